@@ -1,0 +1,64 @@
+"""The package's metadata; the version is read from the source: building needs no aiohttp."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).resolve().parent
+
+
+def version() -> str:
+    """The version that the package itself states."""
+    source = (HERE / "aioalf" / "__init__.py").read_text(encoding="utf-8")
+    stated = re.search(r'^__version__ = "([^"]+)"$', source, re.MULTILINE)
+    if stated is None:
+        raise RuntimeError("aioalf/__init__.py states no __version__")
+    return stated[1]
+
+
+setup(
+    name="aio-alf",
+    version=version(),
+    description="OAuth 2 for aiohttp: a session that is always authorized",
+    long_description=(HERE / "README.rst").read_text(encoding="utf-8"),
+    long_description_content_type="text/x-rst",
+    author="aio-alf contributors",
+    license="MIT",
+    license_files=["LICENSE"],
+    project_urls={"Release 0.4.0": "https://github.com/globocom/aio-alf"},
+    packages=find_packages(include=["aioalf", "aioalf.*"]),
+    package_data={"aioalf": ["py.typed"]},
+    python_requires=">=3.11",
+    install_requires=["aiohttp>=3.12.2"],
+    extras_require={
+        "tests": [
+            "aioresponses>=0.7.9",
+            "coverage>=7.6",
+            "docutils>=0.21",
+            "hypothesis>=6.100",
+            "Pygments>=2.17",
+            "pytest>=8.4",
+            "pytest-asyncio>=1.0",
+            "pytest-timeout>=2.3",
+            "setuptools>=64",
+        ],
+        "interop": ["playwright>=1.45"],
+    },
+    keywords=["oauth2", "aiohttp", "asyncio", "client credentials", "bearer token"],
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Framework :: AsyncIO",
+        "Framework :: aiohttp",
+        "Intended Audience :: Developers",
+        "Operating System :: OS Independent",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3 :: Only",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Internet :: WWW/HTTP",
+        "Topic :: Security",
+        "Typing :: Typed",
+    ],
+)

@@ -1,0 +1,1 @@
+"""The tests of aioalf: one file a module, and what holds for all of them."""
