@@ -1,0 +1,47 @@
+# Everything here needs Python 3.11 or newer and make; `interop` needs Node 20 and Chromium, too.
+# It all happens in .venv and .tox of this directory. Without make: see README.rst.
+
+PYTHON ?= python3
+TOXFLAGS ?=
+ARGS ?=
+PY := .venv/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test interop ledger bench clean
+
+help:  ## say what there is
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 20
+
+demo: .venv/demo-ready  ## run the client against a server in this process and show what happens
+	$(PY) -m aioalf demo $(ARGS)
+
+test: .venv/test-ready  ## the suite on the Pythons at hand, lint, types, documents
+	$(PY) -m tox run $(TOXFLAGS)
+
+interop: .venv/test-ready  ## the client against oidc-provider and in Chromium
+	$(PY) -m tox run -e interop $(TOXFLAGS)
+
+ledger: .venv/test-ready  ## run the suite and print each rule, its tests and the result
+	$(PY) -m tox run -e ledger $(TOXFLAGS)
+
+bench: .venv/test-ready  ## what it costs beside bare aiohttp
+	$(PY) -m tox run -e bench $(TOXFLAGS)
+
+clean:  ## remove what the other commands made
+	rm -rf .venv .tox artefacts build dist *.egg-info .coverage* .hypothesis
+	rm -rf .mypy_cache .pytest_cache .ruff_cache tests/interop/node_modules
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/made:
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
+	"Python 3.11 or newer is needed; name one: make PYTHON=/path/to/python3.12 ...")'
+	"$(PYTHON)" -m venv .venv
+	@touch $@
+
+.venv/demo-ready: .venv/made setup.py pyproject.toml
+	$(PY) -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+.venv/test-ready: .venv/made constraints.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt tox
+	@touch $@
