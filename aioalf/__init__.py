@@ -1,3 +1,43 @@
 """OAuth 2 for aiohttp: a session that is always authorized."""
 
+from aioalf.client import Client
+from aioalf.client_auth import ClientSecretBasic
+from aioalf.errors import (
+    AccessDeniedError,
+    AuthorizationError,
+    AuthorizationServerError,
+    InsecureTransportWarning,
+    ListenerError,
+    LoginTimeoutError,
+    TemporarilyUnavailableError,
+    TokenConfigurationError,
+    TokenError,
+    TokenHTTPError,
+    TokenResponseError,
+)
+from aioalf.httpclient import HTTPRequest
+from aioalf.manager import TokenManager
+from aioalf.middleware import OAuth2Middleware
+from aioalf.token import Token
+
 __version__ = "1.0.0.dev0"
+
+__all__ = (
+    "AccessDeniedError",
+    "AuthorizationError",
+    "AuthorizationServerError",
+    "Client",
+    "ClientSecretBasic",
+    "HTTPRequest",
+    "InsecureTransportWarning",
+    "ListenerError",
+    "LoginTimeoutError",
+    "OAuth2Middleware",
+    "TemporarilyUnavailableError",
+    "Token",
+    "TokenConfigurationError",
+    "TokenError",
+    "TokenHTTPError",
+    "TokenManager",
+    "TokenResponseError",
+)

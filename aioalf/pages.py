@@ -99,6 +99,7 @@ def render_html(page: Page) -> str:
         escaped,
         style=_STYLE,
         script=_SCRIPT,
+        icon=_ICON,
         noscript=_WITHOUT_SCRIPT if page is SIGNING_IN else "",
     )
 
@@ -118,6 +119,7 @@ def headers() -> Mapping[str, str]:
         f"script-src '{_digest(_SCRIPT)}'",
         f"style-src '{_digest(_STYLE)}'",
         "connect-src 'self'",
+        "img-src data:",
         "base-uri 'none'",
         "form-action 'none'",
         "frame-ancestors 'none'",
@@ -242,6 +244,13 @@ h2 { font-size: 1.375rem; line-height: 1.25; font-weight: 650; text-wrap: balanc
 @media (max-width: 26rem) { main { padding: 2.25rem 1.5rem 2rem; } }
 """
 
+# In the page itself: a browser that finds no icon there asks for /favicon.ico.
+_ICON = (
+    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 48 48'%3E"
+    "%3Ccircle cx='24' cy='24' r='23' fill='%233457c9'/%3E%3Cpath d='m15.5 24.8 5.8 5.8 "
+    "11.2-12.4' fill='none' stroke='white' stroke-width='4' stroke-linecap='round'/%3E%3C/svg%3E"
+)
+
 # An answer in the fragment never reaches a server by itself: the page cannot do without script.
 _WITHOUT_SCRIPT = """\
 <noscript>
@@ -261,7 +270,7 @@ _DOCUMENT = """\
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="robots" content="noindex">
-<link rel="icon" href="data:,">
+<link rel="icon" href="$icon">
 <style>$style</style>
 </head>
 <body>

@@ -1,0 +1,142 @@
+"""The Authorization field of a request, from any token manager; and whether a 401 is worth a renewal.
+
+A manager needs no more than ``get_token()`` and ``reset_token()``, which is all that 0.4.0's Client
+used; renewal keyed to the refused token is added to it here. It knows nothing of sending.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable
+from typing import Protocol
+
+from aiohttp import ClientSession
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
+
+from aioalf.challenge import is_renewal_useful, parse_challenges
+from aioalf.errors import TokenError
+from aioalf.manager import TokenManager
+from aioalf.single_flight import FlightCancelledError, SingleFlight
+from aioalf.token import is_b64token
+from aioalf.urls import is_insecure, warn_insecure
+
+UNAUTHORIZED = 401
+
+
+class TokenProvider(Protocol):
+    """What a token manager must be able to do."""
+
+    async def get_token(self) -> str:
+        """Return an access token."""
+
+    def reset_token(self) -> Awaitable[None] | None:
+        """Forget the access token; a coroutine or a plain function."""
+
+
+class Bearer:
+    """Writes ``Bearer`` fields with the tokens of one manager (RFC 6750 §2.1)."""
+
+    __slots__ = ("_authorization", "_flight", "_keyed", "_manager", "_own", "_token")
+
+    def __init__(self, manager: TokenProvider) -> None:
+        self._manager = manager
+        self._own = manager if _is_ours(manager) else None
+        self._keyed = _has_keyed_renewal(manager)
+        self._flight = SingleFlight[str]()
+        self._token: str | None = None
+        self._authorization = ""
+
+    def ready(self) -> str | None:
+        """Return the field when it can be had without waiting, else None."""
+        if self._own is not None and (token := self._own.peek()) is not None:
+            return self._field(token)
+        return None
+
+    async def authorization(self) -> str:
+        """Return the field, when its token has been got. Raises TokenError."""
+        return self._field(await self._manager.get_token())
+
+    async def renewed(self, rejected: str) -> str:
+        """Return the field to send in place of one that was refused. Raises TokenError."""
+        token = rejected.removeprefix("Bearer ")
+        if self._keyed:
+            return self._field(await self._manager.renew_token(token))  # type: ignore[attr-defined]
+        return self._field(await self._renew_by_reset(token))
+
+    def use_network_of(self, session: ClientSession) -> None:
+        """Let token requests go through the session's connector, where the manager can be told."""
+        if isinstance(self._manager, TokenManager):
+            self._manager.use_network(lambda: session)
+
+    async def close(self) -> None:
+        """End what is under way."""
+        await self._flight.close()
+
+    def _field(self, token: str) -> str:
+        # One token serves many requests: it is checked and put into words when it is first seen.
+        if token is not self._token:
+            if not is_b64token(token):
+                raise TokenError(
+                    "The token manager gave no token that a Bearer header may carry (RFC 6750 §2.1)"
+                )
+            self._authorization = f"Bearer {token}"
+            self._token = token
+        return self._authorization
+
+    async def _renew_by_reset(self, rejected: str) -> str:
+        async def renew() -> str:
+            token = await self._manager.get_token()
+            if token != rejected:
+                return token
+            forgotten = self._manager.reset_token()
+            if inspect.isawaitable(forgotten):
+                await forgotten
+            return await self._manager.get_token()
+
+        try:
+            token = await self._flight.run(renew)
+            # A flight that was in the air may have been about another token.
+            return token if token != rejected else await self._flight.run(renew)
+        except FlightCancelledError:
+            raise TokenError("The renewal was ended: the client was closed meanwhile") from None
+
+
+def is_renewable(headers: CIMultiDictProxy[str] | CIMultiDict[str]) -> bool:
+    """Tell whether a 401 with these header fields may be answered by a new token of the same kind."""
+    return is_renewal_useful(parse_challenges(headers.getall("WWW-Authenticate", ())))
+
+
+class InsecureOrigins:
+    """Warns of each origin once that a token goes to in the clear, or refuses it (RFC 6750 §5.3)."""
+
+    __slots__ = ("_refuse", "_seen")
+
+    def __init__(self, *, refuse: bool) -> None:
+        self._refuse = refuse
+        self._seen: set[str] = set()
+
+    def check(self, url: URL) -> None:
+        """Raise InsecureTransportError-like TokenError, or warn, when the URL is plain HTTP elsewhere."""
+        authority = url.raw_authority
+        if authority in self._seen or not is_insecure(url):
+            return
+        if self._refuse:
+            raise TokenError(f"{url.scheme}://{authority} is plain http, and require_https is set: no token is sent there")
+        self._seen.add(authority)
+        warn_insecure("The resource", url)
+
+
+def _overrides(manager: object, *names: str) -> bool:
+    return any(getattr(type(manager), name, None) is not getattr(TokenManager, name) for name in names)
+
+
+def _is_ours(manager: object) -> bool:
+    return isinstance(manager, TokenManager) and not _overrides(manager, "get_token")
+
+
+def _has_keyed_renewal(manager: object) -> bool:
+    # A subclass with a get_token of its own but the inherited renewal would get tokens from two places.
+    if not hasattr(type(manager), "renew_token"):
+        return False
+    return _overrides(manager, "renew_token") or not _overrides(manager, "get_token", "reset_token")

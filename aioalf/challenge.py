@@ -1,0 +1,97 @@
+"""What a ``WWW-Authenticate`` header says (RFC 9110 §11.6.1, RFC 6750 §3).
+
+Pure: header lines in, challenges out. Any text may be given; what cannot be read is left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+_OWS: Final = r"[ \t]*"
+_TOKEN: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_SCHEME: Final = re.compile(rf"({_TOKEN})(?=[ \t]|,|$)")
+_PARAMETER: Final = re.compile(rf'({_TOKEN}){_OWS}={_OWS}(?:"((?:[^"\\]|\\.)*)"|({_TOKEN}))(?={_OWS}(?:,|$))', re.DOTALL)
+_TOKEN68: Final = re.compile(rf"([A-Za-z0-9\-._~+/]+=*)(?={_OWS}(?:,|$))")
+_GAP: Final = re.compile(r"[ \t,]*")
+_REST: Final = re.compile(r'(?:"(?:[^"\\]|\\.)*+(?:"|\Z)|[^,"])*+', re.DOTALL)
+_QUOTED_PAIR: Final = re.compile(r"\\(.)", re.DOTALL)
+
+_MAX_LENGTH: Final = 16_384
+"""Characters of one header line that are read: as much as aiohttp's parser lets through, twice."""
+
+_USELESS_RENEWAL: Final = frozenset({"insufficient_scope", "insufficient_user_authentication"})
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """One challenge: its scheme in lower case, its parameters by lower-case name, or its token68."""
+
+    scheme: str
+    parameters: Mapping[str, str]
+    token68: str | None = None
+
+
+def parse_challenges(lines: Iterable[str]) -> tuple[Challenge, ...]:
+    """Return the challenges of all ``WWW-Authenticate`` lines of a response, in order.
+
+    ``response.headers.getall("WWW-Authenticate", ())`` gives the lines.
+    """
+    return tuple(challenge for line in lines for challenge in _parse_line(line[:_MAX_LENGTH]))
+
+
+def is_renewal_useful(challenges: Iterable[Challenge]) -> bool:
+    """Tell whether a new token of the same kind may help (RFC 6750 §3.1, RFC 9470 §3)."""
+    return not any(challenge.parameters.get("error") in _USELESS_RENEWAL for challenge in challenges)
+
+
+def required_scope(challenges: Iterable[Challenge]) -> frozenset[str] | None:
+    """Return the scope that a Bearer challenge asks for (RFC 6750 §3), None when none does."""
+    for challenge in challenges:
+        if challenge.scheme == "bearer" and "scope" in challenge.parameters:
+            return frozenset(challenge.parameters["scope"].split())
+    return None
+
+
+def _parse_line(line: str) -> Iterator[Challenge]:
+    position = _skip(_GAP, line, 0)
+    while position < len(line):
+        scheme = _SCHEME.match(line, position)
+        if scheme is None:
+            position = _skip_item(line, position)
+            continue
+        parameters, token68, position = _parse_challenge(line, scheme.end())
+        yield Challenge(scheme[1].lower(), MappingProxyType(parameters), token68)
+
+
+def _parse_challenge(line: str, position: int) -> tuple[dict[str, str], str | None, int]:
+    parameters: dict[str, str] = {}
+    position = _skip(_GAP, line, position)
+    if _PARAMETER.match(line, position) is None and (token68 := _TOKEN68.match(line, position)):
+        if line[: token68.start()].rstrip(" \t").endswith(","):
+            return parameters, None, position  # after a comma it is the next challenge's scheme
+        return parameters, token68[1], _skip(_GAP, line, token68.end())
+    while position < len(line):
+        if parameter := _PARAMETER.match(line, position):
+            name, quoted, plain = parameter.groups()
+            value = plain if quoted is None else _QUOTED_PAIR.sub(r"\1", quoted)
+            parameters.setdefault(name.lower(), value)
+            position = _skip(_GAP, line, parameter.end())
+        elif _SCHEME.match(line, position):
+            break
+        else:
+            position = _skip_item(line, position)
+    return parameters, None, position
+
+
+def _skip(pattern: re.Pattern[str], line: str, position: int) -> int:
+    match = pattern.match(line, position)
+    return match.end() if match else position
+
+
+def _skip_item(line: str, position: int) -> int:
+    end = _skip(_REST, line, position)
+    return max(_skip(_GAP, line, end), position + 1)

@@ -1,0 +1,86 @@
+"""How a client proves who it is to the token endpoint: one class a method (RFC 6749 §2.3).
+
+Pure: credentials and a form in, header fields out. It knows nothing of grants and of sending.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import quote_plus
+
+from aioalf.errors import TokenConfigurationError
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A client's identifier and secret; None is what was not given. ``repr`` shows neither."""
+
+    client_id: str | None
+    client_secret: str | None
+
+    def __repr__(self) -> str:
+        return "<Credentials>"
+
+    def known(self) -> frozenset[str]:
+        """Return what must not be shown."""
+        return frozenset(part for part in (self.client_id, self.client_secret) if part)
+
+
+class ClientAuth(Protocol):
+    """One method of client authentication."""
+
+    def authenticate(self, credentials: Credentials, form: dict[str, str]) -> Mapping[str, str]:
+        """Return the header fields that authenticate the request; add to its form what belongs there.
+
+        Raises TokenConfigurationError when the credentials do not serve for this method.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSecretBasic:
+    """HTTP Basic with the client's id and secret: the default (RFC 6749 §2.3.1, RFC 8414 §2).
+
+    Both are form-urlencoded first, as the standard says. ``form_encode=False`` sends them as they are, for
+    servers that do not decode them.
+    """
+
+    form_encode: bool = True
+
+    def authenticate(self, credentials: Credentials, form: dict[str, str]) -> Mapping[str, str]:
+        """Return the Authorization field; an empty secret is sent as ``id:``."""
+        return {"Authorization": _basic(require(credentials), form_encode=self.form_encode)}
+
+
+def require(credentials: Credentials) -> tuple[str, str]:
+    """Return id and secret. Raises TokenConfigurationError naming the one that is missing."""
+    client_id, client_secret = credentials.client_id, credentials.client_secret
+    for name, value in (("client_id", client_id), ("client_secret", client_secret)):
+        if value is None:
+            raise TokenConfigurationError(f"Missing {name}: pass it to Client or TokenManager")
+        if not isinstance(value, str) or not value.isascii() and not _is_utf8(value):
+            raise TokenConfigurationError(f"{name} must be text that UTF-8 can encode")
+    assert client_id is not None
+    assert client_secret is not None
+    if not client_id:
+        raise TokenConfigurationError("Missing client_id: it is empty")
+    return client_id, client_secret
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _basic(pair: tuple[str, str], *, form_encode: bool) -> str:
+    client_id, client_secret = (quote_plus(part) for part in pair) if form_encode else pair
+    if not form_encode and ":" in client_id:
+        raise TokenConfigurationError(
+            "a client_id with a colon cannot be sent unencoded in HTTP Basic (RFC 7617 §2): use form_encode=True"
+        )
+    return "Basic " + b64encode(f"{client_id}:{client_secret}".encode()).decode("ascii")

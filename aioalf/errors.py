@@ -1,0 +1,167 @@
+"""What can go wrong on the way to a token.
+
+TokenError                          any failure to get a token
+├── TokenConfigurationError         what was configured cannot work (also a ValueError)
+├── TokenResponseError              the endpoint answered 2xx, without a token that can be used
+├── TokenHTTPError                  the endpoint answered with another status
+├── AuthorizationError              the answer in the browser was no
+│   ├── AccessDeniedError           … by the person or by policy
+│   ├── AuthorizationServerError    … the server failed
+│   └── TemporarilyUnavailableError … the server is overloaded or in maintenance
+├── LoginTimeoutError               nobody finished the login in time
+└── ListenerError                   the redirect listener found no port
+
+It knows nothing of HTTP libraries and of event loops; evidence is in fields, none of it secret in `str`.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Final
+
+from aioalf.redaction import excerpt
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from aiohttp import ClientResponse
+
+
+class InsecureTransportWarning(UserWarning):
+    """An ``http:`` URL of another machine is about to carry a secret or a token (RFC 6749 §1.6)."""
+
+
+class TokenError(Exception):
+    """No token could be had; the request it was for has not been sent."""
+
+
+class TokenConfigurationError(TokenError, ValueError):
+    """What was configured cannot work: something is missing, malformed or contradicts itself."""
+
+
+class _AnsweredError(TokenError):
+    """A server answered and gave its reason in the standard's words (RFC 6749 §5.2, §4.1.2.1)."""
+
+    error: str | None = None
+    error_description: str | None = None
+    error_uri: str | None = None
+
+
+class TokenResponseError(_AnsweredError):
+    """The token endpoint answered 2xx, but with no token that can be used.
+
+    ``response_status`` and ``content_type`` say what came; ``error``, ``error_description`` and
+    ``error_uri`` hold the server's words where it had some (RFC 6749 §5.1, §5.2).
+    """
+
+    def __init__(
+        self,
+        message: str,
+        response_status: int | None = None,
+        content_type: str | None = None,
+        *,
+        error: str | None = None,
+        error_description: str | None = None,
+        error_uri: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.response_status = response_status
+        self.content_type = content_type
+        self.error = error
+        self.error_description = error_description
+        self.error_uri = error_uri
+
+
+class TokenHTTPError(_AnsweredError):
+    """The token endpoint answered with a status that is not 2xx.
+
+    ``response_status`` and ``response_text`` are what came, the text up to a cap and without the
+    client's credentials; ``response`` is the response itself, its body read; ``error``,
+    ``error_description`` and ``error_uri`` are the members of that name, where the body is
+    an OAuth error (RFC 6749 §5.2). ``str`` shows an excerpt of the text, never a token.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        response_status: int | None = None,
+        response_text: str | None = None,
+        *,
+        response: ClientResponse | None = None,
+        error: str | None = None,
+        error_description: str | None = None,
+        error_uri: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.response_status = response_status
+        self.response_text = response_text
+        self.response = response
+        self.error = error
+        self.error_description = error_description
+        self.error_uri = error_uri
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        if self.response_status is not None:
+            text = f"{text}, StatusCode: {self.response_status}"
+        if self.response_text:
+            text = f"{text}, Body: {excerpt(self.response_text)}"
+        return text
+
+    def __copy__(self) -> Self:
+        twin = self.__class__(*self.args)
+        twin.__dict__.update(self.__dict__)
+        twin.response = copy.copy(self.response)
+        return twin
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # A response holds a connection and cannot travel to another process; the rest can.
+        state = {name: value for name, value in self.__dict__.items() if name != "response"}
+        return (self.__class__, self.args, {**state, "response": None})
+
+
+class AuthorizationError(_AnsweredError):
+    """The authorization server's answer in the browser was an error (RFC 6749 §4.1.2.1, §4.2.2.1).
+
+    ``error`` is its code, ``error_description`` and ``error_uri`` its words, None without.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        error: str | None = None,
+        error_description: str | None = None,
+        error_uri: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.error = error
+        self.error_description = error_description
+        self.error_uri = error_uri
+
+
+class AccessDeniedError(AuthorizationError):
+    """``access_denied``: the person, or the server's policy, said no."""
+
+
+class AuthorizationServerError(AuthorizationError):
+    """``server_error``: the authorization server failed; another try may succeed."""
+
+
+class TemporarilyUnavailableError(AuthorizationError):
+    """``temporarily_unavailable``: the server is overloaded or in maintenance; try later."""
+
+
+class LoginTimeoutError(TokenError):
+    """Nobody finished the login within its time limit."""
+
+
+class ListenerError(TokenError):
+    """The redirect listener could not have a port of the range it was given."""
+
+
+AUTHORIZATION_ERRORS: Final[dict[str, type[AuthorizationError]]] = {
+    "access_denied": AccessDeniedError,
+    "server_error": AuthorizationServerError,
+    "temporarily_unavailable": TemporarilyUnavailableError,
+}

@@ -1,0 +1,96 @@
+"""One running call for many callers.
+
+A flight is a task of its own: a caller who is cancelled leaves it flying for the others. Callers
+share its result, or each raise an own copy of its error. It knows asyncio and no OAuth.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from collections.abc import Callable, Coroutine
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class FlightCancelledError(Exception):
+    """The flight was ended before it had a result, by `SingleFlight.close` or by its event loop."""
+
+
+class SingleFlight(Generic[T]):
+    """At most one call is running; who asks meanwhile waits for it."""
+
+    __slots__ = ("_abandoned", "_task")
+
+    def __init__(self) -> None:
+        self._task: asyncio.Task[T] | None = None
+        self._abandoned: set[asyncio.Task[T]] = set()
+
+    async def run(self, call: Callable[[], Coroutine[object, object, T]]) -> T:
+        """Return the result of the call in the air, or of this one when there is none.
+
+        Raises what the call raises, FlightCancelledError when the flight was ended, and RuntimeError
+        while a flight of another event loop is in the air.
+        """
+        task = self.start(call)
+        await asyncio.wait((task,))
+        if task.cancelled():
+            raise FlightCancelledError
+        if (error := task.exception()) is not None:
+            raise _own(error)
+        return task.result()
+
+    def start(self, call: Callable[[], Coroutine[object, object, T]]) -> asyncio.Task[T]:
+        """Return the flight in the air, or take off."""
+        loop = asyncio.get_running_loop()
+        task = self._task
+        if task is None or not _is_flying(task, loop):
+            task = self._task = loop.create_task(call())
+            task.add_done_callback(self._land)
+        return task
+
+    def abandon(self) -> None:
+        """Let the flight in the air go on for those who wait for it; the next caller starts anew."""
+        if self._task is not None:
+            self._abandoned.add(self._task)
+            self._task = None
+
+    async def close(self) -> None:
+        """End what is in the air, and wait until it has ended."""
+        self.abandon()
+        loop = asyncio.get_running_loop()
+        flying = [task for task in self._abandoned if task.get_loop() is loop]
+        self._abandoned.clear()
+        for task in flying:
+            task.cancel()
+        if flying:
+            await asyncio.wait(flying)
+
+    def _land(self, task: asyncio.Task[T]) -> None:
+        self._abandoned.discard(task)
+        if self._task is task:
+            self._task = None
+        if not task.cancelled():
+            task.exception()  # seen: when every caller has left, nobody else looks at it
+
+
+def _is_flying(task: asyncio.Task[T], loop: asyncio.AbstractEventLoop) -> bool:
+    other = task.get_loop()
+    if other is loop:
+        return not task.done()
+    if other.is_running():
+        raise RuntimeError(
+            "used from two event loops at once: make one for each loop, or use one loop after the other"
+        )
+    return False  # its loop has stopped: nobody will ever land it
+
+
+def _own(error: BaseException) -> BaseException:
+    try:
+        twin = copy.copy(error)
+    except Exception:  # noqa: BLE001 - an exception class of the user's that cannot be copied
+        return error
+    twin.__cause__ = error.__cause__
+    twin.__suppress_context__ = error.__suppress_context__
+    return twin.with_traceback(error.__traceback__)

@@ -1,0 +1,115 @@
+"""A token: one immutable value with the two clocks it is judged by.
+
+In memory it lives by the monotonic clock, counted from just before its request was sent;
+for people and for stores it carries the wall clock. It knows nothing of how it was got.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+from typing import Final, NoReturn
+
+from aioalf.errors import TokenError, TokenHTTPError, TokenResponseError
+
+__all__ = ("MAX_LIFETIME", "Token", "TokenError", "TokenHTTPError", "TokenResponseError")
+
+MAX_LIFETIME: Final = 2**31
+"""The longest lifetime believed, in seconds: 68 years. A longer one is cut to it."""
+
+_NUMBER: Final = re.compile(r"[0-9]{1,300}(\.[0-9]{1,300})?")
+_B64TOKEN: Final = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
+
+
+class Token:
+    """An access token and what is known of it (RFC 6749 §5.1).
+
+    ``expires_in`` is the lifetime in whole seconds, None when the server did not say: then the
+    token is used until it is refused. ``expires_on`` is the same as an aware UTC datetime.
+    ``scope`` is the granted set, None when unknown; ``extra`` holds the response's other members.
+    ``sent_at`` (``time.monotonic()``) and ``sent_on`` say when the request for it left; now, by default.
+    ``repr`` shows no token, and it cannot be pickled. Raises ValueError for a lifetime that is none.
+    """
+
+    __slots__ = ("_deadline", "access_token", "expires_in", "expires_on", "extra", "scope", "token_type")
+
+    access_token: str
+    token_type: str
+    expires_in: int | None
+    expires_on: datetime | None
+    scope: frozenset[str] | None
+    extra: Mapping[str, object]
+    _deadline: float
+
+    def __init__(
+        self,
+        access_token: str = "",
+        expires_in: float | str | None = 0,
+        *,
+        token_type: str = "Bearer",
+        scope: frozenset[str] | None = None,
+        extra: Mapping[str, object] | None = None,
+        sent_at: float | None = None,
+        sent_on: datetime | None = None,
+    ) -> None:
+        lifetime = read_lifetime(expires_in)
+        monotonic = time.monotonic() if sent_at is None else sent_at
+        wall = datetime.now(UTC) if sent_on is None else sent_on
+        put = object.__setattr__
+        put(self, "access_token", access_token)
+        put(self, "token_type", token_type)
+        put(self, "expires_in", lifetime)
+        put(self, "expires_on", None if lifetime is None else wall + timedelta(seconds=lifetime))
+        put(self, "scope", scope)
+        put(self, "extra", MappingProxyType(dict(extra or {})))
+        put(self, "_deadline", math.inf if lifetime is None else monotonic + lifetime)
+
+    def is_valid(self) -> bool:
+        """Tell whether there is a token and its lifetime has not run out."""
+        return bool(self.access_token) and time.monotonic() < self._deadline
+
+    def __repr__(self) -> str:
+        return f"<Token {self.token_type} expires_on={self.expires_on} scope={self.scope}>"
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"a token does not change: cannot set {name!r}; make a new Token")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"a token does not change: cannot delete {name!r}")
+
+    def __copy__(self) -> Token:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Token:
+        return self
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("a token is a secret and is not pickled; store token.access_token where you must")
+
+
+def read_lifetime(value: object) -> int | None:
+    """Return an ``expires_in`` as whole seconds, cut to `MAX_LIFETIME`; None when not given.
+
+    Servers send it as a number and as a string. Raises ValueError for anything that is not a finite
+    number of seconds from 0 up.
+    """
+    if value is None:
+        return None
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("expires_in is not a number of seconds")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("expires_in is not a finite number of seconds")
+    if value < 0:
+        raise ValueError("expires_in is negative")
+    return int(min(value, MAX_LIFETIME))
+
+
+def is_b64token(value: object) -> bool:
+    """Tell whether a value can stand in a Bearer header (RFC 6750 §2.1): no space, no line end."""
+    return isinstance(value, str) and _B64TOKEN.fullmatch(value) is not None

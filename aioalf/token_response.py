@@ -1,0 +1,132 @@
+"""Reading a token response: bytes in, a `Token` or a `TokenError` out.
+
+No I/O and no clock: the times come with the call. Any bytes may be given (RFC 6749 §5.1, §5.2).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from aioalf.errors import TokenResponseError
+from aioalf.redaction import printable, without
+from aioalf.token import Token, is_b64token, read_lifetime
+
+_READ: Final = frozenset({"access_token", "token_type", "expires_in", "scope", "refresh_token"})
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What was asked for, and what to make of what an answer leaves out.
+
+    ``scope`` is the scope of the request, None for none; ``default_lifetime`` in seconds stands for
+    an absent ``expires_in``; ``allow_narrower_scope`` takes a token with less than was asked for.
+    """
+
+    scope: frozenset[str] | None = None
+    default_lifetime: float | None = None
+    allow_narrower_scope: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OAuthError:
+    """The members of an OAuth error object, each None when absent or not text (RFC 6749 §5.2)."""
+
+    error: str | None = None
+    error_description: str | None = None
+    error_uri: str | None = None
+
+    def __str__(self) -> str:
+        words = [printable(word) for word in (self.error, self.error_description) if word]
+        return ": ".join(words)
+
+
+def read_object(body: bytes) -> dict[str, object] | None:
+    """Return the JSON object in a body, None when it holds anything else."""
+    try:
+        value = json.loads(body.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def read_oauth_error(members: Mapping[str, object], credentials: frozenset[str] = frozenset()) -> OAuthError:
+    """Return the error members of a response, without the client's credentials."""
+
+    def text(name: str) -> str | None:
+        value = members.get(name)
+        return without(value, credentials) if isinstance(value, str) and value else None
+
+    return OAuthError(text("error"), text("error_description"), text("error_uri"))
+
+
+def read_token(
+    members: Mapping[str, object],
+    expected: Expected = Expected(),  # noqa: B008 - frozen
+    *,
+    sent_at: float | None = None,
+    sent_on: datetime | None = None,
+) -> Token:
+    """Return the token that a response's members describe.
+
+    Raises TokenResponseError naming the member that is wrong, never its value.
+    """
+    access_token = members.get("access_token")
+    if not is_b64token(access_token):
+        raise TokenResponseError(_token_problem(access_token))
+    granted = _granted(members.get("scope"), expected)
+    return Token(
+        str(access_token),
+        _lifetime(members.get("expires_in"), expected),
+        token_type=_token_type(members.get("token_type")),
+        scope=granted,
+        extra={name: value for name, value in members.items() if name not in _READ},
+        sent_at=sent_at,
+        sent_on=sent_on,
+    )
+
+
+def _token_problem(value: object) -> str:
+    if value is None or value == "":
+        return "no access_token in the response"
+    if not isinstance(value, str):
+        return "the access_token in the response is not text"
+    return "the access_token in the response holds characters that no Bearer header may carry (RFC 6750 §2.1)"
+
+
+def _lifetime(value: object, expected: Expected) -> int | None:
+    try:
+        lifetime = read_lifetime(value)
+    except ValueError as error:
+        raise TokenResponseError(f"{error} in the response") from None
+    return read_lifetime(expected.default_lifetime) if lifetime is None else lifetime
+
+
+def _token_type(value: object) -> str:
+    # The members that are promised on the project page are access_token and expires_in alone.
+    if value is None or (isinstance(value, str) and value.lower() == "bearer"):
+        return "Bearer"
+    raise TokenResponseError(
+        f"token_type {printable(repr(value), 40)} in the response is not Bearer: such a token must not be used "
+        "without knowing how (RFC 6749 §7.1)"
+    )
+
+
+def _granted(value: object, expected: Expected) -> frozenset[str] | None:
+    if value is None:
+        return expected.scope
+    # Some servers send a JSON list where the standard has one string with spaces.
+    words = value.split(" ") if isinstance(value, str) else value
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise TokenResponseError("scope in the response is not text")
+    granted = frozenset(word for word in words if word)
+    missing = (expected.scope or frozenset()) - granted
+    if missing and not expected.allow_narrower_scope:
+        raise TokenResponseError(
+            f"the server granted less than was asked for: {printable(' '.join(sorted(missing)))} is missing from "
+            "scope; ask for less, or pass allow_narrower_scope=True"
+        )
+    return granted
