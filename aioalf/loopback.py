@@ -248,10 +248,11 @@ def _checked_ports(ports: object) -> Sequence[int]:
             return [0] * FREE_PORT_ATTEMPTS
         case int(first), int(last) if 1 <= first <= last <= MAX_PORT and first is not True:
             return range(first, last + 1)
-    raise TokenConfigurationError(
-        f"The redirect listener's ports are {ports!r}; write two whole numbers from 1 to 65535, "
-        "the lower one first, such as (32000, 32009)."
-    )
+        case _:
+            raise TokenConfigurationError(
+                f"The redirect listener's ports are {ports!r}; write two whole numbers "
+                f"from 1 to {MAX_PORT}, the lower one first, such as (32000, 32009)."
+            )
 
 
 def _checked_host(host: str) -> str:
@@ -346,7 +347,7 @@ class _Server:
         """Accept no more, let answers that are under way reach the browser, then close hard."""
         try:
             await self._stop_accepting()
-            under_way = []
+            under_way: list[asyncio.Future[None]] = []
             for connection in [*self._connections.values()]:
                 if connection.is_answering:
                     under_way.append(connection.lost)

@@ -214,13 +214,14 @@ svg { display: block; width: 4.5rem; height: 4.5rem; margin: 0 auto 1.5rem; fill
   stroke: currentColor; stroke-width: 2.5; stroke-linecap: round; stroke-linejoin: round; }
 .disc { fill: currentColor; stroke: none; opacity: .12; }
 .mark { display: none; }
+.nothing-to-do { stroke-width: 4; }
 .title { font-size: 1.5rem; line-height: 1.25; font-weight: 650; letter-spacing: -.012em;
   text-wrap: balance; }
 .title:focus { outline: none; }
 .detail { margin: 1.25rem 0 0; padding: .75rem 1rem; border-radius: .75rem; text-align: start;
   background: var(--quote); border: 1px solid var(--edge); overflow-wrap: anywhere; }
 .detail:empty { display: none; }
-.text { margin-top: .75rem; color: var(--soft); text-wrap: pretty; }
+.text { margin-top: .75rem; color: var(--soft); text-wrap: balance; }
 .detail:not(:empty) + .text { margin-top: 1.25rem; }
 h2 { font-size: 1.375rem; line-height: 1.25; font-weight: 650; text-wrap: balance; }
 [data-outcome="signing-in"] svg { color: var(--busy); }
