@@ -41,7 +41,7 @@ setup(
             "pytest>=8.4",
             "pytest-asyncio>=1.0",
             "pytest-timeout>=2.3",
-            "setuptools>=64",
+            "setuptools>=77",
         ],
         "interop": ["playwright>=1.45"],
     },

@@ -1,0 +1,167 @@
+"""The architecture as a table that is tested: what there is, its layer, what it may touch.
+
+A module imports from lower layers only, and touches of the outside world what its line names. What
+is imported for type checkers alone is no touch. A package (`grants`, `testing`) is one line.
+"""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import aioalf
+
+SOURCE = Path(aioalf.__file__).parent
+
+LAYERS: list[dict[str, set[str]]] = [
+    # The ground: values, and deciding without I/O.
+    {
+        "redaction": set(),
+        "challenge": set(),
+        "pages": set(),
+        "single_flight": {"asyncio"},
+        # A server that judges the client shares nothing with it.
+        "testing": {"aiohttp", "aiohttp.web", "asyncio", "secrets", "time", "pytest_asyncio"},
+    },
+    {"errors": set()},
+    {"scope": set(), "urls": {"warnings"}, "token": {"time"}, "client_auth": set()},
+    {"origins": set(), "token_response": set(), "renewal": set(), "grants": set()},
+    # One outside world each.
+    {
+        "buffered": {"aiohttp", "asyncio"},
+        "loopback": {"aiohttp.web", "asyncio", "logging", "secrets", "socket"},
+    },
+    {"endpoint": {"aiohttp", "time"}},
+    # A token for many callers, then on requests.
+    {"manager": {"asyncio", "logging", "time"}},
+    {"bearer": {"aiohttp", "logging"}},
+    {"middleware": {"aiohttp", "logging"}},
+    {"call": {"aiohttp"}},
+    # What users hold in their hands.
+    {"httpclient": {"aiohttp"}},
+    {"client": {"aiohttp", "asyncio", "logging", "time"}},
+    {"implicit": {"asyncio", "logging", "secrets", "time", "webbrowser"}},
+    {"implicit_manager": set()},
+    {"demo": {"aiohttp", "asyncio", "logging", "time", "webbrowser"}},
+    {"__main__": {"asyncio"}},
+]
+LAYER_OF = {module: number for number, layer in enumerate(LAYERS) for module in layer}
+MAY_TOUCH = {module: worlds for layer in LAYERS for module, worlds in layer.items()}
+
+VALUES_ONLY = {"yarl", "multidict"}  # of the packages that are no standard library
+OUTSIDE = {
+    *("asyncio", "http", "logging", "multiprocessing", "os", "pathlib", "random", "secrets"),
+    *("select", "shutil", "signal", "socket", "ssl", "subprocess", "tempfile", "threading"),
+    *("time", "uuid", "warnings", "webbrowser"),
+}
+
+
+def files() -> dict[Path, str]:
+    """Each file of the package, with the line of the table it belongs to."""
+    paths = (path.relative_to(SOURCE) for path in sorted(SOURCE.rglob("*.py")))
+    return {path: path.parts[0].removesuffix(".py") for path in paths if str(path) != "__init__.py"}
+
+
+def imports(tree: ast.Module, *, typing_too: bool) -> Iterator[str]:
+    """The modules that a file imports, `from aiohttp import web` as `aiohttp.web`."""
+    nodes: list[ast.AST] = [tree]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports name the whole path"
+            yield from _names_of(node)
+        elif (
+            isinstance(node, ast.If)
+            and not typing_too
+            and ast.unparse(node.test) == "TYPE_CHECKING"
+        ):
+            nodes.extend(node.orelse)
+        else:
+            nodes.extend(ast.iter_child_nodes(node))
+
+
+def _names_of(node: ast.ImportFrom) -> Iterator[str]:
+    for alias in node.names:
+        is_module = node.module == "aioalf" or f"{node.module}.{alias.name}" == "aiohttp.web"
+        yield f"{node.module}.{alias.name}" if is_module else str(node.module)
+
+
+def worlds(names: Iterator[str]) -> set[str]:
+    """Of imported modules, those that reach outside of this process's own values."""
+    tops = {
+        "aiohttp.web" if name.startswith("aiohttp.web") else name.split(".")[0] for name in names
+    }
+    strangers = tops - sys.stdlib_module_names - VALUES_ONLY - {"aioalf"}
+    return strangers | tops & OUTSIDE
+
+
+def parse(path: Path) -> ast.Module:
+    """The syntax tree of a file of the package."""
+    return ast.parse((SOURCE / path).read_text(encoding="utf-8"))
+
+
+def test_every_module_is_in_the_table() -> None:
+    """A new module has no place until the table gives it one."""
+    assert set(files().values()) <= LAYER_OF.keys()
+
+
+@pytest.mark.parametrize(("path", "module"), files().items(), ids=str)
+def test_a_module_imports_from_lower_layers_only(path: Path, module: str) -> None:
+    """Imports run one way: no circle, and no part that knows who uses it."""
+    names = [name.split(".") for name in imports(parse(path), typing_too=True)]
+    ours = {name[1] for name in names if name[0] == "aioalf"} - {module}
+    assert not {other for other in ours if LAYER_OF[other] >= LAYER_OF[module]}
+
+
+@pytest.mark.parametrize(("path", "module"), files().items(), ids=str)
+def test_a_module_touches_what_the_table_lets_it(path: Path, module: str) -> None:
+    """Network, clocks, chance and files are met in few known places."""
+    assert worlds(imports(parse(path), typing_too=False)) <= MAY_TOUCH[module]
+
+
+def test_only_the_demo_uses_the_test_server() -> None:
+    """What users run in production does not know the server for tests."""
+    users = {
+        module
+        for path, module in files().items()
+        if any(name.startswith("aioalf.testing") for name in imports(parse(path), typing_too=True))
+    }
+    assert users <= {"testing", "demo"}
+
+
+def test_the_package_itself_only_exports() -> None:
+    """`aioalf/__init__.py` holds imports, `__all__` and the version, and no behaviour."""
+    _docstring, *body = parse(Path("__init__.py")).body
+    others = [node for node in body if not isinstance(node, ast.ImportFrom)]
+    assert {ast.unparse(node).split(" ")[0] for node in others} <= {"__all__", "__version__"}
+
+
+def test_all_is_true() -> None:
+    """`__all__` names what is imported, sorted as ruff sorts it, and all of it exists."""
+    tree = parse(Path("__init__.py"))
+    imported = {
+        alias.asname or alias.name
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert set(aioalf.__all__) - {"__version__"} == imported
+    assert len(aioalf.__all__) == len(set(aioalf.__all__))
+    assert all(hasattr(aioalf, name) for name in aioalf.__all__)
+
+
+def test_importing_the_package_imports_no_more_than_a_service_needs() -> None:
+    """A browser flow, a listener, the test server and pytest come when they are asked for."""
+    program = "import sys, aioalf; print(*sys.modules)"
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    unwanted = {"implicit", "loopback", "pages", "testing", "demo"}
+    loaded = set(run.stdout.split())
+    assert not loaded & {f"aioalf.{name}" for name in unwanted}
+    assert not loaded & {"aiohttp.web", "aioresponses", "pytest", "webbrowser"}

@@ -1,0 +1,1 @@
+"""The API as type checkers see it: read by them, never run."""

@@ -1,0 +1,136 @@
+"""The API as a user's type checker sees it: mypy and pyright read this file, nothing runs it."""
+
+import datetime
+from collections.abc import Mapping
+from typing import assert_type
+
+from aiohttp import ClientResponse, ClientSession, ClientWebSocketResponse
+from yarl import URL
+
+from aioalf import (
+    AuthorizationError,
+    Client,
+    ClientSecretBasic,
+    HTTPRequest,
+    OAuth2Middleware,
+    Token,
+    TokenError,
+    TokenHTTPError,
+    TokenManager,
+    TokenResponseError,
+)
+from aioalf.implicit import OAuthImplictTokenManager, TokenStorage, use_implicit_flow
+from aioalf.implicit_manager import use_implicit_flow as use_implicit_flow_of_old
+
+
+async def requests() -> None:
+    """Every verb can be awaited and entered, and gives aiohttp's own response."""
+    client = Client(
+        "client-id", "secret", "https://auth.example.com/token", {"ssl": True}, "things"
+    )
+    url = URL("https://api.example.com/things")
+    assert_type(await client.request("GET", url, params={"page": "1"}), ClientResponse)
+    assert_type(await client.request(HTTPRequest(url, method="POST", data=b"...")), ClientResponse)
+    assert_type(await client.fetch("https://api.example.com/things"), ClientResponse)
+    assert_type(await client.fetch(HTTPRequest(url)), ClientResponse)
+    for verb in (client.get, client.options, client.head, client.post, client.put):
+        assert_type(await verb(url), ClientResponse)
+    for verb in (client.patch, client.delete):
+        async with verb(url, json={"name": "alf"}) as response:
+            assert_type(response, ClientResponse)
+    async with client.ws_connect(url, heartbeat=10) as websocket:
+        assert_type(websocket, ClientWebSocketResponse)
+    assert_type(await client.ws_connect(url), ClientWebSocketResponse)
+    assert_type(await client.close(), None)
+
+
+async def clients(session: ClientSession) -> None:
+    """A client is a context of itself, and takes a session and its options by name."""
+    async with Client(
+        client_id="client-id",
+        client_secret="secret",
+        token_endpoint="https://auth.example.com/token",
+        scope=["things", "more"],
+        session=session,
+        origins=["https://api.example.com", URL("https://other.example.com")],
+        require_https=True,
+        raise_token_errors=True,
+        client_auth=ClientSecretBasic(form_encode=False),
+        default_lifetime=60,
+        allow_narrower_scope=True,
+    ) as client:
+        assert_type(client, Client)
+
+
+def refused_by_the_checker(client: Client) -> None:
+    """A plain `with`, options by position and unknown options are errors before anything runs."""
+    client.get("https://api.example.com/", timeouts=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    OAuth2Middleware(None)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+async def managers() -> None:
+    """A manager gives tokens as strings; a middleware takes it to any session."""
+    manager = TokenManager("https://auth.example.com/token", "client-id", "secret")
+    assert_type(await manager.get_token(), str)
+    assert_type(await manager.renew_token("rejected"), str)
+    assert_type(await manager.reset_token(), None)
+    assert_type(await manager.close(), None)
+    middleware = OAuth2Middleware(manager, origins=["https://api.example.com"], require_https=True)
+    async with ClientSession(middlewares=[middleware]) as session:
+        assert_type(session, ClientSession)
+
+
+def tokens(token: Token) -> None:
+    """A token is a value that says when it ends and what it is for."""
+    assert_type(token.access_token, str)
+    assert_type(token.token_type, str)
+    assert_type(token.expires_in, float | None)
+    assert_type(token.expires_on, datetime.datetime | None)
+    assert_type(token.scope, frozenset[str] | None)
+    assert_type(token.extra, Mapping[str, object])
+    assert_type(token.is_valid(), bool)
+
+
+def errors(error: TokenError) -> None:
+    """One class catches all; the evidence is in fields of the others."""
+    if isinstance(error, TokenHTTPError):
+        assert_type(error.response_status, int | None)
+        assert_type(error.response_text, str | None)
+        assert_type(error.response, ClientResponse | None)
+        assert_type(error.error, str | None)
+    if isinstance(error, TokenResponseError):
+        assert_type(error.content_type, str | None)
+        assert_type(error.error_description, str | None)
+    if isinstance(error, AuthorizationError):
+        assert_type(error.error_uri, str | None)
+
+
+async def show(url: str) -> None:
+    """Stand in for a browser."""
+    print(url)  # noqa: T201  # what a user's own function might do
+
+
+class Keyring(TokenStorage):
+    """A storage of a user's, with coroutines."""
+
+    async def save(self, token: str) -> None:
+        """Keep a token."""
+
+    async def load(self) -> str | None:
+        """Give it back."""
+
+    async def clean(self) -> None:
+        """Forget it."""
+
+
+async def logins() -> None:
+    """The implicit flow is set up by one call, under its old import path, too."""
+    await use_implicit_flow(TokenStorage(), (30000, 30009))
+    await use_implicit_flow_of_old(Keyring())
+    await use_implicit_flow(
+        Keyring(),
+        authorization_endpoint="https://auth.example.com/authorize",
+        open_browser=show,
+        timeout=60,
+    )
+    assert_type(issubclass(OAuthImplictTokenManager, TokenManager), bool)
