@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 from pytest_asyncio import is_async_test
@@ -37,16 +38,23 @@ async def no_task_left() -> AsyncIterator[None]:
     """Fail a test that leaves a task running."""
     before = asyncio.all_tasks()
     yield
+    left = await _tasks_since(before)
+    assert not left, f"tasks left running: {left}"
+
+
+async def _tasks_since(before: set[asyncio.Task[object]]) -> set[asyncio.Task[object]]:
+    left: set[asyncio.Task[object]] = set()
     for _ in range(_TURNS_TO_END):
-        left = asyncio.all_tasks() - before - {asyncio.current_task()}
-        if not left:
-            return
         await asyncio.sleep(0)
-    pytest.fail(f"tasks left running: {left}")
+        left = asyncio.all_tasks() - before - {cast("asyncio.Task[object]", asyncio.current_task())}
+        if not left:
+            break
+    return left
 
 
 @pytest.fixture
 def aioresponses() -> Iterator[MockedResponses]:
     """Answers in the place of aiohttp's network."""
-    with MockedResponses() as mocked:
+    mocked = MockedResponses()
+    with mocked:
         yield mocked

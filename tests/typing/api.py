@@ -1,9 +1,11 @@
 """The API as a user's type checker sees it: mypy and pyright read this file, nothing runs it."""
 
-import datetime
+import datetime as dt
 from collections.abc import Mapping
 from typing import assert_type
 
+from aioalf.implicit import OAuthImplictTokenManager, TokenStorage, use_implicit_flow
+from aioalf.implicit_manager import use_implicit_flow as use_implicit_flow_of_old
 from aiohttp import ClientResponse, ClientSession, ClientWebSocketResponse
 from yarl import URL
 
@@ -19,8 +21,6 @@ from aioalf import (
     TokenManager,
     TokenResponseError,
 )
-from aioalf.implicit import OAuthImplictTokenManager, TokenStorage, use_implicit_flow
-from aioalf.implicit_manager import use_implicit_flow as use_implicit_flow_of_old
 
 
 async def requests() -> None:
@@ -84,8 +84,8 @@ def tokens(token: Token) -> None:
     """A token is a value that says when it ends and what it is for."""
     assert_type(token.access_token, str)
     assert_type(token.token_type, str)
-    assert_type(token.expires_in, float | None)
-    assert_type(token.expires_on, datetime.datetime | None)
+    assert_type(token.expires_in, int | None)
+    assert_type(token.expires_on, dt.datetime | None)
     assert_type(token.scope, frozenset[str] | None)
     assert_type(token.extra, Mapping[str, object])
     assert_type(token.is_valid(), bool)
