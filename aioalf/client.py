@@ -211,7 +211,7 @@ class Client:
             authorization = self._bearer.ready()
             if authorization is not None:
                 return await self._authorized(session, method, target, options, authorization)
-            async with asyncio.timeout(_total_timeout(session, options)):
+            async with asyncio.timeout(self._total_timeout(options)):
                 authorization = await self._bearer.authorization()
                 return await self._authorized(session, method, target, options, authorization)
         except TokenHTTPError as error:
@@ -241,7 +241,7 @@ class Client:
     async def _connect(self, url: StrOrURL, options: dict[str, Any]) -> ClientWebSocketResponse:
         session = self._session()
         target = self._target(session, url)
-        async with asyncio.timeout(session.timeout.total):
+        async with asyncio.timeout(self._total_timeout({})):
             authorization = self._bearer.ready() or await self._bearer.authorization()
         call = Call(authorization)
         token = CALL.set(call)
@@ -276,6 +276,13 @@ class Client:
             assert self._own is not None
             session = self._own
         return session
+
+    def _total_timeout(self, options: dict[str, Any]) -> float | None:
+        # aiohttp counts its total from when it is called: the wait for a token comes before that. The default of
+        # an own session is no wish of the caller's, and a person who signs in may need longer.
+        timeout = options.get("timeout", None if self._given is None else self._given.timeout)
+        total: float | None = timeout.total if isinstance(timeout, ClientTimeout) else timeout
+        return total or None  # to aiohttp, 0 is no limit
 
     def _open(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._own is not None:
@@ -324,12 +331,6 @@ def _with_field(options: dict[str, Any], authorization: str) -> dict[str, Any]:
     headers = CIMultiDict(given)
     headers["Authorization"] = authorization
     return {**options, "headers": headers}
-
-
-def _total_timeout(session: ClientSession, options: dict[str, Any]) -> float | None:
-    timeout = options.get("timeout", session.timeout)
-    total: float | None = timeout.total if isinstance(timeout, ClientTimeout) else timeout
-    return total or None  # to aiohttp, 0 is no limit
 
 
 def _joined(session: ClientSession, url: URL) -> URL:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+from yarl import URL
+
 from aioalf.token import Token
 
 Form = Mapping[str, str]
@@ -13,6 +15,10 @@ Form = Mapping[str, str]
 
 class TokenSource(Protocol):
     """The token endpoint, as a grant sees it."""
+
+    @property
+    def url(self) -> URL:
+        """Where it is."""
 
     async def request(self, form: Form, scope: frozenset[str] | None) -> Token:
         """POST the form and return the token, for which `scope` was asked."""

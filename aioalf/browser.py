@@ -1,0 +1,35 @@
+"""Showing a URL to a person: the browser of this machine, or whatever the caller has instead.
+
+It knows browsers and threads; it knows nothing of what the URL is for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import webbrowser
+from collections.abc import Awaitable, Callable
+
+OpenBrowser = Callable[[str], object] | Callable[[str], Awaitable[object]]
+"""Called with the URL: a coroutine function, or a plain one, which runs in a thread. False means: not shown."""
+
+logger = logging.getLogger(__name__)
+
+
+async def show(url: str, open_browser: OpenBrowser | None = None) -> None:
+    """Show the URL, in the default browser unless there is another way; log it when nobody could show it.
+
+    Raises what `open_browser` raises.
+    """
+    # A text browser keeps its caller waiting until it is left.
+    shown = await _call(open_browser or webbrowser.open, url)
+    if shown is False:
+        logger.warning("No browser could be opened on this machine. To sign in, open this URL: %s", url)
+
+
+async def _call(open_browser: OpenBrowser, url: str) -> object:
+    if inspect.iscoroutinefunction(open_browser):
+        return await open_browser(url)
+    result = await asyncio.to_thread(open_browser, url)
+    return await result if inspect.isawaitable(result) else result

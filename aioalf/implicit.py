@@ -1,0 +1,229 @@
+"""The implicit flow of 0.4.0: a person signs in in the browser, a `TokenStorage` keeps the token.
+
+It binds the implicit grant to `Client` and keeps what is stored and what was refused apart. Nothing uses it
+unless `use_implicit_flow` was called; code + PKCE replaces it (RFC 9700 §2.1.2, RFC 8252 §8.2).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Awaitable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
+from weakref import WeakKeyDictionary
+
+from yarl import URL
+
+from aioalf.browser import OpenBrowser
+from aioalf.client import Client
+from aioalf.errors import TokenConfigurationError
+from aioalf.grants.implicit import Implicit, Login
+from aioalf.loopback import RedirectListener
+from aioalf.manager import TokenManager
+from aioalf.token import Token, is_b64token
+from aioalf.token_response import Expected
+from aioalf.urls import is_insecure, read_endpoint, warn_insecure
+
+__all__ = (
+    "OAuthImplicitTokenManager",
+    "OAuthImplictTokenManager",
+    "Storage",
+    "TokenStorage",
+    "use_implicit_flow",
+)
+
+logger = logging.getLogger(__name__)
+
+
+class Storage(Protocol):
+    """Keeps one access token, as a string; each method may be a coroutine function."""
+
+    def save(self, token: str, /) -> Awaitable[None] | None:
+        """Keep the token."""
+
+    def load(self) -> Awaitable[str | None] | str | None:
+        """Return the token, None when there is none."""
+
+    def clean(self) -> Awaitable[None] | None:
+        """Forget the token."""
+
+
+class TokenStorage:
+    """Keeps the access token in memory; a subclass may keep it for longer."""
+
+    def __init__(self) -> None:
+        self.token: str | None = None
+
+    def save(self, token: str) -> Awaitable[None] | None:
+        """Keep the token."""
+        self.token = token
+        return None
+
+    def load(self) -> Awaitable[str | None] | str | None:
+        """Return the token, None when there is none."""
+        return self.token
+
+    def clean(self) -> Awaitable[None] | None:
+        """Forget the token."""
+        self.token = None
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """What `use_implicit_flow` was told, and the login that all its clients share."""
+
+    storage: Storage
+    login: Login
+    owner: list[tuple[object, ...]] = field(default_factory=list)
+    locks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = field(default_factory=WeakKeyDictionary)
+
+    def lock(self) -> asyncio.Lock:
+        """Return the lock of this event loop: one login at a time."""
+        return self.locks.setdefault(asyncio.get_running_loop(), asyncio.Lock())
+
+    def claim(self, key: tuple[object, ...]) -> None:
+        """Let one kind of client use the storage: it holds one token, without a name."""
+        if not self.owner:
+            self.owner.append(key)
+        if self.owner[0] != key:
+            raise TokenConfigurationError(
+                "This TokenStorage holds the token of a client with another client_id, endpoint or scope: call "
+                "use_implicit_flow with a storage of its own before making this client"
+            )
+
+
+class OAuthImplicitTokenManager(TokenManager):
+    """Gets its token from a login in the browser and from the storage given to `use_implicit_flow`.
+
+    The storage is asked each time; a login starts when it has no token, or one that was refused or has expired.
+    """
+
+    flow: ClassVar[Flow | None] = None
+
+    def __init__(
+        self,
+        token_endpoint: str | URL | None,
+        client_id: str | None,
+        client_secret: str | None,
+        http_options: Mapping[str, Any] | None = None,
+        scope: str | Collection[str] | None = None,
+        *,
+        default_lifetime: float | None = None,
+        allow_narrower_scope: bool = False,
+    ) -> None:
+        if self.flow is None:
+            raise TokenConfigurationError("call use_implicit_flow(...) before making a client for it")
+        super().__init__(
+            token_endpoint or self.flow.login.authorization_endpoint,
+            client_id,
+            client_secret,
+            http_options,
+            scope,
+            default_lifetime=default_lifetime,
+            allow_narrower_scope=allow_narrower_scope,
+        )
+        self._flow = self.flow
+        self._grant = Implicit(client_id, self._flow.login, scope, self._expected)
+        self._key = (str(token_endpoint), client_id, str(scope))
+        self._refused: str | None = None
+        self._unsaved: str | None = None
+
+    async def get_token(self) -> str:
+        """Return the stored token, or that of a login: one, however many wait for it. Raises TokenError."""
+        self._flow.claim(self._key)
+        stored = await self._load()
+        if stored is not None and self._is_usable(stored):
+            return stored
+        return (await self._obtain()).access_token
+
+    async def renew_token(self, rejected: str) -> str:
+        """Return a token to use in place of one that an API refused. Raises TokenError."""
+        self._refused = rejected
+        return await self.get_token()
+
+    async def reset_token(self) -> None:
+        """Forget the token; a login that is under way goes on, it is a new one."""
+        self._generation += 1
+        self._token = self._unsaved = None
+        await _done(self._flow.storage.clean())
+
+    async def _renew(self) -> Token:
+        async with self._flow.lock():
+            stored = await self._load()
+            if stored is not None:
+                if self._is_usable(stored):
+                    return Token(stored, None)
+                self._unsaved = None
+                await _done(self._flow.storage.clean())
+            token = await self._fetch()
+            if token.is_valid():
+                await self._keep(token)
+            return token
+
+    async def _keep(self, token: Token) -> None:
+        generation = self._generation
+        self._token, self._refused = token, None
+        try:
+            await _done(self._flow.storage.save(token.access_token))
+        except Exception:
+            logger.exception("The TokenStorage could not save the token; it is kept in memory")
+            self._unsaved = token.access_token
+        if generation != self._generation:
+            await _done(self._flow.storage.clean())
+
+    async def _load(self) -> str | None:
+        stored = await _done(self._flow.storage.load()) or self._unsaved
+        if stored is None or is_b64token(stored):
+            return stored
+        logger.warning("The TokenStorage holds something that is no access token; a login replaces it")
+        return None
+
+    def _is_usable(self, stored: str) -> bool:
+        if stored == self._refused:
+            return False
+        token = self._token
+        return token is None or token.access_token != stored or token.is_valid()
+
+
+OAuthImplictTokenManager = OAuthImplicitTokenManager
+"""0.4.0's spelling."""
+
+
+async def use_implicit_flow(  # noqa: RUF029 - awaited since 0.4.0
+    token_storage: Storage,
+    port_range: tuple[int, int] = (32000, 32009),
+    *,
+    authorization_endpoint: str | URL | None = None,
+    open_browser: OpenBrowser | None = None,
+    timeout: float | None = 300,
+) -> None:
+    """Make each `Client` that is made from now on get its token from a login in the browser.
+
+    ``port_range`` is inclusive: the ports that the browser may come back to, of which one is listened on, on this
+    machine only, while a login waits. ``http://localhost:PORT`` must be registered for the client.
+    ``authorization_endpoint`` is ``{token_endpoint}/authorize`` by default. ``open_browser`` is called with the URL, in a
+    thread if it is a plain function, in place of the default browser. ``timeout`` is in seconds, None for no limit.
+    Raises TokenConfigurationError for what cannot work.
+    """
+    if isinstance(token_storage, type) or not all(
+        callable(getattr(token_storage, name, None)) for name in ("save", "load", "clean")
+    ):
+        raise TokenConfigurationError("token_storage must be an object with save, load and clean: TokenStorage()")
+    if isinstance(timeout, bool) or not (timeout is None or timeout > 0):
+        raise TokenConfigurationError("timeout must be a number of seconds above 0, or None for no limit")
+    RedirectListener(ports=port_range, host="localhost", awaited=("access_token",))  # refuses a bad range now
+    endpoint = None
+    if authorization_endpoint is not None:
+        endpoint = read_endpoint("authorization_endpoint", authorization_endpoint)
+        if is_insecure(endpoint):
+            warn_insecure("The authorization endpoint", endpoint)
+    login = Login(port_range, endpoint, open_browser, timeout)
+    OAuthImplicitTokenManager.flow = Flow(token_storage, login)
+    Client.token_manager_class = OAuthImplicitTokenManager
+
+
+async def _done(result: Any) -> Any:
+    return await result if inspect.isawaitable(result) else result
