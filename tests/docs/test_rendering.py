@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from docutils.core import publish_doctree
-from docutils.nodes import document, reference
+from docutils.nodes import Element, document
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.rst"), *(ROOT / "docs").rglob("*.rst")])
@@ -28,9 +28,12 @@ def test_a_document_renders_without_a_complaint(path: Path) -> None:
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_links_to_files_of_the_project_lead_somewhere(path: Path) -> None:
     """A link or picture without a scheme names a file that is there."""
-    tree = read(path)
-    targets = [node["refuri"] for node in tree.findall(reference) if "refuri" in node]
-    targets += [image["uri"] for image in tree.findall(lambda node: node.tagname == "image")]
+    targets = [
+        str(node[attribute])
+        for node in read(path).findall(Element)
+        for attribute in ("refuri", "uri")
+        if attribute in node
+    ]
     local = [target.partition("#")[0] for target in targets if not re.match(r"[a-z]+:", target)]
     assert not [name for name in local if not (path.parent / name).exists()]
 
