@@ -130,6 +130,5 @@ async def _hang_up(request: web.Request, after: int) -> web.StreamResponse:
         response.content_length = max(after, len(_TOKEN_JSON)) + 1
         await response.prepare(request)
         await response.write(_TOKEN_JSON.ljust(after)[:after])
-    if request.transport is not None:
-        request.transport.close()
+    request.protocol.force_close()
     return response

@@ -71,7 +71,8 @@ class LoginEndpoint:
                 case "GET" | "HEAD":
                     return self._begin(parameters(request.query_string))
                 case "POST":
-                    return self._finish(form_parameters(request.headers["Content-Type"], body))
+                    content_type = request.headers.get("Content-Type", "")
+                    return self._finish(form_parameters(content_type, body))
                 case _:
                     return web.Response(status=405, headers={"Allow": "GET, HEAD, POST"})
         except OAuthError as refusal:

@@ -44,9 +44,11 @@ main {
   box-shadow: var(--shadow);
 }
 svg { display: block; width: 3rem; height: 3rem; color: var(--accent); }
+svg.problem { margin: 0; color: var(--problem); }
 circle.back { fill: var(--tint); }
 h1 { margin: 1rem 0 .25rem; font-size: 1.5rem; line-height: 1.25; }
 p { margin: 0; color: var(--quiet); overflow-wrap: anywhere; }
+p + p { margin-top: .75rem; }
 strong { color: var(--text); font-weight: 600; }
 ul { display: flex; flex-wrap: wrap; gap: .375rem; margin: .75rem 0 0; padding: 0; }
 li {
@@ -58,6 +60,7 @@ input {
   width: 100%; padding: .625rem .75rem; font: inherit; color: inherit;
   background: transparent; border: 1px solid var(--quiet); border-radius: 8px;
 }
+::placeholder { color: var(--quiet); opacity: 1; }
 .buttons { display: flex; gap: .75rem; margin-top: 1.25rem; }
 button {
   flex: 1; padding: .625rem 1rem; font: inherit; font-weight: 600; cursor: pointer;
@@ -67,7 +70,7 @@ button {
 button.first { color: var(--accent-text); background: var(--accent); border-color: var(--accent); }
 button:hover { filter: brightness(1.08); }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
-.problem { margin-top: .5rem; color: var(--problem); }
+p.problem { margin-top: .5rem; color: var(--problem); }
 footer { margin-top: 1.25rem; font-size: .875rem; color: var(--quiet); text-align: center; }
 """
 
@@ -79,7 +82,8 @@ _KEY = (
 )
 
 _WARNING = (
-    '<svg viewBox="0 0 48 48" aria-hidden="true"><circle class="back" cx="24" cy="24" r="24"/>'
+    '<svg class="problem" viewBox="0 0 48 48" aria-hidden="true">'
+    '<circle class="back" cx="24" cy="24" r="24"/>'
     '<g fill="none" stroke="currentColor" stroke-width="3.5" stroke-linecap="round">'
     '<path d="M24 13v14M24 34v.1"/></g></svg>'
 )

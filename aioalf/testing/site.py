@@ -21,17 +21,13 @@ Answer = Callable[[web.Request, ReceivedBody], Awaitable[web.StreamResponse]]
 
 
 class Site:
-    """Serves from `start` to `close`; ``record`` is told of every exchange when it has ended."""
+    """Serves once, from `start` to `close`; ``record`` is told of every exchange that has ended."""
 
     def __init__(self, name: str, answer: Answer, record: Callable[[Exchange], None]) -> None:
         self._name = name
         self._answer = answer
         self._record = record
         self._handlers: set[asyncio.Task[object]] = set()
-        self._runner: web.AppRunner | None = None
-
-    async def start(self) -> str:
-        """Listen on a free port, and say the origin's URL."""
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self._handle)
         self._runner = web.AppRunner(
@@ -40,17 +36,17 @@ class Site:
             handler_cancellation=True,
             shutdown_timeout=_CLOSING_SECONDS,
         )
+
+    async def start(self) -> str:
+        """Listen on a free port, and say the origin's URL."""
         await self._runner.setup()
         await web.TCPSite(self._runner, HOST, 0).start()
         return f"http://{HOST}:{self._runner.addresses[0][1]}"
 
     async def close(self) -> None:
         """Stop listening, cancel what is being answered, and close every connection."""
-        runner, self._runner = self._runner, None
-        if runner is None:
-            return
         await _cancel(list(self._handlers))
-        await runner.cleanup()
+        await self._runner.cleanup()
         await asyncio.sleep(0)  # connections end a turn of the loop after they are closed
         await asyncio.sleep(0)
 
