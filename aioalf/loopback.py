@@ -13,7 +13,7 @@ import logging
 import re
 import socket
 from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import parse_qsl
 
 from aiohttp import web
@@ -131,7 +131,7 @@ class RedirectListener:
 
     async def _respond(self, request: web.BaseRequest) -> web.Response:
         # A page that had its own name resolve to this machine says that name here.
-        if request.headers.getall("Host", []) != [_as_sent(self._authority)]:
+        if request.headers.getall("Host", []) != [without_default_port(self._authority)]:
             return _refuse(403)
         path, _, query = request.raw_path.partition("?")
         if path != self._path:
@@ -143,7 +143,7 @@ class RedirectListener:
         return _refuse(405, {"Allow": "GET, POST"})
 
     async def _take_form(self, request: web.BaseRequest) -> web.Response:
-        if not _is_from(request, _as_sent(self._origin)):
+        if not _is_from(request, without_default_port(self._origin)):
             return _refuse(403)
         if request.content_type != _FORM:
             return _refuse(415)
@@ -200,7 +200,7 @@ def _raw(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def _as_sent(url: str) -> str:
+def without_default_port(url: str) -> str:
     # Browsers leave out the default port.
     return url.removesuffix(":80")
 
@@ -325,14 +325,14 @@ class _Server:
         self._handler = handler
         self._web = web.Server(self._handle)
         self._servers: list[asyncio.Server] = []
-        self._connections: dict[web.RequestHandler, _Connection] = {}
+        self._connections: dict[_Connection, None] = {}
         self._is_open = True
 
     async def start(self, sockets: Sequence[socket.socket]) -> None:
         with ExitStack() as undo:
-            undo.callback(self._close_now)
             for listening in sockets:
                 undo.enter_context(listening)
+            undo.callback(self._close_now)
             for listening in sockets:
                 self._servers.append(
                     await self._loop.create_server(
@@ -348,7 +348,7 @@ class _Server:
         try:
             await self._stop_accepting()
             under_way: list[asyncio.Future[None]] = []
-            for connection in [*self._connections.values()]:
+            for connection in [*self._connections]:
                 if connection.is_answering:
                     under_way.append(connection.lost)
                 else:
@@ -356,7 +356,7 @@ class _Server:
             if under_way:
                 await asyncio.wait(under_way, timeout=DRAIN_SECONDS)
         finally:
-            left = [connection.lost for connection in self._connections.values()]
+            left = [connection.lost for connection in self._connections]
             self._close_now()
         if left:
             await asyncio.wait(left, timeout=DRAIN_SECONDS)
@@ -374,7 +374,7 @@ class _Server:
         self._is_open = False
         for server in self._servers:
             server.close()
-        for connection in [*self._connections.values()]:
+        for connection in [*self._connections]:
             connection.abort()
 
     def _connect(self) -> _Connection:
@@ -384,21 +384,18 @@ class _Server:
         if len(self._connections) >= MAX_CONNECTIONS:
             # The oldest one that has not sent its request: whoever hoards, the browser gets in.
             self._oldest().abort()
-        self._connections[connection] = connection
+        self._connections[connection] = None
         if not self._is_open:
             connection.abort()
 
     def _oldest(self) -> _Connection:
-        connections = [*self._connections.values()]
-        return min(connections, key=lambda connection: connection.is_answering)
+        return min(self._connections, key=lambda connection: connection.is_answering)
 
     def _lost(self, connection: _Connection) -> None:
         self._connections.pop(connection, None)
 
     async def _handle(self, request: web.BaseRequest) -> web.Response:
-        connection = self._connections.get(request.protocol)
-        if connection is not None:
-            connection.is_answering = True
+        cast("_Connection", request.protocol).is_answering = True
         return await self._handler(request)
 
 
@@ -429,19 +426,17 @@ class _Connection(web.RequestHandler):
         )
         self.is_answering = False
         self.lost: asyncio.Future[None] = loop.create_future()
-        self._socket_transport: asyncio.Transport | None = None
         self._on_opened = opened
         self._on_lost = lost
-        self._time_limit = loop.call_later(REQUEST_SECONDS, self.abort)
 
     def abort(self) -> None:
-        # aiohttp forgets a transport that it closes, though it may still have much to send.
-        if self._socket_transport is not None:
-            self._socket_transport.abort()
+        self._socket_transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self._socket_transport = self.transport
+        # aiohttp forgets a transport that it closes, though it may still have much to send.
+        self._socket_transport = cast("asyncio.Transport", transport)
+        self._time_limit = self._loop.call_later(REQUEST_SECONDS, self.abort)
         self._on_opened(self)
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -454,6 +449,12 @@ class _Connection(web.RequestHandler):
         try:
             super().data_received(data)
         except Exception:  # noqa: BLE001 - the loop would log it, with what it quotes
+            self.abort()
+
+    async def start(self) -> None:
+        try:
+            await super().start()
+        except Exception:  # noqa: BLE001 - as above
             self.abort()
 
     def handle_error(

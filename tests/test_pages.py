@@ -16,16 +16,19 @@ ALL = [pages.SIGNING_IN, pages.SIGNED_IN, REFUSED, pages.TRY_AGAIN, pages.NOTHIN
 
 
 def each_page() -> pytest.MarkDecorator:
+    """Run a test once for each outcome."""
     return pytest.mark.parametrize("page", ALL, ids=lambda page: page.outcome)
 
 
 def element(name: str, document: str) -> str:
+    """Return what the only element of this name holds."""
     found = re.findall(rf"<{name}>(.*?)</{name}>", document, re.DOTALL)
     assert len(found) == 1
     return str(found[0])
 
 
 def digest(text: str) -> str:
+    """Return a source of a content security policy."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
