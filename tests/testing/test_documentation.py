@@ -1,0 +1,58 @@
+"""That what docs/testing.rst shows runs as it is written."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from textwrap import indent
+from typing import cast
+
+import pytest
+from docutils.core import publish_doctree
+from docutils.nodes import literal_block
+
+from aioalf.testing import Fault, OAuthServer
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+DOCUMENT = ROOT / "docs" / "testing.rst"
+BLOCKS = list(publish_doctree(DOCUMENT.read_text(encoding="utf-8")).findall(literal_block))
+FILES = {block["names"][0]: block.astext() for block in BLOCKS if block["names"]}
+SNIPPETS = [block.astext() for block in BLOCKS if not block["names"]]
+
+
+@pytest.mark.parametrize("snippet", SNIPPETS, ids=lambda text: text.strip().splitlines()[0])
+async def test_a_snippet_runs_with_a_server(oauth_server: OAuthServer, snippet: str) -> None:
+    """Every block without a file's name is the body of an `async def` with `oauth_server`."""
+    body = "async def run(oauth_server):\n" + indent(snippet, "    ")
+    names: dict[str, object] = {}
+    exec(compile(body, str(DOCUMENT), "exec"), names)  # noqa: S102 - the document is the project's
+    run = cast("Callable[[OAuthServer], Awaitable[None]]", names["run"])
+    await run(oauth_server)
+
+
+def test_the_files_are_a_suite_that_passes(tmp_path: Path) -> None:
+    """The blocks with a file's name, put into a directory, pass in pytest-asyncio's strict mode."""
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    quiet = ["-o", "asyncio_default_fixture_loop_scope=function", "-p", "no:cacheprovider", "-q"]
+    command = [sys.executable, "-W", "error", "-m", "pytest", *quiet, "."]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_ADDOPTS": ""}
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{FILES['test_things.py'].count('async def test_')} passed" in done.stdout
+
+
+@pytest.mark.parametrize("name", sorted(vars(Fault)))
+def test_every_fault_is_documented(name: str) -> None:
+    """The table names each way to make a fault."""
+    if isinstance(vars(Fault)[name], classmethod):
+        assert f"``Fault.{name}(" in DOCUMENT.read_text(encoding="utf-8")
