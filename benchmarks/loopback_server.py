@@ -1,0 +1,52 @@
+"""The canned answers on a socket of 127.0.0.1, in a process of its own.
+
+As a program it prints its port and serves until its standard input is closed, so that it cannot
+outlive who started it.
+"""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import canned
+
+
+class _Connection(asyncio.Protocol):
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - it is TCP
+        self._transport = transport
+        self._received = b""
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        if (response := canned.answer(self._received)) is not None:
+            self._received = b""
+            self._transport.write(response)
+
+
+@asynccontextmanager
+async def in_child_process() -> AsyncIterator[str]:
+    """Run the server; yields its origin."""
+    pipe = asyncio.subprocess.PIPE
+    child = await asyncio.create_subprocess_exec(sys.executable, __file__, stdin=pipe, stdout=pipe)
+    try:
+        if child.stdout is None or not (port := await child.stdout.readline()):
+            raise RuntimeError("the server did not start")
+        yield f"http://127.0.0.1:{int(port)}"
+    finally:
+        if child.stdin is not None:
+            child.stdin.close()
+        await child.wait()
+
+
+async def _serve() -> None:
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(_Connection, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await loop.run_in_executor(None, sys.stdin.read)
+    server.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve())
