@@ -35,6 +35,7 @@ MAX_PARAMETERS: Final = 64
 MAX_CONNECTIONS: Final = 64
 REQUEST_SECONDS: Final = 5.0
 DRAIN_SECONDS: Final = 1.0
+ACCEPT_TURNS: Final = 3  # of the loop: from the accepted socket to its protocol
 FREE_PORT_ATTEMPTS: Final = 16
 
 _FORM: Final = "application/x-www-form-urlencoded"
@@ -149,7 +150,7 @@ class RedirectListener:
             return _refuse(415)
         try:
             body = await _read(request, MAX_ANSWER_BYTES)
-        except web.RequestPayloadError:
+        except (web.RequestPayloadError, ConnectionError):
             return _refuse(400)
         if body is None:
             return _refuse(413)
@@ -368,7 +369,8 @@ class _Server:
                 # Not every loop has readers.
                 with suppress(NotImplementedError, RuntimeError):
                     self._loop.remove_reader(listening)
-        await asyncio.sleep(0)
+        for _ in range(ACCEPT_TURNS):
+            await asyncio.sleep(0)
 
     def _close_now(self) -> None:
         self._is_open = False

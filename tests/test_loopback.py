@@ -8,7 +8,7 @@ import gc
 import json
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, closing
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -115,7 +115,7 @@ class Login:
 @asynccontextmanager
 async def login(
     *, awaited: tuple[str, ...] = ("access_token",), state: str = STATE, **options: Any
-) -> AsyncIterator[Login]:
+) -> AsyncGenerator[Login, None]:
     """Wait for an answer, and no longer than the block."""
     async with RedirectListener(awaited=awaited, **options) as listener:
         going = Login(listener, state)
@@ -968,7 +968,7 @@ async def test_nobody_listens_after_any_end(end: str) -> None:
 
 
 @asynccontextmanager
-async def stalled(browser: Browser) -> AsyncIterator[asyncio.StreamReader]:
+async def stalled(browser: Browser) -> AsyncGenerator[asyncio.StreamReader, None]:
     """Hold a connection open in the middle of a form that the listener has begun to read."""
     reader, writer = await asyncio.open_connection(browser.address, browser.port)
     writer.write(
@@ -1046,6 +1046,28 @@ async def test_a_connection_in_the_moment_of_closing_is_dropped(turns: int) -> N
             assert late.recv(1) == b""
         except ConnectionError:
             assert not can_connect(browser.address, browser.port)
+
+
+@pytest.mark.rule("R114")
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+async def test_a_connection_after_a_hasty_close_is_dropped(turns: int) -> None:
+    """Cancelled before the last accepted connection was ready, it is dropped all the same."""
+    async with RedirectListener(awaited=("code",)) as listener:
+        browser = Browser(listener)
+        with closing(socket.create_connection((browser.address, browser.port))) as late:
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            hasty = asyncio.create_task(listener.__aexit__(None, None, None))
+            await asyncio.sleep(0)
+            hasty.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await hasty
+            late.setblocking(False)  # noqa: FBT003 - its only argument
+            try:
+                loop = asyncio.get_running_loop()
+                assert await asyncio.wait_for(loop.sock_recv(late, 1), 4) == b""
+            except ConnectionError:
+                assert not can_connect(browser.address, browser.port)
 
 
 async def test_a_loop_without_readers_closes_too(monkeypatch: pytest.MonkeyPatch) -> None:
