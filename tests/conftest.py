@@ -11,6 +11,8 @@ from pytest_asyncio import is_async_test
 from tests.ledger import Recorder
 from tests.mocked_responses import MockedResponses
 
+pytest_plugins = ["aioalf.testing.pytest_plugin"]
+
 _TURNS_TO_END = 20  # of the loop: what a closed connection's own tasks need to see their end
 
 

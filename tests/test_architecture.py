@@ -28,12 +28,15 @@ LAYERS: list[dict[str, set[str]]] = [
     },
     {"errors": set()},
     {"scope": set(), "urls": {"warnings"}, "token": {"time"}, "client_auth": set()},
-    {"origins": set(), "token_response": set(), "renewal": set(), "grants": set()},
+    {"origins": set(), "token_response": set(), "renewal": set()},
     # One outside world each.
     {
         "buffered": {"aiohttp", "asyncio"},
-        "loopback": {"aiohttp.web", "asyncio", "logging", "secrets", "socket"},
+        "browser": {"asyncio", "logging", "webbrowser"},
+        "loopback": {"aiohttp.web", "asyncio", "logging", "socket"},
     },
+    # Of the grants, those that ask a person have a listener and a browser.
+    {"grants": {"asyncio", "secrets"}},
     {"endpoint": {"aiohttp", "time"}},
     # A token for many callers, then on requests.
     {"manager": {"asyncio", "logging", "time"}},
@@ -43,7 +46,7 @@ LAYERS: list[dict[str, set[str]]] = [
     # What users hold in their hands.
     {"httpclient": {"aiohttp"}},
     {"client": {"aiohttp", "asyncio", "logging", "time"}},
-    {"implicit": {"asyncio", "logging", "secrets", "time", "webbrowser"}},
+    {"implicit": {"asyncio", "logging"}},
     {"implicit_manager": set()},
     {"demo": {"aiohttp", "asyncio", "logging", "time", "webbrowser"}},
     {"__main__": {"asyncio"}},
