@@ -21,8 +21,9 @@ _GZIP_OR_ZLIB: Final = zlib.MAX_WBITS | 32
 async def buffer(response: ClientResponse, limit: int) -> bytes:
     """Read the body, at most `limit` bytes of it, and let go of the connection.
 
-    The response keeps what was read. One that is longer is cut, also where it only grows so long by being
-    decompressed: the session is expected not to decompress. Its request's Authorization is forgotten.
+    The response keeps what was read. One that is longer is cut, also where it only grows so long by
+    being decompressed: the session is expected not to decompress. The Authorization of its request
+    is forgotten.
     """
     try:
         body = await _read(response, limit)

@@ -12,9 +12,11 @@ from types import MappingProxyType
 from typing import Final
 
 _OWS: Final = r"[ \t]*"
-_TOKEN: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-_SCHEME: Final = re.compile(rf"({_TOKEN})(?=[ \t]|,|$)")
-_PARAMETER: Final = re.compile(rf'({_TOKEN}){_OWS}={_OWS}(?:"((?:[^"\\]|\\.)*)"|({_TOKEN}))(?={_OWS}(?:,|$))', re.DOTALL)
+_WORD: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_SCHEME: Final = re.compile(rf"({_WORD})(?=[ \t]|,|$)")
+_PARAMETER: Final = re.compile(
+    rf'({_WORD}){_OWS}={_OWS}(?:"((?:[^"\\]|\\.)*)"|({_WORD}))(?={_OWS}(?:,|$))', re.DOTALL
+)
 _TOKEN68: Final = re.compile(rf"([A-Za-z0-9\-._~+/]+=*)(?={_OWS}(?:,|$))")
 _GAP: Final = re.compile(r"[ \t,]*")
 _REST: Final = re.compile(r'(?:"(?:[^"\\]|\\.)*+(?:"|\Z)|[^,"])*+', re.DOTALL)
@@ -28,7 +30,7 @@ _USELESS_RENEWAL: Final = frozenset({"insufficient_scope", "insufficient_user_au
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """One challenge: its scheme in lower case, its parameters by lower-case name, or its token68."""
+    """One challenge: its lower-case scheme, its parameters by lower-case name, or its token68."""
 
     scheme: str
     parameters: Mapping[str, str]
@@ -45,7 +47,9 @@ def parse_challenges(lines: Iterable[str]) -> tuple[Challenge, ...]:
 
 def is_renewal_useful(challenges: Iterable[Challenge]) -> bool:
     """Tell whether a new token of the same kind may help (RFC 6750 §3.1, RFC 9470 §3)."""
-    return not any(challenge.parameters.get("error") in _USELESS_RENEWAL for challenge in challenges)
+    return not any(
+        challenge.parameters.get("error") in _USELESS_RENEWAL for challenge in challenges
+    )
 
 
 def required_scope(challenges: Iterable[Challenge]) -> frozenset[str] | None:

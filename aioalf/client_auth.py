@@ -8,7 +8,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NoReturn, Protocol
 from urllib.parse import quote_plus
 
 from aioalf.errors import TokenConfigurationError
@@ -16,7 +16,10 @@ from aioalf.errors import TokenConfigurationError
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A client's identifier and secret; None is what was not given. ``repr`` shows neither."""
+    """A client's identifier and secret; None is what was not given.
+
+    ``repr`` shows neither, and they cannot be pickled.
+    """
 
     client_id: str | None
     client_secret: str | None
@@ -24,49 +27,60 @@ class Credentials:
     def __repr__(self) -> str:
         return "<Credentials>"
 
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("a client's credentials are a secret and are not pickled")
+
     def known(self) -> frozenset[str]:
-        """Return what must not be shown."""
-        return frozenset(part for part in (self.client_id, self.client_secret) if part)
+        """Return what must not be shown: id, secret, and both as HTTP Basic joins them."""
+        parts = [part for part in (self.client_id, self.client_secret) if part]
+        return frozenset({*parts, ":".join(parts), ":".join(map(quote_plus, parts))} - {""})
 
 
 class ClientAuth(Protocol):
     """One method of client authentication."""
 
     def authenticate(self, credentials: Credentials, form: dict[str, str]) -> Mapping[str, str]:
-        """Return the header fields that authenticate the request; add to its form what belongs there.
+        """Return the header fields that authenticate the request; its form gets what belongs there.
 
         Raises TokenConfigurationError when the credentials do not serve for this method.
         """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class ClientSecretBasic:
     """HTTP Basic with the client's id and secret: the default (RFC 6749 §2.3.1, RFC 8414 §2).
 
-    Both are form-urlencoded first, as the standard says. ``form_encode=False`` sends them as they are, for
-    servers that do not decode them.
+    Both are form-urlencoded first, as the standard says. ``form_encode=False`` sends them as they
+    are, for servers that do not decode them.
     """
 
     form_encode: bool = True
 
-    def authenticate(self, credentials: Credentials, form: dict[str, str]) -> Mapping[str, str]:
+    def authenticate(
+        self,
+        credentials: Credentials,
+        form: dict[str, str],  # noqa: ARG002 - nothing of Basic is in the form
+    ) -> Mapping[str, str]:
         """Return the Authorization field; an empty secret is sent as ``id:``."""
         return {"Authorization": _basic(require(credentials), form_encode=self.form_encode)}
 
 
 def require(credentials: Credentials) -> tuple[str, str]:
     """Return id and secret. Raises TokenConfigurationError naming the one that is missing."""
-    client_id, client_secret = credentials.client_id, credentials.client_secret
-    for name, value in (("client_id", client_id), ("client_secret", client_secret)):
-        if value is None:
-            raise TokenConfigurationError(f"Missing {name}: pass it to Client or TokenManager")
-        if not isinstance(value, str) or not value.isascii() and not _is_utf8(value):
-            raise TokenConfigurationError(f"{name} must be text that UTF-8 can encode")
-    assert client_id is not None
-    assert client_secret is not None
+    client_id = _text("client_id", credentials.client_id)
+    client_secret = _text("client_secret", credentials.client_secret)
     if not client_id:
         raise TokenConfigurationError("Missing client_id: it is empty")
     return client_id, client_secret
+
+
+def _text(name: str, value: object) -> str:
+    if value is None:
+        raise TokenConfigurationError(f"Missing {name}: pass it to Client or TokenManager")
+    if not isinstance(value, str) or not _is_utf8(value):
+        raise TokenConfigurationError(f"{name} must be text that UTF-8 can encode")
+    return value
 
 
 def _is_utf8(text: str) -> bool:
@@ -81,6 +95,7 @@ def _basic(pair: tuple[str, str], *, form_encode: bool) -> str:
     client_id, client_secret = (quote_plus(part) for part in pair) if form_encode else pair
     if not form_encode and ":" in client_id:
         raise TokenConfigurationError(
-            "a client_id with a colon cannot be sent unencoded in HTTP Basic (RFC 7617 §2): use form_encode=True"
+            "a client_id with a colon cannot be sent unencoded in HTTP Basic (RFC 7617 §2): "
+            "use form_encode=True"
         )
     return "Basic " + b64encode(f"{client_id}:{client_secret}".encode()).decode("ascii")

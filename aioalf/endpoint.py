@@ -32,7 +32,7 @@ from aioalf.token_response import Expected, OAuthError, read_oauth_error, read_o
 from aioalf.urls import is_insecure, read_endpoint, shown, warn_insecure
 
 Network = Callable[[], ClientSession | None]
-"""Whose connector, TLS and proxy settings a token request uses; None: those of a session of its own."""
+"""Whose connector and proxy a token request uses; None: those of a session of its own."""
 
 TIMEOUT: Final = ClientTimeout(total=20, sock_connect=10)
 """How long a token request may take, in seconds, unless ``http_options`` says otherwise."""
@@ -42,7 +42,17 @@ MAX_BODY: Final = 2**20
 
 _HEADERS: Final = {"Accept": "application/json", "Accept-Encoding": "identity"}
 _OURS: Final = frozenset(
-    {"allow_redirects", "auth", "data", "json", "method", "middlewares", "raise_for_status", "str_or_url", "url"}
+    {
+        "allow_redirects",
+        "auth",
+        "data",
+        "json",
+        "method",
+        "middlewares",
+        "raise_for_status",
+        "str_or_url",
+        "url",
+    }
 )
 
 
@@ -57,9 +67,10 @@ class _Answer:
 class TokenEndpoint:
     """Sends token requests to one URL as one client.
 
-    ``http_options`` are keywords of aiohttp's ``request`` (``timeout``, ``proxy``, ``ssl``, ``headers`` …); its headers
-    go on top of ours. Redirects are not followed, whatever they say (RFC 9700 §4.12).
-    Raises TokenConfigurationError for a URL or options that cannot work, and warns of plain http.
+    ``http_options`` are keywords of aiohttp's ``request`` (``timeout``, ``proxy``, ``ssl``,
+    ``headers`` …); its headers go on top of ours. Redirects are not followed, whatever they say
+    (RFC 9700 §4.12). Raises TokenConfigurationError for a URL or options that cannot work, and
+    warns of plain http.
     """
 
     def __init__(
@@ -82,45 +93,43 @@ class TokenEndpoint:
         self._options = _read_options(http_options)
 
     async def request(self, form: Mapping[str, str], scope: frozenset[str] | None) -> Token:
-        """POST the form, what is empty left out, and return the token that was asked for with `scope`.
+        """POST the form, what is empty left out, and return the token asked for with `scope`.
 
-        Raises TokenHTTPError for a status that is not 2xx, TokenResponseError for an answer without a
-        token that can be used, TokenError when there is no answer, the reason in ``__cause__``.
+        Raises TokenHTTPError for a status that is not 2xx, TokenResponseError for an answer without
+        a token that can be used, TokenError when there is no answer, the reason in ``__cause__``.
         """
         sent_at, sent_on = time.monotonic(), datetime.now(UTC)
         answer = await self._exchange({name: value for name, value in form.items() if value})
-        if not 200 <= answer.status < 300:
-            raise self._http_error(answer)
         members = read_object(answer.body)
-        if members is None:
-            raise self._useless(answer, "its body is not a JSON object")
-        oauth_error = self._oauth_error(members)
-        if oauth_error.error and not members.get("access_token"):
-            raise self._useless(answer, f"it says {oauth_error}", oauth_error)
+        words = read_oauth_error(members or {}, self._credentials.known())
+        if not 200 <= answer.status < 300:
+            raise self._refusal(answer, words)
+        expected = replace(self._expected, scope=scope)
         try:
-            return read_token(members, replace(self._expected, scope=scope), sent_at=sent_at, sent_on=sent_on)
+            return read_token(members, expected, sent_at=sent_at, sent_on=sent_on)
         except TokenResponseError as problem:
-            error = self._useless(answer, str(problem), oauth_error)
+            error = _useless(self.url, answer, str(problem), words)
         raise error
 
     async def _exchange(self, form: dict[str, str]) -> _Answer:
-        headers = CIMultiDict(_HEADERS)
-        headers.update(self._client_auth.authenticate(self._credentials, form))
-        headers.update(self._options.get("headers") or {})
+        fields = self._client_auth.authenticate(self._credentials, form)
         try:
+            headers = CIMultiDict({**_HEADERS, **fields})
+            headers.update(self._options.get("headers") or {})
             return await self._post(form, headers)
         except (ClientError, OSError) as error:
-            # aiohttp's ClientResponseError shows the request's headers in its repr: its text is kept.
-            cause = ClientPayloadError(str(error)) if isinstance(error, ClientResponseError) else error
-            reason = printable(f"{type(error).__name__}: {error}".rstrip(": "))
-            raise TokenError(f"No answer from the token endpoint {shown(self.url)}: {reason}") from cause
+            cause = _without_request(error)
+            reason = printable(f"{type(error).__name__}: {cause}".rstrip(": "))
+            raise TokenError(
+                f"No answer from the token endpoint {shown(self.url)}: {reason}"
+            ) from cause
         except (TypeError, ValueError) as error:
             raise TokenConfigurationError(
                 f"The token request cannot be sent; look at http_options: {printable(str(error))}"
             ) from error
 
     async def _post(self, form: dict[str, str], headers: CIMultiDict[str]) -> _Answer:
-        options = {"timeout": TIMEOUT, **self._options, "headers": headers}
+        options: dict[str, Any] = {"timeout": TIMEOUT, **self._options, "headers": headers}
         async with _session(self.network()) as session:
             response = await session.post(
                 self.url, data=form, allow_redirects=False, raise_for_status=False, **options
@@ -128,37 +137,42 @@ class TokenEndpoint:
             body = await buffer(response, MAX_BODY)
         return _Answer(response.status, response.headers.get("Content-Type", ""), body, response)
 
-    def _oauth_error(self, members: Mapping[str, object] | None) -> OAuthError:
-        return read_oauth_error(members or {}, self._credentials.known())
-
-    def _http_error(self, answer: _Answer) -> TokenHTTPError:
-        oauth_error = self._oauth_error(read_object(answer.body))
-        hint = str(oauth_error) or _hint(answer.status)
+    def _refusal(self, answer: _Answer, words: OAuthError) -> TokenHTTPError:
+        hint = str(words) or _hint(answer.status)
         return TokenHTTPError(
             f"The token endpoint {shown(self.url)} refused" + (f": {hint}" if hint else ""),
             answer.status,
             without(answer.body.decode("utf-8", "replace"), self._credentials.known()),
             response=answer.response,
-            error=oauth_error.error,
-            error_description=oauth_error.error_description,
-            error_uri=oauth_error.error_uri,
-        )
-
-    def _useless(self, answer: _Answer, problem: str, words: OAuthError = OAuthError()) -> TokenResponseError:  # noqa: B008 - frozen
-        return TokenResponseError(
-            f"The token endpoint {shown(self.url)} answered {answer.status} "
-            f"({printable(answer.content_type, 80) or 'no content type'}) without a usable token: {problem}",
-            answer.status,
-            answer.content_type,
             error=words.error,
             error_description=words.error_description,
             error_uri=words.error_uri,
         )
 
 
+def _useless(url: URL, answer: _Answer, problem: str, words: OAuthError) -> TokenResponseError:
+    if words.error:
+        problem = f"it says {words}"
+    content_type = printable(answer.content_type, 80) or "no content type"
+    return TokenResponseError(
+        f"The token endpoint {shown(url)} answered {answer.status} ({content_type}) "
+        f"without a usable token: {problem}",
+        answer.status,
+        answer.content_type,
+        error=words.error,
+        error_description=words.error_description,
+        error_uri=words.error_uri,
+    )
+
+
+def _without_request(error: Exception) -> Exception:
+    # aiohttp's ClientResponseError shows the request's URL, and its headers in its repr.
+    return ClientPayloadError(error.message) if isinstance(error, ClientResponseError) else error
+
+
 def _hint(status: int) -> str:
     if 300 <= status < 400:
-        return "it redirects, and a secret is not sent where a redirect points; configure the final URL"
+        return "it redirects, and no secret goes where a redirect points; configure the final URL"
     if status == 404:
         return "nothing is at that URL; look at token_endpoint"
     return ""
@@ -179,7 +193,7 @@ def _refuse_options(problem: str) -> NoReturn:
 
 
 def _session(network: ClientSession | None) -> ClientSession:
-    """Return a session for one token request: the caller's network without the caller's identity."""
+    """Return a session for one token request: the caller's network, not the caller's identity."""
     if network is None:
         return ClientSession(cookie_jar=DummyCookieJar(), auto_decompress=False)
     if network.closed:

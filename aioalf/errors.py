@@ -11,7 +11,7 @@ TokenError                          any failure to get a token
 ├── LoginTimeoutError               nobody finished the login in time
 └── ListenerError                   the redirect listener found no port
 
-It knows nothing of HTTP libraries and of event loops; evidence is in fields, none of it secret in `str`.
+It knows nothing of HTTP libraries and of event loops. Evidence is in fields; `str` shows no secret.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The token manager: one valid token, however many callers.
 
-It caches, joins and renews; it knows nothing of forms, of HTTP and of the requests that carry the token.
+It caches, joins and renews; it knows nothing of forms, of HTTP and of the requests that carry
+the token.
 """
 
 from __future__ import annotations
@@ -25,14 +26,16 @@ __all__ = ("TokenError", "TokenHTTPError", "TokenManager")
 class TokenManager:
     """Gets a token with the client credentials grant, and keeps it until it expires or is refused.
 
-    ``http_options`` are keywords of aiohttp's ``request`` for token requests; ``scope`` is a string or a
-    collection of strings. ``client_auth`` is HTTP Basic by default, ``grant`` client credentials.
-    ``default_lifetime``, in seconds, stands for an ``expires_in`` that the server leaves out: without it such a
-    token is used until it is refused. ``allow_narrower_scope`` takes a token with less scope than was asked for.
+    ``http_options`` are keywords of aiohttp's ``request`` for token requests; ``scope`` is a string
+    or a collection of strings. ``client_auth`` is HTTP Basic by default, ``grant`` client
+    credentials. ``default_lifetime``, in seconds, stands for an ``expires_in`` that the server
+    leaves out: without it such a token is used until it is refused. ``allow_narrower_scope`` takes
+    a token with less scope than was asked for.
 
-    No event loop is needed to make one, and it may be used in one loop after another. A subclass may
-    override ``_get_token_data``, a coroutine that returns the members of a token response.
-    Raises TokenConfigurationError for a URL or options that cannot work; what is missing is said on first use.
+    No event loop is needed to make one, and it may be used in one loop after another. A subclass
+    may override ``_get_token_data``, a coroutine that returns the members of a token response.
+    Raises TokenConfigurationError for a URL or options that cannot work; what is missing is said
+    on first use.
     """
 
     def __init__(
@@ -48,7 +51,9 @@ class TokenManager:
         default_lifetime: float | None = None,
         allow_narrower_scope: bool = False,
     ) -> None:
-        self._expected = Expected(None, _read_default_lifetime(default_lifetime), allow_narrower_scope)
+        self._expected = Expected(
+            None, _read_default_lifetime(default_lifetime), allow_narrower_scope
+        )
         self._grant = ClientCredentials(scope) if grant is None else grant
         self._endpoint: TokenEndpoint | None = None
         if token_endpoint:
@@ -73,9 +78,9 @@ class TokenManager:
     async def get_token(self) -> str:
         """Return a valid access token, asking the token endpoint when there is none.
 
-        However many ask at once, one request is made, and each gets its token or an own copy of its error.
-        One that expires at once (``expires_in`` 0) serves those who waited for it, and nobody after.
-        Raises TokenError.
+        However many ask at once, one request is made, and each gets its token or an own copy of its
+        error. A token that expires at once (``expires_in`` 0) serves those who waited for it, and
+        nobody after. Raises TokenError.
         """
         token = self._token
         if token is not None and time.monotonic() < token._deadline:  # noqa: SLF001 - the hot path
@@ -85,8 +90,8 @@ class TokenManager:
     async def renew_token(self, rejected: str) -> str:
         """Return a token to use in place of one that an API refused.
 
-        When another is in place already, or on its way, it is that one: many refusals of one token make one
-        request. Raises TokenError.
+        When another is in place already, or on its way, it is that one: many refusals of one token
+        make one request. Raises TokenError.
         """
         token = self._token
         if token is not None and token.access_token == rejected:
@@ -108,7 +113,7 @@ class TokenManager:
         await self._flight.close()
 
     def use_network(self, network: Network) -> None:
-        """Send token requests through the connector, TLS and proxy settings of the session that this returns."""
+        """Send token requests through the connector and proxy of the session that this returns."""
         if self._endpoint is not None:
             self._endpoint.network = network
 
@@ -116,7 +121,9 @@ class TokenManager:
         try:
             return await self._flight.run(self._renew)
         except FlightCancelledError:
-            raise TokenError("The token request was ended: the client was closed meanwhile") from None
+            raise TokenError(
+                "The token request was ended: the client was closed meanwhile"
+            ) from None
 
     async def _renew(self) -> Token:
         generation = self._generation
@@ -128,18 +135,16 @@ class TokenManager:
     async def _fetch(self) -> Token:
         sent_at = time.monotonic()
         data = await self._get_token_data()
-        return data if isinstance(data, Token) else read_token(data, self._expected, sent_at=sent_at)
+        if isinstance(data, Token):
+            return data
+        return read_token(data, self._expected, sent_at=sent_at)
 
     async def _get_token_data(self) -> Token | Mapping[str, Any]:
-        return await self._request_token()
-
-    async def _request_token(self) -> Token | Mapping[str, Any]:
         if self._endpoint is None:
-            raise TokenConfigurationError("Missing token endpoint: pass token_endpoint to Client or TokenManager")
+            raise TokenConfigurationError(
+                "Missing token endpoint: pass token_endpoint to Client or TokenManager"
+            )
         return await self._grant.request_token(self._endpoint)
-
-    def _has_token(self) -> bool:
-        return self.peek() is not None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} token={self._token!r}>"

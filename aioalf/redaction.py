@@ -6,24 +6,39 @@ known credentials are taken out. It knows nothing of where the text came from.
 
 from __future__ import annotations
 
+import json
 import re
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 from urllib.parse import quote, quote_plus
 
 MASK: Final = "***"
 EXCERPT_LENGTH: Final = 300
 _SHORT: Final = 8
-_HOLDS_TOKEN: Final = re.compile(r"(access|refresh|id|device)[_-]?(token|code)|assertion", re.IGNORECASE)
+_HOLDS_TOKEN: Final = re.compile(
+    r"(access|refresh|id|device)[_-]?(token|code)|assertion|eyJ[\w-]{10}", re.IGNORECASE
+)
+_OF_AN_ERROR: Final = frozenset(map(chr, range(0x20, 0x7F))) - {'"', "\\"}
 
 
 def printable(text: str, length: int = EXCERPT_LENGTH) -> str:
     """Return the text on one line, what is not printable escaped, cut after `length` characters."""
-    head = text[:length]
-    if not head.isprintable():
-        head = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in head)
+    return _cut(text, length, str.isprintable)
+
+
+def error_words(text: str, length: int = EXCERPT_LENGTH) -> str:
+    """Return the text as `printable` does, escaped what no OAuth error may hold (RFC 6749 §5.2)."""
+    return _cut(text, length, _OF_AN_ERROR.__contains__)
+
+
+def _cut(text: str, length: int, is_shown: Callable[[str], bool]) -> str:
+    head = "".join(c if is_shown(c) else _escaped(c) for c in text[:length])
     return head if len(text) <= length else f"{head}… ({len(text)} characters)"
+
+
+def _escaped(character: str) -> str:
+    return '\\"' if character == '"' else ascii(character)[1:-1]
 
 
 def excerpt(text: str) -> str:
@@ -34,11 +49,13 @@ def excerpt(text: str) -> str:
 
 
 def without(text: str, secrets: Iterable[str]) -> str:
-    """Return the text with each secret masked: as it is, URL-encoded and in base64.
+    """Return the text with each secret masked: as it is, in JSON, URL-encoded and in base64.
 
     A short one is masked only where it stands alone, so that the id ``a`` leaves words whole.
     """
-    for secret in sorted({form for known in secrets for form in _forms(known)}, key=len, reverse=True):
+    for secret in sorted(
+        {form for known in secrets for form in _forms(known)}, key=len, reverse=True
+    ):
         pattern = re.escape(secret)
         if len(secret) < _SHORT:
             pattern = rf"(?<!\w){pattern}(?!\w)"
@@ -47,6 +64,9 @@ def without(text: str, secrets: Iterable[str]) -> str:
 
 
 def _forms(secret: str) -> set[str]:
-    encoded = b64encode(secret.encode("utf-8", "surrogatepass")).decode("ascii")
+    if not secret:
+        return set()
     plain = secret.encode("utf-8", "replace").decode()
-    return {secret, quote(plain, safe=""), quote_plus(plain), encoded} if secret else set()
+    encoded = b64encode(secret.encode("utf-8", "surrogatepass")).decode("ascii")
+    in_json = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+    return {secret, *in_json, quote(plain, safe=""), quote_plus(plain), encoded}

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class FlightCancelledError(Exception):
-    """The flight was ended before it had a result, by `SingleFlight.close` or by its event loop."""
+    """The flight was ended before it had a result, by `SingleFlight.close` or its event loop."""
 
 
 class SingleFlight(Generic[T]):
@@ -30,8 +30,8 @@ class SingleFlight(Generic[T]):
     async def run(self, call: Callable[[], Coroutine[object, object, T]]) -> T:
         """Return the result of the call in the air, or of this one when there is none.
 
-        Raises what the call raises, FlightCancelledError when the flight was ended, and RuntimeError
-        while a flight of another event loop is in the air.
+        Raises what the call raises, FlightCancelledError when the flight was ended, and
+        RuntimeError while a flight of another event loop is in the air.
         """
         task = self.start(call)
         await asyncio.wait((task,))
@@ -51,7 +51,7 @@ class SingleFlight(Generic[T]):
         return task
 
     def abandon(self) -> None:
-        """Let the flight in the air go on for those who wait for it; the next caller starts anew."""
+        """Let what is in the air go on for those who wait for it; the next caller starts anew."""
         if self._task is not None:
             self._abandoned.add(self._task)
             self._task = None
@@ -81,7 +81,7 @@ def _is_flying(task: asyncio.Task[T], loop: asyncio.AbstractEventLoop) -> bool:
         return not task.done()
     if other.is_running():
         raise RuntimeError(
-            "used from two event loops at once: make one for each loop, or use one loop after the other"
+            "used from two event loops at once: make one for each, or use one loop after the other"
         )
     return False  # its loop has stopped: nobody will ever land it
 

@@ -31,11 +31,20 @@ class Token:
     ``expires_in`` is the lifetime in whole seconds, None when the server did not say: then the
     token is used until it is refused. ``expires_on`` is the same as an aware UTC datetime.
     ``scope`` is the granted set, None when unknown; ``extra`` holds the response's other members.
-    ``sent_at`` (``time.monotonic()``) and ``sent_on`` say when the request for it left; now, by default.
-    ``repr`` shows no token, and it cannot be pickled. Raises ValueError for a lifetime that is none.
+    ``sent_at`` (``time.monotonic()``) and ``sent_on`` say when the request for it left, by default
+    now. ``repr`` shows no token, and it cannot be pickled. Raises ValueError for a lifetime that is
+    none.
     """
 
-    __slots__ = ("_deadline", "access_token", "expires_in", "expires_on", "extra", "scope", "token_type")
+    __slots__ = (
+        "_deadline",
+        "access_token",
+        "expires_in",
+        "expires_on",
+        "extra",
+        "scope",
+        "token_type",
+    )
 
     access_token: str
     token_type: str
@@ -50,7 +59,7 @@ class Token:
         access_token: str = "",
         expires_in: float | str | None = 0,
         *,
-        token_type: str = "Bearer",
+        token_type: str = "Bearer",  # noqa: S107 - a type is no secret
         scope: frozenset[str] | None = None,
         extra: Mapping[str, object] | None = None,
         sent_at: float | None = None,
@@ -88,7 +97,9 @@ class Token:
         return self
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError("a token is a secret and is not pickled; store token.access_token where you must")
+        raise TypeError(
+            "a token is a secret and is not pickled; store token.access_token where you must"
+        )
 
 
 def read_lifetime(value: object) -> int | None:
@@ -102,7 +113,7 @@ def read_lifetime(value: object) -> int | None:
     if isinstance(value, str) and _NUMBER.fullmatch(value):
         value = float(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("expires_in is not a number of seconds")
+        raise ValueError("expires_in is not a number of seconds")  # noqa: TRY004 - a server's value
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError("expires_in is not a finite number of seconds")
     if value < 0:

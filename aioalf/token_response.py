@@ -9,10 +9,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, cast
 
 from aioalf.errors import TokenResponseError
-from aioalf.redaction import printable, without
+from aioalf.redaction import error_words, printable, without
 from aioalf.token import Token, is_b64token, read_lifetime
 
 _READ: Final = frozenset({"access_token", "token_type", "expires_in", "scope", "refresh_token"})
@@ -40,7 +40,7 @@ class OAuthError:
     error_uri: str | None = None
 
     def __str__(self) -> str:
-        words = [printable(word) for word in (self.error, self.error_description) if word]
+        words = [error_words(word) for word in (self.error, self.error_description) if word]
         return ": ".join(words)
 
 
@@ -50,10 +50,12 @@ def read_object(body: bytes) -> dict[str, object] | None:
         value = json.loads(body.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         return None
-    return value if isinstance(value, dict) else None
+    return cast("dict[str, object]", value) if isinstance(value, dict) else None
 
 
-def read_oauth_error(members: Mapping[str, object], credentials: frozenset[str] = frozenset()) -> OAuthError:
+def read_oauth_error(
+    members: Mapping[str, object], credentials: frozenset[str] = frozenset()
+) -> OAuthError:
     """Return the error members of a response, without the client's credentials."""
 
     def text(name: str) -> str | None:
@@ -64,16 +66,18 @@ def read_oauth_error(members: Mapping[str, object], credentials: frozenset[str] 
 
 
 def read_token(
-    members: Mapping[str, object],
-    expected: Expected = Expected(),  # noqa: B008 - frozen
+    members: Mapping[str, object] | None,
+    expected: Expected = Expected(),
     *,
     sent_at: float | None = None,
     sent_on: datetime | None = None,
 ) -> Token:
-    """Return the token that a response's members describe.
+    """Return the token that a response's members describe; None is a body that is no object.
 
-    Raises TokenResponseError naming the member that is wrong, never its value.
+    Raises TokenResponseError naming the member that is wrong, never the value of a token.
     """
+    if not isinstance(members, Mapping):
+        raise TokenResponseError("the response is not a JSON object")
     access_token = members.get("access_token")
     if not is_b64token(access_token):
         raise TokenResponseError(_token_problem(access_token))
@@ -94,7 +98,7 @@ def _token_problem(value: object) -> str:
         return "no access_token in the response"
     if not isinstance(value, str):
         return "the access_token in the response is not text"
-    return "the access_token in the response holds characters that no Bearer header may carry (RFC 6750 §2.1)"
+    return "the access_token in the response is none that a header may carry (RFC 6750 §2.1)"
 
 
 def _lifetime(value: object, expected: Expected) -> int | None:
@@ -110,23 +114,28 @@ def _token_type(value: object) -> str:
     if value is None or (isinstance(value, str) and value.lower() == "bearer"):
         return "Bearer"
     raise TokenResponseError(
-        f"token_type {printable(repr(value), 40)} in the response is not Bearer: such a token must not be used "
-        "without knowing how (RFC 6749 §7.1)"
+        f"token_type {printable(repr(value), 40)} in the response is not Bearer: such a token must "
+        "not be used without knowing how (RFC 6749 §7.1)"
     )
 
 
 def _granted(value: object, expected: Expected) -> frozenset[str] | None:
     if value is None:
         return expected.scope
-    # Some servers send a JSON list where the standard has one string with spaces.
-    words = value.split(" ") if isinstance(value, str) else value
-    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-        raise TokenResponseError("scope in the response is not text")
-    granted = frozenset(word for word in words if word)
+    granted = _scope_values(value)
     missing = (expected.scope or frozenset()) - granted
     if missing and not expected.allow_narrower_scope:
+        lacking = printable(" ".join(sorted(missing)))
         raise TokenResponseError(
-            f"the server granted less than was asked for: {printable(' '.join(sorted(missing)))} is missing from "
-            "scope; ask for less, or pass allow_narrower_scope=True"
+            f"the server granted less than was asked for: {lacking} is missing from scope; "
+            "ask for less, or pass allow_narrower_scope=True"
         )
     return granted
+
+
+def _scope_values(value: object) -> frozenset[str]:
+    # Some servers send a JSON list where the standard has one string with spaces.
+    values = cast("list[object]", value) if isinstance(value, list) else str(value).split(" ")
+    if not isinstance(value, str | list) or not all(isinstance(word, str) for word in values):
+        raise TokenResponseError("scope in the response is not text")
+    return frozenset(map(str, values)) - {""}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import sys
 import warnings
+from types import FrameType
 from typing import Final
 
 from yarl import URL
@@ -20,8 +21,8 @@ _PLAIN: Final = frozenset({"http", "ws"})
 def read_endpoint(name: str, value: str | URL) -> URL:
     """Return an endpoint's URL, its own query kept (RFC 6749 §3.1, §3.2).
 
-    Raises TokenConfigurationError for what is not an absolute http(s) URL, has a fragment or carries
-    credentials; the message does not repeat the URL.
+    Raises TokenConfigurationError for what is not an absolute http(s) URL, has a fragment or
+    carries credentials; the message does not repeat the URL.
     """
     try:
         url = URL(value)
@@ -33,13 +34,19 @@ def read_endpoint(name: str, value: str | URL) -> URL:
     if url.raw_fragment or str(value).endswith("#"):
         raise TokenConfigurationError(f"{name} must not have a fragment (RFC 6749 §3.1, §3.2)")
     if url.raw_user is not None or url.raw_password is not None:
-        raise TokenConfigurationError(f"{name} must not carry credentials: pass client_id and client_secret")
+        raise TokenConfigurationError(
+            f"{name} must not carry credentials: pass client_id and client_secret"
+        )
     return url
 
 
 def shown(url: URL) -> str:
     """Return a URL as it may be shown: without credentials, query and fragment."""
-    return str(url.with_user(None).with_query(None).with_fragment(None)) if url.absolute else url.raw_path
+    return (
+        str(url.with_user(None).with_query(None).with_fragment(None))
+        if url.absolute
+        else url.raw_path
+    )
 
 
 def is_insecure(url: URL) -> bool:
@@ -50,8 +57,8 @@ def is_insecure(url: URL) -> bool:
 def warn_insecure(what: str, url: URL) -> None:
     """Warn once, at the line of the user's code, that a URL is insecure."""
     warnings.warn(
-        f"{what} {shown(url)} is plain http: whoever is on the way can read what is sent there; use https "
-        "(RFC 6749 §1.6, RFC 6750 §5.3)",
+        f"{what} {shown(url)} is plain http: whoever is on the way can read what is sent there; "
+        "use https (RFC 6749 §1.6, RFC 6750 §5.3)",
         InsecureTransportWarning,
         stacklevel=_depth_of_user_code(),
     )
@@ -67,8 +74,12 @@ def _is_this_machine(host: str) -> bool:
 
 
 def _depth_of_user_code() -> int:
-    depth = 2
-    frame = sys._getframe(depth)  # noqa: SLF001 - the one way to warn at the caller's line on Python 3.11
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] == "aioalf":
+    # Python 3.12 has skip_file_prefixes; on 3.11 there is no other way to the caller's line.
+    depth, frame = 2, sys._getframe(2)  # noqa: SLF001
+    while frame.f_back is not None and _is_ours(frame):
         depth, frame = depth + 1, frame.f_back
     return depth
+
+
+def _is_ours(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__")).startswith("aioalf.")

@@ -19,9 +19,11 @@ class TokenSource(Protocol):
     @property
     def url(self) -> URL:
         """Where it is."""
+        ...
 
     async def request(self, form: Form, scope: frozenset[str] | None) -> Token:
         """POST the form and return the token, for which `scope` was asked."""
+        ...
 
 
 class Grant(Protocol):
@@ -29,3 +31,4 @@ class Grant(Protocol):
 
     async def request_token(self, endpoint: TokenSource) -> Token:
         """Return a new token. Raises TokenError."""
+        ...
