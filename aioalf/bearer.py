@@ -1,4 +1,4 @@
-"""The Authorization field of a request, from any token manager; and whether a 401 is worth a renewal.
+"""The Authorization field of a request, from any token manager; and what a 401 is worth.
 
 A manager needs no more than ``get_token()`` and ``reset_token()``, which is all that 0.4.0's Client
 used; renewal keyed to the refused token is added to it here. It knows nothing of sending.
@@ -7,31 +7,31 @@ used; renewal keyed to the refused token is added to it here. It knows nothing o
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable
-from typing import Protocol
-
-from aiohttp import ClientSession
-from multidict import CIMultiDict, CIMultiDictProxy
-from yarl import URL
+from typing import TYPE_CHECKING, Protocol
 
 from aioalf.challenge import is_renewal_useful, parse_challenges
 from aioalf.errors import TokenError
 from aioalf.manager import TokenManager
 from aioalf.single_flight import FlightCancelledError, SingleFlight
 from aioalf.token import is_b64token
-from aioalf.urls import is_insecure, warn_insecure
+from aioalf.urls import is_insecure, shown, warn_insecure
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+    from typing import TypeGuard
+
+    from aiohttp import ClientSession
+    from multidict import CIMultiDict, CIMultiDictProxy
+    from yarl import URL
 
 UNAUTHORIZED = 401
 
 
 class TokenProvider(Protocol):
-    """What a token manager must be able to do."""
+    """What a token manager must be able to do: give an access token, and forget it."""
 
-    async def get_token(self) -> str:
-        """Return an access token."""
-
-    def reset_token(self) -> Awaitable[None] | None:
-        """Forget the access token; a coroutine or a plain function."""
+    async def get_token(self) -> str: ...  # noqa: D102 - the class says it
+    def reset_token(self) -> Awaitable[None] | None: ...  # noqa: D102 - a coroutine or not
 
 
 class Bearer:
@@ -43,7 +43,7 @@ class Bearer:
         self._manager = manager
         self._own = manager if _is_ours(manager) else None
         self._keyed = _has_keyed_renewal(manager)
-        self._flight = SingleFlight[str]()
+        self._flight = SingleFlight[tuple[str, str]]()
         self._token: str | None = None
         self._authorization = ""
 
@@ -70,8 +70,11 @@ class Bearer:
             self._manager.use_network(lambda: session)
 
     async def close(self) -> None:
-        """End what is under way."""
+        """End what is under way, the manager's too where it can be told."""
         await self._flight.close()
+        close = getattr(self._manager, "close", None)
+        if close is not None:
+            await _settle(close())
 
     def _field(self, token: str) -> str:
         # One token serves many requests: it is checked and put into words when it is first seen.
@@ -85,30 +88,29 @@ class Bearer:
         return self._authorization
 
     async def _renew_by_reset(self, rejected: str) -> str:
-        async def renew() -> str:
+        async def renew() -> tuple[str, str]:
             token = await self._manager.get_token()
-            if token != rejected:
-                return token
-            forgotten = self._manager.reset_token()
-            if inspect.isawaitable(forgotten):
-                await forgotten
-            return await self._manager.get_token()
+            if token == rejected:
+                await _settle(self._manager.reset_token())
+                token = await self._manager.get_token()
+            return rejected, token
 
         try:
-            token = await self._flight.run(renew)
-            # A flight that was in the air may have been about another token.
-            return token if token != rejected else await self._flight.run(renew)
+            renewed, token = await self._flight.run(renew)
+            if token == rejected != renewed:  # that flight was about another token
+                _, token = await self._flight.run(renew)
         except FlightCancelledError:
             raise TokenError("The renewal was ended: the client was closed meanwhile") from None
+        return token
 
 
 def is_renewable(headers: CIMultiDictProxy[str] | CIMultiDict[str]) -> bool:
-    """Tell whether a 401 with these header fields may be answered by a new token of the same kind."""
+    """Tell whether a new token of the same kind may help after a 401 with these fields."""
     return is_renewal_useful(parse_challenges(headers.getall("WWW-Authenticate", ())))
 
 
 class InsecureOrigins:
-    """Warns of each origin once that a token goes to in the clear, or refuses it (RFC 6750 §5.3)."""
+    """Warns once of each origin that gets a token in the clear, or refuses it (RFC 6750 §5.3)."""
 
     __slots__ = ("_refuse", "_seen")
 
@@ -117,26 +119,35 @@ class InsecureOrigins:
         self._seen: set[str] = set()
 
     def check(self, url: URL) -> None:
-        """Raise InsecureTransportError-like TokenError, or warn, when the URL is plain HTTP elsewhere."""
+        """Warn, or raise TokenError, when the URL is plain http to another machine."""
         authority = url.raw_authority
         if authority in self._seen or not is_insecure(url):
             return
         if self._refuse:
-            raise TokenError(f"{url.scheme}://{authority} is plain http, and require_https is set: no token is sent there")
+            raise TokenError(
+                f"{shown(url)} is plain http, and require_https is set: no token is sent there"
+            )
         self._seen.add(authority)
         warn_insecure("The resource", url)
 
 
+async def _settle(result: object) -> None:
+    if inspect.isawaitable(result):
+        await result
+
+
 def _overrides(manager: object, *names: str) -> bool:
-    return any(getattr(type(manager), name, None) is not getattr(TokenManager, name) for name in names)
+    return any(
+        getattr(type(manager), name, None) is not getattr(TokenManager, name) for name in names
+    )
 
 
-def _is_ours(manager: object) -> bool:
+def _is_ours(manager: object) -> TypeGuard[TokenManager]:
     return isinstance(manager, TokenManager) and not _overrides(manager, "get_token")
 
 
 def _has_keyed_renewal(manager: object) -> bool:
-    # A subclass with a get_token of its own but the inherited renewal would get tokens from two places.
+    # A subclass with a get_token of its own and the inherited renewal would have two sources.
     if not hasattr(type(manager), "renew_token"):
         return False
     return _overrides(manager, "renew_token") or not _overrides(manager, "get_token", "reset_token")

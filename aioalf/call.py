@@ -1,25 +1,34 @@
-"""One call of a `Client` on its way: what can be awaited or entered, and what happens to a refused hop.
+"""One call of a `Client` on its way: what is awaited or entered, and what a refused hop becomes.
 
-The facade puts the Authorization field on the call; the middleware here sees each of its hops. It knows
-no session and no token manager.
+The facade puts the Authorization field on the call; the middleware here sees each of its hops. It
+knows no session and no token manager.
 """
 
 from __future__ import annotations
 
 from collections.abc import Coroutine, Generator
 from contextvars import ContextVar
-from types import TracebackType
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
-from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
-
-from aioalf.bearer import UNAUTHORIZED, Bearer
+from aioalf.bearer import UNAUTHORIZED
 from aioalf.middleware import is_repeatable, let_go
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
+
+    from aioalf.bearer import Bearer
 
 
 class _Context(Protocol):
+    async def __aenter__(self) -> object: ...
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+        /,
     ) -> bool | None: ...
 
 
@@ -27,7 +36,7 @@ R = TypeVar("R", bound=_Context)
 
 
 class Pending(Coroutine[Any, Any, R], Generic[R]):
-    """A call that may be awaited, run as a task, or used in ``async with``, which releases its response."""
+    """A call that may be awaited, run as a task, or entered with ``async with``."""
 
     __slots__ = ("_coroutine", "_result")
 
@@ -39,19 +48,22 @@ class Pending(Coroutine[Any, Any, R], Generic[R]):
 
     async def __aenter__(self) -> R:
         self._result = await self._coroutine
-        await self._result.__aenter__()  # type: ignore[attr-defined]
+        await self._result.__aenter__()
         return self._result
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         await self._result.__aexit__(kind, error, trace)
 
-    def send(self, value: Any, /) -> Any:
+    def send(self, value: Any, /) -> Any:  # noqa: ANN401 - as the event loop has it
         """Go on (for event loops)."""
         return self._coroutine.send(value)
 
-    def throw(self, *error: Any) -> Any:
+    def throw(self, *error: Any) -> Any:  # noqa: ANN401 - as the event loop has it
         """Raise inside (for event loops)."""
         return self._coroutine.throw(*error)
 
@@ -91,22 +103,17 @@ class RenewalMiddleware:
         if call is None:
             return await handler(request)
         call.seen = True
+        is_ours = request.headers.get("Authorization") == call.authorization
         if call.renewed is not None:
-            return await self._hop_after_renewal(request, handler, call)
+            # aiohttp makes each hop from the fields of the call, which hold the refused token.
+            if is_ours:
+                request.headers["Authorization"] = call.renewed
+            return await handler(request)
         response = await handler(request)
-        if response.status != UNAUTHORIZED or not self._is_ours(request, call) or not is_repeatable(request, response):
+        if response.status != UNAUTHORIZED or not is_ours or not is_repeatable(request, response):
             return response
         await let_go(request, response)
-        request.headers["Authorization"] = call.renewed = await self._bearer.renewed(call.authorization)
+        request.headers["Authorization"] = call.renewed = await self._bearer.renewed(
+            call.authorization
+        )
         return await handler(request)
-
-    async def _hop_after_renewal(
-        self, request: ClientRequest, handler: ClientHandlerType, call: Call
-    ) -> ClientResponse:
-        # aiohttp builds each hop from the fields of the call, which hold the token that was refused.
-        if call.renewed is not None and self._is_ours(request, call):
-            request.headers["Authorization"] = call.renewed
-        return await handler(request)
-
-    def _is_ours(self, request: ClientRequest, call: Call) -> bool:
-        return request.headers.get("Authorization") == call.authorization

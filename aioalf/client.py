@@ -7,20 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Iterable, Mapping
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, cast
 
-from aiohttp import (
-    ClientResponse,
-    ClientResponseError,
-    ClientSession,
-    ClientTimeout,
-    ClientWebSocketResponse,
-    FormData,
-    WSServerHandshakeError,
-)
-from aiohttp.typedefs import LooseHeaders, StrOrURL
+from aiohttp import ClientResponseError, ClientSession, ClientTimeout, FormData
 from multidict import CIMultiDict
 from yarl import URL
 
@@ -34,10 +24,18 @@ from aioalf.origins import origin_of, read_origins
 from aioalf.urls import shown
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Collection, Iterable
+    from types import TracebackType
     from typing import Self, Unpack
 
-    from aiohttp.client import _RequestOptions, _WSConnectOptions
+    from aiohttp import ClientResponse, ClientWebSocketResponse
+    from aiohttp.client import (
+        _RequestOptions,  # pyright: ignore[reportPrivateUsage] - they have no public name
+        _WSConnectOptions,  # pyright: ignore[reportPrivateUsage]
+    )
+    from aiohttp.typedefs import LooseHeaders, StrOrURL
 
+    from aioalf.bearer import TokenProvider
     from aioalf.client_auth import ClientAuth
     from aioalf.grants import Grant
 
@@ -45,34 +43,38 @@ __all__ = ("Client", "TokenError", "TokenHTTPError", "TokenManager")
 
 logger = logging.getLogger(__name__)
 
+_REPEATABLE = (type(None), str, bytes, bytearray, memoryview, Mapping, list, tuple, FormData)
+
 
 class Client:
     """Sends requests as an aiohttp session does, each with a valid bearer token.
 
-    ``client_id``, ``client_secret`` and ``token_endpoint`` say where tokens come from; ``http_options`` are keywords of
-    aiohttp's ``request`` for the token request; ``scope`` is a string or a collection of strings. The other options:
-    ``session`` is used for the requests and left open by `close`, else one is made on first use.
-    ``origins`` are the only origins that requests may go to. ``require_https`` refuses plain http to other machines,
-    else that is warned of once per origin. ``raise_token_errors`` raises TokenHTTPError where the token
-    endpoint's error response would be returned. `TokenManager` tells of ``client_auth``, ``grant``, ``default_lifetime`` and
+    ``client_id``, ``client_secret`` and ``token_endpoint`` say where tokens come from;
+    ``http_options`` are keywords of aiohttp's ``request`` for the token request; ``scope`` is a
+    string or a collection of strings. ``session`` is used for the requests and left open by
+    `close`, else one is made on first use. ``origins`` are the only ones that requests may go to.
+    ``require_https`` refuses plain http to other machines, else that is warned of once per origin.
+    ``raise_token_errors`` raises TokenHTTPError where the token endpoint's error response would be
+    returned. `TokenManager` tells of ``client_auth``, ``grant``, ``default_lifetime`` and
     ``allow_narrower_scope``.
 
-    An Authorization field of the caller's is replaced. After a 401 that a new token may help, the token is
-    renewed and the request repeated once; where its body cannot be sent again, the 401 is returned.
-    When the token endpoint answers with an error, that response is returned and the request is not sent.
+    An Authorization field of the caller's is replaced. After a 401 that a new token may help, the
+    token is renewed and the request repeated once; where its body cannot be sent again, the 401 is
+    returned. When the token endpoint answers with an error, that response is returned and the
+    request is not sent.
 
-    No event loop is needed to make one. ``token_manager_class`` makes the manager: any class that takes these
-    keywords and has ``get_token()`` and ``reset_token()``.
+    No event loop is needed to make one. ``token_manager_class`` makes the manager: any class that
+    takes the first five keywords and has ``get_token()`` and ``reset_token()``.
     """
 
-    token_manager_class: ClassVar[Any] = TokenManager
+    token_manager_class: ClassVar[Callable[..., TokenProvider]] = TokenManager
 
     def __init__(
         self,
         client_id: str | None = None,
         client_secret: str | None = None,
         token_endpoint: str | URL | None = None,
-        http_options: Mapping[str, Any] | None = None,
+        http_options: Mapping[str, object] | None = None,
         scope: str | Collection[str] | None = None,
         *,
         session: ClientSession | None = None,
@@ -114,20 +116,28 @@ class Client:
     # Requests
 
     def request(
-        self, method: str | HTTPRequest, url: StrOrURL | None = None, **options: Unpack[_RequestOptions]
+        self,
+        method: str | HTTPRequest,
+        url: StrOrURL | None = None,
+        **options: Unpack[_RequestOptions],
     ) -> Pending[ClientResponse]:
-        """Send a request: a method and a URL, or an `HTTPRequest`; options are those of aiohttp's ``request``.
+        """Send a request: a method and a URL, or an `HTTPRequest`.
 
-        Await it, or enter it with ``async with``. Raises what aiohttp raises, and TokenError when no token can be had
-        and the token endpoint gave no response to return.
+        The options are those of aiohttp's ``request``. Await it, or enter it with ``async with``.
+        Raises what aiohttp raises, and TokenError when no token can be had and the token endpoint
+        gave no response to return.
         """
         if isinstance(method, HTTPRequest):
             return self.fetch(method, **options)
         if url is None:
-            raise TypeError("request() needs a method and a URL, or an HTTPRequest; fetch() takes a URL alone")
+            raise TypeError(
+                "request() needs a method and a URL, or an HTTPRequest; fetch() takes a URL alone"
+            )
         return Pending(self._send(method, url, dict(options)))
 
-    def fetch(self, request: StrOrURL | HTTPRequest, **options: Unpack[_RequestOptions]) -> Pending[ClientResponse]:
+    def fetch(
+        self, request: StrOrURL | HTTPRequest, **options: Unpack[_RequestOptions]
+    ) -> Pending[ClientResponse]:
         """Send an `HTTPRequest`, or GET a URL; options go on top of the request's own."""
         if isinstance(request, HTTPRequest):
             return Pending(self._send(request.method, request.url, {**request.options, **options}))
@@ -143,7 +153,7 @@ class Client:
         return Pending(self._send("OPTIONS", url, dict(options)))
 
     def head(self, url: StrOrURL, **options: Unpack[_RequestOptions]) -> Pending[ClientResponse]:
-        """Send a HEAD request; redirects are not followed unless ``allow_redirects=True``, as in aiohttp."""
+        """Send a HEAD request; without ``allow_redirects=True`` no redirect is followed."""
         return Pending(self._send("HEAD", url, {"allow_redirects": False, **options}))
 
     def post(self, url: StrOrURL, **options: Unpack[_RequestOptions]) -> Pending[ClientResponse]:
@@ -162,8 +172,13 @@ class Client:
         """Send a DELETE request."""
         return Pending(self._send("DELETE", url, dict(options)))
 
-    def ws_connect(self, url: StrOrURL, **options: Unpack[_WSConnectOptions]) -> Pending[ClientWebSocketResponse]:
-        """Open a websocket; options are those of aiohttp's ``ws_connect``. Raises TokenError when no token can be had."""
+    def ws_connect(
+        self, url: StrOrURL, **options: Unpack[_WSConnectOptions]
+    ) -> Pending[ClientWebSocketResponse]:
+        """Open a websocket; options are those of aiohttp's ``ws_connect``.
+
+        Raises what aiohttp raises, and TokenError when no token can be had.
+        """
         return Pending(self._connect(url, dict(options)))
 
     # Life
@@ -179,8 +194,6 @@ class Client:
         own, self._own = self._own, None
         try:
             await self._bearer.close()
-            if hasattr(self._token_manager, "close"):
-                await self._token_manager.close()
         finally:
             if own is not None:
                 await own.close()
@@ -190,7 +203,10 @@ class Client:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         await self.close()
 
@@ -198,7 +214,10 @@ class Client:
         raise TypeError("Use async with instead.")
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         """Python looks for it before it calls ``__enter__``."""
 
@@ -207,6 +226,8 @@ class Client:
     async def _send(self, method: str, url: StrOrURL, options: dict[str, Any]) -> ClientResponse:
         session = self._session()
         target = self._target(session, url)
+        if options.get("auth") is not None:
+            raise _two_authorizations()
         try:
             authorization = self._bearer.ready()
             if authorization is not None:
@@ -218,7 +239,12 @@ class Client:
             return await self._answer_of_token_endpoint(error, session, options)
 
     async def _authorized(
-        self, session: ClientSession, method: str, url: StrOrURL, options: dict[str, Any], authorization: str
+        self,
+        session: ClientSession,
+        method: str,
+        url: StrOrURL,
+        options: dict[str, Any],
+        authorization: str,
     ) -> ClientResponse:
         call = Call(authorization)
         arguments = self._arguments(session, options, authorization)
@@ -226,10 +252,10 @@ class Client:
         try:
             response = await session.request(method, url, **arguments)
         except ClientResponseError as error:
-            if error.status != UNAUTHORIZED or call.seen or not _is_repeatable(error.headers, options):
+            if call.seen or not _is_repeatable(error, options):
                 raise
         else:
-            if response.status != UNAUTHORIZED or call.seen or not _is_repeatable(response.headers, options):
+            if call.seen or not _is_repeatable(response, options):
                 return response
             response.release()
         finally:
@@ -241,21 +267,26 @@ class Client:
     async def _connect(self, url: StrOrURL, options: dict[str, Any]) -> ClientWebSocketResponse:
         session = self._session()
         target = self._target(session, url)
+        if options.get("auth") is not None:
+            raise _two_authorizations()
         async with asyncio.timeout(self._total_timeout({})):
             authorization = self._bearer.ready() or await self._bearer.authorization()
-        call = Call(authorization)
-        token = CALL.set(call)
-        try:
-            return await session.ws_connect(target, **_with_field(options, authorization))
-        except WSServerHandshakeError as error:
-            if error.status != UNAUTHORIZED or call.seen or not is_renewable(CIMultiDict(error.headers or ())):
-                raise
-        finally:
-            CALL.reset(token)
-        # A session that was given does not have the middleware, and ws_connect takes none.
-        return await session.ws_connect(target, **_with_field(options, await self._bearer.renewed(authorization)))
+            call = Call(authorization)
+            token = CALL.set(call)
+            try:
+                return await _open_websocket(session, target, options, authorization)
+            except ClientResponseError as error:
+                if call.seen or not _is_repeatable(error, {}):
+                    raise
+            finally:
+                CALL.reset(token)
+            # A session that was given does not have the middleware, and ws_connect takes none.
+            authorization = await self._bearer.renewed(authorization)
+            return await _open_websocket(session, target, options, authorization)
 
-    def _arguments(self, session: ClientSession, options: dict[str, Any], authorization: str) -> dict[str, Any]:
+    def _arguments(
+        self, session: ClientSession, options: dict[str, Any], authorization: str
+    ) -> dict[str, Any]:
         arguments = _with_field(options, authorization)
         outer = options.get("middlewares")
         if session is self._given or outer is not None:
@@ -268,30 +299,30 @@ class Client:
         if self._closed:
             raise RuntimeError("Session is closed")
         if self._given is not None:
-            session = self._given
-        else:
-            loop = asyncio.get_running_loop()
-            if self._own is None or self._loop is not loop:
-                self._open(loop)
-            assert self._own is not None
-            session = self._own
-        return session
+            return self._given
+        loop = asyncio.get_running_loop()
+        if self._own is None or self._loop is not loop:
+            self._own = self._open(loop)
+        return self._own
 
     def _total_timeout(self, options: dict[str, Any]) -> float | None:
-        # aiohttp counts its total from when it is called: the wait for a token comes before that. The default of
+        # aiohttp's total runs from when it is called, after the wait for a token. The default of
         # an own session is no wish of the caller's, and a person who signs in may need longer.
         timeout = options.get("timeout", None if self._given is None else self._given.timeout)
         total: float | None = timeout.total if isinstance(timeout, ClientTimeout) else timeout
         return total or None  # to aiohttp, 0 is no limit
 
-    def _open(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _open(self, loop: asyncio.AbstractEventLoop) -> ClientSession:
         if self._own is not None:
             if self._loop is not None and self._loop.is_running():
-                raise RuntimeError("a Client is used from two event loops at once: make one for each")
+                raise RuntimeError(
+                    "a Client is used from two event loops at once: make one for each"
+                )
             self._own.detach()  # its loop is gone, and its connections with it
-        self._own = ClientSession(middlewares=(self._middleware,))
+        session = ClientSession(middlewares=(self._middleware,))
         self._loop = loop
-        self._bearer.use_network_of(self._own)
+        self._bearer.use_network_of(session)
+        return session
 
     def _target(self, session: ClientSession, url: StrOrURL) -> StrOrURL:
         """Return the URL, checked: it must be one that a token may go to."""
@@ -301,7 +332,9 @@ class Client:
             return url  # aiohttp says what is wrong with it
         absolute = target if target.absolute else _joined(session, target)
         if self._origins is not None and origin_of(absolute) not in self._origins:
-            raise TokenError(f"{shown(absolute)} is of another origin than the client's origins: it is not sent")
+            raise TokenError(
+                f"{shown(absolute)} is of another origin than the client's origins: it is not sent"
+            )
         if absolute.scheme in {"http", "ws"}:
             self._insecure.check(absolute)
         return target
@@ -309,17 +342,19 @@ class Client:
     async def _answer_of_token_endpoint(
         self, error: TokenHTTPError, session: ClientSession, options: dict[str, Any]
     ) -> ClientResponse:
-        if self._raise_token_errors or error.response is None or (error.response_status or 0) < 400:
+        status = error.response_status or 0
+        if self._raise_token_errors or error.response is None or status < 400:
             raise error
         logger.warning("%s; its response is returned, the request was not sent", error)
         response = twin(error.response)
-        raise_for_status = options.get("raise_for_status")
-        if raise_for_status is None:
-            raise_for_status = session.raise_for_status
-        if callable(raise_for_status):
-            await raise_for_status(response)
-        elif raise_for_status:
+        check: Callable[[ClientResponse], Awaitable[None]] | bool | None
+        check = options.get("raise_for_status")
+        if check is None:
+            check = session.raise_for_status
+        if check is True:
             response.raise_for_status()
+        elif check:
+            await check(response)
         return response
 
 
@@ -333,12 +368,27 @@ def _with_field(options: dict[str, Any], authorization: str) -> dict[str, Any]:
     return {**options, "headers": headers}
 
 
+def _two_authorizations() -> ValueError:
+    return ValueError("auth= cannot go with a Client: its requests carry a bearer token")
+
+
+async def _open_websocket(
+    session: ClientSession, url: StrOrURL, options: dict[str, Any], authorization: str
+) -> ClientWebSocketResponse:
+    arguments = _with_field(options, authorization)
+    # What it is generic in depends on an option that aiohttp 3.12 does not have.
+    return cast("ClientWebSocketResponse", await session.ws_connect(url, **arguments))
+
+
 def _joined(session: ClientSession, url: URL) -> URL:
     base: URL | None = getattr(session, "_base_url", None)  # it has no public name
     return url if base is None else base.join(url)
 
 
-def _is_repeatable(headers: Mapping[str, str] | None, options: dict[str, Any]) -> bool:
-    data = options.get("data")
-    plain = data is None or isinstance(data, str | bytes | bytearray | memoryview | Mapping | list | tuple | FormData)
-    return plain and is_renewable(CIMultiDict(headers or ()))
+def _is_repeatable(answer: ClientResponse | ClientResponseError, options: dict[str, Any]) -> bool:
+    if answer.status != UNAUTHORIZED or not isinstance(options.get("data"), _REPEATABLE):
+        return False
+    origin = origin_of(answer.request_info.url)
+    if any(origin_of(hop.url) != origin for hop in answer.history):
+        return False  # where it led to, the token was not shown
+    return is_renewable(CIMultiDict(answer.headers or ()))

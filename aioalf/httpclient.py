@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from aiohttp.typedefs import StrOrURL
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from aiohttp.client import _RequestOptions
+    from aiohttp.client import (
+        _RequestOptions,  # pyright: ignore[reportPrivateUsage] - it has no public name
+    )
+    from aiohttp.typedefs import StrOrURL
 
 
 class HTTPRequest:
     """What `Client.request` and `Client.fetch` send: a URL, a method (GET by default) and options.
 
-    The options are the keywords of aiohttp's ``request``: ``data``, ``json``, ``headers``, ``params``, ``timeout`` …
+    The options are the keywords of aiohttp's ``request``: ``data``, ``json``, ``headers`` …
     """
 
     __slots__ = ("method", "options", "url")
 
-    def __init__(self, url: StrOrURL, method: str = "GET", **options: Unpack[_RequestOptions]) -> None:
+    def __init__(
+        self, url: StrOrURL, method: str = "GET", **options: Unpack[_RequestOptions]
+    ) -> None:
         self.url = url
         self.method = method
-        self.options: dict[str, Any] = dict(options)
+        self.options: dict[str, object] = dict(options)
 
     def __repr__(self) -> str:
         return f"<HTTPRequest {self.method}>"

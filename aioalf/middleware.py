@@ -1,38 +1,49 @@
 """An aiohttp client middleware that makes any session an authorized one.
 
-It sees each hop of a request: it puts the token on those that go to the right origin, and repeats one
-that was refused. It fetches and caches nothing.
+It sees each hop of a request: it puts the token on those that go to the right origin, and repeats
+one that was refused. It fetches and caches nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from aiohttp.multipart import MultipartWriter
 from aiohttp.payload import AsyncIterablePayload, Payload
-from yarl import URL
 
-from aioalf.bearer import UNAUTHORIZED, Bearer, InsecureOrigins, TokenProvider, is_renewable
-from aioalf.origins import Origin, origin_of, read_origins
+from aioalf.bearer import UNAUTHORIZED, Bearer, InsecureOrigins, is_renewable
+from aioalf.origins import origin_of, read_origins
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
+    from yarl import URL
+
+    from aioalf.bearer import TokenProvider
 
 
 class OAuth2Middleware:
-    """Puts a bearer token on every hop to the right origin, and renews it once when a hop is refused.
+    """Puts a bearer token on every hop to the right origin, and renews it once if one is refused.
 
-    ``manager`` is a `TokenManager` or anything with its ``get_token`` and ``reset_token``. ``origins`` are the origins
-    that get the token (``https://api.example.com``; a path is ignored); without them it is the first origin
-    that a request goes to. Other requests go out as they are. An Authorization field of the caller's is
-    replaced on the requests that get the token. ``require_https`` refuses plain http to other machines, else that
-    is warned of once per origin (RFC 6750 §5.3).
+    ``manager`` is a `TokenManager` or anything with its ``get_token`` and ``reset_token``.
+    ``origins`` are the origins that get the token (``https://api.example.com``; a path is ignored);
+    without them it is the first origin that a request goes to. Other requests go out as they are.
+    An Authorization field of the caller's is replaced on the requests that get the token.
+    ``require_https`` refuses plain http to other machines, else that is warned of once per origin
+    (RFC 6750 §5.3).
 
-    After a 401 that a new token may help, the token is renewed and the hop repeated, once, its body whole; where
-    the body cannot be sent again, the 401 is the answer (RFC 6750 §3.1).
+    After a 401 that a new token may help, the token is renewed and the hop repeated, once, its body
+    whole; where the body cannot be sent again, the 401 is the answer (RFC 6750 §3.1).
     Calls raise TokenError when no token can be had: nothing is sent without one.
     """
 
     def __init__(
-        self, manager: TokenProvider, *, origins: Iterable[str | URL] | None = None, require_https: bool = False
+        self,
+        manager: TokenProvider,
+        *,
+        origins: Iterable[str | URL] | None = None,
+        require_https: bool = False,
     ) -> None:
         self._bearer = Bearer(manager)
         self._origins = None if origins is None else read_origins(origins)
@@ -62,14 +73,14 @@ class OAuth2Middleware:
 
 
 def is_repeatable(request: ClientRequest, response: ClientResponse) -> bool:
-    """Tell whether a refused hop may be sent again: a new token may help, and the body is still there."""
+    """Tell whether to send a refused hop again: a new token may help, and its body is there."""
     return is_renewable(response.headers) and _is_whole(request.body)
 
 
 async def let_go(request: ClientRequest, response: ClientResponse) -> None:
     """Give the connection of a refused hop back, and make its request ready to be sent again."""
     response.release()
-    await request.close()  # a body that is still being sent when the answer comes is cut off: wait until it is
+    await request.close()  # a body that was still being sent is cut off: wait until it is
     if "Expect" in request.headers:
         request.update_expect_continue()  # the old future is done, or was cancelled with the body
 
@@ -77,5 +88,7 @@ async def let_go(request: ClientRequest, response: ClientResponse) -> None:
 def _is_whole(body: object) -> bool:
     if isinstance(body, MultipartWriter):
         return not body.consumed and all(_is_whole(part) for part, _, _ in body)
-    # What comes from an iterator is gone once it has begun; before 3.14 aiohttp notes that at its end only.
-    return not isinstance(body, Payload) or not (body.consumed or isinstance(body, AsyncIterablePayload))
+    # An iterator is gone once it has begun; before 3.14 aiohttp notes that at its end only.
+    if isinstance(body, AsyncIterablePayload):
+        return False
+    return not isinstance(body, Payload) or not body.consumed
