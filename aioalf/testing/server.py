@@ -15,7 +15,7 @@ from aioalf.testing.api import ProtectedApi, other_origin_answer
 from aioalf.testing.clients import LOOPBACK_REDIRECT_URIS, ClientRegistry
 from aioalf.testing.login import LoginEndpoint
 from aioalf.testing.records import Exchange, ReceivedBody, Traffic
-from aioalf.testing.settings import Settings
+from aioalf.testing.settings import Settings, take_api_fault, take_token_fault
 from aioalf.testing.site import Site
 from aioalf.testing.token_endpoint import TokenEndpoint
 from aioalf.testing.tokens import TokenStore
@@ -153,10 +153,9 @@ class OAuthServer(Settings, Traffic):
 
     async def _answer_token(self, request: web.Request, body: ReceivedBody) -> web.StreamResponse:
         self.count("token_requests")
-        if (fault := self.token_fault) is not None:
-            self.token_fault = fault.spent()
-            if (response := await fault.strike(request)) is not None:
-                return response
+        fault = take_token_fault(self)
+        if fault is not None and (response := await fault.strike(request)) is not None:
+            return response
         return self._token_endpoint.answer(request, body)
 
     async def _answer_api(self, request: web.Request, body: ReceivedBody) -> web.StreamResponse:
@@ -169,10 +168,9 @@ class OAuthServer(Settings, Traffic):
     async def _faulty_or_right_api(
         self, request: web.Request, body: ReceivedBody
     ) -> web.StreamResponse:
-        if (fault := self.api_fault) is not None:
-            self.api_fault = fault.spent()
-            if (response := await fault.strike(request)) is not None:
-                return response
+        fault = take_api_fault(self)
+        if fault is not None and (response := await fault.strike(request)) is not None:
+            return response
         return await self._api.answer(request, body)
 
     async def _answer_other(self, request: web.Request, body: ReceivedBody) -> web.StreamResponse:

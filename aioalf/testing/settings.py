@@ -51,3 +51,17 @@ class Settings:
     """Form-decode the parts of HTTP Basic as RFC 6749 §2.3.1 asks; some servers do not."""
     login_lifetime: float = 600.0
     """Seconds in which a login page may be answered."""
+
+
+def take_token_fault(settings: Settings) -> Fault | None:
+    """The fault that a token request meets, which is thereby spent once."""
+    fault = settings.token_fault
+    settings.token_fault = None if fault is None else fault.spent()
+    return fault
+
+
+def take_api_fault(settings: Settings) -> Fault | None:
+    """The fault that an API request meets, which is thereby spent once."""
+    fault = settings.api_fault
+    settings.api_fault = None if fault is None else fault.spent()
+    return fault
