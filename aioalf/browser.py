@@ -12,20 +12,25 @@ import webbrowser
 from collections.abc import Awaitable, Callable
 
 OpenBrowser = Callable[[str], object] | Callable[[str], Awaitable[object]]
-"""Called with the URL: a coroutine function, or a plain one, which runs in a thread. False means: not shown."""
+"""Called with the URL: a coroutine function, or a plain one, which runs in a thread. False means:
+not shown.
+"""
 
 logger = logging.getLogger(__name__)
 
 
 async def show(url: str, open_browser: OpenBrowser | None = None) -> None:
-    """Show the URL, in the default browser unless there is another way; log it when nobody could show it.
+    """Show the URL, in the default browser unless there is another way; log it when nobody could
+    show it.
 
     Raises what `open_browser` raises.
     """
     # A text browser keeps its caller waiting until it is left.
     shown = await _call(open_browser or webbrowser.open, url)
     if shown is False:
-        logger.warning("No browser could be opened on this machine. To sign in, open this URL: %s", url)
+        logger.warning(
+            "No browser could be opened on this machine. To sign in, open this URL: %s", url
+        )
 
 
 async def _call(open_browser: OpenBrowser, url: str) -> object:

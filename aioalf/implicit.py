@@ -1,17 +1,16 @@
 """The implicit flow of 0.4.0: a person signs in in the browser, a `TokenStorage` keeps the token.
 
-It binds the implicit grant to `Client` and keeps what is stored and what was refused apart. Nothing uses it
-unless `use_implicit_flow` was called; code + PKCE replaces it (RFC 9700 §2.1.2, RFC 8252 §8.2).
+It binds the implicit grant to `Client` and keeps what is stored and what was refused apart. Nothing
+uses it unless `use_implicit_flow` was called; code + PKCE replaces it (RFC 9700 §2.1.2, RFC 8252
+§8.2).
 """
 
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 from collections.abc import Awaitable, Collection, Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 from yarl import URL
@@ -23,7 +22,6 @@ from aioalf.grants.implicit import Implicit, Login
 from aioalf.loopback import RedirectListener
 from aioalf.manager import TokenManager
 from aioalf.token import Token, is_b64token
-from aioalf.token_response import Expected
 from aioalf.urls import is_insecure, read_endpoint, warn_insecure
 
 __all__ = (
@@ -35,6 +33,8 @@ __all__ = (
 )
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class Storage(Protocol):
@@ -71,34 +71,35 @@ class TokenStorage:
         return None
 
 
-@dataclass(frozen=True, slots=True)
 class Flow:
-    """What `use_implicit_flow` was told, and the login that all its clients share."""
+    """What `use_implicit_flow` was told, and the one login that all its clients share."""
 
-    storage: Storage
-    login: Login
-    owner: list[tuple[object, ...]] = field(default_factory=list)
-    locks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = field(default_factory=WeakKeyDictionary)
+    def __init__(self, storage: Storage, login: Login) -> None:
+        self.storage = storage
+        self.login = login
+        self._owner: tuple[object, ...] | None = None
+        self._locks = WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock]()
 
     def lock(self) -> asyncio.Lock:
         """Return the lock of this event loop: one login at a time."""
-        return self.locks.setdefault(asyncio.get_running_loop(), asyncio.Lock())
+        return self._locks.setdefault(asyncio.get_running_loop(), asyncio.Lock())
 
     def claim(self, key: tuple[object, ...]) -> None:
         """Let one kind of client use the storage: it holds one token, without a name."""
-        if not self.owner:
-            self.owner.append(key)
-        if self.owner[0] != key:
+        if self._owner is None:
+            self._owner = key
+        if self._owner != key:
             raise TokenConfigurationError(
-                "This TokenStorage holds the token of a client with another client_id, endpoint or scope: call "
-                "use_implicit_flow with a storage of its own before making this client"
+                "This TokenStorage holds the token of a client with another client_id, endpoint or "
+                "scope: call use_implicit_flow with a storage of its own before making this client"
             )
 
 
 class OAuthImplicitTokenManager(TokenManager):
     """Gets its token from a login in the browser and from the storage given to `use_implicit_flow`.
 
-    The storage is asked each time; a login starts when it has no token, or one that was refused or has expired.
+    The storage is asked each time; a login starts when it has no token, or one that was refused or
+    has expired.
     """
 
     flow: ClassVar[Flow | None] = None
@@ -115,7 +116,9 @@ class OAuthImplicitTokenManager(TokenManager):
         allow_narrower_scope: bool = False,
     ) -> None:
         if self.flow is None:
-            raise TokenConfigurationError("call use_implicit_flow(...) before making a client for it")
+            raise TokenConfigurationError(
+                "call use_implicit_flow(...) before making a client for it"
+            )
         super().__init__(
             token_endpoint or self.flow.login.authorization_endpoint,
             client_id,
@@ -130,9 +133,12 @@ class OAuthImplicitTokenManager(TokenManager):
         self._key = (str(token_endpoint), client_id, str(scope))
         self._refused: str | None = None
         self._unsaved: str | None = None
+        self._resets = 0
 
     async def get_token(self) -> str:
-        """Return the stored token, or that of a login: one, however many wait for it. Raises TokenError."""
+        """Return the stored token, or that of a login: one, however many wait for it. Raises
+        TokenError.
+        """
         self._flow.claim(self._key)
         stored = await self._load()
         if stored is not None and self._is_usable(stored):
@@ -146,7 +152,7 @@ class OAuthImplicitTokenManager(TokenManager):
 
     async def reset_token(self) -> None:
         """Forget the token; a login that is under way goes on, it is a new one."""
-        self._generation += 1
+        self._resets += 1
         self._token = self._unsaved = None
         await _done(self._flow.storage.clean())
 
@@ -164,21 +170,23 @@ class OAuthImplicitTokenManager(TokenManager):
             return token
 
     async def _keep(self, token: Token) -> None:
-        generation = self._generation
+        resets = self._resets
         self._token, self._refused = token, None
         try:
             await _done(self._flow.storage.save(token.access_token))
         except Exception:
             logger.exception("The TokenStorage could not save the token; it is kept in memory")
             self._unsaved = token.access_token
-        if generation != self._generation:
+        if resets != self._resets:
             await _done(self._flow.storage.clean())
 
     async def _load(self) -> str | None:
         stored = await _done(self._flow.storage.load()) or self._unsaved
         if stored is None or is_b64token(stored):
             return stored
-        logger.warning("The TokenStorage holds something that is no access token; a login replaces it")
+        logger.warning(
+            "The TokenStorage holds something that is no access token; a login replaces it"
+        )
         return None
 
     def _is_usable(self, stored: str) -> bool:
@@ -192,7 +200,7 @@ OAuthImplictTokenManager = OAuthImplicitTokenManager
 """0.4.0's spelling."""
 
 
-async def use_implicit_flow(  # noqa: RUF029 - awaited since 0.4.0
+async def use_implicit_flow(
     token_storage: Storage,
     port_range: tuple[int, int] = (32000, 32009),
     *,
@@ -202,19 +210,26 @@ async def use_implicit_flow(  # noqa: RUF029 - awaited since 0.4.0
 ) -> None:
     """Make each `Client` that is made from now on get its token from a login in the browser.
 
-    ``port_range`` is inclusive: the ports that the browser may come back to, of which one is listened on, on this
-    machine only, while a login waits. ``http://localhost:PORT`` must be registered for the client.
-    ``authorization_endpoint`` is ``{token_endpoint}/authorize`` by default. ``open_browser`` is called with the URL, in a
-    thread if it is a plain function, in place of the default browser. ``timeout`` is in seconds, None for no limit.
-    Raises TokenConfigurationError for what cannot work.
+    ``port_range`` is inclusive: the ports that the browser may come back to, of which one is
+    listened on, on this machine only, while a login waits. ``http://localhost:PORT`` must be
+    registered for the client. ``authorization_endpoint`` is ``{token_endpoint}/authorize`` by
+    default. ``open_browser`` is called with the URL, in a thread if it is a plain function, in
+    place of the default browser. ``timeout`` is in seconds, None for no limit. Raises
+    TokenConfigurationError for what cannot work.
     """
     if isinstance(token_storage, type) or not all(
         callable(getattr(token_storage, name, None)) for name in ("save", "load", "clean")
     ):
-        raise TokenConfigurationError("token_storage must be an object with save, load and clean: TokenStorage()")
+        raise TokenConfigurationError(
+            "token_storage must be an object with save, load and clean: TokenStorage()"
+        )
     if isinstance(timeout, bool) or not (timeout is None or timeout > 0):
-        raise TokenConfigurationError("timeout must be a number of seconds above 0, or None for no limit")
-    RedirectListener(ports=port_range, host="localhost", awaited=("access_token",))  # refuses a bad range now
+        raise TokenConfigurationError(
+            "timeout must be a number of seconds above 0, or None for no limit"
+        )
+    RedirectListener(
+        ports=port_range, host="localhost", awaited=("access_token",)
+    )  # refuses a bad range now
     endpoint = None
     if authorization_endpoint is not None:
         endpoint = read_endpoint("authorization_endpoint", authorization_endpoint)
@@ -225,5 +240,7 @@ async def use_implicit_flow(  # noqa: RUF029 - awaited since 0.4.0
     Client.token_manager_class = OAuthImplicitTokenManager
 
 
-async def _done(result: Any) -> Any:
-    return await result if inspect.isawaitable(result) else result
+async def _done(result: Awaitable[T] | T) -> T:
+    if isinstance(result, Awaitable):
+        return await cast("Awaitable[T]", result)
+    return result

@@ -1,7 +1,7 @@
 """The implicit grant: the token comes back in the browser's redirect (RFC 6749 §4.2).
 
-Kept for what was written for 0.4.0; OAuth 2.1 has removed it (RFC 9700 §2.1.2). It opens a listener and
-shows a URL; it stores nothing.
+Kept for what was written for 0.4.0; OAuth 2.1 has removed it (RFC 9700 §2.1.2). It opens a listener
+and shows a URL; it stores nothing.
 """
 
 from __future__ import annotations
@@ -15,7 +15,13 @@ from urllib.parse import urlencode
 from yarl import URL
 
 from aioalf.browser import OpenBrowser, show
-from aioalf.errors import AUTHORIZATION_ERRORS, AuthorizationError, LoginTimeoutError, TokenConfigurationError, TokenError
+from aioalf.errors import (
+    AUTHORIZATION_ERRORS,
+    AuthorizationError,
+    LoginTimeoutError,
+    TokenConfigurationError,
+    TokenError,
+)
 from aioalf.grants.contract import TokenSource
 from aioalf.loopback import RedirectListener
 from aioalf.redaction import printable
@@ -28,8 +34,8 @@ from aioalf.token_response import Expected, read_token
 class Login:
     """How a person is asked: where the browser comes back to, what shows it, and for how long.
 
-    ``ports`` is an inclusive range; ``authorization_endpoint`` None is ``{token_endpoint}/authorize``; ``timeout`` is
-    in seconds, None for no limit.
+    ``ports`` is an inclusive range; ``authorization_endpoint`` None is
+    ``{token_endpoint}/authorize``; ``timeout`` is in seconds, None for no limit.
     """
 
     ports: tuple[int, int]
@@ -44,7 +50,11 @@ class Implicit:
     __slots__ = ("_client_id", "_expected", "_login", "_scope")
 
     def __init__(
-        self, client_id: str | None, login: Login, scope: str | Collection[str] | None, expected: Expected
+        self,
+        client_id: str | None,
+        login: Login,
+        scope: str | Collection[str] | None,
+        expected: Expected,
     ) -> None:
         self._client_id = client_id
         self._login = login
@@ -54,7 +64,8 @@ class Implicit:
     async def request_token(self, endpoint: TokenSource) -> Token:
         """Return the token of a new login.
 
-        Raises AuthorizationError for a no, LoginTimeoutError when nobody came, ListenerError without a port.
+        Raises AuthorizationError for a no, LoginTimeoutError when nobody came, ListenerError
+        without a port.
         """
         if not self._client_id:
             raise TokenConfigurationError("Missing client_id: pass it to Client")
@@ -62,14 +73,20 @@ class Implicit:
             async with asyncio.timeout(self._login.timeout):
                 answer = await self._answer(endpoint.url)
         except TimeoutError:
-            raise LoginTimeoutError(f"Nobody signed in within {self._login.timeout} seconds") from None
+            raise LoginTimeoutError(
+                f"Nobody signed in within {self._login.timeout} seconds"
+            ) from None
         if "error" in answer:
             raise _refusal(answer)
-        return read_token({name: value for name, value in answer.items() if name != "state"}, self._expected)
+        return read_token(
+            {name: value for name, value in answer.items() if name != "state"}, self._expected
+        )
 
     async def _answer(self, token_endpoint: URL) -> Mapping[str, str]:
         state = secrets.token_urlsafe(32)
-        listener = RedirectListener(ports=self._login.ports, host="localhost", awaited=("access_token",))
+        listener = RedirectListener(
+            ports=self._login.ports, host="localhost", awaited=("access_token",)
+        )
         async with listener:
             url = self._authorization_url(token_endpoint, listener.redirect_uri, state)
             try:
@@ -102,7 +119,9 @@ class Implicit:
 
 
 def _below(token_endpoint: URL) -> URL:
-    return token_endpoint.with_path(token_endpoint.raw_path.rstrip("/") + "/authorize", encoded=True)
+    return token_endpoint.with_path(
+        token_endpoint.raw_path.rstrip("/") + "/authorize", encoded=True
+    )
 
 
 def _refusal(answer: Mapping[str, str]) -> AuthorizationError:
