@@ -1,0 +1,54 @@
+"""When to renew a token, and how long to leave a token endpoint alone.
+
+Arithmetic only: times come with the call (seconds of one monotonic clock), and so does chance.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+from aioalf.errors import TokenConfigurationError
+
+_SHARE_OF_LIFETIME: Final = 1 / 3
+_SHARE_OF_JITTER: Final = 1 / 3
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """How a token manager keeps its token fresh; all in seconds.
+
+    ``window``: in the last part of its life a token is renewed in the background while callers are
+    served with it. The part is this long, and at most a third of the lifetime, so that it is right
+    from one second up. Its beginning varies by a third of it, so that clients that started
+    together do not renew together. 0 renews only what has expired.
+
+    ``pause``: after a token request that failed, and after a renewal that gave a token which was
+    refused too, no other is made for so long; callers get that error, or the 401. 0 for none.
+
+    Raises TokenConfigurationError for what is not a finite number of seconds from 0 up.
+    """
+
+    window: float = 300.0
+    pause: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("window", "pause"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise TokenConfigurationError(f"{name} must be a number of seconds")
+            if not (math.isfinite(value) and value >= 0):
+                raise TokenConfigurationError(
+                    f"{name} must be a finite number of seconds from 0 up"
+                )
+
+    def begins_at(self, received_at: float, expires_at: float, chance: float) -> float:
+        """Return when to begin to renew a token; chance is from 0 up to 1.
+
+        Never after its expiry, and never within the first two thirds of its life.
+        """
+        if math.isinf(expires_at):
+            return expires_at
+        window = min(self.window, (expires_at - received_at) * _SHARE_OF_LIFETIME)
+        return expires_at - window * (1 - _SHARE_OF_JITTER * chance)
