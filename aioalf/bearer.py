@@ -44,7 +44,7 @@ class Bearer:
         self._own = manager if _is_ours(manager) else None
         self._keyed = _has_keyed_renewal(manager)
         self._flight = SingleFlight[tuple[str, str]]()
-        self._token: str | None = None
+        self._token: object = self  # nothing that a manager gives is that
         self._authorization = ""
 
     def ready(self) -> str | None:

@@ -1,0 +1,95 @@
+"""What the tests of the client's side share: ways to send, stand-in managers, and what arrived."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import pytest
+from aiohttp import ClientSession
+
+from aioalf import Client, OAuth2Middleware, TokenManager
+from aioalf.testing import Exchange, OAuthServer
+
+Sender = Client | ClientSession
+"""What has aiohttp's verbs, and authorizes what it sends."""
+
+Way = Callable[[OAuthServer], AbstractAsyncContextManager[Sender]]
+
+
+def client_of(server: OAuthServer, session: ClientSession | None = None) -> Client:
+    """A client that gets its tokens from the server."""
+    return Client(server.client_id, server.client_secret, server.token_endpoint, session=session)
+
+
+def manager_of(server: OAuthServer) -> TokenManager:
+    """A manager that gets its tokens from the server."""
+    return TokenManager(server.token_endpoint, server.client_id, server.client_secret)
+
+
+@asynccontextmanager
+async def by_client(server: OAuthServer) -> AsyncGenerator[Sender, None]:
+    """A client with a session of its own."""
+    async with client_of(server) as client:
+        yield client
+
+
+@asynccontextmanager
+async def by_given_session(server: OAuthServer) -> AsyncGenerator[Sender, None]:
+    """A client with a session that it was given."""
+    async with ClientSession() as session, client_of(server, session) as client:
+        yield client
+
+
+@asynccontextmanager
+async def by_middleware(server: OAuthServer) -> AsyncGenerator[Sender, None]:
+    """A session with the middleware."""
+    manager = manager_of(server)
+    async with ClientSession(middlewares=[OAuth2Middleware(manager)]) as session:
+        yield session
+    await manager.close()
+
+
+every_way = pytest.mark.parametrize("way", [by_client, by_given_session, by_middleware])
+
+
+def api_log(server: OAuthServer) -> list[Exchange]:
+    """What reached the API, in the order in which it was answered."""
+    return [exchange for exchange in server.log if exchange.server == "api"]
+
+
+class UserManager:
+    """A user's manager, made for 0.4.0: five keywords and two methods; each token is a new one."""
+
+    def __init__(
+        self,
+        token_endpoint: str,
+        client_id: str,
+        client_secret: str,
+        http_options: dict[str, object],
+        scope: str | None,
+    ) -> None:
+        self.arguments = (token_endpoint, client_id, client_secret, http_options, scope)
+        self.resets = 0
+
+    async def get_token(self) -> str:
+        """The token of this turn."""
+        return f"token-{self.resets}"
+
+    async def reset_token(self) -> None:
+        """Go on to the next."""
+        self.resets += 1
+
+
+class FixedManager:
+    """Gives one value for a token, whatever it is."""
+
+    def __init__(self, token: object = "token") -> None:
+        self.token = token
+        self.resets = 0
+
+    async def get_token(self) -> str:
+        """The value, also where it is no text."""
+        return self.token  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
+
+    def reset_token(self) -> None:
+        """Count, as a plain function."""
+        self.resets += 1
