@@ -9,8 +9,8 @@ from yarl import URL
 
 from aioalf.errors import TokenConfigurationError
 
-Origin = tuple[str, str]
-"""A scheme and an authority, as yarl normalizes them: lower case, no default port."""
+Origin = tuple[str, str | None, int | None]
+"""A scheme, a host and a port, as yarl normalizes them: lower case, the default port in place."""
 
 _SAME: Final = {"ws": "http", "wss": "https"}
 
@@ -18,7 +18,7 @@ _SAME: Final = {"ws": "http", "wss": "https"}
 def origin_of(url: URL) -> Origin:
     """Return the origin of an absolute URL; a websocket's is that of its handshake."""
     scheme = url.scheme
-    return (_SAME.get(scheme, scheme), url.raw_authority)
+    return (_SAME.get(scheme, scheme), url.raw_host, url.port)
 
 
 def read_origins(origins: Iterable[str | URL]) -> frozenset[Origin]:
