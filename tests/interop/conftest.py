@@ -1,4 +1,4 @@
-"""What the interop tests share: a provider, a resource server, a session that knows no OAuth.
+"""What the interop tests share: a provider, a resource server, a browser, a plain session.
 
 Where a foreign part is missing, the run fails at its start and says what to install.
 """
@@ -9,9 +9,14 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from aiohttp import ClientSession, ClientTimeout
 
+from aioalf.testing.pytest_plugin import oauth_server
 from tests.interop import parts
+from tests.interop.chromium import Chromium
 from tests.interop.provider import Provider, Registered
 from tests.interop.resource_server import AT_THE_PROVIDER, ResourceServer
+from tests.interop.visitor import Visitor
+
+__all__ = ["oauth_server"]
 
 PLAIN = Registered("plain", "secret", scope="things:read things:write")
 SPECIAL = Registered(
@@ -53,3 +58,17 @@ async def session() -> AsyncIterator[ClientSession]:
     """A plain session with a time limit."""
     async with ClientSession(timeout=ClientTimeout(total=20)) as session:
         yield session
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Chromium]:
+    """The browser."""
+    with Chromium() as chromium:
+        yield chromium
+
+
+@pytest.fixture
+async def visitor(chromium: Chromium) -> AsyncIterator[Visitor]:
+    """A person at a new window of the browser."""
+    async with chromium.page() as page:
+        yield Visitor(chromium, page)

@@ -1,0 +1,142 @@
+"""A person at a browser: what they do, what they are shown, what their browser did and kept.
+
+Knows pages as people do, by their words; knows nothing of tokens and of who sent it where.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar, cast
+
+from playwright.sync_api import ConsoleMessage, Error, Page, Request
+
+from tests.interop import parts
+from tests.interop.chromium import STEP_SECONDS, Chromium
+
+T = TypeVar("T")
+
+SCREENSHOTS = parts.HERE.parent.parent / "artefacts" / "screenshots"
+REFUSED_REQUEST = "Failed to load resource: the server responded with a status of 400 (Bad Request)"
+
+
+@dataclass(frozen=True)
+class SentRequest:
+    """A request as it left the browser."""
+
+    url: str
+    headers: dict[str, str]
+    body: str
+
+
+class Visitor:
+    """One window, and everything that happened in it since it was opened."""
+
+    def __init__(self, chromium: Chromium, page: Page) -> None:
+        self._chromium = chromium
+        self._page = page
+        self._requests: list[Request] = []
+        self._urls = asyncio.Queue[str]()
+        self.urls_shown: list[str] = []
+        self.problems: list[str] = []
+        page.on("request", self._note_request)
+        page.on("console", self._note_message)
+        page.on("pageerror", self._note_error)
+
+    async def show(self, url: str) -> None:
+        """Be shown a URL, as `open_browser`; what becomes of it is up to `next_url`."""
+        self.urls_shown.append(url)
+        await self._urls.put(url)
+
+    async def next_url(self) -> str:
+        """The next URL that was shown, once there is one."""
+        async with asyncio.timeout(STEP_SECONDS):
+            return await self._urls.get()
+
+    async def go(self, url: str) -> None:
+        """Type an address."""
+        await self._do(lambda: self._page.goto(url))
+
+    async def follow(self, url: str) -> None:
+        """Go where the page that is open leads to."""
+        await self._do(lambda: self._follow(url))
+
+    async def go_back(self) -> None:
+        """Press the back button."""
+        await self._do(self._page.go_back)
+
+    async def go_forward(self) -> None:
+        """Press the forward button."""
+        await self._do(self._page.go_forward)
+
+    async def sign_in(self, url: str, name: str = "alf") -> None:
+        """Open the login page, say who one is, and press the button."""
+        await self.go(url)
+        await self._do(lambda: self._page.get_by_label("Your name").fill(name))
+        await self._press("Sign in")
+
+    async def cancel(self, url: str) -> None:
+        """Open the login page, and press the other button."""
+        await self.go(url)
+        await self._press("Cancel")
+
+    async def sees(self, title: str) -> str:
+        """Wait for a page of this title to be there, and return all that can be read on it."""
+        heading = self._page.get_by_role("heading", name=title, exact=True)
+        await self._do(heading.wait_for)
+        return await self._do(lambda: self._page.inner_text("body"))
+
+    async def address(self) -> str:
+        """What the address bar says."""
+        return str(await self.ask("location.href"))
+
+    async def source(self) -> str:
+        """The document as it is now."""
+        return await self._do(self._page.content)
+
+    async def ask(self, expression: str) -> object:
+        """The value of an expression in the page."""
+        return cast("object", await self._do(lambda: self._page.evaluate(expression)))
+
+    async def history(self) -> list[str]:
+        """Every address that this window can be taken back or forth to, and every title."""
+        return await self._do(self._history)
+
+    async def requests(self) -> list[SentRequest]:
+        """Every request that the browser made for this window."""
+        return await self._do(lambda: [_sent(request) for request in self._requests])
+
+    async def keep_picture(self, name: str) -> None:
+        """Keep what is to be seen, for people to look at."""
+        path = SCREENSHOTS / f"{name}.png"
+        await self._do(lambda: self._page.screenshot(path=path, animations="disabled"))
+
+    async def _do(self, act: Callable[[], T]) -> T:
+        return await self._chromium.do(act)
+
+    async def _press(self, name: str) -> None:
+        await self._do(lambda: self._page.get_by_role("button", name=name).click())
+
+    def _follow(self, url: str) -> None:
+        with self._page.expect_navigation():
+            self._page.evaluate("url => { location.href = url; }", url)
+
+    def _history(self) -> list[str]:
+        devtools = self._page.context.new_cdp_session(self._page)
+        kept = cast("dict[str, object]", devtools.send("Page.getNavigationHistory"))
+        devtools.detach()
+        entries = cast("list[dict[str, str]]", kept["entries"])
+        return [entry[name] for entry in entries for name in ("url", "userTypedURL", "title")]
+
+    def _note_request(self, request: Request) -> None:
+        self._requests.append(request)
+
+    def _note_message(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            self.problems.append(message.text)
+
+    def _note_error(self, error: Error) -> None:
+        self.problems.append(str(error))
+
+
+def _sent(request: Request) -> SentRequest:
+    return SentRequest(request.url, request.all_headers(), request.post_data or "")
