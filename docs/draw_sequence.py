@@ -2,7 +2,8 @@
 
 It knows the few words that the source's head lists, and no OAuth. Neither of the two programs that
 were looked at serves: seqdiag has had no release since 2021 and wants an older Pillow; mermaid's
-command line needs Node and a browser, and measures its letters on the machine at hand. This picture is the same bytes everywhere, so that a test can compare them.
+command line needs Node and a browser, and measures its letters on the machine at hand. This
+picture is the same bytes everywhere, so that a test can compare them.
 """
 
 from __future__ import annotations
@@ -51,9 +52,9 @@ class Drawing:
     """The elements so far, how far down they reach, and where each actor's column is."""
 
     title: str = ""
-    columns: dict[str, int] = field(default_factory=dict)
-    names: dict[str, str] = field(default_factory=dict)
-    elements: list[str] = field(default_factory=list)
+    columns: dict[str, int] = field(default_factory=dict[str, int])
+    names: dict[str, str] = field(default_factory=dict[str, str])
+    elements: list[str] = field(default_factory=list[str])
     height: int = TOP + BOX_HEIGHT
 
     @property
