@@ -19,7 +19,7 @@ _PARAMETER: Final = re.compile(
 )
 _TOKEN68: Final = re.compile(rf"([A-Za-z0-9\-._~+/]+=*)(?={_OWS}(?:,|$))")
 _GAP: Final = re.compile(r"[ \t,]*")
-_REST: Final = re.compile(r'(?:"(?:[^"\\]|\\.)*+(?:"|\Z)|[^,"])*+', re.DOTALL)
+_REST: Final = re.compile(r'(?:"(?:[^"\\]|\\(?:.|\Z))*+(?:"|\Z)|[^,"])*+', re.DOTALL)
 _QUOTED_PAIR: Final = re.compile(r"\\(.)", re.DOTALL)
 
 _MAX_LENGTH: Final = 16_384
@@ -73,9 +73,9 @@ def _parse_line(line: str) -> Iterator[Challenge]:
 
 def _parse_challenge(line: str, position: int) -> tuple[dict[str, str], str | None, int]:
     parameters: dict[str, str] = {}
-    position = _skip(_GAP, line, position)
+    start, position = position, _skip(_GAP, line, position)
     if _PARAMETER.match(line, position) is None and (token68 := _TOKEN68.match(line, position)):
-        if line[: token68.start()].rstrip(" \t").endswith(","):
+        if "," in line[start:position]:
             return parameters, None, position  # after a comma it is the next challenge's scheme
         return parameters, token68[1], _skip(_GAP, line, token68.end())
     while position < len(line):
