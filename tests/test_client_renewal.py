@@ -1,0 +1,188 @@
+"""A 401, and what is made of it: one renewal, one retry, whoever sends."""
+
+import asyncio
+
+import pytest
+from aiohttp import ClientResponseError, ClientSession, TCPConnector, request
+
+from aioalf.testing import Fault, OAuthServer
+from tests.front import Way, api_log, client_of, every_way
+
+STEP_UP = 'Bearer error="insufficient_user_authentication", acr_values="loa2"'
+
+
+@pytest.mark.rule("R056")
+@every_way
+async def test_a_refused_request_is_sent_again_with_a_new_token(
+    oauth_server: OAuthServer, way: Way
+) -> None:
+    """One more token request, one more request, and the caller sees its answer."""
+    async with way(oauth_server) as sender:
+        async with sender.get(oauth_server.url("/things")) as response:
+            assert (await response.json())["token_number"] == 1
+        oauth_server.revoke_all()
+        async with sender.get(oauth_server.url("/things")) as response:
+            assert (await response.json())["token_number"] == 2
+    assert (oauth_server.token_requests, oauth_server.api_requests) == (2, 3)
+
+
+@pytest.mark.rule("R056")
+@pytest.mark.parametrize("challenge", ["", "Basic", 'Bearer error="invalid_token"', '"nonsense'])
+@every_way
+async def test_the_second_401_is_the_answer(
+    oauth_server: OAuthServer, way: Way, challenge: str
+) -> None:
+    """Any 401 is worth one renewal, and only one."""
+    oauth_server.api_fault = Fault.status(401, headers={"WWW-Authenticate": challenge})
+    async with (
+        way(oauth_server) as sender,
+        sender.get(oauth_server.url("/things")) as response,
+    ):
+        assert response.status == 401
+    assert (oauth_server.token_requests, oauth_server.api_requests) == (2, 2)
+
+
+@pytest.mark.rule("R057")
+@pytest.mark.parametrize("challenge", ['Bearer error="insufficient_scope"', STEP_UP])
+@every_way
+async def test_a_401_that_a_token_of_the_kind_cannot_help_is_the_answer(
+    oauth_server: OAuthServer, way: Way, challenge: str
+) -> None:
+    """No renewal and no retry: more scope or another login is asked for."""
+    oauth_server.api_fault = Fault.status(401, headers={"WWW-Authenticate": challenge})
+    async with (
+        way(oauth_server) as sender,
+        sender.get(oauth_server.url("/things")) as response,
+    ):
+        assert response.status == 401
+    assert (oauth_server.token_requests, oauth_server.api_requests) == (1, 1)
+
+
+@pytest.mark.rule("R058")
+@every_way
+async def test_a_403_is_the_answer(oauth_server: OAuthServer, way: Way) -> None:
+    """A new token has the same scope."""
+    async with (
+        way(oauth_server) as sender,
+        sender.get(oauth_server.url("/forbidden")) as response,
+    ):
+        assert response.status == 403
+    assert (oauth_server.token_requests, oauth_server.api_requests) == (1, 1)
+
+
+@pytest.mark.rule("R060")
+@every_way
+async def test_a_revocation_under_load_makes_one_token_request(
+    oauth_server: OAuthServer, way: Way
+) -> None:
+    """A thousand requests with the revoked token, one renewal, a thousand answers."""
+
+    async def status() -> int:
+        async with sender.get(oauth_server.url("/things")) as response:
+            return response.status
+
+    async with way(oauth_server) as sender:
+        assert await status() == 200
+        oauth_server.revoke_all()
+        oauth_server.reset_counters()
+        assert set(await asyncio.gather(*(status() for _ in range(1000)))) == {200}
+    assert oauth_server.token_requests == 1
+    assert oauth_server.rejected_requests >= 100
+
+
+@pytest.mark.rule("R060")
+async def test_a_late_401_takes_the_token_that_is_there(oauth_server: OAuthServer) -> None:
+    """A request that was refused after the renewal of its token makes no other one."""
+    async with client_of(oauth_server) as client:
+        oauth_server.api_fault = Fault.slow(0.2).times(1)
+        late = asyncio.create_task(client.get(oauth_server.url("/late")))
+        await oauth_server.reached(api_requests=1)
+        oauth_server.revoke_all()
+        async with client.get(oauth_server.url("/things")) as response:
+            assert response.status == 200
+        async with await late as response:
+            assert (await response.json())["token_number"] == 2
+    assert oauth_server.token_requests == 2
+
+
+@pytest.mark.rule("R061")
+@every_way
+async def test_a_refused_response_gives_its_connection_back(
+    oauth_server: OAuthServer, way: Way
+) -> None:
+    """A hundred refusals on the few connections of one sender leave none of them taken."""
+    async with way(oauth_server) as sender, asyncio.timeout(30):
+        for _ in range(100):
+            oauth_server.revoke_all()
+            async with sender.get(oauth_server.url("/things")) as response:
+                assert response.status == 200
+    assert oauth_server.rejected_requests == 99
+
+
+@pytest.mark.rule("R061")
+async def test_a_pool_of_two_survives_a_hundred_refusals(oauth_server: OAuthServer) -> None:
+    """Ten at a time, all refused at first, on two connections."""
+
+    async def status() -> int:
+        async with client.get(oauth_server.url("/things")) as response:
+            return response.status
+
+    async with (
+        ClientSession(connector=TCPConnector(limit=2)) as session,
+        client_of(oauth_server, session) as client,
+        asyncio.timeout(30),
+    ):
+        for _ in range(10):
+            oauth_server.revoke_all()
+            assert set(await asyncio.gather(*(status() for _ in range(10)))) == {200}
+
+
+@pytest.mark.rule("R056")
+@every_way
+async def test_raise_for_status_sees_the_second_answer(oauth_server: OAuthServer, way: Way) -> None:
+    """A 401 that could be mended is no error; one that could not is aiohttp's."""
+    async with way(oauth_server) as sender:
+        async with sender.get(oauth_server.url("/things"), raise_for_status=True):
+            oauth_server.revoke_all()
+        async with sender.get(oauth_server.url("/things"), raise_for_status=True) as response:
+            assert response.status == 200
+        oauth_server.api_fault = Fault.status(401)
+        with pytest.raises(ClientResponseError, match="401"):
+            await sender.get(oauth_server.url("/things"), raise_for_status=True)
+
+
+@pytest.mark.rule("R062")
+async def test_a_failed_renewal_is_the_token_endpoints_response(
+    oauth_server: OAuthServer,
+) -> None:
+    """The request was refused and cannot be mended: the caller sees why."""
+    async with client_of(oauth_server) as client:
+        async with client.get(oauth_server.url("/things")) as response:
+            assert response.status == 200
+        oauth_server.revoke_all()
+        oauth_server.token_fault = Fault.status(503, "down")
+        async with client.get(oauth_server.url("/things")) as response:
+            assert (response.status, await response.text()) == (503, "down")
+
+
+@pytest.mark.rule("R063")
+@every_way
+async def test_a_token_is_in_no_cookie(oauth_server: OAuthServer, way: Way) -> None:
+    """It travels in its header field and nowhere else."""
+    async with (
+        way(oauth_server) as sender,
+        sender.post(oauth_server.url("/things?page=1"), data=b"text") as response,
+    ):
+        assert response.status == 200
+        assert not response.cookies
+    [exchange] = api_log(oauth_server)
+    token = exchange.headers["Authorization"].removeprefix("Bearer ")
+    others = [value for name, value in exchange.headers.items() if name != "Authorization"]
+    assert not any(token in text for text in (*others, exchange.path, exchange.query))
+    assert "Cookie" not in exchange.headers
+
+
+async def test_the_api_asks_for_a_token_when_nobody_brings_one(oauth_server: OAuthServer) -> None:
+    """The tests above would see a request without one."""
+    async with request("GET", oauth_server.url("/things")) as response:
+        assert response.status == 401
