@@ -79,6 +79,12 @@ class UserManager:
         self.resets += 1
 
 
+class UserClient(Client):
+    """A client whose manager is a user's."""
+
+    token_manager_class = UserManager
+
+
 class FixedManager:
     """Gives one value for a token, whatever it is."""
 
