@@ -8,7 +8,7 @@ import argparse
 import json
 import re
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,13 +99,19 @@ def show(lines: Iterable[Line], *, is_brief: bool) -> str:
 
 
 def _show_line(line: Line) -> str:
-    """One rule: its result, and below it its tests with theirs where they did not pass."""
-    head = f"{line.rule}  {line.result:<8} {len(line.tests)} tests"
-    tests = [
-        f"      {test}" + ("" if outcome == "passed" else f"  [{outcome}]")
-        for test, outcome in sorted(line.tests.items())
-    ]
-    return "\n".join([head, *tests])
+    """One rule: its result, and below it its tests, the cases of one counted by outcome."""
+    cases: dict[str, Counter[str]] = defaultdict(Counter)
+    for test, outcome in sorted(line.tests.items()):
+        cases[test.partition("[")[0]][outcome] += 1
+    head = f"{line.rule}  {line.result:<8} {len(cases)} tests"
+    return "\n".join([head, *(f"      {test}{_counted(cases[test])}" for test in cases)])
+
+
+def _counted(outcomes: Counter[str]) -> str:
+    """How often a test ran, and with which outcome; nothing to say of one that passed once."""
+    if outcomes == {"passed": 1}:
+        return ""
+    return "  [" + ", ".join(f"{number} {outcome}" for outcome, number in outcomes.items()) + "]"
 
 
 def main(arguments: list[str] | None = None) -> int:

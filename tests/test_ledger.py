@@ -70,7 +70,7 @@ def test_the_brief_ledger_shows_what_is_not_kept() -> None:
     lines = [Line("R001", "1.0", {"a": "passed"}), Line("R002", "1.0", {"b": "failed"})]
     text = show(lines, is_brief=True)
     assert "R001" not in text
-    assert "[failed]" in text
+    assert "[1 failed]" in text
     assert text.endswith("rules: 1 passed, 1 failed, 0 missing, 0 unknown, 0 later")
 
 

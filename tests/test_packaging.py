@@ -83,4 +83,6 @@ def test_the_project_page_is_the_readme(metadata: Message) -> None:
     """What the index shows is README.rst, as reStructuredText."""
     assert metadata["Description-Content-Type"] == "text/x-rst"
     readme = (ROOT / "README.rst").read_text(encoding="utf-8").strip()
-    assert str(metadata.get_payload()).strip() == readme
+    description = metadata.get_payload(decode=True)
+    assert isinstance(description, bytes)
+    assert description.decode().strip() == readme
