@@ -75,10 +75,12 @@ def _stream(body: bytes) -> StreamReader:
 
 
 def _forget_credentials(response: ClientResponse) -> None:
-    # A response's request_info is in the repr of the error that raise_for_status() raises.
-    info = response.request_info
+    # A response's request_info is in the repr of the error that raise_for_status() raises. There is
+    # no public way to change it, and it is kept in the cache of its property once it was looked at.
+    info = response._request_info  # noqa: SLF001
     headers = CIMultiDict(info.headers)
     headers.popall("Authorization", None)
-    response._request_info = RequestInfo(  # noqa: SLF001 - there is no other way to it
+    response._request_info = RequestInfo(  # noqa: SLF001
         info.url, info.method, CIMultiDictProxy(headers), info.real_url
     )
+    response._cache.pop("request_info", None)  # noqa: SLF001

@@ -1,0 +1,316 @@
+"""One running call for many callers, whoever of them leaves."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from aioalf.single_flight import FlightCancelledError, SingleFlight
+
+
+class Calls:
+    """Calls that wait to be let go, and are counted."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.started = asyncio.Event()
+        self.go = asyncio.Event()
+        self.error: BaseException | None = None
+
+    async def __call__(self) -> int:
+        """The number of this call, or the error that was set."""
+        self.count += 1
+        number = self.count
+        self.started.set()
+        await self.go.wait()
+        if self.error is not None:
+            raise self.error
+        return number
+
+
+@pytest.fixture
+async def calls() -> Calls:
+    """Calls of this loop."""
+    return Calls()
+
+
+@pytest.fixture
+def flight() -> SingleFlight[int]:
+    """One that nobody has used."""
+    return SingleFlight()
+
+
+async def callers(flight: SingleFlight[int], calls: Calls, count: int) -> list[asyncio.Task[int]]:
+    """So many tasks that wait for the same call, which has started."""
+    tasks = [asyncio.create_task(flight.run(calls)) for _ in range(count)]
+    await calls.started.wait()
+    await turn()
+    return tasks
+
+
+async def turn() -> None:
+    """Let everything that can run do so."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def failure_of(call: Awaitable[object]) -> Exception:
+    """The exception that a call raises."""
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - the caller looks at it
+        await call
+    return caught.value
+
+
+@pytest.mark.rule("R070")
+async def test_many_callers_make_one_call(flight: SingleFlight[int], calls: Calls) -> None:
+    """Whoever asks while a call is running gets its result."""
+    tasks = await callers(flight, calls, 1000)
+    calls.go.set()
+    assert set(await asyncio.gather(*tasks)) == {1}
+    assert calls.count == 1
+
+
+async def test_after_a_landing_the_next_caller_starts_anew(
+    flight: SingleFlight[int], calls: Calls
+) -> None:
+    """A result is shared by those who waited, and kept for nobody."""
+    calls.go.set()
+    assert [await flight.run(calls), await flight.run(calls)] == [1, 2]
+
+
+@pytest.mark.rule("R071")
+@pytest.mark.parametrize("leaving", [[0], [1], [0, 1], [0, 2], [0, 1, 2]])
+async def test_a_cancelled_caller_takes_nobody_with_it(
+    flight: SingleFlight[int], calls: Calls, leaving: list[int]
+) -> None:
+    """First, later or all but one: those who stay get the result, and the call is made once."""
+    tasks = await callers(flight, calls, 4)
+    for index in leaving:
+        tasks[index].cancel()
+    await turn()
+    calls.go.set()
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    for index, result in enumerate(results):
+        assert isinstance(result, asyncio.CancelledError) if index in leaving else result == 1
+    assert calls.count == 1
+
+
+@pytest.mark.rule("R071")
+async def test_a_call_goes_on_when_every_caller_has_left(
+    flight: SingleFlight[int], calls: Calls
+) -> None:
+    """What was begun is finished, and the next caller joins it."""
+    for task in (tasks := await callers(flight, calls, 2)):
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    late = asyncio.create_task(flight.run(calls))
+    await turn()
+    calls.go.set()
+    assert await late == 1
+
+
+@pytest.mark.rule("R071")
+async def test_a_failure_that_nobody_waits_for_is_quiet(
+    flight: SingleFlight[int], calls: Calls, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No "exception was never retrieved" is logged when all have left."""
+    (task,) = await callers(flight, calls, 1)
+    task.cancel()
+    calls.error = ValueError("late")
+    calls.go.set()
+    await turn()
+    assert isinstance(await failure_of(run_with(flight, calls)), ValueError)
+    assert not caplog.records
+
+
+async def run_with(flight: SingleFlight[int], call: Calls) -> int:
+    """Run, as a coroutine of its own."""
+    return await flight.run(call)
+
+
+@pytest.mark.rule("R071")
+async def test_the_timeout_of_one_caller_is_its_own(
+    flight: SingleFlight[int], calls: Calls
+) -> None:
+    """An impatient caller gets its TimeoutError, a patient one the result."""
+    (patient,) = await callers(flight, calls, 1)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0):
+            await flight.run(calls)
+    calls.go.set()
+    assert await patient == 1
+
+
+@pytest.mark.rule("R072")
+async def test_a_failure_is_shared_by_those_who_wait(
+    flight: SingleFlight[int], calls: Calls
+) -> None:
+    """One call fails for all, and the next caller tries again."""
+    tasks = await callers(flight, calls, 100)
+    calls.error = ValueError("no")
+    calls.go.set()
+    errors = await asyncio.gather(*tasks, return_exceptions=True)
+    assert {(type(error), str(error)) for error in errors} == {(ValueError, "no")}
+    assert calls.count == 1
+    calls.error = None
+    assert await flight.run(calls) == 2
+
+
+def depth(error: BaseException) -> int:
+    """How many frames a traceback has."""
+    frames, traceback = 0, error.__traceback__
+    while traceback is not None:
+        frames, traceback = frames + 1, traceback.tb_next
+    return frames
+
+
+@pytest.mark.rule("R072")
+async def test_each_waiter_raises_a_copy_of_its_own(
+    flight: SingleFlight[int], calls: Calls
+) -> None:
+    """No two share an object, so that no traceback grows with the number of waiters."""
+    cause = OSError("cause")
+    calls.error = ValueError("no")
+    calls.error.__cause__ = cause
+    tasks = await callers(flight, calls, 50)
+    calls.go.set()
+    errors = [await failure_of(task) for task in tasks]
+    assert len({id(error) for error in errors}) == 50
+    assert len({depth(error) for error in errors}) == 1
+    assert all(error.__cause__ is cause and error.__suppress_context__ for error in errors)
+    assert all(error.__traceback__ is not None for error in errors)
+
+
+class StubbornError(Exception):
+    """One that cannot be copied: its class wants what `args` do not hold."""
+
+    def __init__(self, *, code: int) -> None:
+        super().__init__("stubborn")
+        self.code = code
+
+
+async def test_an_error_that_cannot_be_copied_is_raised_itself(
+    flight: SingleFlight[int], calls: Calls
+) -> None:
+    """A failure is never lost to the making of its copy."""
+    calls.error = StubbornError(code=5)
+    calls.go.set()
+    assert await failure_of(flight.run(calls)) is calls.error
+
+
+@pytest.mark.rule("R083")
+async def test_an_abandoned_call_serves_those_who_wait_for_it(
+    flight: SingleFlight[int], calls: Calls
+) -> None:
+    """Who waited gets its result; who comes after starts a call of its own."""
+    (early,) = await callers(flight, calls, 1)
+    flight.abandon()
+    flight.abandon()
+    late = asyncio.create_task(flight.run(calls))
+    await turn()
+    calls.go.set()
+    assert [await early, await late] == [1, 2]
+
+
+@pytest.mark.rule("R077")
+async def test_close_ends_what_is_running_and_waits_for_it(
+    flight: SingleFlight[int], calls: Calls
+) -> None:
+    """Abandoned calls too; those who waited are told, and are not themselves cancelled."""
+    first = await callers(flight, calls, 2)
+    flight.abandon()
+    second = [asyncio.create_task(flight.run(calls)) for _ in range(2)]
+    await turn()
+    await flight.close()
+    results = await asyncio.gather(*first, *second, return_exceptions=True)
+    assert {type(result) for result in results} == {FlightCancelledError}
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+@pytest.mark.rule("R077")
+async def test_close_with_nothing_running_is_nothing(flight: SingleFlight[int]) -> None:
+    """It may be called at any time, and twice."""
+    await flight.close()
+    await flight.close()
+
+
+def in_loops(*jobs: Callable[[], Awaitable[int]]) -> list[int]:
+    """What these return, each in an event loop of its own, one after another."""
+
+    async def await_(job: Callable[[], Awaitable[int]]) -> int:
+        return await job()
+
+    return [asyncio.run(await_(job)) for job in jobs]
+
+
+async def immediately() -> int:
+    """A call that is done at once."""
+    return 1
+
+
+@pytest.mark.rule("R078")
+def test_one_loop_after_another(flight: SingleFlight[int]) -> None:
+    """Nothing of the first loop is missed in the second."""
+    assert in_loops(*[lambda: flight.run(immediately)] * 2) == [1, 1]
+
+
+@pytest.mark.rule("R078")
+def test_a_call_whose_loop_has_stopped_is_not_waited_for(flight: SingleFlight[int]) -> None:
+    """Nobody will ever finish it: the next loop starts one of its own, and may close it all."""
+    first = asyncio.new_event_loop()
+    task = first.create_task(flight.run(asyncio.Event().wait))
+    first.run_until_complete(turn())
+
+    async def run_and_close() -> int:
+        result = await flight.run(immediately)
+        flight.abandon()
+        await flight.close()
+        return result
+
+    assert in_loops(run_and_close) == [1]
+    task.cancel()
+    first.run_until_complete(cancel_all())
+    first.close()
+
+
+@pytest.mark.rule("R078")
+def test_close_leaves_alone_what_another_loop_began(flight: SingleFlight[int]) -> None:
+    """A loop cannot wait for another's task."""
+    first = asyncio.new_event_loop()
+    task = first.create_task(flight.run(asyncio.Event().wait))
+    first.run_until_complete(turn())
+    asyncio.run(flight.close())
+    assert not task.done()
+    first.run_until_complete(cancel_all())
+    first.close()
+
+
+async def cancel_all() -> None:
+    """End every other task of this loop."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+
+
+@pytest.mark.rule("R078")
+async def test_two_loops_at_once_are_an_error(flight: SingleFlight[int], calls: Calls) -> None:
+    """It says what to do, and the call that is running is not disturbed."""
+    (task,) = await callers(flight, calls, 1)
+    errors: list[str] = []
+
+    def other() -> None:
+        try:
+            asyncio.run(run_with(flight, calls))
+        except RuntimeError as error:
+            errors.append(str(error))
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    await asyncio.to_thread(thread.join, 10)
+    calls.go.set()
+    assert await task == 1
+    assert errors == [
+        "used from two event loops at once: make one for each, or use one loop after the other"
+    ]
