@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, cast
 
 from aiohttp import ClientResponseError, ClientSession, ClientTimeout, FormData
+from aiohttp.helpers import sentinel
 from multidict import CIMultiDict
 from yarl import URL
 
@@ -308,7 +309,9 @@ class Client:
     def _total_timeout(self, options: dict[str, Any]) -> float | None:
         # aiohttp's total runs from when it is called, after the wait for a token. The default of
         # an own session is no wish of the caller's, and a person who signs in may need longer.
-        timeout = options.get("timeout", None if self._given is None else self._given.timeout)
+        timeout = options.get("timeout", sentinel)
+        if timeout is sentinel:
+            timeout = None if self._given is None else self._given.timeout
         total: float | None = timeout.total if isinstance(timeout, ClientTimeout) else timeout
         return total or None  # to aiohttp, 0 is no limit
 
