@@ -85,6 +85,7 @@ async def with_all_ports_busy(_: OAuthServer) -> str:
     with ExitStack() as sockets:
         for port in range(30000, 30010):
             busy = sockets.enter_context(socket.socket())
+            busy.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             with suppress(OSError):  # another program has it
                 busy.bind(("127.0.0.1", port))
                 busy.listen()
