@@ -50,9 +50,11 @@ async def waiting_login() -> AsyncGenerator[RedirectListener]:
     """A listener that waits for the answer to one login."""
     async with RedirectListener(host="localhost", awaited=["access_token"]) as listener:
         waiting = asyncio.create_task(listener.wait(STATE))
-        yield listener
-        waiting.cancel()
-        await asyncio.gather(waiting, return_exceptions=True)
+        try:
+            yield listener
+        finally:
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
 
 
 @asynccontextmanager
