@@ -9,6 +9,7 @@ from aioalf.errors import (
     InsecureTransportWarning,
     ListenerError,
     LoginTimeoutError,
+    NoAnswerError,
     TemporarilyUnavailableError,
     TokenConfigurationError,
     TokenError,
@@ -18,6 +19,8 @@ from aioalf.errors import (
 from aioalf.httpclient import HTTPRequest
 from aioalf.manager import TokenManager
 from aioalf.middleware import OAuth2Middleware
+from aioalf.renewal import Renewal
+from aioalf.retry import Retry
 from aioalf.token import Token
 
 __version__ = "1.0.0.dev0"
@@ -32,7 +35,10 @@ __all__ = (
     "InsecureTransportWarning",
     "ListenerError",
     "LoginTimeoutError",
+    "NoAnswerError",
     "OAuth2Middleware",
+    "Renewal",
+    "Retry",
     "TemporarilyUnavailableError",
     "Token",
     "TokenConfigurationError",

@@ -64,6 +64,18 @@ class Bearer:
             return self._field(await self._manager.renew_token(token))  # type: ignore[attr-defined]
         return self._field(await self._renew_by_reset(token))
 
+    def may_renew(self, rejected: str) -> bool:
+        """Tell whether there is, or may be had, another token than the one in a refused field."""
+        manager = self._manager
+        if self._keyed and isinstance(manager, TokenManager):
+            return manager.may_renew(rejected.removeprefix("Bearer "))
+        return True
+
+    def accept(self) -> None:
+        """Take note that a request was accepted after a renewal."""
+        if isinstance(self._manager, TokenManager):
+            self._manager.accept()
+
     def use_network_of(self, session: ClientSession) -> None:
         """Let token requests go through the session's connector, where the manager can be told."""
         if isinstance(self._manager, TokenManager):

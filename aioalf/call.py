@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
 from aioalf.bearer import UNAUTHORIZED
-from aioalf.middleware import is_repeatable, let_go
+from aioalf.middleware import is_repeatable, let_go, send_again
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -112,8 +112,8 @@ class RenewalMiddleware:
         response = await handler(request)
         if response.status != UNAUTHORIZED or not is_ours or not is_repeatable(request, response):
             return response
+        if not self._bearer.may_renew(call.authorization):
+            return response
         await let_go(request, response)
-        request.headers["Authorization"] = call.renewed = await self._bearer.renewed(
-            call.authorization
-        )
-        return await handler(request)
+        call.renewed = await self._bearer.renewed(call.authorization)
+        return await send_again(request, handler, call.renewed, self._bearer)

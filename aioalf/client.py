@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from aioalf.bearer import TokenProvider
     from aioalf.client_auth import ClientAuth
     from aioalf.grants import Grant
+    from aioalf.renewal import Renewal
+    from aioalf.retry import Retry
 
 __all__ = ("Client", "TokenError", "TokenHTTPError", "TokenManager")
 
@@ -86,6 +88,8 @@ class Client:
         grant: Grant | None = None,
         default_lifetime: float | None = None,
         allow_narrower_scope: bool = False,
+        renewal: Renewal | None = None,
+        retry: Retry | None = None,
     ) -> None:
         # A manager class written for 0.4.0 knows the first five keywords only.
         new = {
@@ -93,6 +97,8 @@ class Client:
             "grant": grant,
             "default_lifetime": default_lifetime,
             "allow_narrower_scope": allow_narrower_scope or None,
+            "renewal": renewal,
+            "retry": retry,
         }
         self._token_manager = self.token_manager_class(
             token_endpoint=token_endpoint,
@@ -253,17 +259,28 @@ class Client:
         try:
             response = await session.request(method, url, **arguments)
         except ClientResponseError as error:
-            if call.seen or not _is_repeatable(error, options):
+            if call.seen or not self._may_repeat(error, options, authorization):
                 raise
         else:
-            if call.seen or not _is_repeatable(response, options):
+            if call.seen or not self._may_repeat(response, options, authorization):
                 return response
             response.release()
         finally:
             CALL.reset(token)
         # The session's _request was replaced, middlewares and all, as mocks and recorders do.
         arguments = self._arguments(session, options, await self._bearer.renewed(authorization))
-        return await session.request(method, url, **arguments)
+        response = await session.request(method, url, **arguments)
+        if response.status != UNAUTHORIZED:
+            self._bearer.accept()
+        return response
+
+    def _may_repeat(
+        self,
+        answer: ClientResponse | ClientResponseError,
+        options: dict[str, Any],
+        authorization: str,
+    ) -> bool:
+        return _is_repeatable(answer, options) and self._bearer.may_renew(authorization)
 
     async def _connect(self, url: StrOrURL, options: dict[str, Any]) -> ClientWebSocketResponse:
         session = self._session()
@@ -277,13 +294,15 @@ class Client:
             try:
                 return await _open_websocket(session, target, options, authorization)
             except ClientResponseError as error:
-                if call.seen or not _is_repeatable(error, {}):
+                if call.seen or not self._may_repeat(error, {}, authorization):
                     raise
             finally:
                 CALL.reset(token)
             # A session that was given does not have the middleware, and ws_connect takes none.
             authorization = await self._bearer.renewed(authorization)
-            return await _open_websocket(session, target, options, authorization)
+            websocket = await _open_websocket(session, target, options, authorization)
+            self._bearer.accept()
+            return websocket
 
     def _arguments(
         self, session: ClientSession, options: dict[str, Any], authorization: str

@@ -5,6 +5,8 @@ It knows HTTP and client authentication; it caches nothing and knows no grant.
 
 from __future__ import annotations
 
+import asyncio
+import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -12,6 +14,8 @@ from datetime import UTC, datetime
 from typing import Any, Final, NoReturn
 
 from aiohttp import (
+    ClientConnectionError,
+    ClientConnectorCertificateError,
     ClientError,
     ClientPayloadError,
     ClientResponse,
@@ -25,8 +29,15 @@ from yarl import URL
 
 from aioalf.buffered import buffer
 from aioalf.client_auth import ClientAuth, Credentials
-from aioalf.errors import TokenConfigurationError, TokenError, TokenHTTPError, TokenResponseError
+from aioalf.errors import (
+    NoAnswerError,
+    TokenConfigurationError,
+    TokenError,
+    TokenHTTPError,
+    TokenResponseError,
+)
 from aioalf.redaction import printable, without
+from aioalf.retry import Retry, read_retry_after
 from aioalf.token import Token
 from aioalf.token_response import Expected, OAuthError, read_oauth_error, read_object, read_token
 from aioalf.urls import is_insecure, read_endpoint, shown, warn_insecure
@@ -34,8 +45,8 @@ from aioalf.urls import is_insecure, read_endpoint, shown, warn_insecure
 Network = Callable[[], ClientSession | None]
 """Whose connector and proxy a token request uses; None: those of a session of its own."""
 
-TIMEOUT: Final = ClientTimeout(total=20, sock_connect=10)
-"""How long a token request may take, in seconds, unless ``http_options`` says otherwise."""
+TIMEOUT: Final = ClientTimeout(total=10, sock_connect=5)
+"""How long one attempt may take, in seconds, unless ``http_options`` says otherwise."""
 
 MAX_BODY: Final = 2**20
 """Bytes of a token response that are read."""
@@ -81,6 +92,7 @@ class TokenEndpoint:
         *,
         http_options: Mapping[str, Any] | None = None,
         expected: Expected | None = None,
+        retry: Retry | None = None,
         network: Network = lambda: None,
     ) -> None:
         self.url = read_endpoint("token_endpoint", url)
@@ -90,14 +102,40 @@ class TokenEndpoint:
         self._credentials = credentials
         self._client_auth = client_auth
         self._expected = expected or Expected()
+        self._retry = retry or Retry()
         self._options = _read_options(http_options)
 
-    async def request(self, form: Mapping[str, str], scope: frozenset[str] | None) -> Token:
+    async def request(
+        self,
+        form: Mapping[str, str],
+        scope: frozenset[str] | None,
+        *,
+        is_repeatable: bool = True,
+    ) -> Token:
         """POST the form, what is empty left out, and return the token asked for with `scope`.
 
-        Raises TokenHTTPError for a status that is not 2xx, TokenResponseError for an answer without
-        a token that can be used, TokenError when there is no answer, the reason in ``__cause__``.
+        What may pass is tried again; `is_repeatable` says that the form holds nothing that may be
+        sent once only. Raises TokenHTTPError for a status that is not 2xx, TokenResponseError for
+        an answer without a token that can be used, NoAnswerError, its reason in ``__cause__``.
         """
+        retry = self._retry if is_repeatable else Retry(attempts=1)
+        begun, attempt = time.monotonic(), 0
+        answered: TokenHTTPError | None = None
+        while True:  # until `wait_after` says None, which it does after its count of attempts
+            attempt += 1
+            try:
+                return await self._attempt(form, scope)
+            except TokenError as error:
+                if isinstance(error, TokenHTTPError):
+                    answered = error
+                elapsed, chance = time.monotonic() - begun, random.random()  # noqa: S311 - jitter
+                wait = retry.wait_after(error, attempt, elapsed, chance)
+                if wait is None:
+                    # An answer says more than none, and `Client` returns it.
+                    raise answered or error from error.__cause__
+            await asyncio.sleep(wait)
+
+    async def _attempt(self, form: Mapping[str, str], scope: frozenset[str] | None) -> Token:
         sent_at, sent_on = time.monotonic(), datetime.now(UTC)
         answer = await self._exchange({name: value for name, value in form.items() if value})
         members = read_object(answer.body)
@@ -120,8 +158,9 @@ class TokenEndpoint:
         except (ClientError, OSError) as error:
             cause = _without_request(error)
             reason = printable(f"{type(error).__name__}: {cause}".rstrip(": "))
-            raise TokenError(
-                f"No answer from the token endpoint {shown(self.url)}: {reason}"
+            raise NoAnswerError(
+                f"No answer from the token endpoint {shown(self.url)}: {reason}",
+                may_pass=_may_pass(error),
             ) from cause
         except (TypeError, ValueError) as error:
             raise TokenConfigurationError(
@@ -144,6 +183,9 @@ class TokenEndpoint:
             answer.status,
             without(answer.body.decode("utf-8", "replace"), self._credentials.known()),
             response=answer.response,
+            retry_after=read_retry_after(
+                answer.response.headers.get("Retry-After"), datetime.now(UTC)
+            ),
             error=words.error,
             error_description=words.error_description,
             error_uri=words.error_uri,
@@ -170,6 +212,12 @@ def _without_request(error: Exception) -> Exception:
     return ClientPayloadError(error.message) if isinstance(error, ClientResponseError) else error
 
 
+def _may_pass(error: Exception) -> bool:
+    if isinstance(error, ClientConnectorCertificateError):
+        return False
+    return isinstance(error, ClientConnectionError | ClientPayloadError | OSError)
+
+
 def _hint(status: int) -> str:
     if 300 <= status < 400:
         return "it redirects, and no secret goes where a redirect points; configure the final URL"
@@ -194,10 +242,8 @@ def _refuse_options(problem: str) -> NoReturn:
 
 def _session(network: ClientSession | None) -> ClientSession:
     """Return a session for one token request: the caller's network, not the caller's identity."""
-    if network is None:
+    if network is None or network.closed:
         return ClientSession(cookie_jar=DummyCookieJar(), auto_decompress=False)
-    if network.closed:
-        raise RuntimeError("Session is closed")
     # The proxy of a session has no public name.
     proxy_auth = getattr(network, "_default_proxy_auth", None)
     return ClientSession(

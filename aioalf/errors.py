@@ -2,6 +2,7 @@
 
 TokenError                          any failure to get a token
 ├── TokenConfigurationError         what was configured cannot work (also a ValueError)
+├── NoAnswerError                   the endpoint was not reached, or did not answer
 ├── TokenResponseError              the endpoint answered 2xx, without a token that can be used
 ├── TokenHTTPError                  the endpoint answered with another status
 ├── AuthorizationError              the answer in the browser was no
@@ -37,6 +38,17 @@ class TokenError(Exception):
 
 class TokenConfigurationError(TokenError, ValueError):
     """What was configured cannot work: something is missing, malformed or contradicts itself."""
+
+
+class NoAnswerError(TokenError):
+    """The token endpoint gave no answer: refused, reset, timed out; ``__cause__`` has the reason.
+
+    ``may_pass`` is False where another try cannot help, as with a certificate that is not trusted.
+    """
+
+    def __init__(self, message: str, *, may_pass: bool = True) -> None:
+        super().__init__(message)
+        self.may_pass = may_pass
 
 
 class _AnsweredError(TokenError):
@@ -76,9 +88,10 @@ class TokenHTTPError(_AnsweredError):
     """The token endpoint answered with a status that is not 2xx.
 
     ``response_status`` and ``response_text`` are what came, the text up to a cap and without the
-    client's credentials; ``response`` is the response itself, its body read; ``error``,
-    ``error_description`` and ``error_uri`` are the members of that name, where the body is
-    an OAuth error (RFC 6749 §5.2). ``str`` shows an excerpt of the text, never a token.
+    client's credentials; ``response`` is the response itself, its body read; ``retry_after`` is for
+    how many seconds the server asks to be left alone (RFC 9110 §10.2.3), None when it does not say;
+    ``error``, ``error_description`` and ``error_uri`` are the members of that name, where the body
+    is an OAuth error (RFC 6749 §5.2). ``str`` shows an excerpt of the text, never a token.
     """
 
     def __init__(
@@ -88,6 +101,7 @@ class TokenHTTPError(_AnsweredError):
         response_text: str | None = None,
         *,
         response: ClientResponse | None = None,
+        retry_after: float | None = None,
         error: str | None = None,
         error_description: str | None = None,
         error_uri: str | None = None,
@@ -96,6 +110,7 @@ class TokenHTTPError(_AnsweredError):
         self.response_status = response_status
         self.response_text = response_text
         self.response = response
+        self.retry_after = retry_after
         self.error = error
         self.error_description = error_description
         self.error_uri = error_uri

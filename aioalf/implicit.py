@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Collection, Mapping
 from typing import Any, ClassVar, Protocol, TypeVar, cast
 from weakref import WeakKeyDictionary
@@ -21,6 +22,7 @@ from aioalf.errors import TokenConfigurationError
 from aioalf.grants.implicit import Implicit, Login
 from aioalf.loopback import RedirectListener
 from aioalf.manager import TokenManager
+from aioalf.renewal import Renewal
 from aioalf.token import Token, is_b64token
 from aioalf.urls import is_insecure, read_endpoint, warn_insecure
 
@@ -35,6 +37,9 @@ __all__ = (
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+_PAUSE_OF_PEOPLE = 60.0
+"""Seconds before a person is asked again whose last login gave a token that the API refused."""
 
 
 class Storage(Protocol):
@@ -114,6 +119,7 @@ class OAuthImplicitTokenManager(TokenManager):
         *,
         default_lifetime: float | None = None,
         allow_narrower_scope: bool = False,
+        renewal: Renewal | None = None,
     ) -> None:
         if self.flow is None:
             raise TokenConfigurationError(
@@ -127,6 +133,7 @@ class OAuthImplicitTokenManager(TokenManager):
             scope,
             default_lifetime=default_lifetime,
             allow_narrower_scope=allow_narrower_scope,
+            renewal=renewal,
         )
         self._flow = self.flow
         self._grant = Implicit(client_id, self._flow.login, scope, self._expected)
@@ -147,7 +154,10 @@ class OAuthImplicitTokenManager(TokenManager):
 
     async def renew_token(self, rejected: str) -> str:
         """Return a token to use in place of one that an API refused. Raises TokenError."""
-        self._refused = rejected
+        if not self.may_renew(rejected):
+            return rejected
+        self._token, self._refused = None, rejected
+        self._unproven_until = time.monotonic() + max(self._renewal.pause, _PAUSE_OF_PEOPLE)
         return await self.get_token()
 
     async def reset_token(self) -> None:
@@ -166,10 +176,10 @@ class OAuthImplicitTokenManager(TokenManager):
                 await _done(self._flow.storage.clean())
             token = await self._fetch()
             if token.is_valid():
-                await self._keep(token)
+                await self._store(token)
             return token
 
-    async def _keep(self, token: Token) -> None:
+    async def _store(self, token: Token) -> None:
         resets = self._resets
         self._token, self._refused = token, None
         try:

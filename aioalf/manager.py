@@ -6,6 +6,9 @@ the token.
 
 from __future__ import annotations
 
+import logging
+import math
+import random
 import time
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -16,11 +19,18 @@ from aioalf.client_auth import ClientAuth, ClientSecretBasic, Credentials
 from aioalf.endpoint import Network, TokenEndpoint
 from aioalf.errors import TokenConfigurationError, TokenError, TokenHTTPError
 from aioalf.grants import ClientCredentials, Grant
-from aioalf.single_flight import FlightCancelledError, SingleFlight
+from aioalf.renewal import Renewal
+from aioalf.retry import Retry, retry_after_of
+from aioalf.single_flight import FlightCancelledError, SingleFlight, own_copy
 from aioalf.token import Token, read_lifetime
 from aioalf.token_response import Expected, read_token
 
 __all__ = ("TokenError", "TokenHTTPError", "TokenManager")
+
+logger = logging.getLogger(__name__)
+
+_MAX_PAUSE = 60.0
+"""Seconds that a server's ``Retry-After`` can make callers get an error without a request."""
 
 
 class TokenManager:
@@ -30,7 +40,8 @@ class TokenManager:
     or a collection of strings. ``client_auth`` is HTTP Basic by default, ``grant`` client
     credentials. ``default_lifetime``, in seconds, stands for an ``expires_in`` that the server
     leaves out: without it such a token is used until it is refused. ``allow_narrower_scope`` takes
-    a token with less scope than was asked for.
+    a token with less scope than was asked for. `Renewal` says when a token is renewed, and how long
+    a failing endpoint is left alone; `Retry` how often a request that failed is made again.
 
     No event loop is needed to make one, and it may be used in one loop after another. A subclass
     may override ``_get_token_data``, a coroutine that returns the members of a token response.
@@ -50,6 +61,8 @@ class TokenManager:
         grant: Grant | None = None,
         default_lifetime: float | None = None,
         allow_narrower_scope: bool = False,
+        renewal: Renewal | None = None,
+        retry: Retry | None = None,
     ) -> None:
         self._expected = Expected(
             None, _read_default_lifetime(default_lifetime), allow_narrower_scope
@@ -63,47 +76,80 @@ class TokenManager:
                 client_auth or ClientSecretBasic(),
                 http_options=http_options,
                 expected=self._expected,
+                retry=retry,
             )
-        self._token: Token | None = None
-        self._generation = 0
+        self._renewal = renewal or Renewal()
         self._flight = SingleFlight[Token]()
+        self._generation = 0
+        self._token: Token | None = None
+        self._renew_at = -math.inf
+        self._failure: Exception | None = None
+        self._paused_until = -math.inf
+        self._unproven_until = -math.inf
 
     def peek(self) -> str | None:
-        """Return the token in place, None when there is none that is valid."""
+        """Return the token in place, None when there is none that is valid.
+
+        In the last part of its life it is renewed in the background meanwhile.
+        """
         token = self._token
-        if token is not None and time.monotonic() < token._deadline:  # noqa: SLF001 - the hot path
-            return token.access_token
-        return None
+        if token is None:
+            return None
+        # One comparison decides for nearly every call: that is what keeps a cached token fast.
+        now = time.monotonic()
+        if now >= self._renew_at:
+            if now >= token.deadline:
+                return None
+            self._renew_in_background(now)
+        return token.access_token
 
     async def get_token(self) -> str:
         """Return a valid access token, asking the token endpoint when there is none.
 
         However many ask at once, one request is made, and each gets its token or an own copy of its
-        error. A token that expires at once (``expires_in`` 0) serves those who waited for it, and
-        nobody after. Raises TokenError.
+        error; for a short pause after a failure that error is raised without a request. A token
+        that expires at once (``expires_in`` 0) serves those who waited for it, and nobody after.
+        Raises TokenError.
+        """
+        return self.peek() or (await self._obtain()).access_token
+
+    def may_renew(self, rejected: str) -> bool:
+        """Tell whether `renew_token` has, or would ask for, another token than this one.
+
+        Not when it is itself the product of a renewal that helped nobody, a pause ago at most: an
+        API that refuses every token must not make a token request each time.
         """
         token = self._token
-        if token is not None and time.monotonic() < token._deadline:  # noqa: SLF001 - the hot path
-            return token.access_token
-        return (await self._obtain()).access_token
+        return (
+            token is None
+            or token.access_token != rejected
+            or time.monotonic() >= self._unproven_until
+        )
 
     async def renew_token(self, rejected: str) -> str:
         """Return a token to use in place of one that an API refused.
 
         When another is in place already, or on its way, it is that one: many refusals of one token
-        make one request. Raises TokenError.
+        make one request. It is the refused one where `may_renew` says no. Raises TokenError.
         """
         token = self._token
         if token is not None and token.access_token == rejected:
+            if not self.may_renew(rejected):
+                return rejected
             self._token = None
+            self._unproven_until = time.monotonic() + self._renewal.pause
         return await self.get_token()
 
+    def accept(self) -> None:
+        """Take note that a renewed token was accepted: the next refusal is renewed at once."""
+        self._unproven_until = -math.inf
+
     async def reset_token(self) -> None:
-        """Forget the token; the next `get_token` asks for a new one.
+        """Forget the token, and what failed; the next `get_token` asks for a new one.
 
         What is on its way already goes to those who wait for it and is not kept.
         """
-        self._token = None
+        self._token = self._failure = None
         self._generation += 1
         self._flight.abandon()
 
@@ -112,25 +158,61 @@ class TokenManager:
         self._generation += 1
         await self._flight.close()
 
+    def pause_left(self) -> float:
+        """Return for how many seconds the last failure is raised without a request; 0 for none."""
+        return 0.0 if self._failure is None else max(0.0, self._paused_until - time.monotonic())
+
     def use_network(self, network: Network) -> None:
         """Send token requests through the connector and proxy of the session that this returns."""
         if self._endpoint is not None:
             self._endpoint.network = network
 
     async def _obtain(self) -> Token:
+        if self._failure is not None and not self._flight.is_in_the_air and self.pause_left():
+            raise own_copy(self._failure)
         try:
-            return await self._flight.run(self._renew)
+            return await self._flight.run(self._fly)
         except FlightCancelledError:
             raise TokenError(
                 "The token request was ended: the client was closed meanwhile"
             ) from None
 
+    def _renew_in_background(self, now: float) -> None:
+        if now >= self._paused_until and not self._flight.is_in_the_air:
+            self._flight.start(self._fly)
+
+    async def _fly(self) -> Token:
+        generation = self._generation
+        try:
+            token = await self._renew()
+        except Exception as error:
+            if generation == self._generation and not isinstance(error, TokenConfigurationError):
+                self._note_failure(error)
+            raise
+        if generation == self._generation:
+            self._failure = None
+        return token
+
     async def _renew(self) -> Token:
         generation = self._generation
         token = await self._fetch()
         if generation == self._generation:
-            self._token = token
+            self._keep(token)
         return token
+
+    def _keep(self, token: Token) -> None:
+        self._token = token
+        chance = random.random()  # noqa: S311 - jitter
+        self._renew_at = self._renewal.begins_at(token.expires_in, token.deadline, chance)
+
+    def _note_failure(self, error: Exception) -> None:
+        """Leave the endpoint alone for a while; say once that callers still have a token."""
+        asked_for = retry_after_of(error) or 0.0
+        now = time.monotonic()
+        if self._failure is None and self._token is not None and now < self._token.deadline:
+            logger.warning("The token could not be renewed ahead of its expiry: %s", error)
+        self._failure = own_copy(error)
+        self._paused_until = now + max(self._renewal.pause, min(asked_for, _MAX_PAUSE))
 
     async def _fetch(self) -> Token:
         sent_at = time.monotonic()

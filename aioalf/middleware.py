@@ -63,9 +63,11 @@ class OAuth2Middleware:
         response = await handler(request)
         if response.status != UNAUTHORIZED or not is_repeatable(request, response):
             return response
+        if not self._bearer.may_renew(authorization):
+            return response
         await let_go(request, response)
-        request.headers["Authorization"] = await self._bearer.renewed(authorization)
-        return await handler(request)
+        renewed = await self._bearer.renewed(authorization)
+        return await send_again(request, handler, renewed, self._bearer)
 
     async def _first(self, request: ClientRequest) -> str:
         self._bearer.use_network_of(request.session)
@@ -83,6 +85,17 @@ async def let_go(request: ClientRequest, response: ClientResponse) -> None:
     await request.close()  # a body that was still being sent is cut off: wait until it is
     if "Expect" in request.headers:
         request.update_expect_continue()  # the old future is done, or was cancelled with the body
+
+
+async def send_again(
+    request: ClientRequest, handler: ClientHandlerType, authorization: str, bearer: Bearer
+) -> ClientResponse:
+    """Send a refused hop with another field; its second refusal is the answer."""
+    request.headers["Authorization"] = authorization
+    response = await handler(request)
+    if response.status != UNAUTHORIZED:
+        bearer.accept()
+    return response
 
 
 def _is_whole(body: object) -> bool:

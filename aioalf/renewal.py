@@ -43,12 +43,12 @@ class Renewal:
                     f"{name} must be a finite number of seconds from 0 up"
                 )
 
-    def begins_at(self, received_at: float, expires_at: float, chance: float) -> float:
+    def begins_at(self, lifetime: float | None, expires_at: float, chance: float) -> float:
         """Return when to begin to renew a token; chance is from 0 up to 1.
 
-        Never after its expiry, and never within the first two thirds of its life.
+        Never after its expiry, and not in the first two thirds of its life; None lives for ever.
         """
-        if math.isinf(expires_at):
-            return expires_at
-        window = min(self.window, (expires_at - received_at) * _SHARE_OF_LIFETIME)
+        if lifetime is None:
+            return math.inf
+        window = min(self.window, lifetime * _SHARE_OF_LIFETIME)
         return expires_at - window * (1 - _SHARE_OF_JITTER * chance)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+E = TypeVar("E", bound=BaseException)
 
 
 class FlightCancelledError(Exception):
@@ -38,7 +39,7 @@ class SingleFlight(Generic[T]):
         if task.cancelled():
             raise FlightCancelledError
         if (error := task.exception()) is not None:
-            raise _own(error)
+            raise own_copy(error)
         return task.result()
 
     def start(self, call: Callable[[], Coroutine[object, object, T]]) -> asyncio.Task[T]:
@@ -49,6 +50,11 @@ class SingleFlight(Generic[T]):
             task = self._task = loop.create_task(call())
             task.add_done_callback(self._land)
         return task
+
+    @property
+    def is_in_the_air(self) -> bool:
+        """Whether a call is running that `run` would wait for."""
+        return self._task is not None and _is_flying(self._task, asyncio.get_running_loop())
 
     def abandon(self) -> None:
         """Let what is in the air go on for those who wait for it; the next caller starts anew."""
@@ -86,7 +92,8 @@ def _is_flying(task: asyncio.Task[T], loop: asyncio.AbstractEventLoop) -> bool:
     return False  # its loop has stopped: nobody will ever land it
 
 
-def _own(error: BaseException) -> BaseException:
+def own_copy(error: E) -> E:
+    """Return an equal error: one object raised in many tasks grows its traceback in each."""
     try:
         twin = copy.copy(error)
     except Exception:  # noqa: BLE001 - an exception class of the user's that cannot be copied

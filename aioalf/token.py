@@ -37,8 +37,8 @@ class Token:
     """
 
     __slots__ = (
-        "_deadline",
         "access_token",
+        "deadline",
         "expires_in",
         "expires_on",
         "extra",
@@ -52,7 +52,7 @@ class Token:
     expires_on: datetime | None
     scope: frozenset[str] | None
     extra: Mapping[str, object]
-    _deadline: float
+    deadline: float
 
     def __init__(
         self,
@@ -75,11 +75,11 @@ class Token:
         put(self, "expires_on", None if lifetime is None else wall + timedelta(seconds=lifetime))
         put(self, "scope", scope)
         put(self, "extra", MappingProxyType(dict(extra or {})))
-        put(self, "_deadline", math.inf if lifetime is None else monotonic + lifetime)
+        put(self, "deadline", math.inf if lifetime is None else monotonic + lifetime)
 
     def is_valid(self) -> bool:
         """Tell whether there is a token and its lifetime has not run out."""
-        return bool(self.access_token) and time.monotonic() < self._deadline
+        return bool(self.access_token) and time.monotonic() < self.deadline
 
     def __repr__(self) -> str:
         return f"<Token {self.token_type} expires_on={self.expires_on} scope={self.scope}>"

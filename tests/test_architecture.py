@@ -28,7 +28,7 @@ LAYERS: list[dict[str, set[str]]] = [
     },
     {"errors": set()},
     {"scope": set(), "urls": {"warnings"}, "token": {"time"}, "client_auth": set()},
-    {"origins": set(), "token_response": set(), "renewal": set()},
+    {"origins": set(), "token_response": set(), "renewal": set(), "retry": set()},
     # One outside world each.
     {
         "buffered": {"aiohttp", "asyncio"},
@@ -37,16 +37,16 @@ LAYERS: list[dict[str, set[str]]] = [
     },
     # Of the grants, those that ask a person have a listener and a browser.
     {"grants": {"asyncio", "secrets"}},
-    {"endpoint": {"aiohttp", "time"}},
+    {"endpoint": {"aiohttp", "asyncio", "random", "time"}},
     # A token for many callers, then on requests.
-    {"manager": {"asyncio", "logging", "time"}},
+    {"manager": {"logging", "random", "time"}},
     {"bearer": {"aiohttp", "logging"}},
     {"middleware": {"aiohttp", "logging"}},
     {"call": {"aiohttp"}},
     # What users hold in their hands.
     {"httpclient": {"aiohttp"}},
     {"client": {"aiohttp", "asyncio", "logging", "time"}},
-    {"implicit": {"asyncio", "logging"}},
+    {"implicit": {"asyncio", "logging", "time"}},
     {"implicit_manager": set()},
     {"demo": {"aiohttp", "asyncio", "logging", "os", "time", "webbrowser"}},
     {"__main__": {"asyncio"}},

@@ -30,7 +30,7 @@ def test_the_window_fits_the_lifetime(
     lifetime: float, chance: float, begins_before_expiry: float
 ) -> None:
     """A third of a short life, five minutes of a long one, and part of that left to chance."""
-    begins_at = Renewal().begins_at(1000, 1000 + lifetime, chance)
+    begins_at = Renewal().begins_at(lifetime, 1000 + lifetime, chance)
     assert 1000 + lifetime - begins_at == pytest.approx(begins_before_expiry)
 
 
@@ -40,7 +40,7 @@ def test_renewal_begins_late_in_a_life_and_never_after_it(
     lifetime: float, chance: float, window: float
 ) -> None:
     """Not on every request of a token that lives shorter than the window, and not too late."""
-    begins_at = Renewal(window=window).begins_at(0, lifetime, chance)
+    begins_at = Renewal(window=window).begins_at(lifetime, lifetime, chance)
     assert lifetime * 2 / 3 <= begins_at * (1 + 1e-9)
     assert begins_at < lifetime
 
@@ -48,7 +48,7 @@ def test_renewal_begins_late_in_a_life_and_never_after_it(
 @pytest.mark.rule("R075")
 def test_a_fleet_spreads_its_renewals() -> None:
     """A hundred clients with the same token begin over a third of the window, evenly."""
-    begins = [Renewal().begins_at(0, HOUR, i / 100) for i in range(100)]
+    begins = [Renewal().begins_at(HOUR, HOUR, i / 100) for i in range(100)]
     assert max(begins) - min(begins) == pytest.approx(99)
     assert len({round(begin) for begin in begins}) == 100
 
@@ -56,13 +56,13 @@ def test_a_fleet_spreads_its_renewals() -> None:
 @given(lifetime=LIFETIMES, chance=CHANCES)
 def test_a_window_of_zero_switches_it_off(lifetime: float, chance: float) -> None:
     """Then a token is renewed when it has expired."""
-    assert Renewal(window=0).begins_at(0, lifetime, chance) == lifetime
+    assert Renewal(window=0).begins_at(lifetime, lifetime, chance) == lifetime
 
 
 @pytest.mark.rule("R023")
 def test_a_token_that_does_not_expire_is_not_renewed() -> None:
     """It is used until it is refused."""
-    assert Renewal().begins_at(0, math.inf, 0) == math.inf
+    assert Renewal().begins_at(None, math.inf, 0) == math.inf
 
 
 @pytest.mark.parametrize("value", [-1, math.nan, math.inf, True, "5", None])
