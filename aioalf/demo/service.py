@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from aioalf.demo.step import Check, Stage, Step
+from aioalf.retry import Retry
 from aioalf.testing import Fault
 
 MANY: Final = 100
@@ -70,14 +71,17 @@ async def many_after_revocation(stage: Stage) -> Sequence[Check]:
 
 
 async def token_endpoint_down(stage: Stage) -> Sequence[Check]:
-    """The caller gets the token endpoint's error; nothing is sent without a token."""
+    """After its retries the caller gets the token endpoint's error; nothing goes without a token."""
     stage.server.token_fault = Fault.status(503, "down for maintenance")
     try:
         async with stage.new_client() as client:
             status = await stage.get(client)
     finally:
         stage.server.token_fault = None
-    return [*stage.counted(tokens=1, requests=0), Check("the caller got", status, 503)]
+    return [
+        *stage.counted(tokens=Retry().attempts, requests=0),
+        Check("the caller got", status, 503),
+    ]
 
 
 STEPS: Final = (
@@ -105,7 +109,8 @@ STEPS: Final = (
     ),
     Step(
         "The token endpoint is down",
-        "Its answer is what the caller gets. The API is not called: there is no token to send.",
+        "It is asked three times; then its answer is what the caller gets. The API is not called: "
+        "there is no token to send.",
         token_endpoint_down,
     ),
 )
