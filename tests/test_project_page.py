@@ -98,8 +98,9 @@ async def test_how_it_works(aioresponses: MockedResponses) -> None:
         statuses = [(await client.get("http://example.com/resource/1")).status for _ in range(3)]
     assert statuses == [200, 200, 401]
     sent = aioresponses.requests["GET", URL("http://example.com/resource/1")]
-    fields = [str(call.kwargs["headers"]["Authorization"]) for call in sent]
-    assert fields == [f"Bearer token-{number}" for number in (1, 1, 2, 2, 3)]
+    assert [call.kwargs["headers"]["Authorization"] for call in sent] == [
+        f"Bearer token-{number}" for number in (1, 1, 2, 2, 3)
+    ]
 
 
 @pytest.mark.rule("R062")
