@@ -97,7 +97,7 @@ async def test_a_person_signs_in_and_the_request_goes_on(
 ) -> None:
     """The request waits for the login, then arrives as the person; the next one asks nobody."""
     waiting = begin(client)
-    url = await visitor.next_url()
+    url = await visitor.next_url(waiting)
     await visitor.sign_in(url, "alf")
     await visitor.sees(SIGNED_IN)
     assert await waiting == "alf"
@@ -115,7 +115,7 @@ async def test_the_window_keeps_nothing_of_the_token(
 ) -> None:
     """The token is in no address, no page and no Referer, whether one goes on or back."""
     waiting = begin(client)
-    url = await visitor.next_url()
+    url = await visitor.next_url(waiting)
     await visitor.sign_in(url)
     await visitor.sees(SIGNED_IN)
     await waiting
@@ -138,7 +138,7 @@ async def test_the_browser_sends_the_token_once_and_to_the_listener_alone(
 ) -> None:
     """One POST hands the token over; no other request names it, and no other host is asked."""
     waiting = begin(client)
-    url = await visitor.next_url()
+    url = await visitor.next_url(waiting)
     await visitor.sign_in(url)
     await visitor.sees(SIGNED_IN)
     await waiting
@@ -162,7 +162,7 @@ async def test_after_the_login_nobody_listens_any_more(
 ) -> None:
     """Going back and forth, or answering once more, reaches nobody; the token stays what it was."""
     waiting = begin(client)
-    url = await visitor.next_url()
+    url = await visitor.next_url(waiting)
     await visitor.sign_in(url)
     await visitor.sees(SIGNED_IN)
     await waiting
@@ -184,7 +184,7 @@ async def test_who_cancels_is_told_so_and_so_is_the_program(
 ) -> None:
     """A cancelled login raises the error of its kind, with the server's words; so says the page."""
     waiting = begin(client)
-    await visitor.cancel(await visitor.next_url())
+    await visitor.cancel(await visitor.next_url(waiting))
     assert "The sign-in was cancelled." in await visitor.sees(REFUSED)
     with pytest.raises(AccessDeniedError) as caught:
         await waiting
@@ -205,7 +205,7 @@ async def test_twenty_requests_wait_for_one_login(
             group.create_task(user_of(client, oauth_server.url(f"/{number}")))
             for number in range(20)
         ]
-        await visitor.sign_in(await visitor.next_url())
+        await visitor.sign_in(await visitor.next_url(waiting[0]))
     assert [task.result() for task in waiting] == ["alf"] * 20
     assert len(visitor.urls_shown) == 1
     assert oauth_server.api_requests == 20
@@ -217,11 +217,11 @@ async def test_after_a_revocation_the_person_signs_in_again(
 ) -> None:
     """The refused request opens one second login, with a state of its own, and goes on after it."""
     waiting = begin(client)
-    await visitor.sign_in(await visitor.next_url(), "alf")
+    await visitor.sign_in(await visitor.next_url(waiting), "alf")
     assert await waiting == "alf"
     oauth_server.revoke_all()
     waiting = begin(client)
-    await visitor.sign_in(await visitor.next_url(), "willie")
+    await visitor.sign_in(await visitor.next_url(waiting), "willie")
     assert await waiting == "willie"
     first, second = visitor.urls_shown
     assert state_of(first) != state_of(second)
@@ -239,7 +239,7 @@ async def test_a_forged_redirect_does_not_end_the_login(
 ) -> None:
     """A redirect that nobody asked for shows that it was not waited for; the login goes on."""
     waiting = begin(client)
-    url = await visitor.next_url()
+    url = await visitor.next_url(waiting)
     await visitor.go(listener_of(url, access_token="forged", token_type="Bearer", **forged))
     await visitor.sees(TRY_AGAIN)
     assert await visitor.address() == listener_of(url)
@@ -257,7 +257,7 @@ async def test_an_answer_in_the_query_is_understood(
     async with ClientSession() as session:
         token = await new_token(session, oauth_server)
     waiting = begin(client)
-    url = await visitor.next_url()
+    url = await visitor.next_url(waiting)
     answer = listener_of(url, access_token=token, token_type="Bearer", state=state_of(url))
     oauth_server.token_fault = Fault.redirect(answer.replace("#", "?"), status=303)
     await visitor.go(oauth_server.token_endpoint)

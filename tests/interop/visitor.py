@@ -6,7 +6,7 @@ Knows pages as people do, by their words; knows nothing of tokens and of who sen
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from playwright.sync_api import ConsoleMessage, Error, Page, Request
 
@@ -47,10 +47,15 @@ class Visitor:
         self.urls_shown.append(url)
         await self._urls.put(url)
 
-    async def next_url(self) -> str:
-        """The next URL that was shown, once there is one."""
-        async with asyncio.timeout(STEP_SECONDS):
-            return await self._urls.get()
+    async def next_url(self, waiting: asyncio.Task[object]) -> str:
+        """The next URL that was shown; AssertionError when nobody waits for its login any more."""
+        shown = asyncio.create_task(self._urls.get())
+        either: list[asyncio.Task[Any]] = [shown, waiting]
+        await asyncio.wait(either, timeout=STEP_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        if shown.done():
+            return shown.result()
+        shown.cancel()
+        raise AssertionError(f"no URL was shown: {waiting}") from _reason(waiting)
 
     async def go(self, url: str) -> None:
         """Type an address."""
@@ -136,6 +141,10 @@ class Visitor:
 
     def _note_error(self, error: Error) -> None:
         self.problems.append(str(error))
+
+
+def _reason(ended: asyncio.Task[object]) -> BaseException | None:
+    return ended.exception() if ended.done() and not ended.cancelled() else None
 
 
 def _sent(request: Request) -> SentRequest:
