@@ -1,0 +1,177 @@
+"""Whether and when a failed token request is made again: as arithmetic, and on a wire."""
+
+import asyncio
+import math
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aioalf.client_auth import ClientSecretBasic, Credentials
+from aioalf.endpoint import TokenEndpoint
+from aioalf.errors import (
+    NoAnswerError,
+    TokenConfigurationError,
+    TokenError,
+    TokenHTTPError,
+    TokenResponseError,
+)
+from aioalf.retry import Retry, may_pass, read_retry_after
+from aioalf.testing import Fault, OAuthServer
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+FORM = {"grant_type": "client_credentials"}
+AT_ONCE = Retry(delay=0)
+
+
+def http_error(status: int, retry_after: float | None = None) -> TokenHTTPError:
+    """What the token endpoint's answer of this status becomes."""
+    return TokenHTTPError("refused", status, "", retry_after=retry_after)
+
+
+def endpoint_of(server: OAuthServer, retry: Retry = AT_ONCE) -> TokenEndpoint:
+    """The server's token endpoint, for a client that retries without delay."""
+    credentials = Credentials(server.client_id, server.client_secret)
+    return TokenEndpoint(server.token_endpoint, credentials, ClientSecretBasic(), retry=retry)
+
+
+@pytest.mark.rule("R033")
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (http_error(429), True),
+        (http_error(500), True),
+        (http_error(503), True),
+        (http_error(599), True),
+        (http_error(400), False),
+        (http_error(401), False),
+        (http_error(404), False),
+        (http_error(302), False),
+        (TokenHTTPError("a manager's own"), False),
+        (NoAnswerError("refused"), True),
+        (NoAnswerError("not trusted", may_pass=False), False),
+        (TokenResponseError("no token"), False),
+        (TokenConfigurationError("no endpoint"), False),
+        (TokenError("closed"), False),
+    ],
+)
+def test_what_may_pass_is_tried_again(error: TokenError, *, expected: bool) -> None:
+    """Overload, a server's own failure and the lack of an answer; nothing that is the client's."""
+    assert may_pass(error) is expected
+    assert (Retry().wait_after(error, 1, 0, 0.5) is not None) is expected
+
+
+@pytest.mark.rule("R033")
+@given(attempt=st.integers(1, 10_000), chance=st.floats(0, 1, exclude_max=True))
+def test_the_wait_grows_and_has_a_limit(attempt: int, chance: float) -> None:
+    """Exponential with full jitter: from nothing to the doubled delay, and five seconds at most."""
+    wait = Retry(attempts=100_000).wait_after(http_error(503), attempt, 0, chance)
+    assert wait == pytest.approx(chance * min(5, 0.25 * 2 ** min(attempt - 1, 10)))
+
+
+@pytest.mark.rule("R033")
+@pytest.mark.parametrize(
+    ("retry", "attempt", "elapsed", "retry_after", "expected"),
+    [
+        (Retry(), 2, 0, None, 0.25),
+        (Retry(), 3, 0, None, None),
+        (Retry(attempts=1), 1, 0, None, None),
+        (Retry(), 1, 0, 7, 7),
+        (Retry(), 1, 0, 0, 0),
+        (Retry(), 1, 0, 25, 25),
+        (Retry(), 1, 1, 25, None),
+        (Retry(), 1, 24.9, None, None),
+        (Retry(deadline=0), 1, 0.1, None, None),
+    ],
+)
+def test_attempts_and_time_are_limited(
+    retry: Retry, attempt: int, elapsed: float, retry_after: float | None, expected: float | None
+) -> None:
+    """No attempt beyond the count, none that begins after the deadline; the server's wish first."""
+    assert retry.wait_after(http_error(503, retry_after), attempt, elapsed, 0.5) == expected
+
+
+@pytest.mark.rule("R033")
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("0", 0),
+        (" 120 ", 120),
+        ("9" * 400, 9_999_999_999),
+        (format_datetime(NOW + timedelta(seconds=90), usegmt=True), 90),
+        (format_datetime(NOW - timedelta(days=1), usegmt=True), 0),
+        ("Thu, 01 Jan 2026 00:01:00", 60),
+        (None, None),
+        ("", None),
+        ("-1", None),
+        ("1.5", None),
+        ("soon", None),
+        ("٣", None),
+        ("Thu, 99 Jan 2026 00:01:00 GMT", None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(value: str | None, expected: float | None) -> None:
+    """Both forms of RFC 9110 §10.2.3; what is neither is as if it were not there."""
+    assert read_retry_after(value, NOW) == expected
+
+
+@given(st.text())
+def test_any_retry_after_is_read_without_harm(value: str) -> None:
+    """None, or a finite number of seconds from 0 up."""
+    seconds = read_retry_after(value, NOW)
+    assert seconds is None or (seconds >= 0 and math.isfinite(seconds))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *[("attempts", value) for value in (0, 1.5, True)],
+        *[("delay", value) for value in (-1, "1", math.nan)],
+        *[("deadline", value) for value in (math.inf, None, True)],
+    ],
+)
+def test_what_is_no_count_or_time_is_refused(name: str, value: object) -> None:
+    """The error names the option."""
+    with pytest.raises(TokenConfigurationError, match=name):
+        Retry(**{name: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.rule("R033")
+@pytest.mark.parametrize("fault", [Fault.status(503), Fault.too_many_requests(0), Fault.hang_up()])
+async def test_a_fault_that_passes_is_not_noticed(oauth_server: OAuthServer, fault: Fault) -> None:
+    """Two failures, then a token."""
+    oauth_server.token_fault = fault.times(2)
+    token = await endpoint_of(oauth_server).request(FORM, None)
+    assert token.is_valid()
+    assert oauth_server.token_requests == 3
+
+
+@pytest.mark.rule("R033")
+async def test_a_refusal_is_not_repeated(oauth_server: OAuthServer) -> None:
+    """`invalid_client` stays what it is."""
+    oauth_server.client_secret = "wrong"
+    with pytest.raises(TokenHTTPError, match="invalid_client"):
+        await endpoint_of(oauth_server).request(FORM, None)
+    assert oauth_server.token_requests == 1
+
+
+async def test_what_may_be_sent_once_only_is_not_repeated(oauth_server: OAuthServer) -> None:
+    """A code or a rotating refresh token in the form is spent by the first attempt, as it seems."""
+    oauth_server.token_fault = Fault.hang_up()
+    with pytest.raises(NoAnswerError):
+        await endpoint_of(oauth_server).request(FORM, None, is_repeatable=False)
+    assert oauth_server.token_requests == 1
+
+
+async def test_the_last_answer_says_more_than_no_answer(oauth_server: OAuthServer) -> None:
+    """A server that fails, then vanishes: the caller learns what it said."""
+    endpoint = endpoint_of(oauth_server, Retry(delay=0.5))
+    oauth_server.token_fault = Fault.status(500, "going down").times(1)
+    asking = asyncio.create_task(endpoint.request(FORM, None))
+    await oauth_server.reached(token_requests=1)
+    oauth_server.token_fault = Fault.hang_up()
+    with pytest.raises(TokenHTTPError, match="going down"):
+        await asking
+    assert oauth_server.token_requests == 3
