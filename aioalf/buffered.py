@@ -68,7 +68,8 @@ def _decompress(body: bytes, limit: int) -> bytes:
 
 def _stream(body: bytes) -> StreamReader:
     loop = asyncio.get_running_loop()
-    stream = StreamReader(BaseProtocol(loop), 2**16, loop=loop)
+    # With a limit below its content it would ask a connection, which there is none, to pause.
+    stream = StreamReader(BaseProtocol(loop), len(body), loop=loop)
     stream.feed_data(body)
     stream.feed_eof()
     return stream

@@ -10,7 +10,7 @@ from aiohttp import ClientPayloadError, ClientResponse, ClientSession
 from aioalf.buffered import buffer, twin
 from tests.raw_server import RawServer, answer
 
-LIMIT = 2**16
+LIMIT = 2**18
 
 
 @pytest.fixture
