@@ -1,0 +1,363 @@
+"""What a manager does late in a token's life, when the endpoint fails, and when all is refused."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+import pytest
+from aiohttp import ClientSession
+
+from aioalf import Client, OAuth2Middleware, Renewal, Retry, TokenManager
+from aioalf.errors import NoAnswerError, TokenConfigurationError, TokenError, TokenHTTPError
+from aioalf.grants import TokenSource
+from aioalf.testing import Fault, OAuthServer
+from aioalf.token import Token
+from tests.clocks import Clock
+from tests.front import Way, every_way
+
+ENDPOINT = "https://auth.example.com/token"
+LIFETIME = 3600
+
+
+class Scripted:
+    """A grant whose answers wait until they are given."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self._answers: asyncio.Queue[Token | Exception] = asyncio.Queue()
+
+    async def request_token(self, endpoint: TokenSource) -> Token:
+        """Return or raise the next answer."""
+        self.asked += 1
+        answer = await self._answers.get()
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def give(self, answer: Token | Exception) -> None:
+        """Let the next request, or the one that waits, have this answer."""
+        self._answers.put_nowait(answer)
+
+
+class Scene:
+    """A manager, what answers it, and its clock."""
+
+    def __init__(self, clock: Clock, renewal: Renewal | None = None) -> None:
+        self.clock = clock
+        self.grant = Scripted()
+        self.manager = TokenManager(ENDPOINT, "id", "secret", grant=self.grant, renewal=renewal)
+
+    def token(self, name: str, lifetime: float | None = LIFETIME) -> Token:
+        """A token issued now."""
+        return Token(name, lifetime, sent_at=self.clock.now)
+
+    async def settle(self) -> None:
+        """Let tasks go on until they wait."""
+        for _ in range(10):
+            await asyncio.sleep(0)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Time that passes when the test says so; chance is at its least."""
+    monkeypatch.setattr("aioalf.manager.random.random", lambda: 0.0)
+    return Clock(monkeypatch)
+
+
+@pytest.fixture
+async def scene(clock: Clock) -> Scene:
+    """A manager that has a token named "first"."""
+    scene = Scene(clock)
+    scene.grant.give(scene.token("first"))
+    assert await scene.manager.get_token() == "first"
+    return scene
+
+
+@pytest.mark.rule("R074")
+async def test_in_the_window_callers_are_served_while_one_renewal_runs(scene: Scene) -> None:
+    """Nobody waits, one request is made, and its token is used as soon as it is there."""
+    scene.clock.advance(LIFETIME - 300.5)
+    assert await scene.manager.get_token() == "first"
+    await scene.settle()
+    assert scene.grant.asked == 1
+    scene.clock.advance(1)
+    assert [await scene.manager.get_token() for _ in range(100)] == ["first"] * 100
+    await scene.settle()
+    assert scene.grant.asked == 2
+    scene.grant.give(scene.token("second"))
+    await scene.settle()
+    assert await scene.manager.get_token() == "second"
+    assert scene.grant.asked == 2
+
+
+@pytest.mark.rule("R074")
+async def test_a_failed_renewal_is_hidden_until_the_token_has_expired(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged once, tried again after the pause and not sooner, and raised after expiry."""
+    scene.clock.advance(LIFETIME - 299)
+    for _ in range(3):
+        scene.grant.give(NoAnswerError("down"))
+        assert await scene.manager.get_token() == "first"
+        await scene.settle()
+        scene.clock.advance(0.5)
+        assert await scene.manager.get_token() == "first"
+        await scene.settle()
+        scene.clock.advance(0.5)
+    assert scene.grant.asked == 4
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+    assert "down" in caplog.text
+    scene.clock.advance(300)
+    scene.grant.give(NoAnswerError("still down"))
+    with pytest.raises(NoAnswerError, match="still down"):
+        await scene.manager.get_token()
+
+
+async def test_a_renewal_that_succeeds_ends_the_trouble(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The next trouble is logged anew."""
+    for number in (1, 2):
+        scene.clock.advance(LIFETIME - 299)
+        scene.grant.give(NoAnswerError("down"))
+        await scene.manager.get_token()
+        await scene.settle()
+        scene.clock.advance(1)
+        scene.grant.give(scene.token(f"token-{number}"))
+        await scene.manager.get_token()
+        await scene.settle()
+        assert await scene.manager.get_token() == f"token-{number}"
+        assert len(caplog.records) == number
+
+
+@pytest.mark.rule("R074")
+async def test_who_comes_after_expiry_waits_for_the_renewal_under_way(scene: Scene) -> None:
+    """It is not asked for twice."""
+    scene.clock.advance(LIFETIME - 1)
+    await scene.manager.get_token()
+    await scene.settle()
+    scene.clock.advance(1)
+    waiting = asyncio.create_task(scene.manager.get_token())
+    await scene.settle()
+    assert not waiting.done()
+    scene.grant.give(scene.token("second"))
+    assert await waiting == "second"
+    assert scene.grant.asked == 2
+
+
+@pytest.mark.rule("R077")
+async def test_close_ends_a_renewal_in_the_background(scene: Scene) -> None:
+    """No task is left, and nothing is logged."""
+    scene.clock.advance(LIFETIME - 1)
+    await scene.manager.get_token()
+    await scene.settle()
+    await scene.manager.close()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+@pytest.mark.rule("R074")
+async def test_a_window_of_zero_renews_what_has_expired_only(clock: Clock) -> None:
+    """The background renewal can be switched off."""
+    scene = Scene(clock, Renewal(window=0))
+    scene.grant.give(scene.token("first"))
+    await scene.manager.get_token()
+    clock.advance(LIFETIME - 0.001)
+    assert await scene.manager.get_token() == "first"
+    await scene.settle()
+    assert scene.grant.asked == 1
+
+
+@pytest.mark.rule("R072", "R082")
+async def test_a_failure_is_remembered_for_the_pause(clock: Clock) -> None:
+    """All who come meanwhile get it, each an own copy, without a request; then one tries again."""
+    scene = Scene(clock)
+    failure = NoAnswerError("down")
+    scene.grant.give(failure)
+    errors = await asyncio.gather(
+        *(scene.manager.get_token() for _ in range(100)), return_exceptions=True
+    )
+    clock.advance(0.9)
+    assert scene.manager.pause_left() == pytest.approx(0.1)
+    with pytest.raises(NoAnswerError, match="down") as caught:
+        await scene.manager.get_token()
+    assert len({id(error) for error in (*errors, caught.value, failure)}) == 102
+    assert scene.grant.asked == 1
+    clock.advance(0.1)
+    assert scene.manager.pause_left() == 0
+    scene.grant.give(scene.token("first"))
+    assert await scene.manager.get_token() == "first"
+    assert scene.manager.pause_left() == 0
+    assert scene.grant.asked == 2
+
+
+@pytest.mark.rule("R033")
+@pytest.mark.parametrize(
+    ("retry_after", "pause"), [(None, 1.0), (0.0, 1.0), (30.0, 30.0), (86_400.0, 60.0)]
+)
+async def test_a_server_may_ask_for_a_longer_pause(
+    clock: Clock, retry_after: float | None, pause: float
+) -> None:
+    """`Retry-After` is honoured, up to a minute."""
+    scene = Scene(clock)
+    scene.grant.give(TokenHTTPError("busy", 503, "", retry_after=retry_after))
+    with pytest.raises(TokenHTTPError):
+        await scene.manager.get_token()
+    assert scene.manager.pause_left() == pause
+
+
+async def test_without_a_pause_the_next_caller_tries_again(clock: Clock) -> None:
+    """`Renewal(pause=0)` is for tests that let a server fail and recover."""
+    scene = Scene(clock, Renewal(pause=0))
+    scene.grant.give(NoAnswerError("down"))
+    with pytest.raises(NoAnswerError):
+        await scene.manager.get_token()
+    scene.grant.give(scene.token("first"))
+    assert await scene.manager.get_token() == "first"
+
+
+async def test_reset_forgets_the_failure_too(clock: Clock) -> None:
+    """Who mends what was wrong need not wait."""
+    scene = Scene(clock)
+    scene.grant.give(NoAnswerError("down"))
+    with pytest.raises(NoAnswerError):
+        await scene.manager.get_token()
+    await scene.manager.reset_token()
+    scene.grant.give(scene.token("first"))
+    assert await scene.manager.get_token() == "first"
+
+
+@pytest.mark.rule("R083")
+@pytest.mark.parametrize("landing", [NoAnswerError("late"), None])
+async def test_what_was_in_the_air_at_a_reset_leaves_nothing(
+    clock: Clock, landing: Exception | None
+) -> None:
+    """Neither its token nor its failure is there for those who come later."""
+    scene = Scene(clock)
+    early = asyncio.create_task(scene.manager.get_token())
+    await scene.settle()
+    await scene.manager.reset_token()
+    scene.grant.give(landing or scene.token("early"))
+    await asyncio.gather(early, return_exceptions=True)
+    assert scene.manager.peek() is None
+    assert scene.manager.pause_left() == 0
+
+
+async def test_what_is_missing_is_said_at_once_and_without_a_pause() -> None:
+    """A wrong configuration sends nothing: there is nobody to be left alone."""
+    manager = TokenManager(None, "id", "secret")
+    with pytest.raises(TokenConfigurationError):
+        await manager.get_token()
+    assert manager.pause_left() == 0
+
+
+@pytest.mark.rule("R060")
+async def test_a_useless_renewal_is_not_repeated_within_the_pause(scene: Scene) -> None:
+    """A renewed token that is refused too is not renewed at once; after the pause it is."""
+    scene.grant.give(scene.token("second"))
+    assert await scene.manager.renew_token("first") == "second"
+    assert not scene.manager.may_renew("second")
+    assert await scene.manager.renew_token("second") == "second"
+    assert scene.manager.may_renew("first")
+    assert await scene.manager.renew_token("first") == "second"
+    scene.clock.advance(1)
+    assert scene.manager.may_renew("second")
+    scene.grant.give(scene.token("third"))
+    assert await scene.manager.renew_token("second") == "third"
+    assert scene.grant.asked == 3
+
+
+@pytest.mark.rule("R060")
+async def test_a_renewal_that_helped_may_be_repeated_at_once(scene: Scene) -> None:
+    """Two revocations within a second cost two token requests and no 401."""
+    scene.grant.give(scene.token("second"))
+    await scene.manager.renew_token("first")
+    scene.manager.accept()
+    scene.grant.give(scene.token("third"))
+    assert await scene.manager.renew_token("second") == "third"
+
+
+@pytest.mark.rule("R056", "R060")
+@every_way
+async def test_an_api_that_refuses_everything_costs_one_token_request_a_pause(
+    oauth_server: OAuthServer, way: Way
+) -> None:
+    """However many callers: each gets the 401, and one retry while a newer token is there."""
+    oauth_server.api_fault = Fault.status(401)
+    async with way(oauth_server) as sender:
+        for _ in range(3):
+            statuses = await asyncio.gather(
+                *(_status(sender.get, oauth_server) for _ in range(100))
+            )
+            assert set(statuses) == {401}
+        # The first token, and one renewal; a second or more may have passed on a slow machine.
+        assert oauth_server.token_requests in {2, 3}
+        oauth_server.api_fault = None
+        assert await _status(sender.get, oauth_server) == 200
+
+
+async def _status(get: Callable[..., object], server: OAuthServer) -> int:
+    async with get(server.url("/things")) as response:  # type: ignore[attr-defined]
+        status: int = response.status
+        return status
+
+
+@pytest.mark.rule("R072", "R082")
+async def test_a_thousand_callers_of_a_failing_endpoint_make_one_request(
+    oauth_server: OAuthServer,
+) -> None:
+    """And its own retries; each caller gets the endpoint's answer."""
+    oauth_server.token_fault = Fault.status(503, "down")
+    async with Client(
+        oauth_server.client_id,
+        oauth_server.client_secret,
+        oauth_server.token_endpoint,
+        retry=Retry(attempts=3, delay=0),
+        renewal=Renewal(pause=60),
+    ) as client:
+        statuses = await asyncio.gather(*(_status(client.get, oauth_server) for _ in range(1000)))
+        assert set(statuses) == {503}
+        assert await _status(client.get, oauth_server) == 503
+    assert oauth_server.token_requests == 3
+    assert oauth_server.api_requests == 0
+
+
+async def test_a_middleware_may_have_a_manager_of_the_user(oauth_server: OAuthServer) -> None:
+    """One without the methods of ours is asked for no more than it has."""
+    class Plain:
+        async def get_token(self) -> str:
+            return "unknown"
+
+        def reset_token(self) -> None:
+            pass
+
+    async with ClientSession(middlewares=[OAuth2Middleware(Plain())]) as session:
+        assert await _status(session.get, oauth_server) == 401
+    assert oauth_server.api_requests == 2
+
+
+async def test_a_hook_of_the_user_that_fails_is_shared_and_paused(clock: Clock) -> None:
+    """Whatever it raises."""
+
+    class Hooked(TokenManager):
+        asked = 0
+
+        async def _get_token_data(self) -> dict[str, object]:
+            self.asked += 1
+            raise LookupError("no vault")
+
+    manager = Hooked(None, None, None)
+    for _ in range(3):
+        with pytest.raises(LookupError, match="no vault"):
+            await manager.get_token()
+    assert manager.asked == 1
+
+
+async def test_closing_raises_a_token_error_for_those_who_wait(clock: Clock) -> None:
+    """It is no failure of the endpoint: nobody is paused for it."""
+    scene = Scene(clock)
+    waiting = asyncio.create_task(scene.manager.get_token())
+    await scene.settle()
+    await scene.manager.close()
+    with pytest.raises(TokenError, match="closed"):
+        await waiting
+    assert scene.manager.pause_left() == 0
