@@ -71,7 +71,7 @@ async def many_after_revocation(stage: Stage) -> Sequence[Check]:
 
 
 async def token_endpoint_down(stage: Stage) -> Sequence[Check]:
-    """After its retries the caller gets the token endpoint's error; nothing goes without a token."""
+    """After retries the caller gets the token endpoint's error; nothing goes without a token."""
     stage.server.token_fault = Fault.status(503, "down for maintenance")
     try:
         async with stage.new_client() as client:

@@ -12,7 +12,7 @@ import pytest
 from docutils.core import publish_doctree
 from docutils.nodes import definition_list_item, entry, literal, section, term, title
 
-from aioalf import Client, InsecureTransportWarning, TokenError, TokenManager
+from aioalf import Client, InsecureTransportWarning, Renewal, Retry, TokenError, TokenManager
 from aioalf.implicit import TokenStorage, use_implicit_flow
 from aioalf.testing import Fault, OAuthServer
 from tests.docs.blocks import ROOT, inhabit
@@ -60,6 +60,12 @@ async def with_wrong_secret(_: OAuthServer) -> str:
     return await message_of(Client("client-id", "no", TOKEN_ENDPOINT, raise_token_errors=True))
 
 
+async def without_answer(server: OAuthServer) -> str:
+    """A server that hangs up."""
+    server.token_fault = Fault.hang_up()
+    return await message_of(Client("client-id", "secret", TOKEN_ENDPOINT, retry=Retry(attempts=1)))
+
+
 async def behind_a_portal(server: OAuthServer) -> str:
     """A page for people in the place of a token."""
     server.token_fault = Fault.html()
@@ -101,6 +107,7 @@ async def with_nobody_there(_: OAuthServer) -> str:
 TROUBLES: list[Callable[[OAuthServer], Awaitable[str]]] = [
     without_secret,
     with_wrong_secret,
+    without_answer,
     behind_a_portal,
     with_too_little_scope,
     over_plain_http,
@@ -140,7 +147,7 @@ async def test_the_warning_of_a_returned_error_is_found(
     """The log says that a response is the token endpoint's."""
     world.token_fault = Fault.status(503)
     with caplog.at_level(logging.WARNING, "aioalf"):
-        async with Client("client-id", "secret", TOKEN_ENDPOINT) as client:
+        async with Client("client-id", "secret", TOKEN_ENDPOINT, retry=Retry(attempts=1)) as client:
             assert (await client.get(THINGS)).status == 503
     assert len(is_quoted(caplog.messages[0])) == 1
 
@@ -171,4 +178,16 @@ def test_the_table_of_options_is_that_of_the_client() -> None:
     assert told.keys() == parameters.keys()
     plain = {name: value for name, value in told.items() if value in {"None", "False"}}
     assert plain == {name: str(parameters[name].default) for name in plain}
-    assert told.keys() - plain.keys() == {"client_auth", "grant"}
+    assert told.keys() - plain.keys() == {"client_auth", "grant", "renewal", "retry"}
+
+
+@pytest.mark.parametrize("default", [Renewal(), Retry()], ids=lambda value: type(value).__name__)
+def test_the_numbers_in_the_table_are_the_defaults(default: Renewal | Retry) -> None:
+    """What is spelled out for `Renewal` and `Retry` is what they are by themselves."""
+    (spelled,) = (
+        node.astext()
+        for node in section_of("Options").findall(literal)
+        if node.astext().startswith(f"{type(default).__name__}(") and "=" in node.astext()
+    )
+    names = {"Renewal": Renewal, "Retry": Retry}
+    assert eval(spelled, names) == default  # noqa: S307 - the document is the project's own
