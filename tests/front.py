@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import pytest
 from aiohttp import ClientSession
 
-from aioalf import Client, OAuth2Middleware, TokenManager
+from aioalf import Client, OAuth2Middleware, Renewal, Retry, TokenManager
 from aioalf.testing import Exchange, OAuthServer
 
 Sender = Client | ClientSession
@@ -15,14 +15,27 @@ Sender = Client | ClientSession
 Way = Callable[[OAuthServer], AbstractAsyncContextManager[Sender]]
 
 
-def client_of(server: OAuthServer, session: ClientSession | None = None) -> Client:
+def client_of(
+    server: OAuthServer,
+    session: ClientSession | None = None,
+    *,
+    renewal: Renewal | None = None,
+    retry: Retry | None = None,
+) -> Client:
     """A client that gets its tokens from the server."""
-    return Client(server.client_id, server.client_secret, server.token_endpoint, session=session)
+    return Client(
+        server.client_id,
+        server.client_secret,
+        server.token_endpoint,
+        session=session,
+        renewal=renewal,
+        retry=retry,
+    )
 
 
-def manager_of(server: OAuthServer) -> TokenManager:
+def manager_of(server: OAuthServer, *, retry: Retry | None = None) -> TokenManager:
     """A manager that gets its tokens from the server."""
-    return TokenManager(server.token_endpoint, server.client_id, server.client_secret)
+    return TokenManager(server.token_endpoint, server.client_id, server.client_secret, retry=retry)
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from aiohttp import ClientResponseError, ClientSession, TCPConnector, request
 
+from aioalf import Renewal
 from aioalf.testing import Fault, OAuthServer
 from tests.front import Way, api_log, client_of, every_way
 
@@ -40,6 +41,31 @@ async def test_the_second_401_is_the_answer(
     ):
         assert response.status == 401
     assert (oauth_server.token_requests, oauth_server.api_requests) == (2, 2)
+
+
+@pytest.mark.rule("R056")
+@every_way
+async def test_an_api_that_refuses_every_token_is_not_renewed_for_all_the_time(
+    oauth_server: OAuthServer, way: Way
+) -> None:
+    """For a while after a renewal that helped nobody, a 401 is the answer at once."""
+    async with way(oauth_server) as sender:
+        oauth_server.api_fault = Fault.status(401)
+        for _ in range(5):
+            async with sender.get(oauth_server.url("/things")) as response:
+                assert response.status == 401
+        assert (oauth_server.token_requests, oauth_server.api_requests) == (2, 6)
+
+
+@pytest.mark.rule("R056")
+async def test_the_pause_after_a_useless_renewal_can_be_none(oauth_server: OAuthServer) -> None:
+    """Then each 401 is renewed."""
+    oauth_server.api_fault = Fault.status(401)
+    async with client_of(oauth_server, renewal=Renewal(pause=0)) as client:
+        for _ in range(3):
+            async with client.get(oauth_server.url("/things")) as response:
+                assert response.status == 401
+    assert (oauth_server.token_requests, oauth_server.api_requests) == (4, 6)
 
 
 @pytest.mark.rule("R057")
