@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from typing import TypedDict
 
 import pytest
 
@@ -12,6 +13,7 @@ from aioalf.errors import (
     AuthorizationServerError,
     ListenerError,
     LoginTimeoutError,
+    NoAnswerError,
     TemporarilyUnavailableError,
     TokenConfigurationError,
     TokenError,
@@ -19,12 +21,22 @@ from aioalf.errors import (
     TokenResponseError,
 )
 
-WORDS = {"error": "invalid_scope", "error_description": "no", "error_uri": "https://e.example"}
+
+class Words(TypedDict):
+    """What a server says in the standard's members."""
+
+    error: str
+    error_description: str
+    error_uri: str
+
+
+WORDS = Words(error="invalid_scope", error_description="no", error_uri="https://e.example")
 EVERY_ERROR = [
     TokenError("m"),
     TokenConfigurationError("m"),
+    NoAnswerError("m", may_pass=False),
     TokenResponseError("m", 200, "text/html", **WORDS),
-    TokenHTTPError("m", 400, "text", response=None, **WORDS),
+    TokenHTTPError("m", 400, "text", retry_after=2.5, **WORDS),
     AuthorizationError("m", **WORDS),
     AccessDeniedError("m", **WORDS),
     AuthorizationServerError("m", **WORDS),
@@ -62,9 +74,10 @@ def test_a_configuration_error_is_a_value_error() -> None:
 
 @pytest.mark.rule("R029")
 def test_the_evidence_is_in_fields() -> None:
-    """Status, text, code, description and URI can be had without reading the message."""
-    error = TokenHTTPError("m", 400, "text", response=None, **WORDS)
+    """Status, text, pause, code, description and URI can be had without reading the message."""
+    error = TokenHTTPError("m", 400, "text", retry_after=2.5, **WORDS)
     assert (error.response_status, error.response_text, error.response) == (400, "text", None)
+    assert error.retry_after == 2.5
     assert (error.error, error.error_description, error.error_uri) == tuple(WORDS.values())
 
 
