@@ -1,6 +1,7 @@
 """The implicit flow from end to end: a client, a person at Chromium, a server that both trust."""
 
 import asyncio
+import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -16,7 +17,9 @@ from tests.interop.visitor import REFUSED_REQUEST, SentRequest, Visitor
 from tests.testing.plain_client import new_token
 
 CLIENT_ID = "glBQ3nYU/8/kaVi/bIgXGA=="
-PORTS = (30000, 30009)
+# Other runs on this machine may listen, too: each has ten ports of its own.
+FIRST_PORT = 10_000 + os.getpid() % 1000 * 10
+PORTS = (FIRST_PORT, FIRST_PORT + 9)
 LOGIN_SECONDS = 30
 SIGNED_IN = "You are signed in"
 REFUSED = "The sign-in was refused"
@@ -89,6 +92,18 @@ def listener_of(url: str, **answer: str) -> str:
 def state_of(url: str) -> str:
     """The state of the login at this URL."""
     return parse_qs(urlsplit(url).query)["state"][0]
+
+
+@pytest.mark.rule("R105")
+async def test_the_project_pages_example_signs_in(
+    oauth_server: OAuthServer, visitor: Visitor, begin: Begin
+) -> None:
+    """What was written for 0.4.0 works: a storage, a range of ports, a client, a request."""
+    await use_implicit_flow(TokenStorage(), (30000, 30009), open_browser=visitor.show)
+    async with client_of(oauth_server) as client:
+        waiting = begin(client)
+        await visitor.sign_in(await visitor.next_url(waiting), "alf")
+        assert await waiting == "alf"
 
 
 @pytest.mark.rule("R105", "R106", "R111", "R112")
