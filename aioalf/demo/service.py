@@ -109,8 +109,7 @@ STEPS: Final = (
     ),
     Step(
         "The token endpoint is down",
-        "It is asked three times; then its answer is what the caller gets. The API is not called: "
-        "there is no token to send.",
+        "Asked three times, it fails. The caller gets its answer, and the API is not called.",
         token_endpoint_down,
     ),
 )
