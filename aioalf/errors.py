@@ -52,11 +52,20 @@ class NoAnswerError(TokenError):
 
 
 class _AnsweredError(TokenError):
-    """A server answered and gave its reason in the standard's words (RFC 6749 §5.2, §4.1.2.1)."""
+    """A server answered, with its reason in the standard's words (RFC 6749 §4.1.2.1, §5.2)."""
 
-    error: str | None = None
-    error_description: str | None = None
-    error_uri: str | None = None
+    def __init__(
+        self,
+        message: str,
+        *,
+        error: str | None = None,
+        error_description: str | None = None,
+        error_uri: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.error = error
+        self.error_description = error_description
+        self.error_uri = error_uri
 
 
 class TokenResponseError(_AnsweredError):
@@ -71,17 +80,11 @@ class TokenResponseError(_AnsweredError):
         message: str,
         response_status: int | None = None,
         content_type: str | None = None,
-        *,
-        error: str | None = None,
-        error_description: str | None = None,
-        error_uri: str | None = None,
+        **words: str | None,
     ) -> None:
-        super().__init__(message)
+        super().__init__(message, **words)
         self.response_status = response_status
         self.content_type = content_type
-        self.error = error
-        self.error_description = error_description
-        self.error_uri = error_uri
 
 
 class TokenHTTPError(_AnsweredError):
@@ -102,18 +105,13 @@ class TokenHTTPError(_AnsweredError):
         *,
         response: ClientResponse | None = None,
         retry_after: float | None = None,
-        error: str | None = None,
-        error_description: str | None = None,
-        error_uri: str | None = None,
+        **words: str | None,
     ) -> None:
-        super().__init__(message)
+        super().__init__(message, **words)
         self.response_status = response_status
         self.response_text = response_text
         self.response = response
         self.retry_after = retry_after
-        self.error = error
-        self.error_description = error_description
-        self.error_uri = error_uri
 
     def __str__(self) -> str:
         text = super().__str__()
@@ -140,19 +138,6 @@ class AuthorizationError(_AnsweredError):
 
     ``error`` is its code, ``error_description`` and ``error_uri`` its words, None without.
     """
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        error: str | None = None,
-        error_description: str | None = None,
-        error_uri: str | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.error = error
-        self.error_description = error_description
-        self.error_uri = error_uri
 
 
 class AccessDeniedError(AuthorizationError):
