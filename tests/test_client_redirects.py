@@ -33,6 +33,7 @@ class Origins:
         self.final_status = 200
         self.location = ""
         self.refused = ""
+        self.refused_at_the_end = ""
         self._runners: list[web.AppRunner] = []
 
     async def __aenter__(self) -> Self:
@@ -61,6 +62,8 @@ class Origins:
     async def _answer(self, number: int, request: web.Request) -> web.Response:
         authorization = request.headers.get("Authorization")
         self.seen.append((number, authorization))
+        if authorization == self.refused:
+            return web.Response(status=401)
         hop, _, others = request.path.strip("/").partition("/")
         if self.location:
             location, self.location = self.location, ""
@@ -69,7 +72,8 @@ class Origins:
             origin, status = hop.split("-")
             location = f"{self.url(int(origin))}{others}"
             return web.Response(status=int(status), headers={"Location": location})
-        return web.Response(status=401 if authorization == self.refused else self.final_status)
+        is_refused = authorization == self.refused_at_the_end
+        return web.Response(status=401 if is_refused else self.final_status)
 
 
 @pytest.fixture
@@ -132,10 +136,21 @@ async def test_a_hop_after_the_renewal_carries_the_new_token(
 @pytest.mark.rule("R054", "R056")
 async def test_a_hop_that_is_refused_is_repeated_alone(origins: Origins) -> None:
     """The redirect before it is not asked for again."""
-    origins.refused = "Bearer token-0"
+    origins.refused_at_the_end = "Bearer token-0"
     async with UserClient() as client, client.get(origins.chain([(0, 302), (0, 302)])) as response:
         assert response.status == 200
     assert origins.seen == [(0, "Bearer token-0"), (0, "Bearer token-0"), (0, "Bearer token-1")]
+
+
+@pytest.mark.rule("R054", "R056")
+@pytest.mark.parametrize("kind", ["client", "given session", "middleware"])
+async def test_a_renewed_token_goes_nowhere_else_either(origins: Origins, kind: str) -> None:
+    """The first hop is refused, and its repetition leads to another origin."""
+    origins.refused = "Bearer token-0"
+    url = origins.chain([(0, 302), (1, 302)])
+    async with sender_of(kind) as sender, sender.get(url) as response:
+        assert response.status == 200
+    assert origins.seen == [(0, "Bearer token-0"), (0, "Bearer token-1"), (1, None)]
 
 
 @pytest.mark.rule("R054", "R060")
@@ -205,13 +220,23 @@ HOPS = st.lists(st.tuples(st.integers(0, 2), st.sampled_from(STATUSES)), min_siz
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(hops=HOPS, final_status=st.sampled_from([200, 401]), method=st.sampled_from(["GET", "POST"]))
+@given(
+    hops=HOPS,
+    refused=st.sampled_from(["", "Bearer token-0"]),
+    final_status=st.sampled_from([200, 401]),
+    method=st.sampled_from(["GET", "POST"]),
+)
 async def test_only_the_origin_that_the_caller_named_ever_sees_the_token(
-    origins: Origins, kind: str, hops: list[tuple[int, int]], final_status: int, method: str
+    origins: Origins,
+    kind: str,
+    hops: list[tuple[int, int]],
+    refused: str,
+    final_status: int,
+    method: str,
 ) -> None:
     """Whatever way a chain of redirects takes over three origins, and however it ends."""
     origins.seen.clear()
-    origins.final_status = final_status
+    origins.refused, origins.final_status = refused, final_status
     async with (
         sender_of(kind) as sender,
         sender.request(method, origins.chain(hops)) as response,
