@@ -1,6 +1,7 @@
 """A client: what it takes, what it sends, and what it refuses."""
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,7 +23,7 @@ from yarl import URL
 
 from aioalf import Client, HTTPRequest, InsecureTransportWarning, TokenError, TokenManager
 from aioalf.testing import Fault, OAuthServer
-from tests.front import UserClient, UserManager, api_log, client_of
+from tests.front import UserClient, UserManager, api_log, client_of, manager_of
 
 
 def token_log(server: OAuthServer) -> list[Mapping[str, str]]:
@@ -86,6 +87,28 @@ async def test_credentials_in_a_url_are_refused(oauth_server: OAuthServer) -> No
             await client.get(url)
     assert "hunter2" not in str(caught.value)
     assert oauth_server.api_requests == 0
+
+
+@pytest.mark.rule("R063")
+async def test_a_token_is_in_no_repr_and_no_log(
+    oauth_server: OAuthServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nor the secret, nor what the caller sends; also where the request is refused."""
+    caplog.set_level(logging.DEBUG)
+    request = HTTPRequest(oauth_server.url("/things?code=hunter2"), data="hunter2")
+    async with client_of(oauth_server) as client:
+        async with client.request(request) as response:
+            assert response.status == 200
+        oauth_server.revoke_all()
+        pending = client.request(request)
+        shown = f"{client!r} {vars(client)!r} {request!r} {pending!r} {manager_of(oauth_server)!r}"
+        async with pending as response:
+            assert response.status == 200
+    secrets = {seen.headers["Authorization"].partition(" ")[2] for seen in oauth_server.log}
+    assert len(secrets) == 3  # two tokens, and Basic credentials
+    for secret in (*secrets, oauth_server.client_secret, "hunter2"):
+        assert secret not in shown
+        assert secret not in caplog.text
 
 
 async def test_a_request_needs_a_url() -> None:
