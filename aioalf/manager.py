@@ -211,7 +211,7 @@ class TokenManager:
         now = time.monotonic()
         if self._failure is None and self._token is not None and now < self._token.deadline:
             logger.warning("The token could not be renewed ahead of its expiry: %s", error)
-        self._failure = own_copy(error)
+        self._failure = own_copy(error).with_traceback(None)  # its frames hold much
         self._paused_until = now + max(self._renewal.pause, min(asked_for, _MAX_PAUSE))
 
     async def _fetch(self) -> Token:
