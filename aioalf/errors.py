@@ -18,12 +18,12 @@ It knows nothing of HTTP libraries and of event loops. Evidence is in fields; `s
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypedDict
 
 from aioalf.redaction import excerpt
 
 if TYPE_CHECKING:
-    from typing import Self
+    from typing import Self, Unpack
 
     from aiohttp import ClientResponse
 
@@ -49,6 +49,14 @@ class NoAnswerError(TokenError):
     def __init__(self, message: str, *, may_pass: bool = True) -> None:
         super().__init__(message)
         self.may_pass = may_pass
+
+
+class Words(TypedDict, total=False):
+    """The members of an OAuth error, as keywords (RFC 6749 §4.1.2.1, §5.2)."""
+
+    error: str | None
+    error_description: str | None
+    error_uri: str | None
 
 
 class _AnsweredError(TokenError):
@@ -80,7 +88,7 @@ class TokenResponseError(_AnsweredError):
         message: str,
         response_status: int | None = None,
         content_type: str | None = None,
-        **words: str | None,
+        **words: Unpack[Words],
     ) -> None:
         super().__init__(message, **words)
         self.response_status = response_status
@@ -105,7 +113,7 @@ class TokenHTTPError(_AnsweredError):
         *,
         response: ClientResponse | None = None,
         retry_after: float | None = None,
-        **words: str | None,
+        **words: Unpack[Words],
     ) -> None:
         super().__init__(message, **words)
         self.response_status = response_status

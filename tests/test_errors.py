@@ -2,7 +2,6 @@
 
 import copy
 import pickle
-from typing import TypedDict
 
 import pytest
 
@@ -19,16 +18,8 @@ from aioalf.errors import (
     TokenError,
     TokenHTTPError,
     TokenResponseError,
+    Words,
 )
-
-
-class Words(TypedDict):
-    """What a server says in the standard's members."""
-
-    error: str
-    error_description: str
-    error_uri: str
-
 
 WORDS = Words(error="invalid_scope", error_description="no", error_uri="https://e.example")
 EVERY_ERROR = [
