@@ -1,10 +1,13 @@
 """What the tests of the client's side share: ways to send, stand-in managers, and what arrived."""
 
-from collections.abc import AsyncGenerator, Callable
+import socket
+from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Protocol
 
 import pytest
-from aiohttp import ClientSession
+from aiohttp import ClientSession, TCPConnector
+from aiohttp.abc import AbstractResolver, ResolveResult
 
 from aioalf import Client, OAuth2Middleware, Renewal, Retry, TokenManager
 from aioalf.testing import Exchange, OAuthServer
@@ -12,7 +15,14 @@ from aioalf.testing import Exchange, OAuthServer
 Sender = Client | ClientSession
 """What has aiohttp's verbs, and authorizes what it sends."""
 
-Way = Callable[[OAuthServer], AbstractAsyncContextManager[Sender]]
+
+class Way(Protocol):
+    """Opens what sends, on so many connections."""
+
+    def __call__(
+        self, server: OAuthServer, *, limit: int = 100
+    ) -> AbstractAsyncContextManager[Sender]:  # noqa: D102 - the class says it
+        ...
 
 
 def client_of(
@@ -39,24 +49,30 @@ def manager_of(server: OAuthServer, *, retry: Retry | None = None) -> TokenManag
 
 
 @asynccontextmanager
-async def by_client(server: OAuthServer) -> AsyncGenerator[Sender, None]:
-    """A client with a session of its own."""
+async def by_client(server: OAuthServer, *, limit: int = 100) -> AsyncGenerator[Sender, None]:
+    """A client with a session of its own, which has as many connections as aiohttp likes."""
     async with client_of(server) as client:
         yield client
 
 
 @asynccontextmanager
-async def by_given_session(server: OAuthServer) -> AsyncGenerator[Sender, None]:
+async def by_given_session(
+    server: OAuthServer, *, limit: int = 100
+) -> AsyncGenerator[Sender, None]:
     """A client with a session that it was given."""
-    async with ClientSession() as session, client_of(server, session) as client:
+    session = ClientSession(connector=TCPConnector(limit=limit))
+    async with session, client_of(server, session) as client:
         yield client
 
 
 @asynccontextmanager
-async def by_middleware(server: OAuthServer) -> AsyncGenerator[Sender, None]:
+async def by_middleware(server: OAuthServer, *, limit: int = 100) -> AsyncGenerator[Sender, None]:
     """A session with the middleware."""
     manager = manager_of(server)
-    async with ClientSession(middlewares=[OAuth2Middleware(manager)]) as session:
+    connector = TCPConnector(limit=limit)
+    async with ClientSession(
+        connector=connector, middlewares=[OAuth2Middleware(manager)]
+    ) as session:
         yield session
     await manager.close()
 
@@ -90,6 +106,26 @@ class UserManager:
     async def reset_token(self) -> None:
         """Go on to the next."""
         self.resets += 1
+
+
+class Resolver(AbstractResolver):
+    """Finds every host on this machine, and remembers which it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """127.0.0.1."""
+        self.asked.append(host)
+        found = ResolveResult(
+            hostname=host, host="127.0.0.1", port=port, family=family, proto=0, flags=0
+        )
+        return [found]
+
+    async def close(self) -> None:
+        """Nothing is held."""
 
 
 class UserClient(Client):

@@ -22,8 +22,9 @@ from multidict import CIMultiDict, CIMultiDictProxy, MultiDict, MultiDictProxy
 from yarl import URL
 
 from aioalf import Client, HTTPRequest, InsecureTransportWarning, TokenError, TokenManager
+from aioalf.call import CALL
 from aioalf.testing import Fault, OAuthServer
-from tests.front import UserClient, UserManager, api_log, client_of, manager_of
+from tests.front import Resolver, UserClient, UserManager, api_log, client_of, manager_of
 
 
 def token_log(server: OAuthServer) -> list[Mapping[str, str]]:
@@ -360,6 +361,48 @@ async def test_one_connection_is_enough(oauth_server: OAuthServer) -> None:
             oauth_server.revoke_all()
             async with client.get(oauth_server.url("/things")) as response:
                 assert response.status == 200
+
+
+async def test_token_requests_go_through_a_given_sessions_network(
+    oauth_server: OAuthServer,
+) -> None:
+    """Its connector finds the token endpoint, as it finds the API."""
+    resolver = Resolver()
+    endpoint = oauth_server.token_endpoint.replace("127.0.0.1", "auth.localhost")
+    async with (
+        ClientSession(connector=TCPConnector(resolver=resolver)) as session,
+        Client("client-id", "secret", endpoint, session=session) as client,
+        client.get(oauth_server.url("/things").replace("127.0.0.1", "api.localhost")) as response,
+    ):
+        assert response.status == 200
+    assert resolver.asked == ["auth.localhost", "api.localhost"]
+
+
+async def test_an_own_session_is_the_network_of_both(
+    oauth_server: OAuthServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tokens and requests share one connector."""
+    made: list[TCPConnector] = []
+
+    def make(*args: Any, **options: Any) -> TCPConnector:
+        made.append(TCPConnector(*args, **options))
+        return made[-1]
+
+    monkeypatch.setattr("aiohttp.client.TCPConnector", make)
+    async with client_of(oauth_server) as client:
+        for _ in range(2):
+            async with client.get(oauth_server.url("/things")) as response:
+                assert response.status == 200
+            oauth_server.revoke_all()
+    assert len(made) == 1
+
+
+async def test_what_a_call_knows_ends_with_it(oauth_server: OAuthServer) -> None:
+    """Requests of others in the same task have nothing to do with it."""
+    async with client_of(oauth_server) as client:
+        for call in (client.get(oauth_server.url("/")), client.ws_connect(oauth_server.url("/ws"))):
+            async with call:
+                assert CALL.get() is None
 
 
 # Time limits

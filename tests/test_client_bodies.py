@@ -268,6 +268,24 @@ async def test_a_401_while_the_body_is_being_sent_cuts_it_off_and_sends_it_whole
 
 
 @pytest.mark.rule("R061")
+@every_way
+async def test_a_body_that_is_cut_off_is_left_alone_before_it_is_sent_again(
+    oauth_server: OAuthServer, way: Way, tmp_path: Path, stack: ExitStack
+) -> None:
+    """Also where a connection is at hand, so that the retry begins at once."""
+    async with EarlyRefusal() as server, way(oauth_server) as sender, asyncio.timeout(20):
+        server.requests = 1  # nothing is refused yet
+        answers = await asyncio.gather(*(sender.post(server.url, data=b"alf") for _ in range(2)))
+        for answer in answers:
+            answer.release()
+        server.requests = 0
+        options = make_large_file(tmp_path, stack)
+        async with sender.post(server.url, **options) as response:  # type: ignore[arg-type]
+            assert response.status == 200
+    assert server.bodies == [b"alf", b"alf", LARGE]
+
+
+@pytest.mark.rule("R061")
 async def test_what_is_expected_and_refused_at_once_is_not_sent_with_it(
     oauth_server: OAuthServer,
 ) -> None:

@@ -177,9 +177,7 @@ def test_a_client_serves_one_loop_after_another(distant_server: OAuthServer) -> 
 
 @pytest.mark.rule("R078")
 # What was not closed is told of, by aiohttp and asyncio, as for a session that was not.
-@pytest.mark.filterwarnings(
-    "ignore:Unclosed connector:ResourceWarning", "ignore:unclosed:ResourceWarning"
-)
+@pytest.mark.filterwarnings("ignore:unclosed (connector|transport|<socket):ResourceWarning")
 def test_a_client_that_was_not_closed_serves_the_next_loop(distant_server: OAuthServer) -> None:
     """Its old connections are gone with their loop; the second loop closes it."""
     client = client_of(distant_server)

@@ -1,13 +1,14 @@
 """A 401, and what is made of it: one renewal, one retry, whoever sends."""
 
 import asyncio
+from typing import Any
 
 import pytest
-from aiohttp import ClientResponseError, ClientSession, TCPConnector, request
+from aiohttp import ClientResponse, ClientResponseError, ClientSession, TCPConnector, request
 
 from aioalf import Renewal
 from aioalf.testing import Fault, OAuthServer
-from tests.front import Way, api_log, client_of, every_way
+from tests.front import Way, api_log, by_given_session, client_of, every_way
 
 STEP_UP = 'Bearer error="insufficient_user_authentication", acr_values="loa2"'
 
@@ -143,6 +144,38 @@ async def test_a_refused_response_gives_its_connection_back(
             async with sender.get(oauth_server.url("/things")) as response:
                 assert response.status == 200
     assert oauth_server.rejected_requests == 99
+
+
+@pytest.mark.rule("R061")
+@every_way
+async def test_a_refused_response_is_let_go_of_unread(oauth_server: OAuthServer, way: Way) -> None:
+    """However long its body is: the retry does not wait for who reads it."""
+    async with way(oauth_server, limit=1) as sender, asyncio.timeout(10):
+        oauth_server.api_fault = Fault.body(b"x" * 2**22, status=401).times(1)
+        async with sender.get(oauth_server.url("/things")) as response:
+            assert response.status == 200
+    assert oauth_server.api_requests == 2
+
+
+@pytest.mark.rule("R056", "R061")
+async def test_a_recorder_in_the_place_of_aiohttps_sending_changes_nothing(
+    oauth_server: OAuthServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that takes no notice of middlewares: the client renews by itself, and lets go."""
+    send = ClientSession._request  # noqa: SLF001 - which is what recorders replace
+
+    async def record(session: ClientSession, *args: Any, **options: Any) -> ClientResponse:
+        return await send(session, *args, **{**options, "middlewares": ()})
+
+    monkeypatch.setattr(ClientSession, "_request", record)
+    oauth_server.api_fault = Fault.body(b"x" * 2**22, status=401).times(1)
+    async with (
+        by_given_session(oauth_server, limit=1) as client,
+        asyncio.timeout(10),
+        client.post(oauth_server.url("/things"), data="alf") as response,
+    ):
+        assert (await response.json())["body"] == "alf"
+    assert (oauth_server.token_requests, oauth_server.api_requests) == (2, 2)
 
 
 @pytest.mark.rule("R061")

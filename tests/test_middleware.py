@@ -8,10 +8,16 @@ from aiohttp import ClientRequest, ClientResponse, ClientSession, TCPConnector
 from multidict import CIMultiDict
 from yarl import URL
 
-from aioalf import InsecureTransportWarning, OAuth2Middleware, TokenError, TokenHTTPError
+from aioalf import (
+    InsecureTransportWarning,
+    OAuth2Middleware,
+    TokenError,
+    TokenHTTPError,
+    TokenManager,
+)
 from aioalf.challenge import parse_challenges, required_scope
 from aioalf.testing import Fault, OAuthServer
-from tests.front import FixedManager, UserManager, api_log, by_middleware, manager_of
+from tests.front import FixedManager, Resolver, UserManager, api_log, by_middleware, manager_of
 
 
 class Hop:
@@ -172,6 +178,20 @@ async def test_two_sessions_may_share_a_manager(oauth_server: OAuthServer) -> No
         for answer in answers:
             answer.release()
     assert oauth_server.token_requests == 2
+
+
+async def test_token_requests_go_through_the_sessions_network(oauth_server: OAuthServer) -> None:
+    """The session's connector finds the token endpoint."""
+    resolver = Resolver()
+    endpoint = oauth_server.token_endpoint.replace("127.0.0.1", "auth.localhost")
+    middleware = OAuth2Middleware(TokenManager(endpoint, "client-id", "secret"))
+    connector = TCPConnector(resolver=resolver)
+    async with (
+        ClientSession(connector=connector, middlewares=[middleware]) as session,
+        session.get(oauth_server.url("/things")) as response,
+    ):
+        assert response.status == 200
+    assert resolver.asked == ["auth.localhost"]
 
 
 async def test_token_requests_use_the_sessions_connections(oauth_server: OAuthServer) -> None:
