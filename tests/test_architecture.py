@@ -33,8 +33,10 @@ LAYERS: list[dict[str, set[str]]] = [
     {
         "buffered": {"aiohttp", "asyncio"},
         "browser": {"asyncio", "logging", "webbrowser"},
-        "loopback": {"aiohttp.web", "asyncio", "logging", "socket"},
+        "loopback_server": {"aiohttp.web", "asyncio", "logging"},
+        "loopback_sockets": {"socket"},
     },
+    {"loopback": {"aiohttp.web", "asyncio"}},
     # Of the grants, those that ask a person have a listener and a browser.
     {"grants": {"asyncio", "secrets"}},
     {"endpoint": {"aiohttp", "asyncio", "random", "time"}},
@@ -164,7 +166,7 @@ def test_importing_the_package_imports_no_more_than_a_service_needs() -> None:
     run = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
-    unwanted = {"implicit", "loopback", "pages", "testing", "demo"}
+    unwanted = {"implicit", "loopback", "loopback_server", "pages", "testing", "demo"}
     loaded = set(run.stdout.split())
     assert not loaded & {f"aioalf.{name}" for name in unwanted}
     assert not loaded & {"aiohttp.web", "aioresponses", "pytest", "webbrowser"}

@@ -18,7 +18,7 @@ from aiohttp import web
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aioalf import loopback, pages
+from aioalf import loopback, loopback_server, pages
 from aioalf.errors import ListenerError, TokenConfigurationError
 from aioalf.loopback import RedirectListener
 
@@ -720,7 +720,7 @@ def test_a_browser_leaves_out_the_default_port() -> None:
 async def test_a_form_beyond_the_limit_is_refused() -> None:
     """64 KiB are read, not one byte more."""
     async with login() as going:
-        most = loopback.MAX_ANSWER_BYTES
+        most = loopback_server.MAX_ANSWER_BYTES
         exact = f"state={STATE}x&a=".ljust(most, "t")
         assert (await going.browser.post(exact)).outcome == "try-again"
         assert (await going.browser.post(exact + "t")).status == 413
@@ -830,7 +830,7 @@ async def test_a_fault_of_the_http_library_is_not_logged_with_what_it_quotes(
 @pytest.mark.parametrize("sent", ["", "GET /?x=1", "POST"])
 async def test_a_slow_sender_is_dropped(sent: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A request that is not whole in time ends; the login goes on waiting."""
-    monkeypatch.setattr(loopback, "REQUEST_SECONDS", 0.05)
+    monkeypatch.setattr(loopback_server, "REQUEST_SECONDS", 0.05)
     async with login() as going:
         if sent == "POST":
             sent = (
@@ -846,7 +846,7 @@ async def test_hoarded_connections_do_not_keep_the_browser_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Beyond the limit the oldest silent connection makes room."""
-    monkeypatch.setattr(loopback, "MAX_CONNECTIONS", 2)
+    monkeypatch.setattr(loopback_server, "MAX_CONNECTIONS", 2)
     async with login() as going:
         hoard = [
             await asyncio.open_connection(going.browser.address, going.browser.port)
@@ -883,7 +883,7 @@ def test_no_bytes_end_the_login_without_the_right_state(
 
     # A stray line end may leave the request unfinished.
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loopback, "REQUEST_SECONDS", 0.2)
+        patch.setattr(loopback_server, "REQUEST_SECONDS", 0.2)
         asyncio.run(play())
 
 
@@ -985,7 +985,7 @@ async def test_clients_that_hold_on_delay_the_end_by_a_bounded_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Silent connections are dropped at once, unfinished requests after the time to drain."""
-    monkeypatch.setattr(loopback, "DRAIN_SECONDS", 0.1)
+    monkeypatch.setattr(loopback_server, "DRAIN_SECONDS", 0.1)
     loop = asyncio.get_running_loop()
     async with RedirectListener(awaited=("code",)) as listener:
         browser = Browser(listener)
