@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from aioalf.errors import TokenConfigurationError
+from aioalf.seconds import check_seconds
 
 _SHARE_OF_LIFETIME: Final = 1 / 3
 _SHARE_OF_JITTER: Final = 1 / 3
@@ -34,14 +34,8 @@ class Renewal:
     pause: float = 1.0
 
     def __post_init__(self) -> None:
-        for name in ("window", "pause"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float):
-                raise TokenConfigurationError(f"{name} must be a number of seconds")
-            if not (math.isfinite(value) and value >= 0):
-                raise TokenConfigurationError(
-                    f"{name} must be a finite number of seconds from 0 up"
-                )
+        check_seconds("window", self.window)
+        check_seconds("pause", self.pause)
 
     def begins_at(self, lifetime: float | None, expires_at: float, chance: float) -> float:
         """Return when to begin to renew a token; chance is from 0 up to 1.

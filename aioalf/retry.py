@@ -5,13 +5,13 @@ Arithmetic only: times and chance come with the call. It knows errors, and nothi
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
 
 from aioalf.errors import NoAnswerError, TokenConfigurationError, TokenError, TokenHTTPError
+from aioalf.seconds import check_seconds
 
 _TOO_MANY_REQUESTS: Final = 429
 _MAX_DELAY: Final = 5.0
@@ -40,14 +40,8 @@ class Retry:
             or self.attempts < 1
         ):
             raise TokenConfigurationError("attempts must be a whole number from 1 up")
-        for name in ("delay", "deadline"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float):
-                raise TokenConfigurationError(f"{name} must be a number of seconds")
-            if not (math.isfinite(value) and value >= 0):
-                raise TokenConfigurationError(
-                    f"{name} must be a finite number of seconds from 0 up"
-                )
+        check_seconds("delay", self.delay)
+        check_seconds("deadline", self.deadline)
 
     def wait_after(
         self, error: TokenError, attempt: int, elapsed: float, chance: float

@@ -27,7 +27,13 @@ LAYERS: list[dict[str, set[str]]] = [
         "testing": {"aiohttp", "aiohttp.web", "asyncio", "secrets", "time", "pytest_asyncio"},
     },
     {"errors": set()},
-    {"scope": set(), "urls": {"warnings"}, "token": {"time"}, "client_auth": set()},
+    {
+        "scope": set(),
+        "seconds": set(),
+        "urls": {"warnings"},
+        "token": {"time"},
+        "client_auth": set(),
+    },
     {"origins": set(), "token_response": set(), "renewal": set(), "retry": set()},
     # One outside world each.
     {
