@@ -21,7 +21,8 @@ class Way(Protocol):
 
     def __call__(
         self, server: OAuthServer, *, limit: int = 100
-    ) -> AbstractAsyncContextManager[Sender]:  # noqa: D102 - the class says it
+    ) -> AbstractAsyncContextManager[Sender]:
+        """Close it at the end."""
         ...
 
 

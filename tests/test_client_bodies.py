@@ -14,8 +14,9 @@ import pytest
 from aiohttp import BytesPayload, ClientSession, FormData, MultipartWriter, StreamReader
 from aiohttp.base_protocol import BaseProtocol
 
+from aioalf import Client
 from aioalf.testing import Fault, OAuthServer
-from tests.front import Sender, Way, api_log, client_of, every_way
+from tests.front import Sender, UserManager, Way, api_log, client_of, every_way
 
 LARGE = bytes(range(256)) * 40_000  # ten megabytes: more than the sockets' buffers hold
 
@@ -268,12 +269,19 @@ async def test_a_401_while_the_body_is_being_sent_cuts_it_off_and_sends_it_whole
 
 
 @pytest.mark.rule("R061")
-@every_way
 async def test_a_body_that_is_cut_off_is_left_alone_before_it_is_sent_again(
-    oauth_server: OAuthServer, way: Way, tmp_path: Path, stack: ExitStack
+    tmp_path: Path, stack: ExitStack
 ) -> None:
-    """Also where a connection is at hand, so that the retry begins at once."""
-    async with EarlyRefusal() as server, way(oauth_server) as sender, asyncio.timeout(20):
+    """Also where a token and a connection are at hand, so that the retry begins at once."""
+
+    class AtHand(UserManager):
+        async def renew_token(self, rejected: str) -> str:
+            return f"not-{rejected}"
+
+    class ClientAtHand(Client):
+        token_manager_class = AtHand
+
+    async with EarlyRefusal() as server, ClientAtHand() as sender, asyncio.timeout(20):
         server.requests = 1  # nothing is refused yet
         answers = await asyncio.gather(*(sender.post(server.url, data=b"alf") for _ in range(2)))
         for answer in answers:
