@@ -50,9 +50,10 @@ async def _read(response: ClientResponse, limit: int) -> bytes:
         chunks.append(chunk)
         size += len(chunk)
         if size > limit:
-            if response.connection is not None:
-                response.connection.close()
             break
+    # More is to come, or the server has left HTTP (101), and then aiohttp lets go of nothing.
+    if response.connection is not None:
+        response.connection.close()
     body = b"".join(chunks)
     if response.headers.get("Content-Encoding", "").lower() in _COMPRESSED:
         body = _decompress(body, limit)
