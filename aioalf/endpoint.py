@@ -17,13 +17,16 @@ from aiohttp import (
     ClientConnectionError,
     ClientConnectorCertificateError,
     ClientError,
+    ClientHttpProxyError,
     ClientPayloadError,
     ClientResponse,
     ClientResponseError,
     ClientSession,
     ClientTimeout,
     DummyCookieJar,
+    ServerDisconnectedError,
 )
+from aiohttp.http import HttpProcessingError
 from multidict import CIMultiDict
 from yarl import URL
 
@@ -155,17 +158,18 @@ class TokenEndpoint:
             headers = CIMultiDict({**_HEADERS, **fields})
             headers.update(self._options.get("headers") or {})
             return await self._post(form, headers)
-        except (ClientError, OSError) as error:
-            cause = _without_request(error)
-            reason = printable(f"{type(error).__name__}: {cause}".rstrip(": "))
-            raise NoAnswerError(
-                f"No answer from the token endpoint {shown(self.url)}: {reason}",
-                may_pass=_may_pass(error),
-            ) from cause
+        except (ClientError, HttpProcessingError, OSError) as error:
+            failure = error
         except (TypeError, ValueError) as error:
             raise TokenConfigurationError(
                 f"The token request cannot be sent; look at http_options: {printable(str(error))}"
             ) from error
+        cause = _without_traffic(failure)
+        reason = printable(f"{type(failure).__name__}: {cause}".rstrip(": "))
+        raise NoAnswerError(
+            f"No answer from the token endpoint {shown(self.url)}: {reason}",
+            may_pass=_may_pass(failure),
+        ) from cause
 
     async def _post(self, form: dict[str, str], headers: CIMultiDict[str]) -> _Answer:
         options: dict[str, Any] = {"timeout": TIMEOUT, **self._options, "headers": headers}
@@ -174,7 +178,8 @@ class TokenEndpoint:
                 self.url, data=form, allow_redirects=False, raise_for_status=False, **options
             )
             body = await buffer(response, MAX_BODY)
-        return _Answer(response.status, response.headers.get("Content-Type", ""), body, response)
+        content_type = without(response.headers.get("Content-Type", ""), self._credentials.known())
+        return _Answer(response.status, content_type, body, response)
 
     def _refusal(self, answer: _Answer, words: OAuthError) -> TokenHTTPError:
         hint = str(words) or _hint(answer.status)
@@ -207,9 +212,20 @@ def _useless(url: URL, answer: _Answer, problem: str, words: OAuthError) -> Toke
     )
 
 
-def _without_request(error: Exception) -> Exception:
-    # aiohttp's ClientResponseError shows the request's URL, and its headers in its repr.
-    return ClientPayloadError(error.message) if isinstance(error, ClientResponseError) else error
+def _without_traffic(error: Exception) -> Exception:
+    # aiohttp's errors show the request's headers and quote what they dislike of an answer, be it
+    # the token: a server that forgets to chunk a body, or its head, is quoted with all of it.
+    match error:
+        case ServerDisconnectedError():
+            return ServerDisconnectedError()
+        case ClientHttpProxyError():
+            return ClientPayloadError(f"the proxy answered {error.status}")
+        case ClientPayloadError():
+            return ClientPayloadError("the answer broke off, or is not HTTP any more")
+        case ClientResponseError() | HttpProcessingError():
+            return ClientPayloadError("the answer is not HTTP, or has too much of it")
+        case _:
+            return error
 
 
 def _may_pass(error: Exception) -> bool:

@@ -3,12 +3,18 @@
 import asyncio
 from typing import Self
 
+_TURNS_TO_ARRIVE = 3  # of the loop: from one end of a loopback connection to the other
+
 
 class RawServer:
-    """Listens on loopback within ``async with``; ``requests`` holds what arrived, as it arrived."""
+    """Listens on loopback within ``async with``; ``requests`` holds what arrived, as it arrived.
 
-    def __init__(self, answer: bytes) -> None:
-        self._answer = answer
+    Each piece of the answer arrives by itself; then `endless` does, until the client hangs up.
+    """
+
+    def __init__(self, *pieces: bytes, endless: bytes = b"") -> None:
+        self.pieces = pieces
+        self._endless = endless
         self._server: asyncio.Server | None = None
         self.requests: list[bytes] = []
         self.url = ""
@@ -28,8 +34,14 @@ class RawServer:
             head = await reader.readuntil(b"\r\n\r\n")
             length = head.lower().partition(b"content-length:")[2].split(b"\r\n")[0]
             self.requests.append(head + await reader.readexactly(int(length or 0)))
-            writer.write(self._answer)
-            await writer.drain()
+            for piece in self.pieces:
+                writer.write(piece)
+                await writer.drain()
+                for _ in range(_TURNS_TO_ARRIVE):
+                    await asyncio.sleep(0)
+            while self._endless:
+                writer.write(self._endless)
+                await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             pass  # the client has seen enough
         finally:
