@@ -66,10 +66,11 @@ class SingleFlight(Generic[T]):
         """End what is in the air, and wait until it has ended."""
         self.abandon()
         loop = asyncio.get_running_loop()
-        flying = [task for task in self._abandoned if task.get_loop() is loop]
-        self._abandoned.clear()
+        flying = {task for task in self._abandoned if task.get_loop() is loop}
+        self._abandoned = flying.copy()  # each leaves it when it has landed: who closes too, waits
         for task in flying:
-            task.cancel()
+            if not task.cancelling():
+                task.cancel()
         if flying:
             await asyncio.wait(flying)
 

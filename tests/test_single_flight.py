@@ -229,6 +229,37 @@ async def test_close_ends_what_is_running_and_waits_for_it(
 
 
 @pytest.mark.rule("R077")
+@pytest.mark.parametrize("is_cancelled", [True, False])
+async def test_a_second_close_waits_as_the_first_one_does(
+    flight: SingleFlight[int], *, is_cancelled: bool
+) -> None:
+    """Both return when what was running has ended, its cleaning up undisturbed."""
+    started, go, cleaned = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def call() -> int:
+        started.set()
+        try:
+            return int(await asyncio.Event().wait())
+        finally:
+            await go.wait()
+            cleaned.set()
+
+    caller = asyncio.create_task(flight.run(call))
+    await started.wait()
+    first = asyncio.create_task(flight.close())
+    await turn()
+    if is_cancelled:
+        first.cancel()
+    second = asyncio.create_task(flight.close())
+    await turn()
+    assert not second.done()
+    go.set()
+    await second
+    assert cleaned.is_set()
+    await asyncio.gather(first, caller, return_exceptions=True)
+
+
+@pytest.mark.rule("R077")
 async def test_close_with_nothing_running_is_nothing(flight: SingleFlight[int]) -> None:
     """It may be called at any time, and twice."""
     await flight.close()
