@@ -116,14 +116,14 @@ class TokenManager:
     def may_renew(self, rejected: str) -> bool:
         """Tell whether `renew_token` has, or would ask for, another token than this one.
 
-        Not when it is itself the product of a renewal that helped nobody, a pause ago at most: an
-        API that refuses every token must not make a token request each time.
+        Not when it is itself the product of a renewal that helped nobody, a pause ago at most, and
+        has not expired: an API that refuses every token must not make a token request each time.
         """
         token = self._token
         return (
             token is None
             or token.access_token != rejected
-            or time.monotonic() >= self._unproven_until
+            or time.monotonic() >= min(self._unproven_until, token.deadline)
         )
 
     async def renew_token(self, rejected: str) -> str:

@@ -267,6 +267,19 @@ async def test_a_useless_renewal_is_not_repeated_within_the_pause(scene: Scene) 
 
 
 @pytest.mark.rule("R060")
+async def test_a_renewed_token_that_expired_is_renewed_whatever_the_pause(clock: Clock) -> None:
+    """That it is refused then says nothing about renewals."""
+    scene = Scene(clock, Renewal(pause=60))
+    for name in ("first", "second", "third"):
+        scene.grant.give(scene.token(name, 2))
+    assert await scene.manager.get_token() == "first"
+    assert await scene.manager.renew_token("first") == "second"
+    scene.clock.advance(2)
+    assert scene.manager.may_renew("second")
+    assert await scene.manager.renew_token("second") == "third"
+
+
+@pytest.mark.rule("R060")
 async def test_a_renewal_that_helped_may_be_repeated_at_once(scene: Scene) -> None:
     """Two revocations within a second cost two token requests and no 401."""
     scene.grant.give(scene.token("second"))
