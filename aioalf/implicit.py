@@ -179,6 +179,9 @@ class OAuthImplicitTokenManager(TokenManager):
                 await self._store(token)
             return token
 
+    def _keep(self, token: Token) -> None:
+        """Keep nothing here: what is new is stored already, what was stored has no lifetime."""
+
     async def _store(self, token: Token) -> None:
         resets = self._resets
         self._token, self._refused = token, None

@@ -10,7 +10,7 @@ import logging
 import math
 import random
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Coroutine, Mapping
 from typing import Any
 
 from yarl import URL
@@ -181,8 +181,10 @@ class TokenManager:
         if now >= self._paused_until and not self._flight.is_in_the_air:
             self._flight.start(self._fly)
 
-    async def _fly(self) -> Token:
-        generation = self._generation
+    def _fly(self) -> Coroutine[object, object, Token]:
+        return self._fly_in(self._generation)  # a reset may come before the first step
+
+    async def _fly_in(self, generation: int) -> Token:
         try:
             token = await self._renew()
         except Exception as error:
@@ -191,14 +193,11 @@ class TokenManager:
             raise
         if generation == self._generation:
             self._failure = None
+            self._keep(token)
         return token
 
     async def _renew(self) -> Token:
-        generation = self._generation
-        token = await self._fetch()
-        if generation == self._generation:
-            self._keep(token)
-        return token
+        return await self._fetch()
 
     def _keep(self, token: Token) -> None:
         self._token = token

@@ -242,6 +242,18 @@ async def test_what_was_in_the_air_at_a_reset_leaves_nothing(
     assert scene.manager.pause_left() == 0
 
 
+@pytest.mark.rule("R083")
+async def test_a_reset_counts_for_what_has_not_taken_its_first_step(clock: Clock) -> None:
+    """A renewal that was begun in the same turn as the reset is not kept either."""
+    scene = Scene(clock)
+    early = asyncio.create_task(scene.manager.get_token())
+    resetting = asyncio.create_task(scene.manager.reset_token())
+    scene.grant.give(scene.token("early"))
+    assert await early == "early"
+    await resetting
+    assert scene.manager.peek() is None
+
+
 async def test_what_is_missing_is_said_at_once_and_without_a_pause() -> None:
     """A wrong configuration sends nothing: there is nobody to be left alone."""
     manager = TokenManager(None, "id", "secret")
