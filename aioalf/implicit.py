@@ -76,18 +76,53 @@ class TokenStorage:
         return None
 
 
+class _LockOfLoop:
+    """A lock for each event loop that asks for it."""
+
+    def __init__(self) -> None:
+        self._locks = WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock]()
+
+    def get(self) -> asyncio.Lock:
+        return self._locks.setdefault(asyncio.get_running_loop(), asyncio.Lock())
+
+
 class Flow:
     """What `use_implicit_flow` was told, and the one login that all its clients share."""
 
     def __init__(self, storage: Storage, login: Login) -> None:
         self.storage = storage
         self.login = login
+        self.changes = 0
         self._owner: tuple[object, ...] | None = None
-        self._locks = WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock]()
+        self._logins = _LockOfLoop()
+        self._writes = _LockOfLoop()
 
     def lock(self) -> asyncio.Lock:
         """Return the lock of this event loop: one login at a time."""
-        return self._locks.setdefault(asyncio.get_running_loop(), asyncio.Lock())
+        return self._logins.get()
+
+    async def load(self) -> str | None:
+        """Return what is stored; None where that changed meanwhile: it may be what was before."""
+        changes = self.changes
+        stored = await _done(self.storage.load())
+        return stored if changes == self.changes else None
+
+    async def save(self, token: str) -> None:
+        """Store a token; it is gone again when a reset comes meanwhile."""
+        self.changes += 1
+        changes = self.changes
+        async with self._writes.get():
+            try:
+                await _done(self.storage.save(token))
+            finally:
+                if changes != self.changes:
+                    await _done(self.storage.clean())
+
+    async def clean(self) -> None:
+        """Empty the storage, of what is being saved just now, too."""
+        self.changes += 1
+        async with self._writes.get():
+            await _done(self.storage.clean())
 
     def claim(self, key: tuple[object, ...]) -> None:
         """Let one kind of client use the storage: it holds one token, without a name."""
@@ -138,7 +173,7 @@ class OAuthImplicitTokenManager(TokenManager):
         self._flow = self.flow
         self._grant = Implicit(client_id, self._flow.login, scope, self._expected)
         self._key = (str(token_endpoint), client_id, str(scope))
-        self._refused: str | None = None
+        self._refused: set[str] = set()
         self._unsaved: str | None = None
         self._resets = 0
 
@@ -156,15 +191,14 @@ class OAuthImplicitTokenManager(TokenManager):
         """Return a token to use in place of one that an API refused. Raises TokenError."""
         if not self.may_renew(rejected):
             return rejected
-        self._token, self._refused = None, rejected
-        self._unproven_until = time.monotonic() + max(self._renewal.pause, _PAUSE_OF_PEOPLE)
+        self._refused.add(rejected)
         return await self.get_token()
 
     async def reset_token(self) -> None:
         """Forget the token; a login that is under way goes on, it is a new one."""
         self._resets += 1
         self._token = self._unsaved = None
-        await _done(self._flow.storage.clean())
+        await self._flow.clean()
 
     async def _renew(self) -> Token:
         async with self._flow.lock():
@@ -173,9 +207,12 @@ class OAuthImplicitTokenManager(TokenManager):
                 if self._is_usable(stored):
                     return Token(stored, None)
                 self._unsaved = None
-                await _done(self._flow.storage.clean())
+                await self._flow.clean()
             token = await self._fetch()
             if token.is_valid():
+                if stored in self._refused:
+                    pause = max(self._renewal.pause, _PAUSE_OF_PEOPLE)
+                    self._unproven_until = time.monotonic() + pause
                 await self._store(token)
             return token
 
@@ -183,18 +220,18 @@ class OAuthImplicitTokenManager(TokenManager):
         """Keep nothing here: what is new is stored already, what was stored has no lifetime."""
 
     async def _store(self, token: Token) -> None:
+        self._token = token
+        self._refused.clear()
         resets = self._resets
-        self._token, self._refused = token, None
         try:
-            await _done(self._flow.storage.save(token.access_token))
+            await self._flow.save(token.access_token)
         except Exception:
             logger.exception("The TokenStorage could not save the token; it is kept in memory")
-            self._unsaved = token.access_token
-        if resets != self._resets:
-            await _done(self._flow.storage.clean())
+            if resets == self._resets:
+                self._unsaved = token.access_token
 
     async def _load(self) -> str | None:
-        stored = await _done(self._flow.storage.load()) or self._unsaved
+        stored = await self._flow.load() or self._unsaved
         if stored is None or is_b64token(stored):
             return stored
         logger.warning(
@@ -203,7 +240,7 @@ class OAuthImplicitTokenManager(TokenManager):
         return None
 
     def _is_usable(self, stored: str) -> bool:
-        if stored == self._refused:
+        if stored in self._refused:
             return False
         token = self._token
         return token is None or token.access_token != stored or token.is_valid()

@@ -303,11 +303,56 @@ async def test_a_reset_while_the_token_is_saved_wins(
     manager = OAuthImplicitTokenManager(oauth_server.token_endpoint, "client-id", "")
     waiting = asyncio.create_task(manager.get_token())
     await saving.wait()
-    await manager.reset_token()
+    resetting = asyncio.create_task(manager.reset_token())
+    await asyncio.sleep(0)
     go_on.set()
+    await resetting
+    assert storage.token is None
     assert await waiting
     await person.done()
     assert storage.token is None
+
+
+@pytest.mark.rule("R083")
+async def test_what_was_loaded_before_a_reset_is_not_used_after_it(
+    oauth_server: OAuthServer, person: Person
+) -> None:
+    """Who asks after a reset gets a new token, though an older caller's reading is under way."""
+    loaded, go_on = asyncio.Event(), asyncio.Event()
+
+    class Slow(TokenStorage):
+        async def load(self) -> str | None:
+            token = self.token
+            loaded.set()
+            await go_on.wait()
+            return token
+
+    storage = Slow()
+    storage.save("old")
+    await use_implicit_flow(storage, PORTS, open_browser=person)
+    manager = OAuthImplicitTokenManager(oauth_server.token_endpoint, "client-id", "")
+    early = asyncio.create_task(manager.renew_token("older"))
+    await loaded.wait()
+    await manager.reset_token()
+    go_on.set()
+    assert "old" not in {await early, await manager.get_token()}
+    await person.done()
+
+
+@pytest.mark.rule("R060")
+async def test_a_late_refusal_is_no_news_of_a_newer_token(
+    oauth_server: OAuthServer, person: Person
+) -> None:
+    """It starts no pause, and nothing that is known of the newer token is forgotten."""
+    await use_implicit_flow(TokenStorage(), PORTS, open_browser=person)
+    manager = OAuthImplicitTokenManager(oauth_server.token_endpoint, "client-id", "")
+    first = await manager.renew_token("of another day")
+    assert manager.may_renew(first)
+    second = await manager.renew_token(first)
+    assert await manager.renew_token(first) == second
+    assert not manager.may_renew(second)
+    await person.done()
+    assert len(person.opened) == 2
 
 
 async def test_the_token_cleaned_by_its_owner_is_asked_for_anew(
