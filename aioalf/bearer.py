@@ -17,7 +17,7 @@ from aioalf.token import is_b64token
 from aioalf.urls import is_insecure, shown, warn_insecure
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
     from typing import TypeGuard
 
     from aiohttp import ClientSession
@@ -76,10 +76,10 @@ class Bearer:
         if isinstance(self._manager, TokenManager):
             self._manager.accept()
 
-    def use_network_of(self, session: ClientSession) -> None:
-        """Let token requests go through the session's connector, where the manager can be told."""
+    def use_network(self, network: Callable[[], ClientSession | None]) -> None:
+        """Let token requests go through this session's connector, where the manager can be told."""
         if isinstance(self._manager, TokenManager):
-            self._manager.use_network(lambda: session)
+            self._manager.use_network(network)
 
     async def close(self) -> None:
         """End what is under way, the manager's too where it can be told."""

@@ -70,7 +70,8 @@ class OAuth2Middleware:
         return await send_again(request, handler, renewed, self._bearer)
 
     async def _first(self, request: ClientRequest) -> str:
-        self._bearer.use_network_of(request.session)
+        session = request.session
+        self._bearer.use_network(lambda: session)
         return await self._bearer.authorization()
 
 

@@ -50,10 +50,11 @@ LAYERS: list[dict[str, set[str]]] = [
     {"manager": {"logging", "random", "time"}},
     {"bearer": {"aiohttp", "logging"}},
     {"middleware": {"aiohttp", "logging"}},
-    {"call": {"aiohttp"}},
+    {"call": {"aiohttp"}, "session": {"aiohttp", "asyncio"}},
+    {"sender": {"aiohttp", "asyncio", "logging"}},
     # What users hold in their hands.
     {"httpclient": {"aiohttp"}},
-    {"client": {"aiohttp", "asyncio", "logging", "time"}},
+    {"client": set()},
     {"implicit": {"asyncio", "logging", "time"}},
     {"implicit_manager": set()},
     {"demo": {"aiohttp", "asyncio", "logging", "os", "time", "webbrowser"}},

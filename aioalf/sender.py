@@ -1,0 +1,219 @@
+"""The path of a request, from a call to its answer.
+
+It puts the token on a call, has it renewed where no middleware can, and gives back what came. It
+knows nothing of getting tokens, and of sessions only that there is one to send with.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from aiohttp import ClientResponseError, ClientTimeout, FormData
+from aiohttp.helpers import sentinel
+from multidict import CIMultiDict
+from yarl import URL
+
+from aioalf.bearer import UNAUTHORIZED, InsecureOrigins, is_renewable
+from aioalf.buffered import twin
+from aioalf.call import CALL, Call
+from aioalf.errors import TokenError, TokenHTTPError
+from aioalf.origins import origin_of, read_origins
+from aioalf.urls import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+
+    from aiohttp import ClientResponse, ClientSession, ClientWebSocketResponse
+    from aiohttp.typedefs import LooseHeaders, StrOrURL
+
+    from aioalf.bearer import Bearer
+    from aioalf.session import SessionHolder
+
+logger = logging.getLogger(__name__)
+
+_REPEATABLE = (type(None), str, bytes, bytearray, memoryview, Mapping, list, tuple, FormData)
+
+
+class Sender:
+    """Sends calls with the tokens of one manager through one session; `Client` says the rest."""
+
+    def __init__(
+        self,
+        bearer: Bearer,
+        sessions: SessionHolder,
+        *,
+        origins: Iterable[str | URL] | None,
+        require_https: bool,
+        raise_token_errors: bool,
+    ) -> None:
+        self._bearer = bearer
+        self._sessions = sessions
+        self._origins = None if origins is None else read_origins(origins)
+        self._insecure = InsecureOrigins(refuse=require_https)
+        self._raise_token_errors = raise_token_errors
+
+    async def send(self, method: str, url: StrOrURL, options: dict[str, Any]) -> ClientResponse:
+        """Send a request, and return its answer or that of a token endpoint that failed."""
+        session = self._sessions.current()
+        target = self._target(session, url)
+        if options.get("auth") is not None:
+            raise _two_authorizations()
+        try:
+            authorization = self._bearer.ready()
+            if authorization is not None:
+                return await self._authorized(session, method, target, options, authorization)
+            async with asyncio.timeout(self._total_timeout(options)):
+                authorization = await self._bearer.authorization()
+                return await self._authorized(session, method, target, options, authorization)
+        except TokenHTTPError as error:
+            return await self._answer_of_token_endpoint(error, session, options)
+
+    async def _authorized(
+        self,
+        session: ClientSession,
+        method: str,
+        url: StrOrURL,
+        options: dict[str, Any],
+        authorization: str,
+    ) -> ClientResponse:
+        call = Call(authorization)
+        arguments = self._arguments(session, options, authorization)
+        token = CALL.set(call)
+        try:
+            response = await session.request(method, url, **arguments)
+        except ClientResponseError as error:
+            if call.seen or not self._may_repeat(error, options, authorization):
+                raise
+        else:
+            if call.seen or not self._may_repeat(response, options, authorization):
+                return response
+            response.release()
+        finally:
+            CALL.reset(token)
+        # The session's _request was replaced, middlewares and all, as mocks and recorders do.
+        arguments = self._arguments(session, options, await self._bearer.renewed(authorization))
+        response = await session.request(method, url, **arguments)
+        if response.status != UNAUTHORIZED:
+            self._bearer.accept()
+        return response
+
+    def _may_repeat(
+        self,
+        answer: ClientResponse | ClientResponseError,
+        options: dict[str, Any],
+        authorization: str,
+    ) -> bool:
+        return _is_repeatable(answer, options) and self._bearer.may_renew(authorization)
+
+    async def connect(self, url: StrOrURL, options: dict[str, Any]) -> ClientWebSocketResponse:
+        """Open a websocket."""
+        session = self._sessions.current()
+        target = self._target(session, url)
+        if options.get("auth") is not None:
+            raise _two_authorizations()
+        async with asyncio.timeout(self._total_timeout({})):
+            authorization = self._bearer.ready() or await self._bearer.authorization()
+            call = Call(authorization)
+            token = CALL.set(call)
+            try:
+                return await _open_websocket(session, target, options, authorization)
+            except ClientResponseError as error:
+                if call.seen or not self._may_repeat(error, {}, authorization):
+                    raise
+            finally:
+                CALL.reset(token)
+            # A session that was given does not have the middleware, and ws_connect takes none.
+            authorization = await self._bearer.renewed(authorization)
+            websocket = await _open_websocket(session, target, options, authorization)
+            self._bearer.accept()
+            return websocket
+
+    def _arguments(
+        self, session: ClientSession, options: dict[str, Any], authorization: str
+    ) -> dict[str, Any]:
+        arguments = _with_field(options, authorization)
+        middlewares = self._sessions.middlewares(session, options.get("middlewares"))
+        if middlewares is not None:
+            arguments["middlewares"] = middlewares
+        return arguments
+
+    def _total_timeout(self, options: dict[str, Any]) -> float | None:
+        # aiohttp's total runs from when it is called, after the wait for a token. The default of
+        # an own session is no wish of the caller's, and a person who signs in may need longer.
+        timeout = options.get("timeout", sentinel)
+        if timeout is sentinel:
+            timeout = self._sessions.timeout
+        total: float | None = timeout.total if isinstance(timeout, ClientTimeout) else timeout
+        return total or None  # to aiohttp, 0 is no limit
+
+    def _target(self, session: ClientSession, url: StrOrURL) -> StrOrURL:
+        """Return the URL, checked: it must be one that a token may go to."""
+        try:
+            target = URL(url)
+        except (TypeError, ValueError):
+            return url  # aiohttp says what is wrong with it
+        absolute = target if target.absolute else _joined(session, target)
+        if self._origins is not None and origin_of(absolute) not in self._origins:
+            raise TokenError(
+                f"{shown(absolute)} is of another origin than the client's origins: it is not sent"
+            )
+        if absolute.scheme in {"http", "ws"}:
+            self._insecure.check(absolute)
+        return target
+
+    async def _answer_of_token_endpoint(
+        self, error: TokenHTTPError, session: ClientSession, options: dict[str, Any]
+    ) -> ClientResponse:
+        status = error.response_status or 0
+        if self._raise_token_errors or error.response is None or status < 400:
+            raise error
+        logger.warning("%s; its response is returned, the request was not sent", error)
+        response = twin(error.response)
+        check: Callable[[ClientResponse], Awaitable[None]] | bool | None
+        check = options.get("raise_for_status")
+        if check is None:
+            check = session.raise_for_status
+        if check is True:
+            response.raise_for_status()
+        elif check:
+            await check(response)
+        return response
+
+
+def _with_field(options: dict[str, Any], authorization: str) -> dict[str, Any]:
+    """Return the options with the Authorization field, the caller's headers as they were."""
+    given: LooseHeaders | None = options.get("headers")
+    if not given:
+        return {**options, "headers": {"Authorization": authorization}}
+    headers = CIMultiDict(given)
+    headers["Authorization"] = authorization
+    return {**options, "headers": headers}
+
+
+def _two_authorizations() -> ValueError:
+    return ValueError("auth= cannot go with a Client: its requests carry a bearer token")
+
+
+async def _open_websocket(
+    session: ClientSession, url: StrOrURL, options: dict[str, Any], authorization: str
+) -> ClientWebSocketResponse:
+    arguments = _with_field(options, authorization)
+    # What it is generic in depends on an option that aiohttp 3.12 does not have.
+    return cast("ClientWebSocketResponse", await session.ws_connect(url, **arguments))
+
+
+def _joined(session: ClientSession, url: URL) -> URL:
+    base: URL | None = getattr(session, "_base_url", None)  # it has no public name
+    return url if base is None else base.join(url)
+
+
+def _is_repeatable(answer: ClientResponse | ClientResponseError, options: dict[str, Any]) -> bool:
+    if answer.status != UNAUTHORIZED or not isinstance(options.get("data"), _REPEATABLE):
+        return False
+    origin = origin_of(answer.request_info.url)
+    if any(origin_of(hop.url) != origin for hop in answer.history):
+        return False  # where it led to, the token was not shown
+    return is_renewable(CIMultiDict(answer.headers or ()))

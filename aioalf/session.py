@@ -1,0 +1,73 @@
+"""The session that a client sends with: its own, made on first use, or one that it was given.
+
+It knows event loops and aiohttp's sessions, and nothing of tokens but the middleware it is handed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from aiohttp import ClientSession
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aiohttp import ClientMiddlewareType, ClientTimeout
+
+
+class SessionHolder:
+    """Holds a session in which each request passes a middleware; `given` is not closed with it."""
+
+    def __init__(self, middleware: ClientMiddlewareType, given: ClientSession | None) -> None:
+        self._middleware = middleware
+        self._given = given
+        self._own: ClientSession | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.closed = False
+
+    @property
+    def timeout(self) -> ClientTimeout | None:
+        """What the caller wants of a session that was given; an own one has no wish."""
+        return None if self._given is None else self._given.timeout
+
+    def network(self) -> ClientSession | None:
+        """Return the session as it is, None before an own one has been made."""
+        return self._given or self._own
+
+    def current(self) -> ClientSession:
+        """Return the session for this event loop. Raises RuntimeError once closed."""
+        if self.closed:
+            raise RuntimeError("Session is closed")
+        if self._given is not None:
+            return self._given
+        loop = asyncio.get_running_loop()
+        if self._own is None or self._loop is not loop:
+            self._own = self._open(loop)
+        return self._own
+
+    def middlewares(
+        self, session: ClientSession, of_call: Sequence[ClientMiddlewareType] | None
+    ) -> Sequence[ClientMiddlewareType] | None:
+        """Return the middlewares to pass with a call, None where the session's own are all."""
+        if session is not self._given and of_call is None:
+            return None
+        # Those of a call replace those of the session, which have no public name.
+        outer = getattr(session, "_middlewares", ()) if of_call is None else of_call
+        return (*outer, self._middleware)
+
+    async def close(self) -> None:
+        """Close an own session; a given one stays open."""
+        own, self._own = self._own, None
+        if own is not None:
+            await own.close()
+
+    def _open(self, loop: asyncio.AbstractEventLoop) -> ClientSession:
+        if self._own is not None:
+            if self._loop is not None and self._loop.is_running():
+                raise RuntimeError(
+                    "a Client is used from two event loops at once: make one for each"
+                )
+            self._own.detach()  # its loop is gone, and its connections with it
+        self._loop = loop
+        return ClientSession(middlewares=(self._middleware,))
