@@ -111,7 +111,7 @@ def test_a_closed_call_is_silent() -> None:
 def test_a_forgotten_call_is_told_as_a_coroutine_is() -> None:
     """Python's own warning names what was never awaited."""
     client = Client("client-id", "secret", "https://auth.example.com/token")
-    with pytest.warns(RuntimeWarning, match=r"Client\._send' was never awaited"):
+    with pytest.warns(RuntimeWarning, match=r"Sender\.send' was never awaited"):
         client.get("https://api.example.com/things")
 
 

@@ -3,9 +3,10 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 
 import pytest
-from aiohttp import ClientSession
+from aiohttp import ClientResponse, ClientSession
 
 from aioalf import Client, OAuth2Middleware, Renewal, Retry, TokenManager
 from aioalf.errors import NoAnswerError, TokenConfigurationError, TokenError, TokenHTTPError
@@ -17,6 +18,8 @@ from tests.front import Way, every_way
 
 ENDPOINT = "https://auth.example.com/token"
 LIFETIME = 3600
+
+Get = Callable[[str], AbstractAsyncContextManager[ClientResponse]]
 
 
 class Scripted:
@@ -320,10 +323,9 @@ async def test_an_api_that_refuses_everything_costs_one_token_request_a_pause(
         assert await _status(sender.get, oauth_server) == 200
 
 
-async def _status(get: Callable[..., object], server: OAuthServer) -> int:
-    async with get(server.url("/things")) as response:  # type: ignore[attr-defined]
-        status: int = response.status
-        return status
+async def _status(get: Get, server: OAuthServer) -> int:
+    async with get(server.url("/things")) as response:
+        return response.status
 
 
 @pytest.mark.rule("R072", "R082")
