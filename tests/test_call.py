@@ -2,6 +2,8 @@
 
 import asyncio
 import gc
+import types
+from collections.abc import Generator
 from typing import Self
 
 import pytest
@@ -61,6 +63,39 @@ async def test_a_call_can_be_entered() -> None:
     with pytest.raises(KeyError):
         await fail()
     assert thing.left
+
+
+async def test_what_a_block_raised_is_told_to_what_is_left() -> None:
+    """Its exit sees kind, error and traceback, as that of any context manager."""
+    seen: list[object] = []
+
+    class Curious(Thing):
+        async def __aexit__(self, *raised: object) -> None:
+            seen.extend(raised)
+
+    error = KeyError()
+    with pytest.raises(KeyError):
+        async with Pending(make(Curious())):
+            raise error
+    assert seen[:2] == [KeyError, error]
+    assert isinstance(seen[2], types.TracebackType)
+
+
+def test_what_a_loop_sends_reaches_the_coroutine() -> None:
+    """Whoever drives a call may have values of its own for what it waits for."""
+
+    @types.coroutine
+    def ask() -> Generator[str, str, str]:
+        return (yield "question")
+
+    async def talk() -> Thing:
+        assert await ask() == "answer"
+        return Thing()
+
+    pending = Pending(talk())
+    assert pending.send(None) == "question"
+    with pytest.raises(StopIteration):
+        pending.send("answer")
 
 
 async def test_a_call_runs_wherever_a_coroutine_does() -> None:

@@ -13,6 +13,8 @@ import traceback
 import warnings
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -299,8 +301,9 @@ async def test_a_content_type_is_shown_on_one_line() -> None:
     """An answer without one is told as that; an endless one is cut."""
     async with RawServer(answer(b"")) as server:
         assert "(no content type)" in str(await failure(at(server.url)))
-    async with RawServer(answer(b"", Content_Type="x" * 5000)) as server:
-        assert len(str(await failure(at(server.url)))) < 400
+    for length, shown in ((80, "x" * 80), (81, "x" * 80 + "… (81 characters)")):
+        async with RawServer(answer(b"", Content_Type="x" * length)) as server:
+            assert f" ({shown}) " in str(await failure(at(server.url)))
 
 
 @pytest.mark.rule("R029")
@@ -320,6 +323,37 @@ async def test_an_error_status_is_an_http_error(
     assert error.response is not None
     assert error.response.status == status
     assert await error.response.read() == body[:MAX_BODY]
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [
+        (400, "refused, StatusCode: 400, Body: no"),
+        (503, "refused, StatusCode: 503, Body: no"),
+        (404, "refused: nothing is at that URL; look at token_endpoint, StatusCode: 404, Body: no"),
+    ],
+)
+async def test_an_error_says_what_happened_and_what_came(
+    oauth_server: OAuthServer, status: int, text: str
+) -> None:
+    """Where there is no advice to give, none is given."""
+    oauth_server.token_fault = Fault.status(status, "no")
+    error = await failure(at(oauth_server.token_endpoint))
+    assert str(error) == f"The token endpoint {oauth_server.token_endpoint} {text}"
+
+
+@pytest.mark.rule("R033")
+async def test_an_error_tells_how_long_to_stay_away() -> None:
+    """As seconds and as a date; a server that does not say is told from one that says at once."""
+    date = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
+    seconds: list[float | None] = []
+    for said in ({}, {"Retry-After": "0"}, {"retry-after": "7"}, {"Retry-After": date}):
+        raw = answer(b"", status="503 Service Unavailable", **said)
+        async with RawServer(raw) as server:
+            error = await failure(at(server.url))
+            assert isinstance(error, TokenHTTPError)
+            seconds.append(error.retry_after)
+    assert seconds == [None, 0, 7, pytest.approx(3600, abs=60)]
 
 
 @pytest.mark.rule("R033")
@@ -346,9 +380,12 @@ async def test_an_oauth_error_is_told_in_its_own_words(oauth_server: OAuthServer
 @pytest.mark.rule("R029")
 async def test_an_oauth_error_cannot_forge_a_log_line(oauth_server: OAuthServer) -> None:
     """Characters outside the standard's alphabet are escaped where a person reads them."""
-    words = {"error": "e\n2024 INFO ok", "error_description": "\x1b[2Jä"}
+    words = {"error": "e\n2024 INFO ok", "error_description": "\x1b[2Jä", "error_uri": "\r"}
     oauth_server.token_fault = Fault.body(json.dumps(words).encode(), status=400)
-    text = str(await failure(at(oauth_server.token_endpoint)))
+    error = await failure(at(oauth_server.token_endpoint))
+    assert isinstance(error, TokenHTTPError)
+    assert (error.error, error.error_description, error.error_uri) == tuple(words.values())
+    text = str(error)
     assert text.isascii()
     assert text.isprintable()
 

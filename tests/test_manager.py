@@ -670,6 +670,7 @@ async def test_a_manager_does_not_show_what_it_holds(oauth_server: OAuthServer) 
     oauth_server.add_client("the-client", "the-s3cret")
     manager = TokenManager(oauth_server.token_endpoint, "the-client", "the-s3cret")
     token = await manager.get_token()
+    assert repr(manager).startswith("<TokenManager token=<Token Bearer expires_on=")
     shown = f"{manager!r} {manager} {vars(manager)}"
     assert not [secret for secret in (token, "the-client", "the-s3cret") if secret in shown]
 

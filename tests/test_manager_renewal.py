@@ -109,11 +109,22 @@ async def test_a_failed_renewal_is_hidden_until_the_token_has_expired(
         scene.clock.advance(0.5)
     assert scene.grant.asked == 4
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
-    assert "down" in caplog.text
+    assert caplog.messages == ["The token could not be renewed ahead of its expiry: down"]
     scene.clock.advance(300)
     scene.grant.give(NoAnswerError("still down"))
     with pytest.raises(NoAnswerError, match="still down"):
         await scene.manager.get_token()
+
+
+async def test_a_failure_at_expiry_is_the_callers_and_is_not_logged(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A token whose time is up serves nobody: there is nothing to hide the failure behind."""
+    scene.clock.advance(LIFETIME)
+    scene.grant.give(NoAnswerError("down"))
+    with pytest.raises(NoAnswerError):
+        await scene.manager.get_token()
+    assert not caplog.records
 
 
 async def test_a_renewal_that_succeeds_ends_the_trouble(
@@ -225,6 +236,7 @@ async def test_reset_forgets_the_failure_too(clock: Clock) -> None:
     with pytest.raises(NoAnswerError):
         await scene.manager.get_token()
     await scene.manager.reset_token()
+    assert scene.manager.pause_left() == 0
     scene.grant.give(scene.token("first"))
     assert await scene.manager.get_token() == "first"
 
@@ -234,8 +246,9 @@ async def test_reset_forgets_the_failure_too(clock: Clock) -> None:
 async def test_what_was_in_the_air_at_a_reset_leaves_nothing(
     clock: Clock, landing: Exception | None
 ) -> None:
-    """Neither its token nor its failure is there for those who come later."""
+    """Neither its token nor its failure is there for those who come later; any reset counts."""
     scene = Scene(clock)
+    await scene.manager.reset_token()
     early = asyncio.create_task(scene.manager.get_token())
     await scene.settle()
     await scene.manager.reset_token()
@@ -350,6 +363,7 @@ async def test_a_thousand_callers_of_a_failing_endpoint_make_one_request(
 
 async def test_a_middleware_may_have_a_manager_of_the_user(oauth_server: OAuthServer) -> None:
     """One without the methods of ours is asked for no more than it has."""
+
     class Plain:
         async def get_token(self) -> str:
             return "unknown"

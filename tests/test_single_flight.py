@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from aioalf.single_flight import FlightCancelledError, SingleFlight
+from aioalf.single_flight import FlightCancelledError, SingleFlight, own_copy
 
 
 class Calls:
@@ -188,6 +188,17 @@ class StubbornError(Exception):
     def __init__(self, *, code: int) -> None:
         super().__init__("stubborn")
         self.code = code
+
+
+def test_a_copy_of_an_error_tells_where_it_came_from() -> None:
+    """What was raised where, because of what, is what the copy says."""
+    with pytest.raises(ValueError, match="first") as caught:
+        raise ValueError("first") from KeyError("cause")
+    twin = own_copy(caught.value)
+    assert twin is not caught.value
+    assert twin.__traceback__ is caught.value.__traceback__ is not None
+    assert twin.__cause__ is caught.value.__cause__ is not None
+    assert twin.__suppress_context__
 
 
 async def test_an_error_that_cannot_be_copied_is_raised_itself(
