@@ -42,6 +42,7 @@ setup(
             "pytest-asyncio>=1.0",
             "pytest-timeout>=2.3",
             "setuptools>=77",
+            "trustme>=1.2",
         ],
         "interop": ["playwright>=1.45"],
     },

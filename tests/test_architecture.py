@@ -24,7 +24,9 @@ LAYERS: list[dict[str, set[str]]] = [
         "pages": set(),
         "single_flight": {"asyncio"},
         # A server that judges the client shares nothing with it.
-        "testing": {"aiohttp", "aiohttp.web", "asyncio", "secrets", "time", "pytest_asyncio"},
+        "testing": {
+            *("aiohttp", "aiohttp.web", "asyncio", "secrets", "socket", "time", "pytest_asyncio"),
+        },
     },
     {"errors": set()},
     {

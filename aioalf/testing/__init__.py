@@ -4,9 +4,21 @@ Real sockets on loopback, free ports, switchable faults. Nothing here may import
 of aioalf: a server is judged by other software.
 """
 
+from aioalf.testing.connection_faults import ConnectionFault
 from aioalf.testing.faults import Fault
+from aioalf.testing.proxy import FaultProxy
 from aioalf.testing.records import Exchange, ReceivedBody
 from aioalf.testing.server import OAuthServer
 from aioalf.testing.settings import MISSING, Json, Missing
 
-__all__ = ["MISSING", "Exchange", "Fault", "Json", "Missing", "OAuthServer", "ReceivedBody"]
+__all__ = [
+    "MISSING",
+    "ConnectionFault",
+    "Exchange",
+    "Fault",
+    "FaultProxy",
+    "Json",
+    "Missing",
+    "OAuthServer",
+    "ReceivedBody",
+]
