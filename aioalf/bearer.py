@@ -49,9 +49,9 @@ class Bearer:
 
     def ready(self) -> str | None:
         """Return the field when it can be had without waiting, else None."""
-        if self._own is not None and (token := self._own.peek()) is not None:
-            return self._field(token)
-        return None
+        if self._own is None or (token := self._own.peek()) is None:
+            return None
+        return self._authorization if token is self._token else self._field(token)
 
     async def authorization(self) -> str:
         """Return the field, when its token has been got. Raises TokenError."""
@@ -128,7 +128,7 @@ class InsecureOrigins:
 
     def __init__(self, *, refuse: bool) -> None:
         self._refuse = refuse
-        self._seen: set[str] = set()
+        self._seen: frozenset[str] = frozenset()  # shared while empty: clients may be many
 
     def check(self, url: URL) -> None:
         """Warn, or raise TokenError, when the URL is plain http to another machine."""
@@ -139,7 +139,7 @@ class InsecureOrigins:
             raise TokenError(
                 f"{shown(url)} is plain http, and require_https is set: no token is sent there"
             )
-        self._seen.add(authority)
+        self._seen |= {authority}
         warn_insecure("The resource", url)
 
 

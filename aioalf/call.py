@@ -103,17 +103,22 @@ class RenewalMiddleware:
         if call is None:
             return await handler(request)
         call.seen = True
-        is_ours = request.headers.get("Authorization") == call.authorization
         if call.renewed is not None:
             # aiohttp makes each hop from the fields of the call, which hold the refused token.
-            if is_ours:
+            if _is_of(call, request):
                 request.headers["Authorization"] = call.renewed
             return await handler(request)
         response = await handler(request)
-        if response.status != UNAUTHORIZED or not is_ours or not is_repeatable(request, response):
+        if response.status != UNAUTHORIZED:
+            return response
+        if not _is_of(call, request) or not is_repeatable(request, response):
             return response
         if not self._bearer.may_renew(call.authorization):
             return response
         await let_go(request, response)
         call.renewed = await self._bearer.renewed(call.authorization)
         return await send_again(request, handler, call.renewed, self._bearer)
+
+
+def _is_of(call: Call, request: ClientRequest) -> bool:
+    return request.headers.get("Authorization") == call.authorization

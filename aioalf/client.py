@@ -127,7 +127,7 @@ class Client:
             raise TypeError(
                 "request() needs a method and a URL, or an HTTPRequest; fetch() takes a URL alone"
             )
-        return Pending(self._sender.send(method, url, dict(options)))
+        return Pending(self._sender.send(method, url, options))
 
     def fetch(
         self, request: StrOrURL | HTTPRequest, **options: Unpack[_RequestOptions]
@@ -138,15 +138,15 @@ class Client:
                 self._sender.send(request.method, request.url, {**request.options, **options})
             )
         method = str(options.pop("method", "GET"))  # type: ignore[typeddict-item]
-        return Pending(self._sender.send(method, request, dict(options)))
+        return Pending(self._sender.send(method, request, options))
 
     def get(self, url: StrOrURL, **options: Unpack[_RequestOptions]) -> Pending[ClientResponse]:
         """Send a GET request."""
-        return Pending(self._sender.send("GET", url, dict(options)))
+        return Pending(self._sender.send("GET", url, options))
 
     def options(self, url: StrOrURL, **options: Unpack[_RequestOptions]) -> Pending[ClientResponse]:
         """Send an OPTIONS request."""
-        return Pending(self._sender.send("OPTIONS", url, dict(options)))
+        return Pending(self._sender.send("OPTIONS", url, options))
 
     def head(self, url: StrOrURL, **options: Unpack[_RequestOptions]) -> Pending[ClientResponse]:
         """Send a HEAD request; without ``allow_redirects=True`` no redirect is followed."""
@@ -154,19 +154,19 @@ class Client:
 
     def post(self, url: StrOrURL, **options: Unpack[_RequestOptions]) -> Pending[ClientResponse]:
         """Send a POST request."""
-        return Pending(self._sender.send("POST", url, dict(options)))
+        return Pending(self._sender.send("POST", url, options))
 
     def put(self, url: StrOrURL, **options: Unpack[_RequestOptions]) -> Pending[ClientResponse]:
         """Send a PUT request."""
-        return Pending(self._sender.send("PUT", url, dict(options)))
+        return Pending(self._sender.send("PUT", url, options))
 
     def patch(self, url: StrOrURL, **options: Unpack[_RequestOptions]) -> Pending[ClientResponse]:
         """Send a PATCH request."""
-        return Pending(self._sender.send("PATCH", url, dict(options)))
+        return Pending(self._sender.send("PATCH", url, options))
 
     def delete(self, url: StrOrURL, **options: Unpack[_RequestOptions]) -> Pending[ClientResponse]:
         """Send a DELETE request."""
-        return Pending(self._sender.send("DELETE", url, dict(options)))
+        return Pending(self._sender.send("DELETE", url, options))
 
     def ws_connect(
         self, url: StrOrURL, **options: Unpack[_WSConnectOptions]
@@ -175,7 +175,7 @@ class Client:
 
         Raises what aiohttp raises, and TokenError when no token can be had.
         """
-        return Pending(self._sender.connect(url, dict(options)))
+        return Pending(self._sender.connect(url, options))
 
     # Life
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, ClassVar, Protocol, TypeVar, cast
 from weakref import WeakKeyDictionary
 
@@ -108,21 +108,19 @@ class Flow:
         return stored if changes == self.changes else None
 
     async def save(self, token: str) -> None:
-        """Store a token; it is gone again when a reset comes meanwhile."""
-        self.changes += 1
-        changes = self.changes
-        async with self._writes.get():
-            try:
-                await _done(self.storage.save(token))
-            finally:
-                if changes != self.changes:
-                    await _done(self.storage.clean())
+        """Store a token, when what is being written has been."""
+        await self._write(lambda: self.storage.save(token))
 
     async def clean(self) -> None:
-        """Empty the storage, of what is being saved just now, too."""
-        self.changes += 1
+        """Empty the storage, when what is being written has been."""
+        await self._write(self.storage.clean)
+
+    async def _write(self, write: Callable[[], Awaitable[None] | None]) -> None:
         async with self._writes.get():
-            await _done(self.storage.clean())
+            try:
+                await _done(write())
+            finally:
+                self.changes += 1
 
     def claim(self, key: tuple[object, ...]) -> None:
         """Let one kind of client use the storage: it holds one token, without a name."""

@@ -24,10 +24,10 @@ from aioalf.origins import origin_of, read_origins
 from aioalf.urls import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Iterable
 
     from aiohttp import ClientResponse, ClientSession, ClientWebSocketResponse
-    from aiohttp.typedefs import LooseHeaders, StrOrURL
+    from aiohttp.typedefs import StrOrURL
 
     from aioalf.bearer import Bearer
     from aioalf.session import SessionHolder
@@ -55,35 +55,29 @@ class Sender:
         self._insecure = InsecureOrigins(refuse=require_https)
         self._raise_token_errors = raise_token_errors
 
-    async def send(self, method: str, url: StrOrURL, options: dict[str, Any]) -> ClientResponse:
+    async def send(
+        self,
+        method: str,
+        url: StrOrURL,
+        options: Mapping[str, object],
+        authorization: str | None = None,
+    ) -> ClientResponse:
         """Send a request, and return its answer or that of a token endpoint that failed."""
+        # With a token at hand a request costs one coroutine here and one copy of its options.
         session = self._sessions.current()
         target = self._target(session, url)
         if options.get("auth") is not None:
             raise _two_authorizations()
-        try:
-            authorization = self._bearer.ready()
-            if authorization is not None:
-                return await self._authorized(session, method, target, options, authorization)
-            async with asyncio.timeout(self._total_timeout(options)):
-                authorization = await self._bearer.authorization()
-                return await self._authorized(session, method, target, options, authorization)
-        except TokenHTTPError as error:
-            return await self._answer_of_token_endpoint(error, session, options)
-
-    async def _authorized(
-        self,
-        session: ClientSession,
-        method: str,
-        url: StrOrURL,
-        options: dict[str, Any],
-        authorization: str,
-    ) -> ClientResponse:
+        authorization = authorization or self._bearer.ready()
+        if authorization is None:
+            return await self._send_when_there_is_a_token(session, method, target, options)
         call = Call(authorization)
-        arguments = self._arguments(session, options, authorization)
         token = CALL.set(call)
         try:
-            response = await session.request(method, url, **arguments)
+            arguments = self._arguments(options, authorization)
+            response = await session.request(method, target, **arguments)
+        except TokenHTTPError as error:
+            return await self._answer_of_token_endpoint(error, session, options)
         except ClientResponseError as error:
             if call.seen or not self._may_repeat(error, options, authorization):
                 raise
@@ -93,8 +87,32 @@ class Sender:
             response.release()
         finally:
             CALL.reset(token)
+        return await self._send_again(session, method, target, options, authorization)
+
+    async def _send_when_there_is_a_token(
+        self, session: ClientSession, method: str, url: StrOrURL, options: Mapping[str, object]
+    ) -> ClientResponse:
+        async with asyncio.timeout(self._total_timeout(options)):
+            try:
+                authorization = await self._bearer.authorization()
+            except TokenHTTPError as error:
+                return await self._answer_of_token_endpoint(error, session, options)
+            return await self.send(method, url, options, authorization)
+
+    async def _send_again(
+        self,
+        session: ClientSession,
+        method: str,
+        url: StrOrURL,
+        options: Mapping[str, object],
+        refused: str,
+    ) -> ClientResponse:
         # The session's _request was replaced, middlewares and all, as mocks and recorders do.
-        arguments = self._arguments(session, options, await self._bearer.renewed(authorization))
+        try:
+            authorization = await self._bearer.renewed(refused)
+        except TokenHTTPError as error:
+            return await self._answer_of_token_endpoint(error, session, options)
+        arguments = self._arguments(options, authorization)
         response = await session.request(method, url, **arguments)
         if response.status != UNAUTHORIZED:
             self._bearer.accept()
@@ -103,12 +121,14 @@ class Sender:
     def _may_repeat(
         self,
         answer: ClientResponse | ClientResponseError,
-        options: dict[str, Any],
+        options: Mapping[str, object],
         authorization: str,
     ) -> bool:
         return _is_repeatable(answer, options) and self._bearer.may_renew(authorization)
 
-    async def connect(self, url: StrOrURL, options: dict[str, Any]) -> ClientWebSocketResponse:
+    async def connect(
+        self, url: StrOrURL, options: Mapping[str, object]
+    ) -> ClientWebSocketResponse:
         """Open a websocket."""
         session = self._sessions.current()
         target = self._target(session, url)
@@ -131,19 +151,16 @@ class Sender:
             self._bearer.accept()
             return websocket
 
-    def _arguments(
-        self, session: ClientSession, options: dict[str, Any], authorization: str
-    ) -> dict[str, Any]:
+    def _arguments(self, options: Mapping[str, object], authorization: str) -> dict[str, Any]:
         arguments = _with_field(options, authorization)
-        middlewares = self._sessions.middlewares(session, options.get("middlewares"))
-        if middlewares is not None:
-            arguments["middlewares"] = middlewares
+        if self._sessions.is_given or "middlewares" in options:
+            arguments["middlewares"] = self._sessions.middlewares(arguments.get("middlewares"))
         return arguments
 
-    def _total_timeout(self, options: dict[str, Any]) -> float | None:
+    def _total_timeout(self, options: Mapping[str, object]) -> float | None:
         # aiohttp's total runs from when it is called, after the wait for a token. The default of
         # an own session is no wish of the caller's, and a person who signs in may need longer.
-        timeout = options.get("timeout", sentinel)
+        timeout: Any = options.get("timeout", sentinel)
         if timeout is sentinel:
             timeout = self._sessions.timeout
         total: float | None = timeout.total if isinstance(timeout, ClientTimeout) else timeout
@@ -155,6 +172,8 @@ class Sender:
             target = URL(url)
         except (TypeError, ValueError):
             return url  # aiohttp says what is wrong with it
+        if target.scheme == "https" and self._origins is None:
+            return target
         absolute = target if target.absolute else _joined(session, target)
         if self._origins is not None and origin_of(absolute) not in self._origins:
             raise TokenError(
@@ -165,15 +184,14 @@ class Sender:
         return target
 
     async def _answer_of_token_endpoint(
-        self, error: TokenHTTPError, session: ClientSession, options: dict[str, Any]
+        self, error: TokenHTTPError, session: ClientSession, options: Mapping[str, object]
     ) -> ClientResponse:
         status = error.response_status or 0
         if self._raise_token_errors or error.response is None or status < 400:
             raise error
         logger.warning("%s; its response is returned, the request was not sent", error)
         response = twin(error.response)
-        check: Callable[[ClientResponse], Awaitable[None]] | bool | None
-        check = options.get("raise_for_status")
+        check: Any = options.get("raise_for_status")
         if check is None:
             check = session.raise_for_status
         if check is True:
@@ -183,9 +201,9 @@ class Sender:
         return response
 
 
-def _with_field(options: dict[str, Any], authorization: str) -> dict[str, Any]:
+def _with_field(options: Mapping[str, object], authorization: str) -> dict[str, Any]:
     """Return the options with the Authorization field, the caller's headers as they were."""
-    given: LooseHeaders | None = options.get("headers")
+    given: Any = options.get("headers")
     if not given:
         return {**options, "headers": {"Authorization": authorization}}
     headers = CIMultiDict(given)
@@ -198,7 +216,7 @@ def _two_authorizations() -> ValueError:
 
 
 async def _open_websocket(
-    session: ClientSession, url: StrOrURL, options: dict[str, Any], authorization: str
+    session: ClientSession, url: StrOrURL, options: Mapping[str, object], authorization: str
 ) -> ClientWebSocketResponse:
     arguments = _with_field(options, authorization)
     # What it is generic in depends on an option that aiohttp 3.12 does not have.
@@ -210,7 +228,9 @@ def _joined(session: ClientSession, url: URL) -> URL:
     return url if base is None else base.join(url)
 
 
-def _is_repeatable(answer: ClientResponse | ClientResponseError, options: dict[str, Any]) -> bool:
+def _is_repeatable(
+    answer: ClientResponse | ClientResponseError, options: Mapping[str, object]
+) -> bool:
     if answer.status != UNAUTHORIZED or not isinstance(options.get("data"), _REPEATABLE):
         return False
     origin = origin_of(answer.request_info.url)

@@ -27,6 +27,11 @@ class SessionHolder:
         self.closed = False
 
     @property
+    def is_given(self) -> bool:
+        """Whether the session is the caller's."""
+        return self._given is not None
+
+    @property
     def timeout(self) -> ClientTimeout | None:
         """What the caller wants of a session that was given; an own one has no wish."""
         return None if self._given is None else self._given.timeout
@@ -47,13 +52,13 @@ class SessionHolder:
         return self._own
 
     def middlewares(
-        self, session: ClientSession, of_call: Sequence[ClientMiddlewareType] | None
-    ) -> Sequence[ClientMiddlewareType] | None:
-        """Return the middlewares to pass with a call, None where the session's own are all."""
-        if session is not self._given and of_call is None:
-            return None
-        # Those of a call replace those of the session, which have no public name.
-        outer = getattr(session, "_middlewares", ()) if of_call is None else of_call
+        self, of_call: Sequence[ClientMiddlewareType] | None
+    ) -> Sequence[ClientMiddlewareType]:
+        """Return the middlewares to pass with a call, which replace those of the session."""
+        # A session's have no public name.
+        outer: Sequence[ClientMiddlewareType] = (
+            getattr(self._given, "_middlewares", ()) if of_call is None else of_call
+        )
         return (*outer, self._middleware)
 
     async def close(self) -> None:

@@ -88,6 +88,21 @@ async def test_the_second_401_is_returned(aioresponses: MockedResponses) -> None
     assert fields(aioresponses) == ["Bearer token-1", "Bearer token-2"]
 
 
+@pytest.mark.rule("R062")
+async def test_a_renewal_that_the_token_endpoint_refuses_is_returned(
+    aioresponses: MockedResponses,
+) -> None:
+    """After a 401 as before the first request: its response is what the caller gets."""
+    give_tokens(aioresponses, 3600)
+    aioresponses.post(TOKEN_URL, status=400, payload={"error": "unauthorized_client"})
+    aioresponses.get(URL_OF_API, status=401)
+    async with client_of() as client:
+        response = await client.get(URL_OF_API)
+        assert response.status == 400
+        assert await response.json() == {"error": "unauthorized_client"}
+    assert fields(aioresponses) == ["Bearer token-1"]
+
+
 @pytest.mark.rule("R061")
 async def test_a_body_that_may_be_gone_is_not_sent_again(aioresponses: MockedResponses) -> None:
     """Where no middleware ran, nobody can say how much of a stream was read."""
