@@ -195,8 +195,10 @@ class OAuthImplicitTokenManager(TokenManager):
     async def reset_token(self) -> None:
         """Forget the token; a login that is under way goes on, it is a new one."""
         self._resets += 1
-        self._token = self._unsaved = None
+        token, self._unsaved = self._token, None
         await self._flow.clean()
+        if self._token is token:  # until it is gone from the storage, its lifetime counts
+            self._token = None
 
     async def _renew(self) -> Token:
         async with self._flow.lock():

@@ -339,6 +339,33 @@ async def test_what_was_loaded_before_a_reset_is_not_used_after_it(
     await person.done()
 
 
+async def test_a_reset_that_is_cancelled_forgets_nothing(
+    oauth_server: OAuthServer, person: Person
+) -> None:
+    """What the storage still holds keeps its lifetime, and what is known of it."""
+
+    class Stuck(TokenStorage):
+        cleaning = asyncio.Event()
+
+        async def clean(self) -> None:
+            self.cleaning.set()
+            await asyncio.Event().wait()
+
+    storage = Stuck()
+    await use_implicit_flow(storage, PORTS, open_browser=person)
+    manager = OAuthImplicitTokenManager(oauth_server.token_endpoint, "client-id", "")
+    token = await manager.get_token()
+    known = repr(manager)
+    resetting = asyncio.create_task(manager.reset_token())
+    await storage.cleaning.wait()
+    assert repr(manager) == known
+    resetting.cancel()
+    await asyncio.wait([resetting])
+    assert repr(manager) == known
+    assert await manager.get_token() == token
+    await person.done()
+
+
 @pytest.mark.rule("R060")
 async def test_a_late_refusal_is_no_news_of_a_newer_token(
     oauth_server: OAuthServer, person: Person
