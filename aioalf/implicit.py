@@ -102,10 +102,10 @@ class Flow:
         return self._logins.get()
 
     async def load(self) -> str | None:
-        """Return what is stored; None where that changed meanwhile: it may be what was before."""
+        """Return what is stored; None where that was written meanwhile: it may be from before."""
         changes = self.changes
         stored = await _done(self.storage.load())
-        return stored if changes == self.changes else None
+        return None if self._writes.get().locked() or changes != self.changes else stored
 
     async def save(self, token: str) -> None:
         """Store a token, when what is being written has been."""
