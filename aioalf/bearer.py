@@ -1,55 +1,43 @@
 """The Authorization field of a request, from any token manager; and what a 401 is worth.
 
-A manager needs no more than ``get_token()`` and ``reset_token()``, which is all that 0.4.0's Client
-used; renewal keyed to the refused token is added to it here. It knows nothing of sending.
+It knows nothing of getting tokens and of sending.
 """
 
 from __future__ import annotations
 
-import inspect
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from aioalf.challenge import is_renewal_useful, parse_challenges
 from aioalf.errors import TokenError
-from aioalf.manager import TokenManager
-from aioalf.single_flight import FlightCancelledError, SingleFlight
+from aioalf.keyed import keyed
 from aioalf.token import is_b64token
 from aioalf.urls import is_insecure, shown, warn_insecure
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-    from typing import TypeGuard
-
-    from aiohttp import ClientSession
     from multidict import CIMultiDict, CIMultiDictProxy
     from yarl import URL
 
+    from aioalf.endpoint import Network
+    from aioalf.keyed import TokenProvider
+
 UNAUTHORIZED = 401
-
-
-class TokenProvider(Protocol):
-    """What a token manager must be able to do: give an access token, and forget it."""
-
-    async def get_token(self) -> str: ...  # noqa: D102 - the class says it
-    def reset_token(self) -> Awaitable[None] | None: ...  # noqa: D102 - a coroutine or not
 
 
 class Bearer:
     """Writes ``Bearer`` fields with the tokens of one manager (RFC 6750 §2.1)."""
 
-    __slots__ = ("_authorization", "_flight", "_keyed", "_manager", "_own", "_token")
+    __slots__ = ("_authorization", "_manager", "_token", "is_closed")
 
     def __init__(self, manager: TokenProvider) -> None:
-        self._manager = manager
-        self._own = manager if _is_ours(manager) else None
-        self._keyed = _has_keyed_renewal(manager)
-        self._flight = SingleFlight[tuple[str, str]]()
+        self._manager = keyed(manager)
         self._token: object = self  # nothing that a manager gives is that
         self._authorization = ""
+        self.is_closed = False
 
     def ready(self) -> str | None:
         """Return the field when it can be had without waiting, else None."""
-        if self._own is None or (token := self._own.peek()) is None:
+        token = self._manager.peek()
+        if token is None:
             return None
         return self._authorization if token is self._token else self._field(token)
 
@@ -59,34 +47,29 @@ class Bearer:
 
     async def renewed(self, rejected: str) -> str:
         """Return the field to send in place of one that was refused. Raises TokenError."""
-        token = rejected.removeprefix("Bearer ")
-        if self._keyed:
-            return self._field(await self._manager.renew_token(token))  # type: ignore[attr-defined]
-        return self._field(await self._renew_by_reset(token))
+        return self._field(await self._manager.renew_token(_token_in(rejected)))
 
     def may_renew(self, rejected: str) -> bool:
         """Tell whether there is, or may be had, another token than the one in a refused field."""
-        manager = self._manager
-        if self._keyed and isinstance(manager, TokenManager):
-            return manager.may_renew(rejected.removeprefix("Bearer "))
-        return True
+        return not self.is_closed and self._manager.may_renew(_token_in(rejected))
 
-    def accept(self) -> None:
-        """Take note that a request was accepted after a renewal."""
-        if isinstance(self._manager, TokenManager):
+    def reject(self, rejected: str) -> None:
+        """Have the next request use another token than the one in a refused field."""
+        self._manager.reject(_token_in(rejected))
+
+    def judge(self, status: int) -> None:
+        """Take note of the answer to a repeated request: was its new token accepted?"""
+        if status != UNAUTHORIZED and not 300 <= status < 400:
             self._manager.accept()
 
-    def use_network(self, network: Callable[[], ClientSession | None]) -> None:
+    def use_network(self, network: Network) -> None:
         """Let token requests go through this session's connector, where the manager can be told."""
-        if isinstance(self._manager, TokenManager):
-            self._manager.use_network(network)
+        self._manager.use_network(network)
 
     async def close(self) -> None:
-        """End what is under way, the manager's too where it can be told."""
-        await self._flight.close()
-        close = getattr(self._manager, "close", None)
-        if close is not None:
-            await _settle(close())
+        """End what is under way, and renew nothing from now on."""
+        self.is_closed = True
+        await self._manager.close()
 
     def _field(self, token: str) -> str:
         # One token serves many requests: it is checked and put into words when it is first seen.
@@ -99,21 +82,9 @@ class Bearer:
             self._token = token
         return self._authorization
 
-    async def _renew_by_reset(self, rejected: str) -> str:
-        async def renew() -> tuple[str, str]:
-            token = await self._manager.get_token()
-            if token == rejected:
-                await _settle(self._manager.reset_token())
-                token = await self._manager.get_token()
-            return rejected, token
 
-        try:
-            renewed, token = await self._flight.run(renew)
-            if token == rejected != renewed:  # that flight was about another token
-                _, token = await self._flight.run(renew)
-        except FlightCancelledError:
-            raise TokenError("The renewal was ended: the client was closed meanwhile") from None
-        return token
+def _token_in(field: str) -> str:
+    return field.removeprefix("Bearer ")
 
 
 def is_renewable(headers: CIMultiDictProxy[str] | CIMultiDict[str]) -> bool:
@@ -124,42 +95,21 @@ def is_renewable(headers: CIMultiDictProxy[str] | CIMultiDict[str]) -> bool:
 class InsecureOrigins:
     """Warns once of each origin that gets a token in the clear, or refuses it (RFC 6750 §5.3)."""
 
-    __slots__ = ("_refuse", "_seen")
+    __slots__ = ("_known", "_refuse")
 
     def __init__(self, *, refuse: bool) -> None:
         self._refuse = refuse
-        self._seen: frozenset[str] = frozenset()  # shared while empty: clients may be many
+        self._known: frozenset[str] = frozenset()  # one for all while empty
 
     def check(self, url: URL) -> None:
         """Warn, or raise TokenError, when the URL is plain http to another machine."""
         authority = url.raw_authority
-        if authority in self._seen or not is_insecure(url):
+        if authority in self._known:
             return
-        if self._refuse:
-            raise TokenError(
-                f"{shown(url)} is plain http, and require_https is set: no token is sent there"
-            )
-        self._seen |= {authority}
-        warn_insecure("The resource", url)
-
-
-async def _settle(result: object) -> None:
-    if inspect.isawaitable(result):
-        await result
-
-
-def _overrides(manager: object, *names: str) -> bool:
-    return any(
-        getattr(type(manager), name, None) is not getattr(TokenManager, name) for name in names
-    )
-
-
-def _is_ours(manager: object) -> TypeGuard[TokenManager]:
-    return isinstance(manager, TokenManager) and not _overrides(manager, "get_token")
-
-
-def _has_keyed_renewal(manager: object) -> bool:
-    # A subclass with a get_token of its own and the inherited renewal would have two sources.
-    if not hasattr(type(manager), "renew_token"):
-        return False
-    return _overrides(manager, "renew_token") or not _overrides(manager, "get_token", "reset_token")
+        if is_insecure(url):
+            if self._refuse:
+                raise TokenError(
+                    f"{shown(url)} is plain http, and require_https is set: no token is sent there"
+                )
+            warn_insecure("The resource", url)
+        self._known |= {authority}

@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
 from aioalf.bearer import UNAUTHORIZED
-from aioalf.middleware import is_repeatable, let_go, send_again
+from aioalf.middleware import renewal_for, send_again
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -109,15 +109,13 @@ class RenewalMiddleware:
                 request.headers["Authorization"] = call.renewed
             return await handler(request)
         response = await handler(request)
-        if response.status != UNAUTHORIZED:
+        if response.status != UNAUTHORIZED or not _is_of(call, request):
             return response
-        if not _is_of(call, request) or not is_repeatable(request, response):
+        renewed = await renewal_for(request, response, call.authorization, self._bearer)
+        if renewed is None:
             return response
-        if not self._bearer.may_renew(call.authorization):
-            return response
-        await let_go(request, response)
-        call.renewed = await self._bearer.renewed(call.authorization)
-        return await send_again(request, handler, call.renewed, self._bearer)
+        call.renewed = renewed
+        return await send_again(request, handler, renewed, self._bearer)
 
 
 def _is_of(call: Call, request: ClientRequest) -> bool:

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from aiohttp.typedefs import StrOrURL
     from yarl import URL
 
-    from aioalf.bearer import TokenProvider
     from aioalf.client_auth import ClientAuth
     from aioalf.grants import Grant
+    from aioalf.keyed import TokenProvider
     from aioalf.renewal import Renewal
     from aioalf.retry import Retry
 
@@ -121,24 +121,26 @@ class Client:
         Raises what aiohttp raises, and TokenError when no token can be had and the token endpoint
         gave no response to return.
         """
-        if isinstance(method, HTTPRequest):
+        if isinstance(method, HTTPRequest) and url is None:
             return self.fetch(method, **options)
-        if url is None:
+        if isinstance(method, HTTPRequest) or url is None:
             raise TypeError(
                 "request() needs a method and a URL, or an HTTPRequest; fetch() takes a URL alone"
             )
         return Pending(self._sender.send(method, url, options))
 
     def fetch(
-        self, request: StrOrURL | HTTPRequest, **options: Unpack[_RequestOptions]
+        self,
+        request: StrOrURL | HTTPRequest,
+        *,
+        method: str | None = None,
+        **options: Unpack[_RequestOptions],
     ) -> Pending[ClientResponse]:
-        """Send an `HTTPRequest`, or GET a URL; options go on top of the request's own."""
+        """Send an `HTTPRequest`, or a URL, with GET by default; what is given here goes first."""
         if isinstance(request, HTTPRequest):
-            return Pending(
-                self._sender.send(request.method, request.url, {**request.options, **options})
-            )
-        method = str(options.pop("method", "GET"))  # type: ignore[typeddict-item]
-        return Pending(self._sender.send(method, request, options))
+            given = {**request.options, **options}
+            return Pending(self._sender.send(method or request.method, request.url, given))
+        return Pending(self._sender.send(method or "GET", request, options))
 
     def get(self, url: StrOrURL, **options: Unpack[_RequestOptions]) -> Pending[ClientResponse]:
         """Send a GET request."""
@@ -193,7 +195,7 @@ class Client:
             await self._sessions.close()
 
     async def __aenter__(self) -> Self:
-        self._sessions.closed = False
+        self._sessions.closed = self._bearer.is_closed = False
         return self
 
     async def __aexit__(

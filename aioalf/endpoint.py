@@ -24,6 +24,7 @@ from aiohttp import (
     ClientSession,
     ClientTimeout,
     DummyCookieJar,
+    InvalidURL,
     ServerDisconnectedError,
 )
 from aiohttp.http import HttpProcessingError
@@ -113,7 +114,7 @@ class TokenEndpoint:
         form: Mapping[str, str],
         scope: frozenset[str] | None,
         *,
-        is_repeatable: bool = True,
+        is_repeatable: bool = False,
     ) -> Token:
         """POST the form, what is empty left out, and return the token asked for with `scope`.
 
@@ -158,6 +159,10 @@ class TokenEndpoint:
             headers = CIMultiDict({**_HEADERS, **fields})
             headers.update(self._options.get("headers") or {})
             return await self._post(form, headers)
+        except InvalidURL:  # which quotes it, and a proxy's may hold a password
+            raise TokenConfigurationError(
+                "The token request cannot be sent: a URL in http_options, as of proxy, is malformed"
+            ) from None
         except (ClientError, HttpProcessingError, OSError) as error:
             failure = error
         except (TypeError, ValueError) as error:
@@ -258,7 +263,9 @@ def _refuse_options(problem: str) -> NoReturn:
 
 def _session(network: ClientSession | None) -> ClientSession:
     """Return a session for one token request: the caller's network, not the caller's identity."""
-    if network is None or network.closed:
+    # One that is closed, or whose event loop is gone, has no network to offer.
+    loop = asyncio.get_running_loop()
+    if network is None or network.closed or getattr(network, "_loop", loop) is not loop:
         return ClientSession(cookie_jar=DummyCookieJar(), auto_decompress=False)
     # The proxy of a session has no public name.
     proxy_auth = getattr(network, "_default_proxy_auth", None)

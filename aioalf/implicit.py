@@ -18,11 +18,15 @@ from yarl import URL
 
 from aioalf.browser import OpenBrowser
 from aioalf.client import Client
+from aioalf.client_auth import ClientAuth
 from aioalf.errors import TokenConfigurationError
+from aioalf.grants import Grant
 from aioalf.grants.implicit import Implicit, Login
 from aioalf.loopback import RedirectListener
 from aioalf.manager import TokenManager
 from aioalf.renewal import Renewal
+from aioalf.retry import Retry
+from aioalf.scope import join_scope, scope_set
 from aioalf.token import Token, is_b64token
 from aioalf.urls import is_insecure, read_endpoint, warn_insecure
 
@@ -150,10 +154,18 @@ class OAuthImplicitTokenManager(TokenManager):
         http_options: Mapping[str, Any] | None = None,
         scope: str | Collection[str] | None = None,
         *,
+        client_auth: ClientAuth | None = None,
+        grant: Grant | None = None,
         default_lifetime: float | None = None,
         allow_narrower_scope: bool = False,
         renewal: Renewal | None = None,
+        retry: Retry | None = None,
     ) -> None:
+        if grant is not None:
+            raise TokenConfigurationError(
+                "use_implicit_flow gives clients their grant; for one with another, set "
+                "Client.token_manager_class = TokenManager before making it"
+            )
         if self.flow is None:
             raise TokenConfigurationError(
                 "call use_implicit_flow(...) before making a client for it"
@@ -164,20 +176,26 @@ class OAuthImplicitTokenManager(TokenManager):
             client_secret,
             http_options,
             scope,
+            client_auth=client_auth,
             default_lifetime=default_lifetime,
             allow_narrower_scope=allow_narrower_scope,
             renewal=renewal,
+            retry=retry,
         )
         self._flow = self.flow
         self._grant = Implicit(client_id, self._flow.login, scope, self._expected)
-        self._key = (str(token_endpoint), client_id, str(scope))
+        self._key = (str(token_endpoint), client_id, scope_set(join_scope(scope)))
         self._refused: set[str] = set()
         self._unsaved: str | None = None
         self._resets = 0
 
+    def peek(self) -> None:
+        """Know nothing without asking the storage."""
+
     async def get_token(self) -> str:
-        """Return the stored token, or that of a login: one, however many wait for it. Raises
-        TokenError.
+        """Return the stored token, or that of a login: one, however many wait for it.
+
+        Raises TokenError.
         """
         self._flow.claim(self._key)
         stored = await self._load()
@@ -189,8 +207,13 @@ class OAuthImplicitTokenManager(TokenManager):
         """Return a token to use in place of one that an API refused. Raises TokenError."""
         if not self.may_renew(rejected):
             return rejected
-        self._refused.add(rejected)
+        self.reject(rejected)
         return await self.get_token()
+
+    def reject(self, token: str) -> None:
+        """Do not use a token again that an API refused, if `may_renew` says yes."""
+        if self.may_renew(token):
+            self._refused.add(token)
 
     async def reset_token(self) -> None:
         """Forget the token; a login that is under way goes on, it is a new one."""

@@ -64,6 +64,7 @@ class TokenManager:
         renewal: Renewal | None = None,
         retry: Retry | None = None,
     ) -> None:
+        _check_options(client_auth=client_auth, grant=grant, renewal=renewal, retry=retry)
         self._expected = Expected(
             None, _read_default_lifetime(default_lifetime), allow_narrower_scope
         )
@@ -132,13 +133,16 @@ class TokenManager:
         When another is in place already, or on its way, it is that one: many refusals of one token
         make one request. It is the refused one where `may_renew` says no. Raises TokenError.
         """
-        token = self._token
-        if token is not None and token.access_token == rejected:
-            if not self.may_renew(rejected):
-                return rejected
+        if not self.may_renew(rejected):
+            return rejected
+        self.reject(rejected)
+        return await self.get_token()
+
+    def reject(self, token: str) -> None:
+        """Forget a token that an API refused, if it is in place and `may_renew` says yes."""
+        if self._token is not None and self._token.access_token == token and self.may_renew(token):
             self._token = None
             self._unproven_until = time.monotonic() + self._renewal.pause
-        return await self.get_token()
 
     def accept(self) -> None:
         """Take note that a renewed token was accepted: the next refusal is renewed at once."""
@@ -236,3 +240,12 @@ def _read_default_lifetime(seconds: float | None) -> int | None:
         return read_lifetime(seconds)
     except ValueError:
         raise TokenConfigurationError("default_lifetime must be a number of seconds") from None
+
+
+def _check_options(**options: object) -> None:
+    kinds = {"renewal": Renewal, "retry": Retry}
+    for name, option in options.items():
+        if isinstance(option, type):
+            raise TokenConfigurationError(f"{name} must be an object, not a class: call it")
+        if name in kinds and not isinstance(option, kinds[name] | None):
+            raise TokenConfigurationError(f"{name} must be a {kinds[name].__name__}")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
     from yarl import URL
 
-    from aioalf.bearer import TokenProvider
+    from aioalf.keyed import TokenProvider
 
 
 class OAuth2Middleware:
@@ -61,31 +61,39 @@ class OAuth2Middleware:
         authorization = self._bearer.ready() or await self._first(request)
         request.headers["Authorization"] = authorization
         response = await handler(request)
-        if response.status != UNAUTHORIZED or not is_repeatable(request, response):
+        if response.status != UNAUTHORIZED:
             return response
-        if not self._bearer.may_renew(authorization):
+        self._use_network_of(request)
+        renewed = await renewal_for(request, response, authorization, self._bearer)
+        if renewed is None:
             return response
-        await let_go(request, response)
-        renewed = await self._bearer.renewed(authorization)
         return await send_again(request, handler, renewed, self._bearer)
 
     async def _first(self, request: ClientRequest) -> str:
-        session = request.session
-        self._bearer.use_network(lambda: session)
+        self._use_network_of(request)
         return await self._bearer.authorization()
 
+    def _use_network_of(self, request: ClientRequest) -> None:
+        session = request.session
+        self._bearer.use_network(lambda: session)
 
-def is_repeatable(request: ClientRequest, response: ClientResponse) -> bool:
-    """Tell whether to send a refused hop again: a new token may help, and its body is there."""
-    return is_renewable(response.headers) and _is_whole(request.body)
 
+async def renewal_for(
+    request: ClientRequest, response: ClientResponse, refused: str, bearer: Bearer
+) -> str | None:
+    """Return the field with which to repeat a refused hop; None where the 401 is the answer.
 
-async def let_go(request: ClientRequest, response: ClientResponse) -> None:
-    """Give the connection of a refused hop back, and make its request ready to be sent again."""
-    response.release()
-    await request.close()  # a body that was still being sent is cut off: wait until it is
-    if "Expect" in request.headers:
-        request.update_expect_continue()  # the old future is done, or was cancelled with the body
+    The hop's connection has been given back then, and its request may be sent again.
+    """
+    if not is_renewable(response.headers):
+        return None
+    if not _is_whole(request.body):
+        bearer.reject(refused)
+        return None
+    if not bearer.may_renew(refused):
+        return None
+    await _let_go(request, response)
+    return await bearer.renewed(refused)
 
 
 async def send_again(
@@ -94,9 +102,18 @@ async def send_again(
     """Send a refused hop with another field; its second refusal is the answer."""
     request.headers["Authorization"] = authorization
     response = await handler(request)
-    if response.status != UNAUTHORIZED:
-        bearer.accept()
+    bearer.judge(response.status)
     return response
+
+
+async def _let_go(request: ClientRequest, response: ClientResponse) -> None:
+    if "Expect" not in request.headers:
+        response.release()
+    else:
+        response.close()  # the server may still wait for the body that was announced
+    await request.close()  # a body that was still being sent is cut off: wait until it is
+    if "Expect" in request.headers:
+        request.update_expect_continue()  # the old future is done, or was cancelled with the body
 
 
 def _is_whole(body: object) -> bool:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_SWITCHING_PROTOCOLS = 101
 _REPEATABLE = (type(None), str, bytes, bytearray, memoryview, Mapping, list, tuple, FormData)
 
 
@@ -114,8 +115,7 @@ class Sender:
             return await self._answer_of_token_endpoint(error, session, options)
         arguments = self._arguments(options, authorization)
         response = await session.request(method, url, **arguments)
-        if response.status != UNAUTHORIZED:
-            self._bearer.accept()
+        self._bearer.judge(response.status)
         return response
 
     def _may_repeat(
@@ -124,7 +124,12 @@ class Sender:
         options: Mapping[str, object],
         authorization: str,
     ) -> bool:
-        return _is_repeatable(answer, options) and self._bearer.may_renew(authorization)
+        if not _is_refused_by_the_origin(answer):
+            return False
+        if not isinstance(options.get("data"), _REPEATABLE):
+            self._bearer.reject(authorization)
+            return False
+        return self._bearer.may_renew(authorization)
 
     async def connect(
         self, url: StrOrURL, options: Mapping[str, object]
@@ -148,7 +153,7 @@ class Sender:
             # A session that was given does not have the middleware, and ws_connect takes none.
             authorization = await self._bearer.renewed(authorization)
             websocket = await _open_websocket(session, target, options, authorization)
-            self._bearer.accept()
+            self._bearer.judge(_SWITCHING_PROTOCOLS)
             return websocket
 
     def _arguments(self, options: Mapping[str, object], authorization: str) -> dict[str, Any]:
@@ -172,6 +177,8 @@ class Sender:
             target = URL(url)
         except (TypeError, ValueError):
             return url  # aiohttp says what is wrong with it
+        if "@" in target.raw_authority:
+            raise _two_authorizations()
         if target.scheme == "https" and self._origins is None:
             return target
         absolute = target if target.absolute else _joined(session, target)
@@ -212,7 +219,9 @@ def _with_field(options: Mapping[str, object], authorization: str) -> dict[str, 
 
 
 def _two_authorizations() -> ValueError:
-    return ValueError("auth= cannot go with a Client: its requests carry a bearer token")
+    return ValueError(
+        "auth= or credentials in a URL cannot go with a Client: its requests carry a bearer token"
+    )
 
 
 async def _open_websocket(
@@ -228,12 +237,11 @@ def _joined(session: ClientSession, url: URL) -> URL:
     return url if base is None else base.join(url)
 
 
-def _is_repeatable(
-    answer: ClientResponse | ClientResponseError, options: Mapping[str, object]
-) -> bool:
-    if answer.status != UNAUTHORIZED or not isinstance(options.get("data"), _REPEATABLE):
+def _is_refused_by_the_origin(answer: ClientResponse | ClientResponseError) -> bool:
+    """Tell whether a new token may help, and the old one was shown where the 401 comes from."""
+    if answer.status != UNAUTHORIZED:
         return False
     origin = origin_of(answer.request_info.url)
     if any(origin_of(hop.url) != origin for hop in answer.history):
-        return False  # where it led to, the token was not shown
+        return False
     return is_renewable(CIMultiDict(answer.headers or ()))

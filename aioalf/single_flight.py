@@ -95,10 +95,12 @@ def _is_flying(task: asyncio.Task[T], loop: asyncio.AbstractEventLoop) -> bool:
 
 def own_copy(error: E) -> E:
     """Return an equal error: one object raised in many tasks grows its traceback in each."""
-    try:
-        twin = copy.copy(error)
-    except Exception:  # noqa: BLE001 - an exception class of the user's that cannot be copied
-        return error
+    if hasattr(error, "__copy__"):
+        twin: E = copy.copy(error)
+    else:  # without its __init__, which may want other arguments or make another message of them
+        twin = error.__class__.__new__(error.__class__, *error.args)
+        twin.args = error.args
+        twin.__dict__.update(error.__dict__)
     twin.__cause__ = error.__cause__
     twin.__suppress_context__ = error.__suppress_context__
     return twin.with_traceback(error.__traceback__)

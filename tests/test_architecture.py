@@ -50,7 +50,8 @@ LAYERS: list[dict[str, set[str]]] = [
     {"endpoint": {"aiohttp", "asyncio", "random", "time"}},
     # A token for many callers, then on requests.
     {"manager": {"logging", "random", "time"}},
-    {"bearer": {"aiohttp", "logging"}},
+    {"keyed": {"time"}},
+    {"bearer": set()},
     {"middleware": {"aiohttp", "logging"}},
     {"call": {"aiohttp"}, "session": {"aiohttp", "asyncio"}},
     {"sender": {"aiohttp", "asyncio", "logging"}},

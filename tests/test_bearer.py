@@ -8,7 +8,8 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from aioalf import InsecureTransportWarning, TokenError, TokenManager
-from aioalf.bearer import Bearer, InsecureOrigins, TokenProvider, is_renewable
+from aioalf.bearer import Bearer, InsecureOrigins, is_renewable
+from aioalf.keyed import TokenProvider
 from tests.front import FixedManager, UserManager
 
 
@@ -218,3 +219,55 @@ def test_plain_http_is_refused_where_https_is_required() -> None:
         origins.check(URL("http://ada:hunter2@a.example/things?code=hunter2"))
     assert "hunter2" not in str(caught.value)
     origins.check(URL("https://a.example/things"))
+
+
+@pytest.mark.rule("R060")
+@pytest.mark.parametrize(
+    ("status", "proven"), [(101, True), (200, True), (404, True), (302, False), (401, False)]
+)
+def test_what_a_repeated_request_says_of_its_token(status: int, *, proven: bool) -> None:
+    """A redirect proves nothing: an API may alternate it with 401 for ever."""
+
+    class Judged(TokenManager):
+        proofs = 0
+
+        def accept(self) -> None:
+            self.proofs += 1
+
+    manager = Judged("https://auth.example.com/token", "id", "secret")
+    Bearer(manager).judge(status)
+    assert manager.proofs == proven
+
+
+@pytest.mark.rule("R060")
+async def test_a_users_manager_is_not_reset_for_each_refusal() -> None:
+    """An API that refuses every token costs one reset a pause, whatever manager it is."""
+
+    class Plain:
+        resets = 0
+
+        async def get_token(self) -> str:
+            return f"token-{self.resets}"
+
+        def reset_token(self) -> None:
+            self.resets += 1
+
+    manager = Plain()
+    bearer = Bearer(manager)
+    field = await bearer.authorization()
+    assert bearer.may_renew(field)
+    renewed = await bearer.renewed(field)
+    assert not bearer.may_renew(renewed)
+    bearer.reject(renewed)
+    assert await bearer.authorization() == renewed
+    bearer.judge(200)
+    bearer.reject(renewed)
+    assert await bearer.authorization() == "Bearer token-2"
+
+
+async def test_nothing_is_renewed_after_close() -> None:
+    """A 401 that comes late is the answer."""
+    bearer = Bearer(TokenManager("https://auth.example.com/token", "id", "secret"))
+    assert bearer.may_renew("Bearer old")
+    await bearer.close()
+    assert not bearer.may_renew("Bearer old")

@@ -70,9 +70,9 @@ async def test_auth_is_refused_in_words(oauth_server: OAuthServer) -> None:
     """Two Authorization fields cannot be sent; nothing is asked for or sent."""
     async with client_of(oauth_server) as client:
         auth: Any = ("x", "y")  # to make aiohttp's BasicAuth warns, since 3.14
-        with pytest.raises(ValueError, match="auth= cannot go with a Client"):
+        with pytest.raises(ValueError, match="auth= or credentials in a URL cannot go"):
             await client.get(oauth_server.url("/things"), auth=auth)
-        with pytest.raises(ValueError, match="auth= cannot go with a Client"):
+        with pytest.raises(ValueError, match="auth= or credentials in a URL cannot go"):
             await client.ws_connect(oauth_server.url("/ws"), auth=auth)
         async with client.get(oauth_server.url("/things"), auth=None) as response:
             assert response.status == 200
@@ -84,7 +84,7 @@ async def test_credentials_in_a_url_are_refused(oauth_server: OAuthServer) -> No
     """They would be a second Authorization field."""
     url = URL(oauth_server.url("/things")).with_user("ada").with_password("hunter2")
     async with client_of(oauth_server) as client:
-        with pytest.raises(ValueError, match="AUTHORIZATION") as caught:
+        with pytest.raises(ValueError, match="credentials in a URL cannot go") as caught:
             await client.get(url)
     assert "hunter2" not in str(caught.value)
     assert oauth_server.api_requests == 0
@@ -469,3 +469,10 @@ async def test_a_caller_that_is_cancelled_hurts_nobody_else(oauth_server: OAuthS
         async with await second as response:
             assert response.status == 200
     assert (oauth_server.token_requests, oauth_server.api_requests) == (1, 1)
+
+
+async def test_a_request_and_a_url_are_one_too_many() -> None:
+    """Which of the two is meant cannot be known."""
+    client = Client("client-id", "secret", "https://auth.example.com/token")
+    with pytest.raises(TypeError, match="or an HTTPRequest"):
+        client.request(HTTPRequest("https://api.example.com/"), "https://api.example.com/")

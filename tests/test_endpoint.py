@@ -49,6 +49,7 @@ from aioalf.errors import (
     TokenHTTPError,
     TokenResponseError,
 )
+from aioalf.manager import TokenManager
 from aioalf.retry import Retry
 from aioalf.testing import Exchange, Fault, OAuthServer
 from aioalf.token import Token
@@ -822,3 +823,17 @@ def test_plain_http_may_be_made_an_error_or_silent() -> None:
             at("http://auth.example.com/token")
         warnings.simplefilter("ignore", InsecureTransportWarning)
         at("http://auth.example.com/token")
+
+
+@pytest.mark.rule("R063")
+async def test_a_proxy_that_is_no_url_is_not_shown() -> None:
+    """Its password would be."""
+    manager = TokenManager(
+        "https://auth.example.com/token",
+        "id",
+        "secret",
+        http_options={"proxy": "http://user:hunter2@[bad"},
+    )
+    with pytest.raises(TokenConfigurationError, match="malformed") as caught:
+        await manager.get_token()
+    assert "hunter2" not in "".join(traceback.format_exception(caught.value))

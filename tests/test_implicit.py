@@ -22,6 +22,7 @@ from aioalf.errors import (
     TokenError,
     TokenResponseError,
 )
+from aioalf.grants import ClientCredentials
 from aioalf.implicit import (
     OAuthImplicitTokenManager,
     OAuthImplictTokenManager,
@@ -29,6 +30,7 @@ from aioalf.implicit import (
     use_implicit_flow,
 )
 from aioalf.manager import TokenManager
+from aioalf.retry import Retry
 from aioalf.testing import OAuthServer
 from tests.person import Person, come_back
 
@@ -714,3 +716,25 @@ def test_the_names_of_0_4_0_are_kept() -> None:
     assert aioalf.implicit_manager.OAuthImplictTokenManager is OAuthImplicitTokenManager
     assert aioalf.implicit_manager.TokenStorage is TokenStorage
     assert aioalf.implicit_manager.use_implicit_flow is use_implicit_flow
+
+
+@pytest.mark.rule("R028")
+async def test_a_scope_in_another_form_is_the_same(
+    oauth_server: OAuthServer, person: Person
+) -> None:
+    """Two clients may share a storage, one with a string and one with a list."""
+    await use_implicit_flow(TokenStorage(), PORTS, open_browser=person)
+    first = OAuthImplicitTokenManager(oauth_server.token_endpoint, "client-id", "", scope="a b")
+    second = OAuthImplicitTokenManager(
+        oauth_server.token_endpoint, "client-id", "", None, ["b", "a"]
+    )
+    assert await first.get_token() == await second.get_token()
+    await person.done()
+
+
+async def test_a_client_for_another_grant_is_refused_in_words(person: Person) -> None:
+    """The flow holds for each client made after it; the error says how to make another."""
+    await use_implicit_flow(TokenStorage(), PORTS, open_browser=person)
+    with pytest.raises(TokenConfigurationError, match="token_manager_class = TokenManager"):
+        Client("client-id", "", "https://auth.example.com/token", grant=ClientCredentials())
+    assert Client("client-id", "", "https://auth.example.com/token", retry=Retry(attempts=1))

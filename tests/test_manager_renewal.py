@@ -4,11 +4,12 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 import pytest
 from aiohttp import ClientResponse, ClientSession
 
-from aioalf import Client, OAuth2Middleware, Renewal, Retry, TokenManager
+from aioalf import Client, ClientSecretBasic, OAuth2Middleware, Renewal, Retry, TokenManager
 from aioalf.errors import NoAnswerError, TokenConfigurationError, TokenError, TokenHTTPError
 from aioalf.grants import TokenSource
 from aioalf.testing import Fault, OAuthServer
@@ -402,3 +403,13 @@ async def test_closing_raises_a_token_error_for_those_who_wait(clock: Clock) -> 
     with pytest.raises(TokenError, match="closed"):
         await waiting
     assert scene.manager.pause_left() == 0
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"renewal": 60}, {"retry": 3}, {"renewal": Renewal}, {"client_auth": ClientSecretBasic}],
+)
+def test_an_option_of_the_wrong_kind_is_refused_at_once(options: dict[str, Any]) -> None:
+    """The error names the option; a class in place of an object is the likely slip."""
+    with pytest.raises(TokenConfigurationError, match=next(iter(options))):
+        TokenManager(ENDPOINT, "id", "secret", **options)

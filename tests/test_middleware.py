@@ -1,6 +1,7 @@
 """The middleware on a session of the user's: which hops get the token, and which are repeated."""
 
 import asyncio
+import warnings
 from typing import cast
 
 import pytest
@@ -15,6 +16,7 @@ from aioalf import (
     TokenHTTPError,
     TokenManager,
 )
+from aioalf.bearer import InsecureOrigins
 from aioalf.challenge import parse_challenges, required_scope
 from aioalf.testing import Fault, OAuthServer
 from tests.front import FixedManager, Resolver, UserManager, api_log, by_middleware, manager_of
@@ -206,3 +208,33 @@ async def test_token_requests_use_the_sessions_connections(oauth_server: OAuthSe
             async with session.get(oauth_server.url("/things")) as response:
                 assert response.status == 200
     assert oauth_server.token_requests == 3
+
+
+async def test_a_renewal_goes_through_the_session_that_was_refused(
+    oauth_server: OAuthServer,
+) -> None:
+    """A manager that outlives a session does not renew through it."""
+    manager = manager_of(oauth_server)
+    middleware = OAuth2Middleware(manager)
+    async with ClientSession(middlewares=[middleware]) as first:
+        await first.get(oauth_server.url("/things"))
+    oauth_server.revoke_all()
+    connector = TCPConnector()
+    async with ClientSession(connector=connector, middlewares=[middleware]) as second:
+        async with second.get(oauth_server.url("/things")) as response:
+            assert response.status == 200
+        assert oauth_server.token_requests == 2
+        assert {key.port for key in connector._conns} == {  # noqa: SLF001 - whom it has met
+            URL(oauth_server.url("/")).port,
+            URL(oauth_server.token_endpoint).port,
+        }
+
+
+@pytest.mark.rule("R053")
+def test_a_warning_made_an_error_stops_each_request() -> None:
+    """Not the first one only: no token goes where the caller has said no."""
+    origins = InsecureOrigins(refuse=False)
+    with warnings.catch_warnings(action="error"):
+        for _ in range(2):
+            with pytest.raises(InsecureTransportWarning):
+                origins.check(URL("http://api.example.com/things"))

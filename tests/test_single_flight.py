@@ -201,13 +201,16 @@ def test_a_copy_of_an_error_tells_where_it_came_from() -> None:
     assert twin.__suppress_context__
 
 
-async def test_an_error_that_cannot_be_copied_is_raised_itself(
+async def test_an_error_of_any_making_is_copied_as_it_is(
     flight: SingleFlight[int], calls: Calls
 ) -> None:
-    """A failure is never lost to the making of its copy."""
+    """A user's error class may want other arguments, and its message is made once."""
     calls.error = StubbornError(code=5)
     calls.go.set()
-    assert await failure_of(flight.run(calls)) is calls.error
+    error = await failure_of(flight.run(calls))
+    assert error is not calls.error
+    assert isinstance(error, StubbornError)
+    assert (str(error), vars(error)) == (str(calls.error), vars(calls.error))
 
 
 @pytest.mark.rule("R083")

@@ -23,4 +23,4 @@ class ClientCredentials:
     async def request_token(self, endpoint: TokenSource) -> Token:
         """Return a new token. Raises TokenError."""
         form = {"grant_type": "client_credentials", "scope": self._scope}
-        return await endpoint.request(form, scope_set(self._scope))
+        return await endpoint.request(form, scope_set(self._scope), is_repeatable=True)

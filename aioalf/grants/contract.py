@@ -21,8 +21,13 @@ class TokenSource(Protocol):
         """Where it is."""
         ...
 
-    async def request(self, form: Form, scope: frozenset[str] | None) -> Token:
-        """POST the form and return the token, for which `scope` was asked."""
+    async def request(
+        self, form: Form, scope: frozenset[str] | None, *, is_repeatable: bool = False
+    ) -> Token:
+        """POST the form and return the token, for which `scope` was asked.
+
+        `is_repeatable` says that the form holds nothing that may be sent once only.
+        """
         ...
 
 
