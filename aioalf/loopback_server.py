@@ -106,8 +106,11 @@ class LoopbackServer:
         self._connections.pop(connection, None)
 
     async def _handle(self, request: web.BaseRequest) -> web.Response:
-        cast("_Connection", request.protocol).is_answering = True
-        return await self._handler(request)
+        connection = cast("_Connection", request.protocol)
+        connection.is_answering = True
+        response = await self._handler(request)
+        connection.is_answered = True
+        return response
 
 
 # What aiohttp says of a bad request quotes it, and a token may be in it.
@@ -135,7 +138,7 @@ class _Connection(web.RequestHandler):
             lingering_time=DRAIN_SECONDS,
             auto_decompress=False,
         )
-        self.is_answering = False
+        self.is_answering = self.is_answered = False
         self.lost: asyncio.Future[None] = loop.create_future()
         self._on_opened = opened
         self._on_lost = lost
@@ -154,6 +157,9 @@ class _Connection(web.RequestHandler):
         self._time_limit.cancel()
         self._on_lost(self)
         super().connection_lost(exc)
+        if self.is_answered:
+            # aiohttp would go on waiting for the rest of a body, which nobody sends any more.
+            self._serving.cancel()
         self.lost.set_result(None)
 
     def data_received(self, data: bytes) -> None:
@@ -163,6 +169,7 @@ class _Connection(web.RequestHandler):
             self.abort()
 
     async def start(self) -> None:
+        self._serving = cast("asyncio.Task[None]", asyncio.current_task())
         try:
             await super().start()
         except Exception:  # noqa: BLE001 - as above

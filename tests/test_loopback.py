@@ -1000,6 +1000,21 @@ async def test_clients_that_hold_on_delay_the_end_by_a_bounded_time(
     assert not can_connect("127.0.0.1", browser.port)
 
 
+async def test_who_leaves_within_a_request_leaves_nothing_behind() -> None:
+    """What is still awaited of a request that was answered is given up with its connection."""
+    async with login() as going:
+        before = asyncio.all_tasks()
+        reader, writer = await asyncio.open_connection(going.browser.address, going.browser.port)
+        head = f"GET / HTTP/1.1\r\nHost: {going.browser.host}\r\nTransfer-Encoding: chunked\r\n\r\n"
+        writer.write(head.encode())
+        assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
+        writer.close()
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert asyncio.all_tasks() == before
+        assert await going.is_waiting()
+
+
 @pytest.mark.rule("R114")
 @pytest.mark.parametrize("turns", [1, 2, 3])
 async def test_cancelled_while_closing_it_closes_all_the_same(turns: int) -> None:
