@@ -340,7 +340,7 @@ async def test_a_caller_that_is_cancelled_takes_nobody_with_it(
     assert gate.asked == 1
 
 
-@pytest.mark.rule("R071")
+@pytest.mark.rule("R044", "R071")
 async def test_when_all_have_left_the_token_is_kept(manager: TokenManager, gate: Gate) -> None:
     """What was asked for is not thrown away: the next caller has it at once."""
     tasks = await waiting(manager, gate, 3)
