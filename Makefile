@@ -2,6 +2,7 @@
 # It all happens in .venv and .tox of this directory. Without make: see README.rst.
 
 PYTHON ?= python3
+TOXRUN ?= run
 TOXFLAGS ?=
 ARGS ?=
 PY := .venv/bin/python
@@ -16,7 +17,7 @@ demo: .venv/demo-ready  ## run the client against a server in this process and s
 	$(PY) -m aioalf demo $(ARGS)
 
 test: .venv/test-ready  ## the suite on the Pythons at hand, lint, types, documents
-	$(PY) -m tox run $(TOXFLAGS)
+	$(PY) -m tox $(TOXRUN) $(TOXFLAGS)
 
 interop: .venv/test-ready  ## the client against oidc-provider and in Chromium
 	$(PY) -m tox run -e interop $(TOXFLAGS)
