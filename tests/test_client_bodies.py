@@ -308,8 +308,25 @@ async def test_what_is_expected_and_refused_at_once_is_not_sent_with_it(
     assert server.bodies == [b"alf"]
 
 
+async def in_the_open(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The body itself."""
+    async for chunk in body:
+        yield chunk
+
+
+def within_a_form(body: AsyncIterator[bytes]) -> MultipartWriter:
+    """A form, one part of which is there once."""
+    form = MultipartWriter("form-data")
+    form.append("alf")
+    form.append(body)
+    return form
+
+
 @pytest.mark.rule("R061")
-async def test_a_partly_sent_generator_is_not_sent_again(oauth_server: OAuthServer) -> None:
+@pytest.mark.parametrize("sent_as", [in_the_open, within_a_form])
+async def test_a_partly_sent_generator_is_not_sent_again(
+    oauth_server: OAuthServer, sent_as: Callable[[AsyncIterator[bytes]], object]
+) -> None:
     """A 401 that comes while it is being sent is the answer."""
 
     async def endless() -> AsyncIterator[bytes]:
@@ -321,7 +338,7 @@ async def test_a_partly_sent_generator_is_not_sent_again(oauth_server: OAuthServ
         EarlyRefusal() as server,
         client_of(oauth_server) as client,
         asyncio.timeout(20),
-        client.post(server.url, data=endless()) as response,
+        client.post(server.url, data=sent_as(endless())) as response,
     ):
         assert response.status == 401
     assert server.bodies == []

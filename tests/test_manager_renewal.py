@@ -271,6 +271,27 @@ async def test_a_reset_counts_for_what_has_not_taken_its_first_step(clock: Clock
     assert scene.manager.peek() is None
 
 
+@pytest.mark.rule("R083")
+async def test_a_request_that_will_not_end_at_close_leaves_nothing(clock: Clock) -> None:
+    """A grant that answers its cancellation with a token has that token for itself."""
+
+    class Stubborn(Scripted):
+        async def request_token(self, endpoint: TokenSource) -> Token:
+            try:
+                return await super().request_token(endpoint)
+            except asyncio.CancelledError:
+                return Token("late", LIFETIME)
+
+    scene = Scene(clock)
+    scene.manager = TokenManager(ENDPOINT, "id", "secret", grant=Stubborn())
+    await scene.manager.reset_token()
+    early = asyncio.create_task(scene.manager.get_token())
+    await scene.settle()
+    await scene.manager.close()
+    assert await early == "late"
+    assert scene.manager.peek() is None
+
+
 async def test_what_is_missing_is_said_at_once_and_without_a_pause() -> None:
     """A wrong configuration sends nothing: there is nobody to be left alone."""
     manager = TokenManager(None, "id", "secret")
