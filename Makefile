@@ -8,7 +8,7 @@ ARGS ?=
 PY := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test interop ledger bench clean
+.PHONY: help demo test interop ledger bench fuzz mutants clean
 
 help:  ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 20
@@ -24,6 +24,12 @@ interop: .venv/test-ready  ## the client against oidc-provider and in Chromium
 
 ledger: .venv/test-ready  ## run the suite and print each rule, its tests and the result
 	$(PY) -m tox run -e ledger $(TOXFLAGS)
+
+fuzz: .venv/test-ready  ## inputs that mean harm, for ten minutes (ARGS="--seconds 60")
+	$(PY) -m tox run -e fuzz $(TOXFLAGS) -- $(ARGS)
+
+mutants: .venv/test-ready  ## change the core in one place after another: a test has to notice each
+	$(PY) -m tox run -e mutants $(TOXFLAGS) -- $(ARGS)
 
 bench: .venv/test-ready  ## what it costs beside bare aiohttp
 	$(PY) -m tox run -e bench $(TOXFLAGS)

@@ -1,0 +1,238 @@
+"""What must hold whatever comes: one target for each way that a stranger's bytes come in.
+
+A target is a strategy and a promise; a promise takes one input and fails with an AssertionError,
+or with whatever escaped. Inputs are values that `ast.literal_eval` reads back.
+"""
+
+import asyncio
+import copy
+import gc
+import math
+import pickle
+import time
+import traceback
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from unittest.mock import patch
+
+import aiohttp.http_parser
+from aiohttp import ClientError, ClientTimeout
+from hypothesis import strategies as st
+
+from aioalf import Client, loopback_server
+from aioalf.challenge import is_renewal_useful, parse_challenges, required_scope
+from aioalf.client_auth import ClientSecretBasic, Credentials
+from aioalf.endpoint import TokenEndpoint
+from aioalf.errors import TokenConfigurationError, TokenError
+from aioalf.loopback import RedirectListener
+from aioalf.renewal import Renewal
+from aioalf.retry import Retry, read_retry_after
+from aioalf.token import is_b64token
+from fuzz import wire
+from tests.raw_server import RawServer, answer
+
+SECRET = "s3cret-w0rd"  # noqa: S105 - of nobody
+NETWORK_SECONDS = 0.2
+MAX_CPU_SECONDS = 2.0
+
+_TURNS_TO_END = 20  # of the loop: what a closed connection's own tasks need to see their end
+
+_PARSERS = [aiohttp.http_parser.HttpResponseParser, aiohttp.http_parser.HttpResponseParserPy]
+_GRANTED = answer(b'{"access_token": "granted-token", "expires_in": 3600}')
+
+
+@dataclass(frozen=True)
+class Target:
+    """Inputs, and what must hold for each of them."""
+
+    name: str
+    inputs: st.SearchStrategy[Any]
+    check: Callable[[Any], None]
+
+
+def _run(play: Coroutine[object, object, None]) -> None:
+    """Run it in a loop of its own, in which nothing may go wrong behind the scenes."""
+    begin = time.process_time()
+    asyncio.run(_watched(play))
+    assert time.process_time() - begin < MAX_CPU_SECONDS + NETWORK_SECONDS
+
+
+async def _watched(play: Coroutine[object, object, None]) -> None:
+    behind: list[dict[str, Any]] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: behind.append(context))
+    await play
+    for _ in range(_TURNS_TO_END):
+        await asyncio.sleep(0)
+    gc.collect(1)  # what was not closed says so when it is collected
+    assert not behind, behind
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    assert not [task for task in left if "RawServer" not in repr(task)], left
+
+
+# The token endpoint's answer
+
+
+def check_token_response(pieces: tuple[bytes, ...]) -> None:
+    """A token, or one error that can be shown, copied and pickled, and shows nothing secret."""
+    for parser in _PARSERS:
+        with patch("aiohttp.client_proto.HttpResponseParser", parser):
+            _run(_ask(pieces))
+
+
+async def _ask(pieces: tuple[bytes, ...]) -> None:
+    async with RawServer(*pieces) as server:
+        endpoint = TokenEndpoint(
+            server.url,
+            Credentials("client-id", SECRET),
+            ClientSecretBasic(),
+            http_options={"timeout": ClientTimeout(total=NETWORK_SECONDS)},
+            retry=Retry(attempts=1),
+        )
+        try:
+            token = await endpoint.request({"grant_type": "client_credentials"}, None)
+        except TokenError as error:
+            _check_error(error)
+        else:
+            assert is_b64token(token.access_token)
+            assert token.expires_in is None or 0 <= token.expires_in <= 2**31
+
+
+def _check_error(error: TokenError) -> None:
+    assert not isinstance(error, TokenConfigurationError), "an answer is no configuration"
+    retry_after = getattr(error, "retry_after", None)
+    assert retry_after is None or 0 <= retry_after < math.inf
+    for known in (error, copy.copy(error), pickle.loads(pickle.dumps(error))):  # noqa: S301
+        shown = f"{known} {known!r} {known.__cause__!r}" + "".join(
+            traceback.format_exception(known)
+        )
+        assert "granted-token" not in shown
+        assert SECRET not in shown
+        assert len(str(known)) < 2000
+        assert str(known).isprintable()
+
+
+# The same through a Client
+
+
+def check_client(pieces: tuple[bytes, ...]) -> None:
+    """A response or a TokenError, and the API is called with a token or not at all."""
+    _run(_call(pieces))
+
+
+async def _call(pieces: tuple[bytes, ...]) -> None:
+    async with (
+        RawServer(*pieces) as endpoint,
+        RawServer(answer(b"")) as api,
+        Client(
+            "client-id",
+            SECRET,
+            endpoint.url,
+            {"timeout": ClientTimeout(total=NETWORK_SECONDS)},
+            retry=Retry(attempts=2, delay=0, deadline=0),
+            renewal=Renewal(pause=0),
+        ) as client,
+    ):
+        with suppress(TokenError):
+            async with client.get(api.url) as response:
+                await response.read()
+        assert all(b"\r\nAuthorization: Bearer " in request for request in api.requests)
+
+
+# What an API says with its 401
+
+
+def check_challenge(lines: tuple[str, ...]) -> None:
+    """Any lines are read, in time; and a call that is answered with them ends in that answer."""
+    begin = time.process_time()
+    challenges = parse_challenges(lines)
+    assert is_renewal_useful(challenges) in {True, False}
+    required_scope(challenges)
+    for challenge in challenges:
+        assert any(challenge.scheme in line.lower() for line in lines)
+    assert time.process_time() - begin < MAX_CPU_SECONDS
+    _run(_refused(lines))
+
+
+async def _refused(lines: tuple[str, ...]) -> None:
+    said = b"".join(
+        b"WWW-Authenticate: " + line.encode("utf-8", "surrogateescape") + b"\r\n"
+        for line in lines
+        if not {*"\r\n\0"} & {*line} and line.isprintable()
+    )
+    refusal = b"HTTP/1.1 401 Unauthorized\r\n" + said + b"Content-Length: 0\r\n\r\n"
+    async with (
+        RawServer(_GRANTED) as endpoint,
+        RawServer(refusal) as api,
+        Client("client-id", SECRET, endpoint.url) as client,
+    ):
+        # A head that is longer than aiohttp reads is the API's own fault, and aiohttp's error.
+        with suppress(ClientError):
+            async with client.get(api.url) as response:
+                assert response.status == 401
+        assert len(api.requests) <= 2
+        assert len(endpoint.requests) <= 2
+
+
+# What comes to the redirect listener
+
+
+def check_redirect(request: bytes) -> None:
+    """A plain answer or none; and the login goes on waiting for the right one."""
+    with patch.object(loopback_server, "REQUEST_SECONDS", NETWORK_SECONDS):
+        _run(_come(request))
+
+
+async def _come(request: bytes) -> None:
+    state = "b7Yw0cVt-_a-state-that-nobody-guesses"
+    async with RedirectListener(awaited=["access_token"]) as listener:
+        waiting = asyncio.create_task(listener.wait(state))
+        host = listener.redirect_uri.removeprefix("http://").encode()
+        shown = await _send(host, request.replace(b"@HOST@", host))
+        status = shown.split(b" ", 2)[1] if shown else b""
+        assert status[:1] in {b"", b"2", b"4"} or status == b"100", shown
+        assert state.encode() not in shown
+        assert not waiting.done()
+        good = b"GET /?state=%b&access_token=x HTTP/1.1\r\nHost: %b\r\n\r\n"
+        shown = await _send(host, good % (state.encode(), host))
+        assert b"signed-in" in shown, shown
+        assert await waiting == {"state": state, "access_token": "x"}
+
+
+async def _send(host: bytes, request: bytes) -> bytes:
+    address, _, port = host.decode().rpartition(":")
+    reader, writer = await asyncio.open_connection(address, int(port))
+    try:
+        writer.write(request)
+        async with asyncio.timeout(5):
+            return await reader.read()
+    except ConnectionError:
+        return b""
+    finally:
+        writer.close()
+
+
+# How long a server asks to be left alone
+
+
+def check_retry_after(value: str) -> None:
+    """No time, or a finite one from now on."""
+    begin = time.process_time()
+    seconds = read_retry_after(value, datetime.now(UTC))
+    assert seconds is None or 0 <= seconds < math.inf
+    assert time.process_time() - begin < MAX_CPU_SECONDS
+
+
+TARGETS = {
+    target.name: target
+    for target in (
+        Target("token_response", wire.ANSWERS, check_token_response),
+        Target("client", wire.ANSWERS, check_client),
+        Target("challenge", wire.CHALLENGES, check_challenge),
+        Target("redirect", wire.REDIRECTS, check_redirect),
+        Target("retry_after", wire.RETRY_AFTER, check_retry_after),
+    )
+}
