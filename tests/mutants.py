@@ -1,0 +1,189 @@
+"""Mutation testing: one expression of the code after another is changed, and a test has to notice.
+
+`python -m tests.mutants` runs mutmut on a copy of this checkout and compares what no test noticed
+with the list in tests/mutants.toml, which gives a reason for each. It fails for a survivor that is
+not listed, and notes a listed one that does not survive any more.
+"""
+
+import argparse
+import ast
+import difflib
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+WORK = ROOT / "artefacts" / "mutants"
+LIST = Path(__file__).with_suffix(".toml")
+
+_COPIED = ("aioalf", "tests", "pyproject.toml")
+_LEFT_BEHIND = shutil.ignore_patterns("__pycache__", "interop", "node_modules")
+_NAME = re.compile(r"x(?:_|ǁ(?P<owner>\w+?)ǁ)(?P<function>\w+)__mutmut_(?:orig|\d+)")
+_TEXT = re.compile(r'"([^"\\]*)"')
+
+# What mutmut keeps of the run of a mutant is how its tests ended.
+_OUTCOMES: Mapping[int | None, str] = {None: "not run", 0: "survived", 1: "killed", 3: "killed"}
+_NO_TESTS = {5, 33}
+
+
+@dataclass(frozen=True, order=True)
+class Survivor:
+    """A change that no test noticed: the function, the code as it was, and as it became."""
+
+    where: str
+    was: str
+    becomes: str
+
+    @property
+    def is_wording(self) -> bool:
+        """Whether nothing but the case of texts of several words changed, or marks around them."""
+        if _TEXT.sub("", self.was) != _TEXT.sub("", self.becomes):
+            return False
+        texts = zip(_TEXT.findall(self.was), _TEXT.findall(self.becomes), strict=True)
+        return all(" " in old and _plain(old) == _plain(new) for old, new in texts if old != new)
+
+    def __str__(self) -> str:
+        return f"{self.where}\n    - {self.was}\n    + {self.becomes}"
+
+
+def _plain(text: str) -> str:
+    return text.replace("XX", "").casefold()
+
+
+@dataclass(frozen=True)
+class Listed:
+    """An entry of the list: changes of one line, and why no test can or need notice them."""
+
+    where: str
+    was: str
+    becomes: Collection[str]
+    why: str
+
+    def holds(self, survivor: Survivor) -> bool:
+        """Whether this survivor is one of those meant."""
+        return (
+            survivor.where == self.where
+            and survivor.was == self.was
+            and survivor.becomes in self.becomes
+        )
+
+
+def read_list(text: str) -> list[Listed]:
+    """The entries of the list."""
+    return [Listed(**entry) for entry in tomllib.loads(text).get("survivor", [])]
+
+
+def read_outcomes(directory: Path) -> dict[str, str]:
+    """Of each mutant by its name: killed, survived, no tests, not run or timeout."""
+    outcomes: dict[str, str] = {}
+    for meta in sorted(directory.rglob("*.meta")):
+        codes = json.loads(meta.read_text(encoding="utf-8"))["exit_code_by_key"]
+        for name, code in codes.items():
+            outcomes[name] = "no tests" if code in _NO_TESTS else _OUTCOMES.get(code, "timeout")
+    return outcomes
+
+
+def read_survivor(directory: Path, name: str) -> Survivor:
+    """What a mutant changed, from the file in which mutmut put it beside the original."""
+    module, _, mutant = name.rpartition(".")
+    source = (directory / (module.replace(".", "/") + ".py")).read_text(encoding="utf-8")
+    matched = _NAME.fullmatch(mutant)
+    if matched is None:
+        raise ValueError(f"{name} is no name of a mutant")
+    original = re.sub(r"\d+$", "orig", mutant)
+    bodies = {
+        node.name: [line.strip() for line in _lines(source, node)]
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.name in {mutant, original}
+    }
+    owner = f"{matched['owner']}." if matched["owner"] else ""
+    was, becomes = _changed(bodies[original], [*_renamed(bodies[mutant], mutant, original)])
+    return Survivor(f"{module}.{owner}{matched['function']}", was, becomes)
+
+
+def _lines(source: str, node: ast.AST) -> list[str]:
+    return (ast.get_source_segment(source, node) or "").splitlines()
+
+
+def _renamed(lines: Iterable[str], name: str, other: str) -> Iterator[str]:
+    return (line.replace(f"{name}(", f"{other}(") for line in lines)
+
+
+def _changed(before: Sequence[str], after: Sequence[str]) -> tuple[str, str]:
+    parts: dict[str, list[str]] = {"- ": [], "+ ": []}
+    for line in difflib.ndiff(before, after):
+        if line[:2] in parts:
+            parts[line[:2]].append(line[2:].split("  # type: ignore")[0])
+    return " ".join(parts["- "]), " ".join(parts["+ "])
+
+
+def compare(survivors: Iterable[Survivor], listed: Sequence[Listed]) -> tuple[list[str], list[str]]:
+    """What is wrong, and what is to be noted."""
+    survivors = list(survivors)
+    wrong = [
+        f"no test notices, and the list does not say why: {survivor}"
+        for survivor in survivors
+        if not survivor.is_wording and not any(entry.holds(survivor) for entry in listed)
+    ]
+    notes = [
+        f"listed, and does not survive: {gone}"
+        for entry in listed
+        for gone in (Survivor(entry.where, entry.was, becomes) for becomes in entry.becomes)
+        if gone not in survivors
+    ]
+    return wrong, notes
+
+
+def prepare(*, is_anew: bool) -> None:
+    """Copy what is changed and what tests it to where mutmut works."""
+    if is_anew:
+        shutil.rmtree(WORK, ignore_errors=True)
+    for name in _COPIED:
+        source, target = ROOT / name, WORK / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=_LEFT_BEHIND, dirs_exist_ok=True)
+        else:
+            shutil.copy(source, target)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run mutmut and compare; 1 when a survivor is not listed or a mutant was not run."""
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=main.__doc__)
+    parser.add_argument("--again", action="store_true", help="run those that were not killed")
+    parser.add_argument("--no-run", action="store_true", help="compare the last run's outcomes")
+    chosen = parser.parse_args(arguments)
+    mutated = WORK / "mutants"
+    names: list[str] = []
+    if chosen.again:
+        names = [name for name, what in read_outcomes(mutated).items() if what != "killed"]
+    if not chosen.no_run:
+        prepare(is_anew=not chosen.again)
+        subprocess.run([sys.executable, "-m", "mutmut", "run", *names], cwd=WORK, check=True)
+    return report(mutated)
+
+
+def report(mutated: Path) -> int:
+    """Print what the run found; 0 when the list accounts for it."""
+    outcomes = read_outcomes(mutated)
+    alive = [name for name, what in outcomes.items() if what in {"survived", "no tests"}]
+    survivors = sorted(read_survivor(mutated, name) for name in alive)
+    wrong, notes = compare(survivors, read_list(LIST.read_text(encoding="utf-8")))
+    print("\n".join([*notes, *wrong]))
+    counts = Counter(outcomes.values())
+    wording = sum(survivor.is_wording for survivor in survivors)
+    print(f"mutants: {len(outcomes)}: {', '.join(f'{n} {what}' for what, n in counts.items())}")
+    print(f"survivors: {wording} of wording, {len(wrong)} not listed; {len(notes)} notes")
+    return 1 if wrong or "not run" in counts or not outcomes else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

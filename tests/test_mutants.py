@@ -1,0 +1,139 @@
+"""What `make mutants` makes of a run: whom the list accounts for, and whom not."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.mutants import (
+    LIST,
+    Listed,
+    Survivor,
+    compare,
+    read_list,
+    read_outcomes,
+    read_survivor,
+    report,
+)
+
+MUTATED = """
+class Box:
+    async def xǁBoxǁopen__mutmut_orig(self) -> bool:
+        text = "a lid"
+        return self.count > 0
+
+    async def xǁBoxǁopen__mutmut_1(self) -> bool:
+        text = "a lid"
+        return self.count >= 0
+
+
+def x__shut__mutmut_orig(box): # type: ignore # mutmut generated
+    return box.shut(
+        "now",
+    )
+def x__shut__mutmut_1(box): # type: ignore # mutmut generated
+    return box.shut(
+    )
+"""
+
+OPEN = Survivor("pack.box.Box.open", "return self.count > 0", "return self.count >= 0")
+SHUT = Survivor("pack.box._shut", '"now",', "")
+
+
+@pytest.fixture
+def mutated(tmp_path: Path) -> Path:
+    """What mutmut leaves of a run with two survivors."""
+    (tmp_path / "pack").mkdir()
+    (tmp_path / "pack" / "box.py").write_text(MUTATED, encoding="utf-8")
+    write_codes(tmp_path, {"pack.box.xǁBoxǁopen__mutmut_1": 0, "pack.box.x__shut__mutmut_1": 33})
+    return tmp_path
+
+
+def write_codes(directory: Path, codes: dict[str, int | None]) -> None:
+    """The exit codes of the runs, as mutmut keeps them."""
+    meta = directory / "pack" / "box.py.meta"
+    meta.write_text(json.dumps({"exit_code_by_key": codes}), encoding="utf-8")
+
+
+def entry(survivor: Survivor) -> Listed:
+    """The entry that accounts for it."""
+    return Listed(survivor.where, survivor.was, [survivor.becomes], "it does not matter")
+
+
+def test_a_survivor_is_told_by_what_it_changed(mutated: Path) -> None:
+    """Not by mutmut's number, which changes with the function."""
+    assert read_survivor(mutated, "pack.box.xǁBoxǁopen__mutmut_1") == OPEN
+    assert read_survivor(mutated, "pack.box.x__shut__mutmut_1") == SHUT
+    with pytest.raises(ValueError, match="no name of a mutant"):
+        read_survivor(mutated, "pack.box.open")
+
+
+def test_every_outcome_is_told(mutated: Path) -> None:
+    """What ends in any other way than mutmut knows was stopped."""
+    write_codes(mutated, {"a": 0, "b": 1, "c": 3, "d": None, "e": 33, "f": -24})
+    assert read_outcomes(mutated) == {
+        "a": "survived",
+        "b": "killed",
+        "c": "killed",
+        "d": "not run",
+        "e": "no tests",
+        "f": "timeout",
+    }
+
+
+def test_a_survivor_needs_an_entry() -> None:
+    """One that is not listed is wrong; one that is listed and gone is a note."""
+    wrong, notes = compare([OPEN, SHUT], [entry(OPEN)])
+    assert len(wrong) == 1
+    assert str(SHUT) in wrong[0]
+    assert not notes
+    wrong, notes = compare([], [entry(OPEN)])
+    assert not wrong
+    assert notes == [f"listed, and does not survive: {OPEN}"]
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "wording"),
+    [
+        ('raise E("it is shut")', 'raise E("XXit is shutXX")', True),
+        ('raise E("It is shut")', 'raise E("it is shut")', True),
+        ('raise E("shut")', 'raise E("XXshutXX")', False),
+        ('raise E("it is shut")', "raise E(None)", False),
+        ('f("it is", "shut")', 'f("it is", "SHUT")', False),
+        ("return a", "return A", False),
+    ],
+)
+def test_the_wording_of_a_text_needs_no_entry(was: str, becomes: str, *, wording: bool) -> None:
+    """Tests look for what a message says; a word alone may be a name that the wire carries."""
+    assert Survivor("f", was, becomes).is_wording is wording
+
+
+def test_a_run_passes_when_the_list_accounts_for_it(
+    mutated: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And fails for what is not listed, was not run, or for nothing at all."""
+    entries = "".join(
+        f"[[survivor]]\nwhere = '{one.where}'\nwas = '{one.was}'\n"
+        f"becomes = ['{one.becomes}']\nwhy = 'x'\n"
+        for one in (OPEN, SHUT)
+    )
+    listed = mutated / "list.toml"
+    monkeypatch.setattr("tests.mutants.LIST", listed)
+    listed.write_text(entries, encoding="utf-8")
+    assert report(mutated) == 0
+    assert "mutants: 2: 1 survived, 1 no tests\n" in capsys.readouterr().out
+    listed.write_text("", encoding="utf-8")
+    assert report(mutated) == 1
+    assert "2 not listed" in capsys.readouterr().out
+    write_codes(mutated, {"pack.box.xǁBoxǁopen__mutmut_1": None})
+    assert report(mutated) == 1
+    write_codes(mutated, {})
+    assert report(mutated) == 1
+
+
+def test_the_list_gives_a_reason_for_each_of_its_entries() -> None:
+    """And names changes, each once."""
+    entries = read_list(LIST.read_text(encoding="utf-8"))
+    assert all(entry.why and entry.becomes for entry in entries)
+    changes = [(entry.where, entry.was, new) for entry in entries for new in entry.becomes]
+    assert len({*changes}) == len(changes)
