@@ -737,4 +737,5 @@ async def test_a_client_for_another_grant_is_refused_in_words(person: Person) ->
     await use_implicit_flow(TokenStorage(), PORTS, open_browser=person)
     with pytest.raises(TokenConfigurationError, match="token_manager_class = TokenManager"):
         Client("client-id", "", "https://auth.example.com/token", grant=ClientCredentials())
-    assert Client("client-id", "", "https://auth.example.com/token", retry=Retry(attempts=1))
+    client = Client("client-id", "", "https://auth.example.com/token", retry=Retry(attempts=1))
+    assert not client.closed

@@ -81,7 +81,7 @@ async def test_a_string_passed_directly_to_fetch(aioresponses: MockedResponses) 
     async with Client("client-id", "secret", "http://example.com/token") as client:
         response = await client.fetch("http://example.com/resource")
         assert await response.text() == "got"
-        response = await client.fetch("http://example.com/resource", method="PUT", data=b"x")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+        response = await client.fetch("http://example.com/resource", method="PUT", data=b"x")
         assert await response.text() == "put"
 
 

@@ -16,5 +16,4 @@ def server_context(authority: trustme.CA) -> ssl.SSLContext:
 
 def client_context(authority: trustme.CA) -> ssl.SSLContext:
     """What a client checks with: it trusts this authority and no other."""
-    context = ssl.create_default_context(cadata=authority.cert_pem.bytes().decode())
-    return context
+    return ssl.create_default_context(cadata=authority.cert_pem.bytes().decode())

@@ -4,8 +4,6 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import assert_type
 
-from aioalf.implicit import OAuthImplictTokenManager, TokenStorage, use_implicit_flow
-from aioalf.implicit_manager import use_implicit_flow as use_implicit_flow_of_old
 from aiohttp import ClientResponse, ClientSession, ClientWebSocketResponse
 from yarl import URL
 
@@ -21,6 +19,8 @@ from aioalf import (
     TokenManager,
     TokenResponseError,
 )
+from aioalf.implicit import OAuthImplictTokenManager, TokenStorage, use_implicit_flow
+from aioalf.implicit_manager import use_implicit_flow as use_implicit_flow_of_old
 
 
 async def requests() -> None:
