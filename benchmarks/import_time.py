@@ -29,6 +29,10 @@ async def imports(rounds: int) -> list[Figure]:
 def _run(statement: str) -> float:
     program = _PROGRAM.format(statement=statement)
     child = subprocess.run(  # noqa: S603 - a program of our own
-        [sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=60
+        [sys.executable, "-P", "-c", program],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     return int(child.stdout) / 1e9
