@@ -739,3 +739,70 @@ async def test_a_client_for_another_grant_is_refused_in_words(person: Person) ->
         Client("client-id", "", "https://auth.example.com/token", grant=ClientCredentials())
     client = Client("client-id", "", "https://auth.example.com/token", retry=Retry(attempts=1))
     assert not client.closed
+
+
+@pytest.mark.rule("R060")
+async def test_a_person_is_not_asked_again_and_again(
+    oauth_server: OAuthServer, person: Person
+) -> None:
+    """A new login whose token is refused too leads to no third one for a minute."""
+    await use_implicit_flow(TokenStorage(), PORTS, open_browser=person)
+    manager = OAuthImplicitTokenManager(oauth_server.token_endpoint, "client-id", "")
+    renewed = await manager.renew_token(await manager.get_token())
+    assert not manager.may_renew(renewed)
+    assert await manager.renew_token(renewed) == renewed
+    manager.reject(renewed)
+    assert await manager.get_token() == renewed
+    await person.done()
+    assert len(person.opened) == 2
+
+
+async def test_a_login_during_a_slow_reset_is_kept(
+    oauth_server: OAuthServer, person: Person
+) -> None:
+    """What is reset is the token that was there, not the one that comes meanwhile."""
+    cleaning, go_on = asyncio.Event(), asyncio.Event()
+
+    class Slow(TokenStorage):
+        async def clean(self) -> None:
+            cleaning.set()
+            await go_on.wait()
+            self.token = None
+
+    await use_implicit_flow(Slow(), PORTS, open_browser=person)
+    manager = OAuthImplicitTokenManager(oauth_server.token_endpoint, "client-id", "")
+    await manager.get_token()
+    reset = asyncio.create_task(manager.reset_token())
+    await cleaning.wait()
+    second = asyncio.create_task(manager.get_token())
+    await oauth_server.reached(logins=2)
+    await person.done()
+    go_on.set()
+    await reset
+    assert await manager.get_token() == await second
+    assert len(person.opened) == 2
+
+
+async def test_what_could_not_be_saved_before_a_reset_is_not_kept(
+    oauth_server: OAuthServer, person: Person
+) -> None:
+    """A failed save does not bring a forgotten token back."""
+    saving, go_on = asyncio.Event(), asyncio.Event()
+
+    class Failing(TokenStorage):
+        async def save(self, token: str) -> None:
+            saving.set()
+            await go_on.wait()
+            raise OSError("disk full")
+
+    await use_implicit_flow(Failing(), PORTS, open_browser=person)
+    manager = OAuthImplicitTokenManager(oauth_server.token_endpoint, "client-id", "")
+    waiting = asyncio.create_task(manager.get_token())
+    await saving.wait()
+    reset = asyncio.create_task(manager.reset_token())
+    await asyncio.sleep(0)
+    go_on.set()
+    first = await waiting
+    await reset
+    assert await manager.get_token() != first
+    await person.done()
