@@ -1,0 +1,350 @@
+"""What a token manager promises holds in whatever order things happen.
+
+Each seed is a scenario and an order of its events, in virtual time. A seed that breaks a promise is
+played again, and its story shown, by `AIOALF_SEED=N pytest tests/test_interleavings.py`;
+`AIOALF_SEEDS=100000` plays so many in place of 3200.
+"""
+
+# What stands in for a method here is a lambda, whose arguments have no types.
+# pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false
+
+import asyncio
+import gc
+import logging
+import os
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
+
+import pytest
+
+from aioalf.implicit import Flow
+from aioalf.manager import TokenManager
+from aioalf.single_flight import SingleFlight
+from aioalf.token import Token
+from aioalf.token_response import read_token
+from tests.interleavings import ImplicitScenario, Scenario, play
+from tests.oracle import World
+from tests.virtual_time import follow_the_loop
+
+KINDS: dict[str, type[Scenario]] = {"plain": Scenario, "implicit": ImplicitScenario}
+SHARE_OF_IMPLICIT = 4  # every so many'th block
+BLOCK = 200
+SEEDS = int(os.environ.get("AIOALF_SEEDS", "3200"))
+ONE_SEED = os.environ.get("AIOALF_SEED")
+MUTANT_SEEDS = 400  # within which each mutant must be found; most are by the tenth
+STORY = 80  # the last events of a story that are shown
+
+
+def blocks() -> Iterator[tuple[str, range]]:
+    """What to play: the one seed that was asked for, or all of them in blocks."""
+    if ONE_SEED is not None:
+        seed = int(ONE_SEED)
+        yield from ((name, range(seed, seed + 1)) for name in KINDS)
+        return
+    for first in range(0, SEEDS, BLOCK):
+        name = "plain" if (first // BLOCK) % SHARE_OF_IMPLICIT else "implicit"
+        yield name, range(first, min(first + BLOCK, SEEDS))
+
+
+@pytest.fixture(autouse=True)
+def virtual_time(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """The package's clocks are those of the loop that plays; what it logs is tested elsewhere."""
+    follow_the_loop(monkeypatch)
+    caplog.set_level(logging.CRITICAL + 1, logger="aioalf")
+
+
+def show(name: str, seed: int, world: World, broken: list[str]) -> str:
+    """A failure: what was broken, how to see it again, and what happened."""
+    story = [f"{at:9.2f} {event} {about}" for at, event, about in world.story[-STORY:]]
+    return "\n".join(
+        [
+            f"seed {seed} of {name}: {'; '.join(dict.fromkeys(broken))}",
+            f"replay: AIOALF_SEED={seed} python -m pytest tests/test_interleavings.py -k {name}",
+            *story,
+        ]
+    )
+
+
+@pytest.mark.rule("R025", "R060", "R070", "R071", "R072", "R074", "R077", "R082", "R083")
+@pytest.mark.parametrize(
+    ("name", "seeds"),
+    [pytest.param(*block, id=f"{block[0]}-{block[1].start}") for block in blocks()],
+)
+def test_promises_hold_in_every_order(name: str, seeds: range) -> None:
+    """Callers, failures, cancellations, revocations, expiries, resets and closes, as they come."""
+    silent: list[tuple[int, list[str]]] = []
+    for seed in seeds:
+        world, faults = play(KINDS[name], seed)
+        assert not world.broken, show(name, seed, world, world.broken)
+        silent.append((seed, faults))
+    gc.collect()  # what nobody looked at is reported by what collects it
+    assert [(seed, faults) for seed, faults in silent if faults] == []
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_seed_tells_the_same_story_again(name: str) -> None:
+    """Else a failure could not be looked at."""
+    for seed in range(20):
+        stories = [
+            [(at, event, str(about)) for at, event, about in play(KINDS[name], seed)[0].story]
+            for _ in range(2)
+        ]
+        assert stories[0] == stories[1]
+
+
+def test_the_scenarios_have_everything_in_them() -> None:
+    """A promise is worth nothing where its occasion never comes."""
+    events = {
+        event
+        for kind in KINDS.values()
+        for seed in range(60)
+        for _, event, _ in play(kind, seed)[0].story
+    }
+    assert events >= {
+        *("request", "answer", "failure", "gets", "is turned away", "refused", "accepted"),
+        *("reset", "reset is done", "reset is cancelled", "close", "close is done", "revoked"),
+        *("the API refuses everything", "stored", "is cancelled", "has no patience"),
+    }
+
+
+# Mutants: what the scenarios must find. Each breaks one thing that the package gets right.
+
+Mutant = Callable[[pytest.MonkeyPatch], None]
+MUTANTS: dict[str, tuple[str, str, Mutant]] = {}
+
+
+def mutant(promise: str, *, kind: str = "plain") -> Callable[[Mutant], Mutant]:
+    """Note a mutant, and the promise that it breaks."""
+
+    def note(make: Mutant) -> Mutant:
+        MUTANTS[make.__name__] = (kind, promise, make)
+        return make
+
+    return note
+
+
+Call = Callable[[], Coroutine[object, object, Token]]
+
+
+@mutant("who was cancelled is cancelled, and nobody else")
+def a_flight_that_is_not_shielded(patch: pytest.MonkeyPatch) -> None:
+    """A caller who leaves takes the request with it."""
+
+    async def run(self: SingleFlight[Token], call: Call) -> Token:
+        return await self.start(call)
+
+    patch.setattr(SingleFlight, "run", run)
+
+
+@mutant("nobody hangs")
+def a_flight_in_its_first_caller(patch: pytest.MonkeyPatch) -> None:
+    """The others wait for a future that a cancelled leader never sets."""
+
+    async def run(self: SingleFlight[Token], call: Call) -> Token:
+        if self.is_in_the_air and self._task is not None:
+            return await asyncio.shield(self._task)
+        landing: Any = asyncio.get_running_loop().create_future()
+        self._task = landing
+        token = await call()
+        landing.set_result(token)
+        return token
+
+    patch.setattr(SingleFlight, "run", run)
+
+
+@mutant("who was cancelled is cancelled, and nobody else")
+def a_close_that_cancels_who_waits(patch: pytest.MonkeyPatch) -> None:
+    """The end of the flight is handed to its callers as it is."""
+    patch.setattr("aioalf.single_flight.FlightCancelledError", asyncio.CancelledError)
+
+
+@mutant("every error is an object of its own")
+def errors_that_are_shared(patch: pytest.MonkeyPatch) -> None:
+    """One object is raised in many tasks."""
+    for module in ("single_flight", "manager"):
+        patch.setattr(f"aioalf.{module}.own_copy", lambda error: error)
+
+
+@mutant("no token from before a reset after it")
+def a_reset_without_a_generation(patch: pytest.MonkeyPatch) -> None:
+    """What was in the air is kept when it lands."""
+
+    async def reset_token(self: TokenManager) -> None:
+        self._token = self._failure = None
+        self._flight.abandon()
+
+    patch.setattr(TokenManager, "reset_token", reset_token)
+
+
+@mutant("no token from before a reset after it")
+def a_reset_that_leaves_the_flight(patch: pytest.MonkeyPatch) -> None:
+    """Who comes after a reset joins what was begun before it."""
+    patch.setattr(SingleFlight, "abandon", lambda _: None)
+
+
+@mutant("no request without a need")
+def a_renewal_that_is_not_keyed(patch: pytest.MonkeyPatch) -> None:
+    """Each refusal throws away what is in place."""
+
+    async def renew_token(self: TokenManager, rejected: str) -> str:
+        self._token = None
+        return await self.get_token()
+
+    patch.setattr(TokenManager, "renew_token", renew_token)
+
+
+@mutant("no request without a need")
+def useless_renewals_that_are_repeated(patch: pytest.MonkeyPatch) -> None:
+    """An API that refuses everything makes a request each time."""
+    patch.setattr(TokenManager, "may_renew", lambda *_: True)
+
+
+@mutant("a token that was refused is not handed out again")
+def a_refusal_that_is_not_heard(patch: pytest.MonkeyPatch) -> None:
+    """The refused token is the answer."""
+
+    async def renew_token(self: TokenManager, rejected: str) -> str:
+        return await self.get_token()
+
+    patch.setattr(TokenManager, "renew_token", renew_token)
+
+
+@mutant("no request within the pause")
+def a_pause_that_is_ignored(patch: pytest.MonkeyPatch) -> None:
+    """Every caller asks an endpoint that is down."""
+    patch.setattr(TokenManager, "pause_left", lambda _: 0.0)
+
+
+@mutant("no request within the pause")
+def a_background_renewal_that_ignores_the_pause(patch: pytest.MonkeyPatch) -> None:
+    """Every caller in the window asks an endpoint that is down."""
+
+    def renew(self: TokenManager, _: float) -> None:
+        self._flight.start(self._fly)
+
+    patch.setattr(TokenManager, "_renew_in_background", renew)
+
+
+@mutant("one request at a time")
+def a_background_renewal_beside_another(patch: pytest.MonkeyPatch) -> None:
+    """It does not look whether one is in the air."""
+
+    def renew(self: TokenManager, now: float) -> None:
+        if now >= self._paused_until:
+            self._flight.abandon()
+            self._flight.start(self._fly)
+
+    patch.setattr(TokenManager, "_renew_in_background", renew)
+
+
+@mutant("who asks while a token is valid does not wait")
+def a_window_in_which_callers_wait(patch: pytest.MonkeyPatch) -> None:
+    """The token is taken for expired as soon as it is to be renewed."""
+
+    def peek(self: TokenManager) -> str | None:
+        token = self._token
+        return None if token is None or time_of() >= self._renew_at else token.access_token
+
+    patch.setattr(TokenManager, "peek", peek)
+
+
+@mutant("nobody gets an error while a token is valid")
+def a_failure_that_costs_the_token(patch: pytest.MonkeyPatch) -> None:
+    """A renewal that fails in the window takes the token away."""
+    note_failure = TokenManager._note_failure  # noqa: SLF001 - what a mutant breaks is inside
+
+    def note(self: TokenManager, error: Exception) -> None:
+        note_failure(self, error)
+        self._token = None
+
+    patch.setattr(TokenManager, "_note_failure", note)
+
+
+@mutant("a token is valid when it is handed out")
+def an_expiry_that_is_not_seen(patch: pytest.MonkeyPatch) -> None:
+    """A token serves until it is refused."""
+
+    def peek(self: TokenManager) -> str | None:
+        return None if self._token is None else self._token.access_token
+
+    patch.setattr(TokenManager, "peek", peek)
+
+
+@mutant("a token is valid when it is handed out")
+def a_lifetime_that_counts_from_the_answer(patch: pytest.MonkeyPatch) -> None:
+    """A slow answer makes it longer than the server's."""
+
+    async def fetch(self: TokenManager) -> Token:
+        data = await self._get_token_data()
+        if isinstance(data, Token):
+            return data
+        return read_token(data, self._expected, sent_at=time_of())
+
+    patch.setattr(TokenManager, "_fetch", fetch)
+
+
+@mutant("close() returns when what was under way has ended")
+def a_close_that_does_not_wait(patch: pytest.MonkeyPatch) -> None:
+    """It cancels and goes."""
+
+    async def close(self: SingleFlight[Token]) -> None:
+        self.abandon()
+        for task in self._abandoned:
+            task.cancel()
+
+    patch.setattr(SingleFlight, "close", close)
+
+
+@mutant("no task is left after close()")
+def a_close_that_closes_nothing(patch: pytest.MonkeyPatch) -> None:
+    """What is under way goes on."""
+
+    async def close(self: TokenManager) -> None:
+        """Do nothing."""
+
+    patch.setattr(TokenManager, "close", close)
+
+
+@mutant("one login at a time", kind="implicit")
+def logins_without_a_lock(patch: pytest.MonkeyPatch) -> None:
+    """Two clients of one flow each open a browser."""
+    patch.setattr(Flow, "lock", lambda _: asyncio.Lock())
+
+
+@mutant("no token from before a reset after it", kind="implicit")
+def a_storage_that_is_cleaned_before_it_is_written(patch: pytest.MonkeyPatch) -> None:
+    """A reset does not wait for what is being saved."""
+    patch.setattr(Flow, "clean", lambda self: self.storage.clean())
+
+
+@mutant("a token that was refused is not handed out again", kind="implicit")
+def a_storage_that_is_believed_late(patch: pytest.MonkeyPatch) -> None:
+    """What was loaded is used though another token has been stored meanwhile."""
+    patch.setattr(Flow, "load", lambda self: self.storage.load())
+
+
+def time_of() -> float:
+    """The time of the loop."""
+    return asyncio.get_running_loop().time()
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_the_scenarios_find_a_mutant(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A harness that finds nothing in a broken package proves nothing of a whole one."""
+    kind, promise, make = MUTANTS[name]
+    make(monkeypatch)
+    found = (
+        seed
+        for seed in range(MUTANT_SEEDS)
+        if any(promise in broken for broken in play(KINDS[kind], seed)[0].broken)
+    )
+    assert next(found, None) is not None, f"{promise}: no seed below {MUTANT_SEEDS} breaks it"
+
+
+def test_no_time_passes_while_time_is_virtual() -> None:
+    """Scenarios of many seconds take milliseconds."""
+    begun = time.perf_counter()
+    world, _ = play(Scenario, 1)
+    assert world.story[-1][0] - world.story[0][0] > 2
+    assert time.perf_counter() - begun < 2
