@@ -44,6 +44,7 @@ class Contender(Protocol):
 
     def open(self, place: Place) -> AbstractAsyncContextManager[Sends]:
         """Yield how it sends, for as long as it is open."""
+        ...
 
 
 class _Exchange(Awaitable[ClientResponse], AbstractAsyncContextManager[ClientResponse], Protocol):

@@ -24,7 +24,8 @@ class Spread:
         """Describe the values, at least one."""
         ordered = sorted(values)
         if len(ordered) == 1:
-            return cls(ordered[0], (ordered[0],) * 2, (ordered[0],) * 2, 1)
+            (only,) = ordered
+            return cls(only, (only, only), (only, only), 1)
         first, _, third = quantiles(ordered, method="inclusive")
         return cls(median(ordered), (first, third), _interval(ordered), len(ordered))
 
