@@ -84,6 +84,26 @@ async def test_a_token_at_hand_needs_no_waiting() -> None:
     assert bearer.ready() is None
     field = await bearer.authorization()
     assert bearer.ready() == field == "Bearer data-1"
+    assert bearer.ready() is bearer.ready(), "one token is put into words once"
+
+
+@pytest.mark.parametrize(
+    ("status", "accepts"),
+    [
+        *[(status, True) for status in (200, 299, 400, 403, 500)],
+        *[(status, False) for status in (300, 301, 308, 399, 401)],
+    ],
+)
+def test_an_answer_tells_whether_a_new_token_was_accepted(status: int, *, accepts: bool) -> None:
+    """A redirect says nothing of it, and a 401 says no."""
+    accepted: list[int] = []
+
+    class Accepting(CountingManager):
+        def accept(self) -> None:
+            accepted.append(status)
+
+    Bearer(Accepting()).judge(status)
+    assert bool(accepted) is accepts
 
 
 @pytest.mark.parametrize(

@@ -216,6 +216,11 @@ class EarlyRefusal:
         for writer in self._writers:
             writer.close()
 
+    @property
+    def connections(self) -> int:
+        """How many there were."""
+        return len(self._writers)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.append(writer)
         try:
@@ -306,6 +311,7 @@ async def test_what_is_expected_and_refused_at_once_is_not_sent_with_it(
     ):
         assert response.status == 200
     assert server.bodies == [b"alf"]
+    assert server.connections == 2, "on the first one the server may still wait for the body"
 
 
 async def in_the_open(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

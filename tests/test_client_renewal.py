@@ -4,7 +4,14 @@ import asyncio
 from typing import Any
 
 import pytest
-from aiohttp import ClientResponse, ClientResponseError, ClientSession, TCPConnector, request
+from aiohttp import (
+    ClientResponse,
+    ClientResponseError,
+    ClientSession,
+    TCPConnector,
+    TraceConfig,
+    request,
+)
 
 from aioalf import Renewal
 from aioalf.testing import Fault, OAuthServer
@@ -42,6 +49,29 @@ async def test_the_second_401_is_the_answer(
     ):
         assert response.status == 401
     assert (oauth_server.token_requests, oauth_server.api_requests) == (2, 2)
+
+
+@pytest.mark.rule("R061")
+async def test_the_retry_uses_the_connection_of_the_refused_request(
+    oauth_server: OAuthServer,
+) -> None:
+    """It was given back before."""
+    made: list[str] = []
+
+    async def note(*_: object) -> None:
+        made.append("a connection")
+
+    trace = TraceConfig()
+    trace.on_connection_create_end.append(note)
+    async with (
+        ClientSession(trace_configs=[trace]) as session,
+        client_of(oauth_server, session) as client,
+    ):
+        for _ in range(3):
+            oauth_server.revoke_all()
+            async with client.post(oauth_server.url("/things"), data=b"alf") as response:
+                assert response.status == 200
+    assert len(made) == 1
 
 
 @pytest.mark.rule("R056")

@@ -18,7 +18,7 @@ from aioalf.errors import (
     TokenHTTPError,
     TokenResponseError,
 )
-from aioalf.grants import TokenSource
+from aioalf.grants import ClientCredentials, TokenSource
 from aioalf.manager import TokenManager
 from aioalf.renewal import Renewal
 from aioalf.retry import Retry
@@ -306,6 +306,12 @@ async def test_what_is_missing_is_said_on_first_use(
         ({"default_lifetime": -1}, "default_lifetime must be"),
         ({"default_lifetime": "soon"}, "default_lifetime must be"),
         ({"http_options": {"data": "x"}}, "data cannot be set"),
+        ({"grant": ClientCredentials}, "grant must be an object, not a class"),
+        ({"client_auth": ClientSecretBasic}, "client_auth must be an object, not a class"),
+        ({"renewal": Renewal}, "renewal must be an object, not a class"),
+        ({"retry": Retry}, "retry must be an object, not a class"),
+        ({"renewal": Retry()}, "renewal must be a Renewal"),
+        ({"retry": 5}, "retry must be a Retry"),
     ],
     ids=str,
 )
@@ -590,6 +596,15 @@ async def test_what_a_subclass_returns_is_read_as_a_response(members: Any) -> No
     """It may hand on whatever a server sent: a token or a TokenError comes out."""
     with pytest.raises(TokenResponseError):
         await hooked(members).get_token()
+
+
+@pytest.mark.rule("R023")
+async def test_what_a_subclass_leaves_out_has_its_default() -> None:
+    """As with a response of the endpoint."""
+    manager = Hooked(None, None, None, default_lifetime=0)
+    manager.members = {"access_token": "a"}
+    await manager.get_token()
+    assert manager.peek() is None
 
 
 @pytest.mark.rule("R025")

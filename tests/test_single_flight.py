@@ -201,6 +201,22 @@ def test_a_copy_of_an_error_tells_where_it_came_from() -> None:
     assert twin.__suppress_context__
 
 
+def test_an_error_that_copies_itself_does_so() -> None:
+    """It knows best what its copies may not share."""
+
+    class SharingError(Exception):
+        def __copy__(self) -> "SharingError":
+            return SharingError("copied")
+
+    assert str(own_copy(SharingError("first"))) == "copied"
+
+
+def test_an_error_of_the_system_keeps_its_number() -> None:
+    """Some classes hold what they are made with out of sight."""
+    twin = own_copy(FileNotFoundError(2, "none"))
+    assert (twin.errno, twin.strerror) == (2, "none")
+
+
 async def test_an_error_of_any_making_is_copied_as_it_is(
     flight: SingleFlight[int], calls: Calls
 ) -> None:
