@@ -32,7 +32,7 @@ class Bearer:
         self._manager = keyed(manager)
         self._token: object = self  # nothing that a manager gives is that
         self._authorization = ""
-        self.is_closed = False
+        self.is_closed: bool = False
 
     def ready(self) -> str | None:
         """Return the field when it can be had without waiting, else None."""

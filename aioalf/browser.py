@@ -16,7 +16,7 @@ OpenBrowser = Callable[[str], object] | Callable[[str], Awaitable[object]]
 not shown.
 """
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 
 
 async def show(url: str, open_browser: OpenBrowser | None = None) -> None:

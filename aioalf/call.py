@@ -78,9 +78,9 @@ class Call:
     __slots__ = ("authorization", "renewed", "seen")
 
     def __init__(self, authorization: str) -> None:
-        self.authorization = authorization
+        self.authorization: str = authorization
         self.renewed: str | None = None
-        self.seen = False
+        self.seen: bool = False
 
 
 CALL: Final[ContextVar[Call | None]] = ContextVar("aioalf_call", default=None)

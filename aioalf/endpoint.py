@@ -99,7 +99,7 @@ class TokenEndpoint:
         retry: Retry | None = None,
         network: Network = lambda: None,
     ) -> None:
-        self.url = read_endpoint("token_endpoint", url)
+        self.url: URL = read_endpoint("token_endpoint", url)
         if is_insecure(self.url):
             warn_insecure("The token endpoint", self.url)
         self.network = network

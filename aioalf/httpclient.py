@@ -24,8 +24,8 @@ class HTTPRequest:
     def __init__(
         self, url: StrOrURL, method: str = "GET", **options: Unpack[_RequestOptions]
     ) -> None:
-        self.url = url
-        self.method = method
+        self.url: StrOrURL = url
+        self.method: str = method
         self.options: dict[str, object] = dict(options)
 
     def __repr__(self) -> str:

@@ -38,7 +38,7 @@ __all__ = (
     "use_implicit_flow",
 )
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -96,7 +96,7 @@ class Flow:
     def __init__(self, storage: Storage, login: Login) -> None:
         self.storage = storage
         self.login = login
-        self.changes = 0
+        self.changes: int = 0
         self._owner: tuple[object, ...] | None = None
         self._logins = _LockOfLoop()
         self._writes = _LockOfLoop()

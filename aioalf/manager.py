@@ -27,7 +27,7 @@ from aioalf.token_response import Expected, read_token
 
 __all__ = ("TokenError", "TokenHTTPError", "TokenManager")
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 
 _MAX_PAUSE = 60.0
 """Seconds that a server's ``Retry-After`` can make callers get an error without a request."""

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from aioalf.bearer import Bearer
     from aioalf.session import SessionHolder
 
-logger = logging.getLogger(__name__)
+logger: logging.Logger = logging.getLogger(__name__)
 
 _SWITCHING_PROTOCOLS = 101
 _REPEATABLE = (type(None), str, bytes, bytearray, memoryview, Mapping, list, tuple, FormData)

@@ -46,7 +46,7 @@ class Stage:
     def __init__(self, server: OAuthServer, new_client: Callable[[], Client]) -> None:
         self.server = server
         self.new_client = new_client
-        self.client = new_client()
+        self.client: Client = new_client()
 
     async def get(self, client: Client | None = None) -> int:
         """Ask the API for the things, and return the status that the caller gets."""

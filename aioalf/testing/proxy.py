@@ -39,7 +39,7 @@ class FaultProxy:
 
     def __init__(self, upstream: str | URL, *, ssl_context: SSLContext | None = None) -> None:
         self.fault: ConnectionFault | None = None
-        self.connections = 0
+        self.connections: int = 0
         self._upstream = URL(upstream)
         self._ssl_context = ssl_context
         self._socket: socket.socket | None = None
