@@ -8,7 +8,7 @@ ARGS ?=
 PY := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test interop ledger bench fuzz mutants clean
+.PHONY: help demo test interop ledger bench fuzz mutants faults soak clean
 
 help:  ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 20
@@ -33,6 +33,12 @@ mutants: .venv/test-ready  ## change the core in one place after another: a test
 
 bench: .venv/test-ready  ## what it costs beside bare aiohttp
 	$(PY) -m tox run -e bench $(TOXFLAGS)
+
+faults: .venv/test-ready  ## what callers see when the token endpoint fails; writes docs/faults.rst
+	$(PY) -m tox run -e faults $(TOXFLAGS) -- $(ARGS)
+
+soak: .venv/test-ready  ## mixed load with faults for ten minutes (ARGS="--seconds 30")
+	$(PY) -m tox run -e soak $(TOXFLAGS) -- $(ARGS)
 
 clean:  ## remove what the other commands made
 	rm -rf .venv .tox artefacts build dist *.egg-info .coverage* .hypothesis

@@ -1,0 +1,151 @@
+"""The course of a soak: load, events and samples for so many seconds, then everything is closed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import random
+import tracemalloc
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from aiohttp import ClientSession, ClientTimeout
+
+from aioalf import Client, OAuth2Middleware, TokenManager
+from tests.soak import load, meters
+from tests.soak.diary import Diary, Entry
+from tests.soak.events import EVENTS
+from tests.soak.load import Account, Load
+from tests.soak.meters import Growth, Sample
+from tests.soak.servers import Servers, in_child_process
+
+_SENDERS: Final = 5  # of each kind of user
+_ASKERS: Final = 2
+_WARM_UP: Final = 0.15
+_TURNS_TO_CLOSE: Final = 20
+JUDGED_FROM: Final = 60
+"""Seconds of a run whose growth is judged: in a shorter one caches are still filling."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a soak yields."""
+
+    seconds: float
+    diary: Diary
+    growth: list[Growth]
+    left: Mapping[str, float]
+    """Tasks, sockets and file descriptors that there are more of than before, after closing."""
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether the run was long enough to judge growth."""
+        return self.seconds >= JUDGED_FROM
+
+    @property
+    def is_good(self) -> bool:
+        """Whether nothing went wrong that was not made to, and nothing grew or was left."""
+        has_grown = self.is_judged and not all(one.is_noise for one in self.growth)
+        return not (self.diary.error_count or self.left or has_grown)
+
+
+async def soak(seconds: float, seed: int) -> Result:
+    """Run for so many seconds; events come in the catalogue's order, at times the seed decides."""
+    tracemalloc.start()
+    try:
+        async with in_child_process() as servers:
+            _, before = meters.sample(0)
+            diary = Diary(load.GRACE)
+            samples = await _run(servers, diary, seconds, random.Random(seed))  # noqa: S311
+            for _ in range(_TURNS_TO_CLOSE):
+                await asyncio.sleep(0)
+            _, after = meters.sample(0)
+    finally:
+        tracemalloc.stop()
+    growth = [meters.growth_of(meter, samples, diary.requests) for meter in meters.METERS]
+    names = [meter.name for meter in meters.COUNTED]
+    left = {name: after[name] - before[name] for name in names if after[name] > before[name]}
+    return Result(seconds, diary, growth, left)
+
+
+async def _run(
+    servers: Servers, diary: Diary, seconds: float, chance: random.Random
+) -> list[Sample]:
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    samples: list[Sample] = []
+    async with _users(servers, diary) as work:
+        happenings = asyncio.ensure_future(_happen(servers, diary, seconds, chance))
+        try:
+            while (now := loop.time() - begun) < seconds:
+                await asyncio.sleep(min(seconds / 100, seconds - now))
+                await work.hold_still()
+                if loop.time() - begun > seconds * _WARM_UP:
+                    samples.append(meters.sample(loop.time() - begun))
+                work.go_on()
+        finally:
+            happenings.cancel()
+            await asyncio.gather(happenings, return_exceptions=True)
+            await servers.end()
+    return samples
+
+
+async def _happen(servers: Servers, diary: Diary, seconds: float, chance: random.Random) -> None:
+    """Let one event after the other happen; between them everything works for a while."""
+    loop = asyncio.get_running_loop()
+    lasts = min(2.0, seconds / 15)
+    rest = min(load.GRACE + 3, seconds / 15)
+    for event in itertools.cycle(EVENTS):
+        await asyncio.sleep(rest * chance.uniform(0.8, 1.2))
+        entry = Entry(event, loop.time())
+        diary.entries.append(entry)
+        await servers.begin(event.name)
+        await asyncio.sleep(lasts * chance.uniform(0.8, 1.2))
+        await servers.end()
+        entry.ended = loop.time()
+
+
+@contextlib.asynccontextmanager
+async def _users(servers: Servers, diary: Diary) -> AsyncIterator[Load]:
+    """Set everybody to work, and close everything at the end."""
+    work = Load(diary, servers.urls["api"])
+    managers = [_manager(servers, diary) for _ in range(2)]
+    middleware = OAuth2Middleware(managers[0])
+    async with (
+        Client("client-id", "secret", servers.urls["token"], **_options(diary)) as client,
+        ClientSession(middlewares=[middleware]) as session,
+    ):
+        workers = [
+            *(work.send("Client", client, number) for number in range(_SENDERS)),
+            *(work.send("middleware", session, number) for number in range(_SENDERS)),
+            *(work.ask(managers[1]) for _ in range(_ASKERS)),
+        ]
+        tasks = [asyncio.ensure_future(worker) for worker in workers]
+        try:
+            yield work
+        finally:
+            for task in tasks:
+                task.cancel()
+            ends = await asyncio.gather(*tasks, return_exceptions=True)
+            for manager in managers:
+                await manager.close()
+    failed = [end for end in ends if not isinstance(end, asyncio.CancelledError)]
+    if failed:
+        raise RuntimeError("a worker of the soak failed") from failed[0]
+
+
+def _manager(servers: Servers, diary: Diary) -> TokenManager:
+    return TokenManager(servers.urls["token"], "client-id", "secret", **_options(diary))
+
+
+def _options(diary: Diary) -> dict[str, Any]:
+    account = Account(diary)
+    return {
+        "http_options": {"timeout": ClientTimeout(total=load.TIMEOUT)},
+        "client_auth": account,
+        "grant": account,
+        "renewal": load.RENEWAL,
+        "retry": load.RETRY,
+    }
