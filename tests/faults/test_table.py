@@ -49,7 +49,7 @@ def test_every_fault_has_its_line_in_both_tables() -> None:
 def test_the_document_says_that_nothing_is_lost_in_the_window() -> None:
     """Its figures are of a run that kept the promise."""
     in_window, _ = tables_of(table.DOCUMENT.read_text(encoding="utf-8"))
-    assert {row[1] for row in in_window} == {"100 × 200"}
+    assert {row[1] for row in in_window} == {"100 times 200"}
     assert {row[3].partition(" of ")[0] for row in in_window} == {"0"}
 
 
