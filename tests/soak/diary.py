@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from tests.soak.events import Event
 
 _SHOWN = 20
+_KEPT = 60.0  # seconds that an event is remembered: longer than any request takes
 
 
 @dataclass
@@ -27,7 +28,7 @@ class Diary:
     """Events and outcomes. An event touches what runs until `grace` seconds after its end."""
 
     grace: float
-    entries: list[Entry] = field(default_factory=list[Entry])
+    event_count: int = 0
     answered: Counter[str] = field(default_factory=Counter[str])
     """Of each kind of request, how many were answered rightly."""
     injected: Counter[str] = field(default_factory=Counter[str])
@@ -39,17 +40,26 @@ class Diary:
     """Of the times that a token was got far from any event: ``tokens`` and ``requests``."""
     tokens: Counter[str] = field(default_factory=Counter[str])
     """Of all times: ``tokens`` got, and ``requests`` made for them."""
+    _entries: list[Entry] = field(default_factory=list[Entry])
 
     @property
     def requests(self) -> int:
         """How many requests there were."""
         return self.answered.total() + self.injected.total() + self.error_count
 
+    def begin(self, event: Event, now: float) -> Entry:
+        """Write down that an event begins; who ends it says so in the entry."""
+        entry = Entry(event, now)
+        recent = [old for old in self._entries if old.ended is None or old.ended > now - _KEPT]
+        self._entries = [*recent, entry]
+        self.event_count += 1
+        return entry
+
     def touching(self, begun: float, ended: float) -> list[Event]:
         """The events that may have to do with what ran from and until these times."""
         return [
             entry.event
-            for entry in self.entries
+            for entry in self._entries
             if entry.begun <= ended and (entry.ended is None or begun <= entry.ended + self.grace)
         ]
 

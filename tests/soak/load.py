@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextvars import ContextVar
 from functools import partial
 from typing import Final
 
@@ -49,23 +51,25 @@ class Account:
 
     def __init__(self, diary: Diary) -> None:
         self._diary = diary
-        self._requests = 0
+        # A flight that was abandoned goes on beside the next one: each counts its own.
+        self._attempts: ContextVar[Counter[str] | None] = ContextVar("attempts", default=None)
 
     def authenticate(self, credentials: Credentials, form: dict[str, str]) -> Mapping[str, str]:
         """Count an attempt."""
-        self._requests += 1
+        if (attempts := self._attempts.get()) is not None:
+            attempts["made"] += 1
         return ClientSecretBasic().authenticate(credentials, form)
 
     async def request_token(self, endpoint: TokenSource) -> Token:
         """Get a token as the default grant does."""
-        before, begun, got = self._requests, _now(), False
+        attempts, begun, got = Counter[str](), _now(), False
+        self._attempts.set(attempts)
         try:
             token = await ClientCredentials().request_token(endpoint)
             got = True
             return token
         finally:
-            made = self._requests - before
-            self._diary.note_flight(made, got=got, begun=begun, ended=_now())
+            self._diary.note_flight(attempts["made"], got=got, begun=begun, ended=_now())
 
 
 async def _get(sender: Sender, url: str, number: int) -> str:

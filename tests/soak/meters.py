@@ -13,7 +13,8 @@ import asyncio
 import gc
 import os
 import tracemalloc
-from collections.abc import Callable, Sequence
+from array import array
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, linear_regression, pstdev
@@ -76,14 +77,35 @@ _ON_LINUX = [
 METERS: Final = [*_EVERYWHERE, *(_ON_LINUX if _SELF.exists() else [])]
 COUNTED: Final = [meter for meter in METERS if not meter.unit]
 
-Sample = tuple[float, dict[str, float]]
-"""A time, and of each meter what it said."""
 
-
-def sample(now: float) -> Sample:
+def read() -> dict[str, float]:
     """Read every meter, when what is not used any more has been collected."""
     gc.collect()
-    return now, {meter.name: meter.read() for meter in METERS}
+    return {meter.name: meter.read() for meter in METERS}
+
+
+class Samples:
+    """What the meters said, with its times, in room that is there from the beginning.
+
+    Samples that took memory would be seen as growth.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self._count = 0
+        self._times = array("d", bytes(8 * capacity))
+        self._values = {meter.name: array("d", bytes(8 * capacity)) for meter in METERS}
+
+    def add(self, now: float) -> None:
+        """Read every meter; what is over the capacity is left out."""
+        if self._count < len(self._times):
+            self._times[self._count] = now
+            for name, value in read().items():
+                self._values[name][self._count] = value
+            self._count += 1
+
+    def of(self, meter: Meter) -> tuple[array[float], array[float]]:
+        """The times and what a meter said."""
+        return self._times[: self._count], self._values[meter.name][: self._count]
 
 
 @dataclass(frozen=True)
@@ -101,10 +123,9 @@ class Growth:
         return self.growth <= self.noise
 
 
-def growth_of(meter: Meter, samples: Sequence[Sample], requests: int) -> Growth:
+def growth_of(meter: Meter, samples: Samples, requests: int) -> Growth:
     """Fit a line to what a meter said, at least twice."""
-    times = [time for time, _ in samples]
-    values = [read[meter.name] for _, read in samples]
+    times, values = samples.of(meter)
     slope, start = linear_regression(times, values)
     around = [value - start - slope * time for time, value in zip(times, values, strict=True)]
     quantum = meter.quantum + meter.quantum_a_request * requests

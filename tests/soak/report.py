@@ -18,7 +18,7 @@ def lines(result: Result) -> Iterator[str]:
     """Yield the report line by line."""
     diary = result.diary
     yield (
-        f"{result.seconds:g} s, {diary.requests} requests, {len(diary.entries)} events; "
+        f"{result.seconds:g} s, {diary.requests} requests, {diary.event_count} events; "
         f"Python {platform.python_version()}, aiohttp {aiohttp.__version__}"
     )
     yield from _counts("answered", diary.answered)

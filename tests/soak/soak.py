@@ -15,15 +15,16 @@ from aiohttp import ClientSession, ClientTimeout
 
 from aioalf import Client, OAuth2Middleware, TokenManager
 from tests.soak import load, meters
-from tests.soak.diary import Diary, Entry
+from tests.soak.diary import Diary
 from tests.soak.events import EVENTS
 from tests.soak.load import Account, Load
-from tests.soak.meters import Growth, Sample
+from tests.soak.meters import Growth, Samples
 from tests.soak.servers import Servers, in_child_process
 
 _SENDERS: Final = 5  # of each kind of user
 _ASKERS: Final = 2
-_WARM_UP: Final = 0.15
+_SAMPLES: Final = 100
+_WARM_UP: Final = 0.15  # of the time
 _TURNS_TO_CLOSE: Final = 20
 JUDGED_FROM: Final = 60
 """Seconds of a run whose growth is judged: in a shorter one caches are still filling."""
@@ -56,12 +57,12 @@ async def soak(seconds: float, seed: int) -> Result:
     tracemalloc.start()
     try:
         async with in_child_process() as servers:
-            _, before = meters.sample(0)
+            before = meters.read()
             diary = Diary(load.GRACE)
             samples = await _run(servers, diary, seconds, random.Random(seed))  # noqa: S311
             for _ in range(_TURNS_TO_CLOSE):
                 await asyncio.sleep(0)
-            _, after = meters.sample(0)
+            after = meters.read()
     finally:
         tracemalloc.stop()
     growth = [meters.growth_of(meter, samples, diary.requests) for meter in meters.METERS]
@@ -70,20 +71,18 @@ async def soak(seconds: float, seed: int) -> Result:
     return Result(seconds, diary, growth, left)
 
 
-async def _run(
-    servers: Servers, diary: Diary, seconds: float, chance: random.Random
-) -> list[Sample]:
+async def _run(servers: Servers, diary: Diary, seconds: float, chance: random.Random) -> Samples:
     loop = asyncio.get_running_loop()
     begun = loop.time()
-    samples: list[Sample] = []
+    samples = Samples(_SAMPLES)
     async with _users(servers, diary) as work:
         happenings = asyncio.ensure_future(_happen(servers, diary, seconds, chance))
         try:
             while (now := loop.time() - begun) < seconds:
-                await asyncio.sleep(min(seconds / 100, seconds - now))
+                await asyncio.sleep(min(seconds / _SAMPLES, seconds - now))
                 await work.hold_still()
                 if loop.time() - begun > seconds * _WARM_UP:
-                    samples.append(meters.sample(loop.time() - begun))
+                    samples.add(loop.time() - begun)
                 work.go_on()
         finally:
             happenings.cancel()
@@ -99,8 +98,7 @@ async def _happen(servers: Servers, diary: Diary, seconds: float, chance: random
     rest = min(load.GRACE + 3, seconds / 15)
     for event in itertools.cycle(EVENTS):
         await asyncio.sleep(rest * chance.uniform(0.8, 1.2))
-        entry = Entry(event, loop.time())
-        diary.entries.append(entry)
+        entry = diary.begin(event, loop.time())
         await servers.begin(event.name)
         await asyncio.sleep(lasts * chance.uniform(0.8, 1.2))
         await servers.end()
