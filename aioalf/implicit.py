@@ -19,7 +19,7 @@ from yarl import URL
 from aioalf.browser import OpenBrowser
 from aioalf.client import Client
 from aioalf.client_auth import ClientAuth
-from aioalf.errors import TokenConfigurationError
+from aioalf.errors import TokenConfigurationError, TokenError
 from aioalf.grants import Grant
 from aioalf.grants.implicit import Implicit, Login
 from aioalf.loopback import RedirectListener
@@ -47,7 +47,12 @@ _PAUSE_OF_PEOPLE = 60.0
 
 
 class Storage(Protocol):
-    """Keeps one access token, as a string; each method may be a coroutine function."""
+    """Keeps one access token, as a string; each method may be a coroutine function.
+
+    What a method raises is named by its type, without its words, which may hold the token: of
+    ``load`` in a TokenError, with the exception as its cause; of ``save`` in the log, and the token
+    is kept in memory; of ``clean`` in the log, and what is stored is not used any more.
+    """
 
     def save(self, token: str, /) -> Awaitable[None] | None:
         """Keep the token."""
@@ -60,7 +65,10 @@ class Storage(Protocol):
 
 
 class TokenStorage:
-    """Keeps the access token in memory; a subclass may keep it for longer."""
+    """Keeps the access token in memory; a subclass may keep it for longer.
+
+    Its methods may be coroutine functions, and may raise; `Storage` says what becomes of that.
+    """
 
     def __init__(self) -> None:
         self.token: str | None = None
@@ -97,6 +105,7 @@ class Flow:
         self.storage = storage
         self.login = login
         self.changes: int = 0
+        self._is_stale = False
         self._owner: tuple[object, ...] | None = None
         self._logins = _LockOfLoop()
         self._writes = _LockOfLoop()
@@ -106,18 +115,34 @@ class Flow:
         return self._logins.get()
 
     async def load(self) -> str | None:
-        """Return what is stored; None where that was written meanwhile: it may be from before."""
+        """Return what is stored; None where that was written meanwhile: it may be from before.
+
+        Raises TokenError where the storage raises.
+        """
         changes = self.changes
-        stored = await _done(self.storage.load())
-        return None if self._writes.get().locked() or changes != self.changes else stored
+        try:
+            stored = await _done(self.storage.load())
+        except Exception as error:  # the words of which may hold a token
+            raise TokenError(f"The TokenStorage's load raised {type(error).__name__}") from error
+        is_written = self._writes.get().locked() or changes != self.changes
+        return None if is_written or self._is_stale else stored
 
     async def save(self, token: str) -> None:
         """Store a token, when what is being written has been."""
         await self._write(lambda: self.storage.save(token))
+        self._is_stale = False
 
     async def clean(self) -> None:
-        """Empty the storage, when what is being written has been."""
-        await self._write(self.storage.clean)
+        """Empty the storage, when what is being written has been; else do not believe it."""
+        try:
+            await self._write(self.storage.clean)
+            self._is_stale = False
+        except Exception as error:  # noqa: BLE001 - a user's
+            self._is_stale = True
+            logger.warning(
+                "The TokenStorage's clean raised %s: what it holds is not used any more",
+                type(error).__name__,
+            )
 
     async def _write(self, write: Callable[[], Awaitable[None] | None]) -> None:
         async with self._writes.get():
@@ -248,8 +273,11 @@ class OAuthImplicitTokenManager(TokenManager):
         resets = self._resets
         try:
             await self._flow.save(token.access_token)
-        except Exception:
-            logger.exception("The TokenStorage could not save the token; it is kept in memory")
+        except Exception as error:  # noqa: BLE001 - a user's
+            logger.warning(
+                "The TokenStorage's save raised %s: the token is kept in memory",
+                type(error).__name__,
+            )
             if resets == self._resets:
                 self._unsaved = token.access_token
 

@@ -274,18 +274,128 @@ async def test_a_storage_that_cannot_save_loses_no_login(
 
     class Full(TokenStorage):
         def save(self, token: str) -> None:
-            raise OSError("disk full")
+            raise OSError(f"no room for {token}")
 
     await use_implicit_flow(Full(), PORTS, open_browser=person)
     async with client_of(oauth_server) as client:
         assert await status_of(client, oauth_server) == 200
         assert await status_of(client, oauth_server) == 200
         assert len(person.opened) == 1
-        assert "could not save" in caplog.text
+        [logged] = [r for r in caplog.records if r.name == "aioalf.implicit"]
+        assert logged.getMessage() == (
+            "The TokenStorage's save raised OSError: the token is kept in memory"
+        )
+        assert "no room" not in caplog.text
         oauth_server.revoke_all()
         assert await status_of(client, oauth_server) == 200
     await person.done()
     assert len(person.opened) == 2
+
+
+class Breakable(TokenStorage):
+    """A storage of which the method of this name fails, in words that quote what it holds."""
+
+    broken: str | None = None
+
+    def held(self, method: str) -> str | None:
+        """What is there, unless the method is to fail."""
+        if self.broken == method:
+            raise LookupError(f"{method} of {self.token}")
+        return self.token
+
+
+class Plain(Breakable):
+    """With plain functions."""
+
+    def load(self) -> str | None:
+        """What is there."""
+        return self.held("load")
+
+    def clean(self) -> None:
+        """Empty it."""
+        self.held("clean")
+        self.token = None
+
+
+class Asynchronous(Breakable):
+    """With coroutine functions."""
+
+    async def load(self) -> str | None:
+        """What is there."""
+        return self.held("load")
+
+    async def clean(self) -> None:
+        """Empty it."""
+        self.held("clean")
+        self.token = None
+
+
+broken_in_each_way = pytest.mark.parametrize("kind", [Plain, Asynchronous])
+
+
+@pytest.mark.rule("R063")
+@broken_in_each_way
+async def test_a_storage_that_cannot_load_is_a_typed_error(
+    oauth_server: OAuthServer, person: Person, kind: type[Breakable]
+) -> None:
+    """Nobody signs in for nothing; its words are in the cause alone, as they may hold a token."""
+    storage = kind()
+    storage.save("secret")
+    storage.broken = "load"
+    await use_implicit_flow(storage, PORTS, open_browser=person)
+    async with client_of(oauth_server) as client:
+        with pytest.raises(TokenError) as caught:
+            await status_of(client, oauth_server)
+        assert str(caught.value) == "The TokenStorage's load raised LookupError"
+        assert isinstance(caught.value.__cause__, LookupError)
+        assert (person.opened, oauth_server.api_requests) == ([], 0)
+        storage.broken = None
+        assert await status_of(client, oauth_server) == 200
+    await person.done()
+
+
+@pytest.mark.rule("R063")
+@broken_in_each_way
+async def test_a_storage_that_cannot_be_cleaned_is_not_believed(
+    oauth_server: OAuthServer,
+    person: Person,
+    kind: type[Breakable],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """What was forgotten does not come back, until something else has been stored."""
+    storage = kind()
+    storage.save("secret")
+    storage.broken = "clean"
+    await use_implicit_flow(storage, PORTS, open_browser=person)
+    manager = OAuthImplicitTokenManager(oauth_server.token_endpoint, "client-id", "")
+    assert await manager.get_token() == "secret"
+    await manager.reset_token()
+    [logged] = [r for r in caplog.records if r.name == "aioalf.implicit"]
+    assert logged.getMessage() == (
+        "The TokenStorage's clean raised LookupError: what it holds is not used any more"
+    )
+    assert "secret" not in caplog.text
+    token = await manager.get_token()
+    assert token not in {"secret", None}
+    assert (await manager.get_token(), storage.token) == (token, token)
+    await person.done()
+    assert len(person.opened) == 1
+
+
+@broken_in_each_way
+async def test_a_storage_that_cannot_be_cleaned_stops_no_renewal(
+    oauth_server: OAuthServer, person: Person, kind: type[Breakable]
+) -> None:
+    """The token of the new login takes the place of the refused one."""
+    storage = kind()
+    storage.token, storage.broken = "of-yesterday", "clean"
+    await use_implicit_flow(storage, PORTS, open_browser=person)
+    async with client_of(oauth_server) as client:
+        assert await status_of(client, oauth_server) == 200
+        assert await status_of(client, oauth_server) == 200
+    await person.done()
+    assert storage.token != "of-yesterday"
+    assert len(person.opened) == 1
 
 
 async def test_a_reset_while_the_token_is_saved_wins(
