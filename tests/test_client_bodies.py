@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import io
 import re
+import sys
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
@@ -197,6 +198,7 @@ async def test_a_compressed_body_is_compressed_again(oauth_server: OAuthServer, 
 class EarlyRefusal:
     """A server that answers 401 to a head, and reads the body of a request only afterwards.
 
+    It reads as many bytes as were announced, whatever they are; without a number, all that come.
     A second request on any connection is read whole and answered 200.
     """
 
@@ -226,18 +228,26 @@ class EarlyRefusal:
         try:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+                announced = re.search(r"content-length: (\d+)", head)
+                length = int(announced[1]) if announced else sys.maxsize
                 self.requests += 1
                 if self.requests == 1:
                     writer.write(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")
+                    await self._skip(reader, length)
                     continue
                 if "expect: 100-continue" in head:
                     writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-                length = re.search(r"content-length: (\d+)", head)
-                assert length is not None
-                self.bodies.append(await reader.readexactly(int(length[1])))
+                self.bodies.append(await reader.readexactly(length))
                 writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-        except (asyncio.IncompleteReadError, ConnectionError, asyncio.LimitOverrunError):
+        except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
+
+    async def _skip(self, reader: asyncio.StreamReader, length: int) -> None:
+        while length > 0:
+            chunk = await reader.read(min(length, 2**16))
+            if not chunk:
+                raise asyncio.IncompleteReadError(chunk, length)
+            length -= len(chunk)
 
 
 def make_large_file(directory: Path, stack: ExitStack) -> Options:
