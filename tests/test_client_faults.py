@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import socket
 
 import pytest
@@ -18,6 +19,8 @@ from aioalf import (
     TokenResponseError,
 )
 from aioalf.testing import MISSING, Fault, Json, OAuthServer
+from aioalf.token import MAX_LIFETIME
+from tests.clocks import Clock
 from tests.front import Way, api_log, client_of, every_way, manager_of
 
 ERRORS = [
@@ -117,20 +120,39 @@ async def test_a_success_without_a_usable_token_is_an_error(
     assert (oauth_server.token_requests, oauth_server.api_requests) == (1, 0)
 
 
-@pytest.mark.parametrize("expires_in", [MISSING, None, "3600", 3600, 3600.5, 1e12])
+@pytest.mark.rule("R023", "R024")
+@pytest.mark.parametrize(
+    ("expires_in", "lifetime"),
+    [
+        (MISSING, math.inf),
+        (None, math.inf),
+        ("3600", 3600),
+        (3600, 3600),
+        (3600.5, 3600),
+        (1e12, MAX_LIFETIME),
+    ],
+)
 async def test_a_lifetime_that_makes_sense_is_believed(
-    oauth_server: OAuthServer, expires_in: Json
+    oauth_server: OAuthServer, monkeypatch: pytest.MonkeyPatch, expires_in: Json, lifetime: float
 ) -> None:
-    """The token serves one request after another; without one, until it is refused."""
+    """The token serves one request after another for so long, and without one until refused."""
+    clock = Clock(monkeypatch)
     oauth_server.expires_in = expires_in
-    async with client_of(oauth_server) as client:
-        for _ in range(3):
+    has_end = lifetime < math.inf
+    async with client_of(oauth_server, renewal=Renewal(window=0)) as client:
+        for seconds in (0, lifetime - 1 if has_end else 10 * MAX_LIFETIME):
+            clock.advance(seconds)
             async with client.get(oauth_server.url("/things")) as response:
                 assert response.status == 200
-        oauth_server.revoke_all()
+            assert oauth_server.token_requests == 1
+        if has_end:
+            clock.advance(2)
+        else:
+            oauth_server.revoke_all()
         async with client.get(oauth_server.url("/things")) as response:
             assert response.status == 200
     assert oauth_server.token_requests == 2
+    assert oauth_server.rejected_requests == (0 if has_end else 1)
 
 
 async def test_a_lifetime_of_nothing_serves_one_request(oauth_server: OAuthServer) -> None:
