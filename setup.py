@@ -17,11 +17,18 @@ def version() -> str:
     return stated[1]
 
 
+def project_page() -> str:
+    """README.rst, with its picture in words: where that page is shown, no files are beside it."""
+    readme = (HERE / "README.rst").read_text(encoding="utf-8")
+    picture = re.compile(r"^\.\. image::.*\n(?: +.*\n)*? +:alt: ((?:.+\n)+)", re.MULTILINE)
+    return picture.sub(lambda found: " ".join(found[1].split()) + "\n", readme)
+
+
 setup(
     name="aio-alf",
     version=version(),
     description="OAuth 2 for aiohttp: a session that is always authorized",
-    long_description=(HERE / "README.rst").read_text(encoding="utf-8"),
+    long_description=project_page(),
     long_description_content_type="text/x-rst",
     author="aio-alf contributors",
     license="MIT",
