@@ -5,9 +5,8 @@ It knows nothing of getting tokens and of sending.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from aioalf.challenge import is_renewal_useful, parse_challenges
 from aioalf.errors import TokenError
 from aioalf.keyed import keyed
 from aioalf.token import is_b64token
@@ -89,7 +88,12 @@ def _token_in(field: str) -> str:
 
 def is_renewable(headers: CIMultiDictProxy[str] | CIMultiDict[str]) -> bool:
     """Tell whether a new token of the same kind may help after a 401 with these fields."""
+    from aioalf.challenge import is_renewal_useful, parse_challenges  # noqa: PLC0415 - on first need
+
     return is_renewal_useful(parse_challenges(headers.getall("WWW-Authenticate", ())))
+
+
+_NONE: Final[frozenset[str]] = frozenset()  # an empty set takes 216 bytes, and clients may be many
 
 
 class InsecureOrigins:
@@ -99,7 +103,7 @@ class InsecureOrigins:
 
     def __init__(self, *, refuse: bool) -> None:
         self._refuse = refuse
-        self._known: frozenset[str] = frozenset()  # one for all while empty
+        self._known = _NONE
 
     def check(self, url: URL) -> None:
         """Warn, or raise TokenError, when the URL is plain http to another machine."""

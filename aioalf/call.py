@@ -7,32 +7,33 @@ knows no session and no token manager.
 from __future__ import annotations
 
 from collections.abc import Coroutine, Generator
-from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from aiohttp.hdrs import AUTHORIZATION
 
 from aioalf.bearer import UNAUTHORIZED
 from aioalf.middleware import renewal_for, send_again
 
 if TYPE_CHECKING:
     from types import TracebackType
+    from typing import Protocol
 
     from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
     from aioalf.bearer import Bearer
 
+    class _Context(Protocol):
+        async def __aenter__(self) -> object: ...
+        async def __aexit__(
+            self,
+            kind: type[BaseException] | None,
+            error: BaseException | None,
+            trace: TracebackType | None,
+            /,
+        ) -> bool | None: ...
 
-class _Context(Protocol):
-    async def __aenter__(self) -> object: ...
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-        /,
-    ) -> bool | None: ...
 
-
-R = TypeVar("R", bound=_Context)
+R = TypeVar("R", bound="_Context")
 
 
 class Pending(Coroutine[Any, Any, R], Generic[R]):
@@ -72,18 +73,18 @@ class Pending(Coroutine[Any, Any, R], Generic[R]):
         self._coroutine.close()
 
 
-class Call:
-    """The fields that a call went out with and was renewed to, and whether its hops were seen."""
+class CallField(str):  # noqa: SLOT000 - what is never set takes no room
+    """The Authorization field of one call, with what its hops met.
 
-    __slots__ = ("authorization", "renewed", "seen")
+    aiohttp makes each hop from the fields of the call, so that the middleware meets this very
+    object again; for mocks, traces and the wire it is a string like any other.
+    """
 
-    def __init__(self, authorization: str) -> None:
-        self.authorization: str = authorization
-        self.renewed: str | None = None
-        self.seen: bool = False
+    renewed: str | None = None
+    """What replaces it on the hops that follow, once it was refused and renewed."""
 
-
-CALL: Final[ContextVar[Call | None]] = ContextVar("aioalf_call", default=None)
+    was_refused: bool = False
+    """Whether the middleware saw a 401 for it: what is to be done about it, was done there."""
 
 
 class RenewalMiddleware:
@@ -99,24 +100,18 @@ class RenewalMiddleware:
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         """Send one hop."""
-        call = CALL.get()
-        if call is None:
+        field = request.headers.get(AUTHORIZATION)
+        if not isinstance(field, CallField):
             return await handler(request)
-        call.seen = True
-        if call.renewed is not None:
-            # aiohttp makes each hop from the fields of the call, which hold the refused token.
-            if _is_of(call, request):
-                request.headers["Authorization"] = call.renewed
+        if field.renewed is not None:
+            request.headers[AUTHORIZATION] = field.renewed
             return await handler(request)
         response = await handler(request)
-        if response.status != UNAUTHORIZED or not _is_of(call, request):
+        if response.status != UNAUTHORIZED:
             return response
-        renewed = await renewal_for(request, response, call.authorization, self._bearer)
+        field.was_refused = True
+        renewed = await renewal_for(request, response, field, self._bearer)
         if renewed is None:
             return response
-        call.renewed = renewed
+        field.renewed = renewed
         return await send_again(request, handler, renewed, self._bearer)
-
-
-def _is_of(call: Call, request: ClientRequest) -> bool:
-    return request.headers.get("Authorization") == call.authorization

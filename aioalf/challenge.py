@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 _OWS: Final = r"[ \t]*"
 _WORD: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
@@ -28,8 +27,7 @@ _MAX_LENGTH: Final = 16_384
 _USELESS_RENEWAL: Final = frozenset({"insufficient_scope", "insufficient_user_authentication"})
 
 
-@dataclass(frozen=True, slots=True)
-class Challenge:
+class Challenge(NamedTuple):
     """One challenge: its lower-case scheme, its parameters by lower-case name, or its token68."""
 
     scheme: str

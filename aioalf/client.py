@@ -97,7 +97,7 @@ class Client:
             **{name: value for name, value in new.items() if value is not None},
         )
         self._bearer = Bearer(self._token_manager)
-        self._sessions = SessionHolder(RenewalMiddleware(self._bearer), session)
+        self._sessions = SessionHolder(RenewalMiddleware(self._bearer).__call__, session)
         self._bearer.use_network(self._sessions.network)
         self._sender = Sender(
             self._bearer,

@@ -7,22 +7,23 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import NoReturn, Protocol
 from urllib.parse import quote_plus
 
 from aioalf.errors import TokenConfigurationError
 
 
-@dataclass(frozen=True, slots=True)
 class Credentials:
     """A client's identifier and secret; None is what was not given.
 
     ``repr`` shows neither, and they cannot be pickled.
     """
 
-    client_id: str | None
-    client_secret: str | None
+    __slots__ = ("client_id", "client_secret")
+
+    def __init__(self, client_id: str | None, client_secret: str | None) -> None:
+        self.client_id = client_id
+        self.client_secret = client_secret
 
     def __repr__(self) -> str:
         return "<Credentials>"
@@ -47,7 +48,6 @@ class ClientAuth(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
 class ClientSecretBasic:
     """HTTP Basic with the client's id and secret: the default (RFC 6749 §2.3.1, RFC 8414 §2).
 
@@ -55,7 +55,10 @@ class ClientSecretBasic:
     are, for servers that do not decode them.
     """
 
-    form_encode: bool = True
+    __slots__ = ("_form_encode",)
+
+    def __init__(self, form_encode: bool = True) -> None:  # noqa: FBT001, FBT002 - RFC's way or not
+        self._form_encode = form_encode
 
     def authenticate(
         self,
@@ -63,7 +66,7 @@ class ClientSecretBasic:
         form: dict[str, str],  # noqa: ARG002 - nothing of Basic is in the form
     ) -> Mapping[str, str]:
         """Return the Authorization field; an empty secret is sent as ``id:``."""
-        return {"Authorization": _basic(require(credentials), form_encode=self.form_encode)}
+        return {"Authorization": _basic(require(credentials), form_encode=self._form_encode)}
 
 
 def require(credentials: Credentials) -> tuple[str, str]:

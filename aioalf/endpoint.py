@@ -9,8 +9,8 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, Final, NoReturn
 
 from aiohttp import (
@@ -55,6 +55,9 @@ TIMEOUT: Final = ClientTimeout(total=10, sock_connect=5)
 MAX_BODY: Final = 2**20
 """Bytes of a token response that are read."""
 
+# One for all endpoints: clients may be many.
+_RETRY: Final = Retry()
+_NO_OPTIONS: Final[Mapping[str, Any]] = MappingProxyType({})
 _HEADERS: Final = {"Accept": "application/json", "Accept-Encoding": "identity"}
 _OURS: Final = frozenset(
     {
@@ -71,12 +74,14 @@ _OURS: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
 class _Answer:
-    status: int
-    content_type: str
-    body: bytes
-    response: ClientResponse
+    def __init__(
+        self, status: int, content_type: str, body: bytes, response: ClientResponse
+    ) -> None:
+        self.status = status
+        self.content_type = content_type
+        self.body = body
+        self.response = response
 
 
 class TokenEndpoint:
@@ -87,6 +92,16 @@ class TokenEndpoint:
     (RFC 9700 §4.12). Raises TokenConfigurationError for a URL or options that cannot work, and
     warns of plain http.
     """
+
+    __slots__ = (
+        "_client_auth",
+        "_credentials",
+        "_expected",
+        "_options",
+        "_retry",
+        "network",
+        "url",
+    )
 
     def __init__(
         self,
@@ -106,7 +121,7 @@ class TokenEndpoint:
         self._credentials = credentials
         self._client_auth = client_auth
         self._expected = expected or Expected()
-        self._retry = retry or Retry()
+        self._retry = retry or _RETRY
         self._options = _read_options(http_options)
 
     async def request(
@@ -146,7 +161,7 @@ class TokenEndpoint:
         words = read_oauth_error(members or {}, self._credentials.known())
         if not 200 <= answer.status < 300:
             raise self._refusal(answer, words)
-        expected = replace(self._expected, scope=scope)
+        expected = self._expected.of(scope)
         try:
             return read_token(members, expected, sent_at=sent_at, sent_on=sent_on)
         except TokenResponseError as problem:
@@ -247,14 +262,14 @@ def _hint(status: int) -> str:
     return ""
 
 
-def _read_options(http_options: Mapping[str, Any] | None) -> dict[str, Any]:
+def _read_options(http_options: Mapping[str, Any] | None) -> Mapping[str, Any]:
     if http_options is None:
-        return {}
+        return _NO_OPTIONS
     if not isinstance(http_options, Mapping):
         _refuse_options("it must be a mapping of keywords of aiohttp's request")
     if clash := _OURS & set(http_options):
         _refuse_options(f"{', '.join(sorted(clash))} cannot be set for a token request")
-    return dict(http_options)
+    return dict(http_options) or _NO_OPTIONS
 
 
 def _refuse_options(problem: str) -> NoReturn:

@@ -18,14 +18,21 @@ It knows nothing of HTTP libraries and of event loops. Evidence is in fields; `s
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Final, TypedDict
+from typing import TYPE_CHECKING, Final
 
 from aioalf.redaction import excerpt
 
 if TYPE_CHECKING:
-    from typing import Self, Unpack
+    from typing import Self, TypedDict, Unpack
 
     from aiohttp import ClientResponse
+
+    class Words(TypedDict, total=False):
+        """The members of an OAuth error, as keywords (RFC 6749 §4.1.2.1, §5.2)."""
+
+        error: str | None
+        error_description: str | None
+        error_uri: str | None
 
 
 class InsecureTransportWarning(UserWarning):
@@ -49,14 +56,6 @@ class NoAnswerError(TokenError):
     def __init__(self, message: str, *, may_pass: bool = True) -> None:
         super().__init__(message)
         self.may_pass = may_pass
-
-
-class Words(TypedDict, total=False):
-    """The members of an OAuth error, as keywords (RFC 6749 §4.1.2.1, §5.2)."""
-
-    error: str | None
-    error_description: str | None
-    error_uri: str | None
 
 
 class _AnsweredError(TokenError):

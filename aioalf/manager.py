@@ -29,6 +29,10 @@ __all__ = ("TokenError", "TokenHTTPError", "TokenManager")
 
 logger: logging.Logger = logging.getLogger(__name__)
 
+# One for all managers: clients may be many.
+_BASIC = ClientSecretBasic()
+_RENEWAL = Renewal()
+_NEVER = -math.inf
 _MAX_PAUSE = 60.0
 """Seconds that a server's ``Retry-After`` can make callers get an error without a request."""
 
@@ -66,7 +70,8 @@ class TokenManager:
     ) -> None:
         _check_options(client_auth=client_auth, grant=grant, renewal=renewal, retry=retry)
         self._expected = Expected(
-            None, _read_default_lifetime(default_lifetime), allow_narrower_scope
+            default_lifetime=_read_default_lifetime(default_lifetime),
+            allow_narrower_scope=allow_narrower_scope,
         )
         self._grant = ClientCredentials(scope) if grant is None else grant
         self._endpoint: TokenEndpoint | None = None
@@ -74,19 +79,19 @@ class TokenManager:
             self._endpoint = TokenEndpoint(
                 token_endpoint,
                 Credentials(client_id, client_secret),
-                client_auth or ClientSecretBasic(),
+                client_auth or _BASIC,
                 http_options=http_options,
                 expected=self._expected,
                 retry=retry,
             )
-        self._renewal = renewal or Renewal()
+        self._renewal = renewal or _RENEWAL
         self._flight = SingleFlight[Token]()
         self._generation = 0
         self._token: Token | None = None
-        self._renew_at = -math.inf
+        self._renew_at = _NEVER
         self._failure: Exception | None = None
-        self._paused_until = -math.inf
-        self._unproven_until = -math.inf
+        self._paused_until = _NEVER
+        self._unproven_until = _NEVER
 
     def peek(self) -> str | None:
         """Return the token in place, None when there is none that is valid.
@@ -112,6 +117,9 @@ class TokenManager:
         that expires at once (``expires_in`` 0) serves those who waited for it, and nobody after.
         Raises TokenError.
         """
+        token = self._token
+        if token is not None and time.monotonic() < self._renew_at:  # peek's, without the call
+            return token.access_token
         return self.peek() or (await self._obtain()).access_token
 
     def may_renew(self, rejected: str) -> bool:
@@ -146,7 +154,7 @@ class TokenManager:
 
     def accept(self) -> None:
         """Take note that a renewed token was accepted: the next refusal is renewed at once."""
-        self._unproven_until = -math.inf
+        self._unproven_until = _NEVER
 
     async def reset_token(self) -> None:
         """Forget the token, and what failed; the next `get_token` asks for a new one.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aiohttp.hdrs import AUTHORIZATION
 from aiohttp.multipart import MultipartWriter
 from aiohttp.payload import AsyncIterablePayload, Payload
 
@@ -59,7 +60,7 @@ class OAuth2Middleware:
         if origin[0] == "http":
             self._insecure.check(request.url)
         authorization = self._bearer.ready() or await self._first(request)
-        request.headers["Authorization"] = authorization
+        request.headers[AUTHORIZATION] = authorization
         response = await handler(request)
         if response.status != UNAUTHORIZED:
             return response
@@ -100,7 +101,7 @@ async def send_again(
     request: ClientRequest, handler: ClientHandlerType, authorization: str, bearer: Bearer
 ) -> ClientResponse:
     """Send a refused hop with another field; its second refusal is the answer."""
-    request.headers["Authorization"] = authorization
+    request.headers[AUTHORIZATION] = authorization
     response = await handler(request)
     bearer.judge(response.status)
     return response

@@ -6,7 +6,6 @@ Arithmetic only: times come with the call (seconds of one monotonic clock), and 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Final
 
 from aioalf.seconds import check_seconds
@@ -15,7 +14,6 @@ _SHARE_OF_LIFETIME: Final = 1 / 3
 _SHARE_OF_JITTER: Final = 1 / 3
 
 
-@dataclass(frozen=True, slots=True)
 class Renewal:
     """How a token manager keeps its token fresh; all in seconds.
 
@@ -30,12 +28,14 @@ class Renewal:
     Raises TokenConfigurationError for what is not a finite number of seconds from 0 up.
     """
 
-    window: float = 300.0
-    pause: float = 1.0
+    __slots__ = ("pause", "window")
 
-    def __post_init__(self) -> None:
-        check_seconds("window", self.window)
-        check_seconds("pause", self.pause)
+    def __init__(self, window: float = 300.0, pause: float = 1.0) -> None:
+        self.window = check_seconds("window", window)
+        self.pause = check_seconds("pause", pause)
+
+    def __repr__(self) -> str:
+        return f"Renewal(window={self.window}, pause={self.pause})"
 
     def begins_at(self, lifetime: float | None, expires_at: float, chance: float) -> float:
         """Return when to begin to renew a token; chance is from 0 up to 1.

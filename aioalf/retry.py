@@ -5,7 +5,6 @@ Arithmetic only: times and chance come with the call. It knows errors, and nothi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
@@ -17,7 +16,6 @@ _TOO_MANY_REQUESTS: Final = 429
 _MAX_DELAY: Final = 5.0
 
 
-@dataclass(frozen=True, slots=True)
 class Retry:
     """How often a token request is made when it fails for a reason that may pass; in seconds.
 
@@ -29,19 +27,17 @@ class Retry:
     Raises TokenConfigurationError for what is no count, or no finite time from 0 up.
     """
 
-    attempts: int = 3
-    delay: float = 0.25
-    deadline: float = 25.0
+    __slots__ = ("attempts", "deadline", "delay")
 
-    def __post_init__(self) -> None:
-        if (
-            isinstance(self.attempts, bool)
-            or not isinstance(self.attempts, int)
-            or self.attempts < 1
-        ):
+    def __init__(self, attempts: int = 3, delay: float = 0.25, deadline: float = 25.0) -> None:
+        if isinstance(attempts, bool) or not isinstance(attempts, int) or attempts < 1:
             raise TokenConfigurationError("attempts must be a whole number from 1 up")
-        check_seconds("delay", self.delay)
-        check_seconds("deadline", self.deadline)
+        self.attempts = attempts
+        self.delay = check_seconds("delay", delay)
+        self.deadline = check_seconds("deadline", deadline)
+
+    def __repr__(self) -> str:
+        return f"Retry(attempts={self.attempts}, delay={self.delay}, deadline={self.deadline})"
 
     def wait_after(
         self, error: TokenError, attempt: int, elapsed: float, chance: float

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 class SessionHolder:
     """Holds a session in which each request passes a middleware; `given` is not closed with it."""
 
+    __slots__ = ("_given", "_loop", "_middleware", "_own", "closed")
+
     def __init__(self, middleware: ClientMiddlewareType, given: ClientSession | None) -> None:
         self._middleware = middleware
         self._given = given

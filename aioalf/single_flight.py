@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections.abc import Callable, Coroutine
-from typing import Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 T = TypeVar("T")
 E = TypeVar("E", bound=BaseException)
+
+_NONE: Final[frozenset[Any]] = frozenset()  # an empty set takes 216 bytes, and flights may be many
 
 
 class FlightCancelledError(Exception):
@@ -26,7 +28,7 @@ class SingleFlight(Generic[T]):
 
     def __init__(self) -> None:
         self._task: asyncio.Task[T] | None = None
-        self._abandoned: set[asyncio.Task[T]] = set()
+        self._abandoned: frozenset[asyncio.Task[T]] = _NONE
 
     async def run(self, call: Callable[[], Coroutine[object, object, T]]) -> T:
         """Return the result of the call in the air, or of this one when there is none.
@@ -59,15 +61,16 @@ class SingleFlight(Generic[T]):
     def abandon(self) -> None:
         """Let what is in the air go on for those who wait for it; the next caller starts anew."""
         if self._task is not None:
-            self._abandoned.add(self._task)
+            self._abandoned |= {self._task}
             self._task = None
 
     async def close(self) -> None:
         """End what is in the air, and wait until it has ended."""
         self.abandon()
         loop = asyncio.get_running_loop()
-        flying = {task for task in self._abandoned if task.get_loop() is loop}
-        self._abandoned = flying.copy()  # each leaves it when it has landed: who closes too, waits
+        flying = frozenset(task for task in self._abandoned if task.get_loop() is loop)
+        # Each leaves it when it has landed: who closes too, waits.
+        self._abandoned = flying or _NONE
         for task in flying:
             if not task.cancelling():
                 task.cancel()
@@ -75,7 +78,7 @@ class SingleFlight(Generic[T]):
             await asyncio.wait(flying)
 
     def _land(self, task: asyncio.Task[T]) -> None:
-        self._abandoned.discard(task)
+        self._abandoned = self._abandoned - {task} or _NONE
         if self._task is task:
             self._task = None
         if not task.cancelled():

@@ -21,8 +21,10 @@ __all__ = ("MAX_LIFETIME", "Token", "TokenError", "TokenHTTPError", "TokenRespon
 MAX_LIFETIME: Final = 2**31
 """The longest lifetime believed, in seconds: 68 years. A longer one is cut to it."""
 
-_NUMBER: Final = re.compile(r"[0-9]{1,300}(\.[0-9]{1,300})?")
-_B64TOKEN: Final = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
+# Text, which re compiles when it is first needed and keeps: importing this compiles nothing.
+_NUMBER: Final = r"[0-9]{1,300}(\.[0-9]{1,300})?"
+_NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
+_B64TOKEN: Final = r"[A-Za-z0-9\-._~+/]+=*"
 
 
 class Token:
@@ -74,7 +76,7 @@ class Token:
         put(self, "expires_in", lifetime)
         put(self, "expires_on", None if lifetime is None else wall + timedelta(seconds=lifetime))
         put(self, "scope", scope)
-        put(self, "extra", MappingProxyType(dict(extra or {})))
+        put(self, "extra", MappingProxyType(dict(extra)) if extra else _NOTHING)
         put(self, "deadline", math.inf if lifetime is None else monotonic + lifetime)
 
     def is_valid(self) -> bool:
@@ -110,7 +112,7 @@ def read_lifetime(value: object) -> int | None:
     """
     if value is None:
         return None
-    if isinstance(value, str) and _NUMBER.fullmatch(value):
+    if isinstance(value, str) and re.fullmatch(_NUMBER, value):
         value = float(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError("expires_in is not a number of seconds")  # noqa: TRY004 - a server's value
@@ -123,4 +125,4 @@ def read_lifetime(value: object) -> int | None:
 
 def is_b64token(value: object) -> bool:
     """Tell whether a value can stand in a Bearer header (RFC 6750 §2.1): no space, no line end."""
-    return isinstance(value, str) and _B64TOKEN.fullmatch(value) is not None
+    return isinstance(value, str) and re.fullmatch(_B64TOKEN, value) is not None

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 from aioalf.errors import TokenResponseError
 from aioalf.redaction import error_words, printable, without
@@ -18,7 +17,6 @@ from aioalf.token import Token, is_b64token, read_lifetime
 _READ: Final = frozenset({"access_token", "token_type", "expires_in", "scope", "refresh_token"})
 
 
-@dataclass(frozen=True, slots=True)
 class Expected:
     """What was asked for, and what to make of what an answer leaves out.
 
@@ -26,13 +24,27 @@ class Expected:
     an absent ``expires_in``; ``allow_narrower_scope`` takes a token with less than was asked for.
     """
 
-    scope: frozenset[str] | None = None
-    default_lifetime: float | None = None
-    allow_narrower_scope: bool = False
+    __slots__ = ("allow_narrower_scope", "default_lifetime", "scope")
+
+    def __init__(
+        self,
+        scope: frozenset[str] | None = None,
+        default_lifetime: float | None = None,
+        *,
+        allow_narrower_scope: bool = False,
+    ) -> None:
+        self.scope = scope
+        self.default_lifetime = default_lifetime
+        self.allow_narrower_scope = allow_narrower_scope
+
+    def of(self, scope: frozenset[str] | None) -> Expected:
+        """Return the same for a request with another scope."""
+        return Expected(
+            scope, self.default_lifetime, allow_narrower_scope=self.allow_narrower_scope
+        )
 
 
-@dataclass(frozen=True, slots=True)
-class OAuthError:
+class OAuthError(NamedTuple):
     """The members of an OAuth error object, each None when absent or not text (RFC 6749 §5.2)."""
 
     error: str | None = None
@@ -67,7 +79,7 @@ def read_oauth_error(
 
 def read_token(
     members: Mapping[str, object] | None,
-    expected: Expected = Expected(),
+    expected: Expected | None = None,
     *,
     sent_at: float | None = None,
     sent_on: datetime | None = None,
@@ -76,6 +88,7 @@ def read_token(
 
     Raises TokenResponseError naming the member that is wrong, never the value of a token.
     """
+    expected = expected or Expected()
     if not isinstance(members, Mapping):
         raise TokenResponseError("the response is not a JSON object")
     access_token = members.get("access_token")

@@ -7,15 +7,16 @@ from collections.abc import Generator
 from typing import Self
 
 import pytest
-from aiohttp import ClientResponse, ClientSession
+from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientSession
 from hypothesis import given
 from hypothesis import strategies as st
+from multidict import CIMultiDict
 
 from aioalf import Client
 from aioalf.bearer import Bearer
-from aioalf.call import Call, Pending, RenewalMiddleware
+from aioalf.call import CallField, Pending, RenewalMiddleware
 from aioalf.testing import OAuthServer
-from tests.front import FixedManager, api_log, client_of
+from tests.front import FixedManager, api_log, client_of, manager_of
 
 VERBS = ["get", "options", "head", "post", "put", "patch", "delete"]
 
@@ -209,7 +210,26 @@ async def test_a_request_that_is_no_call_passes_the_renewal(oauth_server: OAuthS
 
 
 @given(st.text())
-def test_a_call_begins_unseen(authorization: str) -> None:
-    """It holds the field that it was made with, and no other one yet."""
-    call = Call(authorization)
-    assert (call.authorization, call.renewed, call.seen) == (authorization, None, False)
+def test_a_call_begins_as_its_field(authorization: str) -> None:
+    """It is the string that it was made of, not refused, and replaced by nothing."""
+    field = CallField(authorization)
+    assert field == authorization
+    assert (field.renewed, field.was_refused) == (None, False)
+
+
+async def test_the_field_of_a_call_is_known_again_on_each_hop(oauth_server: OAuthServer) -> None:
+    """The object itself is handed on, from the headers of the call to those of every hop."""
+    met: list[str] = []
+
+    async def look(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        met.append(request.headers["Authorization"])
+        return await handler(request)
+
+    field = CallField(f"Bearer {await manager_of(oauth_server).get_token()}")
+    async with ClientSession(headers={"Accept": "*/*"}, middlewares=[look]) as session:
+        for headers in ({"Authorization": field}, CIMultiDict({"Authorization": field})):
+            url = oauth_server.url("/redirect?to=/things")
+            async with session.get(url, headers=headers) as response:
+                assert response.status == 200
+    assert len(met) == 4
+    assert all(seen is field for seen in met)

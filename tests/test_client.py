@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from typing import Any
+from unittest import mock
 
 import pytest
 from aiohttp import (
@@ -22,7 +23,6 @@ from multidict import CIMultiDict, CIMultiDictProxy, MultiDict, MultiDictProxy
 from yarl import URL
 
 from aioalf import Client, HTTPRequest, InsecureTransportWarning, TokenError, TokenManager
-from aioalf.call import CALL
 from aioalf.testing import Fault, OAuthServer
 from tests.front import Resolver, UserClient, UserManager, api_log, client_of, manager_of
 
@@ -397,12 +397,27 @@ async def test_an_own_session_is_the_network_of_both(
     assert len(made) == 1
 
 
-async def test_what_a_call_knows_ends_with_it(oauth_server: OAuthServer) -> None:
-    """Requests of others in the same task have nothing to do with it."""
-    async with client_of(oauth_server) as client:
-        for call in (client.get(oauth_server.url("/")), client.ws_connect(oauth_server.url("/ws"))):
-            async with call:
-                assert CALL.get() is None
+async def test_a_request_method_that_was_replaced_is_called(
+    oauth_server: OAuthServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Mocks put theirs on the class, on a session, or in place of a session."""
+    asked: list[str] = []
+
+    async def pretend(*args: Any, **options: Any) -> object:
+        asked.append(options["headers"]["Authorization"])
+        return mock.Mock(status=200)
+
+    async with ClientSession() as session, client_of(oauth_server, session) as client:
+        with mock.patch.object(session, "request", pretend):
+            await client.get(oauth_server.url("/things"))
+        with mock.patch.object(ClientSession, "request", pretend):
+            await client.get(oauth_server.url("/things"))
+    double = mock.Mock(request=pretend, timeout=ClientTimeout(), spec_set=ClientSession)
+    monkeypatch.setattr(TokenManager, "peek", mock.Mock(return_value="token"))
+    async with client_of(oauth_server, double) as client:
+        await client.get(oauth_server.url("/things"))
+    assert len(asked) == 3
+    assert not api_log(oauth_server)
 
 
 # Time limits

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,10 +19,16 @@ from aioalf.errors import (
     TokenError,
     TokenHTTPError,
     TokenResponseError,
-    Words,
 )
 
-WORDS = Words(error="invalid_scope", error_description="no", error_uri="https://e.example")
+if TYPE_CHECKING:
+    from aioalf.errors import Words
+
+WORDS: "Words" = {
+    "error": "invalid_scope",
+    "error_description": "no",
+    "error_uri": "https://e.example",
+}
 EVERY_ERROR = [
     TokenError("m"),
     TokenConfigurationError("m"),

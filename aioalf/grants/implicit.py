@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from yarl import URL
@@ -59,7 +59,7 @@ class Implicit:
         self._client_id = client_id
         self._login = login
         self._scope = join_scope(scope)
-        self._expected = replace(expected, scope=scope_set(self._scope))
+        self._expected = expected.of(scope_set(self._scope))
 
     async def request_token(self, endpoint: TokenSource) -> Token:
         """Return the token of a new login.

@@ -45,7 +45,7 @@ async def test_every_event_can_be_ended() -> None:
         for event in EVENTS:
             assert answer(place, f"begin {event.name}") == urls
             answer(place, "end")
-            assert server.token_fault is server.api_fault is proxy.fault is None
+            assert (server.token_fault, server.api_fault, proxy.fault) == (None, None, None)
     assert len({event.name for event in EVENTS}) == len(EVENTS)
 
 
