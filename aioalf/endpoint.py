@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, cast
 
 from aiohttp import (
     ClientConnectionError,
@@ -27,6 +27,7 @@ from aiohttp import (
     InvalidURL,
     ServerDisconnectedError,
 )
+from aiohttp.helpers import get_env_proxy_for_url
 from aiohttp.http import HttpProcessingError
 from multidict import CIMultiDict
 from yarl import URL
@@ -176,7 +177,8 @@ class TokenEndpoint:
             return await self._post(form, headers)
         except InvalidURL:  # which quotes it, and a proxy's may hold a password
             raise TokenConfigurationError(
-                "The token request cannot be sent: a URL in http_options, as of proxy, is malformed"
+                "The token request cannot be sent: a URL in http_options or the environment, as of "
+                "proxy, is malformed"
             ) from None
         except (ClientError, HttpProcessingError, OSError) as error:
             failure = error
@@ -193,7 +195,7 @@ class TokenEndpoint:
 
     async def _post(self, form: dict[str, str], headers: CIMultiDict[str]) -> _Answer:
         options: dict[str, Any] = {"timeout": TIMEOUT, **self._options, "headers": headers}
-        async with _session(self.network()) as session:
+        async with await _session(self.network(), self.url) as session:
             response = await session.post(
                 self.url, data=form, allow_redirects=False, raise_for_status=False, **options
             )
@@ -276,8 +278,9 @@ def _refuse_options(problem: str) -> NoReturn:
     raise TokenConfigurationError(f"http_options: {problem}")
 
 
-def _session(network: ClientSession | None) -> ClientSession:
+async def _session(network: ClientSession | None, url: URL) -> ClientSession:
     """Return a session for one token request: the caller's network, not the caller's identity."""
+    proxy = await _proxy_of(network, url)  # first: meanwhile the caller's may be closed
     # One that is closed, or whose event loop is gone, has no network to offer.
     loop = asyncio.get_running_loop()
     if network is None or network.closed or getattr(network, "_loop", loop) is not loop:
@@ -289,7 +292,27 @@ def _session(network: ClientSession | None) -> ClientSession:
         connector_owner=False,
         cookie_jar=DummyCookieJar(),
         auto_decompress=False,
-        trust_env=network.trust_env,
-        proxy=getattr(network, "_default_proxy", None),
+        proxy=proxy,
         **({} if proxy_auth is None else {"proxy_auth": proxy_auth}),
     )
+
+
+async def _proxy_of(network: ClientSession | None, url: URL) -> str | URL | None:
+    proxy: str | URL | None = getattr(network, "_default_proxy", None)
+    if proxy is None and network is not None and network.trust_env:
+        # To a session with trust_env, netrc would also say who the client is.
+        proxy = await asyncio.to_thread(_proxy_of_environment, url)
+    return proxy
+
+
+def _proxy_of_environment(url: URL) -> URL | None:
+    try:
+        proxy, auth = get_env_proxy_for_url(url)
+    except LookupError:
+        return None
+    except ValueError:  # which may quote it
+        raise InvalidURL("proxy") from None
+    if auth is None:
+        return proxy
+    user, password, _ = cast("tuple[str, str, str]", auth)
+    return proxy.with_user(user).with_password(password)  # aiohttp 3.14 warns of proxy_auth

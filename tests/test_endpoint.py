@@ -6,6 +6,7 @@ import copy
 import json
 import logging
 import math
+import os
 import pickle
 import socket
 import ssl
@@ -752,6 +753,115 @@ async def test_the_proxy_s_credentials_of_a_session_are_used() -> None:
         assert b"Proxy-Authorization: Basic dXNlcjpwYXNzd29yZA==" in proxy.requests[0]
 
 
+class Environment:
+    """What a session with ``trust_env`` believes: proxies, and a netrc file."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, netrc: Path) -> None:
+        for name in os.environ:
+            if name.lower().endswith("_proxy"):
+                monkeypatch.delenv(name)
+        self._set, self._netrc = monkeypatch.setenv, netrc
+
+    def name(self, **proxies: str) -> None:
+        """Set ``HTTP_PROXY`` and its like."""
+        for name, value in proxies.items():
+            self._set(name, value)
+
+    def log_in(self, host: str, login: str, password: str) -> None:
+        """Have netrc say who somebody is at that host."""
+        self._netrc.write_text(f"machine {host} login {login} password {password}\n")
+        self._set("NETRC", str(self._netrc))
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Environment:
+    """One without proxies, and without a netrc file."""
+    return Environment(monkeypatch, tmp_path / "netrc")
+
+
+def basic(credentials: str) -> bytes:
+    """The value of a Basic field."""
+    return b"Basic " + base64.b64encode(credentials.encode("latin-1"))
+
+
+@pytest.mark.rule("R005")
+async def test_the_environment_lends_its_proxy_and_not_its_identity(
+    environment: Environment,
+) -> None:
+    """Who netrc says that one is at the token endpoint, is not who the client is."""
+    async with RawServer(answer(TOKEN)) as proxy, ClientSession(trust_env=True) as session:
+        environment.name(HTTP_PROXY=proxy.url.replace("//", "//user:p%2Fss%40%C3%A4@"))
+        environment.log_in("auth.localhost", "somebody", "else")
+        await ask(at("http://auth.localhost/token", network=lambda: session))
+    [request] = proxy.requests
+    assert request.startswith(b"POST http://auth.localhost/token HTTP/1.1\r\n")
+    assert b"\r\nAuthorization: %b\r\n" % basic("client-id:secret") in request
+    assert b"\r\nProxy-Authorization: %b\r\n" % basic("user:p/ss@ä") in request
+    assert basic("somebody:else") not in request
+
+
+async def test_netrc_may_know_the_proxy_of_the_environment(environment: Environment) -> None:
+    """It is asked who one is at the proxy, and the proxy alone is told."""
+    refusal = answer(b"", status="407 Proxy Authentication Required")
+    async with RawServer(refusal) as proxy, ClientSession(trust_env=True) as session:
+        environment.name(HTTPS_PROXY=proxy.url)
+        environment.log_in("127.0.0.1", "me", "here")
+        error = await failure(at("https://auth.localhost/token", network=lambda: session))
+    assert "the proxy answered 407" in str(error)
+    [request] = proxy.requests
+    assert request.startswith(b"CONNECT auth.localhost:443 HTTP/1.1\r\n")
+    assert b"\r\nProxy-Authorization: %b\r\n" % basic("me:here") in request
+    assert b"\r\nAuthorization:" not in request
+
+
+async def test_a_proxy_of_the_environment_may_want_no_credentials(
+    environment: Environment,
+) -> None:
+    """It gets none then."""
+    async with RawServer(answer(TOKEN)) as proxy, ClientSession(trust_env=True) as session:
+        environment.name(HTTP_PROXY=proxy.url, NO_PROXY="api.localhost")
+        await ask(at("http://auth.localhost/token", network=lambda: session))
+    assert b"Proxy-Authorization" not in proxy.requests[0]
+
+
+async def test_a_host_may_be_spared_the_proxy_of_the_environment(
+    oauth_server: OAuthServer, environment: Environment
+) -> None:
+    """``NO_PROXY`` is heard, and netrc is not, there either."""
+    async with RawServer(answer(TOKEN)) as proxy, ClientSession(trust_env=True) as session:
+        environment.name(HTTP_PROXY=proxy.url, NO_PROXY="127.0.0.1")
+        environment.log_in("127.0.0.1", "somebody", "else")
+        await ask(at(oauth_server.token_endpoint, network=lambda: session))
+    assert not proxy.requests
+    assert the_exchange(oauth_server).headers["Authorization"] == (
+        basic("client-id:secret").decode()
+    )
+
+
+async def test_a_session_may_be_closed_while_its_proxy_is_looked_up(
+    oauth_server: OAuthServer, environment: Environment
+) -> None:
+    """Then the token request has a session of its own, as without one."""
+    async with ClientSession(trust_env=True) as session:
+        asking = asyncio.create_task(ask(at(oauth_server.token_endpoint, network=lambda: session)))
+        await asyncio.sleep(0)
+    assert (await asking).is_valid()
+
+
+@pytest.mark.parametrize("trust_env", [False, True])
+async def test_the_environment_counts_least(*, environment: Environment, trust_env: bool) -> None:
+    """Not at all to a session that does not trust it; the session's own proxy goes before."""
+    async with (
+        RawServer(answer(TOKEN)) as theirs,
+        RawServer(answer(TOKEN)) as ours,
+        ClientSession(trust_env=trust_env, proxy=ours.url if trust_env else None) as session,
+    ):
+        environment.name(HTTP_PROXY=theirs.url)
+        await ask(at(ours.url, network=lambda: session))
+        assert not theirs.requests
+        assert len(ours.requests) == 1
+
+
 @pytest.fixture
 async def untrusted_url() -> AsyncIterator[str]:
     """A token endpoint with a certificate that nobody signed."""
@@ -823,6 +933,20 @@ def test_plain_http_may_be_made_an_error_or_silent() -> None:
             at("http://auth.example.com/token")
         warnings.simplefilter("ignore", InsecureTransportWarning)
         at("http://auth.example.com/token")
+
+
+@pytest.mark.rule("R063")
+@pytest.mark.parametrize("proxy", ["http://user:hunter2@[bad", "http://user:hunter2@a℀b"])
+async def test_a_proxy_of_the_environment_that_is_no_url_is_not_shown(
+    environment: Environment, proxy: str
+) -> None:
+    """Its password would be."""
+    environment.name(HTTP_PROXY=proxy)
+    async with ClientSession(trust_env=True) as session:
+        error = await failure(at("http://auth.localhost/token", network=lambda: session))
+    assert isinstance(error, TokenConfigurationError)
+    assert "environment" in str(error)
+    assert "hunter2" not in "".join(traceback.format_exception(error))
 
 
 @pytest.mark.rule("R063")
