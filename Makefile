@@ -31,8 +31,8 @@ fuzz: .venv/test-ready  ## inputs that mean harm, for ten minutes (ARGS="--secon
 mutants: .venv/test-ready  ## change the core in one place after another: a test has to notice each
 	$(PY) -m tox run -e mutants $(TOXFLAGS) -- $(ARGS)
 
-bench: .venv/test-ready  ## what it costs beside bare aiohttp
-	$(PY) -m tox run -e bench $(TOXFLAGS)
+bench: .venv/test-ready  ## what it costs beside others; ARGS=--publish writes the documents
+	$(PY) -m tox run -e bench $(TOXFLAGS) -- $(ARGS)
 
 faults: .venv/test-ready  ## what callers see when the token endpoint fails; writes docs/faults.rst
 	$(PY) -m tox run -e faults $(TOXFLAGS) -- $(ARGS)

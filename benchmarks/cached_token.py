@@ -3,14 +3,14 @@
 import time
 from collections.abc import Awaitable, Callable
 
-from contenders import Repeat
-from figures import Figure, ratios
+from contenders import IN_MEMORY, Middleware, Repeat
+from effort import Effort
+from figures import GET_TOKEN, Results, ratios
+from peers import installed, opened
 from rounds import take_turns
 
-from aioalf import TokenManager
-from aioalf.testing import OAuthServer
-
-_TIMES = 2_000
+_TIMES = 200
+_EMPTY = "empty async def"
 
 
 async def _nothing() -> None:
@@ -25,15 +25,13 @@ def _each_awaited(call: Callable[[], Awaitable[object]]) -> Repeat:
     return repeat
 
 
-async def get_token(rounds: int) -> list[Figure]:
+async def get_token(effort: Effort) -> Results:
     """Measure CPU time a call."""
-    async with OAuthServer() as server:
-        manager = TokenManager(server.token_endpoint, server.client_id, server.client_secret)
-        await manager.get_token()
-        work = {
-            "empty async def": _each_awaited(_nothing),
-            "TokenManager.get_token": _each_awaited(manager.get_token),
-        }
-        seconds = await take_turns(work, rounds=rounds, times=_TIMES, clock=time.process_time)
-        await manager.close()
-    return ratios("get_token()", seconds, "empty async def", unit="ns", scale=1e9)
+    async with opened(IN_MEMORY, installed()) as senders:
+        calls = {name: sender.token for name, sender in senders.items() if sender.token}
+        calls = {_EMPTY: _nothing, "TokenManager.get_token": calls.pop(Middleware.name), **calls}
+        work = {name: _each_awaited(call) for name, call in calls.items()}
+        seconds = await take_turns(
+            work, rounds=effort.rounds, times=_TIMES, clock=time.process_time
+        )
+    return Results(ratios(GET_TOKEN, seconds, _EMPTY, scale=(1e9, "ns")))

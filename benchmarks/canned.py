@@ -1,13 +1,22 @@
 """The answers of a server that costs next to nothing: one to a token request, one to all else.
 
-Bytes in, bytes out; knows no sockets, and no OAuth beyond the token response's JSON.
+Bytes in, bytes out; knows no sockets and no clock, and no OAuth beyond the token response's JSON.
 """
 
-from typing import Final
+import re
+from typing import Final, NamedTuple
 
 ACCESS_TOKEN: Final = "2YotnFZFEjr1zCsicMWpAA.7Fjfp0ZBr1KtDRbnfVdmIw"
 _HEAD_END: Final = b"\r\n\r\n"
 _LENGTH: Final = b"\r\nContent-Length: "
+_TOKEN_REQUEST: Final = re.compile(rb"POST /token(?:/(\d+)/(\d+))? ")
+
+
+class Answer(NamedTuple):
+    """A response, and the seconds that it takes to come."""
+
+    response: bytes
+    delay: float = 0.0
 
 
 def _response(body: str) -> bytes:
@@ -21,18 +30,31 @@ def _response(body: str) -> bytes:
     return (head + body).encode()
 
 
-_TOKEN: Final = _response(
-    f'{{"access_token": "{ACCESS_TOKEN}", "token_type": "Bearer", "expires_in": 86400}}'
-)
-_THING: Final = _response('{"name": "alf", "from": "Melmac", "age": 229}')
+def _token(expires_in: int) -> bytes:
+    return _response(
+        f'{{"access_token": "{ACCESS_TOKEN}", "token_type": "Bearer", "expires_in": {expires_in}}}'
+    )
 
 
-def answer(received: bytes) -> bytes | None:
-    """Return the response to a request; None while the request is not complete."""
+_TOKEN: Final = Answer(_token(86400))
+_THING: Final = Answer(_response('{"name": "alf", "from": "Melmac", "age": 229}'))
+
+
+def token_path(expires_in: int, delay_ms: int) -> str:
+    """Return the path of a token endpoint: how long its tokens live, how long it takes."""
+    return f"/token/{expires_in}/{delay_ms}"
+
+
+def answer(received: bytes) -> Answer | None:
+    """Answer a request; None while it is not complete."""
     head, end, body = received.partition(_HEAD_END)
     if not end or len(body) < _body_length(head):
         return None
-    return _TOKEN if head.startswith(b"POST /token ") else _THING
+    if not head.startswith(b"POST "):
+        return _THING
+    if (request := _TOKEN_REQUEST.match(head)) is None or request[1] is None:
+        return _TOKEN
+    return Answer(_token(int(request[1])), int(request[2]) / 1000)
 
 
 def _body_length(head: bytes) -> int:

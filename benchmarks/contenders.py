@@ -1,20 +1,29 @@
 """Who is compared: each a small class that opens a session and says how it sends.
 
-A peer is one more class here, and one line in `CONTENDERS`. Nothing here measures.
+Here are aiohttp and this project; `peers` has the others. Nothing here measures.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
 from unittest import mock
 
-from aiohttp import BaseConnector, ClientHandlerType, ClientRequest, ClientResponse, ClientSession
+from aiohttp import (
+    BaseConnector,
+    ClientHandlerType,
+    ClientRequest,
+    ClientResponse,
+    ClientSession,
+    TCPConnector,
+)
 from canned import ACCESS_TOKEN
+from memory_transport import MemoryConnector
 
 from aioalf import Client, OAuth2Middleware, TokenManager
 
-HEADERS: Final = {"Authorization": f"Bearer {ACCESS_TOKEN}"}
+FIELD: Final = {"headers": {"Authorization": f"Bearer {ACCESS_TOKEN}"}}
+_NOTHING: Final[Mapping[str, object]] = {}
 
 Repeat = Callable[[int], Awaitable[None]]
 """Does one thing so many times."""
@@ -22,28 +31,61 @@ Repeat = Callable[[int], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where requests go, and through what; each session gets a connector of its own."""
+    """Where requests go, and whether through memory or sockets."""
 
     api: str
     token_endpoint: str
-    connector: Callable[[], BaseConnector]
+    in_memory: bool = False
+    secret: str = "secret"
+
+    def connector(self) -> BaseConnector:
+        """Return a connector of aiohttp's, each time a new one."""
+        # In memory nothing is gained by closing what was idle for a while, as is done by default.
+        return MemoryConnector(keepalive_timeout=3600) if self.in_memory else TCPConnector()
+
+    def for_all_sessions(self) -> AbstractAsyncContextManager[None]:
+        """Let sessions that are given no connector have one of these as well."""
+        return _connectors(self)
+
+
+@asynccontextmanager
+async def _connectors(place: Place) -> AsyncIterator[None]:
+    def connector(**_: object) -> BaseConnector:
+        return place.connector()
+
+    with mock.patch("aiohttp.client.TCPConnector", connector):
+        yield
+
+
+IN_MEMORY: Final = Place(
+    "https://api.example.com/things", "https://api.example.com/token", in_memory=True
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Sends:
-    """The two ways to write a request: ``await get(…)``, and ``async with get(…)``."""
+class Sender:
+    """How one sends: ``await get(…)`` and ``async with get(…)``, many times, and once.
+
+    ``once`` returns the status; ``token`` gets the token alone, where there is a way to.
+    """
 
     awaited: Repeat
     entered: Repeat
+    once: Callable[[], Awaitable[int]]
+    token: Callable[[], Awaitable[object]] | None = None
 
 
 class Contender(Protocol):
     """One way to send authorized requests."""
 
     name: str
+    baseline: str
+    """The name of the one it is compared with: its HTTP library alone."""
+    expires_early: int
+    """How many seconds before its time a token is not used any more, whatever one says."""
 
-    def open(self, place: Place) -> AbstractAsyncContextManager[Sends]:
-        """Yield how it sends, for as long as it is open."""
+    def open(self, place: Place) -> AbstractAsyncContextManager[Sender]:
+        """Yield how it sends, for as long as it is open; it has no token yet."""
         ...
 
 
@@ -51,8 +93,13 @@ class _Exchange(Awaitable[ClientResponse], AbstractAsyncContextManager[ClientRes
     """What ``get(…)`` returns."""
 
 
-def sends(get: Callable[..., _Exchange], url: str, **options: object) -> Sends:
-    """Write both loops once, so that contenders differ in nothing but `get`."""
+def sender(
+    get: Callable[..., _Exchange],
+    url: str,
+    token: Callable[[], Awaitable[object]] | None = None,
+    options: Mapping[str, object] = _NOTHING,
+) -> Sender:
+    """Write the loops once, so that contenders differ in nothing but `get`."""
 
     async def awaited(times: int) -> None:
         for _ in range(times):
@@ -64,99 +111,88 @@ def sends(get: Callable[..., _Exchange], url: str, **options: object) -> Sends:
             async with get(url, **options) as response:
                 await response.read()
 
-    return Sends(awaited, entered)
+    async def once() -> int:
+        response = await get(url, **options)
+        await response.read()
+        return response.status
+
+    return Sender(awaited, entered, once, token)
 
 
 class Bare:
     """aiohttp alone, which is given the field with each call: what all are compared with."""
 
-    name = "aiohttp, headers="
+    name: str = "aiohttp"
+    baseline: str = "aiohttp"
+    expires_early: int = 0
 
     @asynccontextmanager
-    async def open(self, place: Place) -> AsyncIterator[Sends]:
+    async def open(self, place: Place) -> AsyncIterator[Sender]:
         """Yield how it sends."""
         async with ClientSession(connector=place.connector()) as session:
-            yield sends(session.get, place.api, headers=HEADERS)
-
-
-class SessionHeader:
-    """aiohttp alone, which has the field as a default of its session: the least that there is."""
-
-    name = "aiohttp, session header"
-
-    @asynccontextmanager
-    async def open(self, place: Place) -> AsyncIterator[Sends]:
-        """Yield how it sends."""
-        async with ClientSession(connector=place.connector(), headers=HEADERS) as session:
-            yield sends(session.get, place.api)
+            yield sender(session.get, place.api, options=FIELD)
 
 
 async def _pass_on(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
     return await handler(request)
 
 
-class NoOpMiddleware:
+class NoOpMiddleware(Bare):
     """A middleware that does nothing, and the field with each call."""
 
-    name = "no-op middleware, headers="
+    name = "no-op middleware"
 
     @asynccontextmanager
-    async def open(self, place: Place) -> AsyncIterator[Sends]:
+    async def open(self, place: Place) -> AsyncIterator[Sender]:
         """Yield how it sends."""
         async with ClientSession(connector=place.connector(), middlewares=[_pass_on]) as session:
-            yield sends(session.get, place.api, headers=HEADERS)
+            yield sender(session.get, place.api, options=FIELD)
 
 
-class Middleware:
+class Middleware(Bare):
     """`OAuth2Middleware` on a session."""
 
     name = "OAuth2Middleware"
 
     @asynccontextmanager
-    async def open(self, place: Place) -> AsyncIterator[Sends]:
+    async def open(self, place: Place) -> AsyncIterator[Sender]:
         """Yield how it sends."""
-        manager = TokenManager(place.token_endpoint, "client-id", "secret")
+        manager = TokenManager(place.token_endpoint, "client-id", place.secret)
         middleware = OAuth2Middleware(manager)
         async with ClientSession(connector=place.connector(), middlewares=[middleware]) as session:
-            yield sends(session.get, place.api)
+            yield sender(session.get, place.api, manager.get_token)
         await manager.close()
 
 
-class OwnSession:
+class OwnSession(Bare):
     """`Client` with the session that it makes."""
 
     name = "Client"
 
     @asynccontextmanager
-    async def open(self, place: Place) -> AsyncIterator[Sends]:
+    async def open(self, place: Place) -> AsyncIterator[Sender]:
         """Yield how it sends."""
-        client = Client("client-id", "secret", place.token_endpoint)
-        async with client:
-            send = sends(client.get, place.api)
-            # It takes no connector: the one that it makes on first use is put in its place.
-            with mock.patch("aiohttp.client.TCPConnector", return_value=place.connector()):
-                await send.awaited(1)
-            yield send
+        async with Client("client-id", place.secret, place.token_endpoint) as client:
+            yield sender(client.get, place.api)
 
 
-class GivenSession:
+class GivenSession(Bare):
     """`Client` with a session of the caller's."""
 
     name = "Client, session="
 
     @asynccontextmanager
-    async def open(self, place: Place) -> AsyncIterator[Sends]:
+    async def open(self, place: Place) -> AsyncIterator[Sender]:
         """Yield how it sends."""
         async with (
             ClientSession(connector=place.connector()) as session,
-            Client("client-id", "secret", place.token_endpoint, session=session) as client,
+            Client("client-id", place.secret, place.token_endpoint, session=session) as client,
         ):
-            yield sends(client.get, place.api)
+            yield sender(client.get, place.api)
 
 
-CONTENDERS: Final[tuple[Contender, ...]] = (
+OURS: Final[tuple[Contender, ...]] = (
     Bare(),
-    SessionHeader(),
     NoOpMiddleware(),
     Middleware(),
     OwnSession(),

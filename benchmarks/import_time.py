@@ -1,42 +1,85 @@
-"""What `import aioalf` costs beside `import aiohttp`: CPU time, in fresh processes, in turn."""
+"""What `import aioalf` costs beside `import aiohttp`: CPU time, in fresh processes, in turn.
 
+Each process imports the HTTP library first and then what is built on it, and the ratio is of the
+sum to the first: both imports are done in the order in which the second alone would do them. What
+slows a process slows both, so that hardly any of the noise of two processes is left in the ratio.
+"""
+
+import importlib.util
 import os
 import subprocess
 import sys
+from statistics import median
 
-from figures import Figure, ratios
+from effort import Effort
+from figures import IMPORT, Figure, Results, Spread
+from peers import RELEASE, RELEASE_DIRECTORY
 
 _PROGRAM = """\
-import time
+import gc, time
+gc.disable()
 began = time.process_time_ns()
-{statement}
-print(time.process_time_ns() - began)
+import {library}
+between = time.process_time_ns()
+import {client}
+print(between - began, time.process_time_ns() - between)
 """
-_STATEMENTS = ("import aiohttp", "import aioalf")
-_MOST_PAIRS = 100
+_RELEASE = f"aio-alf {RELEASE}"
+_IMPORTS = {
+    "aioalf": ("aiohttp", "aioalf"),
+    _RELEASE: ("aiohttp", "aioalf.client"),
+    "aiohttp-oauth2-client": (
+        "aiohttp",
+        "aiohttp_oauth2_client.middleware, aiohttp_oauth2_client.grant.client_credentials",
+    ),
+    "authlib": ("httpx", "authlib.integrations.httpx_client"),
+    "httpx-auth": ("httpx", "httpx_auth"),
+}
 
 
-async def imports(rounds: int) -> list[Figure]:
-    """Measure both in turn; the first pair, which may have to compile, does not count."""
-    seconds: dict[str, list[float]] = {statement: [] for statement in _STATEMENTS}
-    for turn in range(min(rounds, _MOST_PAIRS) + 1):
-        for statement in _STATEMENTS if turn % 2 else reversed(_STATEMENTS):
-            taken = _run(statement)
+async def imports(effort: Effort) -> Results:
+    """Measure all in turn; the first turn, which may have to compile, does not count."""
+    names = [name for name in _IMPORTS if _is_installed(name)]
+    pairs: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
+    for turn in range(effort.imports + 1):
+        for name in names if turn % 2 else reversed(names):
+            taken = _run(name)
             if turn:
-                seconds[statement].append(taken)
-    return ratios("import", seconds, "import aiohttp", unit="ms", scale=1e3)
+                pairs[name].append(taken)
+    return Results([_figure(name, taken) for name, taken in pairs.items()])
 
 
-def _run(statement: str) -> float:
-    program = _PROGRAM.format(statement=statement)
-    # Without the first pair's bytecode each child would compile, and that would be measured.
+def _is_installed(name: str) -> bool:
+    if name == _RELEASE:
+        return RELEASE_DIRECTORY.is_dir()
+    package = _IMPORTS[name][1].partition(".")[0]
+    return importlib.util.find_spec(package) is not None
+
+
+def _run(name: str) -> tuple[float, float]:
+    library, client = _IMPORTS[name]
+    # Without the first turn's bytecode each child would compile, and that would be measured.
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
+    if name == _RELEASE:
+        environment["PYTHONPATH"] = str(RELEASE_DIRECTORY)
     child = subprocess.run(  # noqa: S603 - a program of our own
-        [sys.executable, "-P", "-c", program],
+        [sys.executable, "-P", "-c", _PROGRAM.format(library=library, client=client)],
         check=True,
         capture_output=True,
         text=True,
         timeout=60,
         env=environment,
     )
-    return int(child.stdout) / 1e9
+    first, second = child.stdout.split()
+    return int(first) / 1e6, int(second) / 1e6
+
+
+def _figure(name: str, taken: list[tuple[float, float]]) -> Figure:
+    library = _IMPORTS[name][0]
+    first, second = (median(values) for values in zip(*taken, strict=True))
+    return Figure(
+        IMPORT,
+        name,
+        Spread.of(1 + client / library for library, client in taken),
+        note=f"{second:.1f} ms on top of {first:.0f} ms of {library}",
+    )

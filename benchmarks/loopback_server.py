@@ -20,9 +20,13 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._received += data
-        if (response := canned.answer(self._received)) is not None:
+        if (answer := canned.answer(self._received)) is not None:
             self._received = b""
-            self._transport.write(response)
+            if answer.delay:
+                later = asyncio.get_running_loop().call_later
+                later(answer.delay, self._transport.write, answer.response)
+            else:
+                self._transport.write(answer.response)
 
 
 @asynccontextmanager

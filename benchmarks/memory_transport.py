@@ -25,9 +25,9 @@ class MemoryTransport(asyncio.Transport):
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Take what aiohttp sends; when it is a whole request, answer soon."""
         self._received += data
-        if (response := canned.answer(self._received)) is not None:
+        if (answer := canned.answer(self._received)) is not None:
             self._received = b""
-            self._loop.call_soon(self._protocol.data_received, response)
+            self._loop.call_soon(self._protocol.data_received, answer.response)
 
     def is_closing(self) -> bool:
         """Whether `close` was called."""

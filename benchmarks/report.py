@@ -3,41 +3,55 @@
 Says what ran and on what kind of machine, and nothing that names the machine.
 """
 
-import json
 import os
 import platform
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
 import aiohttp
-from figures import Figure, Spread
+from effort import Effort
+from figures import Figure, Results, Spread
+from reference import json_text
 
 import aioalf
 
-_ROW: Final = "{:<34}{:>7}{:>17}{:>17}{:>9}  {}"
+_ROW: Final = "{:<34}{:>7}{:>19}{:>19}{:>9}  {}"
+_PEERS: Final = ("aiohttp-oauth2-client", "httpx", "Authlib", "httpx-auth")
 RESULTS: Final = Path(__file__).resolve().parent / "results"
 
 
-def circumstances() -> dict[str, str | int | None]:
-    """Return what a figure depends on."""
+def circumstances() -> dict[str, str | int | float]:
+    """Return what a figure depends on. ``load`` is that of the minute before, without ours."""
     return {
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "aiohttp": aiohttp.__version__,
         "aioalf": aioalf.__version__,
+        **{name: found for name in _PEERS if (found := _version(name))},
         "machine": f"{platform.system()} {platform.machine()}",
-        "cpus": os.cpu_count(),
+        "cpus": os.cpu_count() or 0,
+        "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else -1.0,
     }
 
 
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
 def table(figures: Sequence[Figure]) -> Iterator[str]:
-    """Yield the lines of one table."""
-    for measure in dict.fromkeys(figure.measure for figure in figures):
+    """Yield the lines of one table a measure and number of callers or clients."""
+    for measure, size in dict.fromkeys((figure.measure, figure.size) for figure in figures):
+        title = measure if size is None else f"{measure}: {size}"
         yield ""
-        yield _ROW.format(measure, "median", "quartiles", "95 % of median", "target", "").rstrip()
-        yield from (_row(figure) for figure in figures if figure.measure == measure)
+        yield _ROW.format(title, "median", "quartiles", "95 % of median", "target", "").rstrip()
+        chosen = [one for one in figures if (one.measure, one.size) == (measure, size)]
+        yield from (_row(figure) for figure in chosen)
 
 
 def _row(figure: Figure) -> str:
@@ -45,7 +59,7 @@ def _row(figure: Figure) -> str:
     value = figure.value
     ranges = (_range(value, value.quartiles, digits), _range(value, value.interval, digits))
     target = "" if figure.target is None else f"{'! ' * figure.is_missed}≤ {figure.target:g}"
-    note = "; ".join(text for text in (figure.unit, figure.absolute) if text)
+    note = "; ".join(text for text in (figure.unit, figure.note) if text)
     return _ROW.format(
         figure.contender, f"{value.median:.{digits}f}", *ranges, target, note
     ).rstrip()
@@ -55,15 +69,20 @@ def _range(value: Spread, ends: tuple[float, float], digits: int) -> str:
     return "" if value.count == 1 else f"{ends[0]:.{digits}f} to {ends[1]:.{digits}f}"
 
 
-def write(figures: Sequence[Figure], directory: Path) -> Path:
-    """Write the figures as JSON, in a file named after the time; return where."""
-    now = datetime.now(UTC)
-    path = directory / f"{now:%Y%m%dT%H%M%SZ}.json"
-    content = {
-        "at": now.isoformat(timespec="seconds"),
-        "circumstances": circumstances(),
-        "figures": [{**asdict(figure), "target": figure.target} for figure in figures],
-    }
-    directory.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    return path
+class Diary:
+    """One JSON file, named after the time, that holds what was measured so far."""
+
+    def __init__(self, directory: Path, effort: Effort) -> None:
+        now = datetime.now(UTC)
+        self._head = {
+            "at": f"{now:%Y-%m-%d}",
+            "circumstances": circumstances(),
+            "effort": asdict(effort),
+        }
+        self.path = directory / f"{now:%Y%m%dT%H%M%SZ}.json"
+
+    def write(self, results: Results, seconds: float) -> None:
+        """Write all anew, so that what an interrupted run has measured is kept."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        content = {**self._head, "seconds": round(seconds), **results.as_json()}
+        self.path.write_text(json_text(content), encoding="utf-8")

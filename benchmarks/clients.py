@@ -1,0 +1,97 @@
+"""From one to ten thousand clients in one process: what each takes of memory, and a request.
+
+Each client has a session, one connection and a token; each is compared with a session that has a
+connection. Memory is what `tracemalloc` counts.
+"""
+
+import gc
+import time
+import tracemalloc
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+
+from contenders import IN_MEMORY, Bare, Contender, Repeat, Sender
+from effort import Effort
+from figures import CLIENT_CPU, CLIENT_MEMORY, Figure, Results, Spread, ratios
+from peers import installed
+from rounds import take_turns
+
+_LEFT_OUT = {"no-op middleware", "Client, session="}
+_SAMPLE = 1_000
+_LEAST_ROUNDS, _MOST_ROUNDS = 10, 100
+
+
+async def growth(effort: Effort) -> Results:
+    """Measure each number of clients."""
+    results = Results()
+    contenders = [
+        one for one in installed() if one.baseline == Bare.name and one.name not in _LEFT_OUT
+    ]
+    async with IN_MEMORY.for_all_sessions(), AsyncExitStack() as first:
+        # What the first one fills for all, such as caches, is not a client's own.
+        for contender in contenders:
+            await _open(contender, 1, first)
+        for clients in effort.sizes:
+            results.add(await _measure(contenders, clients, effort.work))
+    return results
+
+
+async def _measure(contenders: Sequence[Contender], clients: int, work: int) -> Results:
+    kib: dict[str, float] = {}
+    passes: dict[str, Repeat] = {}
+    sample = min(clients, _SAMPLE)
+    async with AsyncExitStack() as stack:
+        for contender in contenders:
+            # Of many, the last are weighed, as tracing is slow, and some that lie far apart timed.
+            senders = await _open(contender, max(clients - _SAMPLE, 0), stack)
+            weighed, taken = await _weigh(contender, sample, stack)
+            kib[contender.name] = taken / sample / 1024
+            passes[contender.name] = _one_each([*senders, *weighed][:: clients // sample])
+        rounds = min(max(work // clients, _LEAST_ROUNDS), _MOST_ROUNDS)
+        seconds = await take_turns(passes, rounds=rounds, times=1, clock=time.process_time)
+    each = {name: [value / sample for value in values] for name, values in seconds.items()}
+    found = ratios(CLIENT_CPU, each, Bare.name, scale=(1e6, "µs"), size=clients)
+    alone = kib.pop(Bare.name)
+    return Results([*found, *(_memory(name, value, alone, clients) for name, value in kib.items())])
+
+
+def _memory(name: str, kib: float, alone: float, clients: int) -> Figure:
+    return Figure(
+        CLIENT_MEMORY,
+        name,
+        Spread.of([kib - alone]),
+        unit="KiB",
+        size=clients,
+        note=f"{kib:.1f} KiB, of which the session {alone:.1f}",
+    )
+
+
+async def _open(contender: Contender, clients: int, stack: AsyncExitStack) -> list[Sender]:
+    senders: list[Sender] = []
+    for _ in range(clients):
+        senders.append(await stack.enter_async_context(contender.open(IN_MEMORY)))
+        await senders[-1].once()
+    return senders
+
+
+async def _weigh(
+    contender: Contender, clients: int, stack: AsyncExitStack
+) -> tuple[list[Sender], int]:
+    gc.collect()
+    gc.disable()
+    tracemalloc.start()
+    try:
+        senders = await _open(contender, clients, stack)
+        gc.collect()
+        return senders, tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+
+
+def _one_each(senders: Sequence[Sender]) -> Repeat:
+    async def repeat(times: int) -> None:
+        for sender in senders:
+            await sender.awaited(times)
+
+    return repeat

@@ -1,0 +1,68 @@
+"""The server of `aioalf.testing` in a process of its own, told by one word a line what to do.
+
+As a program it prints its addresses and serves until its standard input is closed, so that it
+cannot outlive who started it. It answers each word with the number of token requests so far.
+"""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from aioalf.testing import Fault, OAuthServer
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """The running server, for who started it."""
+
+    api: str
+    token_endpoint: str
+    child: asyncio.subprocess.Process
+
+    async def tell(self, word: str) -> int:
+        """Say a word: revoke, fail, mend or count; returns how many token requests there were."""
+        assert self.child.stdin is not None  # noqa: S101 - it is a pipe
+        assert self.child.stdout is not None  # noqa: S101 - as above
+        self.child.stdin.write(f"{word}\n".encode())
+        return int(await self.child.stdout.readline())
+
+
+@asynccontextmanager
+async def run() -> AsyncIterator[Server]:
+    """Run the server."""
+    pipe = asyncio.subprocess.PIPE
+    child = await asyncio.create_subprocess_exec(sys.executable, __file__, stdin=pipe, stdout=pipe)
+    try:
+        if child.stdout is None or not (line := await child.stdout.readline()):
+            raise RuntimeError("the server did not start")
+        yield Server(**json.loads(line), child=child)
+    finally:
+        if child.stdin is not None:
+            child.stdin.close()
+        await child.wait()
+
+
+async def _serve() -> None:
+    loop = asyncio.get_running_loop()
+    # One of the contenders sends its secret in the body.
+    async with OAuthServer(allow_body_secret=True) as server:
+        addresses = {"api": server.url("/things"), "token_endpoint": server.token_endpoint}
+        print(json.dumps(addresses), flush=True)
+        while word := await loop.run_in_executor(None, sys.stdin.readline):
+            match word.strip():
+                case "revoke":
+                    server.revoke_all()
+                case "fail":
+                    server.token_fault = Fault.status(503)
+                case "mend":
+                    server.token_fault = None
+                case _:
+                    pass
+            print(server.token_requests, flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve())

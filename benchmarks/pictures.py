@@ -1,0 +1,136 @@
+"""What the documents show of a result: a chart for each of their pictures.
+
+Knows no files.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import chart
+import figures
+from chart import Axis, Row, Series
+from figures import Figure
+from reference import BARE, CLIENT, GIVEN, HERDS, LOOPBACK, MIDDLEWARE, PEER, RELEASE, Reference
+from tables import contenders, short
+
+_LOOKS: Final = {
+    **dict.fromkeys((CLIENT, GIVEN, "aioalf", "TokenManager.get_token"), 1),
+    MIDDLEWARE: 2,
+    RELEASE: 3,
+    PEER: 4,
+    "authlib": 5,
+    "httpx-auth": 5,
+}
+
+
+def _row(figure: Figure, text: str) -> Row:
+    value = figure.value
+    return Row(
+        figure.contender, _LOOKS.get(figure.contender, 0), value.median, value.interval, text
+    )
+
+
+def _overhead(reference: Reference) -> str:
+    measures = (figures.AWAITED, figures.ENTERED, *LOOPBACK)
+    groups = [
+        (
+            measure,
+            [_row(one, short(one)) for one in reference.of(measure) if one.contender != BARE],
+        )
+        for measure in measures
+    ]
+    return chart.rows("A request with a valid token, against aiohttp", groups, dots=True, rule=BARE)
+
+
+def _bars(title: str, measure: str, rule: str = "") -> Callable[[Reference], str]:
+    def draw(reference: Reference) -> str:
+        group = [_row(one, short(one)) for one in reference.of(measure)]
+        return chart.rows(title, [("", group)], rule=rule)
+
+    return draw
+
+
+def _herd(reference: Reference) -> str:
+    titles = ("No token yet", "After a revocation", "While the token endpoint fails")
+    groups = [
+        (title, [_row(one, short(one) + _refusals(one)) for one in reference.of(measure)])
+        for title, measure in zip(titles, HERDS, strict=True)
+    ]
+    herd = reference.effort["herd"]
+    return chart.rows(f"Token requests that {herd:,} requests at once make", groups)
+
+
+def _refusals(figure: Figure) -> str:
+    return f" ({figure.note})" if figure.note.endswith("401") else ""
+
+
+def _timeline(reference: Reference) -> str:
+    names = (BARE, RELEASE, PEER, "authlib", CLIENT)
+    curves = {one.contender: one.points for one in reference.results.curves}
+    series = [Series(name, _LOOKS.get(name, 0), curves[name]) for name in names]
+    return chart.lines(
+        "The slowest request of each 50 ms: tokens live 2 s, the endpoint takes 300 ms",
+        series,
+        Axis("seconds"),
+        Axis("ms", log=True),
+    )
+
+
+def _growth(
+    title: str,
+    measure: str,
+    axes: tuple[Axis, Axis],
+    value: Callable[[Figure], float],
+) -> Callable[[Reference], str]:
+    def draw(reference: Reference) -> str:
+        found = reference.of(measure)
+        series = [
+            Series(
+                name,
+                _LOOKS.get(name, 0),
+                [(one.size or 0, value(one)) for one in found if one.contender == name],
+            )
+            for name in contenders(found)
+            if name != GIVEN
+        ]
+        return chart.lines(title, series, *axes)
+
+    return draw
+
+
+def _median(figure: Figure) -> float:
+    return figure.value.median
+
+
+def _noted(figure: Figure) -> float:
+    """What a figure is in units of its own."""
+    return float(figure.note.split()[0])
+
+
+PICTURES: Final[Mapping[str, Callable[[Reference], str]]] = {
+    "overhead": _overhead,
+    "get_token": _bars(
+        "The token alone, when it is valid, against an empty call", figures.GET_TOKEN
+    ),
+    "token_requests": _herd,
+    "expiry": _timeline,
+    "callers": _growth(
+        "Requests at once on a client that has no token: CPU time a request",
+        figures.CALLERS,
+        (Axis("requests at once", log=True), Axis("µs a request", log=True)),
+        _noted,
+    ),
+    "client_cpu": _growth(
+        "Many clients in one process: CPU time a request",
+        figures.CLIENT_CPU,
+        (Axis("clients", log=True), Axis("µs a request")),
+        _noted,
+    ),
+    "client_memory": _growth(
+        "Many clients in one process: memory of one, beside an aiohttp session",
+        figures.CLIENT_MEMORY,
+        (Axis("clients", log=True), Axis("KiB a client")),
+        _median,
+    ),
+    "import": _bars("Import, against the HTTP library alone", figures.IMPORT, "the library"),
+}
