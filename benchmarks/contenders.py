@@ -6,6 +6,7 @@ Here are aiohttp and this project; `peers` has the others. Nothing here measures
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Final, Protocol
 from unittest import mock
 
@@ -89,8 +90,17 @@ class Contender(Protocol):
         ...
 
 
-class _Exchange(Awaitable[ClientResponse], AbstractAsyncContextManager[ClientResponse], Protocol):
-    """What ``get(…)`` returns."""
+class _Exchange(Awaitable[ClientResponse], Protocol):
+    """What ``get(…)`` returns: to be awaited, or entered."""
+
+    def __aenter__(self) -> Awaitable[ClientResponse]: ...
+    def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+        /,
+    ) -> Awaitable[bool | None]: ...
 
 
 def sender(

@@ -6,7 +6,7 @@ It reads no files and measures nothing.
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import figures
 from effort import FULL
@@ -79,7 +79,8 @@ def json_text(content: Mapping[str, object]) -> str:
 def _members(content: Mapping[str, object]) -> Iterator[str]:
     for name, value in content.items():
         if isinstance(value, list):
-            lines = ",\n  ".join(json.dumps(item, ensure_ascii=False) for item in value)
+            items = cast("list[object]", value)
+            lines = ",\n  ".join(json.dumps(item, ensure_ascii=False) for item in items)
             yield f' "{name}": [\n  {lines}\n ]'
         else:
             yield f' "{name}": {json.dumps(value, ensure_ascii=False)}'
