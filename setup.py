@@ -18,7 +18,7 @@ def version() -> str:
 
 
 def project_page() -> str:
-    """README.rst, with its picture in words: where that page is shown, no files are beside it."""
+    """README.rst, with its pictures in words: where it is shown, no files are beside it."""
     readme = (HERE / "README.rst").read_text(encoding="utf-8")
     picture = re.compile(r"^\.\. image::.*\n(?: +.*\n)*? +:alt: ((?:.+\n)+)", re.MULTILINE)
     return picture.sub(lambda found: " ".join(found[1].split()) + "\n", readme)
