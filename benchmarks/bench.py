@@ -41,6 +41,7 @@ MEASURES: Final[dict[str, Callable[[Effort], Awaitable[Results]]]] = {
     "import": imports,
 }
 _BUSY = 0.5
+_MOST_SECONDS = 600
 
 
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -66,7 +67,8 @@ async def _run(names: list[str], effort: Effort, diary: report.Diary) -> list[st
     results, failed, began = Results(), list[str](), time.monotonic()
     for name in names:
         try:
-            measured = await MEASURES[name](effort)
+            async with asyncio.timeout(_MOST_SECONDS):
+                measured = await MEASURES[name](effort)
         except Exception:  # noqa: BLE001 - the other measures are worth having
             traceback.print_exc()
             failed.append(name)

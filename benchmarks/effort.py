@@ -17,7 +17,7 @@ class Effort:
     httpx_rounds: int = 200
     herd: int = 1000
     """Requests at once that want a token."""
-    turns: int = 5
+    turns: int = 4
     """How often each contender sends at its token's expiry."""
     seconds: float = 4.5
     """How long each of these turns is."""

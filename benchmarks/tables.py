@@ -110,16 +110,15 @@ def _circumstances(reference: Reference) -> str:
         for name in (PEER, "httpx", "Authlib", "httpx-auth")
         if name in around
     )
-    return (
+    text = (
         f"{around['python']} on {around['machine']} with {around['cpus']} CPUs, on "
-        f"{reference.content['at']};\n"
-        f"aio-alf {around['aioalf']}, aiohttp {around['aiohttp']}, {peers}.\n"
-        f"The load of the machine before the run was {around['load']}, where 0 is idle; the run "
-        f"took {reference.content['seconds'] / 60:.0f} minutes:\n"
-        f"{effort['rounds']:,} rounds in memory, {effort['loopback_rounds']:,} over loopback, "
-        f"{effort['imports']:,} of imports, and\n"
-        f"{effort['turns']} turns of {effort['seconds']:g} seconds each at expiry."
+        f"{reference.content['at']}; aio-alf {around['aioalf']}, aiohttp {around['aiohttp']}, "
+        f"{peers}. The load of the machine before the run was {around['load']}, where 0 is idle; "
+        f"the run took {reference.content['seconds'] / 60:.0f} minutes: {effort['rounds']:,} rounds "
+        f"in memory, {effort['loopback_rounds']:,} over loopback, {effort['imports']:,} of imports, "
+        f"and {effort['turns']} turns of {effort['seconds']:g} seconds each at expiry."
     )
+    return fill(text, 100)
 
 
 def _summary(reference: Reference) -> str:
@@ -155,7 +154,10 @@ def _verdict(figure: Figure) -> str:
 
 
 def _best(found: Sequence[Figure]) -> str:
-    others = [one for one in found if one.contender not in _NO_PEERS]
+    # Who gives a refused token's 401 to the caller makes no token request, and is not best for it.
+    others = [
+        one for one in found if one.contender not in _NO_PEERS and not one.note.endswith("401")
+    ]
     if not others:
         return ""
     best = min(others, key=lambda one: one.value.median)
