@@ -52,13 +52,13 @@ class Pending(Coroutine[Any, Any, R], Generic[R]):
         await self._result.__aenter__()
         return self._result
 
-    async def __aexit__(
+    def __aexit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
-    ) -> None:
-        await self._result.__aexit__(kind, error, trace)
+    ) -> Coroutine[Any, Any, bool | None]:
+        return self._result.__aexit__(kind, error, trace)
 
     def send(self, value: Any, /) -> Any:  # noqa: ANN401 - as the event loop has it
         """Go on (for event loops)."""

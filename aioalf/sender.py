@@ -43,7 +43,7 @@ _REPEATABLE = (type(None), str, bytes, bytearray, memoryview, Mapping, list, tup
 class Sender:
     """Sends calls with the tokens of one manager through one session; `Client` says the rest."""
 
-    __slots__ = ("_bearer", "_insecure", "_origins", "_raise_token_errors", "_sessions")
+    __slots__ = ("_bearer", "_insecure", "_origins", "_raise_token_errors", "_sessions", "_told")
 
     def __init__(
         self,
@@ -59,6 +59,7 @@ class Sender:
         self._origins = None if origins is None else read_origins(origins)
         self._insecure = InsecureOrigins(refuse=require_https)
         self._raise_token_errors = raise_token_errors
+        self._told: object = None
 
     async def send(
         self,
@@ -193,7 +194,10 @@ class Sender:
         status = error.response_status or 0
         if self._raise_token_errors or error.response is None or status < 400:
             raise error
-        logger.warning("%s; its response is returned, the request was not sent", error)
+        # Once for a failure, however many share it: their copies of its response share its headers.
+        if error.response.headers is not self._told:
+            self._told = error.response.headers
+            logger.warning("%s; its response is returned, the request was not sent", error)
         response = twin(error.response)
         check: Any = options.get("raise_for_status")
         if check is None:

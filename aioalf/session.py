@@ -5,7 +5,7 @@ It knows event loops and aiohttp's sessions, and nothing of tokens but the middl
 
 from __future__ import annotations
 
-import asyncio
+from asyncio import AbstractEventLoop, get_running_loop
 from typing import TYPE_CHECKING
 
 from aiohttp import ClientSession
@@ -19,19 +19,15 @@ if TYPE_CHECKING:
 class SessionHolder:
     """Holds a session in which each request passes a middleware; `given` is not closed with it."""
 
-    __slots__ = ("_given", "_loop", "_middleware", "_own", "closed")
+    __slots__ = ("_given", "_loop", "_middleware", "_own", "closed", "is_given")
 
     def __init__(self, middleware: ClientMiddlewareType, given: ClientSession | None) -> None:
         self._middleware = middleware
         self._given = given
+        self.is_given: bool = given is not None
         self._own: ClientSession | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop: AbstractEventLoop | None = None
         self.closed = False
-
-    @property
-    def is_given(self) -> bool:
-        """Whether the session is the caller's."""
-        return self._given is not None
 
     @property
     def timeout(self) -> ClientTimeout | None:
@@ -48,7 +44,7 @@ class SessionHolder:
             raise RuntimeError("Session is closed")
         if self._given is not None:
             return self._given
-        loop = asyncio.get_running_loop()
+        loop = get_running_loop()
         if self._own is None or self._loop is not loop:
             self._own = self._open(loop)
         return self._own
@@ -69,7 +65,7 @@ class SessionHolder:
         if own is not None:
             await own.close()
 
-    def _open(self, loop: asyncio.AbstractEventLoop) -> ClientSession:
+    def _open(self, loop: AbstractEventLoop) -> ClientSession:
         if self._own is not None:
             if self._loop is not None and self._loop.is_running():
                 raise RuntimeError(

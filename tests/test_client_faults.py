@@ -90,6 +90,21 @@ async def test_an_error_of_the_token_endpoint_is_raised_below_the_client(
     assert oauth_server.api_requests == 0
 
 
+async def test_an_error_of_the_token_endpoint_is_logged_once(
+    oauth_server: OAuthServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not once for each caller who gets its response; the next error is logged anew."""
+    clock = Clock(monkeypatch)
+    oauth_server.token_fault = Fault.status(503, "down")
+    async with client_of(oauth_server, retry=ONCE) as client:
+        for failures in (1, 2):
+            await asyncio.gather(*(client.get(oauth_server.url("/things")) for _ in range(100)))
+            await client.get(oauth_server.url("/things"))  # within the pause
+            assert (oauth_server.token_requests, len(caplog.messages)) == (failures, failures)
+            clock.advance(1)
+    assert caplog.messages[0].endswith("; its response is returned, the request was not sent")
+
+
 @pytest.mark.rule("R014", "R062")
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @every_way
