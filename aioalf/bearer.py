@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from multidict import CIMultiDict, CIMultiDictProxy
     from yarl import URL
 
-    from aioalf.endpoint import Network
+    from aioalf.exchange import Network
     from aioalf.keyed import TokenProvider
 
 UNAUTHORIZED = 401

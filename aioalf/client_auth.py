@@ -40,9 +40,12 @@ class Credentials:
 class ClientAuth(Protocol):
     """One method of client authentication."""
 
-    def authenticate(self, credentials: Credentials, form: dict[str, str]) -> Mapping[str, str]:
+    async def authenticate(
+        self, credentials: Credentials, form: dict[str, str], audience: str
+    ) -> Mapping[str, str]:
         """Return the header fields that authenticate the request; its form gets what belongs there.
 
+        `audience` is who the proof is for: the issuer, or the token endpoint where none is known.
         Raises TokenConfigurationError when the credentials do not serve for this method.
         """
         ...
@@ -60,10 +63,11 @@ class ClientSecretBasic:
     def __init__(self, form_encode: bool = True) -> None:  # noqa: FBT001, FBT002 - RFC's way or not
         self._form_encode = form_encode
 
-    def authenticate(
+    async def authenticate(
         self,
         credentials: Credentials,
         form: dict[str, str],  # noqa: ARG002 - nothing of Basic is in the form
+        audience: str,  # noqa: ARG002 - nor is it for one server only
     ) -> Mapping[str, str]:
         """Return the Authorization field; an empty secret is sent as ``id:``."""
         return {"Authorization": _basic(require(credentials), form_encode=self._form_encode)}

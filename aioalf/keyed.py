@@ -19,7 +19,7 @@ from aioalf.single_flight import FlightCancelledError, SingleFlight
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from aioalf.endpoint import Network
+    from aioalf.exchange import Network
 
 
 class TokenProvider(Protocol):

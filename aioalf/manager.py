@@ -16,8 +16,9 @@ from typing import Any
 from yarl import URL
 
 from aioalf.client_auth import ClientAuth, ClientSecretBasic, Credentials
-from aioalf.endpoint import Network, TokenEndpoint
+from aioalf.endpoint import TokenEndpoint
 from aioalf.errors import TokenConfigurationError, TokenError, TokenHTTPError
+from aioalf.exchange import Network
 from aioalf.grants import ClientCredentials, Grant
 from aioalf.renewal import Renewal
 from aioalf.retry import Retry, retry_after_of
@@ -177,7 +178,7 @@ class TokenManager:
     def use_network(self, network: Network) -> None:
         """Send token requests through the connector and proxy of the session that this returns."""
         if self._endpoint is not None:
-            self._endpoint.network = network
+            self._endpoint.use_network(network)
 
     async def _obtain(self) -> Token:
         if self._failure is not None and not self._flight.is_in_the_air and self.pause_left():

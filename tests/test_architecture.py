@@ -47,7 +47,8 @@ LAYERS: list[dict[str, set[str]]] = [
     {"loopback": {"aiohttp.web", "asyncio"}},
     # Of the grants, those that ask a person have a listener and a browser.
     {"grants": {"asyncio", "secrets"}},
-    {"endpoint": {"aiohttp", "asyncio", "random", "time"}},
+    {"exchange": {"aiohttp", "asyncio"}},
+    {"endpoint": {"asyncio", "random", "time"}},
     # A token for many callers, then on requests.
     {"manager": {"logging", "random", "time"}},
     {"keyed": {"time"}},

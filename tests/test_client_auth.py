@@ -1,5 +1,6 @@
 """How a client proves who it is."""
 
+import asyncio
 import base64
 import copy
 import pickle
@@ -12,10 +13,13 @@ from hypothesis import strategies as st
 from aioalf.client_auth import ClientSecretBasic, Credentials
 from aioalf.errors import TokenConfigurationError
 
+AUDIENCE = "https://auth.example.com"
+
 
 def sent(credentials: Credentials, *, form_encode: bool = True) -> str:
     """What is in the Authorization field, decoded from base64."""
-    fields = ClientSecretBasic(form_encode=form_encode).authenticate(credentials, {})
+    basic = ClientSecretBasic(form_encode=form_encode)
+    fields = asyncio.run(basic.authenticate(credentials, {}, AUDIENCE))
     scheme, _, value = fields["Authorization"].partition(" ")
     assert (list(fields), scheme) == (["Authorization"], "Basic")
     return base64.b64decode(value, validate=True).decode()
@@ -61,7 +65,7 @@ def test_raw_refuses_an_id_with_a_colon() -> None:
 def test_basic_leaves_the_form_alone() -> None:
     """Credentials in the header are not in the body as well."""
     form = {"grant_type": "client_credentials"}
-    ClientSecretBasic().authenticate(Credentials("id", "secret"), form)
+    asyncio.run(ClientSecretBasic().authenticate(Credentials("id", "secret"), form, AUDIENCE))
     assert form == {"grant_type": "client_credentials"}
 
 

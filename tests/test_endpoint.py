@@ -41,7 +41,7 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from aioalf.client_auth import ClientSecretBasic, Credentials
-from aioalf.endpoint import MAX_BODY, Network, TokenEndpoint
+from aioalf.endpoint import TokenEndpoint
 from aioalf.errors import (
     InsecureTransportWarning,
     NoAnswerError,
@@ -50,6 +50,7 @@ from aioalf.errors import (
     TokenHTTPError,
     TokenResponseError,
 )
+from aioalf.exchange import MAX_BODY, Network
 from aioalf.manager import TokenManager
 from aioalf.retry import Retry
 from aioalf.testing import Exchange, Fault, OAuthServer

@@ -19,8 +19,9 @@ from aiohttp import ClientSession, ClientTimeout
 from aiohttp.http_parser import HttpResponseParserPy
 
 from aioalf.client_auth import ClientSecretBasic, Credentials
-from aioalf.endpoint import MAX_BODY, TokenEndpoint
+from aioalf.endpoint import TokenEndpoint
 from aioalf.errors import NoAnswerError, TokenError, TokenHTTPError, TokenResponseError
+from aioalf.exchange import MAX_BODY
 from aioalf.retry import Retry
 from aioalf.token import Token
 from tests.raw_server import RawServer, answer

@@ -6,7 +6,7 @@ import pytest
 
 from aioalf import Renewal, TokenError, TokenManager
 from aioalf.bearer import Bearer
-from aioalf.endpoint import Network
+from aioalf.exchange import Network
 from aioalf.keyed import ResetRenewal, keyed
 from tests.front import UserManager
 

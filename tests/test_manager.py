@@ -643,7 +643,10 @@ async def test_another_way_to_prove_who_the_client_is_replaces_basic(
     """Where the body is chosen the header is not sent, and Basic is what comes without a choice."""
 
     class InBody:
-        def authenticate(self, credentials: Credentials, form: dict[str, str]) -> dict[str, str]:
+        async def authenticate(
+            self, credentials: Credentials, form: dict[str, str], audience: str
+        ) -> dict[str, str]:
+            assert audience == oauth_server.token_endpoint
             form["client_id"], form["client_secret"] = "client-id", "secret"
             return {}
 

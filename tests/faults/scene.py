@@ -66,11 +66,13 @@ class CountingBasic:
         self.requests = 0
         self._more = asyncio.Event()
 
-    def authenticate(self, credentials: Credentials, form: dict[str, str]) -> Mapping[str, str]:
+    async def authenticate(
+        self, credentials: Credentials, form: dict[str, str], audience: str
+    ) -> Mapping[str, str]:
         """Count, and do what the default does."""
         self.requests += 1
         self._more.set()
-        return ClientSecretBasic().authenticate(credentials, form)
+        return await ClientSecretBasic().authenticate(credentials, form, audience)
 
     async def reached(self, count: int) -> None:
         """Wait until so many token requests were made."""

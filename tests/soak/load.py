@@ -54,11 +54,13 @@ class Account:
         # A flight that was abandoned goes on beside the next one: each counts its own.
         self._attempts: ContextVar[Counter[str] | None] = ContextVar("attempts", default=None)
 
-    def authenticate(self, credentials: Credentials, form: dict[str, str]) -> Mapping[str, str]:
+    async def authenticate(
+        self, credentials: Credentials, form: dict[str, str], audience: str
+    ) -> Mapping[str, str]:
         """Count an attempt."""
         if (attempts := self._attempts.get()) is not None:
             attempts["made"] += 1
-        return ClientSecretBasic().authenticate(credentials, form)
+        return await ClientSecretBasic().authenticate(credentials, form, audience)
 
     async def request_token(self, endpoint: TokenSource) -> Token:
         """Get a token as the default grant does."""
