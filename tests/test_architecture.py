@@ -36,7 +36,7 @@ LAYERS: list[dict[str, set[str]]] = [
         "token": {"time"},
         "client_auth": set(),
     },
-    {"origins": set(), "token_response": set(), "renewal": set(), "retry": set()},
+    {"asked": set(), "origins": set(), "token_response": set(), "renewal": set(), "retry": set()},
     # One outside world each.
     {
         "buffered": {"aiohttp", "asyncio"},
