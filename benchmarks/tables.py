@@ -110,13 +110,14 @@ def _circumstances(reference: Reference) -> str:
         for name in (PEER, "httpx", "Authlib", "httpx-auth")
         if name in around
     )
+    rounds, turns = effort["rounds"], effort["turns"]
     text = (
         f"{around['python']} on {around['machine']} with {around['cpus']} CPUs, on "
         f"{reference.content['at']}; aio-alf {around['aioalf']}, aiohttp {around['aiohttp']}, "
         f"{peers}. The load of the machine before the run was {around['load']}, where 0 is idle; "
-        f"the run took {reference.content['seconds'] / 60:.0f} minutes: {effort['rounds']:,} rounds "
-        f"in memory, {effort['loopback_rounds']:,} over loopback, {effort['imports']:,} of imports, "
-        f"and {effort['turns']} turns of {effort['seconds']:g} seconds each at expiry."
+        f"the run took {reference.content['seconds'] / 60:.0f} minutes: {rounds:,} rounds in "
+        f"memory, {effort['loopback_rounds']:,} over loopback, {effort['imports']:,} of imports, "
+        f"and {turns} turns of {effort['seconds']:g} seconds each at expiry."
     )
     return fill(text, 100)
 

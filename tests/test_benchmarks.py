@@ -1,0 +1,153 @@
+"""The benchmarks: that they run, and that the documents say what the reference says.
+
+The scripts import one another by bare names, as scripts do; here they are imported as such.
+"""
+
+import importlib
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+
+import aioalf
+
+ROOT = Path(__file__).resolve().parent.parent
+SCRIPTS = ROOT / "benchmarks"
+PACKAGE = Path(aioalf.__file__).parent
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Import a script by its name."""
+    before = set(sys.modules)
+    monkeypatch.syspath_prepend(SCRIPTS)
+    yield importlib.import_module
+    for name in set(sys.modules) - before:
+        if Path(getattr(sys.modules[name], "__file__", None) or "/").parent == SCRIPTS:
+            del sys.modules[name]
+
+
+@pytest.fixture
+def reference() -> dict[str, Any]:
+    """The result that the documents are made of."""
+    content: dict[str, Any] = json.loads((SCRIPTS / "reference.json").read_text(encoding="utf-8"))
+    return content
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in a process of its own."""
+    return subprocess.run(
+        [sys.executable, str(SCRIPTS / "bench.py"), *arguments],
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=55,
+        env={**os.environ, "PYTHONPATH": str(PACKAGE.parent), "PYTHONIOENCODING": "utf-8"},
+    )
+
+
+# Running
+
+
+def test_every_measure_runs(tmp_path: Path) -> None:
+    """`--quick` takes each of them, with the contenders that are installed."""
+    ran = run("--quick", "--results", str(tmp_path))
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    (result,) = tmp_path.iterdir()
+    content = json.loads(result.read_text(encoding="utf-8"))
+    measured = {(figure["measure"], figure["contender"]) for figure in content["figures"]}
+    assert ("CPU in memory, await", "Client") in measured
+    assert ("memory beside a session", "Client") in measured
+    counted = [figure for figure in content["figures"] if figure["unit"] == "token requests"]
+    ours = {figure["measure"]: figure for figure in counted if figure["contender"] == "Client"}
+    assert [figure["value"]["median"] for figure in ours.values()] == [1, 1, 3]
+
+
+def test_a_quick_result_is_not_published(tmp_path: Path, script: Any) -> None:
+    """Nor is one that lacks a measure or a contender."""
+    effort, reports, results = script("effort"), script("report"), script("figures").Results()
+    quick, full = (
+        reports.Diary(tmp_path / name, size)
+        for name, size in (("quick", effort.QUICK), ("full", effort.FULL))
+    )
+    for diary, complaint in ((quick, "not measured in full"), (full, "not in it")):
+        diary.write(results, 1.0)
+        refused = run("--of", str(diary.path))
+        assert refused.returncode == 1
+        assert complaint in refused.stdout
+
+
+# What the documents say
+
+
+def test_the_documents_are_what_the_reference_gives(script: Any, reference: Any) -> None:
+    """No figure stands in them that was not measured; `--of` writes them."""
+    written = script("publish").render(reference)
+    stale = [
+        path.name for path, text in written.items() if path.read_text(encoding="utf-8") != text
+    ]
+    assert not stale, "python benchmarks/bench.py --of benchmarks/reference.json"
+
+
+def test_every_picture_is_one_of_the_reference_and_is_shown(script: Any, reference: Any) -> None:
+    """None is left from another run, and none is forgotten."""
+    drawn = {path.name for path in script("publish").render(reference) if path.suffix == ".svg"}
+    assert drawn == {path.name for path in (ROOT / "docs" / "benchmarks").iterdir()}
+    shown = re.findall(r"image:: benchmarks/(\S+)", (ROOT / "docs" / "benchmarks.rst").read_text())
+    assert sorted(shown) == sorted(drawn)
+
+
+def test_the_reference_is_of_a_whole_run(script: Any, reference: Any) -> None:
+    """All measures, all contenders, and as JSON is written here."""
+    module = script("reference")
+    module.check(reference)
+    text = (SCRIPTS / "reference.json").read_text(encoding="utf-8")
+    assert text == module.json_text(reference)
+
+
+def test_every_target_is_of_a_figure_that_there_is(script: Any, reference: Any) -> None:
+    """A measure or a contender with a new name takes its target along."""
+    figures = script("figures")
+    measured = figures.read_results(reference).figures
+    with_target = {(one.measure, one.contender) for one in measured if one.target is not None}
+    assert with_target == {(measure, contender) for measure, contender, _ in figures.TARGETS}
+
+
+# Charts
+
+
+def test_pictures_load_nothing_and_keep_to_both_colour_schemes(script: Any, reference: Any) -> None:
+    """No script, no link, no font from elsewhere; each colour has its counterpart."""
+    for path, picture in script("publish").render(reference).items():
+        if path.suffix == ".svg":
+            assert not re.search(r"href|url\(|@import|@font-face|<script", picture)
+            light, dark = picture.split("prefers-color-scheme: dark")
+            assert re.findall(r"(--\w+): #", light) == re.findall(r"(--\w+): #", dark)
+
+
+def test_a_chart_stays_within_its_frame(script: Any, reference: Any) -> None:
+    """What is drawn begins inside of the picture, and texts end there as far as can be told."""
+    for path, picture in script("publish").render(reference).items():
+        if path.suffix == ".svg":
+            root = ET.fromstring(picture)  # noqa: S314 - the project's own
+            width, height = float(root.attrib["width"]), float(root.attrib["height"])
+            for element in root.iter(f"{SVG}text"):
+                end = 0.0 if "class" in element.attrib else 6.5 * len(element.text or "")
+                assert 0 <= float(element.attrib["x"]) + end <= width, (path.name, element.text)
+                assert 0 <= float(element.attrib["y"]) <= height, (path.name, element.text)
+
+
+def test_a_spread_tells_its_median_and_where_it_lies(script: Any) -> None:
+    """One value is its own median; of many, the interval lies within the quartiles or near."""
+    spread = script("figures").Spread
+    assert spread.of([2.0]).interval == (2.0, 2.0)
+    many = spread.of(float(value) for value in range(101))
+    assert (many.median, many.quartiles, many.interval) == (50.0, (25.0, 75.0), (40.0, 60.0))
