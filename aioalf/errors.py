@@ -2,6 +2,7 @@
 
 TokenError                          any failure to get a token
 ├── TokenConfigurationError         what was configured cannot work (also a ValueError)
+├── MetadataError                   what an issuer says of itself could not be had, or not believed
 ├── NoAnswerError                   the endpoint was not reached, or did not answer
 ├── TokenResponseError              the endpoint answered 2xx, without a token that can be used
 ├── TokenHTTPError                  the endpoint answered with another status
@@ -10,7 +11,8 @@ TokenError                          any failure to get a token
 │   ├── AuthorizationServerError    … the server failed
 │   └── TemporarilyUnavailableError … the server is overloaded or in maintenance
 ├── LoginTimeoutError               nobody finished the login in time
-└── ListenerError                   the redirect listener found no port
+├── ListenerError                   the redirect listener found no port
+└── CacheError                      the token cache could not be read, written or locked
 
 It knows nothing of HTTP libraries and of event loops. Evidence is in fields; `str` shows no secret.
 """
@@ -45,6 +47,10 @@ class TokenError(Exception):
 
 class TokenConfigurationError(TokenError, ValueError):
     """What was configured cannot work: something is missing, malformed or contradicts itself."""
+
+
+class MetadataError(TokenError):
+    """An issuer's metadata could not be had, or must not be believed (RFC 8414 §3.2, §3.3)."""
 
 
 class NoAnswerError(TokenError):
@@ -165,6 +171,13 @@ class LoginTimeoutError(TokenError):
 
 class ListenerError(TokenError):
     """The redirect listener could not have a port of the range it was given."""
+
+
+class CacheError(TokenError):
+    """The token cache could not be read, written or locked; ``__cause__`` has the reason.
+
+    What it held before, it holds still. The message says what to do about it.
+    """
 
 
 AUTHORIZATION_ERRORS: Final[dict[str, type[AuthorizationError]]] = {
