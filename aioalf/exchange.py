@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, Final, NoReturn, cast
+from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
 from aiohttp import (
     ClientConnectionError,
@@ -21,6 +21,7 @@ from aiohttp import (
     ClientSession,
     ClientTimeout,
     DummyCookieJar,
+    FormData,
     InvalidURL,
     ServerDisconnectedError,
 )
@@ -33,6 +34,11 @@ from aioalf.buffered import buffer
 from aioalf.errors import NoAnswerError, TokenConfigurationError
 from aioalf.redaction import printable
 from aioalf.urls import shown
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
+    from aioalf.asked import Form
 
 Network = Callable[[], ClientSession | None]
 """Whose connector and proxy a request uses; None: those of a session of its own."""
@@ -84,18 +90,48 @@ class Exchange:
         self._options = _read_options(http_options)
         self.network = network
 
+    async def get(self, what: str, url: URL) -> Answer:
+        """GET; otherwise as `post`."""
+        return await self._exchange("GET", what, url, _HEADERS, {})
+
     async def post(
-        self, what: str, url: URL, form: Mapping[str, str], fields: Mapping[str, str]
+        self,
+        what: str,
+        url: URL,
+        form: Form,
+        fields: Mapping[str, str],
+        *,
+        ssl: SSLContext | None = None,
     ) -> Answer:
         """POST a form with these header fields; `what` names the endpoint in errors.
 
-        Raises NoAnswerError, its reason in ``__cause__``, and TokenConfigurationError for what
-        aiohttp cannot send.
+        Several values of a name are sent one by one, empty ones not at all (RFC 6749 §3.2). Raises
+        NoAnswerError, its reason in ``__cause__``, and TokenConfigurationError for what aiohttp
+        cannot send.
         """
+        pairs = [
+            (name, value)
+            for name, values in form.items()
+            for value in ((values,) if isinstance(values, str) else values)
+            if value
+        ]
+        options: dict[str, object] = {"data": FormData(pairs)}
+        if ssl is not None:
+            options["ssl"] = ssl
+        return await self._exchange("POST", what, url, {**_HEADERS, **fields}, options)
+
+    async def _exchange(
+        self,
+        method: str,
+        what: str,
+        url: URL,
+        fields: Mapping[str, str],
+        options: Mapping[str, object],
+    ) -> Answer:
         try:
-            headers = CIMultiDict({**_HEADERS, **fields})
+            headers = CIMultiDict(fields)
             headers.update(self._options.get("headers") or {})
-            return await self._send("POST", url, headers, form)
+            return await self._send(method, url, {**options, "headers": headers})
         except InvalidURL:  # which quotes it, and a proxy's may hold a password
             raise TokenConfigurationError(
                 "The token request cannot be sent: a URL in http_options or the environment, as of "
@@ -113,13 +149,11 @@ class Exchange:
             f"No answer from {what} {shown(url)}: {reason}", may_pass=_may_pass(failure)
         ) from cause
 
-    async def _send(
-        self, method: str, url: URL, headers: CIMultiDict[str], form: Mapping[str, str] | None
-    ) -> Answer:
-        options: dict[str, Any] = {"timeout": TIMEOUT, **self._options, "headers": headers}
+    async def _send(self, method: str, url: URL, ours: Mapping[str, object]) -> Answer:
+        options: dict[str, Any] = {"timeout": TIMEOUT, **self._options, **ours}
         async with await _session(self.network(), url) as session:
             response = await session.request(
-                method, url, data=form, allow_redirects=False, raise_for_status=False, **options
+                method, url, allow_redirects=False, raise_for_status=False, **options
             )
             return Answer(response, await buffer(response, MAX_BODY))
 
