@@ -13,8 +13,8 @@ from html import escape
 from typing import Final
 
 WIDTH: Final = 720
-_LEFT, _RIGHT, _ROW, _HEADING = 178, 90, 22, 34
-_PLOT: Final = (64, 84, 640, 250)
+_LEFT, _RIGHT, _ROW, _HEADING = 198, 90, 22, 34
+_PLOT: Final = (64, 84, 620, 250)
 """Of a chart of lines: the left edge, the top, the width, the height."""
 
 LOOKS: Final = 6
@@ -164,7 +164,7 @@ def _legend(series: Sequence[Series]) -> Iterator[str]:
             f'x2="{x + 26:.0f}" y2="46"/>'
         )
         yield f'<text x="{x + 32:.0f}" y="50">{escape(one.label)}</text>'
-        x += 32 + 7.3 * len(one.label) + 12
+        x += 32 + 7.5 * len(one.label) + 12
 
 
 def _dash(look: int) -> str:

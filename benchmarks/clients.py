@@ -9,6 +9,7 @@ import time
 import tracemalloc
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from statistics import median
 
 from contenders import IN_MEMORY, Bare, Contender, Repeat, Sender
 from effort import Effort
@@ -17,7 +18,7 @@ from peers import installed
 from rounds import take_turns
 
 _LEFT_OUT = {"no-op middleware", "Client, session="}
-_SAMPLE = 1_000
+_SAMPLE, _LUMPS = 1_000, 5
 _LEAST_ROUNDS, _MOST_ROUNDS = 10, 100
 
 
@@ -37,32 +38,40 @@ async def growth(effort: Effort) -> Results:
 
 
 async def _measure(contenders: Sequence[Contender], clients: int, work: int) -> Results:
-    kib: dict[str, float] = {}
+    kib: dict[str, list[float]] = {}
     passes: dict[str, Repeat] = {}
     sample = min(clients, _SAMPLE)
     async with AsyncExitStack() as stack:
         for contender in contenders:
             # Of many, the last are weighed, as tracing is slow, and some that lie far apart timed.
             senders = await _open(contender, max(clients - _SAMPLE, 0), stack)
-            weighed, taken = await _weigh(contender, sample, stack)
-            kib[contender.name] = taken / sample / 1024
-            passes[contender.name] = _one_each([*senders, *weighed][:: clients // sample])
+            kib[contender.name] = []
+            for lump in _lumps(sample):
+                weighed, each = await _weigh(contender, lump, stack)
+                senders += weighed
+                kib[contender.name].append(each)
+            passes[contender.name] = _one_each(senders[:: clients // sample])
         rounds = min(max(work // clients, _LEAST_ROUNDS), _MOST_ROUNDS)
         seconds = await take_turns(passes, rounds=rounds, times=1, clock=time.process_time)
-    each = {name: [value / sample for value in values] for name, values in seconds.items()}
-    found = ratios(CLIENT_CPU, each, Bare.name, scale=(1e6, "µs"), size=clients)
-    alone = kib.pop(Bare.name)
+    of_one = {name: [value / sample for value in values] for name, values in seconds.items()}
+    found = ratios(CLIENT_CPU, of_one, Bare.name, scale=(1e6, "µs"), size=clients)
+    alone = median(kib.pop(Bare.name))
     return Results([*found, *(_memory(name, value, alone, clients) for name, value in kib.items())])
 
 
-def _memory(name: str, kib: float, alone: float, clients: int) -> Figure:
+def _lumps(clients: int) -> list[int]:
+    # A table of the interpreter's that grows under one of them is not in the median.
+    return [clients // _LUMPS] * _LUMPS if clients >= _LUMPS else [clients]
+
+
+def _memory(name: str, kib: list[float], alone: float, clients: int) -> Figure:
     return Figure(
         CLIENT_MEMORY,
         name,
-        Spread.of([kib - alone]),
+        Spread.of(each - alone for each in kib),
         unit="KiB",
         size=clients,
-        note=f"{kib:.1f} KiB, of which the session {alone:.1f}",
+        note=f"{median(kib):.1f} KiB, of which the session {alone:.1f}",
     )
 
 
@@ -76,14 +85,15 @@ async def _open(contender: Contender, clients: int, stack: AsyncExitStack) -> li
 
 async def _weigh(
     contender: Contender, clients: int, stack: AsyncExitStack
-) -> tuple[list[Sender], int]:
+) -> tuple[list[Sender], float]:
+    """Open so many; return them, and the KiB that each takes."""
     gc.collect()
     gc.disable()
     tracemalloc.start()
     try:
         senders = await _open(contender, clients, stack)
         gc.collect()
-        return senders, tracemalloc.get_traced_memory()[0]
+        return senders, tracemalloc.get_traced_memory()[0] / clients / 1024
     finally:
         tracemalloc.stop()
         gc.enable()
