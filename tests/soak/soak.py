@@ -1,4 +1,8 @@
-"""The course of a soak: load, events and samples for so many seconds, then everything is closed."""
+"""The course of a soak: load, events and samples for so many seconds, then everything is closed.
+
+In its first part each event happens once, so that what is made on first use, and kept, has been
+made before it could be taken for growth: an error's first instance fills caches of Python's.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +19,8 @@ from aiohttp import ClientSession, ClientTimeout
 
 from aioalf import Client, OAuth2Middleware, TokenManager
 from tests.soak import load, meters
-from tests.soak.diary import Diary
-from tests.soak.events import EVENTS
+from tests.soak.diary import Diary, Entry
+from tests.soak.events import BY_NAME, EVENTS, Event
 from tests.soak.load import Account, Load
 from tests.soak.meters import Growth, Samples
 from tests.soak.servers import Servers, in_child_process
@@ -24,7 +28,8 @@ from tests.soak.servers import Servers, in_child_process
 _SENDERS: Final = 5  # of each kind of user
 _ASKERS: Final = 2
 _SAMPLES: Final = 100
-_WARM_UP: Final = 0.15  # of the time
+_OPENING: Final = 0.2  # of the time
+_WARM_UP: Final = 0.25
 _TURNS_TO_CLOSE: Final = 20
 JUDGED_FROM: Final = 60
 """Seconds of a run whose growth is judged: in a shorter one caches are still filling."""
@@ -93,15 +98,28 @@ async def _run(servers: Servers, diary: Diary, seconds: float, chance: random.Ra
 
 async def _happen(servers: Servers, diary: Diary, seconds: float, chance: random.Random) -> None:
     """Let one event after the other happen; between them everything works for a while."""
-    loop = asyncio.get_running_loop()
+    revocation = BY_NAME["revocation"]  # without it nobody may ask for a token meanwhile
+    for event in EVENTS:
+        async with _happening(servers, diary, revocation, event):
+            await asyncio.sleep(seconds * _OPENING / len(EVENTS))
     lasts = min(2.0, seconds / 15)
     rest = min(load.GRACE + 3, seconds / 15)
     for event in itertools.cycle(EVENTS):
         await asyncio.sleep(rest * chance.uniform(0.8, 1.2))
-        entry = diary.begin(event, loop.time())
+        async with _happening(servers, diary, event):
+            await asyncio.sleep(lasts * chance.uniform(0.8, 1.2))
+
+
+@contextlib.asynccontextmanager
+async def _happening(servers: Servers, diary: Diary, *events: Event) -> AsyncIterator[None]:
+    loop = asyncio.get_running_loop()
+    entries: list[Entry] = []
+    for event in events:
+        entries.append(diary.begin(event, loop.time()))
         await servers.begin(event.name)
-        await asyncio.sleep(lasts * chance.uniform(0.8, 1.2))
-        await servers.end()
+    yield
+    await servers.end()
+    for entry in entries:
         entry.ended = loop.time()
 
 
