@@ -39,10 +39,12 @@ setup(
     python_requires=">=3.11",
     install_requires=["aiohttp>=3.12.2"],
     extras_require={
+        "cache": ["filelock>=3.20.3"],
         "tests": [
             "aioresponses>=0.7.9",
             "coverage>=7.6",
             "docutils>=0.21",
+            "filelock>=3.20.3",
             "hypothesis>=6.100",
             "Pygments>=2.17",
             "pytest>=8.4",

@@ -37,10 +37,12 @@ LAYERS: list[dict[str, set[str]]] = [
         "client_auth": set(),
     },
     {"asked": set(), "origins": set(), "token_response": set(), "renewal": set(), "retry": set()},
+    {"cache_key": set(), "token_record": set()},
     # One outside world each.
     {
         "buffered": {"aiohttp", "asyncio"},
         "browser": {"asyncio", "logging", "webbrowser"},
+        "caches": {"asyncio", "filelock", "logging", "os", "pathlib", "tempfile", "time"},
         "loopback_server": {"aiohttp.web", "asyncio", "logging"},
         "loopback_sockets": {"socket"},
     },
