@@ -34,7 +34,7 @@ LAYERS: list[dict[str, set[str]]] = [
         "seconds": set(),
         "urls": {"warnings"},
         "token": {"time"},
-        "client_auth": set(),
+        "callables": {"asyncio"},
     },
     {"asked": set(), "origins": set(), "token_response": set(), "renewal": set(), "retry": set()},
     {"cache_key": set(), "token_record": set()},
@@ -49,7 +49,8 @@ LAYERS: list[dict[str, set[str]]] = [
     {"loopback": {"aiohttp.web", "asyncio"}},
     # Of the grants, those that ask a person have a listener and a browser.
     {"grants": {"asyncio", "secrets"}},
-    {"exchange": {"aiohttp", "asyncio"}},
+    {"exchange": {"aiohttp", "asyncio"}, "metadata": set()},
+    {"discovery": {"logging", "time"}},
     {"endpoint": {"asyncio", "random", "time"}},
     # A token for many callers, then on requests.
     {"manager": {"logging", "random", "time"}},
