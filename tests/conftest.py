@@ -1,6 +1,7 @@
 """What every test may use, and what every test is held to: no task outlives it."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import cast
@@ -33,6 +34,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if isinstance(item, pytest.Function) and is_async_test(item):
             item.fixturenames.insert(0, "no_task_left")
+
+
+def pytest_collection_finish() -> None:
+    """Keep what is imported out of the garbage collections of tests: each would look at it all."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
