@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from aiohttp.typedefs import StrOrURL
     from yarl import URL
 
-    from aioalf.client_auth import ClientAuth
+    from aioalf.client_auth import ClientAuth, ClientSecret
     from aioalf.grants import Grant
     from aioalf.keyed import TokenProvider
     from aioalf.renewal import Renewal
@@ -63,7 +63,7 @@ class Client:
     def __init__(
         self,
         client_id: str | None = None,
-        client_secret: str | None = None,
+        client_secret: ClientSecret | None = None,
         token_endpoint: str | URL | None = None,
         http_options: Mapping[str, object] | None = None,
         scope: str | Collection[str] | None = None,

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from yarl import URL
 
-from aioalf.client_auth import ClientAuth, Credentials
+from aioalf.client_auth import ClientAuth, Credentials, FormInMaking
 from aioalf.errors import TokenError, TokenHTTPError, TokenResponseError
 from aioalf.exchange import Answer, Exchange, Network
 from aioalf.redaction import printable, without
@@ -24,6 +24,11 @@ from aioalf.token_response import Expected, OAuthError, read_oauth_error, read_o
 from aioalf.urls import is_insecure, read_endpoint, shown, warn_insecure
 
 _RETRY: Final = Retry()  # one for all endpoints: clients may be many
+# Of a form: what no text may show, wherever it comes back from.
+_PROOFS: Final = (
+    *("actor_token", "assertion", "client_assertion", "code", "code_verifier", "device_code"),
+    *("refresh_token", "subject_token"),
+)
 
 
 class TokenEndpoint:
@@ -97,30 +102,34 @@ class TokenEndpoint:
             await asyncio.sleep(wait)
 
     async def _attempt(self, form: Mapping[str, str], scope: frozenset[str] | None) -> Token:
+        credentials = await self._credentials.current()
         sent_at, sent_on = time.monotonic(), datetime.now(UTC)
-        answer = await self._post({name: value for name, value in form.items() if value})
+        proven: FormInMaking = {name: value for name, value in form.items() if value}
+        answer = await self._post(credentials, proven)
+        hidden = credentials.known() | _proofs(proven)
         members = read_object(answer.body)
-        words = read_oauth_error(members or {}, self._credentials.known())
+        words = read_oauth_error(members or {}, hidden)
         if not 200 <= answer.status < 300:
-            raise self._refusal(answer, words)
+            raise self._refusal(answer, words, hidden)
         expected = self._expected.of(scope)
         try:
             return read_token(members, expected, sent_at=sent_at, sent_on=sent_on)
         except TokenResponseError as problem:
-            content_type = without(answer.content_type, self._credentials.known())
+            content_type = without(answer.content_type, hidden)
             error = _useless(self.url, answer.status, content_type, str(problem), words)
         raise error
 
-    async def _post(self, form: dict[str, str]) -> Answer:
-        fields = await self._client_auth.authenticate(self._credentials, form, str(self.url))
-        return await self._exchange.post("the token endpoint", self.url, form, fields)
+    async def _post(self, credentials: Credentials, form: FormInMaking) -> Answer:
+        fields = await self._client_auth.authenticate(credentials, form, str(self.url))
+        ssl = self._client_auth.ssl_context
+        return await self._exchange.post("the token endpoint", self.url, form, fields, ssl=ssl)
 
-    def _refusal(self, answer: Answer, words: OAuthError) -> TokenHTTPError:
+    def _refusal(self, answer: Answer, words: OAuthError, hidden: frozenset[str]) -> TokenHTTPError:
         hint = str(words) or _hint(answer.status)
         return TokenHTTPError(
             f"The token endpoint {shown(self.url)} refused" + (f": {hint}" if hint else ""),
             answer.status,
-            without(answer.body.decode("utf-8", "replace"), self._credentials.known()),
+            without(answer.body.decode("utf-8", "replace"), hidden),
             response=answer.response,
             retry_after=read_retry_after(
                 answer.response.headers.get("Retry-After"), datetime.now(UTC)
@@ -129,6 +138,11 @@ class TokenEndpoint:
             error_description=words.error_description,
             error_uri=words.error_uri,
         )
+
+
+def _proofs(form: FormInMaking) -> frozenset[str]:
+    values = (form.get(name, "") for name in _PROOFS)
+    return frozenset(value for value in values if isinstance(value, str)) - {""}
 
 
 def _useless(

@@ -15,7 +15,7 @@ from typing import Any
 
 from yarl import URL
 
-from aioalf.client_auth import ClientAuth, ClientSecretBasic, Credentials
+from aioalf.client_auth import ClientAuth, ClientSecret, ClientSecretBasic, Credentials
 from aioalf.endpoint import TokenEndpoint
 from aioalf.errors import TokenConfigurationError, TokenError, TokenHTTPError
 from aioalf.exchange import Network
@@ -58,7 +58,7 @@ class TokenManager:
         self,
         token_endpoint: str | URL | None,
         client_id: str | None,
-        client_secret: str | None,
+        client_secret: ClientSecret | None,
         http_options: Mapping[str, Any] | None = None,
         scope: str | Collection[str] | None = None,
         *,

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import ClientSession
 from yarl import URL
 
-from aioalf.client_auth import ClientSecretBasic, Credentials
+from aioalf.client_auth import ClientSecretBasic, Credentials, FormInMaking
 from aioalf.errors import (
     TokenConfigurationError,
     TokenError,
@@ -643,8 +643,11 @@ async def test_another_way_to_prove_who_the_client_is_replaces_basic(
     """Where the body is chosen the header is not sent, and Basic is what comes without a choice."""
 
     class InBody:
+        method = "in the body"
+        ssl_context = None
+
         async def authenticate(
-            self, credentials: Credentials, form: dict[str, str], audience: str
+            self, credentials: Credentials, form: FormInMaking, audience: str
         ) -> dict[str, str]:
             assert audience == oauth_server.token_endpoint
             form["client_id"], form["client_secret"] = "client-id", "secret"

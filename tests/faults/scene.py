@@ -19,7 +19,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from aioalf import Client, ClientSecretBasic, Renewal, Retry
-from aioalf.client_auth import Credentials
+from aioalf.client_auth import Credentials, FormInMaking
 from aioalf.testing import FaultProxy, OAuthServer
 from tests.tls import client_context, server_context
 
@@ -59,20 +59,21 @@ class Clock:
         return time.monotonic() + self.ahead
 
 
-class CountingBasic:
+class CountingBasic(ClientSecretBasic):
     """HTTP Basic that counts the token requests it is asked for, also those that never arrive."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.requests = 0
         self._more = asyncio.Event()
 
     async def authenticate(
-        self, credentials: Credentials, form: dict[str, str], audience: str
+        self, credentials: Credentials, form: FormInMaking, audience: str
     ) -> Mapping[str, str]:
         """Count, and do what the default does."""
         self.requests += 1
         self._more.set()
-        return await ClientSecretBasic().authenticate(credentials, form, audience)
+        return await super().authenticate(credentials, form, audience)
 
     async def reached(self, count: int) -> None:
         """Wait until so many token requests were made."""

@@ -24,7 +24,7 @@ from aioalf import (
     TokenError,
     TokenManager,
 )
-from aioalf.client_auth import Credentials
+from aioalf.client_auth import Credentials, FormInMaking
 from aioalf.grants import ClientCredentials, TokenSource
 from tests.soak.diary import Diary
 
@@ -45,24 +45,25 @@ _THINGS: Final = 60
 """So many are asked for by their path: each new URL goes into caches of yarl, which is growth."""
 
 
-class Account:
+class Account(ClientSecretBasic):
     """Counts one manager's token requests, and tells the diary of each token that was got.
 
     It is the manager's grant and its client authentication: each attempt passes through both.
     """
 
     def __init__(self, diary: Diary) -> None:
+        super().__init__()
         self._diary = diary
         # A flight that was abandoned goes on beside the next one: each counts its own.
         self._attempts: ContextVar[Counter[str] | None] = ContextVar("attempts", default=None)
 
     async def authenticate(
-        self, credentials: Credentials, form: dict[str, str], audience: str
+        self, credentials: Credentials, form: FormInMaking, audience: str
     ) -> Mapping[str, str]:
         """Count an attempt."""
         if (attempts := self._attempts.get()) is not None:
             attempts["made"] += 1
-        return await ClientSecretBasic().authenticate(credentials, form, audience)
+        return await super().authenticate(credentials, form, audience)
 
     async def request_token(self, endpoint: TokenSource) -> Token:
         """Get a token as the default grant does."""

@@ -1,0 +1,30 @@
+"""Asking a function of the user's: a coroutine function, or a plain one, which runs in a thread.
+
+It knows asyncio, and nothing of what is asked for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable
+
+from aioalf.errors import TokenError
+
+
+async def outcome(what: str, function: Callable[..., object], *arguments: object) -> object:
+    """Return what the function gives; `what` it is for is named in errors.
+
+    Raises TokenError, its reason in ``__cause__``, when the function raises something else.
+    """
+    try:
+        if inspect.iscoroutinefunction(function):
+            return await function(*arguments)
+        result = await asyncio.to_thread(function, *arguments)  # it may wait for a disk or a device
+        return await result if inspect.isawaitable(result) else result
+    except TokenError:
+        raise
+    except Exception as error:
+        raise TokenError(
+            f"No {what}: the function that was asked for it raised {type(error).__name__}"
+        ) from error
