@@ -9,11 +9,12 @@ from aioalf.testing.faults import Fault
 from aioalf.testing.proxy import FaultProxy
 from aioalf.testing.records import Exchange, ReceivedBody
 from aioalf.testing.server import OAuthServer
-from aioalf.testing.settings import MISSING, Json, Missing
+from aioalf.testing.settings import MISSING, Endpoint, Json, Missing
 
 __all__ = [
     "MISSING",
     "ConnectionFault",
+    "Endpoint",
     "Exchange",
     "Fault",
     "FaultProxy",

@@ -63,9 +63,16 @@ def _what_arrived(
         "query": request.rel_url.raw_query_string,
         "content_type": request.headers.get("Content-Type"),
         "body": digest if body.text is None else body.text,
-        "token_number": None if token is None else token.number,
-        "user": None if token is None else token.user,
+        **_what_the_token_is_for(token),
     }
+
+
+def _what_the_token_is_for(token: IssuedToken | None) -> dict[str, Json]:
+    names = ("client_id", "user", "scope", "resources", "audience", "actor")
+    if token is None:
+        return dict.fromkeys(("token_number", *names))
+    said: dict[str, Json] = {name: getattr(token.authorization, name) for name in names}
+    return {"token_number": token.number, **said}
 
 
 def _unauthorized(challenge: str) -> web.Response:

@@ -1,6 +1,6 @@
-"""How a client proves who it is at the token endpoint: HTTP Basic, or, where allowed, the form.
+"""How a client proves who it is: in one way, and in one that it is registered for.
 
-RFC 6749 §2.3.1. Knows headers and parameters as values; knows nothing of grants and tokens.
+RFC 6749 §2.3, RFC 7523 §2.2, RFC 8705 §2. Knows nothing of grants and tokens.
 """
 
 from __future__ import annotations
@@ -10,36 +10,69 @@ import binascii
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 
+from aioalf.testing.clients import CLIENT_AUTH_METHODS
 from aioalf.testing.oauth_error import OAuthError, invalid_request
 from aioalf.testing.settings import REALM, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from aiohttp import web
+
     from aioalf.testing.clients import ClientRegistry, RegisteredClient
 
 
-def authenticate(
-    clients: ClientRegistry,
-    settings: Settings,
-    authorization: list[str],
-    form: Mapping[str, str],
-) -> RegisteredClient:
-    """The client that sent these; OAuthError when it is nobody, or says so twice."""
-    if len(authorization) > 1 or (authorization and "client_secret" in form):
-        raise invalid_request("The client authenticates in more than one way.")
-    if authorization:
-        client_id, secret = _basic(authorization[0], form_encoded=settings.decode_basic)
+class Authenticator:
+    """Tells clients from strangers."""
+
+    def __init__(self, settings: Settings, clients: ClientRegistry) -> None:
+        self._settings = settings
+        self._clients = clients
+
+    def methods(self) -> list[str]:
+        """The registered names of the ways that are switched on."""
+        chosen = self._settings.client_auth_methods
+        return [name for name in CLIENT_AUTH_METHODS if chosen is None or name in chosen]
+
+    def authenticate(self, request: web.Request, form: Mapping[str, str]) -> RegisteredClient:
+        """The client that sent these; OAuthError when it is nobody, or says so twice."""
+        authorization = request.headers.getall("Authorization", [])
+        ways = [*authorization, *(form.keys() & {"client_secret", "client_assertion"})]
+        if len(ways) > 1:
+            raise invalid_request("The client authenticates in more than one way.")
+        if authorization:
+            return self._basic(authorization[0], form)
+        if "client_secret" in form:
+            return self._post(form["client_secret"], form)
+        return self._without_proof(form)
+
+    def _basic(self, authorization: str, form: Mapping[str, str]) -> RegisteredClient:
+        client_id, secret = _basic(authorization, form_encoded=self._settings.decode_basic)
         if form.get("client_id", client_id) != client_id:
             raise invalid_request("The form names another client than the Authorization header.")
-    elif settings.allow_body_secret:
-        client_id, secret = form.get("client_id", ""), form.get("client_secret", "")
-    else:
-        raise _unknown_client("The client must authenticate with HTTP Basic.")
-    client = clients.find(client_id)
-    if client is None or not client.has_secret(secret):
-        raise _unknown_client("The client is unknown, or its secret is wrong.")
-    return client
+        return self._with_secret(self._client(client_id, "client_secret_basic"), secret)
+
+    def _post(self, secret: str, form: Mapping[str, str]) -> RegisteredClient:
+        method = "client_secret_basic" if self._settings.allow_body_secret else "client_secret_post"
+        client_id = form.get("client_id", "")
+        client = self._client(client_id, method, "client_secret_post")
+        return self._with_secret(client, secret)
+
+    def _without_proof(self, form: Mapping[str, str]) -> RegisteredClient:
+        return self._client(form.get("client_id", ""), "none")
+
+    def _with_secret(self, client: RegisteredClient, secret: str) -> RegisteredClient:
+        if not client.has_secret(secret):
+            raise unknown_client("The client is unknown, or its secret is wrong.")
+        return client
+
+    def _client(self, client_id: str, *methods: str) -> RegisteredClient:
+        client = self._clients.find(client_id)
+        if client is None:
+            raise unknown_client("The client is unknown, or its secret is wrong.")
+        if client.auth_methods.isdisjoint(methods) or set(self.methods()).isdisjoint(methods):
+            raise unknown_client("The client must authenticate in another way.")
+        return client
 
 
 def _basic(authorization: str, *, form_encoded: bool) -> tuple[str, str]:
@@ -50,10 +83,11 @@ def _basic(authorization: str, *, form_encoded: bool) -> tuple[str, str]:
         decoded = ""
     client_id, colon, secret = decoded.partition(":")
     if scheme.lower() != "basic" or not colon:
-        raise _unknown_client("The Authorization header is not HTTP Basic.")
+        raise unknown_client("The Authorization header is not HTTP Basic.")
     return (unquote_plus(client_id), unquote_plus(secret)) if form_encoded else (client_id, secret)
 
 
-def _unknown_client(description: str) -> OAuthError:
+def unknown_client(description: str) -> OAuthError:
+    """The refusal of a client that has not shown who it is (RFC 6749 §5.2)."""
     challenge = f'Basic realm="{REALM}", charset="UTF-8"'
     return OAuthError("invalid_client", description, status=401, challenge=challenge)

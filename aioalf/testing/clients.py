@@ -1,4 +1,4 @@
-"""The registered clients: their secrets, redirect URIs and scopes.
+"""The registered clients: how they prove who they are, where they are at home, what they may ask.
 
 Plain values and comparisons; knows nothing of requests and answers.
 """
@@ -14,31 +14,60 @@ from yarl import URL
 from aioalf.testing.oauth_error import OAuthError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping
 
-LOOPBACK_REDIRECT_URIS = ("http://localhost", "http://127.0.0.1", "http://[::1]")
-_LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+_LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
+LOOPBACK_REDIRECT_URIS = tuple(
+    f"http://{f'[{host}]' if ':' in host else host}{path}"
+    for host in _LOOPBACK_HOSTS
+    for path in ("", "/callback")
+)
+
+CLIENT_AUTH_METHODS = (
+    "client_secret_basic",
+    "client_secret_post",
+    "client_secret_jwt",
+    "private_key_jwt",
+    "tls_client_auth",
+    "none",
+)
+"""The names that OAuth has registered for the ways in which a client may authenticate here."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RegisteredClient:
-    """What the server knows of a client; ``scopes`` None means any."""
+    """What the server knows of a client; ``scopes`` and ``grant_types`` None mean any."""
 
     client_id: str
-    client_secret: str = field(repr=False)
+    client_secret: str | None = field(default=None, repr=False)
+    auth_methods: frozenset[str] = frozenset({"none"})
+    public_key: Mapping[str, object] | None = field(default=None, repr=False)
+    certificate_name: str | None = None
     redirect_uris: tuple[str, ...] = LOOPBACK_REDIRECT_URIS
+    any_loopback_port: bool = True
     scopes: frozenset[str] | None = None
+    grant_types: frozenset[str] | None = None
+    is_offline: bool = True
 
     def has_secret(self, secret: str) -> bool:
         """Whether this is the client's secret, compared in constant time."""
-        return hmac.compare_digest(secret.encode(), self.client_secret.encode())
+        known = self.client_secret
+        return known is not None and hmac.compare_digest(secret.encode(), known.encode())
 
     def may_redirect_to(self, redirect_uri: str) -> bool:
         """Whether a registered redirect URI covers this one.
 
         Equal, or, on loopback, equal but for the port (RFC 8252 §7.3; ``localhost`` as well).
         """
-        return any(_covers(registered, redirect_uri) for registered in self.redirect_uris)
+        if redirect_uri in self.redirect_uris:
+            return True
+        return self.any_loopback_port and any(
+            _is_same_but_for_the_port(registered, redirect_uri) for registered in self.redirect_uris
+        )
+
+    def may_use(self, grant_type: str) -> bool:
+        """Whether the client may use this grant."""
+        return self.grant_types is None or grant_type in self.grant_types
 
     def grant(self, scope: str | None) -> str | None:
         """The scope to be granted for the one asked; OAuthError ``invalid_scope`` if beyond."""
@@ -49,9 +78,19 @@ class RegisteredClient:
         return scope
 
 
-def _covers(registered: str, redirect_uri: str) -> bool:
-    if registered == redirect_uri:
-        return True
+def usual_methods(
+    client_secret: str | None, public_key: object | None, certificate_name: str | None
+) -> frozenset[str]:
+    """How a client authenticates that has these, unless something else is said."""
+    ways = {
+        "client_secret_basic": client_secret,
+        "private_key_jwt": public_key,
+        "tls_client_auth": certificate_name,
+    }
+    return frozenset(way for way, means in ways.items() if means is not None) or frozenset({"none"})
+
+
+def _is_same_but_for_the_port(registered: str, redirect_uri: str) -> bool:
     try:
         known, asked = URL(registered).with_port(None), URL(redirect_uri).with_port(None)
     except ValueError:
@@ -66,18 +105,9 @@ class ClientRegistry:
     def __init__(self) -> None:
         self._clients: dict[str, RegisteredClient] = {}
 
-    def add(
-        self,
-        client_id: str,
-        client_secret: str,
-        redirect_uris: Iterable[str],
-        scopes: Iterable[str] | None,
-    ) -> None:
+    def add(self, client: RegisteredClient) -> None:
         """Register a client, in place of one with the same id."""
-        allowed = None if scopes is None else frozenset(scopes)
-        self._clients[client_id] = RegisteredClient(
-            client_id, client_secret, tuple(redirect_uris), allowed
-        )
+        self._clients[client.client_id] = client
 
     def find(self, client_id: str) -> RegisteredClient | None:
         """The client of this id, or None."""

@@ -74,6 +74,13 @@ class Fault:
         return cls.status(429, "Too many requests", headers={"Retry-After": str(retry_after)})
 
     @classmethod
+    def oauth_error(cls, error: str, description: str = "", *, status: int = 400) -> Fault:
+        """Answer with a refusal in OAuth's words (RFC 6749 §5.2)."""
+        refusal = {"error": error, "error_description": description}
+        said = {name: value for name, value in refusal.items() if value}
+        return cls.body(json.dumps(said).encode(), status=status)
+
+    @classmethod
     def html(cls, html: str = _HTML, *, status: int = 200) -> Fault:
         """Answer with a page for people, as proxies and captive portals do."""
         html_type = "text/html; charset=utf-8"

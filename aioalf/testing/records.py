@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     from aiohttp import StreamReader
     from multidict import CIMultiDictProxy
+
+    from aioalf.testing.settings import Endpoint
 
 KEPT_BODY_BYTES = 64 * 1024
 
@@ -84,6 +87,12 @@ class Traffic:
     """Sign-ins that ended with a token."""
     other_requests: int
     """Requests that reached the other origin."""
+    requests: Counter[Endpoint]
+    """Requests that reached each endpoint, whatever was answered."""
+    granted: Counter[str]
+    """Tokens that were given, by grant type; ``"implicit"`` is one here."""
+    refused: Counter[str]
+    """Refusals in OAuth's words, by error code; those that a fault speaks are none."""
     log: list[Exchange]
     """Every exchange with any of the origins, in the order in which they ended."""
     leaked: list[Exchange]
@@ -97,14 +106,29 @@ class Traffic:
         """Set every counter to 0 and empty ``log`` and ``leaked``."""
         self.token_requests = self.api_requests = self.rejected_requests = 0
         self.logins = self.other_requests = 0
+        self.requests, self.granted, self.refused = Counter(), Counter(), Counter()
         self.log = []
         self.leaked = []
 
     def count(self, what: Counted) -> None:
         """Add one to a counter, and wake those who wait for it."""
         setattr(self, what, getattr(self, what) + 1)
-        self._changed.set()
-        self._changed = asyncio.Event()
+        self._wake()
+
+    def count_request(self, endpoint: Endpoint) -> None:
+        """Add one to the requests of an endpoint."""
+        self.requests[endpoint] += 1
+        self._wake()
+
+    def count_granted(self, grant_type: str) -> None:
+        """Add one to the tokens given for a grant."""
+        self.granted[grant_type] += 1
+        self._wake()
+
+    def count_refused(self, error: str) -> None:
+        """Add one to the refusals of a kind."""
+        self.refused[error] += 1
+        self._wake()
 
     async def reached(
         self,
@@ -113,11 +137,23 @@ class Traffic:
         api_requests: int = 0,
         rejected_requests: int = 0,
         logins: int = 0,
+        requests: Mapping[Endpoint, int] | None = None,
+        granted: Mapping[str, int] | None = None,
+        refused: Mapping[str, int] | None = None,
     ) -> None:
         """Wait until each counter is at least what is asked; set a time limit of your own."""
         asked = (token_requests, api_requests, rejected_requests, logins)
-        while any(seen < least for seen, least in zip(self._seen(), asked, strict=True)):
+        counted = (Counter(requests or {}), Counter(granted or {}), Counter(refused or {}))
+        while any(seen < least for seen, least in zip(self._seen(), asked, strict=True)) or not (
+            counted[0] <= self.requests
+            and counted[1] <= self.granted
+            and counted[2] <= self.refused
+        ):
             await self._changed.wait()
 
     def _seen(self) -> tuple[int, int, int, int]:
         return self.token_requests, self.api_requests, self.rejected_requests, self.logins
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()

@@ -12,16 +12,20 @@ from typing import TYPE_CHECKING, Self
 from aiohttp import web
 
 from aioalf.testing.api import ProtectedApi, other_origin_answer
-from aioalf.testing.clients import LOOPBACK_REDIRECT_URIS, ClientRegistry
-from aioalf.testing.login import LoginEndpoint
+from aioalf.testing.authorization_server import AuthorizationServer
+from aioalf.testing.clients import (
+    LOOPBACK_REDIRECT_URIS,
+    ClientRegistry,
+    RegisteredClient,
+    usual_methods,
+)
+from aioalf.testing.fault_table import FaultTable
 from aioalf.testing.records import Exchange, ReceivedBody, Traffic
-from aioalf.testing.settings import Settings, take_api_fault, take_token_fault
+from aioalf.testing.settings import Settings
 from aioalf.testing.site import Site
-from aioalf.testing.token_endpoint import TokenEndpoint
-from aioalf.testing.tokens import TokenStore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from types import TracebackType
 
 
@@ -37,14 +41,13 @@ class OAuthServer(Settings, Traffic):
         Traffic.__init__(self)
         self.client_id = "client-id"
         self.client_secret = "secret"
+        self.faults = FaultTable(self)
         self._clients = ClientRegistry()
         self.add_client(self.client_id, self.client_secret)
-        self._tokens = TokenStore(self)
-        self._token_endpoint = TokenEndpoint(self, self._clients, self._tokens)
-        self._login = LoginEndpoint(
-            self, self._clients, self._tokens, signed_in=lambda: self.count("logins")
+        self._authorization = AuthorizationServer(
+            self, self, self._clients, self.faults, lambda: self._started()[0]
         )
-        self._api = ProtectedApi(self, self._tokens)
+        self._api = ProtectedApi(self, self._authorization.tokens)
         self._origins: tuple[str, str, str] | None = None
         self._sites = AsyncExitStack()
 
@@ -52,9 +55,10 @@ class OAuthServer(Settings, Traffic):
         """Listen on three free ports of 127.0.0.1; RuntimeError when that is done already."""
         if self._origins is not None:
             raise RuntimeError("The server is started already.")
+        authorize = self._authorization.answer
         async with AsyncExitStack() as sites:
             self._origins = (
-                await self._open(sites, Site("authorization", self._authorize, self._log)),
+                await self._open(sites, Site("authorization", authorize, self._log)),
                 await self._open(sites, Site("api", self._answer_api, self._log)),
                 await self._open(sites, Site("other", self._answer_other, self._log)),
             )
@@ -78,14 +82,27 @@ class OAuthServer(Settings, Traffic):
         await self.close()
 
     @property
+    def issuer(self) -> str:
+        """The issuer identifier, by which a client finds the metadata (RFC 8414).
+
+        RuntimeError unless started, as for each URL here.
+        """
+        return self._authorization.issuer
+
+    @property
     def token_endpoint(self) -> str:
-        """Where tokens are asked for; RuntimeError unless started, as for each URL here."""
-        return f"{self._started()[0]}/token"
+        """Where tokens are asked for."""
+        return self._authorization.url("token_endpoint")
 
     @property
     def authorization_endpoint(self) -> str:
         """The login page; it is at ``token_endpoint + "/authorize"`` as well."""
-        return f"{self._started()[0]}/authorize"
+        return self._authorization.url("authorization_endpoint")
+
+    @property
+    def pushed_authorization_request_endpoint(self) -> str:
+        """Where a client hands in what it will ask a person for (RFC 9126)."""
+        return self._authorization.url("pushed_authorization_request_endpoint")
 
     @property
     def api_url(self) -> str:
@@ -104,29 +121,55 @@ class OAuthServer(Settings, Traffic):
     def add_client(
         self,
         client_id: str,
-        client_secret: str,
+        client_secret: str | None = None,
         *,
         redirect_uris: Iterable[str] = LOOPBACK_REDIRECT_URIS,
+        any_loopback_port: bool = True,
         scopes: Iterable[str] | None = None,
+        grant_types: Iterable[str] | None = None,
+        auth_methods: Iterable[str] | None = None,
+        public_key: Mapping[str, object] | None = None,
+        certificate_name: str | None = None,
+        offline: bool = True,
     ) -> None:
         """Register a client, in place of one with the same id.
 
-        ``redirect_uris`` are compared whole, on loopback without the port (RFC 8252 §7.3);
-        ``scopes`` None lets it ask for any.
+        Without secret, key and certificate it is public. ``redirect_uris`` are compared whole, but
+        for the port on loopback (RFC 8252 §7.3) unless ``any_loopback_port`` is False. ``scopes``
+        and ``grant_types`` None are any, ``auth_methods`` None what fits the secret, the key (a JWK
+        or a JWK set) or the certificate (the DNS name in it). Refresh tokens need ``offline``.
         """
-        self._clients.add(client_id, client_secret, redirect_uris, scopes)
+        methods = usual_methods(client_secret, public_key, certificate_name)
+        self._clients.add(
+            RegisteredClient(
+                client_id=client_id,
+                client_secret=client_secret,
+                auth_methods=methods if auth_methods is None else frozenset(auth_methods),
+                public_key=public_key,
+                certificate_name=certificate_name,
+                redirect_uris=tuple(redirect_uris),
+                any_loopback_port=any_loopback_port,
+                scopes=None if scopes is None else frozenset(scopes),
+                grant_types=None if grant_types is None else frozenset(grant_types),
+                is_offline=offline,
+            )
+        )
 
     def revoke(self, access_token: str) -> None:
         """Refuse one token from now on."""
-        self._tokens.revoke(access_token)
+        self._authorization.tokens.revoke(access_token)
 
     def revoke_all(self) -> None:
-        """Refuse every token issued so far."""
-        self._tokens.revoke_all()
+        """Refuse every access token issued so far; refresh tokens stay good."""
+        self._authorization.tokens.revoke_all()
+
+    def revoke_refresh_tokens(self) -> None:
+        """Refuse every refresh token issued so far; access tokens stay good."""
+        self._authorization.refresh_tokens.revoke_all()
 
     def expire_all(self) -> None:
-        """End the life of every token issued so far, as if the time had come."""
-        self._tokens.expire_all()
+        """End the life of every access token issued so far, as if the time had come."""
+        self._authorization.tokens.expire_all()
 
     def _started(self) -> tuple[str, str, str]:
         if self._origins is None:
@@ -142,24 +185,9 @@ class OAuthServer(Settings, Traffic):
         if exchange.server == "other" and "Authorization" in exchange.headers:
             self.leaked.append(exchange)
 
-    async def _authorize(self, request: web.Request, body: ReceivedBody) -> web.StreamResponse:
-        match request.path:
-            case "/token":
-                return await self._answer_token(request, body)
-            case "/authorize" | "/token/authorize":
-                return self._login.answer(request, body)
-            case _:
-                return web.Response(status=404, text="Here are /token and /authorize.")
-
-    async def _answer_token(self, request: web.Request, body: ReceivedBody) -> web.StreamResponse:
-        self.count("token_requests")
-        fault = take_token_fault(self)
-        if fault is not None and (response := await fault.strike(request)) is not None:
-            return response
-        return self._token_endpoint.answer(request, body)
-
     async def _answer_api(self, request: web.Request, body: ReceivedBody) -> web.StreamResponse:
         self.count("api_requests")
+        self.count_request("api")
         response = await self._faulty_or_right_api(request, body)
         if response.status == web.HTTPUnauthorized.status_code:
             self.count("rejected_requests")
@@ -168,7 +196,7 @@ class OAuthServer(Settings, Traffic):
     async def _faulty_or_right_api(
         self, request: web.Request, body: ReceivedBody
     ) -> web.StreamResponse:
-        fault = take_api_fault(self)
+        fault = self.faults.take("api")
         if fault is not None and (response := await fault.strike(request)) is not None:
             return response
         return await self._api.answer(request, body)

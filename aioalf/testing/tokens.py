@@ -9,19 +9,21 @@ import math
 import secrets
 import time
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from aioalf.testing.settings import MISSING, Json, Missing, Settings
+
+if TYPE_CHECKING:
+    from aioalf.testing.authorizations import Authorization
 
 
 @dataclass(frozen=True, slots=True)
 class IssuedToken:
-    """One token: ``number`` counts from 1; ``user`` is the name given on the login page."""
+    """One token: ``number`` counts from 1."""
 
     number: int
     access_token: str = field(repr=False)
-    client_id: str
-    scope: str | None
-    user: str | None
+    authorization: Authorization
     expires_in: Json | Missing
     ends_at: float = field(repr=False)
 
@@ -34,12 +36,12 @@ class TokenStore:
         self._tokens: dict[str, IssuedToken] = {}
         self._issued = 0
 
-    def issue(self, client_id: str, scope: str | None, user: str | None = None) -> IssuedToken:
+    def issue(self, authorization: Authorization) -> IssuedToken:
         """Make a new token, with the lifetime that the settings say now."""
         self._issued += 1
         value, expires_in = secrets.token_urlsafe(24), self._settings.expires_in
         ends_at = time.monotonic() + _seconds(expires_in)
-        token = IssuedToken(self._issued, value, client_id, scope, user, expires_in, ends_at)
+        token = IssuedToken(self._issued, value, authorization, expires_in, ends_at)
         self._tokens[value] = token
         return token
 
@@ -51,6 +53,14 @@ class TokenStore:
     def revoke(self, access_token: str) -> None:
         """Forget one token; an unknown one is no error (RFC 7009 §2.2)."""
         self._tokens.pop(access_token, None)
+
+    def revoke_family(self, family: str) -> None:
+        """Forget every token that came of one authorization."""
+        self._tokens = {
+            value: token
+            for value, token in self._tokens.items()
+            if token.authorization.family != family
+        }
 
     def revoke_all(self) -> None:
         """Forget every token."""

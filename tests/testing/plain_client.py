@@ -38,13 +38,18 @@ def bearer(access_token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {access_token}"}
 
 
+def refusal(answered: Answered) -> tuple[int, object]:
+    """The status and the error code of a refusal."""
+    return answered.status, answered.json.get("error")
+
+
 async def send(
     session: ClientSession,
     method: str,
     url: str,
     *,
     headers: dict[str, str] | list[tuple[str, str]] | None = None,
-    data: dict[str, str] | bytes | str | None = None,
+    data: dict[str, str] | list[tuple[str, str]] | bytes | str | None = None,
     params: dict[str, str] | None = None,
 ) -> Answered:
     """Send one request, follow no redirect, read the answer."""

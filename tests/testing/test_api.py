@@ -25,7 +25,12 @@ async def test_the_api_says_what_arrived(
         "content_type": "text/plain",
         "body": "höhö",
         "token_number": 2,
+        "client_id": "client-id",
         "user": None,
+        "scope": None,
+        "resources": [],
+        "audience": [],
+        "actor": None,
     }
 
 

@@ -63,6 +63,7 @@ async def test_signing_in_sends_the_token_in_the_fragment(
         "expires_in": "3600",
         "scope": "read write",
         "state": "a state+&",
+        "iss": oauth_server.issuer,
     }
     answered = await send(session, "GET", oauth_server.url("/"), headers=bearer(token))
     assert answered.json["user"] == "Ada"
@@ -75,7 +76,7 @@ async def test_what_was_not_asked_for_is_not_sent(
     """No state and no scope in, none out."""
     page = await open_page(session, oauth_server, state=None)
     sent = fragment_of(await press(session, oauth_server, page, "sign-in"))
-    assert set(sent) == {"access_token", "token_type", "expires_in"}
+    assert set(sent) == {"access_token", "token_type", "expires_in", "iss"}
 
 
 @pytest.mark.parametrize(("expires_in", "text"), [("3600", "3600"), (True, "true"), (1.5, "1.5")])
@@ -109,6 +110,7 @@ async def test_cancel_sends_access_denied(
         "error": "access_denied",
         "error_description": "The sign-in was cancelled.",
         "state": "a state+&",
+        "iss": oauth_server.issuer,
     }
     assert oauth_server.logins == 0
 
@@ -220,7 +222,7 @@ async def test_a_line_break_in_a_redirect_uri_reaches_no_header(
     oauth_server: OAuthServer, session: ClientSession
 ) -> None:
     """What is sent is the address as it was understood."""
-    page = await open_page(session, oauth_server, redirect_uri=HERE + "\r\n", response_type="code")
+    page = await open_page(session, oauth_server, redirect_uri=HERE + "\r\n", response_type="both")
     assert fragment_of(page)["error"] == "unsupported_response_type"
 
 
@@ -249,7 +251,7 @@ async def test_a_repeated_parameter_is_told_to_the_person(
     ("asked", "error"),
     [
         ({"response_type": None}, "invalid_request"),
-        ({"response_type": "code"}, "unsupported_response_type"),
+        ({"response_type": "both"}, "unsupported_response_type"),
         ({"scope": "read admin"}, "invalid_scope"),
     ],
 )

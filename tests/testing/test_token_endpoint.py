@@ -9,21 +9,16 @@ from aiohttp import ClientSession
 from aioalf.testing import MISSING, Json, OAuthServer
 from tests.testing.plain_client import (
     CLIENT_CREDENTIALS,
-    Answered,
     ask_token,
     basic,
     bearer,
     new_token,
     raw_basic,
+    refusal,
     send,
 )
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
-
-
-def refusal(answered: Answered) -> tuple[int, object]:
-    """The status and the error code of a refusal."""
-    return answered.status, answered.json.get("error")
 
 
 async def test_a_client_with_its_secret_gets_a_token(

@@ -1,0 +1,139 @@
+"""The authorization server: which path is which endpoint, and what each is made of.
+
+Counts, and fails where it is told to; what is right to answer is said by the endpoints.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from aioalf.testing.answers import json_answer
+from aioalf.testing.client_authentication import Authenticator
+from aioalf.testing.codes import CodeStore
+from aioalf.testing.form_endpoint import FormEndpoint
+from aioalf.testing.grants.authorization_code import AuthorizationCodeGrant
+from aioalf.testing.grants.client_credentials import ClientCredentialsGrant
+from aioalf.testing.grants.refresh_token import RefreshTokenGrant
+from aioalf.testing.login import LoginEndpoint
+from aioalf.testing.metadata import ENDPOINT_PATHS, metadata, well_known_paths
+from aioalf.testing.mint import Mint
+from aioalf.testing.pushed_requests import PushedRequests
+from aioalf.testing.refresh_tokens import RefreshTokenStore
+from aioalf.testing.token_endpoint import TokenEndpoint
+from aioalf.testing.tokens import TokenStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aioalf.testing.clients import ClientRegistry
+    from aioalf.testing.fault_table import FaultTable
+    from aioalf.testing.form_endpoint import Respond
+    from aioalf.testing.records import ReceivedBody, Traffic
+    from aioalf.testing.settings import Endpoint, Settings
+    from aioalf.testing.token_endpoint import Grant
+
+    Answer = Callable[[web.Request, ReceivedBody], web.Response]
+
+_ENDPOINTS: dict[str, Endpoint] = {
+    ENDPOINT_PATHS["authorization_endpoint"]: "authorization",
+    ENDPOINT_PATHS["token_endpoint"] + "/authorize": "authorization",  # where 0.4.0 asks
+    ENDPOINT_PATHS["token_endpoint"]: "token",
+    ENDPOINT_PATHS["pushed_authorization_request_endpoint"]: "pushed_authorization_request",
+}
+
+
+class AuthorizationServer:
+    """Everything below the issuer, and the metadata beside it."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        traffic: Traffic,
+        clients: ClientRegistry,
+        faults: FaultTable,
+        origin: Callable[[], str],
+    ) -> None:
+        self._settings = settings
+        self._traffic = traffic
+        self._faults = faults
+        self._origin = origin
+        self.tokens = TokenStore(settings)
+        self.refresh_tokens = RefreshTokenStore(settings, self.tokens)
+        self._authenticator = Authenticator(settings, clients)
+        self._codes = CodeStore(settings, self.refresh_tokens)
+        self._mint = Mint(settings, self.tokens, self.refresh_tokens)
+        self._pushed = PushedRequests(settings, clients)
+        self._token_endpoint = TokenEndpoint(settings, self._grants(), traffic.count_granted)
+        self._answers = self._make_answers()
+
+    @property
+    def issuer(self) -> str:
+        """The issuer identifier (RFC 8414 §2)."""
+        return self._origin() + self._settings.issuer_path
+
+    def url(self, endpoint: str) -> str:
+        """Where an endpoint is, by its name in the metadata."""
+        return self._origin() + self._settings.issuer_path.rstrip("/") + ENDPOINT_PATHS[endpoint]
+
+    async def answer(self, request: web.Request, body: ReceivedBody) -> web.StreamResponse:
+        """Count, fail if that is asked for, else answer rightly."""
+        endpoint = self._endpoint(request.path)
+        if endpoint is None:
+            return web.Response(status=404, text="There is no endpoint here.")
+        self._traffic.count_request(endpoint)
+        if endpoint == "token":
+            self._traffic.count("token_requests")
+        fault = self._faults.take(endpoint)
+        if fault is not None and (response := await fault.strike(request)) is not None:
+            return response
+        return self._answers[endpoint](request, body)
+
+    def _endpoint(self, path: str) -> Endpoint | None:
+        if path in well_known_paths(self._settings):
+            return "metadata"
+        base = self._settings.issuer_path.rstrip("/")
+        return _ENDPOINTS.get(path.removeprefix(base)) if path.startswith(base) else None
+
+    def _grants(self) -> dict[str, Grant]:
+        settings, mint = self._settings, self._mint
+        return {
+            ClientCredentialsGrant.name: ClientCredentialsGrant(settings, mint),
+            AuthorizationCodeGrant.name: AuthorizationCodeGrant(settings, self._codes, mint),
+            RefreshTokenGrant.name: RefreshTokenGrant(settings, self.refresh_tokens, mint),
+        }
+
+    def _make_answers(self) -> dict[Endpoint, Answer]:
+        return {
+            "metadata": self._answer_metadata,
+            "authorization": self._login().answer,
+            "pushed_authorization_request": self._form(self._pushed.respond),
+            "token": self._form(self._token_endpoint.respond),
+        }
+
+    def _login(self) -> LoginEndpoint:
+        return LoginEndpoint(
+            self._settings,
+            lambda: self.issuer,
+            self._pushed,
+            self._codes,
+            self._mint,
+            self._traffic,
+        )
+
+    def _form(self, respond: Respond) -> Answer:
+        return FormEndpoint(self._authenticator, respond, self._traffic.count_refused).answer
+
+    def _answer_metadata(self, request: web.Request, body: ReceivedBody) -> web.Response:
+        del body
+        if request.method not in {"GET", "HEAD"}:
+            return web.Response(status=405, headers={"Allow": "GET, HEAD"})
+        members = metadata(
+            self._settings,
+            self._origin(),
+            grant_types=self._token_endpoint.grant_types(),
+            auth_methods=self._authenticator.methods(),
+            mtls_origin=None,
+        )
+        return json_answer(self._settings, "metadata", members)

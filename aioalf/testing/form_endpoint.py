@@ -1,0 +1,59 @@
+"""An endpoint that takes a form from a client that says who it is, by POST.
+
+The token endpoint is one, and so are those beside it. Knows neither faults nor what is asked.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from aioalf.testing.forms import form_parameters, parameters
+from aioalf.testing.oauth_error import OAuthError, invalid_request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aioalf.testing.client_authentication import Authenticator
+    from aioalf.testing.clients import RegisteredClient
+    from aioalf.testing.forms import Parameters
+    from aioalf.testing.records import ReceivedBody
+
+    Respond = Callable[[RegisteredClient, Parameters], web.Response]
+
+_NEVER_IN_A_URL = ("client_secret", "client_assertion")
+
+
+class FormEndpoint:
+    """Reads the form, asks who the client is, and lets ``respond`` do the rest."""
+
+    def __init__(
+        self,
+        authenticator: Authenticator,
+        respond: Respond,
+        refused: Callable[[str], None],
+    ) -> None:
+        self._authenticator = authenticator
+        self._respond = respond
+        self._refused = refused
+
+    def answer(self, request: web.Request, body: ReceivedBody) -> web.Response:
+        """What ``respond`` says, or the refusal of RFC 6749 §5.2."""
+        if request.method != "POST":
+            return web.Response(status=405, headers={"Allow": "POST"})
+        try:
+            form = _form(request, body)
+            return self._respond(self._authenticator.authenticate(request, form), form)
+        except OAuthError as refusal:
+            self._refused(refusal.error)
+            return refusal.response()
+
+
+def _form(request: web.Request, body: ReceivedBody) -> Parameters:
+    form = form_parameters(request.headers.get("Content-Type", ""), body)
+    if not form.keys().isdisjoint(parameters(request.query_string)):
+        raise invalid_request("A parameter of the form is in the URL too.")
+    if any(name in request.query for name in _NEVER_IN_A_URL):
+        raise invalid_request("What proves who the client is must not be in the URL.")
+    return form

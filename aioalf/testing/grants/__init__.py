@@ -1,0 +1,1 @@
+"""One file for each grant that the token endpoint knows: what makes it good, and what it is for."""
