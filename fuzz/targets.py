@@ -19,6 +19,7 @@ from typing import Any
 from unittest.mock import patch
 
 import aiohttp.http_parser
+import pytest
 from aiohttp import ClientError, ClientTimeout
 from hypothesis import strategies as st
 
@@ -32,7 +33,9 @@ from aioalf.renewal import Renewal
 from aioalf.retry import Retry, read_retry_after
 from aioalf.token import is_b64token
 from fuzz import wire
+from tests.interleavings import KINDS, play
 from tests.raw_server import RawServer, answer
+from tests.virtual_time import follow_the_loop
 
 SECRET = "s3cret-w0rd"  # noqa: S105 - of nobody
 NETWORK_SECONDS = 0.2
@@ -226,6 +229,21 @@ def check_retry_after(value: str) -> None:
     assert time.process_time() - begin < MAX_CPU_SECONDS
 
 
+# In which order things happen
+
+SCENARIOS = st.tuples(st.sampled_from([*KINDS]), st.integers(0, 2**62))
+
+
+def check_interleaving(scenario: tuple[str, int]) -> None:
+    """A scenario of this kind and seed, played in virtual time, breaks no promise."""
+    kind, seed = scenario
+    with pytest.MonkeyPatch.context() as patches:
+        follow_the_loop(patches)
+        world, faults = play(KINDS[kind], seed)
+    assert not world.broken
+    assert not faults
+
+
 TARGETS = {
     target.name: target
     for target in (
@@ -234,5 +252,6 @@ TARGETS = {
         Target("challenge", wire.CHALLENGES, check_challenge),
         Target("redirect", wire.REDIRECTS, check_redirect),
         Target("retry_after", wire.RETRY_AFTER, check_retry_after),
+        Target("interleaving", SCENARIOS, check_interleaving),
     )
 }

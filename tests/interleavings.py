@@ -442,6 +442,9 @@ class ImplicitScenario(Scenario):
         return self.storage.is_saving
 
 
+KINDS: dict[str, type[Scenario]] = {"plain": Scenario, "implicit": ImplicitScenario}
+
+
 async def _cancel_all(playing: asyncio.Task[None]) -> None:
     others = asyncio.all_tasks() - {asyncio.current_task()}
     for task in others:

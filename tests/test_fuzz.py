@@ -54,7 +54,12 @@ def test_any_request_to_the_listener_leaves_the_login_waiting() -> None:
 @pytest.mark.rule("R033")
 def test_any_retry_after_is_a_time_or_none() -> None:
     """Seconds, dates and nonsense alike."""
-    some_of(TARGETS["retry_after"], 200)
+    some_of(TARGETS["retry_after"], 100)
+
+
+def test_any_order_of_events_keeps_the_promises() -> None:
+    """Other seeds than those that are always played."""
+    some_of(TARGETS["interleaving"], 20)
 
 
 @pytest.mark.parametrize(
