@@ -2,7 +2,8 @@
 
 `python -m tests.mutants` runs mutmut on a copy of this checkout and compares what no test noticed
 with the list in tests/mutants.toml, which gives a reason for each. It fails for a survivor that is
-not listed, and notes a listed one that does not survive any more.
+not listed, and notes a listed one that does not survive any more. `python -m tests.mutants manager
+token` changes these modules only.
 """
 
 import argparse
@@ -160,23 +161,37 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=main.__doc__)
     parser.add_argument("--again", action="store_true", help="run those that were not killed")
     parser.add_argument("--no-run", action="store_true", help="compare the last run's outcomes")
+    parser.add_argument("modules", nargs="*", metavar="MODULE", help="of aioalf; all by default")
     chosen = parser.parse_args(arguments)
     mutated = WORK / "mutants"
-    names: list[str] = []
+    names = [f"{prefix}*" for prefix in _prefixes(chosen.modules)]
     if chosen.again:
-        names = [name for name, what in read_outcomes(mutated).items() if what != "killed"]
+        outcomes = of_modules(read_outcomes(mutated), chosen.modules)
+        names = [name for name, what in outcomes.items() if what != "killed"]
     if not chosen.no_run:
         prepare(is_anew=not chosen.again)
         subprocess.run([sys.executable, "-m", "mutmut", "run", *names], cwd=WORK, check=True)
-    return report(mutated)
+    return report(mutated, chosen.modules)
 
 
-def report(mutated: Path) -> int:
+def _prefixes(modules: Iterable[str]) -> tuple[str, ...]:
+    return tuple(f"aioalf.{module}." for module in modules)
+
+
+def of_modules(outcomes: Mapping[str, str], modules: Collection[str]) -> dict[str, str]:
+    """The outcomes of these modules, of all when none is named."""
+    prefixes = _prefixes(modules) or ("",)
+    return {name: what for name, what in outcomes.items() if name.startswith(prefixes)}
+
+
+def report(mutated: Path, modules: Collection[str] = ()) -> int:
     """Print what the run found; 0 when the list accounts for it."""
-    outcomes = read_outcomes(mutated)
+    outcomes = of_modules(read_outcomes(mutated), modules)
     alive = [name for name, what in outcomes.items() if what in {"survived", "no tests"}]
     survivors = sorted(read_survivor(mutated, name) for name in alive)
-    wrong, notes = compare(survivors, read_list(LIST.read_text(encoding="utf-8")))
+    listed = read_list(LIST.read_text(encoding="utf-8"))
+    meant = [entry for entry in listed if entry.where.startswith(_prefixes(modules) or ("",))]
+    wrong, notes = compare(survivors, meant)
     print("\n".join([*notes, *wrong]))
     counts = Counter(outcomes.values())
     wording = sum(survivor.is_wording for survivor in survivors)

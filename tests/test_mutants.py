@@ -10,6 +10,7 @@ from tests.mutants import (
     Listed,
     Survivor,
     compare,
+    of_modules,
     read_list,
     read_outcomes,
     read_survivor,
@@ -79,6 +80,14 @@ def test_every_outcome_is_told(mutated: Path) -> None:
         "e": "no tests",
         "f": "timeout",
     }
+
+
+def test_modules_can_be_chosen() -> None:
+    """By their names; a name that another begins with is not meant."""
+    outcomes = {"aioalf.token.x_read__mutmut_1": "killed", "aioalf.token_response.x": "survived"}
+    assert of_modules(outcomes, []) == outcomes
+    assert of_modules(outcomes, ["token"]) == {"aioalf.token.x_read__mutmut_1": "killed"}
+    assert of_modules(outcomes, ["token", "token_response"]) == outcomes
 
 
 def test_a_survivor_needs_an_entry() -> None:
