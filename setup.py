@@ -40,6 +40,7 @@ setup(
     install_requires=["aiohttp>=3.12.2"],
     extras_require={
         "cache": ["filelock>=3.20.3"],
+        "cli": ["segno>=1.6"],
         "tests": [
             "aioresponses>=0.7.9",
             "coverage>=7.6",
@@ -50,6 +51,7 @@ setup(
             "pytest>=8.4",
             "pytest-asyncio>=1.0",
             "pytest-timeout>=2.3",
+            "segno>=1.6",
             "setuptools>=77",
             "trustme>=1.2",
         ],

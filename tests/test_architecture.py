@@ -48,8 +48,8 @@ LAYERS: list[dict[str, set[str]]] = [
         "loopback_sockets": {"socket"},
     },
     {"loopback": {"aiohttp.web", "asyncio"}},
-    # Of the grants, those that ask a person have a listener and a browser.
-    {"grants": {"asyncio", "secrets"}},
+    # Of the grants, those that ask a person have a listener, a browser and a terminal.
+    {"grants": {"asyncio", "os", "secrets", "segno", "shutil"}},
     {"exchange": {"aiohttp", "asyncio"}, "metadata": set()},
     {"discovery": {"logging", "time"}},
     {"endpoint": {"asyncio", "random", "time"}},

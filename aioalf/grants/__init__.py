@@ -1,9 +1,63 @@
 """The ways to get a token: one class a grant, each in a file of its own.
 
-A grant is asked for a token with the endpoint in hand; it caches nothing and keeps no state.
+A grant is asked for a token with the authorization server in hand; it caches nothing and keeps no
+state. What is not needed for the client credentials grant is imported when it is first named.
 """
 
-from aioalf.grants.client_credentials import ClientCredentials
-from aioalf.grants.contract import Form, Grant, TokenSource
+from __future__ import annotations
 
-__all__ = ("ClientCredentials", "Form", "Grant", "TokenSource")
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+from aioalf.grants.client_credentials import ClientCredentials
+from aioalf.grants.contract import Form
+from aioalf.grants.contract import FormerGrant as Grant
+from aioalf.grants.contract import FormerTokenSource as TokenSource
+
+if TYPE_CHECKING:
+    from aioalf.grants.authorization_code import AuthorizationCode
+    from aioalf.grants.device_code import DeviceCode
+    from aioalf.grants.prompt import Prompt
+    from aioalf.grants.refresh_token import RefreshToken
+    from aioalf.grants.token_exchange import TokenExchange
+    from aioalf.grants.token_types import ACCESS_TOKEN, ID_TOKEN, JWT, REFRESH_TOKEN, SAML1, SAML2
+
+__all__ = (
+    "ACCESS_TOKEN",
+    "ID_TOKEN",
+    "JWT",
+    "REFRESH_TOKEN",
+    "SAML1",
+    "SAML2",
+    "AuthorizationCode",
+    "ClientCredentials",
+    "DeviceCode",
+    "Form",
+    "Grant",
+    "Prompt",
+    "RefreshToken",
+    "TokenExchange",
+    "TokenSource",
+)
+
+_MODULES: Final = {
+    "authorization_code": ("AuthorizationCode",),
+    "device_code": ("DeviceCode",),
+    "prompt": ("Prompt",),
+    "refresh_token": ("RefreshToken",),
+    "token_exchange": ("TokenExchange",),
+    "token_types": ("ACCESS_TOKEN", "ID_TOKEN", "JWT", "REFRESH_TOKEN", "SAML1", "SAML2"),
+}
+
+
+def __getattr__(name: str) -> object:
+    for module, names in _MODULES.items():
+        if name in names:
+            value: object = getattr(import_module(f"{__name__}.{module}"), name)
+            globals()[name] = value
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -7,26 +7,53 @@ from typing import Protocol
 
 from yarl import URL
 
+from aioalf.asked import Asked, Form
 from aioalf.token import Token
 
-Form = Mapping[str, str]
-"""The parameters of a token request; one with an empty value is not sent (RFC 6749 §3.2)."""
+__all__ = ("Form", "FormerGrant", "FormerTokenSource", "Grant", "TokenSource")
 
 
 class TokenSource(Protocol):
-    """The token endpoint, as a grant sees it."""
+    """The authorization server, as a grant sees it."""
 
     @property
-    def url(self) -> URL:
-        """Where it is."""
+    def client_id(self) -> str | None:
+        """Who asks."""
         ...
 
-    async def request(
-        self, form: Form, scope: frozenset[str] | None, *, is_repeatable: bool = False
-    ) -> Token:
-        """POST the form and return the token, for which `scope` was asked.
+    @property
+    def issuer(self) -> str | None:
+        """The issuer identifier as configured, None without one."""
+        ...
 
-        `is_repeatable` says that the form holds nothing that may be sent once only.
+    @property
+    def asked(self) -> Asked:
+        """Scope, resources and the like; `request` adds them to each form by itself."""
+        ...
+
+    async def url_of(self, name: str) -> URL:
+        """Return an endpoint by its name in metadata: the one configured, else the issuer's.
+
+        Raises TokenConfigurationError that says what to pass.
+        """
+        ...
+
+    async def metadata(self) -> Mapping[str, object]:
+        """Return the issuer's metadata, empty without an issuer."""
+        ...
+
+    async def request(self, form: Form, *, is_repeatable: bool = False) -> Token:
+        """POST the form to the token endpoint, authenticated, and return the token.
+
+        `is_repeatable` says that the form holds nothing that may be sent once only. Raises
+        TokenError.
+        """
+        ...
+
+    async def post(self, name: str, form: Form) -> Mapping[str, object]:
+        """POST the form as it is to another endpoint, authenticated; return the members answered.
+
+        Raises TokenHTTPError, TokenResponseError for what is no JSON object, NoAnswerError.
         """
         ...
 
@@ -34,6 +61,44 @@ class TokenSource(Protocol):
 class Grant(Protocol):
     """One way to get a token."""
 
+    @property
+    def name(self) -> str:
+        """The ``grant_type`` that it sends."""
+        ...
+
+    @property
+    def can_begin(self) -> bool:
+        """Whether it can get another token when a refresh token is refused."""
+        ...
+
+    @property
+    def keeps_refresh_token(self) -> bool:
+        """Whether a refresh token in the answer is used (RFC 6749 §4.4.3)."""
+        ...
+
     async def request_token(self, endpoint: TokenSource) -> Token:
+        """Return a token from the beginning. Raises TokenError."""
+        ...
+
+
+class FormerTokenSource(Protocol):
+    """The token endpoint alone, as `TokenManager` still hands it in."""
+
+    @property
+    def url(self) -> URL:
+        """Where it is."""
+        ...
+
+    async def request(
+        self, form: Mapping[str, str], scope: frozenset[str] | None, *, is_repeatable: bool = False
+    ) -> Token:
+        """POST the form and return the token, for which `scope` was asked."""
+        ...
+
+
+class FormerGrant(Protocol):
+    """A grant for `FormerTokenSource`."""
+
+    async def request_token(self, endpoint: FormerTokenSource) -> Token:
         """Return a new token. Raises TokenError."""
         ...

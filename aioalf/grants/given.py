@@ -1,0 +1,71 @@
+"""Secrets that a caller gives to a grant: a value, or a callable that returns it when it is needed.
+
+It knows no grant. What a callable returns is in no error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import NoReturn
+
+from aioalf.errors import TokenConfigurationError, TokenError
+
+Given = str | Callable[[], str] | Callable[[], Awaitable[str]]
+"""A text, or a function that returns it: a coroutine function, or a plain one, which runs in a
+thread.
+"""
+
+
+class Unpicklable:
+    """Holds a secret, and cannot be pickled."""
+
+    __slots__ = ()
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError(f"{type(self).__name__} holds a secret and is not pickled")
+
+
+def check_given(name: str, given: Given) -> Given:
+    """Return it. Raises TokenConfigurationError for what is neither text nor a callable."""
+    return given if callable(given) else check_text(name, given)
+
+
+async def value_of(name: str, given: Given) -> str:
+    """Return the text itself.
+
+    Raises TokenError, with what a callable raised as its cause, and TokenConfigurationError for
+    what is no text.
+    """
+    if isinstance(given, str):
+        return given
+    try:
+        value = await _call(given)
+    except TokenError:
+        raise
+    except Exception as error:  # the words of which may hold the secret
+        raise TokenError(f"{name}: what was given for it raised {type(error).__name__}") from error
+    return check_text(name, value)
+
+
+def check_text(name: str, value: object) -> str:
+    """Return it. Raises TokenConfigurationError for what is no text that can be sent."""
+    if isinstance(value, str) and value and _is_utf8(value):
+        return value
+    raise TokenConfigurationError(f"{name} must be text, and not empty")
+
+
+async def _call(given: Callable[[], str] | Callable[[], Awaitable[str]]) -> object:
+    if inspect.iscoroutinefunction(given):
+        return await given()
+    result = await asyncio.to_thread(given)
+    return await result if inspect.isawaitable(result) else result
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,30 @@
+"""The refresh token grant, for a refresh token that was got elsewhere (RFC 6749 §6)."""
+
+from __future__ import annotations
+
+from aioalf.grants.contract import TokenSource
+from aioalf.grants.given import Given, Unpicklable, check_given, value_of
+from aioalf.token import Token
+
+
+class RefreshToken(Unpicklable):
+    """Ask with a refresh token, a text or a callable that returns it; each time it is sent once.
+
+    A server that rotates refresh tokens answers with the one that counts from then on, which the
+    client goes on with; the one that was given is good for nothing then. Raises
+    TokenConfigurationError for what is no text.
+    """
+
+    __slots__ = ("_token",)
+
+    name = "refresh_token"
+    can_begin = False
+    keeps_refresh_token = True
+
+    def __init__(self, token: Given) -> None:
+        self._token = check_given("token", token)
+
+    async def request_token(self, endpoint: TokenSource) -> Token:
+        """Return the token for the refresh token. Raises TokenError."""
+        refresh_token = await value_of("token", self._token)
+        return await endpoint.request({"grant_type": self.name, "refresh_token": refresh_token})
