@@ -37,7 +37,7 @@ LAYERS: list[dict[str, set[str]]] = [
         "callables": {"asyncio"},
     },
     {"asked": set(), "origins": set(), "token_response": set(), "renewal": set(), "retry": set()},
-    {"client_auth": {"asyncio", "joserfc", "pathlib", "secrets", "time"}},
+    {"client_auth": {"asyncio", "joserfc", "os", "pathlib", "secrets", "ssl", "time"}},
     {"cache_key": set(), "token_record": set()},
     # One outside world each.
     {

@@ -3,7 +3,57 @@
 `import aioalf` needs the default only, so the others are imported when they are asked for.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
 from aioalf.client_auth.basic import ClientSecretBasic
 from aioalf.client_auth.contract import ClientAuth, ClientSecret, Credentials, FormInMaking
 
-__all__ = ("ClientAuth", "ClientSecret", "ClientSecretBasic", "Credentials", "FormInMaking")
+if TYPE_CHECKING:
+    from aioalf.client_auth.keys import PrivateKey, Signer
+    from aioalf.client_auth.post import ClientSecretPost
+    from aioalf.client_auth.private_key_jwt import PrivateKeyJWT
+    from aioalf.client_auth.public import PublicClient
+    from aioalf.client_auth.secret_file import SecretFile
+    from aioalf.client_auth.secret_jwt import ClientSecretJWT
+    from aioalf.client_auth.tls import TLSClientAuth
+
+__all__ = (
+    "ClientAuth",
+    "ClientSecret",
+    "ClientSecretBasic",
+    "ClientSecretJWT",
+    "ClientSecretPost",
+    "Credentials",
+    "FormInMaking",
+    "PrivateKey",
+    "PrivateKeyJWT",
+    "PublicClient",
+    "SecretFile",
+    "Signer",
+    "TLSClientAuth",
+)
+
+_HOMES: Final = {
+    "ClientSecretJWT": "secret_jwt",
+    "ClientSecretPost": "post",
+    "PrivateKey": "keys",
+    "PrivateKeyJWT": "private_key_jwt",
+    "PublicClient": "public",
+    "SecretFile": "secret_file",
+    "Signer": "keys",
+    "TLSClientAuth": "tls",
+}
+
+if not TYPE_CHECKING:  # else any name would do
+
+    def __getattr__(name: str) -> object:
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,33 @@
+"""No authentication: the client only says its name (RFC 6749 §2.1, §3.2.1). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+from aioalf.client_auth.contract import Credentials, FormInMaking, require_client_id
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
+
+
+class PublicClient:
+    """For a client that can keep no secret, as one on a person's machine: its id is in the form.
+
+    A secret, were there one, is not sent.
+    """
+
+    __slots__ = ()
+
+    method: Final = "none"
+    ssl_context: Final[SSLContext | None] = None
+
+    async def authenticate(
+        self,
+        credentials: Credentials,
+        form: FormInMaking,
+        audience: str,  # noqa: ARG002 - nothing is proven, to nobody
+    ) -> Mapping[str, str]:
+        """Put the id into the form; no header field is needed."""
+        form["client_id"] = require_client_id(credentials)
+        return {}
