@@ -105,9 +105,9 @@ class Exchange:
     ) -> Answer:
         """POST a form with these header fields; `what` names the endpoint in errors.
 
-        Several values of a name are sent one by one, empty ones not at all (RFC 6749 §3.2). Raises
-        NoAnswerError, its reason in ``__cause__``, and TokenConfigurationError for what aiohttp
-        cannot send.
+        Several values of a name are sent one by one, empty ones not at all (RFC 6749 §3.2). `ssl`
+        goes before that of the options. Raises NoAnswerError, its reason in ``__cause__``, and
+        TokenConfigurationError for what aiohttp cannot send.
         """
         pairs = [
             (name, value)
@@ -117,6 +117,10 @@ class Exchange:
         ]
         options: dict[str, object] = {"data": FormData(pairs)}
         if ssl is not None:
+            if url.scheme != "https":
+                raise TokenConfigurationError(
+                    f"A client certificate cannot be shown to {what} {shown(url)}: it needs https"
+                )
             options["ssl"] = ssl
         return await self._exchange("POST", what, url, {**_HEADERS, **fields}, options)
 
