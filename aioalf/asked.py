@@ -6,6 +6,7 @@ besides. It knows no grant and no endpoint.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Final
@@ -20,8 +21,18 @@ Form = Mapping[str, str | tuple[str, ...]]
 
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 _OURS: Final = frozenset(
-    {"audience", "client_assertion", "client_id", "client_secret", "grant_type"}
-    | {"resource", "scope"}
+    {"audience", "client_id", "client_secret", "grant_type", "resource", "scope"}
+    | {"client_assertion", "client_assertion_type", "assertion"}
+    | {"code", "code_challenge", "code_challenge_method", "code_verifier", "redirect_uri"}
+    | {"request", "request_uri", "response_type", "state"}
+    | {"device_code", "refresh_token"}
+    | {"actor_token", "actor_token_type", "requested_token_type"}
+    | {"subject_token", "subject_token_type"}
+)
+
+# Text, which re compiles when it is first needed and keeps: importing this compiles nothing.
+_ABSOLUTE_URI: Final = (
+    r"[A-Za-z][A-Za-z0-9+.-]*:(?:[A-Za-z0-9._~:/?\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+"
 )
 
 
@@ -41,7 +52,7 @@ class Asked:
         audience: str | Collection[str] | None = None,
         extra: Mapping[str, str] | None = None,
     ) -> None:
-        self.scope = join_scope(scope)
+        self.scope = _checked_scope(join_scope(scope))
         self.resource = tuple(map(_checked_resource, _several("resource", resource)))
         self.audience = _several("audience", audience)
         self.extra = _NOTHING if extra is None else _checked_extra(extra)
@@ -62,27 +73,55 @@ class Asked:
 
 
 def _several(name: str, values: str | Collection[str] | None) -> tuple[str, ...]:
-    given = (values,) if isinstance(values, str) else values or ()
-    if not isinstance(given, Collection) or not all(
-        isinstance(value, str) and value for value in given
+    if values is None:
+        return ()
+    given = (values,) if isinstance(values, str) else values
+    if (
+        not isinstance(given, Collection)
+        or isinstance(given, Mapping)
+        or not all(_is_text(value) and value for value in given)
     ):
         raise TokenConfigurationError(f"{name} must be text, or a collection of texts")
     return tuple(dict.fromkeys(sorted(given) if isinstance(given, set | frozenset) else given))
 
 
-def _checked_resource(resource: str) -> str:
+def _is_text(value: object) -> bool:
     try:
-        is_absolute = bool(URL(resource).scheme)
-    except ValueError:
-        is_absolute = False
-    if not is_absolute or "#" in resource:
+        return isinstance(value, str) and value.encode() is not None
+    except UnicodeEncodeError:
+        return False
+
+
+def _checked_scope(scope: str) -> str:
+    if not _is_text(scope):
+        raise TokenConfigurationError("scope must be text that UTF-8 can encode")
+    return scope
+
+
+def _checked_resource(resource: str) -> str:
+    if not _is_absolute(resource):
         raise TokenConfigurationError(
-            "resource must be an absolute URI without a fragment (RFC 8707 §2)"
+            "resource must be an absolute URI without a fragment, what is not ASCII "
+            "percent-encoded (RFC 8707 §2)"
         )
     return resource
 
 
+def _is_absolute(resource: str) -> bool:
+    if not re.fullmatch(_ABSOLUTE_URI, resource):
+        return False
+    try:
+        url = URL(resource)
+        return bool(url.host) or url.scheme not in {"https", "http"}
+    except ValueError:
+        return False
+
+
 def _checked_extra(extra: Mapping[str, str]) -> Mapping[str, str]:
+    if not isinstance(extra, Mapping) or not all(
+        _is_text(name) and name and _is_text(value) for name, value in extra.items()
+    ):
+        raise TokenConfigurationError("parameters must be a mapping of texts to texts")
     if clash := _OURS & set(extra):
         raise TokenConfigurationError(
             f"parameters: {', '.join(sorted(clash))} cannot be set there; it is set elsewhere"

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from aioalf.asked import Form
-from aioalf.browser import OpenBrowser, show
+from aioalf.browser import OpenBrowser
 from aioalf.errors import AuthorizationError, TokenConfigurationError, TokenResponseError
 from aioalf.grants import pkce
 from aioalf.grants.contract import TokenSource
@@ -23,7 +23,7 @@ from aioalf.grants.login import (
     client_id_of,
     limited,
     refusal,
-    shown,
+    show_login,
 )
 from aioalf.loopback import RedirectListener
 from aioalf.token import Token, read_lifetime
@@ -111,9 +111,7 @@ class AuthorizationCode:
             if self._is_pushed(metadata):
                 parameters = await _push(endpoint, parameters)
             url = authorization_url(page, parameters)
-            showing = shown(
-                "The browser could not be opened", lambda: show(url, self._open_browser)
-            )
+            showing = show_login(url, self._open_browser)
             return _Came(await beside(showing, listener.wait(state)), redirect_uri)
 
     def _is_pushed(self, metadata: Mapping[str, object]) -> bool:

@@ -6,8 +6,8 @@ The device code is shown to nobody.
 from __future__ import annotations
 
 import asyncio
-import inspect
 
+from aioalf.callables import outcome
 from aioalf.errors import (
     AccessDeniedError,
     LoginTimeoutError,
@@ -19,8 +19,8 @@ from aioalf.errors import (
 )
 from aioalf.grants.contract import TokenSource
 from aioalf.grants.device_response import Device, read_device
-from aioalf.grants.login import beside, check_timeout, client_id_of, shown
-from aioalf.grants.prompt import Prompt, ShowPrompt, print_prompt
+from aioalf.grants.login import beside, check_timeout, client_id_of
+from aioalf.grants.prompt import ShowPrompt, print_prompt
 from aioalf.token import Token
 
 _SLOWER = 5
@@ -62,16 +62,8 @@ class DeviceCode:
         limit: float = device.prompt.expires_in
         if self._timeout is not None:
             limit = min(limit, self._timeout)
-        showing = shown("The prompt could not be shown", lambda: self._show(device.prompt))
+        showing = outcome("prompt", self._prompt, device.prompt)
         return await beside(showing, _poll(endpoint, self.name, device, begun + limit))
-
-    async def _show(self, prompt: Prompt) -> None:
-        if inspect.iscoroutinefunction(self._prompt):
-            await self._prompt(prompt)
-            return
-        result = await asyncio.to_thread(self._prompt, prompt)
-        if inspect.isawaitable(result):
-            await result
 
 
 async def _poll(endpoint: TokenSource, grant_type: str, device: Device, deadline: float) -> Token:

@@ -5,12 +5,11 @@ It knows no grant. What a callable returns is in no error.
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
-from aioalf.errors import TokenConfigurationError, TokenError
+from aioalf.callables import outcome
+from aioalf.errors import TokenConfigurationError
 
 Given = str | Callable[[], str] | Callable[[], Awaitable[str]]
 """A text, or a function that returns it: a coroutine function, or a plain one, which runs in a
@@ -38,15 +37,9 @@ async def value_of(name: str, given: Given) -> str:
     Raises TokenError, with what a callable raised as its cause, and TokenConfigurationError for
     what is no text.
     """
-    if isinstance(given, str):
+    if not callable(given):
         return given
-    try:
-        value = await _call(given)
-    except TokenError:
-        raise
-    except Exception as error:  # the words of which may hold the secret
-        raise TokenError(f"{name}: what was given for it raised {type(error).__name__}") from error
-    return check_text(name, value)
+    return check_text(name, await outcome(name, given))
 
 
 def check_text(name: str, value: object) -> str:
@@ -54,13 +47,6 @@ def check_text(name: str, value: object) -> str:
     if isinstance(value, str) and value and _is_utf8(value):
         return value
     raise TokenConfigurationError(f"{name} must be text, and not empty")
-
-
-async def _call(given: Callable[[], str] | Callable[[], Awaitable[str]]) -> object:
-    if inspect.iscoroutinefunction(given):
-        return await given()
-    result = await asyncio.to_thread(given)
-    return await result if inspect.isawaitable(result) else result
 
 
 def _is_utf8(text: str) -> bool:

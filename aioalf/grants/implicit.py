@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from yarl import URL
 
-from aioalf.browser import OpenBrowser, show
+from aioalf.browser import OpenBrowser
 from aioalf.grants.contract import FormerTokenSource
 from aioalf.grants.login import (
     authorization_url,
@@ -20,7 +20,7 @@ from aioalf.grants.login import (
     limited,
     refusal,
     require_client_id,
-    shown,
+    show_login,
 )
 from aioalf.loopback import RedirectListener
 from aioalf.scope import join_scope, scope_set
@@ -81,9 +81,7 @@ class Implicit:
         )
         async with listener:
             url = self._authorization_url(token_endpoint, listener.redirect_uri, state)
-            showing = shown(
-                "The browser could not be opened", lambda: show(url, self._login.open_browser)
-            )
+            showing = show_login(url, self._login.open_browser)
             return await beside(showing, listener.wait(state))
 
     def _authorization_url(self, token_endpoint: URL, redirect_uri: str, state: str) -> str:

@@ -6,11 +6,12 @@ It knows people and time limits; it knows neither codes nor tokens.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlencode
 
+from aioalf.browser import OpenBrowser, show
 from aioalf.errors import (
     AUTHORIZATION_ERRORS,
     AuthorizationError,
@@ -62,27 +63,27 @@ async def limited(timeout: float | None) -> AsyncIterator[None]:
         raise LoginTimeoutError(f"Nobody signed in within {timeout} seconds") from None
 
 
-async def beside(showing: Coroutine[object, object, None], waiting: Awaitable[T]) -> T:
+async def beside(showing: Coroutine[object, object, object], waiting: Awaitable[T]) -> T:
     """Return what was waited for; what is shown meanwhile ends with it, or ends it by failing.
 
     Raises the TokenError of either.
     """
     try:
         async with asyncio.TaskGroup() as group:
-            shown = group.create_task(showing)
+            shower = group.create_task(showing)
             result = await waiting
-            shown.cancel()
+            shower.cancel()
     except* TokenError as errors:
         raise errors.exceptions[0] from errors.exceptions[0].__cause__
     return result
 
 
-async def shown(what: str, show: Callable[[], Awaitable[None]]) -> None:
-    """Show something to a person. Raises TokenError, with what went wrong as its cause."""
+async def show_login(url: str, open_browser: OpenBrowser | None) -> None:
+    """Show the URL of a login. Raises TokenError, with what went wrong as its cause."""
     try:
-        await show()
+        await show(url, open_browser)
     except Exception as error:
-        raise TokenError(f"{what}: {type(error).__name__}") from error
+        raise TokenError(f"The browser could not be opened: {type(error).__name__}") from error
 
 
 def authorization_url(endpoint: URL, parameters: Form) -> str:
