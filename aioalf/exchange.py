@@ -21,13 +21,12 @@ from aiohttp import (
     ClientSession,
     ClientTimeout,
     DummyCookieJar,
-    FormData,
     InvalidURL,
     ServerDisconnectedError,
 )
 from aiohttp.helpers import get_env_proxy_for_url
 from aiohttp.http import HttpProcessingError
-from multidict import CIMultiDict
+from multidict import CIMultiDict, MultiDict
 from yarl import URL
 
 from aioalf.buffered import buffer
@@ -109,13 +108,13 @@ class Exchange:
         goes before that of the options. Raises NoAnswerError, its reason in ``__cause__``, and
         TokenConfigurationError for what aiohttp cannot send.
         """
-        pairs = [
+        data = MultiDict(
             (name, value)
             for name, values in form.items()
             for value in ((values,) if isinstance(values, str) else values)
             if value
-        ]
-        options: dict[str, object] = {"data": FormData(pairs)}
+        )
+        options: dict[str, object] = {"data": data}
         if ssl is not None:
             if url.scheme != "https":
                 raise TokenConfigurationError(

@@ -76,7 +76,13 @@ class Sender:
             raise _two_authorizations()
         authorization = authorization or self._bearer.ready()
         if authorization is None:
-            return await self._send_when_there_is_a_token(session, method, target, options)
+            limit = self._total_timeout(options)
+            if limit is not None:
+                return await self._send_within(limit, session, method, target, options)
+            try:
+                authorization = await self._bearer.authorization()
+            except TokenHTTPError as error:
+                return await self._answer_of_token_endpoint(error, session, options)
         field = CallField(authorization)
         try:
             arguments = self._arguments(options, field)
@@ -92,10 +98,16 @@ class Sender:
             response.release()
         return await self._send_again(session, method, target, options, authorization)
 
-    async def _send_when_there_is_a_token(
-        self, session: ClientSession, method: str, url: StrOrURL, options: Mapping[str, object]
+    async def _send_within(
+        self,
+        limit: float,
+        session: ClientSession,
+        method: str,
+        url: StrOrURL,
+        options: Mapping[str, object],
     ) -> ClientResponse:
-        async with asyncio.timeout(self._total_timeout(options)):
+        # aiohttp's total runs from when it is called: the wait for a token would come on top.
+        async with asyncio.timeout(limit):
             try:
                 authorization = await self._bearer.authorization()
             except TokenHTTPError as error:
@@ -161,8 +173,7 @@ class Sender:
         return arguments
 
     def _total_timeout(self, options: Mapping[str, object]) -> float | None:
-        # aiohttp's total runs from when it is called, after the wait for a token. The default of
-        # an own session is no wish of the caller's, and a person who signs in may need longer.
+        # The default of an own session is no wish of the caller's, and a person may need longer.
         timeout: Any = options.get("timeout", sentinel)
         if timeout is sentinel:
             timeout = self._sessions.timeout

@@ -37,7 +37,10 @@ class SingleFlight(Generic[T]):
         RuntimeError while a flight of another event loop is in the air.
         """
         task = self.start(call)
-        await asyncio.wait((task,))
+        # A future for each: asyncio.wait makes more of it, and there may be ten thousand callers.
+        landed: asyncio.Future[None] = task.get_loop().create_future()
+        task.add_done_callback(lambda _: _wake(landed))
+        await landed
         if task.cancelled():
             raise FlightCancelledError
         if (error := task.exception()) is not None:
@@ -83,6 +86,11 @@ class SingleFlight(Generic[T]):
             self._task = None
         if not task.cancelled():
             task.exception()  # seen: when every caller has left, nobody else looks at it
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():  # it is, when who waited was cancelled
+        waiter.set_result(None)
 
 
 def _is_flying(task: asyncio.Task[T], loop: asyncio.AbstractEventLoop) -> bool:
