@@ -12,15 +12,23 @@ from aiohttp import web
 from aioalf.testing.answers import json_answer
 from aioalf.testing.client_authentication import Authenticator
 from aioalf.testing.codes import CodeStore
+from aioalf.testing.device_endpoint import DeviceEndpoint
+from aioalf.testing.device_page import DevicePage
+from aioalf.testing.devices import DeviceStore
 from aioalf.testing.form_endpoint import FormEndpoint
 from aioalf.testing.grants.authorization_code import AuthorizationCodeGrant
 from aioalf.testing.grants.client_credentials import ClientCredentialsGrant
+from aioalf.testing.grants.device_code import DeviceCodeGrant
 from aioalf.testing.grants.refresh_token import RefreshTokenGrant
+from aioalf.testing.grants.token_exchange import TokenExchangeGrant
+from aioalf.testing.introspection import IntrospectionEndpoint
 from aioalf.testing.login import LoginEndpoint
-from aioalf.testing.metadata import ENDPOINT_PATHS, metadata, well_known_paths
+from aioalf.testing.metadata import DEVICE_PAGE_PATH, ENDPOINT_PATHS, metadata, well_known_paths
 from aioalf.testing.mint import Mint
 from aioalf.testing.pushed_requests import PushedRequests
 from aioalf.testing.refresh_tokens import RefreshTokenStore
+from aioalf.testing.revocation import RevocationEndpoint
+from aioalf.testing.subject_tokens import SubjectTokens
 from aioalf.testing.token_endpoint import TokenEndpoint
 from aioalf.testing.tokens import TokenStore
 
@@ -41,6 +49,10 @@ _ENDPOINTS: dict[str, Endpoint] = {
     ENDPOINT_PATHS["token_endpoint"] + "/authorize": "authorization",  # where 0.4.0 asks
     ENDPOINT_PATHS["token_endpoint"]: "token",
     ENDPOINT_PATHS["pushed_authorization_request_endpoint"]: "pushed_authorization_request",
+    ENDPOINT_PATHS["device_authorization_endpoint"]: "device_authorization",
+    DEVICE_PAGE_PATH: "device_verification",
+    ENDPOINT_PATHS["revocation_endpoint"]: "revocation",
+    ENDPOINT_PATHS["introspection_endpoint"]: "introspection",
 }
 
 
@@ -61,6 +73,8 @@ class AuthorizationServer:
         self._origin = origin
         self.tokens = TokenStore(settings)
         self.refresh_tokens = RefreshTokenStore(settings, self.tokens)
+        self.devices = DeviceStore(settings)
+        self.subject_tokens = SubjectTokens(self.tokens)
         self._authenticator = Authenticator(settings, clients)
         self._codes = CodeStore(settings, self.refresh_tokens)
         self._mint = Mint(settings, self.tokens, self.refresh_tokens)
@@ -75,7 +89,10 @@ class AuthorizationServer:
 
     def url(self, endpoint: str) -> str:
         """Where an endpoint is, by its name in the metadata."""
-        return self._origin() + self._settings.issuer_path.rstrip("/") + ENDPOINT_PATHS[endpoint]
+        return self._base() + ENDPOINT_PATHS[endpoint]
+
+    def _base(self) -> str:
+        return self._origin() + self._settings.issuer_path.rstrip("/")
 
     async def answer(self, request: web.Request, body: ReceivedBody) -> web.StreamResponse:
         """Count, fail if that is asked for, else answer rightly."""
@@ -102,6 +119,8 @@ class AuthorizationServer:
             ClientCredentialsGrant.name: ClientCredentialsGrant(settings, mint),
             AuthorizationCodeGrant.name: AuthorizationCodeGrant(settings, self._codes, mint),
             RefreshTokenGrant.name: RefreshTokenGrant(settings, self.refresh_tokens, mint),
+            DeviceCodeGrant.name: DeviceCodeGrant(settings, self.devices, mint),
+            TokenExchangeGrant.name: TokenExchangeGrant(settings, self.subject_tokens, mint),
         }
 
     def _make_answers(self) -> dict[Endpoint, Answer]:
@@ -110,7 +129,22 @@ class AuthorizationServer:
             "authorization": self._login().answer,
             "pushed_authorization_request": self._form(self._pushed.respond),
             "token": self._form(self._token_endpoint.respond),
+            "device_authorization": self._form(self._device_endpoint().respond),
+            "device_verification": DevicePage(self.devices, self._traffic).answer,
+            "revocation": self._form(RevocationEndpoint(self.tokens, self.refresh_tokens).respond),
+            "introspection": self._form(self._introspection().respond),
         }
+
+    def _device_endpoint(self) -> DeviceEndpoint:
+        def verification_uri() -> str:
+            return self._base() + DEVICE_PAGE_PATH
+
+        return DeviceEndpoint(self._settings, self.devices, verification_uri)
+
+    def _introspection(self) -> IntrospectionEndpoint:
+        return IntrospectionEndpoint(
+            self._settings, lambda: self.issuer, self.tokens, self.refresh_tokens
+        )
 
     def _login(self) -> LoginEndpoint:
         return LoginEndpoint(

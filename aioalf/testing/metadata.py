@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aioalf.testing.grants.device_code import DeviceCodeGrant
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from aioalf.testing.settings import Json, Settings
 
-Paths = dict[str, str]
 OAUTH_WELL_KNOWN = "/.well-known/oauth-authorization-server"
 OPENID_WELL_KNOWN = "/.well-known/openid-configuration"
 
@@ -20,8 +21,13 @@ ENDPOINT_PATHS: Mapping[str, str] = {
     "authorization_endpoint": "/authorize",
     "token_endpoint": "/token",
     "pushed_authorization_request_endpoint": "/par",
+    "device_authorization_endpoint": "/device_authorization",
+    "revocation_endpoint": "/revoke",
+    "introspection_endpoint": "/introspect",
 }
 """Where each endpoint is below the issuer, by its name in the metadata."""
+
+DEVICE_PAGE_PATH = "/device"
 
 _NOT_FOR_CLIENTS = ("authorization_endpoint",)  # a browser opens it: it has no client certificate
 
@@ -53,7 +59,9 @@ def metadata(
         "code_challenge_methods_supported": ["S256"],
         "token_endpoint_auth_methods_supported": list(auth_methods),
         "revocation_endpoint_auth_methods_supported": list(auth_methods),
-        "introspection_endpoint_auth_methods_supported": list(auth_methods),
+        "introspection_endpoint_auth_methods_supported": [
+            method for method in auth_methods if method != "none"
+        ],
         "authorization_response_iss_parameter_supported": settings.iss_parameter,
         "require_pushed_authorization_requests": settings.require_pushed_authorization_requests,
     }
@@ -67,7 +75,7 @@ def metadata(
 
 
 def _endpoints(grant_types: Sequence[str]) -> dict[str, str]:
-    has_device = "urn:ietf:params:oauth:grant-type:device_code" in grant_types
+    has_device = DeviceCodeGrant.name in grant_types
     return {
         name: path
         for name, path in ENDPOINT_PATHS.items()

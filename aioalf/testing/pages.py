@@ -1,4 +1,4 @@
-"""The pages that a person sees: the login page and the error page.
+"""The pages that a person sees: the login page, the one for devices, and how either ends.
 
 No script, nothing from elsewhere, nothing kept. Knows how pages look, not what they decide.
 """
@@ -109,6 +109,32 @@ def login_page(
     )
     status = 200 if problem is None else 400
     return _page("Sign in", body, status, f"'self' {_form_target(redirect_uri)}")
+
+
+def code_page(user_code: str, problem: str | None = None) -> web.Response:
+    """Ask for the code that a device shows, for a name, and for yes or no."""
+    body = (
+        f"{_KEY}<h1>Sign in a device</h1>"
+        "<p>Go on only if the device before you shows this code.</p>"
+        '<form method="post">'
+        '<label for="user_code">The code</label>'
+        f'<input id="user_code" name="user_code" value="{escape(user_code)}" autocomplete="off"'
+        f' maxlength="20"{_described(problem)}>'
+        '<label for="username">Your name</label>'
+        '<input id="username" name="username" autocomplete="username" maxlength="100"'
+        ' placeholder="Any name, no password">'
+        '<div class="buttons">'
+        '<button class="first" name="decision" value="approve">Approve</button>'
+        '<button name="decision" value="deny">Deny</button>'
+        "</div></form>"
+    )
+    return _page("Sign in a device", body, 200 if problem is None else 400, "'self'")
+
+
+def done_page(outcome: str) -> web.Response:
+    """Say what has become of it."""
+    body = f'{_KEY}<h1>Done</h1><p role="status">{escape(outcome)}</p><p>You may close this.</p>'
+    return _page("Done", body, 200, "'none'")
 
 
 def error_page(description: str) -> web.Response:

@@ -23,10 +23,13 @@ from aioalf.testing.fault_table import FaultTable
 from aioalf.testing.records import Exchange, ReceivedBody, Traffic
 from aioalf.testing.settings import Settings
 from aioalf.testing.site import Site
+from aioalf.testing.subject_tokens import ACCESS_TOKEN_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from types import TracebackType
+
+    from aioalf.testing.devices import WaitingDevice
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -105,6 +108,21 @@ class OAuthServer(Settings, Traffic):
         return self._authorization.url("pushed_authorization_request_endpoint")
 
     @property
+    def device_authorization_endpoint(self) -> str:
+        """Where a device asks for codes (RFC 8628)."""
+        return self._authorization.url("device_authorization_endpoint")
+
+    @property
+    def revocation_endpoint(self) -> str:
+        """Where a client ends a token (RFC 7009)."""
+        return self._authorization.url("revocation_endpoint")
+
+    @property
+    def introspection_endpoint(self) -> str:
+        """Where an API asks what a token is good for (RFC 7662)."""
+        return self._authorization.url("introspection_endpoint")
+
+    @property
     def api_url(self) -> str:
         """The API's origin: any path and method answers what arrived, as JSON."""
         return self._started()[1]
@@ -154,6 +172,27 @@ class OAuthServer(Settings, Traffic):
                 is_offline=offline,
             )
         )
+
+    def approve(self, user_code: str, user: str = "Ada") -> None:
+        """Say yes to a device, as on its page; LookupError when none waits with this code."""
+        self._authorization.devices.approve(self._device(user_code), user)
+        self.count("logins")
+
+    def deny(self, user_code: str) -> None:
+        """Say no to a device, as on its page; LookupError when none waits with this code."""
+        self._authorization.devices.deny(self._device(user_code))
+
+    def _device(self, user_code: str) -> WaitingDevice:
+        device = self._authorization.devices.find(user_code)
+        if device is None:
+            raise LookupError(f"No device waits with the code {user_code!r}.")
+        return device
+
+    def add_subject_token(
+        self, token: str, subject: str, *, token_type: str = ACCESS_TOKEN_TYPE
+    ) -> None:
+        """Let clients exchange a token from elsewhere, which speaks for this subject (RFC 8693)."""
+        self._authorization.subject_tokens.add(token, token_type, subject)
 
     def revoke(self, access_token: str) -> None:
         """Refuse one token from now on."""

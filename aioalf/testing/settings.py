@@ -113,7 +113,7 @@ class Settings:
     """Replace a refresh token with each use; one that is used again ends all of its family."""
     refresh_token_lifetime: float = math.inf
     """Seconds in which a refresh token may be used."""
-    device_interval: float = 5.0
+    device_interval: float = 5
     """Seconds between polls; whoever is faster hears ``slow_down`` and is given five more."""
     device_slow_down: bool = True
     """Hold polls to the interval."""
