@@ -22,7 +22,6 @@ Result = TypeVar("Result")
 _WINDOWS: Final = os.name == "nt"
 _NOFOLLOW: Final[int] = getattr(os, "O_NOFOLLOW", 0)
 _NONBLOCK: Final[int] = getattr(os, "O_NONBLOCK", 0)  # a pipe in a file's place has no end
-_BINARY: Final[int] = getattr(os, "O_BINARY", 0)
 _SUFFIX: Final = ".tmp"
 _TRIES_ON_WINDOWS: Final = 50
 _LEFT_BEHIND: Final = 3600.0
@@ -157,8 +156,10 @@ def _problem_of(found: os.stat_result) -> str:
 
 
 def _read(path: Path, limit: int) -> bytes:
-    descriptor = os.open(path, os.O_RDONLY | _NOFOLLOW | _NONBLOCK | _BINARY)
-    with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor has no path
+    def opener(path: str, flags: int) -> int:
+        return os.open(path, flags | _NOFOLLOW | _NONBLOCK)
+
+    with open(path, "rb", opener=opener) as file:
         return file.read(limit)
 
 
