@@ -658,7 +658,7 @@ def test_options_that_are_no_mapping_are_refused() -> None:
 @pytest.mark.parametrize(
     "options",
     [{"no_such_option": 1}, {"headers": 5}, {"headers": {"X": object()}}, {"headers": {"X": "\n"}}],
-    ids=str,
+    ids=["an unknown one", "no mapping", "a value that is no text", "a line end"],
 )
 async def test_options_that_aiohttp_refuses_are_a_configuration_error(
     oauth_server: OAuthServer, options: dict[str, Any]

@@ -15,6 +15,7 @@ from tests.mutants import (
     read_outcomes,
     read_survivor,
     report,
+    unstable,
 )
 
 MUTATED = """
@@ -88,6 +89,14 @@ def test_modules_can_be_chosen() -> None:
     assert of_modules(outcomes, []) == outcomes
     assert of_modules(outcomes, ["token"]) == {"aioalf.token.x_read__mutmut_1": "killed"}
     assert of_modules(outcomes, ["token", "token_response"]) == outcomes
+
+
+def test_a_test_that_cannot_be_found_again_is_named(tmp_path: Path) -> None:
+    """What mutmut cannot run counts as a failure, and so as a test that noticed."""
+    names = {"tests/test_box.py::test_open[1]": 1, "tests/test_box.py::test_shut[<x at 0x7f0>]": 1}
+    stats = tmp_path / "mutmut-stats.json"
+    stats.write_text(json.dumps({"duration_by_test": names}), encoding="utf-8")
+    assert unstable(tmp_path) == ["tests/test_box.py::test_shut[<x at 0x7f0>]"]
 
 
 def test_a_survivor_needs_an_entry() -> None:
