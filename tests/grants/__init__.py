@@ -1,0 +1,1 @@
+"""The grants, one file each, and the server that stands for all of them."""
