@@ -132,7 +132,7 @@ async def test_a_403_is_the_answer(oauth_server: OAuthServer, way: Way) -> None:
 async def test_a_revocation_under_load_makes_one_token_request(
     oauth_server: OAuthServer, way: Way
 ) -> None:
-    """A thousand requests with the revoked token, one renewal, a thousand answers."""
+    """Hundreds of requests with the revoked token, one renewal, as many answers."""
 
     async def status() -> int:
         async with sender.get(oauth_server.url("/things")) as response:
@@ -142,7 +142,7 @@ async def test_a_revocation_under_load_makes_one_token_request(
         assert await status() == 200
         oauth_server.revoke_all()
         oauth_server.reset_counters()
-        assert set(await asyncio.gather(*(status() for _ in range(1000)))) == {200}
+        assert set(await asyncio.gather(*(status() for _ in range(300)))) == {200}
     assert oauth_server.token_requests == 1
     assert oauth_server.rejected_requests >= 100
 

@@ -176,7 +176,7 @@ ENDLESS = {
 async def test_what_does_not_end_ends_in_an_error(begin: bytes, endless: bytes) -> None:
     """In the time that one attempt has, and in little memory."""
     async with RawServer(begin, endless=endless) as server:
-        assert isinstance(await outcome(server, seconds=0.5), TokenError)
+        assert isinstance(await outcome(server, seconds=0.25), TokenError)
 
 
 @pytest.mark.usefixtures("bounded_memory")

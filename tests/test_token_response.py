@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aioalf.errors import TokenResponseError
@@ -92,6 +92,7 @@ def test_any_bytes_are_a_token_or_an_error(body: bytes) -> None:
 
 
 @pytest.mark.rule("R020", "R031")
+@settings(max_examples=50)
 @given(JSON)
 def test_any_json_is_a_token_or_an_error(value: object) -> None:
     """No JSON raises anything else, and none becomes a token without a member of that name."""
@@ -99,6 +100,7 @@ def test_any_json_is_a_token_or_an_error(value: object) -> None:
 
 
 @pytest.mark.rule("R031")
+@settings(max_examples=50)
 @given(MEMBERS)
 def test_any_members_are_a_token_or_an_error(members: dict[str, object]) -> None:
     """Each known member may be of any type."""

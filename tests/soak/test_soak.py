@@ -19,12 +19,12 @@ from tests.soak.soak import Result
 
 
 @pytest.mark.rule("R062", "R071", "R077")
-def test_five_seconds_of_load_and_faults_end_well(
+def test_three_seconds_of_load_and_faults_end_well(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Every kind of request was answered, and every event happened; nothing else went wrong."""
     record = tmp_path / "a directory" / "soak.json"
-    code = command.main(["--seconds", "5", "--record", str(record)])
+    code = command.main(["--seconds", "3", "--record", str(record)])
     printed = capsys.readouterr().out
     assert code == 0, printed
     values = json.loads(record.read_text(encoding="utf-8"))

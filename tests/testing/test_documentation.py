@@ -18,6 +18,13 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 DOCUMENT = ROOT / "docs" / "testing.rst"
 BLOCKS = list(publish_doctree(DOCUMENT.read_text(encoding="utf-8")).findall(literal_block))
 FILES = {block["names"][0]: block.astext() for block in BLOCKS if block["names"]}
+NO_WAITS = """
+from aioalf import Retry
+
+wait_after = Retry.wait_after
+Retry.wait_after = lambda *about: None if wait_after(*about) is None else 0.0
+"""
+"""Seconds that a server asked for pass at once: the suite would wait for them."""
 SNIPPETS = [block.astext() for block in BLOCKS if not block["names"]]
 
 
@@ -36,8 +43,15 @@ def test_the_files_are_a_suite_that_passes(tmp_path: Path) -> None:
     for name, text in FILES.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     quiet = ["-o", "asyncio_default_fixture_loop_scope=function", "-p", "no:cacheprovider", "-q"]
-    command = [sys.executable, "-W", "error", "-m", "pytest", *quiet, "."]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_ADDOPTS": ""}
+    (tmp_path / "no_waits.py").write_text(NO_WAITS, encoding="utf-8")
+    plugins = ["-p", "pytest_asyncio.plugin", "-p", "no_waits"]  # no other has to be imported
+    command = [sys.executable, "-W", "error", "-m", "pytest", *quiet, *plugins, "."]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(ROOT), str(tmp_path)]),
+        "PYTEST_ADDOPTS": "",
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+    }
     done = subprocess.run(
         command,
         cwd=tmp_path,
