@@ -17,6 +17,15 @@ if TYPE_CHECKING:
     from aioalf.client_auth.secret_file import SecretFile
     from aioalf.client_auth.secret_jwt import ClientSecretJWT
     from aioalf.client_auth.tls import TLSClientAuth
+else:
+
+    def __getattr__(name: str) -> object:
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+        globals()[name] = value
+        return value
+
 
 __all__ = (
     "ClientAuth",
@@ -44,15 +53,6 @@ _HOMES: Final = {
     "Signer": "keys",
     "TLSClientAuth": "tls",
 }
-
-if not TYPE_CHECKING:  # else any name would do
-
-    def __getattr__(name: str) -> object:
-        if name not in _HOMES:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-        globals()[name] = value
-        return value
 
 
 def __dir__() -> list[str]:

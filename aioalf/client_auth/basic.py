@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 from urllib.parse import quote_plus
 
 from aioalf.client_auth.contract import Credentials, FormInMaking, require
@@ -23,8 +23,8 @@ class ClientSecretBasic:
 
     __slots__ = ("_form_encode",)
 
-    method: Final = "client_secret_basic"
-    ssl_context: Final[SSLContext | None] = None
+    method: str = "client_secret_basic"
+    ssl_context: SSLContext | None = None
 
     def __init__(self, form_encode: bool = True) -> None:  # noqa: FBT001, FBT002 - RFC's way or not
         self._form_encode = form_encode

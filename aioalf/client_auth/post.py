@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from aioalf.client_auth.contract import Credentials, FormInMaking, require
 
@@ -20,8 +20,8 @@ class ClientSecretPost:
 
     __slots__ = ()
 
-    method: Final = "client_secret_post"
-    ssl_context: Final[SSLContext | None] = None
+    method: str = "client_secret_post"
+    ssl_context: SSLContext | None = None
 
     async def authenticate(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from aioalf.client_auth.assertion import new_claims, put_assertion
 from aioalf.client_auth.contract import Credentials, FormInMaking, require_client_id
@@ -26,8 +26,8 @@ class PrivateKeyJWT:
 
     __slots__ = ("_audience", "_key")
 
-    method: Final = "private_key_jwt"
-    ssl_context: Final[SSLContext | None] = None
+    method: str = "private_key_jwt"
+    ssl_context: SSLContext | None = None
 
     def __init__(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from aioalf.client_auth.contract import Credentials, FormInMaking, require_client_id
 
@@ -19,8 +19,8 @@ class PublicClient:
 
     __slots__ = ()
 
-    method: Final = "none"
-    ssl_context: Final[SSLContext | None] = None
+    method: str = "none"
+    ssl_context: SSLContext | None = None
 
     async def authenticate(
         self,

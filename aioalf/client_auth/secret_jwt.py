@@ -29,8 +29,8 @@ class ClientSecretJWT:
 
     __slots__ = ("_algorithm", "_audience")
 
-    method: Final = "client_secret_jwt"
-    ssl_context: Final[SSLContext | None] = None
+    method: str = "client_secret_jwt"
+    ssl_context: SSLContext | None = None
 
     def __init__(self, algorithm: str = "HS256", *, audience: str | None = None) -> None:
         if algorithm not in _OCTETS:

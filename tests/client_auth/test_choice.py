@@ -1,0 +1,40 @@
+"""Which method is used where the caller chose none."""
+
+import pytest
+
+from aioalf.client_auth.choice import default_method
+from aioalf.errors import TokenConfigurationError
+
+BASIC, POST, JWT = "client_secret_basic", "client_secret_post", "client_secret_jwt"
+
+
+@pytest.mark.rule("R008")
+@pytest.mark.parametrize(
+    ("listed", "method"),
+    [
+        (None, BASIC),
+        ([POST, BASIC], BASIC),
+        (["private_key_jwt", JWT, POST], POST),
+        (["none", JWT], JWT),
+    ],
+)
+def test_basic_is_first_where_there_is_a_secret(listed: list[str] | None, method: str) -> None:
+    """Then what the server takes instead; a server that lists nothing takes Basic."""
+    assert default_method(listed, has_secret=True).method == method
+
+
+@pytest.mark.rule("R009")
+@pytest.mark.parametrize("listed", [None, [BASIC], ["none"]])
+def test_without_a_secret_a_client_is_public(listed: list[str] | None) -> None:
+    """Some servers take such clients and do not list it."""
+    assert default_method(listed, has_secret=False).method == "none"
+
+
+@pytest.mark.parametrize(
+    ("listed", "said"),
+    [(["tls_client_auth", "private_key_jwt"], "private_key_jwt, tls"), ([], "no")],
+)
+def test_what_only_the_caller_has_is_asked_for(listed: list[str], said: str) -> None:
+    """A key or a certificate does not come without a choice."""
+    with pytest.raises(TokenConfigurationError, match=f"by {said}.*: pass client_auth"):
+        default_method(listed, has_secret=True)
