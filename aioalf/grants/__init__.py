@@ -17,6 +17,7 @@ from aioalf.grants.contract import FormerTokenSource as TokenSource
 if TYPE_CHECKING:
     from aioalf.grants.authorization_code import AuthorizationCode
     from aioalf.grants.device_code import DeviceCode
+    from aioalf.grants.jwt_bearer import JWTBearer
     from aioalf.grants.prompt import Prompt
     from aioalf.grants.refresh_token import RefreshToken
     from aioalf.grants.token_exchange import TokenExchange
@@ -34,6 +35,7 @@ __all__ = (
     "DeviceCode",
     "Form",
     "Grant",
+    "JWTBearer",
     "Prompt",
     "RefreshToken",
     "TokenExchange",
@@ -43,6 +45,7 @@ __all__ = (
 _MODULES: Final = {
     "authorization_code": ("AuthorizationCode",),
     "device_code": ("DeviceCode",),
+    "jwt_bearer": ("JWTBearer",),
     "prompt": ("Prompt",),
     "refresh_token": ("RefreshToken",),
     "token_exchange": ("TokenExchange",),

@@ -44,15 +44,17 @@ class TokenExchange(Unpicklable):
             )
         self._subject_token = check_given("subject_token", subject_token)
         self._actor_token = None if actor_token is None else check_given("actor_token", actor_token)
+        self._form = {
+            "grant_type": self.name,
+            "subject_token_type": check_text("subject_token_type", subject_token_type),
+        }
         types = {
-            "subject_token_type": subject_token_type,
             "actor_token_type": actor_token_type,
             "requested_token_type": requested_token_type,
         }
-        self._form = {
-            "grant_type": self.name,
-            **{name: check_text(name, kind) for name, kind in types.items() if kind is not None},
-        }
+        self._form.update(
+            {name: check_text(name, kind) for name, kind in types.items() if kind is not None}
+        )
 
     async def request_token(self, endpoint: TokenSource) -> Token:
         """Return the token for the subject token. Raises TokenError.
