@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from aioalf.testing import jose
 from aioalf.testing.answers import json_answer
 from aioalf.testing.client_authentication import Authenticator
 from aioalf.testing.codes import CodeStore
@@ -19,6 +20,7 @@ from aioalf.testing.form_endpoint import FormEndpoint
 from aioalf.testing.grants.authorization_code import AuthorizationCodeGrant
 from aioalf.testing.grants.client_credentials import ClientCredentialsGrant
 from aioalf.testing.grants.device_code import DeviceCodeGrant
+from aioalf.testing.grants.jwt_bearer import JWTBearerGrant
 from aioalf.testing.grants.refresh_token import RefreshTokenGrant
 from aioalf.testing.grants.token_exchange import TokenExchangeGrant
 from aioalf.testing.introspection import IntrospectionEndpoint
@@ -66,18 +68,21 @@ class AuthorizationServer:
         clients: ClientRegistry,
         faults: FaultTable,
         origin: Callable[[], str],
+        mtls_origin: Callable[[], str | None],
     ) -> None:
         self._settings = settings
         self._traffic = traffic
         self._faults = faults
         self._origin = origin
+        self._mtls_origin = mtls_origin
         self.tokens = TokenStore(settings)
         self.refresh_tokens = RefreshTokenStore(settings, self.tokens)
         self.devices = DeviceStore(settings)
         self.subject_tokens = SubjectTokens(self.tokens)
-        self._authenticator = Authenticator(settings, clients)
+        self._authenticator = Authenticator(settings, clients, lambda: self.issuer)
         self._codes = CodeStore(settings, self.refresh_tokens)
         self._mint = Mint(settings, self.tokens, self.refresh_tokens)
+        self.jwt_bearer = JWTBearerGrant(settings, self._assertion_audiences, self._mint)
         self._pushed = PushedRequests(settings, clients)
         self._token_endpoint = TokenEndpoint(settings, self._grants(), traffic.count_granted)
         self._answers = self._make_answers()
@@ -121,14 +126,18 @@ class AuthorizationServer:
             RefreshTokenGrant.name: RefreshTokenGrant(settings, self.refresh_tokens, mint),
             DeviceCodeGrant.name: DeviceCodeGrant(settings, self.devices, mint),
             TokenExchangeGrant.name: TokenExchangeGrant(settings, self.subject_tokens, mint),
+            **({JWTBearerGrant.name: self.jwt_bearer} if jose.is_installed() else {}),
         }
+
+    def _assertion_audiences(self) -> list[str]:
+        return [self.issuer, self.url("token_endpoint")]
 
     def _make_answers(self) -> dict[Endpoint, Answer]:
         return {
             "metadata": self._answer_metadata,
             "authorization": self._login().answer,
             "pushed_authorization_request": self._form(self._pushed.respond),
-            "token": self._form(self._token_endpoint.respond),
+            "token": self._form(self._token_endpoint.respond, JWTBearerGrant.name),
             "device_authorization": self._form(self._device_endpoint().respond),
             "device_verification": DevicePage(self.devices, self._traffic).answer,
             "revocation": self._form(RevocationEndpoint(self.tokens, self.refresh_tokens).respond),
@@ -156,8 +165,11 @@ class AuthorizationServer:
             self._traffic,
         )
 
-    def _form(self, respond: Respond) -> Answer:
-        return FormEndpoint(self._authenticator, respond, self._traffic.count_refused).answer
+    def _form(self, respond: Respond, *anonymous_grants: str) -> Answer:
+        refused = self._traffic.count_refused
+        return FormEndpoint(
+            self._authenticator, respond, refused, anonymous_grants=anonymous_grants
+        ).answer
 
     def _answer_metadata(self, request: web.Request, body: ReceivedBody) -> web.Response:
         del body
@@ -168,6 +180,6 @@ class AuthorizationServer:
             self._origin(),
             grant_types=self._token_endpoint.grant_types(),
             auth_methods=self._authenticator.methods(),
-            mtls_origin=None,
+            mtls_origin=self._mtls_origin(),
         )
         return json_answer(self._settings, "metadata", members)

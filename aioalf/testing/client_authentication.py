@@ -10,12 +10,15 @@ import binascii
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 
+from aioalf.testing import jose
+from aioalf.testing.client_assertion import ASSERTION_TYPE, ClientAssertions
+from aioalf.testing.client_certificate import names_in_certificate
 from aioalf.testing.clients import CLIENT_AUTH_METHODS
 from aioalf.testing.oauth_error import OAuthError, invalid_request
 from aioalf.testing.settings import REALM, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from aiohttp import web
 
@@ -25,14 +28,26 @@ if TYPE_CHECKING:
 class Authenticator:
     """Tells clients from strangers."""
 
-    def __init__(self, settings: Settings, clients: ClientRegistry) -> None:
+    def __init__(
+        self, settings: Settings, clients: ClientRegistry, issuer: Callable[[], str]
+    ) -> None:
         self._settings = settings
         self._clients = clients
+        self._assertions = ClientAssertions(settings, issuer)
 
     def methods(self) -> list[str]:
         """The registered names of the ways that are switched on."""
         chosen = self._settings.client_auth_methods
-        return [name for name in CLIENT_AUTH_METHODS if chosen is None or name in chosen]
+        return [
+            name
+            for name in CLIENT_AUTH_METHODS
+            if (chosen is None or name in chosen) and self._can_be_done(name)
+        ]
+
+    def _can_be_done(self, method: str) -> bool:
+        if method.endswith("_jwt"):
+            return jose.is_installed()
+        return method != "tls_client_auth" or self._settings.asks_for_certificates
 
     def authenticate(self, request: web.Request, form: Mapping[str, str]) -> RegisteredClient:
         """The client that sent these; OAuthError when it is nobody, or says so twice."""
@@ -44,7 +59,9 @@ class Authenticator:
             return self._basic(authorization[0], form)
         if "client_secret" in form:
             return self._post(form["client_secret"], form)
-        return self._without_proof(form)
+        if "client_assertion" in form:
+            return self._asserted(form["client_assertion"], form)
+        return self._tls_or_public(request, form)
 
     def _basic(self, authorization: str, form: Mapping[str, str]) -> RegisteredClient:
         client_id, secret = _basic(authorization, form_encoded=self._settings.decode_basic)
@@ -58,8 +75,25 @@ class Authenticator:
         client = self._client(client_id, method, "client_secret_post")
         return self._with_secret(client, secret)
 
-    def _without_proof(self, form: Mapping[str, str]) -> RegisteredClient:
-        return self._client(form.get("client_id", ""), "none")
+    def _asserted(self, assertion: str, form: Mapping[str, str]) -> RegisteredClient:
+        if form.get("client_assertion_type") != ASSERTION_TYPE:
+            raise invalid_request(f"The client_assertion_type must be {ASSERTION_TYPE}.")
+        try:
+            client_id, method = self._assertions.claimed(assertion)
+            if form.get("client_id", client_id) != client_id:
+                raise invalid_request("The form names another client than the assertion.")
+            client = self._client(client_id, method)
+            self._assertions.check(assertion, client)
+        except ValueError as error:
+            raise unknown_client(str(error)) from error
+        return client
+
+    def _tls_or_public(self, request: web.Request, form: Mapping[str, str]) -> RegisteredClient:
+        client = self._client(form.get("client_id", ""), "none", "tls_client_auth")
+        names = names_in_certificate(request)
+        if "none" not in client.auth_methods and client.certificate_name not in names:
+            raise unknown_client("The client must show the certificate that it has registered.")
+        return client
 
     def _with_secret(self, client: RegisteredClient, secret: str) -> RegisteredClient:
         if not client.has_secret(secret):

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 from yarl import URL
 
+from aioalf.testing import jose
 from aioalf.testing.oauth_error import OAuthError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
+_SHORTEST_HMAC_SECRET = 32  # octets, RFC 7518 §3.2
 LOOPBACK_REDIRECT_URIS = tuple(
     f"http://{f'[{host}]' if ':' in host else host}{path}"
     for host in _LOOPBACK_HOSTS
@@ -49,6 +51,11 @@ class RegisteredClient:
     grant_types: frozenset[str] | None = None
     is_offline: bool = True
 
+    @property
+    def is_public(self) -> bool:
+        """Whether nothing proves who the client is (RFC 6749 §2.1)."""
+        return self.auth_methods <= {"none"}
+
     def has_secret(self, secret: str) -> bool:
         """Whether this is the client's secret, compared in constant time."""
         known = self.client_secret
@@ -78,6 +85,10 @@ class RegisteredClient:
         return scope
 
 
+ANONYMOUS = RegisteredClient(client_id="")
+"""Stands for a client that need not say who it is."""
+
+
 def usual_methods(
     client_secret: str | None, public_key: object | None, certificate_name: str | None
 ) -> frozenset[str]:
@@ -99,6 +110,18 @@ def _is_same_but_for_the_port(registered: str, redirect_uri: str) -> bool:
     return is_loopback and known == asked
 
 
+def _check(client: RegisteredClient) -> None:
+    unknown = client.auth_methods.difference(CLIENT_AUTH_METHODS)
+    if unknown:
+        raise ValueError(f"{', '.join(sorted(unknown))}: use {', '.join(CLIENT_AUTH_METHODS)}")
+    if client.auth_methods & {"client_secret_jwt", "private_key_jwt"}:
+        jose.require()
+    if "client_secret_jwt" in client.auth_methods:
+        secret = (client.client_secret or "").encode()
+        if len(secret) < _SHORTEST_HMAC_SECRET:
+            raise ValueError("The secret of client_secret_jwt has at least 32 octets.")
+
+
 class ClientRegistry:
     """The clients by their id."""
 
@@ -106,7 +129,11 @@ class ClientRegistry:
         self._clients: dict[str, RegisteredClient] = {}
 
     def add(self, client: RegisteredClient) -> None:
-        """Register a client, in place of one with the same id."""
+        """Register a client, in place of one with the same id.
+
+        ValueError or RuntimeError when it could never authenticate as it is registered.
+        """
+        _check(client)
         self._clients[client.client_id] = client
 
     def find(self, client_id: str) -> RegisteredClient | None:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from aioalf.testing.clients import ANONYMOUS
 from aioalf.testing.forms import form_parameters, parameters
 from aioalf.testing.oauth_error import OAuthError, invalid_request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from aioalf.testing.client_authentication import Authenticator
     from aioalf.testing.clients import RegisteredClient
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     Respond = Callable[[RegisteredClient, Parameters], web.Response]
 
+_WHO = ("client_id", "client_secret", "client_assertion")
 _NEVER_IN_A_URL = ("client_secret", "client_assertion")
 
 
@@ -33,10 +35,13 @@ class FormEndpoint:
         authenticator: Authenticator,
         respond: Respond,
         refused: Callable[[str], None],
+        *,
+        anonymous_grants: Collection[str] = (),
     ) -> None:
         self._authenticator = authenticator
         self._respond = respond
         self._refused = refused
+        self._anonymous_grants = anonymous_grants
 
     def answer(self, request: web.Request, body: ReceivedBody) -> web.Response:
         """What ``respond`` says, or the refusal of RFC 6749 §5.2."""
@@ -44,10 +49,16 @@ class FormEndpoint:
             return web.Response(status=405, headers={"Allow": "POST"})
         try:
             form = _form(request, body)
-            return self._respond(self._authenticator.authenticate(request, form), form)
+            return self._respond(self._client(request, form), form)
         except OAuthError as refusal:
             self._refused(refusal.error)
             return refusal.response()
+
+    def _client(self, request: web.Request, form: Parameters) -> RegisteredClient:
+        is_nobody = "Authorization" not in request.headers and form.keys().isdisjoint(_WHO)
+        if is_nobody and form.get("grant_type") in self._anonymous_grants:
+            return ANONYMOUS
+        return self._authenticator.authenticate(request, form)
 
 
 def _form(request: web.Request, body: ReceivedBody) -> Parameters:

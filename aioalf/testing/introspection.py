@@ -42,7 +42,7 @@ class IntrospectionEndpoint:
 
     def respond(self, client: RegisteredClient, form: Parameters) -> web.Response:
         """``active`` and the rest (§2.2); OAuthError for a public client (§2.1)."""
-        if client.auth_methods == {"none"}:
+        if client.is_public:
             raise unknown_client("A public client is told nothing of tokens.")
         return json_answer(self._settings, "introspection", self._members(form.required("token")))
 

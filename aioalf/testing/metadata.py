@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aioalf.testing import jose
 from aioalf.testing.grants.device_code import DeviceCodeGrant
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def metadata(
         "grant_types_supported": list(grant_types),
         "code_challenge_methods_supported": ["S256"],
         "token_endpoint_auth_methods_supported": list(auth_methods),
+        **_signing_algorithms(auth_methods),
         "revocation_endpoint_auth_methods_supported": list(auth_methods),
         "introspection_endpoint_auth_methods_supported": [
             method for method in auth_methods if method != "none"
@@ -81,3 +83,13 @@ def _endpoints(grant_types: Sequence[str]) -> dict[str, str]:
         for name, path in ENDPOINT_PATHS.items()
         if has_device or name != "device_authorization_endpoint"
     }
+
+
+def _signing_algorithms(auth_methods: Sequence[str]) -> dict[str, Json]:
+    """RFC 8414 §2: to be said where a client may authenticate with a JSON Web Token."""
+    algorithms = {
+        "client_secret_jwt": jose.HMAC_ALGORITHMS,
+        "private_key_jwt": jose.SIGNATURE_ALGORITHMS,
+    }
+    known = [name for method in auth_methods for name in algorithms.get(method, ())]
+    return {"token_endpoint_auth_signing_alg_values_supported": known} if known else {}

@@ -48,24 +48,35 @@ class OAuthServer(Settings, Traffic):
         self._clients = ClientRegistry()
         self.add_client(self.client_id, self.client_secret)
         self._authorization = AuthorizationServer(
-            self, self, self._clients, self.faults, lambda: self._started()[0]
+            self,
+            self,
+            self._clients,
+            self.faults,
+            origin=lambda: self._started()[0],
+            mtls_origin=lambda: self._mtls_origin,
         )
         self._api = ProtectedApi(self, self._authorization.tokens)
+        self._mtls_origin: str | None = None
         self._origins: tuple[str, str, str] | None = None
         self._sites = AsyncExitStack()
 
     async def start(self) -> None:
-        """Listen on three free ports of 127.0.0.1; RuntimeError when that is done already."""
+        """Listen on free ports of 127.0.0.1; RuntimeError when that is done already."""
         if self._origins is not None:
             raise RuntimeError("The server is started already.")
-        authorize = self._authorization.answer
+        authorize, mtls = self._authorization.answer, self.mtls_context
         async with AsyncExitStack() as sites:
-            self._origins = (
-                await self._open(sites, Site("authorization", authorize, self._log)),
+            origins = (
+                await self._open(
+                    sites, Site("authorization", authorize, self._log, self.ssl_context)
+                ),
                 await self._open(sites, Site("api", self._answer_api, self._log)),
                 await self._open(sites, Site("other", self._answer_other, self._log)),
             )
-            self._sites = sites.pop_all()
+            if mtls is not None:
+                site = Site("authorization", authorize, self._log, mtls)
+                self._mtls_origin = await self._open(sites, site)
+            self._origins, self._sites = origins, sites.pop_all()
 
     async def close(self) -> None:
         """Stop at once, whatever is being answered; tokens and counters stay as they are."""
@@ -193,6 +204,13 @@ class OAuthServer(Settings, Traffic):
     ) -> None:
         """Let clients exchange a token from elsewhere, which speaks for this subject (RFC 8693)."""
         self._authorization.subject_tokens.add(token, token_type, subject)
+
+    def trust_assertions(self, issuer: str, public_key: Mapping[str, object]) -> None:
+        """Take JSON Web Tokens of this issuer as a grant (RFC 7523); the key is a JWK or a set.
+
+        RuntimeError without the extra ``jose``.
+        """
+        self._authorization.jwt_bearer.trust(issuer, public_key)
 
     def revoke(self, access_token: str) -> None:
         """Refuse one token from now on."""

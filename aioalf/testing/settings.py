@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+    from ssl import SSLContext
 
     from aioalf.testing.faults import Fault
 
@@ -85,6 +86,11 @@ class Settings:
     """The ways to authenticate that are taken, by their registered names; None is all."""
     assertion_audience: str | None = None
     """The sole ``aud`` of a client assertion; None is the issuer."""
+    ssl_context: SSLContext | None = None
+    """Serve the authorization server by https; set before the server starts."""
+    mtls_context: SSLContext | None = None
+    """Serve it on a port of its own as well, by https for clients with a certificate (RFC 8705
+    §5); the context is to ask for one. Set before the server starts."""
     issuer_path: str = ""
     """The issuer's path, as ``"/tenant/one"``; the endpoints are below it."""
     oauth_metadata: bool = True
@@ -121,3 +127,9 @@ class Settings:
     """Seconds in which a device code may be approved and redeemed."""
     resources: Collection[str] | None = None
     """The values of ``resource`` and ``audience`` that may be asked for; None is any."""
+
+    @property
+    def asks_for_certificates(self) -> bool:
+        """Whether clients may authenticate with TLS certificates."""
+        contexts = (self.ssl_context, self.mtls_context)
+        return any(context is not None and context.verify_mode != 0 for context in contexts)

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from aiohttp import web
 
 from aioalf.testing.forms import lenient_form
 from aioalf.testing.records import Exchange, ReceivedBody
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
 
 HOST = "127.0.0.1"
 _CLOSING_SECONDS = 0.1
@@ -23,8 +26,15 @@ Answer = Callable[[web.Request, ReceivedBody], Awaitable[web.StreamResponse]]
 class Site:
     """Serves once, from `start` to `close`; ``record`` is told of every exchange that has ended."""
 
-    def __init__(self, name: str, answer: Answer, record: Callable[[Exchange], None]) -> None:
+    def __init__(
+        self,
+        name: str,
+        answer: Answer,
+        record: Callable[[Exchange], None],
+        ssl_context: SSLContext | None = None,
+    ) -> None:
         self._name = name
+        self._ssl_context = ssl_context
         self._answer = answer
         self._record = record
         self._handlers: set[asyncio.Task[object]] = set()
@@ -40,8 +50,9 @@ class Site:
     async def start(self) -> str:
         """Listen on a free port, and say the origin's URL."""
         await self._runner.setup()
-        await web.TCPSite(self._runner, HOST, 0).start()
-        return f"http://{HOST}:{self._runner.addresses[0][1]}"
+        await web.TCPSite(self._runner, HOST, 0, ssl_context=self._ssl_context).start()
+        scheme = "http" if self._ssl_context is None else "https"
+        return f"{scheme}://{HOST}:{self._runner.addresses[0][1]}"
 
     async def close(self) -> None:
         """Stop listening, cancel what is being answered, and close every connection."""

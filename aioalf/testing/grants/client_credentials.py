@@ -26,7 +26,7 @@ class ClientCredentialsGrant:
 
     def __call__(self, client: RegisteredClient, form: Parameters) -> Members:
         """OAuthError ``unauthorized_client`` for a public client."""
-        if client.auth_methods == {"none"}:
+        if client.is_public:
             raise OAuthError("unauthorized_client", "A public client cannot act for itself.")
         authorization = Authorization(
             client_id=client.client_id,
