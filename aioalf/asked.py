@@ -86,10 +86,13 @@ def _several(name: str, values: str | Collection[str] | None) -> tuple[str, ...]
 
 
 def _is_text(value: object) -> bool:
+    if not isinstance(value, str):
+        return False
     try:
-        return isinstance(value, str) and value.encode() is not None
+        value.encode()
     except UnicodeEncodeError:
         return False
+    return True
 
 
 def _checked_scope(scope: str) -> str:

@@ -22,6 +22,15 @@ if TYPE_CHECKING:
     from aioalf.grants.refresh_token import RefreshToken
     from aioalf.grants.token_exchange import TokenExchange
     from aioalf.grants.token_types import ACCESS_TOKEN, ID_TOKEN, JWT, REFRESH_TOKEN, SAML1, SAML2
+else:
+
+    def __getattr__(name: str) -> object:
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+        globals()[name] = value
+        return value
+
 
 __all__ = (
     "ACCESS_TOKEN",
@@ -42,26 +51,17 @@ __all__ = (
     "TokenSource",
 )
 
-_MODULES: Final = {
-    "authorization_code": ("AuthorizationCode",),
-    "device_code": ("DeviceCode",),
-    "jwt_bearer": ("JWTBearer",),
-    "prompt": ("Prompt",),
-    "refresh_token": ("RefreshToken",),
-    "token_exchange": ("TokenExchange",),
-    "token_types": ("ACCESS_TOKEN", "ID_TOKEN", "JWT", "REFRESH_TOKEN", "SAML1", "SAML2"),
+_HOMES: Final = {
+    **dict.fromkeys(
+        ("ACCESS_TOKEN", "ID_TOKEN", "JWT", "REFRESH_TOKEN", "SAML1", "SAML2"), "token_types"
+    ),
+    "AuthorizationCode": "authorization_code",
+    "DeviceCode": "device_code",
+    "JWTBearer": "jwt_bearer",
+    "Prompt": "prompt",
+    "RefreshToken": "refresh_token",
+    "TokenExchange": "token_exchange",
 }
-
-
-if not TYPE_CHECKING:  # which would find every name there is
-
-    def __getattr__(name: str) -> object:
-        for module, names in _MODULES.items():
-            if name in names:
-                value: object = getattr(import_module(f"{__name__}.{module}"), name)
-                globals()[name] = value
-                return value
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -311,7 +311,11 @@ async def test_pkce_refused_at_the_token_endpoint(
     server: OAuthServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A verifier that is not the challenge's gets no token, and no second try."""
-    monkeypatch.setattr(pkce, "challenge_of", lambda _: "x" * 43)
+
+    def wrong(_verifier: str) -> str:
+        return "x" * 43
+
+    monkeypatch.setattr(pkce, "challenge_of", wrong)
     source, visitor = ServerSource(server), Visitor()
     error = await refused(source, visitor)
     assert isinstance(error, TokenHTTPError)

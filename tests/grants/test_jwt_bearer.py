@@ -25,8 +25,8 @@ def members(key: jwk.Key, *, private: bool) -> Mapping[str, object]:
 
 def grant_of(**options: Any) -> JWTBearer:
     """A grant with a key that signs with ES256."""
-    key: Any = members(EC, private=True)
-    return JWTBearer(key, **{"algorithm": "ES256", "issuer": "service", **options})
+    settings: dict[str, Any] = {"algorithm": "ES256", "issuer": "service", **options}
+    return JWTBearer(members(EC, private=True), **settings)
 
 
 async def assertion_of(source: ScriptedSource, **options: Any) -> jwt.Token:

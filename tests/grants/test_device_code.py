@@ -1,0 +1,489 @@
+"""The device authorization grant: what is shown, and how often is asked."""
+
+import asyncio
+import io
+import logging
+import sys
+from collections.abc import Callable, Coroutine, Mapping
+from itertools import pairwise
+from types import SimpleNamespace
+from typing import Any, TypeVar
+
+import pytest
+
+from aioalf.asked import Asked
+from aioalf.errors import (
+    AccessDeniedError,
+    AuthorizationError,
+    LoginTimeoutError,
+    NoAnswerError,
+    TokenConfigurationError,
+    TokenError,
+    TokenHTTPError,
+    TokenResponseError,
+)
+from aioalf.grants import DeviceCode, Prompt, prompt
+from aioalf.grants.device_response import read_device
+from aioalf.testing import MISSING, OAuthServer
+from aioalf.token import Token
+from tests.grants.source import ScriptedSource, ServerSource
+from tests.virtual_time import VirtualTimeLoop
+
+T = TypeVar("T")
+
+TOKEN = Token("abc", 3600)
+POSTED = {
+    "device_code": "d3vice",
+    "user_code": "WDJB-MJHT",
+    "verification_uri": "https://auth.example.com/device",
+    "expires_in": 600,
+}
+
+
+def refused(error: str | None, status: int = 400, retry_after: float | None = None) -> TokenError:
+    """What the token endpoint answered."""
+    return TokenHTTPError("refused", status, retry_after=retry_after, error=error)
+
+
+PENDING = refused("authorization_pending")
+
+
+async def ignore(_prompt: Prompt) -> None:
+    """Show it to nobody."""
+
+
+def run(scene: Coroutine[object, object, T]) -> T:
+    """Play a scene in virtual time."""
+    loop = VirtualTimeLoop(0)
+    try:
+        return loop.run_until_complete(scene)
+    finally:
+        loop.close()
+
+
+def polls_of(
+    *replies: Token | Exception,
+    posted: Mapping[str, object] = POSTED,
+    post_takes: float = 0.0,
+    timeout: float | None = None,
+) -> tuple[list[float], Token | TokenError]:
+    """The seconds before each question, and what came of it."""
+    source = ScriptedSource(*replies, posted=posted)
+    source.post_takes = post_takes
+
+    async def scene() -> tuple[float, Token | TokenError]:
+        begun = asyncio.get_running_loop().time()
+        try:
+            return begun, await DeviceCode(ignore, timeout).request_token(source)
+        except TokenError as error:
+            return begun, error
+
+    begun, result = run(scene())
+    times = [begun, *source.times]
+    return [after - before for before, after in pairwise(times)], result
+
+
+@pytest.mark.rule("R158")
+def test_without_an_interval_five_seconds_are_waited_before_each_question() -> None:
+    """The first one, too."""
+    assert polls_of(PENDING, PENDING, TOKEN) == ([5, 5, 5], TOKEN)
+
+
+@pytest.mark.rule("R158")
+@pytest.mark.parametrize(("interval", "waited"), [(2, 2), ("7", 7), (0, 1), (None, 5)])
+def test_the_interval_of_the_server_is_waited(interval: object, waited: int) -> None:
+    """But for none at all, which would be a loop without a pause."""
+    posted = {**POSTED, "interval": interval}
+    assert polls_of(PENDING, TOKEN, posted=posted) == ([waited] * 2, TOKEN)
+
+
+def test_authorization_pending() -> None:
+    """The person has not decided, and is waited for; some servers say so with a status of 200."""
+    answered = TokenResponseError("pending", 200, error="authorization_pending")
+    assert polls_of(PENDING, answered, TOKEN)[1] is TOKEN
+
+
+@pytest.mark.rule("R158")
+def test_slow_down() -> None:
+    """Adds five seconds each time, for good."""
+    slow = refused("slow_down")
+    assert polls_of(slow, PENDING, slow, PENDING, TOKEN)[0] == [5, 10, 10, 15, 15]
+
+
+@pytest.mark.rule("R158")
+def test_expired_token() -> None:
+    """Nobody came in time."""
+    polls, error = polls_of(PENDING, refused("expired_token"))
+    assert len(polls) == 2
+    assert isinstance(error, LoginTimeoutError)
+    assert "start again" in str(error)
+
+
+@pytest.mark.rule("R158")
+def test_access_denied() -> None:
+    """The person said no."""
+    polls, error = polls_of(refused("access_denied"))
+    assert len(polls) == 1
+    assert isinstance(error, AccessDeniedError)
+    assert error.error == "access_denied"
+
+
+@pytest.mark.rule("R158")
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *(
+            refused("invalid_grant"),
+            refused("server_error", 503),
+            refused(None),
+            refused(None, 404),
+        ),
+        *(TokenResponseError("no access_token"), TokenConfigurationError("Missing")),
+        NoAnswerError("certificate", may_pass=False),
+    ],
+    ids=repr,
+)
+def test_any_other_error_ends_the_login(answer: TokenError) -> None:
+    """It is not asked again."""
+    polls, error = polls_of(answer, TOKEN)
+    assert len(polls) == 1
+    assert error is answer
+
+
+@pytest.mark.rule("R158")
+def test_a_server_that_is_out_of_reach_is_asked_half_as_often() -> None:
+    """Each time that it is, for good; a failure without a word of OAuth is the same."""
+    lost = NoAnswerError("timed out")
+    assert polls_of(lost, PENDING, lost, TOKEN)[0] == [5, 10, 10, 20]
+    assert polls_of(refused(None, 502), refused(None, 429), TOKEN)[0] == [5, 10, 20]
+
+
+def test_a_server_that_asks_to_be_left_alone_is() -> None:
+    """For as long as its Retry-After says, once."""
+    busy = refused(None, 503, retry_after=60)
+    assert polls_of(busy, PENDING, TOKEN)[0] == [5, 60, 10]
+
+
+@pytest.mark.rule("R158")
+@pytest.mark.parametrize(
+    ("expires_in", "post_takes", "polls"),
+    [(21, 0.0, 4), (20, 0.0, 3), (21, 5.0, 3), (5, 0.0, 0), (0, 0.0, 0)],
+)
+def test_nobody_signs_in(expires_in: int, post_takes: float, polls: int) -> None:
+    """The code's life, counted from when it was asked for, is the end of it."""
+    posted = {**POSTED, "expires_in": expires_in}
+    waited, error = polls_of(PENDING, posted=posted, post_takes=post_takes)
+    assert len(waited) == polls
+    assert isinstance(error, LoginTimeoutError)
+
+
+def test_a_time_limit_of_the_callers_own_ends_the_login() -> None:
+    """Earlier than the code, never later."""
+    assert len(polls_of(PENDING, timeout=11)[0]) == 2
+    assert len(polls_of(PENDING, timeout=9999)[0]) == 119
+
+
+@pytest.mark.parametrize("options", [{"prompt": 5}, {"timeout": 0}, {"timeout": "9"}], ids=str)
+def test_what_cannot_work_is_told_when_the_grant_is_made(options: dict[str, Any]) -> None:
+    """Not when somebody is to sign in."""
+    with pytest.raises(TokenConfigurationError):
+        DeviceCode(**options)
+
+
+async def test_a_login_without_a_client_id_is_a_configuration_error() -> None:
+    """There is nobody to sign in to."""
+    with pytest.raises(TokenConfigurationError, match="Missing client_id"):
+        await DeviceCode(ignore).request_token(ScriptedSource(client_id=None))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("device_code", None), ("device_code", ""), ("device_code", 5), ("user_code", None)),
+        *(("user_code", "a\x1b[2J"), ("user_code", "\n"), ("verification_uri", None)),
+        *(("verification_uri", "javascript:alert(1)"), ("verification_uri", "/device")),
+        *(("verification_uri", "https://a\x1b[2J/"), ("verification_uri", "https://[::1")),
+        *(("verification_uri", "https://a b/"), ("expires_in", None), ("expires_in", "soon")),
+        *(("expires_in", -1), ("interval", "soon"), ("interval", -5), ("interval", [])),
+    ],
+)
+async def test_an_answer_that_cannot_be_used_is_an_error_that_names_what_is_wrong(
+    name: str, value: object
+) -> None:
+    """Nothing is shown that a terminal would obey, and no device code is in the message."""
+    shown: list[Prompt] = []
+    source = ScriptedSource(posted={**POSTED, name: value})
+    with pytest.raises(TokenResponseError, match=name) as caught:
+        await DeviceCode(shown.append).request_token(source)
+    assert not shown
+    assert "d3vice" not in str(caught.value)
+
+
+async def test_a_device_authorization_that_is_refused_is_an_error() -> None:
+    """As it came."""
+    error = refused("invalid_scope")
+    with pytest.raises(TokenHTTPError) as caught:
+        await DeviceCode(ignore).request_token(ScriptedSource(posted=error))
+    assert caught.value is error
+
+
+@pytest.mark.parametrize("complete", [None, 5, "", "javascript:alert(1)", "https://a/\n"])
+def test_a_complete_address_that_cannot_be_used_is_left_out(complete: object) -> None:
+    """The other one serves."""
+    shown: list[Prompt] = []
+
+    async def show(prompt: Prompt) -> None:
+        shown.append(prompt)
+
+    posted = {**POSTED, "verification_uri_complete": complete}
+    run(DeviceCode(show).request_token(ScriptedSource(TOKEN, posted=posted)))
+    assert shown[0].verification_uri_complete is None
+
+
+def test_the_address_may_have_the_name_of_the_drafts() -> None:
+    """Google calls it verification_url."""
+    shown: list[Prompt] = []
+
+    async def show(prompt: Prompt) -> None:
+        shown.append(prompt)
+
+    posted = {**POSTED, "verification_url": POSTED["verification_uri"]}
+    del posted["verification_uri"]
+    run(DeviceCode(show).request_token(ScriptedSource(TOKEN, posted=posted)))
+    assert shown[0].verification_uri == POSTED["verification_uri"]
+
+
+@pytest.fixture
+def fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waits take a thousandth of their time."""
+    real = asyncio.sleep
+
+    async def sleep(seconds: float) -> None:
+        await real(seconds / 1000)
+
+    hurried = SimpleNamespace(sleep=sleep, get_running_loop=asyncio.get_running_loop)
+    monkeypatch.setattr("aioalf.grants.device_code.asyncio", hurried)
+
+
+@pytest.fixture
+def server(oauth_server: OAuthServer) -> OAuthServer:
+    """A server that is content with being asked often."""
+    oauth_server.device_slow_down = False
+    return oauth_server
+
+
+@pytest.mark.rule("R126", "R159")
+@pytest.mark.usefixtures("fast")
+async def test_a_person_signs_in_elsewhere(server: OAuthServer) -> None:
+    """What was asked for is asked where the code is, and the prompt shows both addresses."""
+    shown: list[Prompt] = []
+
+    async def show(prompt: Prompt) -> None:
+        shown.append(prompt)
+        server.approve(prompt.user_code)
+
+    asked = Asked("things", "https://api.example.com/")
+    source = ServerSource(server, asked)
+    token = await DeviceCode(show).request_token(source)
+    assert token.is_valid()
+    assert token.scope == frozenset({"things"})
+    first, *polls = source.forms
+    assert first["scope"] == "things"
+    assert first["resource"] == ("https://api.example.com/",)
+    assert polls[-1]["grant_type"] == "urn:ietf:params:oauth:grant-type:device_code"
+    assert not any(source.repeatable)
+    [prompt] = shown
+    assert prompt.user_code in str(prompt.verification_uri_complete)
+    assert prompt.verification_uri in str(prompt.verification_uri_complete)
+    assert prompt.expires_in == 600
+
+
+@pytest.mark.usefixtures("fast")
+async def test_a_person_says_no_elsewhere(server: OAuthServer) -> None:
+    """A public client hears it as well."""
+    server.add_client("tv", None)
+    source = ServerSource(server, client_id="tv", client_secret=None)
+    with pytest.raises(AuthorizationError, match="said no"):
+        await DeviceCode(lambda prompt: server.deny(prompt.user_code)).request_token(source)
+
+
+@pytest.mark.usefixtures("fast")
+async def test_an_answer_without_an_interval_is_a_right_one(server: OAuthServer) -> None:
+    """As oidc-provider's."""
+    server.changes["device_authorization"] = {"interval": MISSING}
+    grant = DeviceCode(lambda prompt: server.approve(prompt.user_code))
+    assert (await grant.request_token(ServerSource(server))).is_valid()
+
+
+@pytest.mark.rule("R159")
+@pytest.mark.usefixtures("fast")
+async def test_the_device_code_is_shown_to_nobody(
+    server: OAuthServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is in no prompt, no repr and no log."""
+    shown: list[Prompt] = []
+
+    def show(prompt: Prompt) -> None:
+        shown.append(prompt)
+        server.approve(prompt.user_code)
+
+    source = ServerSource(server)
+    with caplog.at_level(logging.DEBUG):
+        await DeviceCode(show).request_token(source)
+    device_code = str(source.forms[-1]["device_code"])
+    assert device_code not in f"{shown[0]!r} {caplog.text}"
+    assert "d3vice" not in repr(read_device(POSTED))
+
+
+def test_a_prompt_that_fails_ends_the_login() -> None:
+    """Nobody could sign in who has not seen the code."""
+
+    async def broken(_prompt: Prompt) -> None:
+        raise OSError("no screen")
+
+    source = ScriptedSource(PENDING, posted=POSTED)
+    with pytest.raises(TokenError, match="raised OSError") as caught:
+        run(DeviceCode(broken).request_token(source))
+    assert isinstance(caught.value.__cause__, OSError)
+    assert not source.forms
+
+
+def test_a_prompt_may_stay_open_until_the_login_ends() -> None:
+    """It is cancelled then."""
+    seen: list[str] = []
+
+    async def window(_prompt: Prompt) -> None:
+        try:
+            await asyncio.sleep(9999)
+        except asyncio.CancelledError:
+            seen.append("closed")
+            raise
+
+    token = run(DeviceCode(window).request_token(ScriptedSource(PENDING, TOKEN, posted=POSTED)))
+    assert token is TOKEN
+    assert seen == ["closed"]
+
+
+PROMPT = Prompt(
+    user_code="WDJB-MJHT",
+    verification_uri="https://auth.example.com/device",
+    verification_uri_complete="https://auth.example.com/device?user_code=WDJB-MJHT",
+    expires_in=600,
+)
+
+
+class Terminal(io.StringIO):
+    """Standard error, as a terminal of this kind."""
+
+    def __init__(self, encoding: str = "utf-8", *, is_terminal: bool = True) -> None:
+        super().__init__()
+        self._encoding = encoding
+        self._is_terminal = is_terminal
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        """What it can show."""
+        return self._encoding
+
+    def isatty(self) -> bool:
+        """Whether it is one."""
+        return self._is_terminal
+
+
+@pytest.fixture
+def printed(monkeypatch: pytest.MonkeyPatch) -> Callable[[Terminal], str]:
+    """What is written to such a terminal."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def write(terminal: Terminal) -> str:
+        monkeypatch.setattr(sys, "stderr", terminal)
+        prompt.print_prompt(PROMPT)
+        return terminal.getvalue()
+
+    return write
+
+
+@pytest.mark.rule("R159")
+def test_by_default_address_and_code_are_written_with_a_qr_code(
+    printed: Callable[[Terminal], str],
+) -> None:
+    """The code is shown although the QR code holds it: the person compares."""
+    text = printed(Terminal())
+    assert "    https://auth.example.com/device\n" in text
+    assert "WDJB-MJHT" in text
+    drawn = [line for line in text.splitlines() if set(line) <= set(" \u2580\u2584\u2588") and line]
+    assert len({len(line) for line in drawn}) == 1
+    assert len(drawn) == (len(drawn[0]) + 1) // 2
+    assert drawn[0] == "\u2588" * len(drawn[0])  # the quiet zone
+
+
+def test_a_qr_code_is_of_the_complete_address_else_of_the_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The one that needs no typing, where there is one."""
+    texts: list[str] = []
+
+    def draw(text: str, _out: object) -> str:
+        texts.append(text)
+        return ""
+
+    monkeypatch.setattr(prompt, "qr_code", draw)
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    prompt.print_prompt(PROMPT)
+    prompt.print_prompt(
+        Prompt(
+            user_code="A",
+            verification_uri=PROMPT.verification_uri,
+            verification_uri_complete=None,
+            expires_in=1,
+        )
+    )
+    assert texts == [PROMPT.verification_uri_complete, PROMPT.verification_uri]
+
+
+@pytest.mark.parametrize(
+    "terminal",
+    [Terminal(is_terminal=False), Terminal("ascii"), Terminal("cp437x")],
+    ids=["a file", "no blocks", "unknown"],
+)
+def test_no_qr_code_is_written_where_it_could_not_be_seen(
+    printed: Callable[[Terminal], str], terminal: Terminal
+) -> None:
+    """Address and code are."""
+    text = printed(terminal)
+    assert text.isascii()
+    assert "WDJB-MJHT" in text
+
+
+@pytest.mark.parametrize(("variable", "value"), [("TERM", "dumb"), ("COLUMNS", "20")])
+def test_no_qr_code_is_written_where_it_has_no_room(
+    printed: Callable[[Terminal], str], monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    """A broken one cannot be read."""
+    monkeypatch.setenv(variable, value)
+    assert "\u2588" not in printed(Terminal())
+
+
+def test_no_qr_code_is_written_of_what_is_too_long() -> None:
+    """A QR code holds some three thousand characters."""
+    assert prompt.qr_code("https://a/" + "b" * 5000, Terminal()) == ""
+
+
+def test_without_the_library_no_qr_code_is_written(
+    printed: Callable[[Terminal], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is an extra's."""
+    monkeypatch.setitem(sys.modules, "segno", None)
+    assert "\u2588" not in printed(Terminal())
+
+
+async def test_the_default_prompt_writes_to_standard_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Which is looked up when it is needed."""
+    terminal = Terminal(is_terminal=False)
+    monkeypatch.setattr(sys, "stderr", terminal)
+    posted = {**POSTED, "expires_in": 0}
+    with pytest.raises(LoginTimeoutError):
+        await DeviceCode().request_token(ScriptedSource(posted=posted))
