@@ -19,18 +19,23 @@ not shown.
 logger: logging.Logger = logging.getLogger(__name__)
 
 
-async def show(url: str, open_browser: OpenBrowser | None = None) -> None:
-    """Show the URL, in the default browser unless there is another way; log it when nobody could
-    show it.
+def log(url: str) -> None:
+    """Log the URL, for a person who reads the log."""
+    logger.warning("No browser could be opened on this machine. To sign in, open this URL: %s", url)
 
-    Raises what `open_browser` raises.
+
+async def show(
+    url: str, open_browser: OpenBrowser | None = None, otherwise: Callable[[str], None] = log
+) -> None:
+    """Show the URL, in the default browser unless there is another way; `otherwise` is called with
+    it when nobody could show it.
+
+    Raises what `open_browser` and `otherwise` raise.
     """
     # A text browser keeps its caller waiting until it is left.
     shown = await _call(open_browser or webbrowser.open, url)
     if shown is False:
-        logger.warning(
-            "No browser could be opened on this machine. To sign in, open this URL: %s", url
-        )
+        otherwise(url)
 
 
 async def _call(open_browser: OpenBrowser, url: str) -> object:

@@ -25,6 +25,7 @@ from aioalf.grants.login import (
     refusal,
     show_login,
 )
+from aioalf.grants.prompt import print_url
 from aioalf.loopback import RedirectListener
 from aioalf.token import Token, read_lifetime
 
@@ -41,7 +42,8 @@ class AuthorizationCode:
 
     The browser comes back to 127.0.0.1: to any free port, or to one of ``ports``, an inclusive
     range. ``open_browser`` is called with the URL, in a thread if it is a plain function, in place
-    of the default browser. ``timeout`` is in seconds, None for no limit. The request is pushed
+    of the default browser; when that returns False, the URL is written to standard error.
+    ``timeout`` is in seconds, None for no limit. The request is pushed
     ahead of the browser (RFC 9126) when the issuer requires it; ``pushed=True`` does so always.
     An answer with a right ``iss`` from an issuer whose metadata promises none is refused, unless
     ``allow_unadvertised_iss`` (RFC 9207 §2.4). Raises TokenConfigurationError for what cannot work.
@@ -111,7 +113,7 @@ class AuthorizationCode:
             if self._is_pushed(metadata):
                 parameters = await _push(endpoint, parameters)
             url = authorization_url(page, parameters)
-            showing = show_login(url, self._open_browser)
+            showing = show_login(url, self._open_browser, print_url)
             return _Came(await beside(showing, listener.wait(state)), redirect_uri)
 
     def _is_pushed(self, metadata: Mapping[str, object]) -> bool:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import cast
 
 from yarl import URL
 
 from aioalf.browser import OpenBrowser
-from aioalf.grants.contract import FormerTokenSource
+from aioalf.grants.contract import FormerTokenSource, TokenSource
 from aioalf.grants.login import (
     authorization_url,
     beside,
@@ -47,6 +48,10 @@ class Implicit:
 
     __slots__ = ("_client_id", "_expected", "_login", "_scope")
 
+    name = "implicit"
+    can_begin = True
+    keeps_refresh_token = False
+
     def __init__(
         self,
         client_id: str | None,
@@ -59,7 +64,7 @@ class Implicit:
         self._scope = join_scope(scope)
         self._expected = expected.of(scope_set(self._scope))
 
-    async def request_token(self, endpoint: FormerTokenSource) -> Token:
+    async def request_token(self, endpoint: TokenSource | FormerTokenSource) -> Token:
         """Return the token of a new login.
 
         Raises AuthorizationError for a no, LoginTimeoutError when nobody came, ListenerError
@@ -68,7 +73,7 @@ class Implicit:
         require_client_id(self._client_id)
         state = secrets.token_urlsafe(32)
         async with limited(self._login.timeout):
-            answer = await self._answer(endpoint.url, state)
+            answer = await self._answer(await _token_endpoint(endpoint), state)
         if "error" in answer:
             raise refusal(answer, (state,))
         return read_token(
@@ -95,6 +100,12 @@ class Implicit:
         return authorization_url(
             self._login.authorization_endpoint or _below(token_endpoint), parameters
         )
+
+
+async def _token_endpoint(endpoint: TokenSource | FormerTokenSource) -> URL:
+    if getattr(endpoint, "url_of", None) is None:
+        return cast("FormerTokenSource", endpoint).url
+    return await cast("TokenSource", endpoint).url_of("token_endpoint")
 
 
 def _below(token_endpoint: URL) -> URL:

@@ -6,12 +6,12 @@ It knows people and time limits; it knows neither codes nor tokens.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlencode
 
-from aioalf.browser import OpenBrowser, show
+from aioalf.browser import OpenBrowser, log, show
 from aioalf.errors import (
     AUTHORIZATION_ERRORS,
     AuthorizationError,
@@ -78,10 +78,12 @@ async def beside(showing: Coroutine[object, object, object], waiting: Awaitable[
     return result
 
 
-async def show_login(url: str, open_browser: OpenBrowser | None) -> None:
+async def show_login(
+    url: str, open_browser: OpenBrowser | None, otherwise: Callable[[str], None] = log
+) -> None:
     """Show the URL of a login. Raises TokenError, with what went wrong as its cause."""
     try:
-        await show(url, open_browser)
+        await show(url, open_browser, otherwise)
     except Exception as error:
         raise TokenError(f"The browser could not be opened: {type(error).__name__}") from error
 

@@ -1,6 +1,6 @@
-"""What a person has to do who signs in on another device, and how a terminal says it.
+"""What a person has to do who signs in, and how a terminal says it.
 
-It knows terminals; it knows nothing of how the device authorization goes on.
+It knows terminals; it knows nothing of how the login goes on.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from aioalf.redaction import printable
 
 _BORDER = 2
 _MAX_URL = 2048
+_MAX_LOGIN_URL = 2**16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,15 @@ class Prompt:
 
 ShowPrompt = Callable[[Prompt], object] | Callable[[Prompt], Awaitable[object]]
 """Called with the `Prompt`: a coroutine function, or a plain one, which runs in a thread."""
+
+
+def print_url(url: str) -> None:
+    """Write the URL of a login to standard error: in a log it would stay, and it holds secrets."""
+    sys.stderr.write(
+        "\nNo browser could be opened on this machine. To sign in, open this URL:\n\n"
+        f"    {printable(url, _MAX_LOGIN_URL)}\n\n"
+    )
+    sys.stderr.flush()
 
 
 def print_prompt(prompt: Prompt) -> None:

@@ -400,6 +400,24 @@ async def test_a_browser_that_cannot_be_opened_ends_the_login() -> None:
     assert isinstance(caught.value.__cause__, OSError)
 
 
+@pytest.mark.rule("R118")
+async def test_without_a_browser_the_url_is_on_standard_error_and_not_in_the_log(
+    server: OAuthServer, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A person reads it there; in a log its state would stay."""
+    visitor = Visitor()
+
+    async def elsewhere(url: str) -> bool:
+        await visitor(url)
+        return False
+
+    with caplog.at_level(logging.DEBUG):
+        await AuthorizationCode(open_browser=elsewhere).request_token(ServerSource(server))
+    await visitor.done()
+    assert f"open this URL:\n\n    {visitor.opened[0]}\n" in capsys.readouterr().err
+    assert query_of(visitor.opened[0])["state"][0] not in caplog.text
+
+
 @pytest.mark.rule("R153", "R154")
 async def test_a_request_is_pushed_when_that_is_asked_for(server: OAuthServer) -> None:
     """All is handed in behind the browser, which brings a name for it, used once."""

@@ -1,0 +1,31 @@
+"""The implicit grant on its own; `tests/test_implicit.py` has the flow."""
+
+import asyncio
+
+from aioalf.grants.implicit import Implicit, Login
+from aioalf.token_response import Expected
+from tests.grants.source import ScriptedSource
+from tests.grants.visitor import query_of
+from tests.person import come_back
+
+
+async def test_the_login_page_is_below_the_token_endpoint() -> None:
+    """As 0.4.0 had it, where no authorization endpoint was given."""
+    tasks: list[asyncio.Task[str]] = []
+    opened: list[str] = []
+
+    async def browser(url: str) -> None:
+        query = query_of(url)
+        opened.append(url)
+        redirect_uri, state = query["redirect_uri"][0], query["state"][0]
+        answer = f"{redirect_uri}#access_token=abc&state={state}"
+        tasks.append(asyncio.create_task(come_back(answer)))
+
+    login = Login((32000, 32999), open_browser=browser)
+    grant = Implicit("desktop", login, None, Expected())
+    token = await grant.request_token(ScriptedSource())
+    assert token.access_token == "abc"
+    assert opened[0].startswith("https://auth.example.com/token_endpoint/authorize?")
+    assert await asyncio.gather(*tasks) == ["signed-in"]
+    assert grant.can_begin
+    assert not grant.keeps_refresh_token
