@@ -25,7 +25,8 @@ LAYERS: list[dict[str, set[str]]] = [
         "single_flight": {"asyncio"},
         # A server that judges the client shares nothing with it.
         "testing": {
-            *("aiohttp", "aiohttp.web", "asyncio", "secrets", "socket", "time", "pytest_asyncio"),
+            *("aiohttp", "aiohttp.web", "asyncio", "joserfc", "pytest_asyncio"),
+            *("secrets", "socket", "time"),
         },
     },
     {"errors": set()},
