@@ -26,7 +26,7 @@ LAYERS: list[dict[str, set[str]]] = [
         # A server that judges the client shares nothing with it.
         "testing": {
             *("aiohttp", "aiohttp.web", "asyncio", "joserfc", "pytest_asyncio"),
-            *("secrets", "socket", "time"),
+            *("secrets", "socket", "time", "warnings"),
         },
     },
     {"errors": set()},
