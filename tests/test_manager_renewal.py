@@ -317,6 +317,18 @@ async def test_a_useless_renewal_is_not_repeated_within_the_pause(scene: Scene) 
 
 
 @pytest.mark.rule("R060")
+async def test_what_a_useless_renewal_gave_is_forgotten_after_the_pause_only(scene: Scene) -> None:
+    """A request that cannot be sent again rejects its token: the next one would renew it."""
+    scene.grant.give(scene.token("second"))
+    assert await scene.manager.renew_token("first") == "second"
+    scene.manager.reject("second")
+    assert scene.manager.peek() == "second"
+    scene.clock.advance(1)
+    scene.manager.reject("second")
+    assert scene.manager.peek() is None
+
+
+@pytest.mark.rule("R060")
 async def test_a_renewed_token_that_expired_is_renewed_whatever_the_pause(clock: Clock) -> None:
     """That it is refused then says nothing about renewals."""
     scene = Scene(clock, Renewal(pause=60))
