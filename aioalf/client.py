@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from aiohttp.typedefs import StrOrURL
     from yarl import URL
 
+    from aioalf.authorization import OnToken
+    from aioalf.caches import TokenCache
     from aioalf.client_auth import ClientAuth, ClientSecret
     from aioalf.grants import Grant
     from aioalf.keyed import TokenProvider
@@ -68,12 +70,19 @@ class Client:
         http_options: Mapping[str, object] | None = None,
         scope: str | Collection[str] | None = None,
         *,
+        issuer: str | None = None,
+        endpoints: Mapping[str, str | URL] | None = None,
+        resource: str | Collection[str] | None = None,
+        audience: str | Collection[str] | None = None,
+        parameters: Mapping[str, str] | None = None,
         session: ClientSession | None = None,
         origins: Iterable[str | URL] | None = None,
         require_https: bool = False,
         raise_token_errors: bool = False,
         client_auth: ClientAuth | None = None,
         grant: Grant | None = None,
+        cache: TokenCache | None = None,
+        on_token: OnToken | None = None,
         default_lifetime: float | None = None,
         allow_narrower_scope: bool = False,
         renewal: Renewal | None = None,
@@ -81,8 +90,15 @@ class Client:
     ) -> None:
         # A manager class written for 0.4.0 knows the first five keywords only.
         new = {
+            "issuer": issuer,
+            "endpoints": endpoints,
+            "resource": resource,
+            "audience": audience,
+            "parameters": parameters,
             "client_auth": client_auth,
             "grant": grant,
+            "cache": cache,
+            "on_token": on_token,
             "default_lifetime": default_lifetime,
             "allow_narrower_scope": allow_narrower_scope or None,
             "renewal": renewal,

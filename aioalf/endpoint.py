@@ -1,6 +1,6 @@
 """The token endpoint: one POST, one `Token` or one `TokenError`.
 
-It knows HTTP and client authentication; it caches nothing and knows no grant.
+It knows client authentication and the endpoints beside it; it caches nothing and knows no grant.
 """
 
 from __future__ import annotations
@@ -10,32 +10,39 @@ import random
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 from yarl import URL
 
-from aioalf.client_auth import ClientAuth, Credentials, FormInMaking
+from aioalf.asked import Asked, Form
+from aioalf.client_auth import ClientAuth, Credentials
 from aioalf.errors import TokenError, TokenHTTPError, TokenResponseError
-from aioalf.exchange import Answer, Exchange, Network
-from aioalf.redaction import printable, without
-from aioalf.retry import Retry, read_retry_after
+from aioalf.exchange import Exchange, Network
+from aioalf.reply import Reply, hidden_in
+from aioalf.retry import Retry
 from aioalf.token import Token
-from aioalf.token_response import Expected, OAuthError, read_oauth_error, read_object, read_token
-from aioalf.urls import is_insecure, read_endpoint, shown, warn_insecure
+from aioalf.token_response import Expected, read_token
+from aioalf.urls import is_insecure, missing, read_endpoint, warn_insecure
 
-_RETRY: Final = Retry()  # one for all endpoints: clients may be many
-# Of a form: what no text may show, wherever it comes back from.
-_PROOFS: Final = (
-    *("actor_token", "assertion", "client_assertion", "code", "code_verifier", "device_code"),
-    *("refresh_token", "subject_token"),
-)
+if TYPE_CHECKING:
+    from aioalf.client_auth import FormInMaking
+    from aioalf.server import Server
+
+# One for all endpoints: clients may be many.
+_RETRY: Final = Retry()
+_ASKED: Final = Asked()
+_EXPECTED: Final = Expected()
+_NO_METADATA: Final[Mapping[str, object]] = MappingProxyType({})
 
 
 class TokenEndpoint:
-    """Sends token requests to one URL as one client.
+    """Sends token requests as one client, and requests to other endpoints of the same server.
 
-    ``http_options`` are `Exchange`'s. Raises TokenConfigurationError for a URL or options that
-    cannot work, and warns of plain http.
+    ``url`` None is what the issuer's metadata says, as are endpoints that are not in ``endpoints``.
+    ``client_auth`` None is chosen by what the server lists. ``asked`` goes with every token
+    request. ``http_options`` are `Exchange`'s. Raises TokenConfigurationError for URLs or options
+    that cannot work, and warns of plain http.
     """
 
     __slots__ = (
@@ -44,53 +51,81 @@ class TokenEndpoint:
         "_exchange",
         "_expected",
         "_retry",
+        "_server",
+        "asked",
         "url",
     )
 
     def __init__(
         self,
-        url: str | URL,
+        url: str | URL | None,
         credentials: Credentials,
-        client_auth: ClientAuth,
+        client_auth: ClientAuth | None,
         *,
         http_options: Mapping[str, Any] | None = None,
+        issuer: str | None = None,
+        endpoints: Mapping[str, str | URL] | None = None,
+        asked: Asked | None = None,
         expected: Expected | None = None,
         retry: Retry | None = None,
         network: Network = lambda: None,
     ) -> None:
-        self.url: URL = read_endpoint("token_endpoint", url)
-        if is_insecure(self.url):
+        self.url: URL | None = None if url is None else read_endpoint("token_endpoint", url)
+        if self.url is not None and is_insecure(self.url):
             warn_insecure("The token endpoint", self.url)
         self._exchange = Exchange(http_options, network)
+        self._server = _server(issuer, endpoints, self._exchange)
         self._credentials = credentials
         self._client_auth = client_auth
-        self._expected = expected or Expected()
+        self.asked: Asked = asked or _ASKED
+        self._expected = expected or _EXPECTED
         self._retry = retry or _RETRY
+
+    @property
+    def client_id(self) -> str | None:
+        """Who asks."""
+        return self._credentials.client_id
+
+    @property
+    def issuer(self) -> str | None:
+        """The issuer identifier as configured, None without one."""
+        return None if self._server is None else self._server.issuer
+
+    async def metadata(self) -> Mapping[str, object]:
+        """Return the issuer's metadata, empty without an issuer. Raises MetadataError."""
+        return _NO_METADATA if self._server is None else await self._server.metadata()
+
+    async def url_of(self, name: str) -> URL:
+        """Return an endpoint by its name in metadata: the one given, else the issuer's.
+
+        Raises TokenConfigurationError that says what to pass, and MetadataError.
+        """
+        if name == "token_endpoint" and self.url is not None:
+            return self.url
+        if self._server is None:
+            raise missing(name)
+        is_mtls = self._client_auth is not None and self._client_auth.ssl_context is not None
+        return await self._server.url_of(name, over_mtls=is_mtls)
 
     def use_network(self, network: Network) -> None:
         """Send through the connector and proxy of the session that this returns."""
         self._exchange.network = network
 
-    async def request(
-        self,
-        form: Mapping[str, str],
-        scope: frozenset[str] | None,
-        *,
-        is_repeatable: bool = False,
-    ) -> Token:
-        """POST the form, what is empty left out, and return the token asked for with `scope`.
+    async def request(self, form: Form, *, is_repeatable: bool = False) -> Token:
+        """POST the form and what is asked for, and return the token; empty values are left out.
 
         What may pass is tried again; `is_repeatable` says that the form holds nothing that may be
         sent once only. Raises TokenHTTPError for a status that is not 2xx, TokenResponseError for
         an answer without a token that can be used, NoAnswerError, its reason in ``__cause__``.
         """
+        whole = {**form, **self.asked.form(), **form}  # what the grant says goes first, and before
         retry = self._retry if is_repeatable else Retry(attempts=1)
         begun, attempt = time.monotonic(), 0
         answered: TokenHTTPError | None = None
         while True:  # until `wait_after` says None, which it does after its count of attempts
             attempt += 1
             try:
-                return await self._attempt(form, scope)
+                return await self._attempt(whole)
             except TokenError as error:
                 if isinstance(error, TokenHTTPError):
                     answered = error
@@ -101,69 +136,63 @@ class TokenEndpoint:
                     raise answered or error from error.__cause__
             await asyncio.sleep(wait)
 
-    async def _attempt(self, form: Mapping[str, str], scope: frozenset[str] | None) -> Token:
-        credentials = await self._credentials.current()
-        sent_at, sent_on = time.monotonic(), datetime.now(UTC)
-        proven: FormInMaking = {name: value for name, value in form.items() if value}
-        answer = await self._post(credentials, proven)
-        hidden = credentials.known() | _proofs(proven)
-        members = read_object(answer.body)
-        words = read_oauth_error(members or {}, hidden)
-        if not 200 <= answer.status < 300:
-            raise self._refusal(answer, words, hidden)
-        expected = self._expected.of(scope)
+    async def post(self, name: str, form: Form) -> Mapping[str, object]:
+        """POST the form as it is to another endpoint, and return the members of its answer.
+
+        Raises TokenHTTPError, TokenResponseError for what is no JSON object, NoAnswerError.
+        """
+        reply, _, _ = await self._ask(name, form)
+        if reply.members is None:
+            raise reply.useless("an answer that can be used", "it is not a JSON object")
+        return reply.members
+
+    async def close(self) -> None:
+        """End a request for metadata that is under way."""
+        if self._server is not None:
+            await self._server.close()
+
+    async def _attempt(self, form: Form) -> Token:
+        reply, sent_at, sent_on = await self._ask("token_endpoint", form)
+        expected = self._expected.of(self.asked.scope_set)
         try:
-            return read_token(members, expected, sent_at=sent_at, sent_on=sent_on)
+            return read_token(reply.members, expected, sent_at=sent_at, sent_on=sent_on)
         except TokenResponseError as problem:
-            content_type = without(answer.content_type, hidden)
-            error = _useless(self.url, answer.status, content_type, str(problem), words)
+            error = reply.useless("a usable token", str(problem))
         raise error
 
-    async def _post(self, credentials: Credentials, form: FormInMaking) -> Answer:
-        fields = await self._client_auth.authenticate(credentials, form, str(self.url))
-        ssl = self._client_auth.ssl_context
-        return await self._exchange.post("the token endpoint", self.url, form, fields, ssl=ssl)
+    async def _ask(self, name: str, form: Form) -> tuple[Reply, float, datetime]:
+        url = await self.url_of(name)
+        credentials = await self._credentials.current()
+        proven = {name: value for name, value in form.items() if value}
+        method = await self._method(credentials, proven)
+        audience = self.issuer or str(await self.url_of("token_endpoint"))
+        fields = await method.authenticate(credentials, proven, audience)
+        sent_at, sent_on = time.monotonic(), datetime.now(UTC)
+        what = f"the {name.replace('_', ' ')}"
+        answer = await self._exchange.post(what, url, proven, fields, ssl=method.ssl_context)
+        reply = Reply(name, url, answer, hidden_in(credentials, proven))
+        if not reply.is_good:
+            raise reply.refusal()
+        return reply, sent_at, sent_on
 
-    def _refusal(self, answer: Answer, words: OAuthError, hidden: frozenset[str]) -> TokenHTTPError:
-        hint = str(words) or _hint(answer.status)
-        return TokenHTTPError(
-            f"The token endpoint {shown(self.url)} refused" + (f": {hint}" if hint else ""),
-            answer.status,
-            without(answer.body.decode("utf-8", "replace"), hidden),
-            response=answer.response,
-            retry_after=read_retry_after(
-                answer.response.headers.get("Retry-After"), datetime.now(UTC)
-            ),
-            error=words.error,
-            error_description=words.error_description,
-            error_uri=words.error_uri,
-        )
+    async def _method(self, credentials: Credentials, form: FormInMaking) -> ClientAuth:
+        if self._client_auth is not None:
+            return self._client_auth
+        from aioalf.client_auth.choice import default_method  # noqa: PLC0415 - few need it
+        from aioalf.metadata import texts_in  # noqa: PLC0415 - as above
 
-
-def _proofs(form: FormInMaking) -> frozenset[str]:
-    values = (form.get(name, "") for name in _PROOFS)
-    return frozenset(value for value in values if isinstance(value, str)) - {""}
-
-
-def _useless(
-    url: URL, status: int, content_type: str, problem: str, words: OAuthError
-) -> TokenResponseError:
-    if words.error:
-        problem = f"it says {words}"
-    return TokenResponseError(
-        f"The token endpoint {shown(url)} answered {status} "
-        f"({printable(content_type, 80) or 'no content type'}) without a usable token: {problem}",
-        status,
-        content_type,
-        error=words.error,
-        error_description=words.error_description,
-        error_uri=words.error_uri,
-    )
+        listed = texts_in(await self.metadata(), "token_endpoint_auth_methods_supported")
+        # The client credentials grant is for clients that have some (RFC 6749 §4.4).
+        is_public = form.get("grant_type") != "client_credentials"
+        has_secret = credentials.client_secret is not None or not is_public
+        return default_method(listed, has_secret=has_secret)
 
 
-def _hint(status: int) -> str:
-    if 300 <= status < 400:
-        return "it redirects, and no secret goes where a redirect points; configure the final URL"
-    if status == 404:
-        return "nothing is at that URL; look at token_endpoint"
-    return ""
+def _server(
+    issuer: str | None, endpoints: Mapping[str, str | URL] | None, exchange: Exchange
+) -> Server | None:
+    if issuer is None and not endpoints:
+        return None
+    from aioalf.server import Server  # noqa: PLC0415 - few need it
+
+    return Server(issuer, endpoints or {}, exchange)

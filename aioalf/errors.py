@@ -10,6 +10,7 @@ TokenError                          any failure to get a token
 │   ├── AccessDeniedError           … by the person or by policy
 │   ├── AuthorizationServerError    … the server failed
 │   └── TemporarilyUnavailableError … the server is overloaded or in maintenance
+├── LoginRequiredError              the refresh token was refused, and there is no other way
 ├── LoginTimeoutError               nobody finished the login in time
 ├── ListenerError                   the redirect listener found no port
 └── CacheError                      the token cache could not be read, written or locked
@@ -163,6 +164,14 @@ class AuthorizationServerError(AuthorizationError):
 
 class TemporarilyUnavailableError(AuthorizationError):
     """``temporarily_unavailable``: the server is overloaded or in maintenance; try later."""
+
+
+class LoginRequiredError(TokenError):
+    """The refresh token was refused for good, and the grant cannot begin anew by itself.
+
+    ``__cause__`` is the server's refusal. Somebody has to log in, or to give another token
+    (RFC 6749 §5.2).
+    """
 
 
 class LoginTimeoutError(TokenError):

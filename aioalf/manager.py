@@ -11,10 +11,11 @@ import math
 import random
 import time
 from collections.abc import Collection, Coroutine, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from yarl import URL
 
+from aioalf.asked import Asked
 from aioalf.client_auth import ClientAuth, ClientSecret, ClientSecretBasic, Credentials
 from aioalf.endpoint import TokenEndpoint
 from aioalf.errors import TokenConfigurationError, TokenError, TokenHTTPError
@@ -25,6 +26,11 @@ from aioalf.retry import Retry, retry_after_of
 from aioalf.single_flight import FlightCancelledError, SingleFlight, own_copy
 from aioalf.token import Token, read_lifetime
 from aioalf.token_response import Expected, read_token
+from aioalf.urls import missing
+
+if TYPE_CHECKING:
+    from aioalf.authorization import Authorization, OnToken
+    from aioalf.caches import TokenCache
 
 __all__ = ("TokenError", "TokenHTTPError", "TokenManager")
 
@@ -33,6 +39,8 @@ logger: logging.Logger = logging.getLogger(__name__)
 # One for all managers: clients may be many.
 _BASIC = ClientSecretBasic()
 _RENEWAL = Renewal()
+_CLIENT_CREDENTIALS = ClientCredentials()
+_EXPECTED = Expected()
 _NEVER = -math.inf
 _MAX_PAUSE = 60.0
 """Seconds that a server's ``Retry-After`` can make callers get an error without a request."""
@@ -62,33 +70,48 @@ class TokenManager:
         http_options: Mapping[str, Any] | None = None,
         scope: str | Collection[str] | None = None,
         *,
+        issuer: str | None = None,
+        endpoints: Mapping[str, str | URL] | None = None,
+        resource: str | Collection[str] | None = None,
+        audience: str | Collection[str] | None = None,
+        parameters: Mapping[str, str] | None = None,
         client_auth: ClientAuth | None = None,
         grant: Grant | None = None,
+        cache: TokenCache | None = None,
+        on_token: OnToken | None = None,
         default_lifetime: float | None = None,
         allow_narrower_scope: bool = False,
         renewal: Renewal | None = None,
         retry: Retry | None = None,
     ) -> None:
         _check_options(client_auth=client_auth, grant=grant, renewal=renewal, retry=retry)
-        self._expected = Expected(
-            default_lifetime=_read_default_lifetime(default_lifetime),
-            allow_narrower_scope=allow_narrower_scope,
-        )
-        self._grant = ClientCredentials(scope) if grant is None else grant
+        self._expected = _read_expected(default_lifetime, allow_narrower_scope)
+        is_plain = scope is resource is audience is parameters is None
+        asked = None if is_plain else Asked(scope, resource, audience, parameters)
+        self._grant: Grant = grant or _CLIENT_CREDENTIALS
         self._endpoint: TokenEndpoint | None = None
-        if token_endpoint:
+        if token_endpoint or issuer is not None or endpoints:
             self._endpoint = TokenEndpoint(
-                token_endpoint,
+                token_endpoint or None,
                 Credentials(client_id, client_secret),
-                client_auth or _BASIC,
+                client_auth or (_BASIC if issuer is None and grant is None else None),
                 http_options=http_options,
+                issuer=issuer,
+                endpoints=endpoints,
+                asked=asked,
                 expected=self._expected,
                 retry=retry,
+            )
+        self._authorization: Authorization | None = None
+        if self._grant.keeps_refresh_token or cache is not None or on_token is not None:
+            self._authorization = _authorization(
+                self._grant, self._endpoint, token_endpoint, cache, on_token
             )
         self._renewal = renewal or _RENEWAL
         self._flight = SingleFlight[Token]()
         self._generation = 0
         self._token: Token | None = None
+        self._refused_token: str | None = None
         self._renew_at = _NEVER
         self._failure: Exception | None = None
         self._paused_until = _NEVER
@@ -151,6 +174,7 @@ class TokenManager:
         """Forget a token that an API refused, if it is in place and `may_renew` says yes."""
         if self._token is not None and self._token.access_token == token and self.may_renew(token):
             self._token = None
+            self._refused_token = token
             self._unproven_until = time.monotonic() + self._renewal.pause
 
     def accept(self) -> None:
@@ -162,6 +186,8 @@ class TokenManager:
 
         What is on its way already goes to those who wait for it and is not kept.
         """
+        if self._token is not None:
+            self._refused_token = self._token.access_token  # as long as a cache holds it
         self._token = self._failure = None
         self._generation += 1
         self._flight.abandon()
@@ -170,6 +196,10 @@ class TokenManager:
         """End a token request that is under way; who waits for it gets a TokenError."""
         self._generation += 1
         await self._flight.close()
+        if self._authorization is not None:
+            await self._authorization.close()
+        if self._endpoint is not None:
+            await self._endpoint.close()
 
     def pause_left(self) -> float:
         """Return for how many seconds the last failure is raised without a request; 0 for none."""
@@ -235,20 +265,39 @@ class TokenManager:
 
     async def _get_token_data(self) -> Token | Mapping[str, Any]:
         if self._endpoint is None:
-            raise TokenConfigurationError(
-                "Missing token endpoint: pass token_endpoint to Client or TokenManager"
-            )
-        return await self._grant.request_token(self._endpoint)
+            raise missing("token_endpoint")
+        if self._authorization is None:
+            return await self._grant.request_token(self._endpoint)
+        return await self._authorization.token(self._endpoint, self._refused_token)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} token={self._token!r}>"
 
 
-def _read_default_lifetime(seconds: float | None) -> int | None:
+def _read_expected(default_lifetime: float | None, allow_narrower_scope: bool) -> Expected:  # noqa: FBT001 - the caller's option
+    if default_lifetime is None and not allow_narrower_scope:
+        return _EXPECTED
     try:
-        return read_lifetime(seconds)
+        lifetime = read_lifetime(default_lifetime)
     except ValueError:
         raise TokenConfigurationError("default_lifetime must be a number of seconds") from None
+    return Expected(default_lifetime=lifetime, allow_narrower_scope=allow_narrower_scope)
+
+
+def _authorization(
+    grant: Grant,
+    endpoint: TokenEndpoint | None,
+    token_endpoint: str | URL | None,
+    cache: TokenCache | None,
+    on_token: OnToken | None,
+) -> Authorization:
+    # Few clients have one, and importing what it needs takes time.
+    from aioalf.authorization import Authorization, key_of  # noqa: PLC0415
+
+    key = ""
+    if cache is not None and endpoint is not None:
+        key = key_of(grant, endpoint, token_endpoint)
+    return Authorization(grant, cache=cache, key=key, on_token=on_token)
 
 
 def _check_options(**options: object) -> None:

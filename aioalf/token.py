@@ -32,7 +32,8 @@ class Token:
 
     ``expires_in`` is the lifetime in whole seconds, None when the server did not say: then the
     token is used until it is refused. ``expires_on`` is the same as an aware UTC datetime.
-    ``scope`` is the granted set, None when unknown; ``extra`` holds the response's other members.
+    ``refresh_token`` came with it, None where none did (§1.5). ``scope`` is the granted set, None
+    when unknown; ``extra`` holds the response's other members.
     ``sent_at`` (``time.monotonic()``) and ``sent_on`` say when the request for it left, by default
     now. ``repr`` shows no token, and it cannot be pickled. Raises ValueError for a lifetime that is
     none.
@@ -44,6 +45,7 @@ class Token:
         "expires_in",
         "expires_on",
         "extra",
+        "refresh_token",
         "scope",
         "token_type",
     )
@@ -52,6 +54,7 @@ class Token:
     token_type: str
     expires_in: int | None
     expires_on: datetime | None
+    refresh_token: str | None
     scope: frozenset[str] | None
     extra: Mapping[str, object]
     deadline: float
@@ -62,6 +65,7 @@ class Token:
         expires_in: float | str | None = 0,
         *,
         token_type: str = "Bearer",  # noqa: S107 - a type is no secret
+        refresh_token: str | None = None,
         scope: frozenset[str] | None = None,
         extra: Mapping[str, object] | None = None,
         sent_at: float | None = None,
@@ -75,6 +79,7 @@ class Token:
         put(self, "token_type", token_type)
         put(self, "expires_in", lifetime)
         put(self, "expires_on", None if lifetime is None else wall + timedelta(seconds=lifetime))
+        put(self, "refresh_token", refresh_token)
         put(self, "scope", scope)
         put(self, "extra", MappingProxyType(dict(extra)) if extra else _NOTHING)
         put(self, "deadline", math.inf if lifetime is None else monotonic + lifetime)

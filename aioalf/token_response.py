@@ -99,6 +99,7 @@ def read_token(
         str(access_token),
         _lifetime(members.get("expires_in"), expected),
         token_type=_token_type(members.get("token_type")),
+        refresh_token=_refresh_token(members.get("refresh_token")),
         scope=granted,
         extra={name: value for name, value in members.items() if name not in _READ},
         sent_at=sent_at,
@@ -112,6 +113,10 @@ def _token_problem(value: object) -> str:
     if not isinstance(value, str):
         return "the access_token in the response is not text"
     return "the access_token in the response is none that a header may carry (RFC 6750 §2.1)"
+
+
+def _refresh_token(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
 
 
 def _lifetime(value: object, expected: Expected) -> int | None:

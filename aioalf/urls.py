@@ -40,6 +40,20 @@ def read_endpoint(name: str, value: str | URL) -> URL:
     return url
 
 
+def missing(name: str, issuer: str | None = None) -> TokenConfigurationError:
+    """Return the error for an endpoint that nobody named."""
+    words = name.replace("_", " ")
+    if issuer is not None:
+        return TokenConfigurationError(f"Missing {words}: the issuer's metadata names none")
+    if name == "token_endpoint":
+        return TokenConfigurationError(
+            "Missing token endpoint: pass token_endpoint to Client or TokenManager"
+        )
+    return TokenConfigurationError(
+        f"Missing {words}: pass issuer, or endpoints={{{name!r}: ...}}, to Client or TokenManager"
+    )
+
+
 def shown(url: URL) -> str:
     """Return a URL as it may be shown: without credentials, query and fragment."""
     return (

@@ -96,7 +96,7 @@ async def _ask(pieces: tuple[bytes, ...]) -> None:
             retry=Retry(attempts=1),
         )
         try:
-            token = await endpoint.request({"grant_type": "client_credentials"}, None)
+            token = await endpoint.request({"grant_type": "client_credentials"})
         except TokenError as error:
             _check_error(error)
         else:

@@ -16,7 +16,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from aioalf import NoAnswerError, OAuth2Middleware, Token, TokenManager
-from aioalf.grants import TokenSource
+from aioalf.grants import Grant, TokenSource
 from aioalf.grants.implicit import Login
 from aioalf.implicit import Flow, OAuthImplicitTokenManager
 from aioalf.renewal import Renewal
@@ -77,7 +77,7 @@ class Server:
         return self.newest, None if left == inf else int(left)
 
 
-class FakeGrant:
+class FakeGrant(Grant):
     """Asks a `Server`, and tells a `Watch`."""
 
     def __init__(self, server: Server, watch: Watch, owner: object = None) -> None:

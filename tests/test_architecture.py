@@ -52,9 +52,11 @@ LAYERS: list[dict[str, set[str]]] = [
     # Of the grants, those that ask a person have a listener, a browser and a terminal.
     {"grants": {"asyncio", "os", "secrets", "segno", "shutil"}},
     {"exchange": {"aiohttp", "asyncio"}, "metadata": set()},
-    {"discovery": {"logging", "time"}},
+    {"discovery": {"logging", "time"}, "reply": set()},
+    {"server": set()},
     {"endpoint": {"asyncio", "random", "time"}},
     # A token for many callers, then on requests.
+    {"authorization": {"asyncio", "logging", "time"}},
     {"manager": {"logging", "random", "time"}},
     {"keyed": {"time"}},
     {"bearer": set()},

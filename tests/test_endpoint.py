@@ -39,7 +39,9 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from multidict import CIMultiDict
+from yarl import URL
 
+from aioalf.asked import Asked
 from aioalf.client_auth import ClientSecretBasic, Credentials
 from aioalf.endpoint import TokenEndpoint
 from aioalf.errors import (
@@ -71,6 +73,7 @@ def at(
     credentials: Credentials = Credentials("client-id", "secret"),  # noqa: B008 - frozen
     network: Network = lambda: None,
     retry: Retry | None = ONCE,
+    scope: str | None = None,
 ) -> TokenEndpoint:
     """A token endpoint as the manager makes it, but without retries."""
     return TokenEndpoint(
@@ -80,13 +83,14 @@ def at(
         http_options=http_options,
         network=network,
         retry=retry,
+        asked=Asked(scope),
     )
 
 
-async def ask(endpoint: TokenEndpoint, scope: frozenset[str] | None = None) -> Token:
+async def ask(endpoint: TokenEndpoint) -> Token:
     """The token that the endpoint gives."""
     async with asyncio.timeout(20):
-        return await endpoint.request(FORM, scope)
+        return await endpoint.request(FORM)
 
 
 async def failure(endpoint: TokenEndpoint) -> TokenError:
@@ -108,8 +112,7 @@ def the_exchange(server: OAuthServer) -> Exchange:
 @pytest.mark.rule("R001", "R012")
 async def test_a_token_request_is_a_post_of_a_form(oauth_server: OAuthServer) -> None:
     """Method, type and body are those of the standard, and an answer in JSON is asked for."""
-    form = {**FORM, "scope": "read wräte"}
-    token = await at(oauth_server.token_endpoint).request(form, frozenset({"read", "wräte"}))
+    token = await at(oauth_server.token_endpoint, scope="read wräte").request(FORM)
     seen = the_exchange(oauth_server)
     assert seen.method == "POST"
     assert seen.headers["Content-Type"] == "application/x-www-form-urlencoded"
@@ -123,7 +126,7 @@ async def test_each_parameter_is_sent_once_and_none_without_a_value(
     oauth_server: OAuthServer,
 ) -> None:
     """An empty scope is no scope."""
-    await at(oauth_server.token_endpoint).request({**FORM, "scope": ""}, None)
+    await at(oauth_server.token_endpoint).request({**FORM, "code": ""})
     assert parse_qsl(the_exchange(oauth_server).body.text or "") == list(FORM.items())
 
 
@@ -219,10 +222,10 @@ async def test_a_lifetime_counts_from_before_the_request(
 async def test_less_scope_than_asked_for_is_an_error(oauth_server: OAuthServer) -> None:
     """The scope of the request is compared with that of the answer."""
     oauth_server.token_fault = Fault.wrong_json({"access_token": "abc", "scope": "read"})
-    endpoint = at(oauth_server.token_endpoint)
     with pytest.raises(TokenResponseError, match="write is missing"):
-        await ask(endpoint, frozenset({"read", "write"}))
-    assert (await ask(endpoint, frozenset({"read"}))).scope == frozenset({"read"})
+        await ask(at(oauth_server.token_endpoint, scope="read write"))
+    token = await ask(at(oauth_server.token_endpoint, scope="read"))
+    assert token.scope == frozenset({"read"})
 
 
 async def test_what_is_expected_is_handed_on(oauth_server: OAuthServer) -> None:
@@ -233,8 +236,9 @@ async def test_what_is_expected_is_handed_on(oauth_server: OAuthServer) -> None:
         Credentials("client-id", "secret"),
         ClientSecretBasic(),
         expected=Expected(default_lifetime=60, allow_narrower_scope=True),
+        asked=Asked("read write"),
     )
-    token = await ask(endpoint, frozenset({"read", "write"}))
+    token = await ask(endpoint)
     assert (token.expires_in, token.scope) == (60, frozenset({"read"}))
 
 
@@ -719,7 +723,7 @@ async def test_cookies_of_the_endpoint_are_not_kept(oauth_server: OAuthServer) -
         endpoint = at(oauth_server.token_endpoint, network=lambda: session)
         await ask(endpoint)
         await ask(endpoint)
-        assert not session.cookie_jar.filter_cookies(endpoint.url)
+        assert not session.cookie_jar.filter_cookies(URL(oauth_server.token_endpoint))
     assert not any("Cookie" in seen.headers for seen in oauth_server.log)
 
 

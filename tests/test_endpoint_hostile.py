@@ -61,7 +61,7 @@ async def outcome(server: RawServer, *, seconds: float = 10) -> Token | TokenErr
     )
     begin = time.process_time()
     try:
-        return await endpoint.request({"grant_type": "client_credentials"}, None)
+        return await endpoint.request({"grant_type": "client_credentials"})
     except TokenError as error:
         return error
     finally:
@@ -146,7 +146,7 @@ async def test_what_a_proxy_says_is_told_by_its_status() -> None:
             network=lambda: session,
         )
         with pytest.raises(NoAnswerError, match="ClientHttpProxyError: the proxy answered 407"):
-            await endpoint.request({}, None)
+            await endpoint.request({})
 
 
 # What does not end
@@ -193,7 +193,7 @@ async def test_a_server_that_leaves_http_is_let_go_of() -> None:
             network=lambda: session,
         )
         with pytest.raises(TokenHTTPError) as caught:
-            await endpoint.request({}, None)
+            await endpoint.request({})
         assert caught.value.response_status == 101
         assert session.connector is not None
         assert not session.connector._acquired  # noqa: SLF001 - the pool has no public count

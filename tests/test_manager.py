@@ -18,7 +18,7 @@ from aioalf.errors import (
     TokenHTTPError,
     TokenResponseError,
 )
-from aioalf.grants import ClientCredentials, TokenSource
+from aioalf.grants import ClientCredentials, Grant, TokenSource
 from aioalf.manager import TokenManager
 from aioalf.renewal import Renewal
 from aioalf.retry import Retry
@@ -36,7 +36,7 @@ def manager_of(server: OAuthServer, **options: Any) -> TokenManager:
     return TokenManager(server.token_endpoint, server.client_id, server.client_secret, **options)
 
 
-class Gate:
+class Gate(Grant):
     """A grant whose requests wait at a gate; each gives "token-1", "token-2" …, or an error."""
 
     def __init__(self, *, is_open: bool = False) -> None:
@@ -499,7 +499,7 @@ def test_a_manager_is_made_without_a_loop_and_used_in_one_after_another() -> Non
     """A token got in one loop serves in the next, and is renewed there."""
     grant: list[Gate] = []
 
-    class Late:
+    class Late(Grant):
         async def request_token(self, endpoint: TokenSource) -> Token:
             grant.append(Gate(is_open=True))
             return await grant[-1].request_token(endpoint)
@@ -626,9 +626,9 @@ async def test_a_subclass_s_lifetime_counts_from_before_it_was_asked(
 async def test_a_grant_of_the_user_is_asked_with_the_endpoint_in_hand() -> None:
     """A new way to get a token is one class."""
 
-    class Custom:
+    class Custom(Grant):
         async def request_token(self, endpoint: TokenSource) -> Token:
-            return await endpoint.request({"grant_type": "custom", "x": "y"}, None)
+            return await endpoint.request({"grant_type": "custom", "x": "y"})
 
     async with RawServer(answer(b'{"access_token": "abc"}')) as server:
         manager = TokenManager(server.url, "id", "secret", grant=Custom())

@@ -11,7 +11,7 @@ from aiohttp import ClientResponse, ClientSession
 
 from aioalf import Client, ClientSecretBasic, OAuth2Middleware, Renewal, Retry, TokenManager
 from aioalf.errors import NoAnswerError, TokenConfigurationError, TokenError, TokenHTTPError
-from aioalf.grants import TokenSource
+from aioalf.grants import Grant, TokenSource
 from aioalf.testing import Fault, OAuthServer
 from aioalf.token import Token
 from tests.clocks import Clock
@@ -23,7 +23,7 @@ LIFETIME = 3600
 Get = Callable[[str], AbstractAsyncContextManager[ClientResponse]]
 
 
-class Scripted:
+class Scripted(Grant):
     """A grant whose answers wait until they are given."""
 
     def __init__(self) -> None:

@@ -143,7 +143,7 @@ def test_what_is_no_count_or_time_is_refused(name: str, value: object) -> None:
 async def test_a_fault_that_passes_is_not_noticed(oauth_server: OAuthServer, fault: Fault) -> None:
     """Two failures, then a token."""
     oauth_server.token_fault = fault.times(2)
-    token = await endpoint_of(oauth_server).request(FORM, None, is_repeatable=True)
+    token = await endpoint_of(oauth_server).request(FORM, is_repeatable=True)
     assert token.is_valid()
     assert oauth_server.token_requests == 3
 
@@ -153,7 +153,7 @@ async def test_a_refusal_is_not_repeated(oauth_server: OAuthServer) -> None:
     """`invalid_client` stays what it is."""
     oauth_server.client_secret = "wrong"
     with pytest.raises(TokenHTTPError, match="invalid_client"):
-        await endpoint_of(oauth_server).request(FORM, None, is_repeatable=True)
+        await endpoint_of(oauth_server).request(FORM, is_repeatable=True)
     assert oauth_server.token_requests == 1
 
 
@@ -161,7 +161,7 @@ async def test_what_may_be_sent_once_only_is_not_repeated(oauth_server: OAuthSer
     """Unless a grant says otherwise: a code in the form is spent by the first attempt, it seems."""
     oauth_server.token_fault = Fault.hang_up()
     with pytest.raises(NoAnswerError):
-        await endpoint_of(oauth_server).request(FORM, None)
+        await endpoint_of(oauth_server).request(FORM)
     assert oauth_server.token_requests == 1
 
 
@@ -169,7 +169,7 @@ async def test_the_last_answer_says_more_than_no_answer(oauth_server: OAuthServe
     """A server that fails, then vanishes: the caller learns what it said."""
     endpoint = endpoint_of(oauth_server, Retry(delay=0.5))
     oauth_server.token_fault = Fault.status(500, "going down").times(1)
-    asking = asyncio.create_task(endpoint.request(FORM, None, is_repeatable=True))
+    asking = asyncio.create_task(endpoint.request(FORM, is_repeatable=True))
     await oauth_server.reached(token_requests=1)
     oauth_server.token_fault = Fault.hang_up()
     with pytest.raises(TokenHTTPError, match="going down"):

@@ -10,9 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from aioalf.grants.client_credentials import ClientCredentials
-from aioalf.grants.contract import Form
-from aioalf.grants.contract import FormerGrant as Grant
-from aioalf.grants.contract import FormerTokenSource as TokenSource
+from aioalf.grants.contract import Form, Grant, TokenSource
 
 if TYPE_CHECKING:
     from aioalf.grants.authorization_code import AuthorizationCode

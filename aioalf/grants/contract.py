@@ -10,7 +10,7 @@ from yarl import URL
 from aioalf.asked import Asked, Form
 from aioalf.token import Token
 
-__all__ = ("Form", "FormerGrant", "FormerTokenSource", "Grant", "TokenSource")
+__all__ = ("Form", "Grant", "TokenSource")
 
 
 class TokenSource(Protocol):
@@ -59,46 +59,23 @@ class TokenSource(Protocol):
 
 
 class Grant(Protocol):
-    """One way to get a token."""
+    """One way to get a token: a class of yours has `request_token`, and inherits the rest."""
 
     @property
     def name(self) -> str:
-        """The ``grant_type`` that it sends."""
-        ...
+        """The ``grant_type`` that it sends, for the keys of caches."""
+        return type(self).__name__
 
     @property
     def can_begin(self) -> bool:
         """Whether it can get another token when a refresh token is refused."""
-        ...
+        return True
 
     @property
     def keeps_refresh_token(self) -> bool:
         """Whether a refresh token in the answer is used (RFC 6749 §4.4.3)."""
-        ...
+        return False
 
     async def request_token(self, endpoint: TokenSource) -> Token:
         """Return a token from the beginning. Raises TokenError."""
-        ...
-
-
-class FormerTokenSource(Protocol):
-    """The token endpoint alone, as `TokenManager` still hands it in."""
-
-    @property
-    def url(self) -> URL:
-        """Where it is."""
-        ...
-
-    async def request(
-        self, form: Mapping[str, str], scope: frozenset[str] | None, *, is_repeatable: bool = False
-    ) -> Token:
-        """POST the form and return the token, for which `scope` was asked."""
-        ...
-
-
-class FormerGrant(Protocol):
-    """A grant for `FormerTokenSource`."""
-
-    async def request_token(self, endpoint: FormerTokenSource) -> Token:
-        """Return a new token. Raises TokenError."""
         ...

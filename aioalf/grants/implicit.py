@@ -14,7 +14,11 @@ from typing import cast
 from yarl import URL
 
 from aioalf.browser import OpenBrowser
+<<<<<<< Updated upstream
 from aioalf.grants.contract import FormerTokenSource, TokenSource
+=======
+from aioalf.grants.contract import TokenSource
+>>>>>>> Stashed changes
 from aioalf.grants.login import (
     authorization_url,
     beside,
@@ -64,7 +68,11 @@ class Implicit:
         self._scope = join_scope(scope)
         self._expected = expected.of(scope_set(self._scope))
 
+<<<<<<< Updated upstream
     async def request_token(self, endpoint: TokenSource | FormerTokenSource) -> Token:
+=======
+    async def request_token(self, endpoint: TokenSource) -> Token:
+>>>>>>> Stashed changes
         """Return the token of a new login.
 
         Raises AuthorizationError for a no, LoginTimeoutError when nobody came, ListenerError
@@ -73,7 +81,11 @@ class Implicit:
         require_client_id(self._client_id)
         state = secrets.token_urlsafe(32)
         async with limited(self._login.timeout):
+<<<<<<< Updated upstream
             answer = await self._answer(await _token_endpoint(endpoint), state)
+=======
+            answer = await self._answer(await endpoint.url_of("token_endpoint"), state)
+>>>>>>> Stashed changes
         if "error" in answer:
             raise refusal(answer, (state,))
         return read_token(

@@ -184,7 +184,7 @@ async def test_a_secret_that_a_server_sends_back_is_masked(
             retry=Retry(attempts=1),
         )
         with pytest.raises(TokenHTTPError) as caught:
-            await endpoint.request({"grant_type": "client_credentials"}, None)
+            await endpoint.request({"grant_type": "client_credentials"})
     error = caught.value
     shown = f"{error} {error!r} {error.response_text} {error.error_description} {caplog.text}"
     assert "not ***" in shown

@@ -396,7 +396,7 @@ async def test_an_assertion_that_a_server_sends_back_is_masked(content_type: str
             retry=Retry(attempts=2, delay=0),
         )
         with pytest.raises(TokenHTTPError) as caught:
-            await endpoint.request({"grant_type": "x"}, None, is_repeatable=True)
+            await endpoint.request({"grant_type": "x"}, is_repeatable=True)
     assert len(set(server.assertions)) == 2
     error = caught.value
     shown = f"{error} {error!r} {error.response_text} {error.error_description}"

@@ -2,49 +2,14 @@
 
 import subprocess
 import sys
-from collections.abc import Mapping
 
 import pytest
-from yarl import URL
 
 import aioalf.grants
 from aioalf.asked import Asked
-from aioalf.errors import TokenConfigurationError
 from aioalf.grants import ClientCredentials
 from aioalf.testing import OAuthServer
-from aioalf.token import Token
 from tests.grants.source import ScriptedSource, ServerSource
-
-
-class Endpoint:
-    """A token endpoint of the former contract, that remembers what it was asked."""
-
-    url = URL("https://auth.example.com/token")
-
-    def __init__(self) -> None:
-        self.forms: list[tuple[dict[str, str], frozenset[str] | None]] = []
-
-    async def request(
-        self, form: Mapping[str, str], scope: frozenset[str] | None, *, is_repeatable: bool = True
-    ) -> Token:
-        """A token, whatever was asked."""
-        assert is_repeatable
-        self.forms.append((dict(form), scope))
-        return Token("abc", 3600)
-
-
-@pytest.mark.rule("R012", "R016")
-async def test_client_credentials_ask_with_scope_or_without() -> None:
-    """The grant's name, the scope with one space between, and what must be granted."""
-    endpoint = Endpoint()
-    for scope in (None, "b  a", ["a"]):
-        await ClientCredentials(scope).request_token(endpoint)
-    grant_type = {"grant_type": "client_credentials"}
-    assert endpoint.forms == [
-        ({**grant_type, "scope": ""}, None),
-        ({**grant_type, "scope": "b a"}, frozenset({"a", "b"})),
-        ({**grant_type, "scope": "a"}, frozenset({"a"})),
-    ]
 
 
 @pytest.mark.rule("R011")
@@ -66,12 +31,6 @@ async def test_client_credentials_get_a_token(oauth_server: OAuthServer) -> None
     token = await ClientCredentials().request_token(source)
     assert token.is_valid()
     assert token.scope == frozenset({"a", "b"})
-
-
-def test_a_scope_that_is_none_is_told_when_the_grant_is_made() -> None:
-    """Not when the first token is needed."""
-    with pytest.raises(TokenConfigurationError, match="scope must be"):
-        ClientCredentials(5)  # type: ignore[arg-type]
 
 
 @pytest.mark.rule("R015")

@@ -1,0 +1,66 @@
+"""Where an authorization server's endpoints are: as they were given, else as its metadata says.
+
+It knows names and URLs, and nothing of what is asked there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from aioalf.discovery import Discovery
+from aioalf.metadata import endpoint_in
+from aioalf.urls import is_insecure, missing, read_endpoint, warn_insecure
+
+if TYPE_CHECKING:
+    from yarl import URL
+
+    from aioalf.exchange import Exchange
+    from aioalf.metadata import Metadata
+
+
+class Server:
+    """The endpoints of one server, by their names in metadata (RFC 8414 §2).
+
+    Raises TokenConfigurationError for an issuer or a URL that cannot work, and warns of plain http.
+    """
+
+    __slots__ = ("_discovery", "_given")
+
+    def __init__(
+        self,
+        issuer: str | None,
+        endpoints: Mapping[str, str | URL],
+        exchange: Exchange,
+    ) -> None:
+        self._discovery = None if issuer is None else Discovery(issuer, exchange)
+        self._given = {name: read_endpoint(name, url) for name, url in endpoints.items()}
+        for name, url in self._given.items():
+            if is_insecure(url):
+                warn_insecure(f"The {name.replace('_', ' ')}", url)
+
+    @property
+    def issuer(self) -> str | None:
+        """The issuer identifier, None without one."""
+        return None if self._discovery is None else self._discovery.issuer
+
+    async def metadata(self) -> Metadata:
+        """Return the issuer's metadata, empty without an issuer. Raises MetadataError."""
+        return {} if self._discovery is None else await self._discovery.metadata()
+
+    async def url_of(self, name: str, *, over_mtls: bool) -> URL:
+        """Return an endpoint; with mutual TLS the issuer's alias for it goes first.
+
+        Raises TokenConfigurationError where there is none, and MetadataError.
+        """
+        if name in self._given:
+            return self._given[name]
+        url = endpoint_in(await self.metadata(), name, over_mtls=over_mtls)
+        if url is None:
+            raise missing(name, self.issuer)
+        return url
+
+    async def close(self) -> None:
+        """End a request for metadata that is under way."""
+        if self._discovery is not None:
+            await self._discovery.close()
