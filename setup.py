@@ -40,7 +40,7 @@ setup(
     install_requires=["aiohttp>=3.12.2"],
     extras_require={
         "cache": ["filelock>=3.20.3"],
-        "jose": ["joserfc>=1.6"],
+        "jose": ["joserfc>=1.7.7"],
         "cli": ["segno>=1.6"],
         "tests": [
             "aioresponses>=0.7.9",
@@ -48,7 +48,7 @@ setup(
             "docutils>=0.21",
             "filelock>=3.20.3",
             "hypothesis>=6.100",
-            "joserfc>=1.6",
+            "joserfc>=1.7.7",
             "Pygments>=2.17",
             "pytest>=8.4",
             "pytest-asyncio>=1.0",
