@@ -9,16 +9,11 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import cast
 
 from yarl import URL
 
 from aioalf.browser import OpenBrowser
-<<<<<<< Updated upstream
-from aioalf.grants.contract import FormerTokenSource, TokenSource
-=======
 from aioalf.grants.contract import TokenSource
->>>>>>> Stashed changes
 from aioalf.grants.login import (
     authorization_url,
     beside,
@@ -68,11 +63,7 @@ class Implicit:
         self._scope = join_scope(scope)
         self._expected = expected.of(scope_set(self._scope))
 
-<<<<<<< Updated upstream
-    async def request_token(self, endpoint: TokenSource | FormerTokenSource) -> Token:
-=======
     async def request_token(self, endpoint: TokenSource) -> Token:
->>>>>>> Stashed changes
         """Return the token of a new login.
 
         Raises AuthorizationError for a no, LoginTimeoutError when nobody came, ListenerError
@@ -81,11 +72,7 @@ class Implicit:
         require_client_id(self._client_id)
         state = secrets.token_urlsafe(32)
         async with limited(self._login.timeout):
-<<<<<<< Updated upstream
-            answer = await self._answer(await _token_endpoint(endpoint), state)
-=======
             answer = await self._answer(await endpoint.url_of("token_endpoint"), state)
->>>>>>> Stashed changes
         if "error" in answer:
             raise refusal(answer, (state,))
         return read_token(
@@ -112,12 +99,6 @@ class Implicit:
         return authorization_url(
             self._login.authorization_endpoint or _below(token_endpoint), parameters
         )
-
-
-async def _token_endpoint(endpoint: TokenSource | FormerTokenSource) -> URL:
-    if getattr(endpoint, "url_of", None) is None:
-        return cast("FormerTokenSource", endpoint).url
-    return await cast("TokenSource", endpoint).url_of("token_endpoint")
 
 
 def _below(token_endpoint: URL) -> URL:
