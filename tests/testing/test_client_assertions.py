@@ -216,8 +216,8 @@ async def test_the_metadata_names_the_algorithms(
 ) -> None:
     """Where assertions are taken, with what they may be signed (RFC 8414 §2)."""
     said = (await send(session, "GET", server.issuer + WELL_KNOWN)).json
-    algorithms = said["token_endpoint_auth_signing_alg_values_supported"]
-    assert {"HS256", "ES256", "EdDSA"} <= set(cast("list[str]", algorithms))
+    algorithms = cast("list[str]", said["token_endpoint_auth_signing_alg_values_supported"])
+    assert {"HS256", "ES256", "EdDSA"} <= set(algorithms)
     assert "none" not in algorithms
 
 

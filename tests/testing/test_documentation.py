@@ -4,15 +4,16 @@ import os
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import fields
 from pathlib import Path
 from textwrap import indent
-from typing import cast
+from typing import cast, get_args
 
 import pytest
 from docutils.core import publish_doctree
 from docutils.nodes import literal_block
 
-from aioalf.testing import ConnectionFault, Fault, OAuthServer
+from aioalf.testing import ConnectionFault, Endpoint, Fault, OAuthServer
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DOCUMENT = ROOT / "docs" / "testing.rst"
@@ -72,3 +73,16 @@ def test_every_fault_is_documented(kind: type[Fault | ConnectionFault]) -> None:
     made = [name for name, value in vars(kind).items() if isinstance(value, classmethod)]
     assert made
     assert not [name for name in made if f"``{kind.__name__}.{name}(" not in document]
+
+
+def test_every_switch_and_every_endpoint_is_documented() -> None:
+    """A switch is in a table, or is shown as a keyword; faults know the endpoints by name."""
+    document = DOCUMENT.read_text(encoding="utf-8")
+    switches = [field.name for field in fields(OAuthServer)]
+    assert switches
+    assert not [
+        name
+        for name in switches
+        if f"``server.{name}" not in document and f"OAuthServer({name}=" not in document
+    ]
+    assert not [name for name in get_args(Endpoint) if f"``{name}``" not in document]

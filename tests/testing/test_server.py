@@ -45,7 +45,7 @@ async def test_starting_twice_is_a_mistake(oauth_server: OAuthServer) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["token_endpoint", "authorization_endpoint", "api_url", "other_url"]
+    "url", ["issuer", "token_endpoint", "authorization_endpoint", "api_url", "other_url"]
 )
 def test_a_server_that_does_not_run_has_no_urls(url: str) -> None:
     """The error says what to do."""
@@ -204,7 +204,7 @@ async def test_a_test_can_wait_for_a_counter(
 
 def test_nothing_of_the_client_is_imported() -> None:
     """The server imports itself and aiohttp: it is judged by other software."""
-    for file in Path(aioalf.testing.__file__).parent.glob("*.py"):
+    for file in Path(aioalf.testing.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("aioalf"):
                 assert (node.module or "").startswith("aioalf.testing"), file
@@ -215,7 +215,7 @@ def test_nothing_of_the_client_is_imported() -> None:
 def test_only_the_plugin_imports_pytest() -> None:
     """A demo or an application may use the server where pytest is not installed."""
     package = Path(aioalf.testing.__file__).parent
-    importers = [file.name for file in package.glob("*.py") if "import pytest" in file.read_text()]
+    importers = [file.name for file in package.rglob("*.py") if "import pytest" in file.read_text()]
     assert importers == ["pytest_plugin.py"]
 
 

@@ -155,6 +155,30 @@ async def test_a_secret_in_the_form_is_refused_unless_allowed(
     assert refusal(answered) == (401, "invalid_client")
 
 
+async def test_a_client_may_be_registered_for_the_form(
+    oauth_server: OAuthServer, session: ClientSession
+) -> None:
+    """`client_secret_post`, and then HTTP Basic is refused; with both, either will do."""
+    form = {"client_id": "poster", "client_secret": "secret"}
+    for methods, by_basic in (
+        (["client_secret_post"], 401),
+        (["client_secret_post", "client_secret_basic"], 200),
+    ):
+        oauth_server.add_client("poster", "secret", auth_methods=methods)
+        assert (await ask_token(session, oauth_server, headers={}, **form)).status == 200
+        answered = await ask_token(session, oauth_server, headers=basic("poster"))
+        assert answered.status == by_basic
+
+
+async def test_a_public_client_cannot_use_a_secret(
+    oauth_server: OAuthServer, session: ClientSession
+) -> None:
+    """There is none that would be right."""
+    oauth_server.add_client("desktop", auth_methods=["none", "client_secret_basic"])
+    answered = await ask_token(session, oauth_server, headers=basic("desktop", ""))
+    assert refusal(answered) == (401, "invalid_client")
+
+
 async def test_two_ways_to_authenticate_are_an_invalid_request(
     oauth_server: OAuthServer, session: ClientSession
 ) -> None:
