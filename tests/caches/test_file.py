@@ -287,6 +287,16 @@ async def test_a_directory_that_others_can_write_to_is_refused(
     assert not list(path.iterdir())
 
 
+async def test_a_directory_that_others_can_list_keeps_its_mode(
+    cache: FileCache, path: Path
+) -> None:
+    """It is the user's to decide; they can neither read nor replace what is in it."""
+    path.mkdir(parents=True)
+    path.chmod(0o755)
+    await cache.set("k", SECRET, None)
+    assert (mode_of(path), mode_of(file_in(path))) == (0o755, 0o600)
+
+
 async def test_a_directory_of_another_user_is_refused(
     cache: FileCache, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
