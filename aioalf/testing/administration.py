@@ -46,6 +46,7 @@ class Administration:
         for the port on loopback (RFC 8252 §7.3) unless ``any_loopback_port`` is False. ``scopes``
         and ``grant_types`` None are any, ``auth_methods`` None what fits the secret, the key (a JWK
         or a JWK set) or the certificate (the DNS name in it). Refresh tokens need ``offline``.
+        ValueError for what could never work, RuntimeError where the extra ``jose`` is needed.
         """
         methods = usual_methods(client_secret, public_key, certificate_name)
         self._clients.add(
@@ -87,7 +88,7 @@ class Administration:
     def trust_assertions(self, issuer: str, public_key: Mapping[str, object]) -> None:
         """Take JSON Web Tokens of this issuer as a grant (RFC 7523); the key is a JWK or a set.
 
-        RuntimeError without the extra ``jose``.
+        ValueError for what is no key, RuntimeError without the extra ``jose``.
         """
         self._authorization.jwt_bearer.trust(issuer, public_key)
 

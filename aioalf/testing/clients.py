@@ -116,6 +116,8 @@ def _check(client: RegisteredClient) -> None:
         raise ValueError(f"{', '.join(sorted(unknown))}: use {', '.join(CLIENT_AUTH_METHODS)}")
     if client.auth_methods & {"client_secret_jwt", "private_key_jwt"}:
         jose.require()
+    if client.public_key is not None:
+        jose.require_key(client.public_key)
     if "client_secret_jwt" in client.auth_methods:
         secret = (client.client_secret or "").encode()
         if len(secret) < _SHORTEST_HMAC_SECRET:

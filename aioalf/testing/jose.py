@@ -39,6 +39,17 @@ def require() -> None:
         raise RuntimeError("To check JSON Web Tokens: python -m pip install 'aio-alf[jose]'")
 
 
+def require_key(key: Mapping[str, object]) -> None:
+    """ValueError for what is neither a JWK nor a JWK set; RuntimeError as `require`."""
+    require()
+    from joserfc.errors import JoseError  # noqa: PLC0415 - an extra, as below
+
+    try:
+        _imported(key)
+    except (JoseError, TypeError, ValueError) as error:
+        raise ValueError(f"A public key is a JWK, or a JWK set: {error}") from error
+
+
 def unverified(token: str) -> tuple[Claims, Claims]:
     """Header and claims as they are said, proved by nothing; ValueError when it is no token."""
     parts = token.split(".")
@@ -49,7 +60,6 @@ def unverified(token: str) -> tuple[Claims, Claims]:
 
 def verify(token: str, key: str | Mapping[str, object]) -> None:
     """ValueError unless the key (a secret, a JWK or a JWK set) has signed the token."""
-    require()
     from joserfc import jwt  # noqa: PLC0415 - an extra's package is imported where it is used
     from joserfc.errors import JoseError  # noqa: PLC0415
 

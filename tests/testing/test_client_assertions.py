@@ -231,6 +231,16 @@ def test_a_registration_that_cannot_work_is_a_mistake() -> None:
             server.add_client("x", secret, auth_methods=["client_secret_jwt"])
 
 
+@pytest.mark.parametrize("key", [{}, {"kty": "EC"}, {"keys": []}, {"keys": 5}, {"keys": [5]}])
+def test_a_key_that_is_none_is_a_mistake(key: dict[str, object]) -> None:
+    """It is told where it is given, not where it is used."""
+    server = OAuthServer()
+    with pytest.raises(ValueError, match="A public key is a JWK, or a JWK set: "):
+        server.add_client("x", public_key=key)
+    with pytest.raises(ValueError, match="A public key is a JWK, or a JWK set: "):
+        server.trust_assertions("https://issuer.example", key)
+
+
 async def test_without_the_extra_there_are_no_assertions(
     monkeypatch: pytest.MonkeyPatch, session: ClientSession
 ) -> None:

@@ -34,7 +34,7 @@ class JWTBearerGrant:
 
     def trust(self, issuer: str, public_key: Mapping[str, object]) -> None:
         """Take assertions of this issuer from now on, if this key has signed them."""
-        jose.require()
+        jose.require_key(public_key)
         self._keys[issuer] = public_key
 
     def __call__(self, client: RegisteredClient, form: Parameters) -> Members:
