@@ -25,7 +25,7 @@ from aioalf import (
     TokenManager,
 )
 from aioalf.client_auth import Credentials, FormInMaking
-from aioalf.grants import ClientCredentials, TokenSource
+from aioalf.grants import ClientCredentials, Grant, TokenSource
 from tests.soak.diary import Diary
 
 Sender = Client | ClientSession
@@ -45,7 +45,7 @@ _THINGS: Final = 60
 """So many are asked for by their path: each new URL goes into caches of yarl, which is growth."""
 
 
-class Account(ClientSecretBasic):
+class Account(ClientSecretBasic, Grant):
     """Counts one manager's token requests, and tells the diary of each token that was got.
 
     It is the manager's grant and its client authentication: each attempt passes through both.
