@@ -25,7 +25,8 @@ def test_a_token_is_what_it_was_made_of() -> None:
 
 
 def test_a_token_of_nothing_is_not_valid() -> None:
-    """`Token()` stands for none."""
+    """`Token()` stands for none: it is empty, and lived for no time."""
+    assert (Token().access_token, Token().expires_in) == ("", 0)
     assert not Token().is_valid()
     assert not Token("", 3600).is_valid()
 
