@@ -9,17 +9,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from aioalf.cache_key import cache_key
+from aioalf.caches.locks import KeyLocks
 from aioalf.callables import outcome
 from aioalf.errors import (
     LoginRequiredError,
     TokenConfigurationError,
     TokenError,
     TokenHTTPError,
+    TokenResponseError,
 )
 from aioalf.token_record import Record, read_record, write_record
 
@@ -47,7 +50,9 @@ OnToken = Callable[["Token"], object]
 class Authorization:
     """Gets tokens with a grant at first, then with the refresh token that came with the last.
 
-    With a cache, both are shared by all that have the same key, in this process and in others.
+    With a cache, both are shared by all that have the same key, in this process and in others; what
+    it holds goes before what is remembered here, except where it could not be written. What it
+    cannot do otherwise is raised as CacheError. One token is got at a time.
     """
 
     def __init__(
@@ -60,72 +65,84 @@ class Authorization:
     ) -> None:
         self._grant = grant
         self._cache = cache
+        self._locks = KeyLocks()
         self._key = key
         self._on_token = on_token
         self._refresh_token: str | None = None
+        self._scope: frozenset[str] | None = None
         self._is_spent = False
-        self._sent: set[asyncio.Task[Token]] = set()
+        self._read: str | None = None
+        self._is_behind = False
+        """Whether the cache could not be written: it holds no more than what was `_read`."""
 
-    async def token(self, endpoint: TokenSource, refused: str | None) -> Token:
-        """Return a token other than one that was refused, kept already where it is to be kept.
+    async def token(self, endpoint: TokenSource, unwanted: str | None) -> Token:
+        """Return a token other than an unwanted one, kept already where it is to be kept.
 
         Raises LoginRequiredError when there is no way left without somebody's help, TokenError.
         """
-        if self._cache is None:
-            return await self._renew(endpoint)
-        async with self._cache.lock(self._key):
+        async with self._lock():
             stored = await self._load(endpoint)
-            if stored is not None and stored.is_valid() and stored.access_token != refused:
+            if stored is not None and stored.is_valid() and stored.access_token != unwanted:
                 return stored
             return await self._renew(endpoint)
 
     async def forget(self) -> None:
         """Forget the refresh token, here and in the cache."""
-        self._refresh_token = None
-        if self._cache is not None:
-            async with self._cache.lock(self._key):
+        async with self._lock():
+            self._refresh_token = None
+            if self._cache is not None:
                 await self._cache.delete(self._key)
 
-    async def close(self) -> None:
-        """Wait for what has been sent: its answer is kept."""
-        if self._sent:
-            await asyncio.wait(self._sent)
+    def _lock(self) -> AbstractAsyncContextManager[object]:
+        # Without a cache too: who resets the client starts another request beside the one that is
+        # in the air, and both would send one refresh token.
+        if self._cache is None:
+            return self._locks.hold(self._key)
+        return self._cache.lock(self._key)
 
     async def _load(self, endpoint: TokenSource) -> Token | None:
-        text = await self._cache.get(self._key) if self._cache is not None else None
+        if self._cache is None:
+            return None
+        text = await self._cache.get(self._key)
+        if self._is_behind and text == self._read:
+            return None
+        self._read, self._is_behind = text, False
+        # Somebody else may have used it, or logged out.
+        self._refresh_token = None
         if text is None:
             return None
         record = read_record(text, now=datetime.now(UTC), monotonic=time.monotonic())
         if record is None or record.issuer != await _origin(endpoint):
             logger.warning("The token cache holds something that is none of ours; it is replaced")
             return None
-        self._refresh_token, self._is_spent = record.refresh_token, False
+        self._refresh_token, self._scope = record.refresh_token, record.token.scope
+        self._is_spent = False
         return record.token
 
     async def _renew(self, endpoint: TokenSource) -> Token:
         if self._refresh_token is not None:
             try:
-                return await self._uncut(self._refresh(endpoint, self._refresh_token))
-            except TokenHTTPError as error:
+                return await _uncut(self._refresh(endpoint, self._refresh_token))
+            except (TokenHTTPError, TokenResponseError) as error:
                 if error.error != "invalid_grant":
                     raise  # it may count still
                 await self._lose(error)
         if self._grant.can_begin:
             token = await self._grant.request_token(endpoint)  # a person may be asked: no task
-            return await self._uncut(self._kept(token, token.refresh_token, endpoint))
+            return await _uncut(self._kept(token, token.refresh_token, endpoint))
         if self._is_spent:
             raise _login_required()
         try:
-            return await self._uncut(self._begin(endpoint))
-        except TokenHTTPError as error:
+            return await _uncut(self._begin(endpoint))
+        except (TokenHTTPError, TokenResponseError) as error:
             if error.error == "invalid_grant":
                 await self._lose(error)
             raise
 
-    async def _lose(self, error: TokenHTTPError) -> None:
+    async def _lose(self, error: TokenError) -> None:
         self._refresh_token = None
         if self._cache is not None:
-            await self._cache.delete(self._key)
+            await self._write(self._cache.delete(self._key))
         if not self._grant.can_begin:
             self._is_spent = True
             raise _login_required() from error
@@ -136,6 +153,10 @@ class Authorization:
 
     async def _refresh(self, endpoint: TokenSource, refresh_token: str) -> Token:
         form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+        if self._scope is not None:
+            # Not more than was granted (RFC 6749 §6): less may have been, where that is allowed.
+            asked = endpoint.asked.scope.split(" ")
+            form["scope"] = " ".join(word for word in asked if word in self._scope)
         token = await endpoint.request(form)
         # A server that does not rotate sends none, and the old one stays (RFC 6749 §6).
         return await self._kept(token, token.refresh_token or refresh_token, endpoint)
@@ -143,14 +164,10 @@ class Authorization:
     async def _kept(self, token: Token, refresh_token: str | None, endpoint: TokenSource) -> Token:
         if self._grant.keeps_refresh_token:
             self._refresh_token = refresh_token
+            self._scope = self._scope if token.scope is None else token.scope
         if self._cache is not None:
             record = Record(token, self._refresh_token, await _origin(endpoint))
-            try:
-                # While there is a refresh token, the record is worth keeping for longer.
-                ttl = None if self._refresh_token else token.expires_in
-                await self._cache.set(self._key, write_record(record), ttl)
-            except TokenError as error:
-                logger.warning("The token is kept in memory only: %s", error)
+            await self._write(_store(self._cache, self._key, record))
         if self._on_token is not None:
             try:
                 await outcome("on_token", self._on_token, token)
@@ -158,12 +175,42 @@ class Authorization:
                 logger.warning("%s; the token is used nevertheless", error)
         return token
 
-    async def _uncut(self, request: Coroutine[object, object, Token]) -> Token:
-        """Await a request in a task of its own: who stops waiting does not stop it."""
-        task = asyncio.get_running_loop().create_task(request)
-        self._sent.add(task)
-        task.add_done_callback(self._sent.discard)
-        return await asyncio.shield(task)
+    async def _write(self, change: Awaitable[None]) -> None:
+        try:
+            await change
+        except Exception as error:  # noqa: BLE001 - of anybody's cache; what was granted counts
+            problem = str(error) if isinstance(error, TokenError) else type(error).__name__
+            if not self._is_behind:
+                logger.warning("Tokens are kept in memory only: %s", problem)
+            self._is_behind = True
+        else:
+            self._is_behind = False
+
+
+async def _store(cache: TokenCache, key: str, record: Record) -> None:
+    # While there is a refresh token, the record is worth keeping for longer.
+    ttl = None if record.refresh_token else record.token.expires_in
+    await cache.set(key, write_record(record), ttl)
+
+
+async def _uncut(request: Coroutine[object, object, Token]) -> Token:
+    """Await a request to its end, which is here also for who is cancelled meanwhile.
+
+    So the lock is held until the answer is kept: who has it next finds the refresh token that
+    counts.
+    """
+    task = asyncio.get_running_loop().create_task(request)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        if not task.cancelled():
+            task.exception()  # seen: nobody else looks at it
+        raise cancelled
+    return task.result()
 
 
 def key_of(grant: Grant, endpoint: TokenSource, token_endpoint: str | URL | None) -> str:

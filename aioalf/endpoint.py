@@ -21,6 +21,7 @@ from aioalf.errors import TokenError, TokenHTTPError, TokenResponseError
 from aioalf.exchange import Exchange, Network
 from aioalf.reply import Reply, hidden_in
 from aioalf.retry import Retry
+from aioalf.scope import scope_set
 from aioalf.token import Token
 from aioalf.token_response import Expected, read_token
 from aioalf.urls import is_insecure, missing, read_endpoint, warn_insecure
@@ -153,7 +154,7 @@ class TokenEndpoint:
 
     async def _attempt(self, form: Form) -> Token:
         reply, sent_at, sent_on = await self._ask("token_endpoint", form)
-        expected = self._expected.of(self.asked.scope_set)
+        expected = self._expected.of(scope_set(str(form["scope"])))
         try:
             return read_token(reply.members, expected, sent_at=sent_at, sent_on=sent_on)
         except TokenResponseError as problem:

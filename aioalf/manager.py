@@ -84,12 +84,15 @@ class TokenManager:
         renewal: Renewal | None = None,
         retry: Retry | None = None,
     ) -> None:
-        _check_options(client_auth=client_auth, grant=grant, renewal=renewal, retry=retry)
+        _check_options(
+            client_auth=client_auth, grant=grant, cache=cache, renewal=renewal, retry=retry
+        )
         self._expected = _read_expected(default_lifetime, allow_narrower_scope)
         is_plain = scope is resource is audience is parameters is None
         asked = None if is_plain else Asked(scope, resource, audience, parameters)
         self._grant: Grant = grant or _CLIENT_CREDENTIALS
         self._endpoint: TokenEndpoint | None = None
+        token_endpoint = token_endpoint or (endpoints or {}).get("token_endpoint")
         if token_endpoint or issuer is not None or endpoints:
             self._endpoint = TokenEndpoint(
                 token_endpoint or None,
@@ -193,13 +196,14 @@ class TokenManager:
         self._flight.abandon()
 
     async def close(self) -> None:
-        """End a token request that is under way; who waits for it gets a TokenError."""
+        """End a token request that is under way; who waits for it gets a TokenError.
+
+        A refresh token that was sent may count no more: its answer is awaited, and kept.
+        """
         self._generation += 1
-        await self._flight.close()
-        if self._authorization is not None:
-            await self._authorization.close()
-        if self._endpoint is not None:
+        if self._endpoint is not None:  # first: a refresh that has not left need not be awaited
             await self._endpoint.close()
+        await self._flight.close()
 
     def pause_left(self) -> float:
         """Return for how many seconds the last failure is raised without a request; 0 for none."""
@@ -268,7 +272,9 @@ class TokenManager:
             raise missing("token_endpoint")
         if self._authorization is None:
             return await self._grant.request_token(self._endpoint)
-        return await self._authorization.token(self._endpoint, self._refused_token)
+        # One that is in place when another is asked for is late in its life, or over.
+        unwanted = self._refused_token if self._token is None else self._token.access_token
+        return await self._authorization.token(self._endpoint, unwanted)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} token={self._token!r}>"

@@ -1,0 +1,729 @@
+"""A refresh token's life: one use, whatever is closed, cancelled, reset or broken meanwhile."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from yarl import URL
+
+from aioalf.asked import Asked, Form
+from aioalf.authorization import Authorization, key_of
+from aioalf.caches import FileCache, MemoryCache, TokenCache
+from aioalf.errors import (
+    CacheError,
+    LoginRequiredError,
+    NoAnswerError,
+    TokenConfigurationError,
+    TokenError,
+    TokenHTTPError,
+    TokenResponseError,
+)
+from aioalf.grants import AuthorizationCode, ClientCredentials, Grant, RefreshToken, TokenSource
+from aioalf.scope import scope_set
+from aioalf.token import Token
+from aioalf.token_record import Record, read_record, write_record
+
+ISSUER = "https://auth.example.com"
+KEY = "alf1-key"
+GONE = TokenHTTPError("no", 400, error="invalid_grant")
+
+
+class Login(Grant):
+    """A grant whose logins give refresh tokens: "login-1", "login-2" …"""
+
+    name = "authorization_code"
+    can_begin = True
+    keeps_refresh_token = True
+
+    def __init__(self, scope: frozenset[str] | None = None) -> None:
+        self.logins = 0
+        self._scope = scope
+
+    async def request_token(self, endpoint: TokenSource) -> Token:
+        """A token of a new login."""
+        self.logins += 1
+        name = f"login-{self.logins}"
+        return Token(f"access-of-{name}", 3600, refresh_token=name, scope=self._scope)
+
+
+class Given(Grant):
+    """A grant that has a refresh token and nobody to ask for another."""
+
+    name = "refresh_token"
+    can_begin = False
+    keeps_refresh_token = True
+
+    async def request_token(self, endpoint: TokenSource) -> Token:
+        """The token for it."""
+        return await endpoint.request({"grant_type": "refresh_token", "refresh_token": "given"})
+
+
+class Server:
+    """An endpoint that gives "refresh-1", "refresh-2" … when its gate is open, or an error."""
+
+    def __init__(self, issuer: str | None = ISSUER, asked: Asked | None = None) -> None:
+        self.client_id: str | None = "client-id"
+        self.issuer = issuer
+        self.asked = asked or Asked()
+        self.forms: list[Form] = []
+        self.error: Exception | None = None
+        self.lifetime: float | None = 3600
+        self.rotates = True
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.reached = asyncio.Event()
+
+    @property
+    def sent(self) -> list[object]:
+        """The refresh tokens that came, in order."""
+        return [form.get("refresh_token") for form in self.forms]
+
+    async def url_of(self, name: str) -> URL:
+        """An endpoint that nobody asks."""
+        return URL(f"https://auth.example.com/{name}")
+
+    async def metadata(self) -> Mapping[str, object]:
+        """Nothing."""
+        return {}
+
+    async def request(self, form: Form, *, is_repeatable: bool = False) -> Token:
+        """The next token."""
+        assert not is_repeatable
+        self.forms.append(form)
+        number = len(self.forms)
+        self.reached.set()
+        await self.gate.wait()
+        if self.error is not None:
+            raise self.error
+        refresh_token = f"refresh-{number}" if self.rotates else None
+        scope = scope_set(str(form.get("scope", "")))
+        return Token(f"access-{number}", self.lifetime, refresh_token=refresh_token, scope=scope)
+
+    async def post(self, name: str, form: Form) -> Mapping[str, object]:
+        """Nothing."""
+        raise NotImplementedError
+
+
+class Stubborn:
+    """A cache that fails where it is told to; it holds what `MemoryCache` does."""
+
+    def __init__(self) -> None:
+        self.inner = MemoryCache()
+        self.failing: set[str] = set()
+        self.error: Exception = CacheError("the disk is full")
+
+    async def get(self, key: str) -> str | None:
+        """As the other."""
+        self._fail("get")
+        return await self.inner.get(key)
+
+    async def set(self, key: str, value: str, ttl: float | None) -> None:
+        """As the other."""
+        self._fail("set")
+        await self.inner.set(key, value, ttl)
+
+    async def delete(self, key: str) -> None:
+        """As the other."""
+        self._fail("delete")
+        await self.inner.delete(key)
+
+    def lock(self, key: str) -> AbstractAsyncContextManager[None]:
+        """As the other."""
+        self._fail("lock")
+        return self.inner.lock(key)
+
+    def _fail(self, what: str) -> None:
+        if what in self.failing:
+            raise self.error
+
+
+async def turn() -> None:
+    """Let everything that can run do so."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def record_in(cache: TokenCache, key: str = KEY) -> Record | None:
+    """What is kept."""
+    text = await cache.get(key) or ""
+    return read_record(text, now=datetime.now(UTC), monotonic=time.monotonic())
+
+
+async def cancelled(*tasks: asyncio.Task[Token]) -> None:
+    """Wait for tasks that were cancelled."""
+    for task in tasks:
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+@pytest.fixture
+async def server() -> Server:
+    """One whose gate is open."""
+    return Server()
+
+
+@pytest.fixture(params=["no cache", "memory", "file"])
+def cache(request: pytest.FixtureRequest, tmp_path: Path) -> TokenCache | None:
+    """Each kind, and none."""
+    caches: dict[str, TokenCache | None] = {
+        "no cache": None,
+        "memory": MemoryCache(),
+        "file": FileCache(tmp_path / "cache"),
+    }
+    return caches[request.param]
+
+
+def spent(token: Token) -> str:
+    """What to pass for a token that is to be replaced."""
+    return token.access_token
+
+
+# The life of a refresh token
+
+
+@pytest.mark.rule("R040", "R047")
+async def test_a_refresh_token_is_sent_once_and_replaced(
+    server: Server, cache: TokenCache | None
+) -> None:
+    """Each answer's counts from then on; nobody logs in again."""
+    grant = Login()
+    authorization = Authorization(grant, cache=cache, key=KEY)
+    token = await authorization.token(server, None)
+    for _ in range(3):
+        token = await authorization.token(server, spent(token))
+    assert server.sent == ["login-1", "refresh-1", "refresh-2"]
+    assert grant.logins == 1
+
+
+@pytest.mark.rule("R041", "R047")
+async def test_a_refresh_token_stays_where_none_replaces_it(
+    server: Server, cache: TokenCache | None
+) -> None:
+    """A server that does not rotate sends none."""
+    server.rotates = False
+    authorization = Authorization(Login(), cache=cache, key=KEY)
+    token = await authorization.token(server, None)
+    for _ in range(2):
+        token = await authorization.token(server, spent(token))
+    assert server.sent == ["login-1", "login-1"]
+
+
+@pytest.mark.rule("R011")
+async def test_a_refresh_token_that_nobody_asked_for_is_ignored(server: Server) -> None:
+    """Client credentials are good for another token at any time."""
+
+    class Service(Login):
+        """As client credentials are."""
+
+        keeps_refresh_token = False
+
+    cache, grant = MemoryCache(), Service()
+    authorization = Authorization(grant, cache=cache, key=KEY)
+    token = await authorization.token(server, None)
+    await authorization.token(server, spent(token))
+    assert (server.sent, grant.logins) == ([], 2)
+    record = await record_in(cache)
+    assert record is not None
+    assert record.refresh_token is None
+
+
+@pytest.mark.rule("R033", "R044")
+@pytest.mark.parametrize(
+    "error",
+    [
+        TokenHTTPError("busy", 503),
+        TokenHTTPError("busy", 429, retry_after=1),
+        TokenHTTPError("who?", 401, error="invalid_client"),
+        NoAnswerError("hung up", may_pass=True),
+        TokenResponseError("HTML", 200),
+    ],
+    ids=str,
+)
+async def test_a_failure_does_not_lose_the_refresh_token(
+    server: Server, cache: TokenCache | None, error: TokenError
+) -> None:
+    """A second try sends it again and succeeds."""
+    grant = Login()
+    authorization = Authorization(grant, cache=cache, key=KEY)
+    token = await authorization.token(server, None)
+    server.error = error
+    with pytest.raises(type(error)):
+        await authorization.token(server, spent(token))
+    server.error = None
+    await authorization.token(server, spent(token))
+    assert server.sent == ["login-1", "login-1"]
+    assert grant.logins == 1
+
+
+@pytest.mark.rule("R045")
+@pytest.mark.parametrize("error", [GONE, TokenResponseError("no", 200, error="invalid_grant")])
+async def test_a_refused_refresh_token_makes_the_grant_begin_anew_once(
+    server: Server, cache: TokenCache | None, error: TokenError
+) -> None:
+    """Also where the server says so with a status of 200; the old one is never sent again."""
+    grant = Login()
+    authorization = Authorization(grant, cache=cache, key=KEY)
+    token = await authorization.token(server, None)
+    server.error = error
+    token = await authorization.token(server, spent(token))
+    assert (token.access_token, grant.logins) == ("access-of-login-2", 2)
+    server.error = None
+    await authorization.token(server, spent(token))
+    assert server.sent == ["login-1", "login-2"]
+
+
+@pytest.mark.rule("R045")
+@pytest.mark.parametrize("after", [0, 1])
+async def test_where_nobody_can_log_in_again_that_is_said_without_a_request(
+    server: Server, after: int
+) -> None:
+    """The given one or one that replaced it was refused: neither is sent again, nor at first."""
+    authorization = Authorization(Given())
+    if after:
+        await authorization.token(server, None)
+    server.error = GONE
+    with pytest.raises(LoginRequiredError, match="log in again") as caught:
+        await authorization.token(server, None)
+    assert caught.value.__cause__ is GONE
+    for _ in range(3):
+        with pytest.raises(LoginRequiredError):
+            await authorization.token(server, None)
+    assert server.sent == ["given", "refresh-1"][: 1 + after]
+
+
+async def test_a_given_refresh_token_survives_what_passes(server: Server) -> None:
+    """It is sent again after a failure, and while the server replaces it with none."""
+    server.rotates = False
+    authorization = Authorization(Given())
+    server.error = TokenHTTPError("busy", 503)
+    with pytest.raises(TokenHTTPError):
+        await authorization.token(server, None)
+    server.error = None
+    for _ in range(2):
+        await authorization.token(server, None)
+    assert server.sent == ["given"] * 3
+
+
+# What is asked for again
+
+
+@pytest.mark.rule("R042")
+async def test_a_refresh_asks_for_no_more_than_was_granted(cache: TokenCache | None) -> None:
+    """Where less than asked for was granted, and that is allowed, all of it is not asked again."""
+    server = Server(asked=Asked("read write admin"))
+    authorization = Authorization(Login(frozenset({"admin", "read"})), cache=cache, key=KEY)
+    token = await authorization.token(server, None)
+    for _ in range(2):
+        token = await authorization.token(server, spent(token))
+    assert [form["scope"] for form in server.forms] == ["read admin"] * 2
+
+
+async def test_a_scope_that_nobody_knows_is_left_to_the_request() -> None:
+    """A refresh token that was given says nothing of what was granted."""
+    server = Server(asked=Asked("read"))
+    authorization = Authorization(Given())
+    token = await authorization.token(server, None)
+    await authorization.token(server, spent(token))
+    assert all("scope" not in form for form in server.forms)
+
+
+# While a request is in the air
+
+
+@pytest.mark.rule("R044")
+@pytest.mark.parametrize("times", [1, 3])
+async def test_the_answer_is_kept_for_who_was_cancelled(
+    server: Server, cache: TokenCache | None, times: int
+) -> None:
+    """However often; the next one goes on with what came."""
+    authorization = Authorization(Login(), cache=cache, key=KEY)
+    token = await authorization.token(server, None)
+    server.gate.clear()
+    task = asyncio.create_task(authorization.token(server, spent(token)))
+    await server.reached.wait()
+    for _ in range(times):
+        task.cancel()
+        await turn()
+    server.gate.set()
+    await cancelled(task)
+    assert (await authorization.token(server, spent(token))).is_valid()
+    assert (await authorization.token(server, "access-1")).is_valid()
+    assert server.sent in (["login-1", "refresh-1"], ["login-1", "refresh-1", "refresh-2"])
+
+
+@pytest.mark.rule("R044")
+async def test_an_error_that_nobody_waits_for_is_no_warning(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who left does not want to hear of it, and asyncio does not tell of it."""
+    authorization = Authorization(Login())
+    token = await authorization.token(server, None)
+    server.gate.clear()
+    task = asyncio.create_task(authorization.token(server, spent(token)))
+    await server.reached.wait()
+    task.cancel()
+    server.error = TokenHTTPError("busy", 503)
+    server.gate.set()
+    await cancelled(task)
+    assert not caplog.records
+
+
+async def test_a_request_that_is_ended_by_its_loop_ends_who_waits(server: Server) -> None:
+    """As asyncio.run does: every task is cancelled, and none is left."""
+    authorization = Authorization(Login())
+    token = await authorization.token(server, None)
+    server.gate.clear()
+    before = asyncio.all_tasks()
+    task = asyncio.create_task(authorization.token(server, spent(token)))
+    await server.reached.wait()
+    for each in asyncio.all_tasks() - before:
+        each.cancel()
+    await cancelled(task)
+
+
+@pytest.mark.rule("R040", "R043", "R044")
+async def test_nobody_sends_what_a_cancelled_request_has_sent(
+    server: Server, cache: TokenCache | None
+) -> None:
+    """Who is cancelled holds the lock until the answer is kept: the next one finds the new one."""
+    authorization = Authorization(Login(), cache=cache, key=KEY)
+    token = await authorization.token(server, None)
+    server.gate.clear()
+    first = asyncio.create_task(authorization.token(server, spent(token)))
+    await server.reached.wait()
+    first.cancel()
+    other = authorization if cache is None else Authorization(Login(), cache=cache, key=KEY)
+    second = asyncio.create_task(other.token(server, spent(token)))
+    await asyncio.sleep(0.05)  # a file's lock is looked at now and then
+    server.gate.set()
+    await cancelled(first)
+    assert (await second).is_valid()
+    assert len(set(server.sent)) == len(server.sent)
+
+
+@pytest.mark.rule("R043")
+async def test_two_with_one_cache_make_one_refresh(server: Server, tmp_path: Path) -> None:
+    """Who waited for the lock takes what is there; so does who comes with what was refused."""
+    for cache in (MemoryCache(), FileCache(tmp_path / "cache")):
+        server.forms.clear()
+        one, two = (Authorization(Login(), cache=cache, key=KEY) for _ in range(2))
+        token = await one.token(server, None)
+        found = await asyncio.gather(*(who.token(server, spent(token)) for who in (one, two)))
+        assert found[0].access_token == found[1].access_token == "access-1"
+        assert server.sent == ["login-1"]
+
+
+async def test_a_login_is_ended_by_who_cancels_it(server: Server) -> None:
+    """Nobody waits for a person who may never come; the lock is free at once."""
+
+    class Absent(Login):
+        """Waits for ever the first time."""
+
+        async def request_token(self, endpoint: TokenSource) -> Token:
+            if not self.logins:
+                self.logins += 1
+                await asyncio.Event().wait()
+            return await super().request_token(endpoint)
+
+    authorization = Authorization(Absent(), cache=MemoryCache(), key=KEY)
+    task = asyncio.create_task(authorization.token(server, None))
+    await turn()
+    task.cancel()
+    await cancelled(task)
+    assert (await authorization.token(server, None)).access_token == "access-of-login-2"
+
+
+# What the cache holds
+
+
+async def test_a_token_of_the_cache_is_used_until_it_is_unwanted(server: Server) -> None:
+    """It is a login that somebody else made; nobody is asked again."""
+    cache, grant = MemoryCache(), Login()
+    first = await Authorization(Login(), cache=cache, key=KEY).token(server, None)
+    authorization = Authorization(grant, cache=cache, key=KEY)
+    found = await authorization.token(server, None)
+    assert found.access_token == first.access_token
+    await authorization.token(server, spent(found))
+    assert (server.sent, grant.logins) == (["login-1"], 0)
+
+
+async def test_an_expired_token_of_the_cache_is_refreshed(server: Server) -> None:
+    """The refresh token outlives it."""
+    cache = MemoryCache()
+    record = Record(Token("old", 0), "kept", ISSUER)
+    await cache.set(KEY, write_record(record), None)
+    token = await Authorization(Login(), cache=cache, key=KEY).token(server, None)
+    assert (token.access_token, server.sent) == ("access-1", ["kept"])
+
+
+@pytest.mark.rule("R046")
+@pytest.mark.parametrize("issuer", ["https://evil.example.com", f"{ISSUER}/", None])
+async def test_a_record_of_another_issuer_is_ignored(
+    server: Server, caplog: pytest.LogCaptureFixture, issuer: str | None
+) -> None:
+    """Its refresh token goes nowhere, and it is replaced."""
+    cache, grant = MemoryCache(), Login()
+    record = Record(Token("theirs", 3600), "their-refresh", issuer)
+    await cache.set(KEY, write_record(record), None)
+    token = await Authorization(grant, cache=cache, key=KEY).token(server, None)
+    assert (token.access_token, server.sent) == ("access-of-login-1", [])
+    found = await record_in(cache)
+    assert found is not None
+    assert (found.issuer, found.refresh_token) == (ISSUER, "login-1")
+    assert "none of ours" in caplog.text
+    assert "their" not in caplog.text
+
+
+@pytest.mark.rule("R046")
+async def test_without_an_issuer_the_token_endpoint_is_who_issued() -> None:
+    """What was stored by one that has an issuer is not for it, nor the other way about."""
+    cache = MemoryCache()
+    await Authorization(Login(), cache=cache, key=KEY).token(Server(None), None)
+    found = await record_in(cache)
+    assert found is not None
+    assert found.issuer == "https://auth.example.com/token_endpoint"
+
+
+@pytest.mark.parametrize("text", ["", "{}", "null", "\x00", '{"version": 2}'])
+async def test_what_is_no_record_is_replaced(server: Server, text: str) -> None:
+    """Whatever is there: a login, and it is right again."""
+    cache, grant = MemoryCache(), Login()
+    await cache.set(KEY, text, None)
+    await Authorization(grant, cache=cache, key=KEY).token(server, None)
+    assert grant.logins == 1
+    assert await record_in(cache) is not None
+
+
+@pytest.mark.rule("R043")
+async def test_a_login_that_was_removed_from_the_cache_is_over(server: Server) -> None:
+    """Somebody logged out or was refused: what is remembered here may be used up, and is not sent.
+
+    So it is with what is remembered in place of a record that another version wrote.
+    """
+    cache, grant = MemoryCache(), Login()
+    authorization = Authorization(grant, cache=cache, key=KEY)
+    for number, text in enumerate(("", "of another version"), 2):
+        token = await authorization.token(server, None)
+        await cache.delete(KEY)
+        if text:
+            await cache.set(KEY, text, None)
+        await authorization.token(server, spent(token))
+        assert (server.sent, grant.logins) == ([], number)
+
+
+async def test_what_lives_shortly_is_kept_as_long(server: Server) -> None:
+    """Without a refresh token, a record is worth as much as its token."""
+    lives: list[float | None] = []
+
+    class Watched(MemoryCache):
+        """Tells for how long it is to keep."""
+
+        async def set(self, key: str, value: str, ttl: float | None) -> None:
+            lives.append(ttl)
+
+    await Authorization(Login(), cache=Watched(), key=KEY).token(server, None)
+    service = Authorization(ClientCredentials(), cache=Watched(), key=KEY)
+
+    async def request(form: Form, *, is_repeatable: bool = False) -> Token:
+        return Token("abc", 60, refresh_token="ignored")
+
+    server.request = request  # type: ignore[method-assign]
+    await service.token(server, None)
+    assert lives == [None, 60]
+
+
+@pytest.mark.rule("R040")
+@pytest.mark.parametrize("error", [CacheError("the disk is full"), ConnectionError("secret")])
+@pytest.mark.parametrize("is_new", [True, False])
+async def test_what_cannot_be_written_is_used_from_memory_and_logged_once(
+    server: Server, caplog: pytest.LogCaptureFixture, error: Exception, *, is_new: bool
+) -> None:
+    """What the cache holds is older, and is not used in its place; later it is written again."""
+    cache, grant = Stubborn(), Login()
+    cache.error = error
+    authorization = Authorization(grant, cache=cache, key=KEY)
+    if is_new:
+        cache.failing = {"set"}
+    token = await authorization.token(server, None)
+    cache.failing = {"set"}
+    for _ in range(3):
+        token = await authorization.token(server, spent(token))
+    assert server.sent == ["login-1", "refresh-1", "refresh-2"]
+    assert grant.logins == 1
+    [record] = caplog.records
+    assert "in memory only" in record.getMessage()
+    assert "secret" not in record.getMessage()
+    cache.failing = set()
+    token = await authorization.token(server, spent(token))
+    found = await record_in(cache.inner)
+    assert found is not None
+    assert found.refresh_token == "refresh-4"
+    cache.failing = {"set"}
+    await authorization.token(server, spent(token))
+    assert len(caplog.records) == 2
+
+
+async def test_who_wrote_since_goes_before_what_could_not_be_written(server: Server) -> None:
+    """It is newer than both."""
+    cache = Stubborn()
+    authorization = Authorization(Login(), cache=cache, key=KEY)
+    token = await authorization.token(server, None)
+    cache.failing = {"set"}
+    token = await authorization.token(server, spent(token))
+    record = Record(Token("theirs", 3600), "theirs", ISSUER)
+    await cache.inner.set(KEY, write_record(record), None)
+    assert (await authorization.token(server, spent(token))).access_token == "theirs"
+
+
+@pytest.mark.rule("R045")
+async def test_a_refused_token_that_cannot_be_removed_is_not_sent_again(server: Server) -> None:
+    """The cache holds it still; the login that follows is used from memory."""
+    cache, grant = Stubborn(), Login()
+    authorization = Authorization(grant, cache=cache, key=KEY)
+    token = await authorization.token(server, None)
+    cache.failing = {"delete", "set"}
+    server.error = GONE
+    token = await authorization.token(server, spent(token))
+    server.error = None
+    await authorization.token(server, spent(token))
+    assert server.sent == ["login-1", "login-2"]
+
+
+@pytest.mark.parametrize("failing", ["get", "lock"])
+async def test_what_cannot_be_read_or_locked_is_an_error(server: Server, failing: str) -> None:
+    """Without the lock a refresh token may be sent twice; once it can be had, nothing is lost."""
+    cache = Stubborn()
+    authorization = Authorization(Login(), cache=cache, key=KEY)
+    token = await authorization.token(server, None)
+    cache.failing = {failing}
+    with pytest.raises(CacheError, match="the disk is full"):
+        await authorization.token(server, spent(token))
+    cache.failing = set()
+    await authorization.token(server, spent(token))
+    assert server.sent == ["login-1"]
+
+
+async def test_a_token_that_no_cache_may_hold_is_used_all_the_same(server: Server) -> None:
+    """A grant of the user's own may give any."""
+
+    class Odd(Login):
+        """Gives one that no header may carry."""
+
+        async def request_token(self, endpoint: TokenSource) -> Token:
+            return Token("two words", 3600)
+
+    token = await Authorization(Odd(), cache=MemoryCache(), key=KEY).token(server, None)
+    assert token.access_token == "two words"
+
+
+# Forgetting
+
+
+@pytest.mark.parametrize("is_cached", [True, False])
+async def test_what_is_forgotten_is_not_sent(server: Server, *, is_cached: bool) -> None:
+    """Also when its answer was in the air: forgetting waits for it."""
+    cache = MemoryCache() if is_cached else None
+    grant = Login()
+    authorization = Authorization(grant, cache=cache, key=KEY)
+    token = await authorization.token(server, None)
+    server.gate.clear()
+    task = asyncio.create_task(authorization.token(server, spent(token)))
+    await server.reached.wait()
+    forgetting = asyncio.create_task(authorization.forget())
+    await turn()
+    server.gate.set()
+    await task
+    await forgetting
+    await authorization.token(server, None)
+    assert (server.sent, grant.logins) == (["login-1"], 2)
+
+
+# Telling
+
+
+@pytest.mark.parametrize("is_plain", [True, False])
+async def test_each_new_token_is_told_before_its_caller_has_it(
+    server: Server, *, is_plain: bool
+) -> None:
+    """By a coroutine function or a plain one; what a cache held is not new."""
+    told: list[str] = []
+
+    def plain(token: Token) -> None:
+        told.append(token.access_token)
+
+    async def waiting(token: Token) -> None:
+        await asyncio.sleep(0.01)
+        plain(token)
+
+    cache = MemoryCache()
+    authorization = Authorization(
+        Login(), cache=cache, key=KEY, on_token=plain if is_plain else waiting
+    )
+    first = await authorization.token(server, None)
+    assert told == [first.access_token]
+    await authorization.token(server, None)
+    second = await authorization.token(server, spent(first))
+    assert told == [first.access_token, second.access_token]
+
+
+async def test_a_token_is_used_though_telling_of_it_failed(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    """That is logged, without what the error says."""
+    caplog.set_level(logging.WARNING, "aioalf")
+
+    def fail(token: Token) -> None:
+        raise ValueError(token.access_token)
+
+    authorization = Authorization(Login(), on_token=fail)
+    token = await authorization.token(server, None)
+    await authorization.token(server, spent(token))
+    assert server.sent == ["login-1"]
+    assert "on_token" in caplog.text
+    assert "ValueError" in caplog.text
+    assert token.access_token not in caplog.text
+
+
+# Whose it is
+
+
+def test_a_key_tells_what_is_asked_for_and_by_whom() -> None:
+    """An order or a repetition makes no other one."""
+    endpoint = Server()
+    grant = AuthorizationCode()
+    asked = [Asked("a b"), Asked("b a"), Asked("a"), Asked("a b", "https://a.example")]
+    keys = [key_of(grant, Server(asked=each), "https://auth.example.com/token") for each in asked]
+    keys += [key_of(grant, endpoint, None), key_of(ClientCredentials(), endpoint, None)]
+    assert keys[0] == keys[1]
+    assert len(set(keys)) == len(keys) - 1
+
+
+def test_a_token_for_somebody_who_is_not_in_the_key_is_not_cached() -> None:
+    """Two people would have one entry."""
+    with pytest.raises(TokenConfigurationError, match="cannot be used with refresh_token"):
+        key_of(RefreshToken("abc"), Server(), None)
+
+
+def test_a_loop_that_was_abandoned_locks_nobody_out() -> None:
+    """One program may run one loop after another, also with a request in the air."""
+    authorization = Authorization(Login())
+
+    async def abandon() -> None:
+        server = Server()
+        token = await authorization.token(server, None)
+        server.gate.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.01):
+                task = asyncio.create_task(authorization.token(server, spent(token)))
+                await asyncio.wait({task})
+
+    async def go_on() -> Token:
+        return await authorization.token(Server(), None)
+
+    asyncio.run(abandon())
+    assert asyncio.run(go_on()).is_valid()
