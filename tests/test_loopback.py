@@ -127,6 +127,13 @@ async def login(
             await asyncio.gather(going.waiting, return_exceptions=True)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def older_objects() -> None:
+    """What other tests left in caches is not looked at after each test."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def nothing_left(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """No test leaves an unclosed socket, and no secret is in any log of any test."""
