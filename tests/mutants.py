@@ -45,7 +45,7 @@ class Survivor:
     @property
     def is_wording(self) -> bool:
         """Whether nothing but the case of texts of several words changed, or marks around them."""
-        if _TEXT.sub("", self.was) != _TEXT.sub("", self.becomes):
+        if _TEXT.sub('""', self.was) != _TEXT.sub('""', self.becomes):
             return False
         texts = zip(_TEXT.findall(self.was), _TEXT.findall(self.becomes), strict=True)
         return all(" " in old and _plain(old) == _plain(new) for old, new in texts if old != new)

@@ -118,6 +118,7 @@ def test_a_survivor_needs_an_entry() -> None:
         ('raise E("shut")', 'raise E("XXshutXX")', False),
         ('raise E("it is shut")', "raise E(None)", False),
         ('f("it is", "shut")', 'f("it is", "SHUT")', False),
+        ('f("it is", "shut")', 'f("it is", )', False),
         ("return a", "return A", False),
     ],
 )
