@@ -130,3 +130,7 @@ def _checked_extra(extra: Mapping[str, str]) -> Mapping[str, str]:
             f"parameters: {', '.join(sorted(clash))} cannot be set there; it is set elsewhere"
         )
     return MappingProxyType(dict(extra))
+
+
+NOTHING: Final = Asked()
+"""What a client asks for that asks for nothing in particular."""

@@ -15,24 +15,22 @@ from typing import TYPE_CHECKING, Any, Final
 
 from yarl import URL
 
-from aioalf.asked import Asked, Form
 from aioalf.client_auth import ClientAuth, Credentials
 from aioalf.errors import TokenError, TokenHTTPError, TokenResponseError
 from aioalf.exchange import Exchange, Network
-from aioalf.reply import Reply, hidden_in
 from aioalf.retry import Retry
-from aioalf.scope import scope_set
 from aioalf.token import Token
 from aioalf.token_response import Expected, read_token
 from aioalf.urls import is_insecure, missing, read_endpoint, warn_insecure
 
 if TYPE_CHECKING:
+    from aioalf.asked import Asked, Form
     from aioalf.client_auth import FormInMaking
+    from aioalf.reply import Reply
     from aioalf.server import Server
 
 # One for all endpoints: clients may be many.
 _RETRY: Final = Retry()
-_ASKED: Final = Asked()
 _EXPECTED: Final = Expected()
 _NO_METADATA: Final[Mapping[str, object]] = MappingProxyType({})
 
@@ -47,13 +45,13 @@ class TokenEndpoint:
     """
 
     __slots__ = (
+        "_asked",
         "_client_auth",
         "_credentials",
         "_exchange",
         "_expected",
         "_retry",
         "_server",
-        "asked",
         "url",
     )
 
@@ -78,9 +76,18 @@ class TokenEndpoint:
         self._server = _server(issuer, endpoints, self._exchange)
         self._credentials = credentials
         self._client_auth = client_auth
-        self.asked: Asked = asked or _ASKED
+        self._asked = asked
         self._expected = expected or _EXPECTED
         self._retry = retry or _RETRY
+
+    @property
+    def asked(self) -> Asked:
+        """What is asked for with every token."""
+        if self._asked is None:
+            from aioalf.asked import NOTHING  # noqa: PLC0415 - when there is something to ask
+
+            self._asked = NOTHING
+        return self._asked
 
     @property
     def client_id(self) -> str | None:
@@ -154,7 +161,7 @@ class TokenEndpoint:
 
     async def _attempt(self, form: Form) -> Token:
         reply, sent_at, sent_on = await self._ask("token_endpoint", form)
-        expected = self._expected.of(scope_set(str(form["scope"])))
+        expected = self._expected.of(frozenset(str(form["scope"]).split()) or None)
         try:
             return read_token(reply.members, expected, sent_at=sent_at, sent_on=sent_on)
         except TokenResponseError as problem:
@@ -162,6 +169,8 @@ class TokenEndpoint:
         raise error
 
     async def _ask(self, name: str, form: Form) -> tuple[Reply, float, datetime]:
+        from aioalf.reply import Reply, hidden_in  # noqa: PLC0415 - when there is something to ask
+
         url = await self.url_of(name)
         credentials = await self._credentials.current()
         proven = {name: value for name, value in form.items() if value}

@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from yarl import URL
 
-from aioalf.asked import Asked
 from aioalf.client_auth import ClientAuth, ClientSecret, ClientSecretBasic, Credentials
 from aioalf.endpoint import TokenEndpoint
 from aioalf.errors import TokenConfigurationError, TokenError, TokenHTTPError
 from aioalf.exchange import Network
-from aioalf.grants import ClientCredentials, Grant
+from aioalf.grants import ClientCredentials
 from aioalf.renewal import Renewal
 from aioalf.retry import Retry, retry_after_of
 from aioalf.single_flight import FlightCancelledError, SingleFlight, own_copy
@@ -29,8 +28,10 @@ from aioalf.token_response import Expected, read_token
 from aioalf.urls import missing
 
 if TYPE_CHECKING:
+    from aioalf.asked import Asked
     from aioalf.authorization import Authorization, OnToken
     from aioalf.caches import TokenCache
+    from aioalf.grants import Grant
 
 __all__ = ("TokenError", "TokenHTTPError", "TokenManager")
 
@@ -88,8 +89,7 @@ class TokenManager:
             client_auth=client_auth, grant=grant, cache=cache, renewal=renewal, retry=retry
         )
         self._expected = _read_expected(default_lifetime, allow_narrower_scope)
-        is_plain = scope is resource is audience is parameters is None
-        asked = None if is_plain else Asked(scope, resource, audience, parameters)
+        asked = _asked(scope, resource, audience, parameters)
         self._grant: Grant = grant or _CLIENT_CREDENTIALS
         self._endpoint: TokenEndpoint | None = None
         token_endpoint = token_endpoint or (endpoints or {}).get("token_endpoint")
@@ -280,6 +280,19 @@ class TokenManager:
         return f"<{type(self).__name__} token={self._token!r}>"
 
 
+def _asked(
+    scope: str | Collection[str] | None,
+    resource: str | Collection[str] | None,
+    audience: str | Collection[str] | None,
+    parameters: Mapping[str, str] | None,
+) -> Asked | None:
+    if scope is resource is audience is parameters is None:
+        return None
+    from aioalf.asked import Asked  # noqa: PLC0415 - importing what few need takes time
+
+    return Asked(scope, resource, audience, parameters)
+
+
 def _read_expected(default_lifetime: float | None, allow_narrower_scope: bool) -> Expected:  # noqa: FBT001 - the caller's option
     if default_lifetime is None and not allow_narrower_scope:
         return _EXPECTED
@@ -297,8 +310,7 @@ def _authorization(
     cache: TokenCache | None,
     on_token: OnToken | None,
 ) -> Authorization:
-    # Few clients have one, and importing what it needs takes time.
-    from aioalf.authorization import Authorization, key_of  # noqa: PLC0415
+    from aioalf.authorization import Authorization, key_of  # noqa: PLC0415 - as above
 
     key = ""
     if cache is not None and endpoint is not None:

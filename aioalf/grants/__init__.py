@@ -10,10 +10,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from aioalf.grants.client_credentials import ClientCredentials
-from aioalf.grants.contract import Form, Grant, TokenSource
 
 if TYPE_CHECKING:
     from aioalf.grants.authorization_code import AuthorizationCode
+    from aioalf.grants.contract import Form, Grant, TokenSource
     from aioalf.grants.device_code import DeviceCode
     from aioalf.grants.jwt_bearer import JWTBearer
     from aioalf.grants.prompt import Prompt
@@ -53,6 +53,7 @@ _HOMES: Final = {
     **dict.fromkeys(
         ("ACCESS_TOKEN", "ID_TOKEN", "JWT", "REFRESH_TOKEN", "SAML1", "SAML2"), "token_types"
     ),
+    **dict.fromkeys(("Form", "Grant", "TokenSource"), "contract"),
     "AuthorizationCode": "authorization_code",
     "DeviceCode": "device_code",
     "JWTBearer": "jwt_bearer",

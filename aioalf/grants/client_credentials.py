@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from aioalf.grants.contract import TokenSource
-from aioalf.token import Token
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aioalf.grants.contract import TokenSource
+    from aioalf.token import Token
 
 
 class ClientCredentials:
