@@ -23,7 +23,7 @@ from aioalf.errors import (
     TokenHTTPError,
     TokenResponseError,
 )
-from aioalf.grants import AuthorizationCode, ClientCredentials, Grant, RefreshToken, TokenSource
+from aioalf.grants import AuthorizationCode, ClientCredentials, RefreshToken, TokenSource
 from aioalf.scope import scope_set
 from aioalf.token import Token
 from aioalf.token_record import Record, read_record, write_record
@@ -33,7 +33,7 @@ KEY = "alf1-key"
 GONE = TokenHTTPError("no", 400, error="invalid_grant")
 
 
-class Login(Grant):
+class Login:
     """A grant whose logins give refresh tokens: "login-1", "login-2" …"""
 
     name = "authorization_code"
@@ -51,7 +51,7 @@ class Login(Grant):
         return Token(f"access-of-{name}", 3600, refresh_token=name, scope=self._scope)
 
 
-class Given(Grant):
+class Given:
     """A grant that has a refresh token and nobody to ask for another."""
 
     name = "refresh_token"
