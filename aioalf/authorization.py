@@ -44,7 +44,10 @@ _WITHOUT_SUBJECT: Final = frozenset(
 )
 
 OnToken = Callable[["Token"], object]
-"""Called with each new token, before its callers get it: a coroutine function, or a plain one."""
+"""Called with each new token, before its callers get it: a coroutine function, or a plain one.
+
+It must not use the client, whose callers wait for it.
+"""
 
 
 class Authorization:
