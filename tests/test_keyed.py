@@ -113,3 +113,28 @@ def test_a_subclass_of_ours_is_told_whose_network_to_use() -> None:
         assert isinstance(renewal, ResetRenewal)
         renewal.use_network(network)
     assert told == [network]
+
+
+@pytest.mark.parametrize("name", ["get_token", "renew_token", "reset_token"])
+def test_a_subclass_with_one_method_of_its_own_is_asked_as_the_users(name: str) -> None:
+    """Its tokens would come from two places."""
+
+    async def method(self: TokenManager) -> str:
+        return "its own"
+
+    kind = type("Own", (TokenManager,), {name: method})
+    assert isinstance(keyed(kind("", "id", "secret")), ResetRenewal)
+
+
+def test_a_subclass_that_has_its_own_peek_too_knows_what_it_does() -> None:
+    """It is used as it is, as is ours."""
+
+    async def get_token(self: TokenManager) -> str:
+        return "its own"
+
+    def peek(self: TokenManager) -> str:
+        return "its own"
+
+    kind = type("Own", (TokenManager,), {"get_token": get_token, "peek": peek})
+    for manager in (kind("", "id", "secret"), TokenManager("", "id", "secret")):
+        assert keyed(manager) is manager

@@ -71,3 +71,15 @@ def test_what_is_no_number_of_seconds_is_refused(name: str, value: object) -> No
     """The error names the option."""
     with pytest.raises(TokenConfigurationError, match=name):
         Renewal(**{name: value})  # type: ignore[arg-type]
+
+
+def test_the_defaults_are_those_that_are_documented() -> None:
+    """Five minutes ahead, and a second after what failed."""
+    assert (Renewal().window, Renewal().pause) == (300, 1)
+
+
+@pytest.mark.parametrize("name", ["window", "pause"])
+def test_an_error_names_the_option_that_cannot_work(name: str) -> None:
+    """Else a caller with both would have to guess."""
+    with pytest.raises(TokenConfigurationError, match=f"^{name} must be"):
+        Renewal(**{name: -1})
