@@ -86,7 +86,12 @@ class TokenManager:
         retry: Retry | None = None,
     ) -> None:
         _check_options(
-            client_auth=client_auth, grant=grant, cache=cache, renewal=renewal, retry=retry
+            endpoints=endpoints,
+            client_auth=client_auth,
+            grant=grant,
+            cache=cache,
+            renewal=renewal,
+            retry=retry,
         )
         self._expected = _read_expected(default_lifetime, allow_narrower_scope)
         asked = _asked(scope, resource, audience, parameters)
@@ -312,6 +317,8 @@ def _authorization(
 ) -> Authorization:
     from aioalf.authorization import Authorization, key_of  # noqa: PLC0415 - as above
 
+    if not (on_token is None or callable(on_token)):
+        raise TokenConfigurationError("on_token must be callable")
     key = ""
     if cache is not None and endpoint is not None:
         key = key_of(grant, endpoint, token_endpoint)
@@ -319,7 +326,7 @@ def _authorization(
 
 
 def _check_options(**options: object) -> None:
-    kinds = {"renewal": Renewal, "retry": Retry}
+    kinds = {"endpoints": Mapping, "renewal": Renewal, "retry": Retry}
     for name, option in options.items():
         if isinstance(option, type):
             raise TokenConfigurationError(f"{name} must be an object, not a class: call it")

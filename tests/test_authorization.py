@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import random
 import time
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, suppress
@@ -404,6 +405,46 @@ async def test_nobody_sends_what_a_cancelled_request_has_sent(
     await cancelled(first)
     assert (await second).is_valid()
     assert len(set(server.sent)) == len(server.sent)
+
+
+@pytest.mark.rule("R040", "R043", "R044")
+@pytest.mark.parametrize("is_cached", [True, False])
+@pytest.mark.parametrize("seed", range(25))
+async def test_whatever_is_cancelled_when_no_refresh_token_is_sent_twice(
+    seed: int, *, is_cached: bool
+) -> None:
+    """Many callers, of two clients where they share a cache, and each may leave at any moment."""
+    chance = random.Random(seed)  # noqa: S311 - the same again is the point
+    server, grant = Server(), Login()
+
+    async def request(form: Form, *, is_repeatable: bool = False) -> Token:
+        for _ in range(chance.randrange(8)):
+            await asyncio.sleep(0)
+        token = await Server.request(server, form, is_repeatable=is_repeatable)
+        for _ in range(chance.randrange(8)):
+            await asyncio.sleep(0)
+        return token
+
+    endpoint = Server()
+    endpoint.request = request  # type: ignore[method-assign]
+    cache = MemoryCache() if is_cached else None
+    clients = [Authorization(grant, cache=cache, key=KEY) for _ in range(1 + is_cached)]
+    token = await clients[0].token(endpoint, None)
+    tasks: list[asyncio.Task[Token]] = []
+    for _ in range(40):
+        match chance.randrange(3):
+            case 0:
+                who = chance.choice(clients)
+                unwanted = chance.choice([spent(token), f"access-{len(server.forms)}"])
+                tasks.append(asyncio.create_task(who.token(endpoint, unwanted)))
+            case 1 if tasks:
+                chance.choice(tasks).cancel()
+            case _:
+                await asyncio.sleep(0)
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await clients[-1].token(endpoint, f"access-{len(server.forms)}")
+    assert 0 < len(server.sent) == len(set(server.sent))
+    assert grant.logins == 1
 
 
 @pytest.mark.rule("R043")

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,6 +11,7 @@ from urllib.parse import parse_qs
 
 import aiohttp
 import pytest
+import trustme
 from joserfc.jwk import ECKey
 
 from aioalf import (
@@ -24,6 +26,7 @@ from aioalf import (
     TokenManager,
 )
 from aioalf.caches import FileCache, MemoryCache, TokenCache
+from aioalf.client_auth import TLSClientAuth
 from aioalf.grants import (
     ACCESS_TOKEN,
     AuthorizationCode,
@@ -38,6 +41,7 @@ from aioalf.grants import (
 from aioalf.testing import MISSING, Fault, OAuthServer
 from aioalf.token import Token
 from tests.grants.visitor import Visitor
+from tests.tls import client_context, server_context
 
 KEY = ECKey.generate_key("P-256")
 PUBLIC_KEY = dict(KEY.as_dict(private=False))
@@ -298,6 +302,27 @@ async def test_the_client_authenticates_as_the_metadata_lists(
         assert ("Authorization" in exchange.headers) is (used == "client_secret_basic")
         assert ("client_secret" in exchange.form) is (used == "client_secret_post")
         assert ("client_assertion" in exchange.form) is (used == "client_secret_jwt")
+
+
+@pytest.mark.rule("R124")
+async def test_with_a_certificate_the_aliases_of_the_issuer_are_asked() -> None:
+    """Where metadata and browser go is not where certificates are asked for."""
+    authority = trustme.CA()
+    serving, ours = server_context(authority), client_context(authority)
+    authority.configure_trust(serving)
+    serving.verify_mode = ssl.CERT_REQUIRED
+    authority.issue_cert("client.example.com").configure_cert(ours)
+    async with OAuthServer(mtls_context=serving) as server:
+        scene = Scene(server)
+        server.add_client("app", certificate_name="client.example.com")
+        options = {"client_id": "app", "client_secret": None, "client_auth": TLSClientAuth(ours)}
+        for name in ("service", *LOGINS):
+            async with scene.client(await scene.grant(name), **options) as client:
+                await get(client, server)
+                server.revoke_all()
+                await get(client, server)
+        await scene.visitor.done()
+        assert server.granted["refresh_token"] == 2
 
 
 async def test_a_server_that_takes_no_secret_is_an_error(scene: Scene) -> None:
@@ -598,6 +623,20 @@ def test_a_cache_that_cannot_be_used_is_said_when_it_is_given(scene: Scene) -> N
         scene.client(cache=MemoryCache)
     with pytest.raises(TokenConfigurationError, match="cache cannot be used with"):
         scene.client(TokenExchange("theirs", ACCESS_TOKEN), cache=MemoryCache())
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"endpoints": ["https://auth.example.com"]}, "endpoints must be a Mapping"),
+        ({"on_token": "print"}, "on_token must be callable"),
+        ({"issuer": ""}, "issuer must be an absolute https URL"),
+    ],
+)
+def test_what_cannot_work_is_said_when_it_is_given(options: dict[str, Any], problem: str) -> None:
+    """By its name."""
+    with pytest.raises(TokenConfigurationError, match=problem):
+        Client("id", "secret", **options)
 
 
 # Telling
