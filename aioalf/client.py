@@ -48,8 +48,7 @@ class Client:
     `close`, else one is made on first use. ``origins`` are the only ones that requests may go to.
     ``require_https`` refuses plain http to other machines, else that is warned of once per origin.
     ``raise_token_errors`` raises TokenHTTPError where the token endpoint's error response would be
-    returned. `TokenManager` tells of ``client_auth``, ``grant``, ``default_lifetime``,
-    ``allow_narrower_scope``, ``renewal`` and ``retry``.
+    returned. `TokenManager` tells of the other keywords.
 
     An Authorization field of the caller's is replaced. After a 401 that a new token may help, the
     token is renewed and the request repeated once; where its body cannot be sent again, the 401 is
@@ -203,7 +202,10 @@ class Client:
         return self._sessions.closed
 
     async def close(self) -> None:
-        """End token requests that are under way, and close the session, unless it was given."""
+        """End token requests that are under way, and close the session, unless it was given.
+
+        The answer to a refresh token that was sent is awaited, for it may count once only.
+        """
         self._sessions.closed = True
         try:
             await self._bearer.close()

@@ -51,8 +51,17 @@ class TokenManager:
     """Gets a token with the client credentials grant, and keeps it until it expires or is refused.
 
     ``http_options`` are keywords of aiohttp's ``request`` for token requests; ``scope`` is a string
-    or a collection of strings. ``client_auth`` is HTTP Basic by default, ``grant`` client
-    credentials. ``default_lifetime``, in seconds, stands for an ``expires_in`` that the server
+    or a collection of strings. ``grant`` is client credentials by default, ``client_auth`` HTTP
+    Basic; with an issuer or a grant it is what the server lists and the client has credentials for,
+    Basic first.
+
+    ``issuer`` finds endpoints in its metadata; ``token_endpoint`` and ``endpoints``, by their names
+    there, go before it. ``resource`` and ``audience``, one or several, and ``parameters`` go with
+    each token request as ``scope`` does, a refresh included. ``cache`` keeps what was granted, for
+    all that ask for the same. ``on_token`` is called with each new token, before its callers get
+    it: a coroutine function or a plain one, which must not use the client.
+
+    ``default_lifetime``, in seconds, stands for an ``expires_in`` that the server
     leaves out: without it such a token is used until it is refused. ``allow_narrower_scope`` takes
     a token with less scope than was asked for. `Renewal` says when a token is renewed, and how long
     a failing endpoint is left alone; `Retry` how often a request that failed is made again.
