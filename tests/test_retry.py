@@ -175,3 +175,15 @@ async def test_the_last_answer_says_more_than_no_answer(oauth_server: OAuthServe
     with pytest.raises(TokenHTTPError, match="going down"):
         await asking
     assert oauth_server.token_requests == 3
+
+
+def test_the_defaults_are_those_that_are_documented() -> None:
+    """Three attempts within twenty-five seconds."""
+    assert (Retry().attempts, Retry().delay, Retry().deadline) == (3, 0.25, 25)
+
+
+@pytest.mark.parametrize("name", ["attempts", "delay", "deadline"])
+def test_an_error_names_the_option_that_cannot_work(name: str) -> None:
+    """Else a caller with several would have to guess."""
+    with pytest.raises(TokenConfigurationError, match=f"^{name} must be"):
+        Retry(**{name: -1})

@@ -17,7 +17,10 @@ SENT = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
 
 def test_a_token_is_what_it_was_made_of() -> None:
     """Every argument can be read again."""
-    token = Token("abc", 60, scope=frozenset({"a"}), extra={"x": 1}, sent_on=SENT)
+    token = Token(
+        "abc", 60, scope=frozenset({"a"}), extra={"x": 1}, sent_on=SENT, refresh_token="def"
+    )
+    assert token.refresh_token == "def"
     assert (token.access_token, token.token_type, token.expires_in) == ("abc", "Bearer", 60)
     assert token.scope == frozenset({"a"})
     assert dict(token.extra) == {"x": 1}
