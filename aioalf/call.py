@@ -52,13 +52,19 @@ class Pending(Coroutine[Any, Any, R], Generic[R]):
         await self._result.__aenter__()
         return self._result
 
-    def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> Coroutine[Any, Any, bool | None]:
-        return self._result.__aexit__(kind, error, trace)
+    if TYPE_CHECKING:
+
+        async def __aexit__(
+            self,
+            kind: type[BaseException] | None,
+            error: BaseException | None,
+            trace: TracebackType | None,
+        ) -> bool | None: ...
+
+    else:
+
+        def __aexit__(self, *raised: Any) -> Coroutine[Any, Any, bool | None]:
+            return self._result.__aexit__(*raised)  # as it is: a coroutine around it takes time
 
     def send(self, value: Any, /) -> Any:  # noqa: ANN401 - as the event loop has it
         """Go on (for event loops)."""
