@@ -63,7 +63,7 @@ class Pending(Coroutine[Any, Any, R], Generic[R]):
 
     else:
 
-        def __aexit__(self, *raised: Any) -> Coroutine[Any, Any, bool | None]:
+        def __aexit__(self, *raised: object) -> Coroutine[Any, Any, bool | None]:
             return self._result.__aexit__(*raised)  # as it is: a coroutine around it takes time
 
     def send(self, value: Any, /) -> Any:  # noqa: ANN401 - as the event loop has it
