@@ -52,10 +52,12 @@ class Asked:
         audience: str | Collection[str] | None = None,
         extra: Mapping[str, str] | None = None,
     ) -> None:
-        self.scope = _checked_scope(join_scope(scope))
-        self.resource = tuple(map(_checked_resource, _several("resource", resource)))
-        self.audience = _several("audience", audience)
-        self.extra = _NOTHING if extra is None else _checked_extra(extra)
+        self.scope: str = _checked_scope(join_scope(scope))
+        self.resource: tuple[str, ...] = tuple(
+            map(_checked_resource, _several("resource", resource))
+        )
+        self.audience: tuple[str, ...] = _several("audience", audience)
+        self.extra: Mapping[str, str] = _NOTHING if extra is None else _checked_extra(extra)
 
     @property
     def scope_set(self) -> frozenset[str] | None:

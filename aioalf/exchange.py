@@ -87,7 +87,7 @@ class Exchange:
 
     def __init__(self, http_options: Mapping[str, Any] | None, network: Network) -> None:
         self._options = _read_options(http_options)
-        self.network = network
+        self.network: Network = network
 
     async def get(self, what: str, url: URL) -> Answer:
         """GET; otherwise as `post`."""

@@ -31,8 +31,8 @@ class Renewal:
     __slots__ = ("pause", "window")
 
     def __init__(self, window: float = 300.0, pause: float = 1.0) -> None:
-        self.window = check_seconds("window", window)
-        self.pause = check_seconds("pause", pause)
+        self.window: float = check_seconds("window", window)
+        self.pause: float = check_seconds("pause", pause)
 
     def __repr__(self) -> str:
         return f"Renewal(window={self.window}, pause={self.pause})"

@@ -32,9 +32,9 @@ class Retry:
     def __init__(self, attempts: int = 3, delay: float = 0.25, deadline: float = 25.0) -> None:
         if isinstance(attempts, bool) or not isinstance(attempts, int) or attempts < 1:
             raise TokenConfigurationError("attempts must be a whole number from 1 up")
-        self.attempts = attempts
-        self.delay = check_seconds("delay", delay)
-        self.deadline = check_seconds("deadline", deadline)
+        self.attempts: int = attempts
+        self.delay: float = check_seconds("delay", delay)
+        self.deadline: float = check_seconds("deadline", deadline)
 
     def __repr__(self) -> str:
         return f"Retry(attempts={self.attempts}, delay={self.delay}, deadline={self.deadline})"

@@ -27,7 +27,7 @@ class SessionHolder:
         self.is_given: bool = given is not None
         self._own: ClientSession | None = None
         self._loop: AbstractEventLoop | None = None
-        self.closed = False
+        self.closed: bool = False
 
     @property
     def timeout(self) -> ClientTimeout | None:

@@ -33,9 +33,9 @@ class Expected:
         *,
         allow_narrower_scope: bool = False,
     ) -> None:
-        self.scope = scope
-        self.default_lifetime = default_lifetime
-        self.allow_narrower_scope = allow_narrower_scope
+        self.scope: frozenset[str] | None = scope
+        self.default_lifetime: float | None = default_lifetime
+        self.allow_narrower_scope: bool = allow_narrower_scope
 
     def of(self, scope: frozenset[str] | None) -> Expected:
         """Return the same for a request with another scope."""

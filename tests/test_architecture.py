@@ -75,11 +75,11 @@ LAYER_OF = {module: number for number, layer in enumerate(LAYERS) for module in 
 MAY_TOUCH = {module: worlds for layer in LAYERS for module, worlds in layer.items()}
 
 IMPORTED = {
-    *("asked", "bearer", "buffered", "call", "client", "client_auth", "client_auth.basic"),
+    *("bearer", "buffered", "call", "client", "client_auth", "client_auth.basic"),
     *("client_auth.contract", "endpoint", "errors", "exchange", "grants"),
-    *("grants.client_credentials", "grants.contract", "httpclient", "keyed", "manager"),
-    *("middleware", "origins", "redaction", "renewal", "reply", "retry", "scope", "seconds"),
-    *("sender", "session", "single_flight", "token", "token_response", "urls"),
+    *("grants.client_credentials", "httpclient", "keyed", "manager", "middleware", "origins"),
+    *("redaction", "renewal", "retry", "seconds", "sender", "session", "single_flight", "token"),
+    *("token_response", "urls"),
 }
 """What `import aioalf` imports of it, which takes time wherever it is used."""
 

@@ -32,7 +32,7 @@ class Credentials:
     __slots__ = ("_source", "client_id", "client_secret")
 
     def __init__(self, client_id: str | None, client_secret: ClientSecret | None) -> None:
-        self.client_id = client_id
+        self.client_id: str | None = client_id
         self.client_secret: str | None = None
         self._source: Callable[[], str | Awaitable[str]] | None = None
         if callable(client_secret):

@@ -75,14 +75,16 @@ class AuthorizationServer:
         self._faults = faults
         self._origin = origin
         self._mtls_origin = mtls_origin
-        self.tokens = TokenStore(settings)
-        self.refresh_tokens = RefreshTokenStore(settings, self.tokens)
-        self.devices = DeviceStore(settings)
-        self.subject_tokens = SubjectTokens(self.tokens)
+        self.tokens: TokenStore = TokenStore(settings)
+        self.refresh_tokens: RefreshTokenStore = RefreshTokenStore(settings, self.tokens)
+        self.devices: DeviceStore = DeviceStore(settings)
+        self.subject_tokens: SubjectTokens = SubjectTokens(self.tokens)
         self._authenticator = Authenticator(settings, clients, lambda: self.issuer)
         self._codes = CodeStore(settings, self.refresh_tokens)
         self._mint = Mint(settings, self.tokens, self.refresh_tokens)
-        self.jwt_bearer = JWTBearerGrant(settings, self._assertion_audiences, self._mint)
+        self.jwt_bearer: JWTBearerGrant = JWTBearerGrant(
+            settings, self._assertion_audiences, self._mint
+        )
         self._pushed = PushedRequests(settings, clients)
         self._token_endpoint = TokenEndpoint(settings, self._grants(), traffic.count_granted)
         self._answers = self._make_answers()

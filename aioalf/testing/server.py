@@ -39,7 +39,7 @@ class OAuthServer(Settings, Traffic, Addresses, Administration):
         self._traffic = self
         self.client_id = "client-id"
         self.client_secret = "secret"
-        self.faults = FaultTable(self)
+        self.faults: FaultTable = FaultTable(self)
         self._clients = ClientRegistry()
         self.add_client(self.client_id, self.client_secret)
         self._authorization = AuthorizationServer(
