@@ -29,7 +29,6 @@ from aiohttp.http import HttpProcessingError
 from multidict import CIMultiDict, MultiDict
 from yarl import URL
 
-from aioalf.buffered import buffer
 from aioalf.errors import NoAnswerError, TokenConfigurationError
 from aioalf.redaction import printable
 from aioalf.urls import shown
@@ -153,6 +152,8 @@ class Exchange:
         ) from cause
 
     async def _send(self, method: str, url: URL, ours: Mapping[str, object]) -> Answer:
+        from aioalf.buffered import buffer  # noqa: PLC0415 - when there is something to send
+
         options: dict[str, Any] = {"timeout": TIMEOUT, **self._options, **ours}
         async with await _session(self.network(), url) as session:
             response = await session.request(

@@ -18,7 +18,6 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from aioalf.bearer import UNAUTHORIZED, InsecureOrigins, is_renewable
-from aioalf.buffered import twin
 from aioalf.call import CallField
 from aioalf.errors import TokenError, TokenHTTPError
 from aioalf.origins import origin_of, read_origins
@@ -209,6 +208,8 @@ class Sender:
         if error.response.headers is not self._told:
             self._told = error.response.headers
             logger.warning("%s; its response is returned, the request was not sent", error)
+        from aioalf.buffered import twin  # noqa: PLC0415 - few need it
+
         response = twin(error.response)
         check: Any = options.get("raise_for_status")
         if check is None:

@@ -75,7 +75,7 @@ LAYER_OF = {module: number for number, layer in enumerate(LAYERS) for module in 
 MAY_TOUCH = {module: worlds for layer in LAYERS for module, worlds in layer.items()}
 
 IMPORTED = {
-    *("bearer", "buffered", "call", "client", "client_auth", "client_auth.basic"),
+    *("bearer", "call", "client", "client_auth", "client_auth.basic"),
     *("client_auth.contract", "endpoint", "errors", "exchange", "grants"),
     *("grants.client_credentials", "httpclient", "keyed", "manager", "middleware", "origins"),
     *("redaction", "renewal", "retry", "seconds", "sender", "session", "single_flight", "token"),
