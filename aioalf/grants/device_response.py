@@ -63,9 +63,9 @@ def _is_page(value: object) -> bool:
         return False
     try:
         url = URL(value)
-    except ValueError:
+        return url.scheme in {"https", "http"} and bool(url.host)
+    except ValueError:  # which its host alone may raise
         return False
-    return url.scheme in {"https", "http"} and bool(url.host)
 
 
 def _seconds(members: Mapping[str, object], name: str, default: int | None) -> int:

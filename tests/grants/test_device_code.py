@@ -204,6 +204,7 @@ async def test_a_login_without_a_client_id_is_a_configuration_error() -> None:
         *(("verification_uri", "javascript:alert(1)"), ("verification_uri", "/device")),
         *(("verification_uri", "https://a\x1b[2J/"), ("verification_uri", "https://[::1")),
         *(("verification_uri", "https://a b/"), ("expires_in", None), ("expires_in", "soon")),
+        *(("verification_uri", "https://xn--a/"), ("verification_uri", "https://a\u202e/")),
         *(("expires_in", -1), ("interval", "soon"), ("interval", -5), ("interval", [])),
     ],
 )
@@ -227,7 +228,9 @@ async def test_a_device_authorization_that_is_refused_is_an_error() -> None:
     assert caught.value is error
 
 
-@pytest.mark.parametrize("complete", [None, 5, "", "javascript:alert(1)", "https://a/\n"])
+@pytest.mark.parametrize(
+    "complete", [None, 5, "", "javascript:alert(1)", "https://a/\n", "https://xn--a/"]
+)
 def test_a_complete_address_that_cannot_be_used_is_left_out(complete: object) -> None:
     """The other one serves."""
     shown: list[Prompt] = []
