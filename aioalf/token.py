@@ -128,6 +128,14 @@ def read_lifetime(value: object) -> int | None:
     return int(min(value, MAX_LIFETIME))
 
 
+def is_sendable(text: str) -> bool:
+    """Tell whether a text can be a parameter of a form: not empty, and UTF-8 has it."""
+    try:
+        return bool(text.encode())
+    except UnicodeEncodeError:  # JSON can name halves of characters
+        return False
+
+
 def is_b64token(value: object) -> bool:
     """Tell whether a value can stand in a Bearer header (RFC 6750 §2.1): no space, no line end."""
     return isinstance(value, str) and re.fullmatch(_B64TOKEN, value) is not None

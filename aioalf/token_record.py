@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final, NoReturn, cast
 
-from aioalf.token import MAX_LIFETIME, Token, is_b64token
+from aioalf.token import MAX_LIFETIME, Token, is_b64token, is_sendable
 
 VERSION: Final = 1
 """Of the text's form; a text of another version is no record."""
@@ -99,7 +99,7 @@ class _Members:
 
     def text(self, name: str) -> str | None:
         value = self._members[name]
-        if value is None or (isinstance(value, str) and value):
+        if value is None or (isinstance(value, str) and is_sendable(value)):
             return value
         raise ValueError(f"{name} is no text")
 

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, cast
 
 from aioalf.errors import TokenResponseError
 from aioalf.redaction import error_words, printable, without
-from aioalf.token import Token, is_b64token, read_lifetime
+from aioalf.token import Token, is_b64token, is_sendable, read_lifetime
 
 _READ: Final = frozenset({"access_token", "token_type", "expires_in", "scope", "refresh_token"})
 
@@ -116,7 +116,7 @@ def _token_problem(value: object) -> str:
 
 
 def _refresh_token(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
+    return value if isinstance(value, str) and is_sendable(value) else None
 
 
 def _lifetime(value: object, expected: Expected) -> int | None:

@@ -197,6 +197,7 @@ ODD: list[dict[str, object]] = [
     {"extra": []},
     {"refresh_token": ""},
     {"refresh_token": 5},
+    {"refresh_token": "half a character: \ud800"},
     {"refresh_token": ["r"]},
     {"issuer": ""},
     {"issuer": {}},

@@ -243,6 +243,14 @@ def test_unknown_members_are_kept_and_a_refresh_token_is_not() -> None:
     assert dict(token.extra) == {"id_token": "iii", "deep": {"a": [1]}}
 
 
+@pytest.mark.parametrize("value", ["", 5, None, ["r"], "half a character: \ud800"])
+def test_a_refresh_token_that_could_not_be_sent_is_none(value: object) -> None:
+    """The access token serves without it; the grant begins anew where another is needed."""
+    token = read_token(with_(refresh_token=value))
+    assert (token.access_token, token.refresh_token) == (GOOD["access_token"], None)
+    assert read_token(with_(refresh_token="é")).refresh_token == "é"
+
+
 @pytest.mark.rule("R027", "R028")
 @pytest.mark.parametrize(
     ("value", "granted"),
