@@ -78,13 +78,14 @@ class AuthorizationCode:
         LoginTimeoutError when nobody came, ListenerError without a port, and the TokenError of the
         exchange, which is not tried again: a code is good once (RFC 6749 §4.1.2).
         """
+        client_id = client_id_of(endpoint)
         issuer, metadata = endpoint.issuer, await endpoint.metadata()
         state = secrets.token_urlsafe(32)
         verifier = pkce.verifier_of(secrets.token_bytes(pkce.OCTETS))
         parameters: Form = {
             **endpoint.asked.form(),
             "response_type": "code",
-            "client_id": client_id_of(endpoint),
+            "client_id": client_id,
             "state": state,
             "code_challenge": pkce.challenge_of(verifier),
             "code_challenge_method": pkce.METHOD,
@@ -93,7 +94,7 @@ class AuthorizationCode:
             answer, redirect_uri = await self._sign_in(endpoint, parameters, metadata, state)
         self._check_issuer(answer, issuer, metadata)
         if "error" in answer:
-            raise refusal(answer, (state, verifier))
+            raise refusal(answer, (state, verifier, client_id))
         return await endpoint.request(
             {
                 "grant_type": self.name,
@@ -160,7 +161,7 @@ async def _push(endpoint: TokenSource, parameters: Form) -> Form:
         lifetime = read_lifetime(members.get("expires_in")) or 0
     except ValueError:
         lifetime = 0
-    if not isinstance(request_uri, str) or not request_uri or not lifetime:
+    if not _is_uri(request_uri) or not lifetime:
         raise TokenResponseError(
             "The pushed authorization request was answered without a request_uri and a positive "
             "expires_in (RFC 9126 §2.2)"
@@ -170,4 +171,8 @@ async def _push(endpoint: TokenSource, parameters: Form) -> Form:
             f"The pushed authorization request expired before it could be used, after {lifetime} "
             "seconds (RFC 9126 §4)"
         )
-    return {"client_id": parameters["client_id"], "request_uri": request_uri}
+    return {"client_id": parameters["client_id"], "request_uri": str(request_uri)}
+
+
+def _is_uri(value: object) -> bool:
+    return isinstance(value, str) and value.isascii() and value.isprintable() and value != ""

@@ -69,12 +69,12 @@ class Implicit:
         Raises AuthorizationError for a no, LoginTimeoutError when nobody came, ListenerError
         without a port.
         """
-        require_client_id(self._client_id)
+        client_id = require_client_id(self._client_id)
         state = secrets.token_urlsafe(32)
         async with limited(self._login.timeout):
             answer = await self._answer(await endpoint.url_of("token_endpoint"), state)
         if "error" in answer:
-            raise refusal(answer, (state,))
+            raise refusal(answer, (state, client_id))
         return read_token(
             {name: value for name, value in answer.items() if name != "state"}, self._expected
         )

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import socket
+from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from typing import Any
 from urllib.parse import urlsplit
@@ -175,10 +176,16 @@ def test_what_cannot_work_is_told_when_the_grant_is_made(options: dict[str, Any]
         AuthorizationCode(**options)
 
 
+@pytest.mark.rule("R010")
 async def test_a_login_without_a_client_id_is_a_configuration_error() -> None:
-    """There is nobody to sign in to."""
+    """There is nobody to sign in to, and nothing to ask the issuer."""
+
+    class Unasked(ScriptedSource):
+        async def metadata(self) -> Mapping[str, object]:
+            raise AssertionError("the issuer was asked")
+
     with pytest.raises(TokenConfigurationError, match="Missing client_id"):
-        await AuthorizationCode().request_token(ScriptedSource(client_id=None))
+        await AuthorizationCode().request_token(Unasked(client_id=None))
 
 
 @pytest.mark.rule("R100", "R101")
@@ -465,6 +472,8 @@ async def test_each_login_is_pushed_anew(server: OAuthServer) -> None:
         {"expires_in": 60},
         {"request_uri": "", "expires_in": 60},
         {"request_uri": 5, "expires_in": 60},
+        {"request_uri": "urn:\ud800", "expires_in": 60},
+        {"request_uri": "urn:\x1b[2J", "expires_in": 60},
         {"request_uri": "urn:a"},
         {"request_uri": "urn:a", "expires_in": 0},
         {"request_uri": "urn:a", "expires_in": -1},
@@ -516,6 +525,7 @@ async def test_a_server_without_a_place_to_push_to_is_a_configuration_error() ->
     assert source.posts[0][0] == "pushed_authorization_request_endpoint"
 
 
+@pytest.mark.rule("R007")
 async def test_code_verifier_and_state_are_in_no_log_and_no_error(
     server: OAuthServer, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -529,7 +539,9 @@ async def test_code_verifier_and_state_are_in_no_log_and_no_error(
 
     class Echo(Answering):
         async def _visit(self, url: str) -> None:
-            self._answer["error_description"] = f"wrong: {query_of(url)['state'][0]}"
+            asked = query_of(url)
+            said = (asked["client_id"][0], asked["state"][0])
+            self._answer["error_description"] = "wrong: {}, {}".format(*said)
             await super()._visit(url)
 
     echo = Echo(error="invalid_request")
@@ -537,7 +549,7 @@ async def test_code_verifier_and_state_are_in_no_log_and_no_error(
     assert isinstance(error, AuthorizationError)
     state = query_of(echo.opened[0])["state"][0]
     assert state not in f"{error} {error.error_description}"
-    assert error.error_description == "wrong: ***"
+    assert error.error_description == "wrong: ***, ***"
 
 
 def test_the_grant_begins_anew_and_keeps_its_refresh_token() -> None:
