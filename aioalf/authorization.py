@@ -46,8 +46,11 @@ _WITHOUT_SUBJECT: Final = frozenset(
 OnToken = Callable[["Token"], object]
 """Called with each new token, before its callers get it: a coroutine function, or a plain one.
 
-It must not use the client, whose callers wait for it.
+It must not use the client, whose callers wait for it, and has ten seconds.
 """
+
+TELLING: Final = 10.0
+"""Seconds for which `OnToken` is waited for: who closes the client waits for it, too."""
 
 
 class Authorization:
@@ -71,6 +74,7 @@ class Authorization:
         self._locks = KeyLocks()
         self._key = key
         self._on_token = on_token
+        self._token: Token | None = None
         self._refresh_token: str | None = None
         self._scope: frozenset[str] | None = None
         self._is_spent = False
@@ -118,7 +122,8 @@ class Authorization:
         if record is None or record.issuer != await _origin(endpoint):
             logger.warning("The token cache holds something that is none of ours; it is replaced")
             return None
-        self._refresh_token, self._scope = record.refresh_token, record.token.scope
+        self._token, self._refresh_token = record.token, record.refresh_token
+        self._scope = record.token.scope
         self._is_spent = False
         return record.token
 
@@ -151,7 +156,7 @@ class Authorization:
             raise _login_required() from error
 
     async def _begin(self, endpoint: TokenSource) -> Token:
-        token = await self._grant.request_token(endpoint)
+        token = await self._answer(self._grant.request_token(endpoint), endpoint)
         return await self._kept(token, token.refresh_token, endpoint)
 
     async def _refresh(self, endpoint: TokenSource, refresh_token: str) -> Token:
@@ -160,23 +165,48 @@ class Authorization:
             # Not more than was granted (RFC 6749 §6): less may have been, where that is allowed.
             asked = endpoint.asked.scope.split(" ")
             form["scope"] = " ".join(word for word in asked if word in self._scope)
-        token = await endpoint.request(form)
+        token = await self._answer(endpoint.request(form), endpoint)
         # A server that does not rotate sends none, and the old one stays (RFC 6749 §6).
         return await self._kept(token, token.refresh_token or refresh_token, endpoint)
 
+    async def _answer(self, request: Awaitable[Token], endpoint: TokenSource) -> Token:
+        """Return what a refresh token got; where that is of no use, its replacement is kept."""
+        try:
+            return await request
+        except TokenResponseError as error:
+            replacement = error.take_replacement()
+            if replacement is not None:
+                await self._keep(self._token, replacement, endpoint)
+            raise
+
     async def _kept(self, token: Token, refresh_token: str | None, endpoint: TokenSource) -> Token:
         if self._grant.keeps_refresh_token:
-            self._refresh_token = refresh_token
             self._scope = self._scope if token.scope is None else token.scope
-        if self._cache is not None:
-            record = Record(token, self._refresh_token, await _origin(endpoint))
-            await self._write(_store(self._cache, self._key, record))
+        await self._keep(token, refresh_token, endpoint)
         if self._on_token is not None:
-            try:
-                await outcome("on_token", self._on_token, token)
-            except TokenError as error:
-                logger.warning("%s; the token is used nevertheless", error)
+            await _tell(self._on_token, token)
         return token
+
+    async def _keep(
+        self, token: Token | None, refresh_token: str | None, endpoint: TokenSource
+    ) -> None:
+        before, self._token = self._refresh_token, token
+        if self._grant.keeps_refresh_token:
+            self._refresh_token = refresh_token
+        if self._cache is None or token is None:
+            return
+        record = Record(token, self._refresh_token, await _origin(endpoint))
+        await self._write(_store(self._cache, self._key, record))
+        if self._is_behind and before not in {None, self._refresh_token}:
+            await self._withdraw(self._cache)
+
+    async def _withdraw(self, cache: TokenCache) -> None:
+        """Remove what could not be replaced: it was used, and used again it would end the login."""
+        try:
+            await cache.delete(self._key)
+        except Exception:  # noqa: BLE001 - as in `_write`, which has told of it
+            return
+        self._read = None  # so that what is remembered here goes on counting
 
     async def _write(self, change: Awaitable[None]) -> None:
         try:
@@ -194,6 +224,19 @@ async def _store(cache: TokenCache, key: str, record: Record) -> None:
     # While there is a refresh token, the record is worth keeping for longer.
     ttl = None if record.refresh_token else record.token.expires_in
     await cache.set(key, write_record(record), ttl)
+
+
+async def _tell(on_token: OnToken, token: Token) -> None:
+    try:
+        async with asyncio.timeout(TELLING):
+            await outcome("on_token", on_token, token)
+    except TokenError as error:
+        logger.warning("%s; the token is used nevertheless", error)
+    except TimeoutError:
+        logger.warning(
+            "on_token took longer than %s seconds and is not waited for: does it use the client?",
+            TELLING,
+        )
 
 
 async def _uncut(request: Coroutine[object, object, Token]) -> Token:

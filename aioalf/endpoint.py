@@ -20,7 +20,7 @@ from aioalf.errors import TokenError, TokenHTTPError, TokenResponseError
 from aioalf.exchange import Exchange, Network
 from aioalf.retry import Retry
 from aioalf.token import Token
-from aioalf.token_response import Expected, read_token
+from aioalf.token_response import Expected, read_refresh_token, read_token
 from aioalf.urls import is_insecure, missing, read_endpoint, warn_insecure
 
 if TYPE_CHECKING:
@@ -166,6 +166,9 @@ class TokenEndpoint:
             return read_token(reply.members, expected, sent_at=sent_at, sent_on=sent_on)
         except TokenResponseError as problem:
             error = reply.useless("a usable token", str(problem))
+        replacement = read_refresh_token((reply.members or {}).get("refresh_token"))
+        if "refresh_token" in form and replacement is not None:
+            error.hold_replacement(replacement)  # the one that was sent may count no more
         raise error
 
     async def _ask(self, name: str, form: Form) -> tuple[Reply, float, datetime]:

@@ -65,6 +65,18 @@ class NoAnswerError(TokenError):
         self.may_pass = may_pass
 
 
+class _Hidden:
+    """A text that no repr shows and no pickle holds."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str | None = None) -> None:
+        self.text = text
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_Hidden, ())
+
+
 class _AnsweredError(TokenError):
     """A server answered, with its reason in the standard's words (RFC 6749 §4.1.2.1, §5.2)."""
 
@@ -99,6 +111,20 @@ class TokenResponseError(_AnsweredError):
         super().__init__(message, **words)
         self.response_status = response_status
         self.content_type = content_type
+
+    _replacement: _Hidden | None = None
+
+    def hold_replacement(self, refresh_token: str) -> None:
+        """Hold the refresh token that came all the same, for who sent the one before it."""
+        self._replacement = _Hidden(refresh_token)
+
+    def take_replacement(self) -> str | None:
+        """Return what is held, None for nothing; from then on nobody holds it."""
+        held, self._replacement = self._replacement, None
+        if held is None:
+            return None
+        text, held.text = held.text, None
+        return text
 
 
 class TokenHTTPError(_AnsweredError):

@@ -99,7 +99,7 @@ def read_token(
         str(access_token),
         _lifetime(members.get("expires_in"), expected),
         token_type=_token_type(members.get("token_type")),
-        refresh_token=_refresh_token(members.get("refresh_token")),
+        refresh_token=read_refresh_token(members.get("refresh_token")),
         scope=granted,
         extra={name: value for name, value in members.items() if name not in _READ},
         sent_at=sent_at,
@@ -115,7 +115,8 @@ def _token_problem(value: object) -> str:
     return "the access_token in the response is none that a header may carry (RFC 6750 §2.1)"
 
 
-def _refresh_token(value: object) -> str | None:
+def read_refresh_token(value: object) -> str | None:
+    """Return a refresh token, None for what is none that could be sent."""
     return value if isinstance(value, str) and is_sendable(value) else None
 
 

@@ -261,6 +261,42 @@ async def test_a_failure_does_not_lose_the_refresh_token(
     assert grant.logins == 1
 
 
+def useless(replacement: str) -> TokenResponseError:
+    """An answer with a refresh token and no token that can be used."""
+    error = TokenResponseError("less scope than was asked for", 200)
+    error.hold_replacement(replacement)
+    return error
+
+
+@pytest.mark.rule("R040")
+async def test_a_refresh_token_that_comes_with_a_useless_token_counts(
+    server: Server, cache: TokenCache | None
+) -> None:
+    """The old one is not sent again, by another client of the cache neither."""
+    grant = Login()
+    authorization = Authorization(grant, cache=cache, key=KEY)
+    token = await authorization.token(server, None)
+    server.error = useless("newer")
+    with pytest.raises(TokenResponseError, match="less scope"):
+        await authorization.token(server, spent(token))
+    server.error = None
+    other = authorization if cache is None else Authorization(grant, cache=cache, key=KEY)
+    await other.token(server, spent(token))
+    assert (server.sent, grant.logins) == (["login-1", "newer"], 1)
+
+
+@pytest.mark.rule("R040")
+async def test_a_given_refresh_token_is_replaced_by_a_useless_answer(server: Server) -> None:
+    """It was sent, and is not sent again."""
+    authorization = Authorization(Given())
+    server.error = useless("newer")
+    with pytest.raises(TokenResponseError, match="less scope"):
+        await authorization.token(server, None)
+    server.error = None
+    await authorization.token(server, None)
+    assert server.sent == ["given", "newer"]
+
+
 @pytest.mark.rule("R045")
 @pytest.mark.parametrize("error", [GONE, TokenResponseError("no", 200, error="invalid_grant")])
 async def test_a_refused_refresh_token_makes_the_grant_begin_anew_once(
@@ -609,6 +645,41 @@ async def test_what_cannot_be_written_is_used_from_memory_and_logged_once(
     assert len(caplog.records) == 2
 
 
+@pytest.mark.rule("R040")
+@pytest.mark.parametrize("failing", [{"set"}, {"set", "delete"}], ids=["set", "set, delete"])
+async def test_a_spent_refresh_token_does_not_stay_where_no_other_can_be_written(
+    server: Server, failing: set[str]
+) -> None:
+    """Who shares the cache would send it again, and a server that rotates would end the login."""
+    cache = Stubborn()
+    authorization = Authorization(Login(), cache=cache, key=KEY)
+    token = await authorization.token(server, None)
+    cache.failing = failing
+    token = await authorization.token(server, spent(token))
+    assert (await record_in(cache.inner) is None) is ("delete" not in failing)
+    token = await authorization.token(server, spent(token))
+    cache.failing = set()
+    await authorization.token(server, spent(token))
+    assert server.sent == ["login-1", "refresh-1", "refresh-2"]
+    found = await record_in(cache.inner)
+    assert found is not None
+    assert found.refresh_token == "refresh-3"
+
+
+@pytest.mark.rule("R041", "R047")
+async def test_a_refresh_token_that_still_counts_stays_where_it_is(server: Server) -> None:
+    """A server that does not rotate has not used it up."""
+    cache = Stubborn()
+    server.rotates = False
+    authorization = Authorization(Login(), cache=cache, key=KEY)
+    token = await authorization.token(server, None)
+    cache.failing = {"set"}
+    await authorization.token(server, spent(token))
+    found = await record_in(cache.inner)
+    assert found is not None
+    assert found.refresh_token == "login-1"
+
+
 async def test_who_wrote_since_goes_before_what_could_not_be_written(server: Server) -> None:
     """It is newer than both."""
     cache = Stubborn()
@@ -728,6 +799,33 @@ async def test_a_token_is_used_though_telling_of_it_failed(
     assert "on_token" in caplog.text
     assert "ValueError" in caplog.text
     assert token.access_token not in caplog.text
+
+
+@pytest.mark.parametrize("is_cancelled", [True, False])
+async def test_who_is_told_and_does_not_end_is_not_waited_for(
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    *,
+    is_cancelled: bool,
+) -> None:
+    """As one that uses the client, and so waits for itself; who is cancelled comes away, too."""
+    monkeypatch.setattr("aioalf.authorization.TELLING", 0.01)
+    told = asyncio.Event()
+
+    async def hang(token: Token) -> None:
+        told.set()
+        await asyncio.Event().wait()
+
+    authorization = Authorization(Login(), on_token=hang)
+    task = asyncio.create_task(authorization.token(server, None))
+    await told.wait()
+    if is_cancelled:
+        task.cancel()
+        await cancelled(task)
+    else:
+        assert (await task).access_token == "access-of-login-1"
+    assert "on_token took longer than 0.01 seconds" in caplog.text
 
 
 # Whose it is

@@ -293,6 +293,22 @@ async def test_an_answer_without_a_token_is_one_error(
     assert oauth_server.token_requests == 1
 
 
+@pytest.mark.rule("R040")
+@pytest.mark.parametrize("came", ["newer", None, 5])
+@pytest.mark.parametrize("sent", ["older", None])
+async def test_a_refresh_token_in_a_useless_answer_to_another_is_not_lost(
+    oauth_server: OAuthServer, came: object, sent: str | None
+) -> None:
+    """The error holds it for who sent the one before it, and shows it to nobody."""
+    oauth_server.token_fault = Fault.wrong_json({"access_token": "a b", "refresh_token": came})
+    form = {"grant_type": "x"} if sent is None else {"grant_type": "x", "refresh_token": sent}
+    with pytest.raises(TokenResponseError) as caught:
+        await at(oauth_server.token_endpoint).request(form)
+    assert "newer" not in f"{caught.value} {vars(caught.value)}"
+    is_held = came == "newer" and sent is not None
+    assert caught.value.take_replacement() == ("newer" if is_held else None)
+
+
 @pytest.mark.rule("R030")
 async def test_an_error_in_a_200_is_told(oauth_server: OAuthServer) -> None:
     """Some servers say no with a 200: their reason is the reason."""

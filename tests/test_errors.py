@@ -65,6 +65,20 @@ def test_a_copy_of_an_error_says_the_same(error: TokenError) -> None:
     assert (type(twin), str(twin), vars(twin)) == (type(error), str(error), vars(error))
 
 
+@pytest.mark.rule("R063")
+def test_a_refresh_token_that_came_all_the_same_is_held_for_one() -> None:
+    """Who takes it has it alone, copies included; no text and no pickle shows it."""
+    error = TokenResponseError("m")
+    assert error.take_replacement() is None
+    error.hold_replacement("the-token")
+    travelled = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own pickle
+    assert travelled.take_replacement() is None
+    assert "the-token" not in f"{error} {error!r} {vars(error)}"
+    twin = copy.copy(error)
+    assert twin.take_replacement() == "the-token"
+    assert twin.take_replacement() is error.take_replacement() is None
+
+
 def test_a_configuration_error_is_a_value_error() -> None:
     """Code that guards its arguments with ValueError catches it too."""
     assert isinstance(TokenConfigurationError("m"), ValueError)
