@@ -25,6 +25,7 @@ from aioalf.errors import (
     TokenResponseError,
 )
 from aioalf.token_record import Record, read_record, write_record
+from aioalf.urls import is_insecure, shown
 
 if TYPE_CHECKING:
     from yarl import URL
@@ -279,6 +280,15 @@ def key_of(grant: Grant, endpoint: TokenSource, token_endpoint: str | URL | None
         audience=asked.audience,
         extra=asked.extra,
     )
+
+
+def check_transport(grant: Grant, token_endpoint: URL | None) -> None:
+    """Raise TokenConfigurationError where a refresh token could be read on its way."""
+    if grant.keeps_refresh_token and token_endpoint is not None and is_insecure(token_endpoint):
+        raise TokenConfigurationError(
+            f"The token endpoint {shown(token_endpoint)} is plain http, and {grant.name} has "
+            "refresh tokens, which go by https only (RFC 6749 §10.4)"
+        )
 
 
 async def _origin(endpoint: TokenSource) -> str:

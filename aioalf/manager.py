@@ -324,10 +324,15 @@ def _authorization(
     cache: TokenCache | None,
     on_token: OnToken | None,
 ) -> Authorization:
-    from aioalf.authorization import Authorization, key_of  # noqa: PLC0415 - as above
+    from aioalf.authorization import (  # noqa: PLC0415 - as above
+        Authorization,
+        check_transport,
+        key_of,
+    )
 
     if not (on_token is None or callable(on_token)):
         raise TokenConfigurationError("on_token must be callable")
+    check_transport(grant, None if endpoint is None else endpoint.url)
     key = ""
     if cache is not None and endpoint is not None:
         key = key_of(grant, endpoint, token_endpoint)

@@ -16,6 +16,7 @@ from joserfc.jwk import ECKey
 
 from aioalf import (
     Client,
+    InsecureTransportWarning,
     LoginRequiredError,
     MetadataError,
     Renewal,
@@ -637,6 +638,20 @@ def test_what_cannot_work_is_said_when_it_is_given(options: dict[str, Any], prob
     """By its name."""
     with pytest.raises(TokenConfigurationError, match=problem):
         Client("id", "secret", **options)
+
+
+@pytest.mark.rule("R013", "R046")
+@pytest.mark.parametrize("grant", [AuthorizationCode(), DeviceCode(), RefreshToken("r")])
+@pytest.mark.parametrize("as_endpoint", [True, False])
+def test_no_refresh_token_goes_to_plain_http(grant: Grant, *, as_endpoint: bool) -> None:
+    """To another machine, that is; it is said when the client is made."""
+    url = "http://auth.example.com/token"
+    given: Any = {"endpoints": {"token_endpoint": url}} if as_endpoint else {"token_endpoint": url}
+    with (
+        pytest.warns(InsecureTransportWarning, match="is plain http"),
+        pytest.raises(TokenConfigurationError, match="refresh tokens, which go by https only"),
+    ):
+        Client("id", "secret", grant=grant, **given)
 
 
 # Telling
