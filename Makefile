@@ -19,7 +19,7 @@ demo: .venv/demo-ready  ## run the client against a server in this process and s
 test: .venv/test-ready  ## the suite on the Pythons at hand, lint, types, documents
 	$(PY) -m tox $(TOXRUN) $(TOXFLAGS)
 
-interop: .venv/test-ready  ## the client against oidc-provider and in Chromium
+interop: .venv/test-ready  ## the client against oidc-provider, Canaille and in Chromium
 	$(PY) -m tox run -e interop $(TOXFLAGS)
 
 ledger: .venv/test-ready  ## run the suite and print each rule, its tests and the result

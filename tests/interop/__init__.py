@@ -1,1 +1,1 @@
-"""The client against software that other people wrote: oidc-provider, and Chromium."""
+"""The client against software that other people wrote: oidc-provider, Canaille, Chromium."""

@@ -33,6 +33,7 @@ def foreign_parts() -> None:
     """End the run where something is missing: a skipped test would say that all is well."""
     try:
         parts.node()
+        parts.canaille()
         parts.chromium()
     except parts.MissingPartError as missing:
         pytest.exit(str(missing), returncode=1)

@@ -1,7 +1,7 @@
-"""The foreign parts: node, npm and what it installs, chromium. Where they are, or what to do.
+"""The foreign parts: node, npm and what it installs, Canaille, chromium. Where, or what to do.
 
-`python -m tests.interop.parts` says what is missing, and installs the npm packages when only
-those are. It knows nothing of the tests.
+`python -m tests.interop.parts` says what is missing, and installs the npm packages and Canaille
+when only those are. It knows nothing of the tests.
 """
 
 import shutil
@@ -15,6 +15,11 @@ OLDEST_NODE = 20
 _CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
 _INSTALLED = HERE / "node_modules" / ".package-lock.json"
 _LOCK = HERE / "package-lock.json"
+# In an environment of its own: what it needs must not be what we need.
+_CANAILLE = HERE.parent.parent / ".tox" / "canaille"
+_CANAILLE_PYTHON = _CANAILLE / "bin" / "python"
+_CANAILLE_INSTALLED = _CANAILLE / "requirements.txt"
+_CANAILLE_REQUIREMENTS = HERE / "canaille-requirements.txt"
 
 
 class MissingPartError(Exception):
@@ -27,6 +32,12 @@ def node() -> str:
     return str(shutil.which("node"))
 
 
+def canaille() -> str:
+    """The path of the Python that has Canaille. Raises MissingPartError when there is none."""
+    _require([*_missing_canaille()])
+    return str(_CANAILLE_PYTHON)
+
+
 def chromium() -> str:
     """The path of Chromium. Raises MissingPartError when there is none."""
     _require([*_missing_chromium()])
@@ -34,10 +45,19 @@ def chromium() -> str:
 
 
 def install() -> None:
-    """Install the npm packages unless they are there. Raises MissingPartError."""
+    """Install the npm packages and Canaille unless they are there. Raises MissingPartError."""
     _require([*_missing_node(), *_missing_npm(), *_missing_chromium()])
     if [*_missing_packages()]:
         subprocess.run(["npm", "ci"], cwd=HERE, check=True)
+    if [*_missing_canaille()]:
+        _install_canaille()
+
+
+def _install_canaille() -> None:
+    subprocess.run([sys.executable, "-m", "venv", "--clear", _CANAILLE], check=True)
+    pip = [str(_CANAILLE_PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "--requirement", str(_CANAILLE_REQUIREMENTS)], check=True)
+    shutil.copy(_CANAILLE_REQUIREMENTS, _CANAILLE_INSTALLED)  # last: now it is whole
 
 
 def _require(missing: list[str]) -> None:
@@ -67,6 +87,12 @@ def _missing_npm() -> Iterator[str]:
 def _missing_packages() -> Iterator[str]:
     if not _INSTALLED.exists() or _INSTALLED.stat().st_mtime < _LOCK.stat().st_mtime:
         yield "The npm packages are missing or old: run `npm ci` in tests/interop."
+
+
+def _missing_canaille() -> Iterator[str]:
+    is_there = _CANAILLE_PYTHON.exists() and _CANAILLE_INSTALLED.exists()
+    if not is_there or _CANAILLE_INSTALLED.read_text() != _CANAILLE_REQUIREMENTS.read_text():
+        yield "Canaille is missing or old: run `python -m tests.interop.parts`."
 
 
 def _missing_chromium() -> Iterator[str]:

@@ -73,16 +73,24 @@ class Visitor:
         """Press the forward button."""
         await self._do(self._page.go_forward)
 
+    async def fill(self, label: str, text: str) -> None:
+        """Write into the field of this label."""
+        await self._do(lambda: self._page.get_by_label(label, exact=True).fill(text))
+
+    async def press(self, name: str) -> None:
+        """Press the button of this name."""
+        await self._do(lambda: self._page.get_by_role("button", name=name).click())
+
     async def sign_in(self, url: str, name: str = "alf") -> None:
         """Open the login page, say who one is, and press the button."""
         await self.go(url)
         await self._do(lambda: self._page.get_by_label("Your name").fill(name))
-        await self._press("Sign in")
+        await self.press("Sign in")
 
     async def cancel(self, url: str) -> None:
         """Open the login page, and press the other button."""
         await self.go(url)
-        await self._press("Cancel")
+        await self.press("Cancel")
 
     async def sees(self, title: str) -> str:
         """Wait for a page of this title to be there, and return all that can be read on it."""
@@ -117,9 +125,6 @@ class Visitor:
 
     async def _do(self, act: Callable[[], T]) -> T:
         return await self._chromium.do(act)
-
-    async def _press(self, name: str) -> None:
-        await self._do(lambda: self._page.get_by_role("button", name=name).click())
 
     def _follow(self, url: str) -> None:
         with self._page.expect_navigation():
