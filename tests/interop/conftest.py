@@ -3,29 +3,28 @@
 Where a foreign part is missing, the run fails at its start and says what to install.
 """
 
+import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from typing import cast
 
 import pytest
 from aiohttp import ClientSession, ClientTimeout
 
+from aioalf import Client
 from aioalf.testing.pytest_plugin import oauth_server
 from tests.interop import parts
 from tests.interop.chromium import Chromium
-from tests.interop.provider import Provider, Registered
-from tests.interop.resource_server import AT_THE_PROVIDER, ResourceServer
+from tests.interop.provider import Provider, Setup
+from tests.interop.resource_server import ResourceServer
 from tests.interop.visitor import Visitor
 
-__all__ = ["oauth_server"]
+Said = Mapping[str, object]
+"""What the resource server says of the token that it was sent."""
 
-PLAIN = Registered("plain", "secret", scope="things:read things:write")
-SPECIAL = Registered(
-    "glBQ3nYU/8/kaVi/bIgXGA==",
-    # The standard has secrets of printable ASCII (RFC 6749, App. A.2): here is all that is special.
-    " \"%&+:/?#[]@!$'()*,;=<>\\^`{|}~-._ ",
-    scope="things:read",
-)
-SHORT_LIVED = Registered("short-lived", "secret", lifetime=2)
+Ask = Callable[[Client], asyncio.Task[Said]]
+
+__all__ = ["oauth_server"]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -39,12 +38,18 @@ def foreign_parts() -> None:
         pytest.exit(str(missing), returncode=1)
 
 
-@pytest.fixture
-def provider() -> Iterator[Provider]:
-    """A started oidc-provider that has granted nothing yet."""
-    clients = [PLAIN, SPECIAL, SHORT_LIVED, AT_THE_PROVIDER]
-    with tempfile.TemporaryFile("w+") as printed, Provider(clients, printed) as provider:
+@pytest.fixture(scope="module")
+def running(setup: Setup) -> Iterator[Provider]:
+    """An oidc-provider for all tests of a module, which says how it is to be: `setup`."""
+    with tempfile.TemporaryFile("w+") as printed, Provider(setup, printed) as provider:
         yield provider
+
+
+@pytest.fixture
+async def provider(running: Provider, session: ClientSession) -> Provider:
+    """The module's oidc-provider, that has counted nothing yet."""
+    await running.forget(session)
+    return running
 
 
 @pytest.fixture
@@ -52,6 +57,26 @@ async def things(provider: Provider) -> AsyncIterator[ResourceServer]:
     """A resource server that asks this provider."""
     async with ResourceServer(provider) as server:
         yield server
+
+
+@pytest.fixture
+async def ask(things: ResourceServer) -> AsyncIterator[Ask]:
+    """Begins a request to the resource server; a test that ends early takes it back."""
+    begun: list[asyncio.Task[Said]] = []
+
+    async def said(client: Client) -> Said:
+        async with client.get(things.url) as response:
+            assert response.status == 200, await response.text()
+            return cast("Said", await response.json())
+
+    def ask(client: Client) -> asyncio.Task[Said]:
+        begun.append(asyncio.create_task(said(client)))
+        return begun[-1]
+
+    yield ask
+    for task in begun:
+        task.cancel()
+    await asyncio.gather(*begun, return_exceptions=True)
 
 
 @pytest.fixture

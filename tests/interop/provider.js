@@ -1,16 +1,23 @@
-// oidc-provider on a free loopback port.
+// oidc-provider on a free loopback port, and on a second one over TLS where it is given a
+// certificate.
 //
-// Reads one line of JSON from stdin: clients, the scopes there are, and the lifetime of each
-// client's tokens in seconds. Writes one line of JSON to stdout when it can be asked: its issuer.
-// Ends when stdin does: it outlives its tests in no case, however they end.
+// Reads one line of JSON from stdin, as settings.js understands it. Writes one line of JSON to
+// stdout when it can be asked: its issuer. Ends when stdin does: it outlives its tests in no case,
+// however they end.
 
 import { once } from "node:events";
 import { createServer } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import { createInterface } from "node:readline";
 
 import Provider from "oidc-provider";
 
-const DEFAULT_LIFETIME = 600;
+import { count } from "./counters.js";
+import { addGrants } from "./grants.js";
+import { interact } from "./interactions.js";
+import { configuration } from "./settings.js";
+
+const STANDARD_PLACE = "/.well-known/oauth-authorization-server";
 
 const settingsFromStdin = async () => {
   const lines = createInterface({ input: process.stdin });
@@ -19,55 +26,40 @@ const settingsFromStdin = async () => {
   return JSON.parse(line);
 };
 
-const makeProvider = (issuer, { clients, scopes, lifetimes }) =>
-  new Provider(issuer, {
-    clients: clients.map((client) => ({
-      grant_types: ["client_credentials"],
-      redirect_uris: [],
-      response_types: [],
-      token_endpoint_auth_method: "client_secret_basic",
-      ...client,
-    })),
-    clientAuthMethods: ["client_secret_basic"],
-    scopes,
-    features: {
-      clientCredentials: { enabled: true },
-      devInteractions: { enabled: false },
-      introspection: {
-        enabled: true,
-        allowedPolicy: (_ctx, client) => client.clientId === "resource-server",
-      },
-      revocation: { enabled: true, allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId },
-    },
-    ttl: {
-      ClientCredentials: (_ctx, _token, client) => lifetimes[client.clientId] ?? DEFAULT_LIFETIME,
-    },
-  });
-
-// What the token endpoint did, as told by the provider's own events.
-const count = (provider) => {
-  const seen = { granted: 0, refused: 0, failed: 0 };
-  provider.on("grant.success", () => (seen.granted += 1));
-  provider.on("grant.error", () => (seen.refused += 1));
-  provider.on("server_error", (_ctx, error) => {
-    seen.failed += 1;
-    console.error(error);
-  });
-  return seen;
+const listening = async (server) => {
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return `//127.0.0.1:${server.address().port}`;
 };
 
 console.info = console.error; // stdout is for one line only
 const settings = await settingsFromStdin();
-const server = createServer();
-server.listen(0, "127.0.0.1");
-await once(server, "listening");
-const issuer = `http://127.0.0.1:${server.address().port}`;
-const provider = makeProvider(issuer, settings);
+const { path, tls } = settings;
+const plain = createServer();
+const secure = tls && createTlsServer({ ...tls, requestCert: true, rejectUnauthorized: false });
+const issuer = `http:${await listening(plain)}${path}`;
+const aliases = secure && `https:${await listening(secure)}${path}`;
+const provider = new Provider(issuer, configuration(settings, aliases));
+addGrants(provider, settings);
 const seen = count(provider);
-const answer = provider.callback();
-server.on("request", (request, response) => {
-  if (request.url !== "/seen") return answer(request, response);
-  response.setHeader("Content-Type", "application/json");
-  return response.end(JSON.stringify(seen));
-});
+const callback = provider.callback();
+
+// The provider believes to be at the root: what stands before it takes the issuer's path away.
+const answer = async (request, response) => {
+  if (request.url === "/seen") return seen(request, response);
+  request.originalUrl = request.url;
+  if (path && request.url === `${STANDARD_PLACE}${path}` && settings.standard_place) {
+    request.url = STANDARD_PLACE;
+    request.originalUrl = `${path}${STANDARD_PLACE}`;
+  } else if (request.url.startsWith(`${path}/`)) {
+    request.url = request.url.slice(path.length);
+  } else {
+    response.statusCode = 404;
+    return response.end();
+  }
+  return (await interact(provider, request, response)) || callback(request, response);
+};
+
+plain.on("request", answer);
+secure?.on("request", answer);
 process.stdout.write(`${JSON.stringify({ issuer })}\n`);

@@ -1,20 +1,18 @@
-"""oidc-provider as a child process, one for each test.
-
-Knows how to start it, ask it what it did, and end it; of aioalf it knows nothing.
-"""
+"""oidc-provider as a child process: how to start it, ask it what it did, and end it."""
 
 import json
 import select
 import subprocess
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import IO, Self, cast
 
 from aiohttp import ClientSession
 
 from tests.interop import parts
+from tests.interop.registered import Registered
 from tests.testing.plain_client import basic
 
 START_SECONDS = 20.0
@@ -22,18 +20,38 @@ END_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
-class Registered:
-    """A client that the provider knows; tokens live for `lifetime` seconds."""
+class Certificates:
+    """What the provider shows, with its key, and whose clients it trusts; all as PEM."""
 
-    client_id: str
-    client_secret: str
-    scope: str | None = None
-    lifetime: int = 600
+    certificate: str
+    key: str
+    authority: str
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Who the provider serves, and how.
+
+    `path` is that of its issuer, whose metadata is also in the standard's place unless
+    `standard_place` is False. `resources` have a scope each; `speakers` are issuers of assertions
+    with the public key of each. With `certificates` there is mutual TLS, at aliases of the
+    endpoints. `push_required` refuses authorization requests that were not pushed.
+    """
+
+    clients: Sequence[Registered]
+    path: str = ""
+    standard_place: bool = True
+    resources: Mapping[str, str] = field(default_factory=dict[str, str])
+    speakers: Mapping[str, Mapping[str, object]] = field(
+        default_factory=dict[str, Mapping[str, object]]
+    )
+    certificates: Certificates | None = None
+    push_required: bool = False
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What the token endpoint did since it started, as the provider's events told it."""
+    """What the token endpoint did since it was to forget, as the provider's events told it."""
 
     granted: int
     refused: int
@@ -47,8 +65,8 @@ class ProviderError(Exception):
 class Provider:
     """Runs from `with` to its end; the URLs are known in between."""
 
-    def __init__(self, clients: list[Registered], printed: IO[str]) -> None:
-        self._clients = clients
+    def __init__(self, setup: Setup, printed: IO[str]) -> None:
+        self._setup = setup
         self._printed = printed
         self.issuer = ""
 
@@ -74,8 +92,25 @@ class Provider:
 
     async def seen(self, session: ClientSession) -> Seen:
         """Ask how often the token endpoint said yes and no."""
-        async with session.get(f"{self.issuer}/seen") as response:
-            return Seen(**cast("dict[str, int]", await response.json()))
+        told = await self._told(session)
+        return Seen(**{name: cast("int", told[name]) for name in ("granted", "refused", "failed")})
+
+    async def requests(self, session: ClientSession) -> list[str]:
+        """Ask which grants were asked for, one by one, and with what error if with one."""
+        return cast("list[str]", (await self._told(session))["requests"])
+
+    async def forget(self, session: ClientSession) -> None:
+        """Count anew."""
+        async with session.delete(self._seen_at) as response:
+            response.raise_for_status()
+
+    async def _told(self, session: ClientSession) -> dict[str, object]:
+        async with session.get(self._seen_at) as response:
+            return cast("dict[str, object]", await response.json())
+
+    @property
+    def _seen_at(self) -> str:
+        return f"{self.issuer.removesuffix(self._setup.path)}/seen"
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
@@ -103,14 +138,8 @@ class Provider:
         self._end()
 
     def _configure(self) -> None:
-        scopes = {word for client in self._clients for word in (client.scope or "").split()}
-        settings: Mapping[str, object] = {
-            "clients": [_metadata(client) for client in self._clients],
-            "lifetimes": {client.client_id: client.lifetime for client in self._clients},
-            "scopes": sorted(scopes),
-        }
         stdin = cast("IO[str]", self._process.stdin)
-        stdin.write(json.dumps(settings) + "\n")
+        stdin.write(json.dumps(_settings(self._setup)) + "\n")
         stdin.flush()
 
     def _ready(self) -> str:
@@ -131,10 +160,27 @@ class Provider:
             cast("IO[str]", stream).close()
 
 
-def _metadata(client: Registered) -> dict[str, str]:
-    named = {"client_id": client.client_id, "client_secret": client.client_secret}
-    return named if client.scope is None else {**named, "scope": client.scope}
+def _settings(setup: Setup) -> Mapping[str, object]:
+    clients, certificates = setup.clients, setup.certificates
+    scopes = {word for client in clients for word in (client.scope or "").split()}
+    tls = certificates and {
+        "cert": certificates.certificate,
+        "key": certificates.key,
+        "ca": certificates.authority,
+    }
+    return {
+        "clients": [client.metadata for client in clients],
+        "lifetimes": {client.client_id: client.lifetime for client in clients},
+        "patience": {client.client_id: client.patience for client in clients},
+        "scopes": sorted(scopes),
+        "path": setup.path,
+        "standard_place": setup.standard_place,
+        "resources": setup.resources,
+        "speakers": setup.speakers,
+        "push_required": setup.push_required,
+        "tls": tls,
+    }
 
 
 def _basic(client: Registered) -> dict[str, str]:
-    return basic(client.client_id, client.client_secret)
+    return basic(client.client_id, client.client_secret or "")

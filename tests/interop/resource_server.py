@@ -9,9 +9,9 @@ from typing import Self
 
 from aiohttp import ClientSession, web
 
-from tests.interop.provider import Provider, Registered
+from tests.interop.provider import Provider
+from tests.interop.registered import AT_THE_PROVIDER
 
-AT_THE_PROVIDER = Registered("resource-server", "resource-server-secret")
 WRITE_SCOPE = "things:write"
 
 
@@ -21,8 +21,14 @@ class ResourceServer:
     def __init__(self, provider: Provider) -> None:
         self._provider = provider
         self._wave: asyncio.Barrier | None = None
+        self._tokens: set[str] = set()
+        self._distrusted = frozenset[str]()
         self.statuses: list[int] = []
         self.url = ""
+
+    def distrust(self) -> None:
+        """Refuse from now on every token that was seen until now, whatever the provider says."""
+        self._distrusted = frozenset(self._tokens)
 
     def hold_until_arrived(self, count: int) -> None:
         """Answer none of the next so many requests before all of them have arrived."""
@@ -59,6 +65,9 @@ class ResourceServer:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme != "Bearer" or not token:
             return _refuse(401, 'Bearer realm="things"')
+        self._tokens.add(token)
+        if token in self._distrusted:
+            return _refuse(401, 'Bearer realm="things", error="invalid_token"')
         said = await self._provider.introspect(self._session, token, AT_THE_PROVIDER)
         if said["active"] is not True:
             return _refuse(401, 'Bearer realm="things", error="invalid_token"')
@@ -66,7 +75,15 @@ class ResourceServer:
         if request.method == "POST" and WRITE_SCOPE not in scopes:
             return _refuse(403, f'Bearer error="insufficient_scope", scope="{WRITE_SCOPE}"')
         body = await request.text()
-        return web.json_response({"client_id": said["client_id"], "scope": scopes, "body": body})
+        return web.json_response(
+            {
+                "client_id": said["client_id"],
+                "user": said.get("sub"),
+                "audience": said.get("aud"),
+                "scope": scopes,
+                "body": body,
+            }
+        )
 
 
 def _refuse(status: int, challenge: str) -> web.Response:

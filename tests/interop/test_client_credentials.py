@@ -14,12 +14,18 @@ from aioalf import (
     TokenHTTPError,
     TokenManager,
 )
-from tests.interop.conftest import PLAIN, SHORT_LIVED, SPECIAL
-from tests.interop.provider import Provider, Registered, Seen
+from tests.interop.provider import Provider, Seen, Setup
+from tests.interop.registered import AT_THE_PROVIDER, PLAIN, SHORT_LIVED, SPECIAL, Registered
 from tests.interop.resource_server import ResourceServer
 
 MANY = 200
 BOUND_SECONDS = 30
+
+
+@pytest.fixture(scope="module")
+def setup() -> Setup:
+    """Three clients and the resource server."""
+    return Setup([PLAIN, SPECIAL, SHORT_LIVED, AT_THE_PROVIDER])
 
 
 def client_of(provider: Provider, registered: Registered, **options: object) -> Client:

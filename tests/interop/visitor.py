@@ -84,6 +84,10 @@ class Visitor:
     async def sign_in(self, url: str, name: str = "alf") -> None:
         """Open the login page, say who one is, and press the button."""
         await self.go(url)
+        await self.give_name(name)
+
+    async def give_name(self, name: str) -> None:
+        """Say who one is on the login page that is open, and press the button."""
         await self._do(lambda: self._page.get_by_label("Your name").fill(name))
         await self.press("Sign in")
 
@@ -91,6 +95,27 @@ class Visitor:
         """Open the login page, and press the other button."""
         await self.go(url)
         await self.press("Cancel")
+
+    async def allow(self, url: str, name: str = "alf") -> None:
+        """Sign in, and let the client have what it asks for."""
+        await self.sign_in(url, name)
+        await self.answer("Allow access?", "Allow")
+
+    async def refuse(self, url: str, name: str = "alf") -> None:
+        """Sign in, and let the client have nothing."""
+        await self.sign_in(url, name)
+        await self.answer("Allow access?", "Refuse")
+
+    async def answer(self, title: str, button: str) -> None:
+        """Press a button of the page of this title, and wait for the next page."""
+        await self.sees(title)
+        await self.press(button)
+
+    async def enter_code(self, url: str, code: str) -> None:
+        """Open the page of a device's login, and enter the code that the device shows."""
+        await self.go(url)
+        await self._do(lambda: self._page.get_by_placeholder("Enter code").fill(code))
+        await self.press("Continue")
 
     async def sees(self, title: str) -> str:
         """Wait for a page of this title to be there, and return all that can be read on it."""
@@ -117,6 +142,10 @@ class Visitor:
     async def requests(self) -> list[SentRequest]:
         """Every request that the browser made for this window."""
         return await self._do(lambda: [_sent(request) for request in self._requests])
+
+    async def address_sent(self, start: str) -> str:
+        """The first address starting so that the browser was sent to."""
+        return next(sent.url for sent in await self.requests() if sent.url.startswith(start))
 
     async def keep_picture(self, name: str) -> None:
         """Keep what is to be seen, for people to look at."""

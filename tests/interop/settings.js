@@ -1,0 +1,98 @@
+// What the provider is and allows, made of the settings that a test module gives.
+//
+// Settings: clients (metadata), scopes, resources (URI: its scope), lifetimes of each client's
+// access tokens and patience, the lifetime of its device codes, both in seconds; the path of the
+// issuer; push_required; tls (key, cert, ca). What is not said here is as oidc-provider has it:
+// public clients' refresh tokens rotate, confidential ones' do not before they are old.
+
+import { errors } from "oidc-provider";
+
+import { interactionPath, pages } from "./interactions.js";
+
+const DEFAULT_LIFETIME = 600;
+
+const CLIENT_DEFAULTS = {
+  grant_types: ["client_credentials"],
+  redirect_uris: [],
+  response_types: [],
+  token_endpoint_auth_method: "client_secret_basic",
+};
+
+const METHODS = [
+  "client_secret_basic",
+  "client_secret_jwt",
+  "client_secret_post",
+  "none",
+  "private_key_jwt",
+];
+const TLS_METHODS = ["self_signed_tls_client_auth", "tls_client_auth"];
+
+const certificateOf = (ctx) => ctx.socket.getPeerX509Certificate?.();
+
+const mutualTls = {
+  enabled: true,
+  certificateAuthorized: (ctx) => ctx.socket.authorized,
+  certificateSubjectMatches: (ctx, property, expected) =>
+    property === "tls_client_auth_san_dns" &&
+    certificateOf(ctx).checkHost(expected, { subject: "never" }) === expected,
+  getCertificate: certificateOf,
+  selfSignedTlsClientAuth: true,
+  tlsClientAuth: true,
+};
+
+const aliasesAt = (base) => ({
+  device_authorization_endpoint: `${base}/device/auth`,
+  introspection_endpoint: `${base}/token/introspection`,
+  pushed_authorization_request_endpoint: `${base}/request`,
+  revocation_endpoint: `${base}/token/revocation`,
+  token_endpoint: `${base}/token`,
+});
+
+export const configuration = (settings, aliases) => {
+  const { clients, lifetimes, patience, path, resources, scopes } = settings;
+  const lifetime = (_ctx, _token, client) => lifetimes[client.clientId] ?? DEFAULT_LIFETIME;
+  return {
+    clients: clients.map((client) => ({ ...CLIENT_DEFAULTS, ...client })),
+    clientAuthMethods: aliases ? [...METHODS, ...TLS_METHODS] : METHODS,
+    discovery: aliases ? { mtls_endpoint_aliases: aliasesAt(aliases) } : {},
+    enabledJWA: {
+      clientAuthSigningAlgValues: ["HS256", "RS256", "PS256", "ES256", "EdDSA"],
+    },
+    expiresWithSession: () => false,
+    features: {
+      clientCredentials: { enabled: true },
+      deviceFlow: { enabled: true, ...pages },
+      devInteractions: { enabled: false },
+      introspection: {
+        enabled: true,
+        allowedPolicy: (_ctx, client, token) =>
+          client.clientId === "resource-server" || client.clientId === token.clientId,
+      },
+      mTLS: aliases ? mutualTls : { enabled: false },
+      pushedAuthorizationRequests: {
+        enabled: true,
+        requirePushedAuthorizationRequests: settings.push_required,
+      },
+      resourceIndicators: {
+        enabled: true,
+        getResourceServerInfo: (_ctx, uri) => {
+          if (!(uri in resources)) throw new errors.InvalidTarget("no such resource");
+          return { scope: resources[uri], audience: uri };
+        },
+      },
+      revocation: {
+        enabled: true,
+        allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId,
+      },
+    },
+    findAccount: (_ctx, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
+    interactions: { url: (_ctx, { uid }) => interactionPath(path, uid) },
+    issueRefreshToken: (_ctx, client) => client.grantTypeAllowed("refresh_token"),
+    scopes,
+    ttl: {
+      AccessToken: lifetime,
+      ClientCredentials: lifetime,
+      DeviceCode: (_ctx, _code, client) => patience[client.clientId] ?? DEFAULT_LIFETIME,
+    },
+  };
+};
