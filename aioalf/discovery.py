@@ -61,6 +61,10 @@ class Discovery:
             logger.warning("The last good metadata is used: %s", error)
             return self._metadata
 
+    def doubt(self) -> None:
+        """Ask again within a minute: what is wanted is not there, or is of no use."""
+        self._ask_at = min(self._ask_at, time.monotonic() + _PAUSE)
+
     async def close(self) -> None:
         """End a request that is under way."""
         await self._flight.close()

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from aioalf.discovery import Discovery
+from aioalf.errors import TokenError
 from aioalf.metadata import endpoint_in
 from aioalf.urls import is_insecure, missing, read_endpoint, warn_insecure
 
@@ -55,9 +56,15 @@ class Server:
         """
         if name in self._given:
             return self._given[name]
-        url = endpoint_in(await self.metadata(), name, over_mtls=over_mtls)
-        if url is None:
-            raise missing(name, self.issuer)
+        metadata = await self.metadata()
+        try:
+            url = endpoint_in(metadata, name, over_mtls=over_mtls)
+            if url is None:
+                raise missing(name, self.issuer)
+        except TokenError:
+            if self._discovery is not None:
+                self._discovery.doubt()
+            raise
         return url
 
     async def close(self) -> None:

@@ -3,11 +3,17 @@
 import json
 import warnings
 from collections.abc import Mapping
+from types import SimpleNamespace
 
 import pytest
 from yarl import URL
 
-from aioalf.errors import InsecureTransportWarning, MetadataError, TokenConfigurationError
+from aioalf.errors import (
+    InsecureTransportWarning,
+    MetadataError,
+    TokenConfigurationError,
+    TokenError,
+)
 from aioalf.exchange import Answer, Exchange
 from aioalf.server import Server
 
@@ -96,6 +102,29 @@ async def test_an_odd_endpoint_of_the_issuer_is_not_asked(url: object) -> None:
     for told in (Told(token_endpoint=url), Told(mtls_endpoint_aliases={"token_endpoint": url})):
         with pytest.raises(MetadataError):
             await url_of(Server(ISSUER, {}, told), over_mtls=True)
+
+
+@pytest.mark.rule("R123")
+@pytest.mark.parametrize("endpoint", [None, "http://a.example/t"])
+async def test_metadata_without_what_is_wanted_is_asked_for_again_soon(
+    monkeypatch: pytest.MonkeyPatch, endpoint: str | None
+) -> None:
+    """Within a minute, and not each time: somebody is about to repair it."""
+    clock = SimpleNamespace(now=1000.0)
+    monkeypatch.setattr("aioalf.discovery.time", SimpleNamespace(monotonic=lambda: clock.now))
+    told = Told(token_endpoint=endpoint)
+    server = Server(ISSUER, {}, told)
+    for _ in range(3):
+        with pytest.raises(TokenError):
+            await url_of(server)
+        clock.now += 29
+    assert told.asked == 1
+    told.members = {**told.members, "token_endpoint": "https://a.example/t"}
+    clock.now += 60
+    for _ in range(3):
+        assert await url_of(server) == "https://a.example/t"
+        clock.now += 61
+    assert told.asked == 2
 
 
 @pytest.mark.rule("R003")
