@@ -80,6 +80,7 @@ class AuthorizationCode:
         """
         client_id = client_id_of(endpoint)
         issuer, metadata = endpoint.issuer, await endpoint.metadata()
+        await endpoint.url_of("token_endpoint")  # or somebody would sign in for nothing
         state = secrets.token_urlsafe(32)
         verifier = pkce.verifier_of(secrets.token_bytes(pkce.OCTETS))
         parameters: Form = {

@@ -57,6 +57,7 @@ class DeviceCode:
         clock = asyncio.get_running_loop().time
         begun = clock()
         client_id_of(endpoint)  # or there is nobody to sign in to
+        await endpoint.url_of("token_endpoint")  # or somebody would sign in for nothing
         form = endpoint.asked.form()
         device = read_device(await endpoint.post("device_authorization_endpoint", form))
         limit: float = device.prompt.expires_in
