@@ -1,5 +1,6 @@
 // Two grants that oidc-provider does not have, on its hook for grants of one's own: token exchange
 // (RFC 8693) and the JWT bearer grant (RFC 7523). They answer with access tokens for a person.
+// Assertions are verified by jose, as the provider's own are.
 //
 // Settings: speakers, who may speak for others (issuer: public JWK).
 
