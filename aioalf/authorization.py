@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -24,6 +24,8 @@ from aioalf.errors import (
     TokenHTTPError,
     TokenResponseError,
 )
+from aioalf.revocation import Outstanding
+from aioalf.single_flight import uncut
 from aioalf.token_record import Record, read_record, write_record
 from aioalf.urls import is_insecure, shown
 
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
     from aioalf.token import Token
 
 logger: logging.Logger = logging.getLogger(__name__)
+
+_PATIENCE: Final = 30.0
+"""Seconds for which a logout waits for who has locked the cache."""
 
 _WITHOUT_SUBJECT: Final = frozenset(
     {
@@ -82,24 +87,79 @@ class Authorization:
         self._read: str | None = None
         self._is_behind = False
         """Whether the cache could not be written: it holds no more than what was `_read`."""
+        self._outstanding = Outstanding()
+        """What the next logout revokes besides: another object says that there was one."""
+        self._left: Outstanding | None = None
+        """That of a logout which has not emptied the cache yet: nobody believes what it holds."""
 
     async def token(self, endpoint: TokenSource, unwanted: str | None) -> Token:
         """Return a token other than an unwanted one, kept already where it is to be kept.
 
         Raises LoginRequiredError when there is no way left without somebody's help, TokenError.
         """
+        outstanding = self._outstanding
         async with self._lock():
+            if self._outstanding is not outstanding:
+                raise _logged_out()
             stored = await self._load(endpoint)
             if stored is not None and stored.is_valid() and stored.access_token != unwanted:
                 return stored
-            return await self._renew(endpoint)
+            return await self._renew(endpoint, outstanding)
 
-    async def forget(self) -> None:
-        """Forget the refresh token, here and in the cache."""
-        async with self._lock():
-            self._refresh_token = None
-            if self._cache is not None:
-                await self._cache.delete(self._key)
+    def leave(self) -> Outstanding:
+        """Log out: use nothing any more of what there is, and keep nothing of what is on its way.
+
+        Returns what is to be revoked, to which `forget` adds what comes to light.
+        """
+        left, self._outstanding = self._outstanding, Outstanding()
+        left.add(self._token, self._refresh_token)
+        left.counts_given = not (self._is_spent or self._grant.can_begin)
+        self._is_spent = not self._grant.can_begin
+        self._token = self._refresh_token = self._scope = None
+        if self._cache is not None and (self._left is None or self._left.is_complete):
+            self._left = left  # of two logouts at once, the first has what the cache holds
+        return left
+
+    async def forget(self, endpoint: TokenSource, left: Outstanding) -> None:
+        """Wait until what was on its way is in `left`, and empty the cache.
+
+        The cache is emptied also when this fails or is cancelled. Raises CacheError when it could
+        not be read or emptied.
+        """
+        try:
+            with suppress(TimeoutError):  # somebody else's login takes as long as a person does
+                async with asyncio.timeout(None if self._cache is None else _PATIENCE):
+                    async with self._lock():
+                        await self._empty(endpoint)
+            await self._empty(endpoint)
+        finally:
+            left.is_complete = True
+            if self._cache is not None and self._left is not None:
+                await uncut(self._cache.delete(self._key))
+                self._left = None
+        if left.counts_given and not left.has_refresh_token:
+            await self._add_given(left)
+
+    async def _empty(self, endpoint: TokenSource) -> None:
+        """Take what a logout left out of the cache, and take note of it."""
+        if self._cache is None or self._left is None:
+            return
+        text = await self._cache.get(self._key)
+        # From here on it is not believed, whether it can be deleted or not.
+        left, self._read, self._is_behind, self._left = self._left, text, True, None
+        try:
+            record = await self._record_in(text, endpoint)
+            if record is not None:
+                left.add(record.token, record.refresh_token)
+        finally:
+            await uncut(self._cache.delete(self._key))
+        self._is_behind = False
+
+    async def _add_given(self, left: Outstanding) -> None:
+        from aioalf.grants import RefreshToken  # noqa: PLC0415 - few need it
+
+        if isinstance(self._grant, RefreshToken):
+            left.add(None, await self._grant.refresh_token())
 
     def _lock(self) -> AbstractAsyncContextManager[object]:
         # Without a cache too: who resets the client starts another request beside the one that is
@@ -111,38 +171,46 @@ class Authorization:
     async def _load(self, endpoint: TokenSource) -> Token | None:
         if self._cache is None:
             return None
+        if self._left is not None:
+            await self._write(self._empty(endpoint))
         text = await self._cache.get(self._key)
         if self._is_behind and text == self._read:
             return None
         self._read, self._is_behind = text, False
         # Somebody else may have used it, or logged out.
         self._refresh_token = None
-        if text is None:
-            return None
-        record = read_record(text, now=datetime.now(UTC), monotonic=time.monotonic())
-        if record is None or record.issuer != await _origin(endpoint):
-            logger.warning("The token cache holds something that is none of ours; it is replaced")
+        record = await self._record_in(text, endpoint)
+        if record is None:
             return None
         self._token, self._refresh_token = record.token, record.refresh_token
         self._scope = record.token.scope
         self._is_spent = False
         return record.token
 
-    async def _renew(self, endpoint: TokenSource) -> Token:
+    async def _record_in(self, text: str | None, endpoint: TokenSource) -> Record | None:
+        if text is None:
+            return None
+        record = read_record(text, now=datetime.now(UTC), monotonic=time.monotonic())
+        if record is None or record.issuer != await _origin(endpoint):
+            logger.warning("The token cache holds something that is none of ours; it is replaced")
+            return None
+        return record
+
+    async def _renew(self, endpoint: TokenSource, outstanding: Outstanding) -> Token:
         if self._refresh_token is not None:
             try:
-                return await _uncut(self._refresh(endpoint, self._refresh_token))
+                return await uncut(self._refresh(endpoint, self._refresh_token, outstanding))
             except (TokenHTTPError, TokenResponseError) as error:
                 if error.error != "invalid_grant":
                     raise  # it may count still
                 await self._lose(error)
         if self._grant.can_begin:
             token = await self._grant.request_token(endpoint)  # a person may be asked: no task
-            return await _uncut(self._kept(token, token.refresh_token, endpoint))
+            return await uncut(self._kept(token, token.refresh_token, endpoint, outstanding))
         if self._is_spent:
             raise _login_required()
         try:
-            return await _uncut(self._begin(endpoint))
+            return await uncut(self._begin(endpoint, outstanding))
         except (TokenHTTPError, TokenResponseError) as error:
             if error.error == "invalid_grant":
                 await self._lose(error)
@@ -156,41 +224,61 @@ class Authorization:
             self._is_spent = True
             raise _login_required() from error
 
-    async def _begin(self, endpoint: TokenSource) -> Token:
-        token = await self._answer(self._grant.request_token(endpoint), endpoint)
-        return await self._kept(token, token.refresh_token, endpoint)
+    async def _begin(self, endpoint: TokenSource, outstanding: Outstanding) -> Token:
+        request = self._grant.request_token(endpoint)
+        token = await self._answer(request, endpoint, outstanding)
+        return await self._kept(token, token.refresh_token, endpoint, outstanding)
 
-    async def _refresh(self, endpoint: TokenSource, refresh_token: str) -> Token:
+    async def _refresh(
+        self, endpoint: TokenSource, refresh_token: str, outstanding: Outstanding
+    ) -> Token:
         form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
         if self._scope is not None:
             # Not more than was granted (RFC 6749 §6): less may have been, where that is allowed.
             asked = endpoint.asked.scope.split(" ")
             form["scope"] = " ".join(word for word in asked if word in self._scope)
-        token = await self._answer(endpoint.request(form), endpoint)
+        token = await self._answer(endpoint.request(form), endpoint, outstanding)
         # A server that does not rotate sends none, and the old one stays (RFC 6749 §6).
-        return await self._kept(token, token.refresh_token or refresh_token, endpoint)
+        return await self._kept(token, token.refresh_token or refresh_token, endpoint, outstanding)
 
-    async def _answer(self, request: Awaitable[Token], endpoint: TokenSource) -> Token:
+    async def _answer(
+        self, request: Awaitable[Token], endpoint: TokenSource, outstanding: Outstanding
+    ) -> Token:
         """Return what a refresh token got; where that is of no use, its replacement is kept."""
         try:
             return await request
         except TokenResponseError as error:
             replacement = error.take_replacement()
             if replacement is not None:
-                await self._keep(self._token, replacement, endpoint)
+                await self._keep(self._token, replacement, endpoint, outstanding)
             raise
 
-    async def _kept(self, token: Token, refresh_token: str | None, endpoint: TokenSource) -> Token:
-        if self._grant.keeps_refresh_token:
+    async def _kept(
+        self,
+        token: Token,
+        refresh_token: str | None,
+        endpoint: TokenSource,
+        outstanding: Outstanding,
+    ) -> Token:
+        if self._grant.keeps_refresh_token and self._outstanding is outstanding:
             self._scope = self._scope if token.scope is None else token.scope
-        await self._keep(token, refresh_token, endpoint)
-        if self._on_token is not None:
+        await self._keep(token, refresh_token, endpoint, outstanding)
+        if self._on_token is not None and self._outstanding is outstanding:
             await _tell(self._on_token, token)
+        if self._outstanding is not outstanding:
+            raise _logged_out()
         return token
 
     async def _keep(
-        self, token: Token | None, refresh_token: str | None, endpoint: TokenSource
+        self,
+        token: Token | None,
+        refresh_token: str | None,
+        endpoint: TokenSource,
+        outstanding: Outstanding,
     ) -> None:
+        if self._outstanding is not outstanding:
+            outstanding.add(token, refresh_token)
+            return
         before, self._token = self._refresh_token, token
         if self._grant.keeps_refresh_token:
             self._refresh_token = refresh_token
@@ -198,7 +286,10 @@ class Authorization:
             return
         record = Record(token, self._refresh_token, await _origin(endpoint))
         await self._write(_store(self._cache, self._key, record))
-        if self._is_behind and before not in {None, self._refresh_token}:
+        if self._outstanding is not outstanding:
+            if self._left is None:  # it was emptied before that was written
+                await self._write(self._cache.delete(self._key))
+        elif self._is_behind and before not in {None, self._refresh_token}:
             await self._withdraw(self._cache)
 
     async def _withdraw(self, cache: TokenCache) -> None:
@@ -240,26 +331,6 @@ async def _tell(on_token: OnToken, token: Token) -> None:
         )
 
 
-async def _uncut(request: Coroutine[object, object, Token]) -> Token:
-    """Await a request to its end, which is here also for who is cancelled meanwhile.
-
-    So the lock is held until the answer is kept: who has it next finds the refresh token that
-    counts.
-    """
-    task = asyncio.get_running_loop().create_task(request)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait({task})
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None:
-        if not task.cancelled():
-            task.exception()  # seen: nobody else looks at it
-        raise cancelled
-    return task.result()
-
-
 def key_of(grant: Grant, endpoint: TokenSource, token_endpoint: str | URL | None) -> str:
     """Return the key of what this client asks for (`cache_key`).
 
@@ -294,6 +365,10 @@ def check_transport(grant: Grant, token_endpoint: URL | None) -> None:
 async def _origin(endpoint: TokenSource) -> str:
     # The only one that the refresh token may be sent to (RFC 6749 §10.4).
     return endpoint.issuer or str(await endpoint.url_of("token_endpoint"))
+
+
+def _logged_out() -> TokenError:
+    return TokenError("The token request was ended: the client was logged out meanwhile")
 
 
 def _login_required() -> LoginRequiredError:

@@ -65,6 +65,11 @@ class Bearer:
         """Let token requests go through this session's connector, where the manager can be told."""
         self._manager.use_network(network)
 
+    async def logout(self) -> None:
+        """Have the manager revoke and forget, and forget the field."""
+        self._token, self._authorization = self, ""
+        await self._manager.logout()
+
     async def close(self) -> None:
         """End what is under way, and renew nothing from now on."""
         self.is_closed = True

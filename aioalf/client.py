@@ -196,6 +196,16 @@ class Client:
 
     # Life
 
+    async def logout(self) -> None:
+        """Forget what was granted, here and in the cache, and revoke it at the server (RFC 7009).
+
+        It is forgotten in every case, also when the server cannot be reached; then RevocationError
+        says that it may count still. It is revoked where the issuer's metadata, or ``endpoints``,
+        names a ``revocation_endpoint``. The next request begins the grant anew. `TokenManager`
+        tells more; a manager of a user's own is asked for its ``logout``, else it is reset.
+        """
+        await self._bearer.logout()
+
     @property
     def closed(self) -> bool:
         """Whether `close` was called; entering the client again opens it again."""

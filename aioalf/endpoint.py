@@ -8,26 +8,42 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from yarl import URL
 
 from aioalf.client_auth import ClientAuth, Credentials
-from aioalf.errors import TokenError, TokenHTTPError, TokenResponseError
+from aioalf.errors import (
+    TokenConfigurationError,
+    TokenError,
+    TokenHTTPError,
+    TokenResponseError,
+)
 from aioalf.exchange import Exchange, Network
 from aioalf.retry import Retry
 from aioalf.token import Token
 from aioalf.token_response import Expected, read_refresh_token, read_token
-from aioalf.urls import is_insecure, missing, read_endpoint, warn_insecure
+from aioalf.urls import (
+    SECURE_ONLY,
+    is_elsewhere,
+    is_insecure,
+    missing,
+    read_endpoint,
+    warn_insecure,
+)
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from aioalf.asked import Asked, Form
     from aioalf.client_auth import FormInMaking
     from aioalf.reply import Reply
     from aioalf.server import Server
+
+T = TypeVar("T")
 
 # One for all endpoints: clients may be many.
 _RETRY: Final = Retry()
@@ -112,8 +128,11 @@ class TokenEndpoint:
             return self.url
         if self._server is None:
             raise missing(name)
-        is_mtls = self._client_auth is not None and self._client_auth.ssl_context is not None
-        return await self._server.url_of(name, over_mtls=is_mtls)
+        return await self._server.url_of(name, over_mtls=self._is_over_mtls)
+
+    @property
+    def _is_over_mtls(self) -> bool:
+        return self._client_auth is not None and self._client_auth.ssl_context is not None
 
     def use_network(self, network: Network) -> None:
         """Send through the connector and proxy of the session that this returns."""
@@ -128,21 +147,7 @@ class TokenEndpoint:
         """
         whole = {**form, **self.asked.form(), **form}  # what the grant says goes first, and before
         retry = self._retry if is_repeatable else Retry(attempts=1)
-        begun, attempt = time.monotonic(), 0
-        answered: TokenHTTPError | None = None
-        while True:  # until `wait_after` says None, which it does after its count of attempts
-            attempt += 1
-            try:
-                return await self._attempt(whole)
-            except TokenError as error:
-                if isinstance(error, TokenHTTPError):
-                    answered = error
-                elapsed, chance = time.monotonic() - begun, random.random()  # noqa: S311 - jitter
-                wait = retry.wait_after(error, attempt, elapsed, chance)
-                if wait is None:
-                    # An answer says more than none, and `Client` returns it.
-                    raise answered or error from error.__cause__
-            await asyncio.sleep(wait)
+        return await _repeated(retry, lambda: self._attempt(whole))
 
     async def post(self, name: str, form: Form) -> Mapping[str, object]:
         """POST the form as it is to another endpoint, and return the members of its answer.
@@ -153,6 +158,20 @@ class TokenEndpoint:
         if reply.members is None:
             raise reply.useless("an answer that can be used", "it is not a JSON object")
         return reply.members
+
+    async def has(self, name: str) -> bool:
+        """Tell whether there is an endpoint of this name in metadata. Raises MetadataError."""
+        if self._server is None:
+            return False
+        return await self._server.find(name, over_mtls=self._is_over_mtls) is not None
+
+    async def revoke(self, token: str, hint: str) -> None:
+        """Revoke a token; `hint` is its ``token_type_hint`` (RFC 7009 §2.1).
+
+        What may pass is tried again. Raises as `request` does.
+        """
+        form = {"token": token, "token_type_hint": hint}
+        await _repeated(self._retry, lambda: self._ask("revocation_endpoint", form))
 
     async def close(self) -> None:
         """End a request for metadata that is under way."""
@@ -178,7 +197,9 @@ class TokenEndpoint:
         credentials = await self._credentials.current()
         proven = {name: value for name, value in form.items() if value}
         method = await self._method(credentials, proven)
-        audience = self.issuer or str(await self.url_of("token_endpoint"))
+        audience = self.issuer or str(self.url or url)
+        if name in SECURE_ONLY:
+            self._check_certificates(name, url, method.ssl_context)
         fields = await method.authenticate(credentials, proven, audience)
         sent_at, sent_on = time.monotonic(), datetime.now(UTC)
         what = f"the {name.replace('_', ' ')}"
@@ -187,6 +208,13 @@ class TokenEndpoint:
         if not reply.is_good:
             raise reply.refusal()
         return reply, sent_at, sent_on
+
+    def _check_certificates(self, name: str, url: URL, ssl: SSLContext | None) -> None:
+        if is_elsewhere(url) and not self._exchange.checks_certificates(ssl):
+            raise TokenConfigurationError(
+                f"The certificate of the {name} is not checked, so no token is sent there "
+                "(RFC 7009 §5, RFC 7662 §4): pass ssl in http_options that checks it"
+            )
 
     async def _method(self, credentials: Credentials, form: FormInMaking) -> ClientAuth:
         if self._client_auth is not None:
@@ -209,3 +237,22 @@ def _server(
     from aioalf.server import Server  # noqa: PLC0415 - few need it
 
     return Server(issuer, endpoints or {}, exchange)
+
+
+async def _repeated(retry: Retry, attempt: Callable[[], Awaitable[T]]) -> T:
+    """Return what an attempt gives, made again while what went wrong may pass."""
+    begun, count = time.monotonic(), 0
+    answered: TokenHTTPError | None = None
+    while True:  # until `wait_after` says None, which it does after its count of attempts
+        count += 1
+        try:
+            return await attempt()
+        except TokenError as error:
+            if isinstance(error, TokenHTTPError):
+                answered = error
+            elapsed, chance = time.monotonic() - begun, random.random()  # noqa: S311 - jitter
+            wait = retry.wait_after(error, count, elapsed, chance)
+            if wait is None:
+                # An answer says more than none, and `Client` returns it.
+                raise answered or error from error.__cause__
+        await asyncio.sleep(wait)

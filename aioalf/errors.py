@@ -13,6 +13,7 @@ TokenError                          any failure to get a token
 ├── LoginRequiredError              the refresh token was refused, and there is no other way
 ├── LoginTimeoutError               nobody finished the login in time
 ├── ListenerError                   the redirect listener found no port
+├── RevocationError                 what was logged out of may count still at the server
 └── CacheError                      the token cache could not be read, written or locked
 
 It knows nothing of HTTP libraries and of event loops. Evidence is in fields; `str` shows no secret.
@@ -206,6 +207,13 @@ class LoginTimeoutError(TokenError):
 
 class ListenerError(TokenError):
     """The redirect listener could not have a port of the range it was given."""
+
+
+class RevocationError(TokenError):
+    """A token was forgotten, but could not be revoked: it may count still (RFC 7009 §2.2.1).
+
+    ``__cause__`` has the reason.
+    """
 
 
 class CacheError(TokenError):

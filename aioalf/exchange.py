@@ -47,6 +47,7 @@ TIMEOUT: Final = ClientTimeout(total=10, sock_connect=5)
 MAX_BODY: Final = 2**20
 """Bytes of an answer that are read."""
 
+_CERT_NONE: Final = 0  # ssl.CERT_NONE
 _NO_OPTIONS: Final[Mapping[str, Any]] = MappingProxyType({})  # one for all: clients may be many
 _HEADERS: Final = {"Accept": "application/json", "Accept-Encoding": "identity"}
 _OURS: Final = frozenset(
@@ -87,6 +88,11 @@ class Exchange:
     def __init__(self, http_options: Mapping[str, Any] | None, network: Network) -> None:
         self._options = _read_options(http_options)
         self.network: Network = network
+
+    def checks_certificates(self, ssl: SSLContext | None) -> bool:
+        """Tell whether whom it asks has to prove who that is; `ssl` is as with `post`."""
+        chosen = ssl or self._options.get("ssl", True)
+        return chosen is not False and getattr(chosen, "verify_mode", None) != _CERT_NONE
 
     async def get(self, what: str, url: URL) -> Answer:
         """GET; otherwise as `post`."""

@@ -27,6 +27,7 @@ from aioalf.manager import TokenManager
 from aioalf.renewal import Renewal
 from aioalf.retry import Retry
 from aioalf.scope import join_scope, scope_set
+from aioalf.single_flight import uncut
 from aioalf.token import Token, is_b64token
 from aioalf.urls import is_insecure, read_endpoint, warn_insecure
 
@@ -247,6 +248,15 @@ class OAuthImplicitTokenManager(TokenManager):
         await self._flow.clean()
         if self._token is token:  # until it is gone from the storage, its lifetime counts
             self._token = None
+
+    async def logout(self) -> None:
+        """Forget the token, here and in the storage, also for who is cancelled meanwhile.
+
+        A login of this client that is under way is ended. The token is not revoked: there is no
+        endpoint for that where this flow is used.
+        """
+        self._flight.end()
+        await uncut(self.reset_token())
 
     async def _renew(self) -> Token:
         async with self._flow.lock():

@@ -39,6 +39,7 @@ class KeyedManager(Protocol):
     def reject(self, token: str) -> None: ...  # noqa: D102
     def accept(self) -> None: ...  # noqa: D102
     def use_network(self, network: Network) -> None: ...  # noqa: D102
+    async def logout(self) -> None: ...  # noqa: D102
     async def close(self) -> None: ...  # noqa: D102
 
 
@@ -84,7 +85,9 @@ class ResetRenewal:
             if token == rejected != about:  # that flight was about another token
                 _, token = await self._flight.run(lambda: self._renew(rejected))
         except FlightCancelledError:
-            raise TokenError("The renewal was ended: the client was closed meanwhile") from None
+            raise TokenError(
+                "The renewal was ended: the client was closed or logged out meanwhile"
+            ) from None
         return token
 
     def may_renew(self, rejected: str) -> bool:
@@ -104,6 +107,18 @@ class ResetRenewal:
         """Pass on whose connector to use, where the manager can be told."""
         if isinstance(self._manager, TokenManager):
             self._manager.use_network(network)
+
+    async def logout(self) -> None:
+        """Log out where the manager can be told, else reset it."""
+        self._flight.end()
+        self._rejected = None
+        logout = getattr(self._manager, "logout", None)
+        try:
+            if logout is not None:
+                await _settle(logout())
+        finally:
+            if not _overrides(self._manager, "logout"):
+                await _settle(self._manager.reset_token())
 
     async def close(self) -> None:
         """End what is under way, the manager's too where it can be told."""

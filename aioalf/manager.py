@@ -205,9 +205,32 @@ class TokenManager:
         """
         if self._token is not None:
             self._refused_token = self._token.access_token  # as long as a cache holds it
-        self._token = self._failure = None
-        self._generation += 1
+        self._forget()
         self._flight.abandon()
+
+    async def logout(self) -> None:
+        """Forget the token, the refresh token and what the cache has, and revoke both (RFC 7009).
+
+        They are revoked where the issuer's metadata or ``endpoints`` names a
+        ``revocation_endpoint``, and are forgotten in every case: also when that fails or is
+        cancelled. What is on its way is ended; what comes of a refresh that has left is revoked.
+        The next `get_token` begins anew, as at first. Raises RevocationError when a token could not
+        be revoked, CacheError when the cache could not be read or emptied.
+        """
+        from aioalf.revocation import Outstanding, revoke  # noqa: PLC0415 - few need it
+
+        login = self._authorization
+        left = Outstanding() if login is None else login.leave()
+        left.add(self._token)
+        self._forget()
+        self._flight.end()
+        if login is not None and self._endpoint is not None:
+            try:
+                await login.forget(self._endpoint, left)
+            except Exception:
+                await revoke(self._endpoint, left)
+                raise
+        await revoke(self._endpoint, left)
 
     async def close(self) -> None:
         """End a token request that is under way; who waits for it gets a TokenError.
@@ -228,6 +251,10 @@ class TokenManager:
         if self._endpoint is not None:
             self._endpoint.use_network(network)
 
+    def _forget(self) -> None:
+        self._token = self._failure = None
+        self._generation += 1
+
     async def _obtain(self) -> Token:
         if self._failure is not None and not self._flight.is_in_the_air and self.pause_left():
             raise own_copy(self._failure)
@@ -235,7 +262,7 @@ class TokenManager:
             return await self._flight.run(self._fly)
         except FlightCancelledError:
             raise TokenError(
-                "The token request was ended: the client was closed meanwhile"
+                "The token request was ended: the client was closed or logged out meanwhile"
             ) from None
 
     def _renew_in_background(self, now: float) -> None:

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from aioalf.discovery import Discovery
-from aioalf.errors import TokenError
+from aioalf.errors import TokenConfigurationError, TokenError
 from aioalf.metadata import endpoint_in
-from aioalf.urls import is_insecure, missing, read_endpoint, warn_insecure
+from aioalf.urls import SECURE_ONLY, is_insecure, missing, read_endpoint, warn_insecure
 
 if TYPE_CHECKING:
     from yarl import URL
@@ -38,6 +38,10 @@ class Server:
         self._given = {name: read_endpoint(name, url) for name, url in endpoints.items()}
         for name, url in self._given.items():
             if is_insecure(url):
+                if name in SECURE_ONLY:
+                    raise TokenConfigurationError(
+                        f"{name} must be an https URL (RFC 7009 §5, RFC 7662 §4)"
+                    )
                 warn_insecure(f"The {name.replace('_', ' ')}", url)
 
     @property
@@ -54,11 +58,8 @@ class Server:
 
         Raises TokenConfigurationError where there is none, and MetadataError.
         """
-        if name in self._given:
-            return self._given[name]
-        metadata = await self.metadata()
         try:
-            url = endpoint_in(metadata, name, over_mtls=over_mtls)
+            url = await self.find(name, over_mtls=over_mtls)
             if url is None:
                 raise missing(name, self.issuer)
         except TokenError:
@@ -66,6 +67,12 @@ class Server:
                 self._discovery.doubt()
             raise
         return url
+
+    async def find(self, name: str, *, over_mtls: bool) -> URL | None:
+        """Return an endpoint as `url_of` does, None where there is none."""
+        if name in self._given:
+            return self._given[name]
+        return endpoint_in(await self.metadata(), name, over_mtls=over_mtls)
 
     async def close(self) -> None:
         """End a request for metadata that is under way."""

@@ -67,18 +67,21 @@ class SingleFlight(Generic[T]):
             self._abandoned |= {self._task}
             self._task = None
 
-    async def close(self) -> None:
-        """End what is in the air, and wait until it has ended."""
+    def end(self) -> None:
+        """End what is in the air, without a wait for its end; the next caller starts anew."""
         self.abandon()
         loop = asyncio.get_running_loop()
-        flying = frozenset(task for task in self._abandoned if task.get_loop() is loop)
-        # Each leaves it when it has landed: who closes too, waits.
-        self._abandoned = flying or _NONE
-        for task in flying:
+        # Each leaves it when it has landed: who closes waits for all.
+        self._abandoned = frozenset(t for t in self._abandoned if t.get_loop() is loop) or _NONE
+        for task in self._abandoned:
             if not task.cancelling():
                 task.cancel()
-        if flying:
-            await asyncio.wait(flying)
+
+    async def close(self) -> None:
+        """End what is in the air, and wait until it has ended."""
+        self.end()
+        if self._abandoned:
+            await asyncio.wait(self._abandoned)
 
     def _land(self, task: asyncio.Task[T]) -> None:
         self._abandoned = self._abandoned - {task} or _NONE
@@ -86,6 +89,25 @@ class SingleFlight(Generic[T]):
             self._task = None
         if not task.cancelled():
             task.exception()  # seen: when every caller has left, nobody else looks at it
+
+
+async def uncut(call: Coroutine[object, object, T]) -> T:
+    """Await a call to its end, which is here also for who is cancelled meanwhile.
+
+    So a lock is held until what it guards is done: who has it next finds that.
+    """
+    task = asyncio.get_running_loop().create_task(call)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        if not task.cancelled():
+            task.exception()  # seen: nobody else looks at it
+        raise cancelled
+    return task.result()
 
 
 def _wake(waiter: asyncio.Future[None]) -> None:

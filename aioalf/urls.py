@@ -17,6 +17,9 @@ from aioalf.errors import InsecureTransportWarning, TokenConfigurationError
 
 _PLAIN: Final = frozenset({"http", "ws"})
 
+SECURE_ONLY: Final = frozenset({"introspection_endpoint", "revocation_endpoint"})
+"""Endpoints that nothing is sent to in the clear, warned or not (RFC 7009 §5, RFC 7662 §4)."""
+
 
 def read_endpoint(name: str, value: str | URL) -> URL:
     """Return an endpoint's URL, its own query kept (RFC 6749 §3.1, §3.2).
@@ -65,7 +68,12 @@ def shown(url: URL) -> str:
 
 def is_insecure(url: URL) -> bool:
     """Tell whether what is sent there can be read on the way: plain HTTP to another machine."""
-    return url.scheme in _PLAIN and not _is_this_machine(url.host or "")
+    return url.scheme in _PLAIN and is_elsewhere(url)
+
+
+def is_elsewhere(url: URL) -> bool:
+    """Tell whether a URL is another machine's."""
+    return not _is_this_machine(url.host or "")
 
 
 def warn_insecure(what: str, url: URL) -> None:

@@ -130,6 +130,16 @@ class ObservedManager(TokenManager):
         finally:
             self.watch.end_reset(begun, is_done=is_done)
 
+    async def logout(self) -> None:
+        """As it is."""
+        begun, is_done = self.watch.begin_reset(), False
+        self.watch.world.note("logout")
+        try:
+            await super().logout()
+            is_done = True
+        finally:
+            self.watch.end_reset(begun, is_done=is_done)
+
     async def close(self) -> None:
         """As it is."""
         ending = self.watch.begin_close(self)
@@ -272,7 +282,7 @@ class Scenario:
         )
         self.faults = [
             *(self._revoke, self._refuse_all, self._fall_ill),
-            *(self._reset, self._reset_when_busy, self._close),
+            *(self._reset, self._reset_when_busy, self._logout, self._close),
         ]
         self.watch, self.managers = self._make_managers()
         self.middlewares = [OAuth2Middleware(manager) for manager in self.managers]
@@ -404,6 +414,9 @@ class Scenario:
                 break
             await asyncio.sleep(0.25)
         await self._reset()
+
+    async def _logout(self) -> None:
+        await self.script.choice(self.managers).logout()
 
     def _is_busy(self) -> bool:
         return any(not flight.is_over for flight in self.watch.flights)

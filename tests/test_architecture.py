@@ -55,6 +55,7 @@ LAYERS: list[dict[str, set[str]]] = [
     {"discovery": {"logging", "time"}, "reply": set()},
     {"server": set()},
     {"endpoint": {"asyncio", "random", "time"}},
+    {"revocation": set()},
     # A token for many callers, then on requests.
     {"authorization": {"asyncio", "logging", "time"}},
     {"manager": {"logging", "random", "time"}},

@@ -733,26 +733,88 @@ async def test_a_token_that_no_cache_may_hold_is_used_all_the_same(server: Serve
     assert token.access_token == "two words"
 
 
-# Forgetting
+# Logging out
 
 
-@pytest.mark.parametrize("is_cached", [True, False])
-async def test_what_is_forgotten_is_not_sent(server: Server, *, is_cached: bool) -> None:
-    """Also when its answer was in the air: forgetting waits for it."""
-    cache = MemoryCache() if is_cached else None
-    grant = Login()
+@pytest.mark.rule("R083")
+async def test_who_asks_before_the_cache_is_emptied_does_not_get_what_was_in_it(
+    server: Server,
+) -> None:
+    """It is emptied by who has its lock first, and all of it is to be revoked."""
+    cache, grant = MemoryCache(), Login()
     authorization = Authorization(grant, cache=cache, key=KEY)
+    await Authorization(grant, cache=cache, key=KEY).token(server, None)
+    left = authorization.leave()
+    assert (await authorization.token(server, None)).access_token == "access-of-login-2"
+    await authorization.forget(server, left)
+    assert left.hinted() == [("login-1", "refresh_token"), ("access-of-login-1", "access_token")]
+    assert await record_in(cache) is not None
+
+
+@pytest.mark.rule("R083")
+async def test_who_waited_when_somebody_logged_out_sends_nothing(server: Server) -> None:
+    """Whatever refresh token there is by then."""
+    authorization = Authorization(Login())
     token = await authorization.token(server, None)
     server.gate.clear()
-    task = asyncio.create_task(authorization.token(server, spent(token)))
+    tasks = [asyncio.create_task(authorization.token(server, spent(token))) for _ in range(2)]
     await server.reached.wait()
-    forgetting = asyncio.create_task(authorization.forget())
-    await turn()
+    left = authorization.leave()
     server.gate.set()
-    await task
-    await forgetting
+    for task in tasks:
+        with pytest.raises(TokenError, match="logged out meanwhile"):
+            await task
+    assert server.sent == ["login-1"]
+    assert left.hinted() == [
+        ("login-1", "refresh_token"),
+        ("refresh-1", "refresh_token"),
+        ("access-of-login-1", "access_token"),
+        ("access-1", "access_token"),
+    ]
+
+
+@pytest.mark.rule("R083")
+async def test_a_token_that_is_told_of_at_a_logout_is_not_given(
+    server: Server, cache: TokenCache | None
+) -> None:
+    """It was kept, and is to be revoked."""
+    telling, told = asyncio.Event(), asyncio.Event()
+
+    async def tell(_: Token) -> None:
+        telling.set()
+        await told.wait()
+
+    authorization = Authorization(Login(), cache=cache, key=KEY, on_token=tell)
+    task = asyncio.create_task(authorization.token(server, None))
+    await telling.wait()
+    left = authorization.leave()
+    told.set()
+    with pytest.raises(TokenError, match="logged out meanwhile"):
+        await task
+    await authorization.forget(server, left)
+    assert left.hinted() == [("login-1", "refresh_token"), ("access-of-login-1", "access_token")]
+    assert cache is None or await cache.get(KEY) is None
+
+
+async def test_a_grant_that_cannot_begin_again_needs_a_login_after_a_logout(
+    server: Server,
+) -> None:
+    """One of a user's own has nothing more to revoke than what came."""
+    unused = Authorization(Given())
+    left = unused.leave()
+    await unused.forget(server, left)
+    assert left.hinted() == []
+    authorization = Authorization(Given())
     await authorization.token(server, None)
-    assert (server.sent, grant.logins) == (["login-1"], 2)
+    left = authorization.leave()
+    await authorization.forget(server, left)
+    assert left.hinted() == [("refresh-1", "refresh_token"), ("access-1", "access_token")]
+    again = authorization.leave()
+    await authorization.forget(server, again)
+    assert again.hinted() == []
+    with pytest.raises(LoginRequiredError):
+        await authorization.token(server, None)
+    assert server.sent == ["given"]
 
 
 # Telling

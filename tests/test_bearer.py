@@ -185,7 +185,7 @@ async def test_closing_ends_a_renewal_with_an_error() -> None:
     waiting = asyncio.create_task(bearer.renewed("Bearer token"))
     await asked.wait()
     await bearer.close()
-    with pytest.raises(TokenError, match="closed meanwhile"):
+    with pytest.raises(TokenError, match="closed or logged out meanwhile"):
         await waiting
 
 

@@ -118,7 +118,7 @@ async def test_closing_ends_a_wait_for_a_token(oauth_server: OAuthServer) -> Non
     await oauth_server.reached(token_requests=1)
     await client.close()
     for task in waiting:
-        with pytest.raises(TokenError, match="closed meanwhile"):
+        with pytest.raises(TokenError, match="closed or logged out meanwhile"):
             await task
     assert oauth_server.api_requests == 0
 

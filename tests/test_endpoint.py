@@ -42,7 +42,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from aioalf.asked import Asked
-from aioalf.client_auth import ClientSecretBasic, Credentials
+from aioalf.client_auth import ClientSecretBasic, Credentials, FormInMaking
 from aioalf.endpoint import TokenEndpoint
 from aioalf.errors import (
     InsecureTransportWarning,
@@ -909,6 +909,67 @@ async def test_certificates_are_checked(untrusted_url: str) -> None:
     assert isinstance(error.__cause__, ClientConnectorCertificateError)
     assert not error.may_pass
     assert (await ask(at(untrusted_url, {"ssl": False}))).access_token == "abc"
+
+
+@pytest.mark.rule("R161")
+async def test_a_certificate_that_is_not_checked_gets_no_token_to_revoke() -> None:
+    """Whoever is in between could have it: whatever the options say, but for this machine."""
+    unchecked = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    unchecked.check_hostname = False
+    unchecked.verify_mode = ssl.CERT_NONE
+    for option in (False, unchecked):
+        endpoint = TokenEndpoint(
+            None,
+            Credentials("id", "secret"),
+            ClientSecretBasic(),
+            http_options={"ssl": option},
+            endpoints={"revocation_endpoint": "https://auth.example.com/revoke"},
+        )
+        with pytest.raises(TokenConfigurationError, match="revocation_endpoint is not checked"):
+            await endpoint.revoke("token-of-mine", "access_token")
+
+
+@pytest.mark.rule("R161")
+async def test_a_certificate_is_checked_where_tokens_are_revoked(untrusted_url: str) -> None:
+    """As by default everywhere; on this machine an option lets it be."""
+
+    def endpoint(http_options: Mapping[str, Any] | None) -> TokenEndpoint:
+        return TokenEndpoint(
+            None,
+            Credentials("id", "secret"),
+            ClientSecretBasic(),
+            http_options=http_options,
+            endpoints={"revocation_endpoint": untrusted_url},
+        )
+
+    with pytest.raises(NoAnswerError) as caught:
+        await endpoint(None).revoke("token-of-mine", "access_token")
+    assert isinstance(caught.value.__cause__, ClientConnectorCertificateError)
+    context = ssl.create_default_context(cafile=str(Path(__file__).with_name("self_signed.pem")))
+    await endpoint({"ssl": context}).revoke("token-of-mine", "access_token")
+    await endpoint({"ssl": False}).revoke("token-of-mine", "access_token")
+
+
+async def test_a_proof_for_who_has_no_issuer_and_no_token_endpoint_is_for_who_is_asked(
+    oauth_server: OAuthServer,
+) -> None:
+    """An API that asks what tokens are worth may know nothing else of the server."""
+    url = f"{oauth_server.issuer}/introspect"
+    audiences: list[str] = []
+
+    class Noting(ClientSecretBasic):
+        """Takes note of whom the proof is for."""
+
+        async def authenticate(
+            self, credentials: Credentials, form: FormInMaking, audience: str
+        ) -> Mapping[str, str]:
+            audiences.append(audience)
+            return await super().authenticate(credentials, form, audience)
+
+    credentials = Credentials(oauth_server.client_id, oauth_server.client_secret)
+    endpoint = TokenEndpoint(None, credentials, Noting(), endpoints={"introspection_endpoint": url})
+    assert await endpoint.post("introspection_endpoint", {"token": "any"}) == {"active": False}
+    assert audiences == [url]
 
 
 # Plain http

@@ -451,6 +451,46 @@ async def test_what_was_loaded_before_a_reset_is_not_used_after_it(
     await person.done()
 
 
+@pytest.mark.rule("R160")
+async def test_a_logout_empties_the_storage_and_ends_a_login(
+    oauth_server: OAuthServer, person: Person
+) -> None:
+    """Also when it is cancelled; the next request logs in."""
+
+    class Slow(TokenStorage):
+        cleaning, go_on = asyncio.Event(), asyncio.Event()
+
+        async def clean(self) -> None:
+            self.cleaning.set()
+            await self.go_on.wait()
+            self.token = None
+
+    storage = Slow()
+    await use_implicit_flow(storage, PORTS, open_browser=person)
+    async with client_of(oauth_server) as client:
+        assert await status_of(client, oauth_server) == 200
+        leaving = asyncio.create_task(client.logout())
+        await storage.cleaning.wait()
+        leaving.cancel()
+        await asyncio.sleep(0)
+        storage.go_on.set()
+        await asyncio.wait([leaving])
+        assert leaving.cancelled()
+        assert storage.token is None
+        assert await status_of(client, oauth_server) == 200
+        await client.logout()
+        opened = asyncio.Event()
+        await use_implicit_flow(storage, PORTS, open_browser=lambda _: opened.set())
+    async with client_of(oauth_server) as client:
+        waiting = asyncio.create_task(status_of(client, oauth_server))
+        await opened.wait()
+        await client.logout()
+        with pytest.raises(TokenError, match="logged out meanwhile"):
+            await waiting
+    await person.done()
+    assert oauth_server.logins == 2
+
+
 async def test_a_reset_that_is_cancelled_forgets_nothing(
     oauth_server: OAuthServer, person: Person
 ) -> None:

@@ -71,7 +71,7 @@ def show(name: str, seed: int, world: World, broken: list[str]) -> str:
     [pytest.param(*block, id=f"{block[0]}-{block[1].start}") for block in blocks()],
 )
 def test_promises_hold_in_every_order(name: str, seeds: range) -> None:
-    """Callers, failures, cancellations, revocations, expiries, resets and closes, as they come."""
+    """Callers, failures, cancellations, revocations, expiries, resets, logouts and closes."""
     silent: list[tuple[int, list[str]]] = []
     for seed in seeds:
         world, faults = play(KINDS[name], seed)
@@ -103,6 +103,7 @@ def test_the_scenarios_have_everything_in_them() -> None:
     assert events >= {
         *("request", "answer", "failure", "gets", "is turned away", "refused", "accepted"),
         *("reset", "reset is done", "reset is cancelled", "close", "close is done", "revoked"),
+        "logout",
         *("the API refuses everything", "stored", "is cancelled", "has no patience"),
     }
 
@@ -150,6 +151,7 @@ def a_flight_in_its_first_caller(patch: pytest.MonkeyPatch) -> None:
         return token
 
     patch.setattr(SingleFlight, "run", run)
+    patch.setattr(SingleFlight, "end", SingleFlight.abandon)  # it is no task that can be cancelled
 
 
 @mutant("who was cancelled is cancelled, and nobody else")
@@ -180,6 +182,16 @@ def a_reset_without_a_generation(patch: pytest.MonkeyPatch) -> None:
 def a_reset_that_leaves_the_flight(patch: pytest.MonkeyPatch) -> None:
     """Who comes after a reset joins what was begun before it."""
     patch.setattr(SingleFlight, "abandon", lambda _: None)
+
+
+@mutant("no token from before a reset after it")
+def a_logout_that_forgets_what_is_there_alone(patch: pytest.MonkeyPatch) -> None:
+    """What is in the air lands, and is kept."""
+
+    async def logout(self: TokenManager) -> None:
+        self._token = self._failure = None
+
+    patch.setattr(TokenManager, "logout", logout)
 
 
 @mutant("no request without a need")

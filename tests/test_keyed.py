@@ -1,5 +1,6 @@
 """A manager made for 0.4.0 under today's Bearer: what is asked of it, and how often."""
 
+import asyncio
 from types import SimpleNamespace
 
 import pytest
@@ -138,3 +139,71 @@ def test_a_subclass_that_has_its_own_peek_too_knows_what_it_does() -> None:
     kind = type("Own", (TokenManager,), {"get_token": get_token, "peek": peek})
     for manager in (kind("", "id", "secret"), TokenManager("", "id", "secret")):
         assert keyed(manager) is manager
+
+
+# Logging out
+
+
+async def test_a_manager_is_reset_at_a_logout() -> None:
+    """It knows no other way; what it was told of refusals is over."""
+    manager = Asked()
+    renewal = ResetRenewal(manager)
+    renewal.reject("token-0")
+    await renewal.logout()
+    assert await renewal.get_token() == "token-1"
+    assert (manager.resets, manager.times) == (1, 1)
+
+
+async def test_a_manager_with_a_logout_is_asked_for_that() -> None:
+    """And for nothing else."""
+
+    class Leaving(Asked):
+        """Knows how."""
+
+        logouts = 0
+
+        async def logout(self) -> None:
+            self.logouts += 1
+
+    manager = Leaving()
+    await ResetRenewal(manager).logout()
+    assert (manager.logouts, manager.resets) == (1, 0)
+
+
+async def test_a_subclass_of_today_s_is_logged_out_and_reset() -> None:
+    """Reset too when the first fails: what it keeps of its own is forgotten."""
+    done: list[str] = []
+
+    class Own(TokenManager):
+        """Has a reset of its own, and a request that fails."""
+
+        async def reset_token(self) -> None:
+            done.append("reset")
+            await super().reset_token()
+
+    manager = Own("https://auth.example.com/token", "id", "secret")
+    renewal = keyed(manager)
+    assert isinstance(renewal, ResetRenewal)
+    await renewal.logout()
+    assert done == ["reset"]
+
+
+async def test_a_logout_ends_a_renewal_that_is_under_way() -> None:
+    """Who waits for it hears why."""
+    asked = asyncio.Event()
+
+    class Slow(Asked):
+        """Does not come back."""
+
+        async def get_token(self) -> str:
+            asked.set()
+            await asyncio.Event().wait()
+            return ""
+
+    renewal = ResetRenewal(Slow())
+    waiting = asyncio.create_task(renewal.renew_token("token-0"))
+    await asked.wait()
+    await renewal.logout()
+    with pytest.raises(TokenError, match="logged out meanwhile"):
+        await waiting
+    await renewal.close()

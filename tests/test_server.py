@@ -148,8 +148,29 @@ def test_an_odd_issuer_is_refused_when_it_is_given(issuer: str) -> None:
 @pytest.mark.rule("R013")
 def test_plain_http_to_another_machine_is_warned_of() -> None:
     """Once for each that is given; on this machine nobody listens in."""
-    with pytest.warns(InsecureTransportWarning, match="The revocation endpoint http://a.example"):
-        Server(None, {"revocation_endpoint": "http://a.example"}, Told())
+    with pytest.warns(InsecureTransportWarning, match="The token endpoint http://a.example"):
+        Server(None, {"token_endpoint": "http://a.example"}, Told())
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         Server("http://localhost:1", {"revocation_endpoint": "http://127.0.0.1"}, Told())
+
+
+@pytest.mark.rule("R161")
+@pytest.mark.parametrize("name", ["introspection_endpoint", "revocation_endpoint"])
+def test_plain_http_is_refused_where_tokens_are_sent(name: str) -> None:
+    """A warning would not do: whoever is on the way could use them."""
+    with pytest.raises(TokenConfigurationError, match=f"{name} must be an https URL"):
+        Server(None, {name: "http://a.example"}, Told())
+
+
+@pytest.mark.rule("R161")
+async def test_plain_http_of_an_issuer_is_refused_where_tokens_are_sent() -> None:
+    """Its metadata is not believed."""
+    server = Server(ISSUER, {}, Told(revocation_endpoint="http://a.example/revoke"))
+    with pytest.raises(MetadataError, match="plain http"):
+        await server.find("revocation_endpoint", over_mtls=False)
+
+
+async def test_an_endpoint_that_there_is_not_is_none() -> None:
+    """For who can do without."""
+    assert await Server(ISSUER, {}, Told()).find("revocation_endpoint", over_mtls=False) is None

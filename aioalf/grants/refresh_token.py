@@ -26,5 +26,9 @@ class RefreshToken(Unpicklable):
 
     async def request_token(self, endpoint: TokenSource) -> Token:
         """Return the token for the refresh token. Raises TokenError."""
-        refresh_token = await value_of("token", self._token)
+        refresh_token = await self.refresh_token()
         return await endpoint.request({"grant_type": self.name, "refresh_token": refresh_token})
+
+    async def refresh_token(self) -> str:
+        """Return the refresh token that was given. Raises TokenError."""
+        return await value_of("token", self._token)
