@@ -38,13 +38,13 @@ class Registered:
 
 
 SCOPE = "things:read things:write"
-_LOOPBACK = {
+BY_LOOPBACK: Mapping[str, object] = {
     "application_type": "native",  # whose ports on loopback may be any (RFC 8252 §7.3)
     "grant_types": ["authorization_code", "refresh_token"],
     "redirect_uris": ["http://127.0.0.1"],
     "response_types": ["code"],
 }
-_DEVICE = {
+BY_DEVICE: Mapping[str, object] = {
     "application_type": "native",
     "grant_types": ["urn:ietf:params:oauth:grant-type:device_code", "refresh_token"],
     "token_endpoint_auth_method": "none",
@@ -62,15 +62,15 @@ AT_THE_PROVIDER = Registered("resource-server", "resource-server-secret")
 """The resource server, which asks the provider about tokens."""
 
 DESKTOP = Registered(
-    "desktop", scope=SCOPE, more={**_LOOPBACK, "token_endpoint_auth_method": "none"}
+    "desktop", scope=SCOPE, more={**BY_LOOPBACK, "token_endpoint_auth_method": "none"}
 )
 """A public client, whose refresh tokens rotate."""
 
-OFFICE = Registered("office", "office-secret", scope=SCOPE, more=_LOOPBACK)
+OFFICE = Registered("office", "office-secret", scope=SCOPE, more=BY_LOOPBACK)
 """A client with a secret, whose refresh tokens stay the same."""
 
-TELEVISION = Registered("television", scope=SCOPE, more=_DEVICE)
-IMPATIENT = Registered("impatient", scope=SCOPE, patience=1, more=_DEVICE)
+TELEVISION = Registered("television", scope=SCOPE, more=BY_DEVICE)
+IMPATIENT = Registered("impatient", scope=SCOPE, patience=1, more=BY_DEVICE)
 """A device whose codes are soon over."""
 
 

@@ -24,11 +24,19 @@ from aioalf.client_auth import (
     TLSClientAuth,
 )
 from aioalf.errors import TokenHTTPError
-from aioalf.grants import JWTBearer
+from aioalf.grants import AuthorizationCode, JWTBearer
 from tests.client_auth.proofs import EC, KEYS, SECRET, jwk_of, opened, pem_of
+from tests.interop.conftest import Ask
 from tests.interop.middleman import Middleman
 from tests.interop.provider import Certificates, Provider, Setup
-from tests.interop.registered import AT_THE_PROVIDER, SPECIAL, Registered, client_of
+from tests.interop.quick_person import QuickPerson
+from tests.interop.registered import (
+    AT_THE_PROVIDER,
+    BY_LOOPBACK,
+    SPECIAL,
+    Registered,
+    client_of,
+)
 from tests.interop.resource_server import ResourceServer
 from tests.tls import client_context
 
@@ -38,7 +46,7 @@ AUTHORITY = trustme.CA()
 SELF_SIGNED = Path(__file__).parent.parent / "self_signed.pem"
 
 
-def registered(name: str, method: str, secret: str | None = None, **more: object) -> Registered:
+def registered(name: str, method: str, secret: str | None = None, /, **more: object) -> Registered:
     """A client that proves itself by this method."""
     metadata = {"token_endpoint_auth_method": method, **more}
     return Registered(name, secret, scope="things:read", more=metadata)
@@ -95,6 +103,22 @@ SELF_CERTIFIED = registered(
 )
 KIOSK = registered("kiosk", "none", grant_types=[JWTBearer.name])
 
+WHO_SIGNS_IN: dict[str, tuple[Registered, ClientAuth]] = {
+    "key": (
+        registered("login-key", "private_key_jwt", jwks=known(public(OLD)), **BY_LOOPBACK),
+        PrivateKeyJWT(pem_of(OLD)),
+    ),
+    "certificate": (
+        registered(
+            "login-certificate",
+            "tls_client_auth",
+            tls_client_auth_san_dns="service.example.com",
+            **BY_LOOPBACK,
+        ),
+        with_certificate("service.example.com"),
+    ),
+}
+
 RIGHT: dict[str, tuple[Registered, ClientAuth]] = {
     "HTTP Basic": (SPECIAL, ClientSecretBasic()),
     "secret in the form": (POSTER, ClientSecretPost()),
@@ -134,7 +158,7 @@ def setup() -> Setup:
     return Setup(
         [
             *(SPECIAL, POSTER, MACAW, *SIGNERS.values(), ROTATING, CERTIFIED, SELF_CERTIFIED),
-            *(KIOSK, AT_THE_PROVIDER),
+            *(KIOSK, *(registered for registered, _ in WHO_SIGNS_IN.values()), AT_THE_PROVIDER),
         ],
         speakers={"kiosk": public(EC[256])},
         certificates=Certificates(
@@ -177,6 +201,30 @@ async def test_the_provider_does_not_believe_another(
             await client.get(f"{provider.issuer}/things")
     assert (caught.value.response_status, caught.value.error) == (401, "invalid_client")
     assert await provider.requests(session) == ["client_credentials invalid_client"]
+
+
+@pytest.mark.rule("R124", "R150", "R151", "R153", "R163")
+@pytest.mark.parametrize(
+    ("registered", "client_auth"), WHO_SIGNS_IN.values(), ids=WHO_SIGNS_IN.keys()
+)
+async def test_a_login_is_proven_at_each_endpoint(
+    provider: Provider,
+    session: ClientSession,
+    things: ResourceServer,
+    ask: Ask,
+    registered: Registered,
+    client_auth: ClientAuth,
+) -> None:
+    """Pushed, exchanged and refreshed: each request by a proof of its own."""
+    grant = AuthorizationCode(open_browser=QuickPerson(), timeout=30, pushed=True)
+    async with client_of(
+        provider, registered, client_auth=client_auth, grant=grant, scope="things:read"
+    ) as client:
+        for _ in range(2):
+            said = await ask(client)
+            assert (said["user"], said["client_id"]) == ("alf", registered.client_id)
+            things.distrust()
+    assert await provider.requests(session) == ["authorization_code", "refresh_token"]
 
 
 @pytest.mark.rule("R009")
