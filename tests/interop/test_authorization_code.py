@@ -1,6 +1,7 @@
 """A person signs in at oidc-provider in Chromium: the authorization code with PKCE, end to end."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
@@ -11,11 +12,13 @@ from aioalf.grants import AuthorizationCode
 from tests.interop.conftest import Ask, Said
 from tests.interop.middleman import Form, Middleman
 from tests.interop.provider import Provider, Setup
+from tests.interop.quick_person import QuickPerson
 from tests.interop.registered import AT_THE_PROVIDER, DESKTOP, OFFICE, Registered, client_of
 from tests.interop.visitor import Visitor
 
 SIGNED_IN = "You are signed in"
 REFUSED = "The sign-in was refused"
+CODE, REFUSED_CODE = "authorization_code", "authorization_code invalid_grant"
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +70,7 @@ async def test_a_person_signs_in_and_the_request_goes_on(
     assert asked_in(came)["iss"] == provider.issuer
     assert urlsplit(came).hostname == "127.0.0.1"
     assert await visitor.address() == listener_of(url)
-    assert await provider.requests(session) == ["authorization_code"]
+    assert await provider.requests(session) == [CODE]
     assert visitor.urls_shown == [url]
     assert visitor.problems == []
 
@@ -140,86 +143,94 @@ async def test_an_answer_that_is_not_the_providers_is_discarded(
     assert await provider.requests(session) == []
 
 
-async def signed_in_through(
-    middleman: Middleman, provider: Provider, visitor: Visitor, ask: Ask, login: AuthorizationCode
-) -> Said:
-    """Sign in, the exchange of the code being the middleman's, and return the API's answer."""
+@pytest.fixture
+async def middleman(provider: Provider) -> AsyncIterator[Middleman]:
+    """Somebody between the client and the token endpoint."""
+    async with Middleman(provider.token_endpoint) as middleman:
+        yield middleman
+
+
+@pytest.fixture
+async def signing_in(
+    provider: Provider, middleman: Middleman, ask: Ask
+) -> AsyncIterator[asyncio.Task[Said]]:
+    """A login that has begun, and comes to an exchange of its code that is the middleman's."""
     async with client_of(
         provider,
         DESKTOP,
-        grant=login,
+        grant=AuthorizationCode(open_browser=QuickPerson(), timeout=30),
         scope="things:read",
         endpoints={"token_endpoint": middleman.url},
         raise_token_errors=True,
     ) as client:
-        waiting = ask(client)
-        await visitor.allow(await visitor.next_url(waiting))
-        return await waiting
+        yield ask(client)
 
 
 @pytest.mark.rule("R090", "R092")
 async def test_a_code_that_was_seen_on_its_way_is_of_no_use_to_others(
-    provider: Provider, session: ClientSession, visitor: Visitor, ask: Ask, login: AuthorizationCode
+    provider: Provider,
+    session: ClientSession,
+    middleman: Middleman,
+    signing_in: asyncio.Task[Said],
 ) -> None:
     """Without the verifier, or with another, the provider refuses it; whose it is gets a token."""
-    async with Middleman(provider.token_endpoint) as middleman:
-        middleman.may_pass.clear()
-        waiting = asyncio.create_task(signed_in_through(middleman, provider, visitor, ask, login))
-        await middleman.is_asked(waiting)
-        seen = {**middleman.forms[0], "code_verifier": ""}
-        for form in (seen, {**seen, "code_verifier": "a" * 43}):
-            async with session.post(provider.token_endpoint, data=form) as response:
-                assert (response.status, (await response.json())["error"]) == (400, "invalid_grant")
-        middleman.may_pass.set()
-        assert (await waiting)["user"] == "alf"
-    refused = "authorization_code invalid_grant"
-    assert await provider.requests(session) == [refused, refused, "authorization_code"]
+    middleman.may_pass.clear()
+    await middleman.is_asked(signing_in)
+    seen = {**middleman.forms[0], "code_verifier": ""}
+    for form in (seen, {**seen, "code_verifier": "a" * 43}):
+        async with session.post(provider.token_endpoint, data=form) as response:
+            assert (response.status, (await response.json())["error"]) == (400, "invalid_grant")
+    middleman.may_pass.set()
+    assert (await signing_in)["user"] == "alf"
+    assert await provider.requests(session) == [REFUSED_CODE, REFUSED_CODE, CODE]
 
 
 @pytest.mark.rule("R029", "R091", "R097")
 async def test_a_verifier_that_was_tampered_with_is_refused(
-    provider: Provider, session: ClientSession, visitor: Visitor, ask: Ask, login: AuthorizationCode
+    provider: Provider,
+    session: ClientSession,
+    middleman: Middleman,
+    signing_in: asyncio.Task[Said],
 ) -> None:
     """The provider's invalid_grant is raised; the code is not tried again, nor without PKCE."""
 
     def tamper(form: Form) -> Form:
         return {**form, "code_verifier": form["code_verifier"][::-1]}
 
-    async with Middleman(provider.token_endpoint) as middleman:
-        middleman.change_form = tamper
-        with pytest.raises(TokenHTTPError) as caught:
-            await signed_in_through(middleman, provider, visitor, ask, login)
+    middleman.change_form = tamper
+    with pytest.raises(TokenHTTPError) as caught:
+        await signing_in
     assert caught.value.error == "invalid_grant"
-    assert await provider.requests(session) == ["authorization_code invalid_grant"]
+    assert await provider.requests(session) == [REFUSED_CODE]
 
 
 @pytest.mark.rule("R097")
 async def test_a_code_that_was_used_before_is_refused(
-    provider: Provider, session: ClientSession, visitor: Visitor, ask: Ask, login: AuthorizationCode
+    provider: Provider,
+    session: ClientSession,
+    middleman: Middleman,
+    signing_in: asyncio.Task[Said],
 ) -> None:
     """Who comes second with a code is refused by the provider, and does not try again."""
-    async with Middleman(provider.token_endpoint) as middleman:
-        middleman.sends = 2
-        with pytest.raises(TokenHTTPError) as caught:
-            await signed_in_through(middleman, provider, visitor, ask, login)
-        assert len(middleman.forms) == 1
+    middleman.sends = 2
+    with pytest.raises(TokenHTTPError) as caught:
+        await signing_in
     assert caught.value.error == "invalid_grant"
-    code = middleman.forms[0]["code"]
-    assert code not in str(caught.value)
-    assert await provider.requests(session) == [
-        "authorization_code",
-        "authorization_code invalid_grant",
-    ]
+    assert middleman.forms[0]["code"] not in str(caught.value)
+    assert len(middleman.forms) == 1
+    assert await provider.requests(session) == [CODE, REFUSED_CODE]
 
 
 @pytest.mark.rule("R097")
 async def test_a_code_whose_answer_got_lost_is_not_sent_again(
-    provider: Provider, session: ClientSession, visitor: Visitor, ask: Ask, login: AuthorizationCode
+    provider: Provider,
+    session: ClientSession,
+    middleman: Middleman,
+    signing_in: asyncio.Task[Said],
 ) -> None:
     """The provider has answered, nobody has heard it: an error, for a code is good once."""
-    async with Middleman(provider.token_endpoint) as middleman:
-        middleman.loses_answers = 1
-        with pytest.raises(NoAnswerError):
-            await signed_in_through(middleman, provider, visitor, ask, login)
-        assert len(middleman.forms) == 1
-    assert await provider.requests(session) == ["authorization_code"]
+    middleman.loses_answers = 1
+    with pytest.raises(NoAnswerError):
+        await signing_in
+    assert len(middleman.forms) == 1
+    assert await provider.requests(session) == [CODE]
