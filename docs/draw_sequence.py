@@ -1,6 +1,6 @@
-"""Draws a sequence diagram: reads docs/request.seq and writes docs/request.svg beside it.
+"""Draws sequence diagrams: of each source that is named, else of all below docs, an SVG beside it.
 
-It knows the few words that the source's head lists, and no OAuth. Neither of the two programs that
+It knows the few words that the head of docs/request.seq lists, and no OAuth. Neither of the two programs that
 were looked at serves: seqdiag has had no release since 2021 and wants an older Pillow; mermaid's
 command line needs Node and a browser, and measures its letters on the machine at hand. This
 picture is the same bytes everywhere, so that a test can compare them.
@@ -9,13 +9,14 @@ picture is the same bytes everywhere, so that a test can compare them.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from typing import Final
 
-SOURCE: Final = Path(__file__).with_name("request.seq")
+DOCS: Final = Path(__file__).parent
 
 EDGE, COLUMN, BOX_WIDTH, BOX_HEIGHT = 90, 180, 140, 36
 STEP, HEADING, TOP = 38, 46, 24
@@ -84,7 +85,8 @@ class Drawing:
         """Draw a request or an answer, its text above it."""
         self.height += STEP
         start, end, y = self.columns[sender], self.columns[receiver], self.height
-        look = "request" if kind == "->" else "refusal" if text.startswith("4") else "answer"
+        is_bad = text.startswith("4") or text.endswith("Error")
+        look = "request" if kind == "->" else "refusal" if is_bad else "answer"
         back = -9 if end > start else 9
         head = f"M{end} {y} l{back} -5 v10 z"
         self.elements += [
@@ -155,6 +157,12 @@ def _add(drawing: Drawing, line: str, number: int) -> None:
     raise ValueError(f"line {number} is not understood: {line}")
 
 
+def main(names: Iterable[str]) -> None:
+    """Draw these sources, all there are where none is named."""
+    for source in [Path(name) for name in names] or sorted(DOCS.rglob("*.seq")):
+        picture = draw(source.read_text(encoding="utf-8"))
+        source.with_suffix(".svg").write_text(picture, encoding="utf-8", newline="\n")
+
+
 if __name__ == "__main__":
-    picture = draw(SOURCE.read_text(encoding="utf-8"))
-    SOURCE.with_suffix(".svg").write_text(picture, encoding="utf-8", newline="\n")
+    main(sys.argv[1:])
