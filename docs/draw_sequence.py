@@ -1,9 +1,9 @@
 """Draws sequence diagrams: of each source that is named, else of all below docs, an SVG beside it.
 
-It knows the few words that the head of docs/request.seq lists, and no OAuth. Neither of the two programs that
-were looked at serves: seqdiag has had no release since 2021 and wants an older Pillow; mermaid's
-command line needs Node and a browser, and measures its letters on the machine at hand. This
-picture is the same bytes everywhere, so that a test can compare them.
+It knows the few words that the head of docs/request.seq lists, and no OAuth. Neither of the two
+programs that were looked at serves: seqdiag has had no release since 2021 and wants an older
+Pillow; mermaid's command line needs Node and a browser, and measures its letters on the machine at
+hand. These pictures are the same bytes everywhere, so that a test can compare them.
 """
 
 from __future__ import annotations

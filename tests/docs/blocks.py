@@ -30,7 +30,7 @@ from tests.person import Person
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ISSUER = "https://id.example.com"
-ELSEWHERE = {"client_authentication.rst", "testing.rst"}  # other tests run them
+ELSEWHERE = {"client_authentication.rst", "providers.rst", "testing.rst"}  # other tests run them
 
 
 @dataclass(frozen=True)
@@ -86,14 +86,16 @@ async def run(block: Block) -> None:
 
 
 class Terminal(io.StringIO):
-    """Somebody reads it, who has a telephone at hand: opens a page that it names, enters the code."""
+    """Somebody reads it who has a telephone at hand: opens the page, and enters the code."""
 
     has_answered = False
 
     def write(self, text: str) -> int:
         """Show the text; come back when it has been done as it says."""
         shown = super().write(text)
-        told = re.search(r"(https://\S+/device)\s+and enter (?:the code +)?(\S+)\s", self.getvalue())
+        told = re.search(
+            r"(https://\S+/device)\s+and enter (?:the code +)?(\S+)\s", self.getvalue()
+        )
         if told is not None and not self.has_answered:
             self.has_answered = True
             asyncio.run(self._approve(told[1], told[2]))
@@ -127,7 +129,7 @@ def inhabit(monkeypatch: pytest.MonkeyPatch, server: OAuthServer, **ports: int |
     }
     server.add_client("glBQ3nYU/8/kaVi/bIgXGA==", "")
     server.add_client("desktop", "")
-    # As behind a proxy that speaks TLS for it: metadata, pages and `iss` are to say its public name.
+    # As behind a proxy that speaks TLS for it: metadata, pages and `iss` say its public name.
     monkeypatch.setattr(server._authorization, "_origin", lambda: ISSUER)  # noqa: SLF001 - as below
     original = TCPConnector._create_connection  # noqa: SLF001 - where a name becomes a socket
 

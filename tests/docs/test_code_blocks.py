@@ -15,7 +15,6 @@ from aioalf.testing import OAuthServer
 from tests.docs.blocks import BLOCKS, ROOT, Block, blocks_in, inhabit, run, seat_person
 from tests.mocked_responses import MockedResponses
 
-
 IN_A_LOOP = [block for block in blocks_in("python") if not block.is_script]
 
 

@@ -87,10 +87,10 @@ async def world(
     oauth_server.trust_assertions(
         "service", cast("Mapping[str, object]", KEY.as_dict(private=False))
     )
-    Path("service.pem").write_bytes(KEY.as_pem(private=True))
+    (tmp_path / "service.pem").write_bytes(KEY.as_pem(private=True))
     oauth_server.add_subject_token("of-the-caller", "Ada")
     monkeypatch.setenv("CALLER_TOKEN", "of-the-caller")
-    Path("refresh-token").write_text(await a_refresh_token() + "\n")
+    (tmp_path / "refresh-token").write_text(await a_refresh_token() + "\n")
     oauth_server.reset_counters()
     return oauth_server
 
@@ -156,7 +156,7 @@ def test_a_page_has_the_parts_of_every_page(path: Path) -> None:
     """When to use it, the program, the picture, what can go wrong, and what is kept where."""
     text = path.read_text(encoding="utf-8")
     tree = publish_doctree(text)
-    headings = [part.next_node(title).astext() for part in tree.findall(section)]  # type: ignore[union-attr]
+    headings = [next(part.findall(title)).astext() for part in tree.findall(section)]
     wanted = ["The script", "What happens", "What can go wrong", "What is kept where"]
     assert [heading for heading in headings if heading in wanted] == wanted
     introduction = text.partition("The script\n")[0]
@@ -185,7 +185,10 @@ def test_a_page_tells_of_each_option(grant: type[Grant]) -> None:
 # What can go wrong
 
 
-PUT_IN = r"…|\d+|from|the token endpoint|(?:device )?authorization endpoint|prompt|client_\w+|refresh_token"
+PUT_IN = (
+    r"…|\d+|from|the token endpoint|(?:device )?authorization endpoint|prompt"
+    r"|client_\w+|refresh_token"
+)
 """What a message has its value in the place of, when it is said."""
 
 
