@@ -25,6 +25,7 @@ from aioalf.client_auth import (
 )
 from aioalf.errors import TokenHTTPError
 from aioalf.grants import AuthorizationCode, JWTBearer
+from aioalf.token import Token
 from tests.client_auth.proofs import EC, KEYS, SECRET, jwk_of, opened, pem_of
 from tests.interop.conftest import Ask
 from tests.interop.middleman import Middleman
@@ -203,7 +204,7 @@ async def test_the_provider_does_not_believe_another(
     assert await provider.requests(session) == ["client_credentials invalid_client"]
 
 
-@pytest.mark.rule("R124", "R150", "R151", "R153", "R163")
+@pytest.mark.rule("R124", "R150", "R151", "R153", "R160", "R161", "R163")
 @pytest.mark.parametrize(
     ("registered", "client_auth"), WHO_SIGNS_IN.values(), ids=WHO_SIGNS_IN.keys()
 )
@@ -215,15 +216,25 @@ async def test_a_login_is_proven_at_each_endpoint(
     registered: Registered,
     client_auth: ClientAuth,
 ) -> None:
-    """Pushed, exchanged and refreshed: each request by a proof of its own."""
+    """Pushed, exchanged, refreshed and revoked: each request by a proof of its own."""
+    tokens: list[Token] = []
     grant = AuthorizationCode(open_browser=QuickPerson(), timeout=30, pushed=True)
     async with client_of(
-        provider, registered, client_auth=client_auth, grant=grant, scope="things:read"
+        provider,
+        registered,
+        client_auth=client_auth,
+        grant=grant,
+        scope="things:read",
+        on_token=tokens.append,
     ) as client:
         for _ in range(2):
             said = await ask(client)
             assert (said["user"], said["client_id"]) == ("alf", registered.client_id)
             things.distrust()
+        last = tokens[-1].access_token
+        assert (await provider.introspect(session, last, AT_THE_PROVIDER))["active"] is True
+        await client.logout()
+        assert (await provider.introspect(session, last, AT_THE_PROVIDER))["active"] is False
     assert await provider.requests(session) == ["authorization_code", "refresh_token"]
 
 
