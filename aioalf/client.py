@@ -5,11 +5,11 @@ A facade: what users hold in their hands. It knows nothing of getting tokens and
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, NoReturn
+from typing import TYPE_CHECKING, ClassVar, NoReturn, cast
 
 from aioalf.bearer import Bearer
 from aioalf.call import Pending, RenewalMiddleware
-from aioalf.errors import TokenError, TokenHTTPError
+from aioalf.errors import TokenConfigurationError, TokenError, TokenHTTPError
 from aioalf.httpclient import HTTPRequest
 from aioalf.manager import TokenManager
 from aioalf.sender import Sender
@@ -194,7 +194,23 @@ class Client:
         """
         return Pending(self._sender.connect(url, options))
 
-    # Life
+    # Tokens
+
+    async def introspect(
+        self, token: str, token_type_hint: str | None = None
+    ) -> Mapping[str, object]:
+        """Return what the server says of a token, as an API asks that was sent one (RFC 7662).
+
+        ``active`` is there and a boolean; where it is False, nothing else counts. The API has to
+        look at the rest: whether ``aud`` is itself, and ``scope`` enough. Raises TokenError when
+        there is no such answer, TokenConfigurationError for a token manager that cannot ask.
+        """
+        introspect = getattr(self._token_manager, "introspect", None)
+        if introspect is None:
+            raise TokenConfigurationError(
+                f"{type(self._token_manager).__name__} has no introspect(): it is TokenManager's"
+            )
+        return cast("Mapping[str, object]", await introspect(token, token_type_hint))
 
     async def logout(self) -> None:
         """Forget what was granted, here and in the cache, and revoke it at the server (RFC 7009).
@@ -205,6 +221,8 @@ class Client:
         tells more; a manager of a user's own is asked for its ``logout``, else it is reset.
         """
         await self._bearer.logout()
+
+    # Life
 
     @property
     def closed(self) -> bool:

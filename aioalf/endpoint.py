@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -24,7 +25,7 @@ from aioalf.errors import (
 )
 from aioalf.exchange import Exchange, Network
 from aioalf.retry import Retry
-from aioalf.token import Token
+from aioalf.token import Token, is_sendable
 from aioalf.token_response import Expected, read_refresh_token, read_token
 from aioalf.urls import (
     SECURE_ONLY,
@@ -48,6 +49,7 @@ T = TypeVar("T")
 # One for all endpoints: clients may be many.
 _RETRY: Final = Retry()
 _EXPECTED: Final = Expected()
+_INACTIVE: Final[Mapping[str, object]] = MappingProxyType({"active": False})
 _NO_METADATA: Final[Mapping[str, object]] = MappingProxyType({})
 
 
@@ -172,6 +174,22 @@ class TokenEndpoint:
         """
         form = {"token": token, "token_type_hint": hint}
         await _repeated(self._retry, lambda: self._ask("revocation_endpoint", form))
+
+    async def introspect(self, token: str, hint: str | None = None) -> Mapping[str, object]:
+        """Return what the server says of a token; `hint` is its ``token_type_hint`` (RFC 7662 §2).
+
+        A text that no form can hold is no token that is active: it is not asked for. What may pass
+        is tried again. Raises as `request` does, also where ``active`` is no boolean.
+        """
+        if not is_sendable(token):
+            return _INACTIVE
+        form = {"token": token, "token_type_hint": hint or ""}
+        attempt = partial(self._ask, "introspection_endpoint", form)
+        reply, _, _ = await _repeated(self._retry, attempt)
+        members = reply.members or {}
+        if not isinstance(members.get("active"), bool):
+            raise reply.useless("an answer that can be used", "it does not say if active is true")
+        return MappingProxyType(members)
 
     async def close(self) -> None:
         """End a request for metadata that is under way."""

@@ -232,6 +232,19 @@ class TokenManager:
                 raise
         await revoke(self._endpoint, left)
 
+    async def introspect(
+        self, token: str, token_type_hint: str | None = None
+    ) -> Mapping[str, object]:
+        """Return what the server says of a token, one of anybody's (RFC 7662 §2.2).
+
+        ``active`` is there and a boolean; where it is False, nothing else counts. It is asked at
+        the ``introspection_endpoint`` of the issuer's metadata or of ``endpoints``, each time.
+        Raises TokenError when there is no such answer: then nothing is known of the token.
+        """
+        if self._endpoint is None:
+            raise missing("introspection_endpoint")
+        return await self._endpoint.introspect(token, token_type_hint)
+
     async def close(self) -> None:
         """End a token request that is under way; who waits for it gets a TokenError.
 

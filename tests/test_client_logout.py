@@ -70,9 +70,7 @@ class Scene:
     async def is_alive(self, token: str) -> bool:
         """Whether the server knows a token."""
         async with self.client() as client:
-            members = await client._token_manager._endpoint.post(  # type: ignore[attr-defined]  # noqa: SLF001
-                "introspection_endpoint", {"token": token}
-            )
+            members = await client.introspect(token)
         return members["active"] is True
 
 

@@ -41,6 +41,7 @@ async def requests() -> None:
     async with client.ws_connect(url, heartbeat=10) as websocket:
         assert_type(websocket, ClientWebSocketResponse)
     assert_type(await client.ws_connect(url), ClientWebSocketResponse)
+    assert_type(await client.introspect("a token", "access_token"), Mapping[str, object])
     assert_type(await client.logout(), None)
     assert_type(await client.close(), None)
 
@@ -76,6 +77,7 @@ async def managers() -> None:
     assert_type(await manager.renew_token("rejected"), str)
     assert_type(await manager.reset_token(), None)
     assert_type(await manager.logout(), None)
+    assert_type(await manager.introspect("a token"), Mapping[str, object])
     assert_type(await manager.close(), None)
     middleware = OAuth2Middleware(manager, origins=["https://api.example.com"], require_https=True)
     async with ClientSession(middlewares=[middleware]) as session:
