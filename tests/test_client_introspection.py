@@ -133,8 +133,8 @@ async def test_an_api_needs_no_more_than_the_one_endpoint(oauth_server: OAuthSer
     endpoints = {"introspection_endpoint": f"{oauth_server.issuer}/introspect"}
     async with api_of(oauth_server, issuer=None, endpoints=endpoints) as client:
         assert await client.introspect(TOKEN) == {"active": False}
-    for options in ({}, {"token_endpoint": oauth_server.token_endpoint}):
-        async with Client("client-id", "secret", **options) as client:
+    for token_endpoint in (None, oauth_server.token_endpoint):
+        async with Client("client-id", "secret", token_endpoint) as client:
             with pytest.raises(TokenConfigurationError, match="introspection_endpoint"):
                 await client.introspect(TOKEN)
 
