@@ -60,6 +60,14 @@ const answer = async (request, response) => {
   return (await interact(provider, request, response)) || callback(request, response);
 };
 
-plain.on("request", answer);
-secure?.on("request", answer);
+// Whoever goes back to a page of a login that is over ends nothing but their own request.
+const answerAll = (request, response) =>
+  answer(request, response).catch((error) => {
+    console.error(error);
+    response.statusCode = 500;
+    response.end();
+  });
+
+plain.on("request", answerAll);
+secure?.on("request", answerAll);
 process.stdout.write(`${JSON.stringify({ issuer })}\n`);
