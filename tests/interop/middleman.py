@@ -53,7 +53,7 @@ class Middleman:
         await asyncio.wait({arrived, waiting}, return_when=asyncio.FIRST_COMPLETED)
         if not arrived.done():
             arrived.cancel()
-            waiting.result()
+            raise AssertionError(f"nothing was asked for {waiting.result()}")
 
     async def __aexit__(
         self,
