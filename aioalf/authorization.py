@@ -177,6 +177,8 @@ class Authorization:
         if self._is_behind and text == self._read:
             return None
         self._read, self._is_behind = text, False
+        if text == "":
+            return None  # damaged: what is remembered goes on counting, as far as one can know
         # Somebody else may have used it, or logged out.
         self._refresh_token = None
         record = await self._record_in(text, endpoint)

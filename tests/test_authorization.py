@@ -483,7 +483,7 @@ async def test_whatever_is_cancelled_when_no_refresh_token_is_sent_twice(
     assert grant.logins == 1
 
 
-@pytest.mark.rule("R043")
+@pytest.mark.rule("R043", "R079")
 async def test_two_with_one_cache_make_one_refresh(server: Server, tmp_path: Path) -> None:
     """Who waited for the lock takes what is there; so does who comes with what was refused."""
     for cache in (MemoryCache(), FileCache(tmp_path / "cache")):
@@ -566,6 +566,7 @@ async def test_without_an_issuer_the_token_endpoint_is_who_issued() -> None:
     assert found.issuer == "https://auth.example.com/token_endpoint"
 
 
+@pytest.mark.rule("R080")
 @pytest.mark.parametrize("text", ["", "{}", "null", "\x00", '{"version": 2}'])
 async def test_what_is_no_record_is_replaced(server: Server, text: str) -> None:
     """Whatever is there: a login, and it is right again."""
@@ -591,6 +592,21 @@ async def test_a_login_that_was_removed_from_the_cache_is_over(server: Server) -
             await cache.set(KEY, text, None)
         await authorization.token(server, spent(token))
         assert (server.sent, grant.logins) == ([], number)
+
+
+@pytest.mark.rule("R080")
+async def test_a_login_outlives_the_damage_of_its_record(server: Server) -> None:
+    """Who remembers it refreshes, and repairs what is there; nobody who does not can."""
+    cache, grant = MemoryCache(), Login()
+    authorization = Authorization(grant, cache=cache, key=KEY)
+    token = await authorization.token(server, None)
+    await cache.set(KEY, "", None)
+    token = await authorization.token(server, spent(token))
+    assert (server.sent, grant.logins) == (["login-1"], 1)
+    other = Authorization(grant, cache=cache, key=KEY)
+    assert (await other.token(server, None)).access_token == token.access_token
+    await other.token(server, spent(token))
+    assert (server.sent, grant.logins) == (["login-1", "refresh-1"], 1)
 
 
 async def test_what_lives_shortly_is_kept_as_long(server: Server) -> None:
@@ -706,6 +722,7 @@ async def test_a_refused_token_that_cannot_be_removed_is_not_sent_again(server: 
     assert server.sent == ["login-1", "login-2"]
 
 
+@pytest.mark.rule("R080")
 @pytest.mark.parametrize("failing", ["get", "lock"])
 async def test_what_cannot_be_read_or_locked_is_an_error(server: Server, failing: str) -> None:
     """Without the lock a refresh token may be sent twice; once it can be had, nothing is lost."""

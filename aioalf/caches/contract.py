@@ -17,14 +17,18 @@ class TokenCache(Protocol):
     * A value is replaced whole or not at all: who reads meanwhile, or after a crash, has the old
       one or the new one.
     * Where a store cannot be reached or used, a method raises `CacheError`, with a message that
-      says what to do, and has changed nothing. A value that is there but damaged is none.
+      says what to do, and has changed nothing. A value that is damaged is "".
     * A method that is cancelled leaves no work behind that goes on changing the store.
     * Nothing is bound to an event loop before first use, nor after last use: one object serves one
       loop after another.
     """
 
     async def get(self, key: str) -> str | None:
-        """Return the value that was set last, None when there is none or its time is over."""
+        """Return the value that was set last, None when there is none or its time is over.
+
+        Where it was damaged, that is "": what a client remembers goes on counting then. With None
+        it does not, for somebody may have logged out.
+        """
         ...
 
     async def set(self, key: str, value: str, ttl: float | None) -> None:

@@ -21,6 +21,10 @@ class DamagedError(ValueError):
     """The bytes are no envelope, or another version's, or another key's."""
 
 
+class OtherVersionError(DamagedError):
+    """It is whole, and not for this version."""
+
+
 def seal(key: str, value: str, expires_on: float | None) -> bytes:
     """Return a value with its key and when it ends, in seconds since 1970; None is never."""
     members = {
@@ -53,7 +57,7 @@ def _members_of(content: bytes) -> dict[str, object]:
     if members.get("format") != FORMAT:
         raise DamagedError("it is no file of a token cache")
     if repr(members.get("version")) != repr(VERSION):
-        raise DamagedError("another version of aio-alf wrote it")
+        raise OtherVersionError("another version of aio-alf wrote it")
     if members.keys() != _MEMBERS:
         raise DamagedError("it has other members than expected")
     return members

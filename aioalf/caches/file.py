@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from aioalf.caches.directory import PrivateDirectory
-from aioalf.caches.envelope import LARGEST, DamagedError, seal, unseal
+from aioalf.caches.envelope import LARGEST, DamagedError, OtherVersionError, seal, unseal
 from aioalf.caches.locks import KeyLocks
 from aioalf.caches.threads import in_thread
 from aioalf.errors import CacheError, TokenConfigurationError
@@ -57,7 +57,7 @@ class FileCache:
         self._damaged: set[str] = set()
 
     async def get(self, key: str) -> str | None:
-        """Return the value, None when there is none, it is damaged or its time is over."""
+        """Return the value, None when there is none or its time is over, "" for a damaged one."""
         name = _name_of(key)
         content = await in_thread(lambda: self._directory.read(f"{name}.json", LARGEST + 1))
         if content is None:
@@ -66,7 +66,7 @@ class FileCache:
             value = unseal(content, key, time.time())
         except DamagedError as error:
             self._tell(name, error)
-            return None
+            return None if isinstance(error, OtherVersionError) else ""
         self._damaged.discard(name)
         return value
 
