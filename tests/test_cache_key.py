@@ -90,12 +90,13 @@ SAME: list[tuple[Parts, Parts]] = [
 ]
 
 
+@pytest.mark.rule("R081")
 def test_no_two_requests_share_a_key() -> None:
     """Every part counts, and no part runs into the next."""
     assert len({cache_key(**parts) for parts in DIFFERENT}) == len(DIFFERENT)
 
 
-@pytest.mark.rule("R028")
+@pytest.mark.rule("R028", "R081")
 @pytest.mark.parametrize(("one", "other"), SAME)
 def test_one_request_has_one_key(one: Parts, other: Parts) -> None:
     """Order and repetition of what is a set make no other entry, nor does how nothing is said."""
@@ -117,6 +118,7 @@ PARTS = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.rule("R081")
 @given(PARTS, PARTS)
 def test_requests_that_differ_have_keys_that_differ(
     one: dict[str, object], other: dict[str, object]
@@ -136,6 +138,7 @@ def test_a_key_is_printable_and_of_one_length(parts: dict[str, object]) -> None:
     assert key.isascii()
 
 
+@pytest.mark.rule("R081")
 def test_nothing_can_be_read_from_a_key() -> None:
     """Neither who logged in, nor where, nor with what."""
     key = cache_key(**FULL)

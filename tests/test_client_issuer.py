@@ -561,7 +561,7 @@ async def test_a_refresh_that_waits_for_metadata_is_ended_at_once(
 # Caches
 
 
-@pytest.mark.rule("R043")
+@pytest.mark.rule("R043", "R079")
 @pytest.mark.parametrize("name", LOGINS)
 async def test_clients_with_one_cache_make_one_login_and_one_refresh(
     scene: Scene, tmp_path: Path, name: str

@@ -110,6 +110,7 @@ def test_what_is_left_of_a_lifetime_is_told_by_the_wall_clock(
     assert token.expires_on == min(NOW, NOW + later) + HOUR
 
 
+@pytest.mark.rule("R025")
 def test_a_clock_set_back_is_not_trusted_again_and_again() -> None:
     """Once written anew, the record ends by the clock as it is now."""
     early = NOW - timedelta(days=400)
@@ -204,6 +205,7 @@ ODD: list[dict[str, object]] = [
 ]
 
 
+@pytest.mark.rule("R080")
 @pytest.mark.parametrize("members", ODD, ids=str)
 def test_a_member_that_is_odd_makes_it_no_record(members: dict[str, object]) -> None:
     """Nothing is guessed: who wrote that did not write the rest as we do."""
@@ -219,6 +221,7 @@ def test_a_member_that_is_missing_makes_it_no_record(name: str) -> None:
     assert read(json.dumps(members)) is None
 
 
+@pytest.mark.rule("R080")
 @pytest.mark.parametrize("length", range(0, len(WRITTEN), 7))
 def test_a_text_that_was_cut_off_is_no_record(length: int) -> None:
     """Wherever it was cut."""
@@ -240,6 +243,7 @@ def test_a_text_of_another_kind_is_no_record(text: str) -> None:
     assert read(text) is None
 
 
+@pytest.mark.rule("R080")
 @given(st.text() | JSON.map(json.dumps))
 def test_any_text_is_a_record_or_none(text: str) -> None:
     """Nothing that was not written as one is taken for one."""

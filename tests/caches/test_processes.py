@@ -16,6 +16,7 @@ from tests.caches.nursery import KEY, is_whole, nursery
 KILLS = 50
 
 
+@pytest.mark.rule("R079")
 @pytest.mark.timeout(300)
 async def test_two_processes_lose_nothing(tmp_path: Path) -> None:
     """Each adds one 500 times under the lock; the number is 1000."""
@@ -25,6 +26,7 @@ async def test_two_processes_lose_nothing(tmp_path: Path) -> None:
     assert await FileCache(tmp_path).get(KEY) == "1000"
 
 
+@pytest.mark.rule("R080")
 @pytest.mark.timeout(300)
 async def test_a_writer_killed_at_any_moment_damages_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
@@ -43,6 +45,7 @@ async def test_a_writer_killed_at_any_moment_damages_nothing(
     assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
 
 
+@pytest.mark.rule("R079")
 async def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
     """While it lives the others wait, in vain, with a loop that goes on; then the next has it."""
     cache = FileCache(tmp_path)
