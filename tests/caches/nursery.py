@@ -1,14 +1,15 @@
 """A process that forks others on request: each is ready in milliseconds, and may be killed.
 
-``python -m tests.caches.nursery``; a line on stdin is a job and a directory, a line on stdout is
-the pid of who does it, then ``ready`` when it has begun, then ``ended`` when it is no more.
+``python -m tests.caches.nursery``; a line on stdin is a job and what it is about, a directory for
+those that are here; a line on stdout is the pid of who does it, then ``ready`` when it has begun,
+then what it tells, then ``ended`` when it is no more.
 """
 
 import asyncio
 import itertools
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -50,7 +51,9 @@ async def count(directory: str) -> None:
             await cache.set(KEY, str(int(await cache.get(KEY) or 0) + 1), None)
 
 
-JOBS = MappingProxyType({job.__name__: job for job in (write, hold, count)})
+Job = Callable[[str], Coroutine[object, object, None]]
+
+JOBS: Mapping[str, Job] = MappingProxyType({job.__name__: job for job in (write, hold, count)})
 
 
 def tell(word: str) -> None:
@@ -58,22 +61,22 @@ def tell(word: str) -> None:
     print(word, flush=True)  # noqa: T201 - that is what stdout is for here
 
 
-def main() -> None:
+def main(jobs: Mapping[str, Job] = JOBS) -> None:
     """Do as the lines say, one at a time."""
     for line in sys.stdin:
-        job, directory = line.rstrip("\n").split(" ", 1)
+        job, about = line.rstrip("\n").split(" ", 1)
         pid = os.fork()
         if not pid:
-            perform(JOBS[job], directory)
-        tell(str(pid))
+            tell(str(os.getpid()))
+            perform(jobs[job], about)
         os.waitpid(pid, 0)
         tell("ended")
 
 
-def perform(job: Callable[[str], Coroutine[object, object, None]], directory: str) -> None:
+def perform(job: Job, about: str) -> None:
     """Do a job and be no more."""
     try:
-        asyncio.run(job(directory))
+        asyncio.run(job(about))
     finally:
         os._exit(0)
 
@@ -84,17 +87,25 @@ class Nursery:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
 
-    async def start(self, job: str, directory: Path) -> int:
+    async def start(self, job: str, about: object) -> int:
         """Start a job, wait until it has begun, and return its pid."""
         assert self._process.stdin is not None
-        self._process.stdin.write(f"{job} {directory}\n".encode())
-        first, second = await self._line(), await self._line()
-        assert "ready" in {first, second}  # either of the two speaks first
-        return int(first if second == "ready" else second)
+        self._process.stdin.write(f"{job} {about}\n".encode())
+        pid = int(await self._line())
+        assert await self._line() == "ready"
+        return pid
 
-    async def ended(self) -> None:
-        """Wait until the job that was started last is no more."""
-        assert await self._line() == "ended"
+    async def told(self) -> str:
+        """Wait until the job tells something, and return it."""
+        return await self._line()
+
+    async def ended(self) -> list[str]:
+        """Wait until the job that was started last is no more, and return what it told."""
+        told: list[str] = []
+        while (line := await self._line()) != "ended":
+            assert line, "the nursery itself is no more"
+            told.append(line)
+        return told
 
     async def _line(self) -> str:
         assert self._process.stdout is not None
@@ -102,11 +113,11 @@ class Nursery:
 
 
 @asynccontextmanager
-async def nursery() -> AsyncIterator[Nursery]:
-    """A nursery, until it is left."""
+async def nursery(module: str = "tests.caches.nursery") -> AsyncIterator[Nursery]:
+    """A nursery for the jobs of a module, until it is left."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "tests.caches.nursery"),
+        *("-m", module),
         cwd=ROOT,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
