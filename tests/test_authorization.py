@@ -394,6 +394,25 @@ async def test_the_answer_is_kept_for_who_was_cancelled(
 
 
 @pytest.mark.rule("R044")
+async def test_an_answer_that_comes_when_no_thread_is_left_is_kept(
+    server: Server, tmp_path: Path
+) -> None:
+    """The old refresh token does not stay in the file of a program that is about to end."""
+    cache = FileCache(tmp_path / "cache")
+    authorization = Authorization(Login(), cache=cache, key=KEY)
+    token = await authorization.token(server, None)
+    server.gate.clear()
+    task = asyncio.create_task(authorization.token(server, spent(token)))
+    await server.reached.wait()
+    await asyncio.get_running_loop().shutdown_default_executor()
+    server.gate.set()
+    await task
+    found = await record_in(cache)
+    assert found is not None
+    assert found.refresh_token == "refresh-1"
+
+
+@pytest.mark.rule("R044")
 async def test_an_error_that_nobody_waits_for_is_no_warning(
     server: Server, caplog: pytest.LogCaptureFixture
 ) -> None:

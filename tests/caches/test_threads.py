@@ -15,6 +15,14 @@ async def test_the_result_comes_from_another_thread() -> None:
         await in_thread(lambda: 1 // 0)
 
 
+async def test_work_is_done_also_where_no_thread_is_left() -> None:
+    """At a program's end the threads go first; then it blocks the loop, better than not at all."""
+    await asyncio.get_running_loop().shutdown_default_executor()
+    assert await in_thread(threading.get_ident) == threading.get_ident()
+    with pytest.raises(ZeroDivisionError):
+        await in_thread(lambda: 1 // 0)
+
+
 @pytest.mark.parametrize("fails", [False, True])
 async def test_who_is_cancelled_is_so_when_the_work_has_ended(fails: bool) -> None:  # noqa: FBT001
     """However often it is asked to end, it waits for what cannot be stopped."""
