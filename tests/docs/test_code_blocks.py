@@ -26,6 +26,7 @@ async def test_a_python_block_runs(
     inhabit(monkeypatch, oauth_server)
     seat_person(monkeypatch)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr("aioresponses.aioresponses", MockedResponses)
     monkeypatch.setattr(Client, "token_manager_class", Client.token_manager_class)
     await run(block)

@@ -1,4 +1,4 @@
-"""That what the README says of troubles is what one meets: messages, options, errors."""
+"""That what the documents say of troubles and options is what one meets: messages, defaults."""
 
 import inspect
 import logging
@@ -18,6 +18,7 @@ from aioalf.testing import Fault, OAuthServer
 from tests.docs.blocks import ROOT, inhabit
 
 README = publish_doctree((ROOT / "README.rst").read_text(encoding="utf-8"))
+OPTIONS = publish_doctree((ROOT / "docs" / "options.rst").read_text(encoding="utf-8"))
 TOKEN_ENDPOINT = "https://auth.example.com/token"
 THINGS = "https://api.example.com/things"
 
@@ -172,7 +173,7 @@ def test_the_warning_can_be_switched_off_as_it_says() -> None:
 
 def test_the_table_of_options_is_that_of_the_client() -> None:
     """Each keyword is in the table, and its default where that is a plain value."""
-    cells = [cell.astext() for cell in section_of("Options").findall(entry)]
+    cells = [cell.astext() for cell in OPTIONS.findall(entry)]
     told = dict(zip(cells[::3], cells[1::3], strict=True))
     parameters = dict(list(inspect.signature(Client).parameters.items())[3:])
     assert told.keys() == parameters.keys()
@@ -186,7 +187,7 @@ def test_the_numbers_in_the_table_are_the_defaults(default: Renewal | Retry) -> 
     """What is spelled out for `Renewal` and `Retry` is what they are by themselves."""
     (spelled,) = (
         node.astext()
-        for node in section_of("Options").findall(literal)
+        for node in OPTIONS.findall(literal)
         if node.astext().startswith(f"{type(default).__name__}(") and "=" in node.astext()
     )
     names = {"Renewal": Renewal, "Retry": Retry}
