@@ -44,11 +44,13 @@ class PrivateDirectory:
     """A directory of mode 0700 with files of mode 0600, where the system has modes.
 
     It is made when it is first written to. One that is a symbolic link, another user's, or open to
-    others' writing is refused: who can replace its files chooses whose tokens are used.
+    others' writing is refused: who can replace its files chooses whose tokens are used. Errors call
+    it `what` it is.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, what: str = "token cache") -> None:
         self.path = path
+        self._what = what
 
     def prepare(self) -> None:
         """Make it where it is missing. Raises CacheError for one that cannot be trusted."""
@@ -65,7 +67,7 @@ class PrivateDirectory:
                 return False
         problem = _problem_of(found)
         if problem:
-            raise CacheError(f"The token cache {self.path} is not used: {problem}")
+            raise CacheError(f"The {self._what} {self.path} is not used: {problem}")
         return True
 
     def read(self, name: str, limit: int) -> bytes | None:
@@ -109,7 +111,7 @@ class PrivateDirectory:
             advice = _ADVICE.get(error.errno or 0, "choose another path")
             reason = error.strerror or type(error).__name__
             raise CacheError(
-                f"The token cache {self.path} could not be {done} ({reason}): {advice}"
+                f"The {self._what} {self.path} could not be {done} ({reason}): {advice}"
             ) from error
 
     def _write(self, name: str, content: bytes) -> Path:
