@@ -41,14 +41,16 @@ setup(
     extras_require={
         "cache": ["filelock>=3.20.3"],
         "jose": ["joserfc>=1.7.7"],
-        "cli": ["segno>=1.6"],
+        "cli": ["click>=8.1.7", "filelock>=3.20.3", "platformdirs>=4", "segno>=1.6"],
         "tests": [
             "aioresponses>=0.7.9",
+            "click>=8.1.7",
             "coverage>=7.6",
             "docutils>=0.21",
             "filelock>=3.20.3",
             "hypothesis>=6.100",
             "joserfc>=1.7.7",
+            "platformdirs>=4",
             "Pygments>=2.17",
             "pytest>=8.4",
             "pytest-asyncio>=1.0",

@@ -69,7 +69,13 @@ LAYERS: list[dict[str, set[str]]] = [
     {"client": set()},
     {"implicit": {"asyncio", "logging", "time"}},
     {"implicit_manager": set()},
-    {"demo": {"aiohttp", "asyncio", "logging", "os", "time", "webbrowser"}},
+    {
+        "cli": {
+            *("aiohttp", "asyncio", "click", "logging", "os", "pathlib", "platformdirs", "shutil"),
+            *("signal", "threading", "time", "warnings", "webbrowser"),
+        },
+        "demo": {"aiohttp", "asyncio", "logging", "os", "time", "webbrowser"},
+    },
     {"__main__": {"asyncio"}},
 ]
 LAYER_OF = {module: number for number, layer in enumerate(LAYERS) for module in layer}

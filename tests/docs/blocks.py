@@ -30,7 +30,8 @@ from tests.person import Person
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ISSUER = "https://id.example.com"
-ELSEWHERE = {"client_authentication.rst", "providers.rst", "testing.rst"}  # other tests run them
+# other tests run them
+ELSEWHERE = {"cli.rst", "client_authentication.rst", "providers.rst", "testing.rst"}
 
 
 @dataclass(frozen=True)
