@@ -214,7 +214,7 @@ class TokenEndpoint:
         url = await self.url_of(name)
         credentials = await self._credentials.current()
         proven = {name: value for name, value in form.items() if value}
-        method = await self._method(credentials, proven)
+        method = await self._method(name, credentials, proven)
         audience = self.issuer or str(self.url or url)
         if name in SECURE_ONLY:
             self._check_certificates(name, url, method.ssl_context)
@@ -234,9 +234,18 @@ class TokenEndpoint:
                 "(RFC 7009 §5, RFC 7662 §4): pass ssl in http_options that checks it"
             )
 
-    async def _method(self, credentials: Credentials, form: FormInMaking) -> ClientAuth:
-        if self._client_auth is not None:
-            return self._client_auth
+    async def _method(self, name: str, credentials: Credentials, form: FormInMaking) -> ClientAuth:
+        method = self._client_auth or await self._listed_method(credentials, form)
+        if name not in SECURE_ONLY or self._server is None:
+            return method
+        from aioalf.client_auth.choice import method_elsewhere  # noqa: PLC0415 - few need it
+
+        # Only these two have a list of their own (RFC 8414 §2).
+        listed = await self._server.methods_at(name)
+        has_secret = credentials.client_secret is not None
+        return method_elsewhere(method, listed, has_secret=has_secret)
+
+    async def _listed_method(self, credentials: Credentials, form: FormInMaking) -> ClientAuth:
         from aioalf.client_auth.choice import default_method  # noqa: PLC0415 - few need it
         from aioalf.metadata import texts_in  # noqa: PLC0415 - as above
 

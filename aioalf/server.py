@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from aioalf.discovery import Discovery
 from aioalf.errors import TokenConfigurationError, TokenError
-from aioalf.metadata import endpoint_in
+from aioalf.metadata import endpoint_in, texts_in
 from aioalf.urls import SECURE_ONLY, is_insecure, missing, read_endpoint, warn_insecure
 
 if TYPE_CHECKING:
@@ -73,6 +73,15 @@ class Server:
         if name in self._given:
             return self._given[name]
         return endpoint_in(await self.metadata(), name, over_mtls=over_mtls)
+
+    async def methods_at(self, name: str) -> frozenset[str] | None:
+        """Return how clients may authenticate at an endpoint that has a list of its own, else None.
+
+        Of an endpoint that was given, metadata is not asked. Raises MetadataError.
+        """
+        if name in self._given:
+            return None
+        return texts_in(await self.metadata(), f"{name}_auth_methods_supported")
 
     async def close(self) -> None:
         """End a request for metadata that is under way."""

@@ -21,6 +21,7 @@ from aioalf import (
     TokenHTTPError,
 )
 from aioalf.caches import FileCache, MemoryCache, TokenCache
+from aioalf.client_auth import ClientSecretPost
 from aioalf.grants import AuthorizationCode, Grant, RefreshToken
 from aioalf.testing import Fault, OAuthServer
 from tests.grants.visitor import Visitor
@@ -94,6 +95,21 @@ def cache(request: pytest.FixtureRequest, tmp_path: Path) -> TokenCache | None:
 
 
 # What is revoked
+
+
+@pytest.mark.rule("R005", "R160")
+async def test_the_secret_goes_as_the_revocation_endpoint_takes_it(scene: Scene) -> None:
+    """Some take HTTP Basic alone, also of clients that show it in the form elsewhere."""
+    listed = {"revocation_endpoint_auth_methods_supported": ["client_secret_basic"]}
+    scene.server.changes["metadata"] = listed
+    scene.server.allow_body_secret = True
+    async with scene.login(client_auth=ClientSecretPost()) as client:
+        await scene.get(client)
+        await client.logout()
+    asked = [each for each in scene.server.log if "token" in each.form or "code" in each.form]
+    assert ["client_secret" in each.form for each in asked] == [True, False, False]
+    assert ["Authorization" in each.headers for each in asked] == [False, True, True]
+    assert [each.status for each in asked] == [200, 200, 200]
 
 
 @pytest.mark.rule("R160")

@@ -57,6 +57,17 @@ async def test_an_endpoint_is_the_issuer_s_unless_one_is_given() -> None:
     await server.close()
 
 
+async def test_how_to_authenticate_is_the_issuer_s_word_unless_the_endpoint_is_given() -> None:
+    """Who gives an endpoint may have an issuer without metadata: it is not asked."""
+    told = Told(revocation_endpoint_auth_methods_supported=["client_secret_basic"])
+    given = {"revocation_endpoint": "https://given.example/r"}
+    assert await Server(ISSUER, given, told).methods_at("revocation_endpoint") is None
+    assert told.asked == 0
+    server = Server(ISSUER, {}, told)
+    assert await server.methods_at("revocation_endpoint") == frozenset({"client_secret_basic"})
+    assert await server.methods_at("introspection_endpoint") is None
+
+
 @pytest.mark.rule("R124")
 async def test_with_mutual_tls_the_alias_goes_first() -> None:
     """For each endpoint that has one; what was given goes before both."""

@@ -39,3 +39,19 @@ def default_method(listed: Collection[str] | None, *, has_secret: bool) -> Clien
     raise TokenConfigurationError(
         f"The server authenticates clients by {names}, and not by a client_secret: pass client_auth"
     )
+
+
+def method_elsewhere(
+    method: ClientAuth, listed: Collection[str] | None, *, has_secret: bool
+) -> ClientAuth:
+    """Return the method for another endpoint than the token endpoint, which lists its own.
+
+    It is the same unless that is not listed and the secret serves for one that is: some servers
+    revoke with HTTP Basic alone.
+    """
+    if listed is None or method.method in listed or not has_secret:
+        return method
+    try:
+        return default_method(listed, has_secret=True)
+    except TokenConfigurationError:  # then let the server say what it wants
+        return method
