@@ -4,14 +4,16 @@ It has metadata in both places, clients that register themselves, client credent
 PKCE and `iss`, refresh tokens that rotate, introspection and revocation. It knows clients by HTTP
 Basic, by the form, by a private key, and public ones; for client credentials by Basic alone. What
 it does otherwise than oidc-provider, and so is proven here only: redirect URIs are compared whole,
-the port with them; an assertion's audience is the token endpoint and not the issuer; a person's
-access tokens are JWTs without an id of their own, and of those of one second each is the same.
+the port with them; an assertion's audience is the token endpoint and not the issuer; revocation and
+introspection take HTTP Basic alone, whatever the client does elsewhere; a person's access tokens
+are JWTs without an id of their own, and of those of one second each is the same.
 
 What it does not offer:
 
 * The device grant.
 * Token exchange.
 * The JWT bearer grant, for a client that registered itself.
+* A logout of public clients, and of those with a private key: see above.
 * Pushed authorization requests.
 * Client authentication by a JWT of the secret, or by a certificate.
 * Resource indicators: it ignores them.
@@ -36,7 +38,7 @@ from yarl import URL
 
 from aioalf import AccessDeniedError, Client, TokenHTTPError, TokenManager
 from aioalf.client_auth import ClientAuth, ClientSecretPost, PrivateKeyJWT
-from aioalf.errors import LoginRequiredError, MetadataError, TokenResponseError
+from aioalf.errors import LoginRequiredError, MetadataError, RevocationError, TokenResponseError
 from aioalf.grants import AuthorizationCode, RefreshToken
 from aioalf.token import Token
 from tests.interop.canaille import Canaille, RegisteredClient
@@ -230,6 +232,29 @@ async def test_a_scope_that_was_dropped_is_noticed(
     assert await TokenManager(*asked, scope="profile burn", allow_narrower_scope=True).get_token()
 
 
+@pytest.mark.rule("R121")
+async def test_a_client_asks_about_its_own_token(
+    canaille: Canaille, session: ClientSession
+) -> None:
+    """The server tells whose it is and what it is for; of one that it never gave, nothing."""
+    registered = await service(canaille, session)
+    told: list[Token] = []
+    async with Client(
+        issuer=canaille.issuer,
+        client_id=registered.client_id,
+        client_secret=registered.client_secret,
+        scope="profile",
+        on_token=told.append,
+    ) as client:
+        async with client.get(canaille.userinfo_endpoint):  # which is for persons
+            pass
+        said = await client.introspect(told[0].access_token)
+        assert said["active"] is True
+        assert (said["client_id"], said["iss"]) == (registered.client_id, canaille.issuer)
+        assert said["scope"] == "profile"
+        assert await client.introspect("never-given") == {"active": False}
+
+
 # What a client does for a person
 
 
@@ -366,6 +391,72 @@ async def test_a_refresh_token_that_was_used_is_refused(
     with pytest.raises(LoginRequiredError):
         await TokenManager(*asked, issuer=canaille.issuer, grant=first).get_token()
     assert await TokenManager(*asked, issuer=canaille.issuer, grant=second).get_token()
+
+
+@pytest.mark.rule("R160")
+@pytest.mark.parametrize("method", [BASIC, POST])
+async def test_a_logout_ends_what_the_server_gave(
+    canaille: Canaille,
+    session: ClientSession,
+    person: Person,
+    key: Mapping[str, str],
+    method: str,
+) -> None:
+    """Neither token is good afterwards, and the next request has the person sign in again."""
+    registered = await desktop(canaille, session, method, key)
+    told: list[Token] = []
+    async with Client(
+        issuer=canaille.issuer,
+        client_id=registered.client_id,
+        client_secret=registered.client_secret,
+        client_auth=proof_of(method, canaille, key),
+        grant=login_at(person),
+        scope=SCOPE,
+        on_token=told.append,
+    ) as client:
+        async with client.get(canaille.userinfo_endpoint) as response:
+            assert (await response.json())["sub"] == person.name
+        assert (await client.introspect(told[0].access_token))["username"] == "Tanner"
+        await client.logout()
+        for token in (told[0].access_token, str(told[0].refresh_token)):
+            assert await client.introspect(token) == {"active": False}
+        assert await subject_of(canaille, session, told[0].access_token) is None
+        await next_second()
+        async with client.get(canaille.userinfo_endpoint) as response:
+            assert (await response.json())["sub"] == person.name
+    await person.left()
+    assert len(person.shown) == 2
+
+
+@pytest.mark.rule("R160")
+@pytest.mark.parametrize("method", [PRIVATE_KEY, PUBLIC])
+async def test_a_logout_that_the_server_refuses_is_told_and_forgets_all_the_same(
+    canaille: Canaille,
+    session: ClientSession,
+    person: Person,
+    key: Mapping[str, str],
+    method: str,
+) -> None:
+    """Revocation and introspection take HTTP Basic alone, which such a client has no secret for."""
+    registered = await desktop(canaille, session, method, key)
+    told: list[Token] = []
+    manager = TokenManager(
+        None,
+        registered.client_id,
+        secret_of(method, registered),
+        issuer=canaille.issuer,
+        client_auth=proof_of(method, canaille, key),
+        grant=login_at(person),
+        scope=SCOPE,
+        on_token=told.append,
+    )
+    await manager.get_token()
+    with pytest.raises(RevocationError):
+        await manager.logout()
+    assert await subject_of(canaille, session, told[0].access_token) == person.name
+    await manager.get_token()
+    await person.left()
+    assert len(person.shown) == 2
 
 
 @pytest.mark.rule("R090", "R107", "R118")
