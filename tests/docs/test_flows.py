@@ -18,7 +18,6 @@ from docutils.core import publish_doctree
 from docutils.nodes import image, section, title
 from joserfc.jwk import ECKey
 
-import aioalf
 from aioalf import Client
 from aioalf.grants import (
     AuthorizationCode,
@@ -180,43 +179,3 @@ def test_a_page_tells_of_each_option(grant: type[Grant]) -> None:
     given = set(re.findall(rf"{grant.__name__}\(([a-z]+)=", text))
     told = set(re.findall(r"``(\w+)``", text)) | given
     assert set(options) - told <= {"key"}
-
-
-# What can go wrong
-
-
-PUT_IN = (
-    r"…|\d+|from|the token endpoint|(?:device )?authorization endpoint|prompt"
-    r"|client_\w+|refresh_token"
-)
-"""What a message has its value in the place of, when it is said."""
-
-
-def texts_of_the_package() -> str:
-    """Every text in its source, and the parts of those that are put together."""
-    return "\n".join(
-        node.value
-        for path in sorted((ROOT / "aioalf").rglob("*.py"))
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    )
-
-
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
-def test_an_error_that_is_named_is_one_of_the_package(path: Path) -> None:
-    """Each name that ends so can be imported from it."""
-    named = set(re.findall(r"``(\w+Error)``", path.read_text(encoding="utf-8")))
-    assert named
-    assert named <= set(aioalf.__all__)
-
-
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
-def test_a_message_that_is_quoted_is_said(path: Path) -> None:
-    """In the source, but for what ``…`` stands for and for numbers."""
-    said = re.sub(r"\s+", " ", texts_of_the_package())
-    text = path.read_text(encoding="utf-8").partition("What can go wrong\n")[2]
-    quoted = re.findall(r"^   \* - ``([A-Za-z]\w* [^`]+)``", text, re.MULTILINE)
-    assert quoted
-    for message in quoted:
-        for words in re.split(PUT_IN, message):
-            assert words.strip() in said, words
