@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
@@ -37,6 +38,8 @@ logger: logging.Logger = logging.getLogger(__name__)
 _REQUEST = ClientSession.request
 _SWITCHING_PROTOCOLS = 101
 _REPEATABLE = (type(None), str, bytes, bytearray, memoryview, Mapping, list, tuple, FormData)
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110 §9.2.1, of those with a verb here
+_SIMPLE = frozenset({"allow_redirects", "headers", "max_redirects", "params", "ssl", "timeout"})
 
 
 class Sender:
@@ -70,9 +73,7 @@ class Sender:
         """Send a request, and return its answer or that of a token endpoint that failed."""
         # With a token at hand a request costs one coroutine here and one copy of its options.
         session = self._sessions.current()
-        target = self._target(session, url)
-        if options.get("auth") is not None:
-            raise _two_authorizations()
+        target = self._target(session, url, options)
         authorization = authorization or self._bearer.ready()
         if authorization is None:
             limit = self._total_timeout(options)
@@ -82,7 +83,9 @@ class Sender:
                 authorization = await self._bearer.authorization()
             except TokenHTTPError as error:
                 return await self._answer_of_token_endpoint(error, session, options)
-        field = CallField(authorization)
+        began, field = time.monotonic(), authorization
+        if not self._may_go_whole(method, options):
+            session, field = self._sessions.guarded(), CallField(authorization)
         try:
             arguments = self._arguments(options, field)
             response = await _request_of(session)(method, target, **arguments)
@@ -95,7 +98,7 @@ class Sender:
             if response.status != UNAUTHORIZED or not self._may_repeat(response, options, field):
                 return response
             response.release()
-        return await self._send_again(session, method, target, options, authorization)
+        return await self._send_again(session, method, target, options, authorization, began)
 
     async def _send_within(
         self,
@@ -120,24 +123,44 @@ class Sender:
         url: StrOrURL,
         options: Mapping[str, object],
         refused: str,
+        began: float,
     ) -> ClientResponse:
-        # The session's _request was replaced, middlewares and all, as mocks and recorders do.
+        # Whole: no middleware of ours was asked for, or the session's _request was replaced,
+        # middlewares and all, as mocks and recorders do.
+        limit = self._total_timeout(options)
         try:
-            authorization = await self._bearer.renewed(refused)
+            async with asyncio.timeout(limit and _left(limit, began)):
+                authorization = await self._bearer.renewed(refused)
         except TokenHTTPError as error:
             return await self._answer_of_token_endpoint(error, session, options)
         arguments = self._arguments(options, authorization)
+        if limit is not None:
+            given = options.get("timeout", self._sessions.timeout)
+            arguments["timeout"] = _shortened(given, _left(limit, began))
         response = await _request_of(session)(method, url, **arguments)
         self._bearer.judge(response.status)
         return response
+
+    def _may_go_whole(self, method: str, options: Mapping[str, object]) -> bool:
+        """Tell whether the request can be repeated from its start, redirects and all.
+
+        Of others the middleware, which takes time, repeats the very hop that was refused.
+        """
+        return (
+            method in _SAFE
+            and (not options or options.keys() <= _SIMPLE)
+            and (not self._sessions.is_given or self._sessions.is_plain)
+        )
 
     def _may_repeat(
         self,
         answer: ClientResponse | ClientResponseError,
         options: Mapping[str, object],
-        field: CallField,
+        field: str,
     ) -> bool:
-        if field.was_refused or not _is_refused_by_the_origin(answer):
+        if isinstance(field, CallField) and field.was_refused:
+            return False
+        if not _is_refused_by_the_origin(answer):
             return False
         if not isinstance(options.get("data"), _REPEATABLE):
             self._bearer.reject(field)
@@ -149,25 +172,24 @@ class Sender:
     ) -> ClientWebSocketResponse:
         """Open a websocket."""
         session = self._sessions.current()
-        target = self._target(session, url)
-        if options.get("auth") is not None:
-            raise _two_authorizations()
+        target = self._target(session, url, options)
         async with asyncio.timeout(self._total_timeout({})):
-            field = CallField(self._bearer.ready() or await self._bearer.authorization())
+            authorization = self._bearer.ready() or await self._bearer.authorization()
             try:
-                return await _open_websocket(session, target, options, field)
-            except ClientResponseError as error:
-                if not self._may_repeat(error, {}, field):
+                return await _open_websocket(session, target, options, authorization)
+            except ClientResponseError as error:  # ws_connect takes no middlewares
+                if not self._may_repeat(error, {}, authorization):
                     raise
-            # A session that was given does not have the middleware, and ws_connect takes none.
-            authorization = await self._bearer.renewed(field)
+            authorization = await self._bearer.renewed(authorization)
             websocket = await _open_websocket(session, target, options, authorization)
             self._bearer.judge(_SWITCHING_PROTOCOLS)
             return websocket
 
-    def _arguments(self, options: Mapping[str, object], authorization: str) -> dict[str, Any]:
-        arguments = _with_field(options, authorization)
-        if self._sessions.is_given or "middlewares" in options:
+    def _arguments(self, options: Mapping[str, object], field: str) -> dict[str, Any]:
+        if not options and field.__class__ is str:
+            return {"headers": {AUTHORIZATION: field}}
+        arguments = _with_field(options, field)
+        if isinstance(field, CallField) and (self._sessions.is_given or "middlewares" in options):
             arguments["middlewares"] = self._sessions.middlewares(arguments.get("middlewares"))
         return arguments
 
@@ -179,16 +201,20 @@ class Sender:
         total: float | None = timeout.total if isinstance(timeout, ClientTimeout) else timeout
         return total or None  # to aiohttp, 0 is no limit
 
-    def _target(self, session: ClientSession, url: StrOrURL) -> StrOrURL:
-        """Return the URL, checked: it must be one that a token may go to."""
+    def _target(
+        self, session: ClientSession, url: StrOrURL, options: Mapping[str, object]
+    ) -> StrOrURL:
+        """Return the URL, checked: a token may go there, and nothing else authorizes the call."""
+        if options.get("auth") is not None:
+            raise _two_authorizations()
+        if self._origins is None and type(url) is str and url[:8] == "https://" and "@" not in url:
+            return url  # as most are: aiohttp reads it, too
         try:
             target = URL(url)
         except (TypeError, ValueError):
             return url  # aiohttp says what is wrong with it
         if "@" in target.raw_authority:
             raise _two_authorizations()
-        if target.scheme == "https" and self._origins is None:
-            return target
         absolute = target if target.absolute else _joined(session, target)
         if self._origins is not None and origin_of(absolute) not in self._origins:
             raise TokenError(
@@ -231,6 +257,22 @@ def _request_of(session: ClientSession) -> Callable[..., Awaitable[ClientRespons
     if getattr(request, "__func__", None) is _REQUEST:
         return session._request  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
     return request
+
+
+def _left(limit: float, began: float) -> float:
+    return max(limit - (time.monotonic() - began), 0.001)  # to aiohttp, 0 is no limit
+
+
+def _shortened(timeout: object, total: float) -> ClientTimeout:
+    if not isinstance(timeout, ClientTimeout):
+        return ClientTimeout(total=total)
+    return ClientTimeout(
+        total=total,
+        connect=timeout.connect,
+        sock_connect=timeout.sock_connect,
+        sock_read=timeout.sock_read,
+        ceil_threshold=timeout.ceil_threshold,
+    )
 
 
 def _with_field(options: Mapping[str, object], authorization: str) -> dict[str, Any]:

@@ -17,15 +17,20 @@ if TYPE_CHECKING:
 
 
 class SessionHolder:
-    """Holds a session in which each request passes a middleware; `given` is not closed with it."""
+    """Holds a session, and another way to send in which each request passes a middleware.
 
-    __slots__ = ("_given", "_loop", "_middleware", "_own", "closed", "is_given")
+    An own one has a twin for that, on the same connections and cookies; a session that was given
+    gets the middleware with the call, and is not closed with this.
+    """
+
+    __slots__ = ("_given", "_loop", "_middleware", "_own", "_twin", "closed", "is_given")
 
     def __init__(self, middleware: ClientMiddlewareType, given: ClientSession | None) -> None:
         self._middleware = middleware
         self._given = given
         self.is_given: bool = given is not None
         self._own: ClientSession | None = None
+        self._twin: ClientSession | None = None
         self._loop: AbstractEventLoop | None = None
         self.closed: bool = False
 
@@ -49,6 +54,26 @@ class SessionHolder:
             self._own = self._open(loop)
         return self._own
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether an answer comes as it is: nothing of the session's owner sees it before."""
+        given = self._given
+        return given is None or not (given.raise_for_status or self.middlewares(None)[:-1])
+
+    def guarded(self) -> ClientSession:
+        """Return the session in which each request passes the middleware, or is to be given it."""
+        session = self.current()
+        if self.is_given:
+            return session
+        if self._twin is None:
+            self._twin = ClientSession(
+                connector=session.connector,
+                connector_owner=False,
+                cookie_jar=session.cookie_jar,
+                middlewares=(self._middleware,),
+            )
+        return self._twin
+
     def middlewares(
         self, of_call: Sequence[ClientMiddlewareType] | None
     ) -> Sequence[ClientMiddlewareType]:
@@ -62,6 +87,7 @@ class SessionHolder:
     async def close(self) -> None:
         """Close an own session; a given one stays open."""
         own, self._own = self._own, None
+        self._drop_twin()
         if own is not None:
             await own.close()
 
@@ -72,5 +98,11 @@ class SessionHolder:
                     "a Client is used from two event loops at once: make one for each"
                 )
             self._own.detach()  # its loop is gone, and its connections with it
+            self._drop_twin()
         self._loop = loop
-        return ClientSession(middlewares=(self._middleware,))
+        return ClientSession()
+
+    def _drop_twin(self) -> None:
+        twin, self._twin = self._twin, None
+        if twin is not None:
+            twin.detach()  # its connections are not its own

@@ -63,7 +63,7 @@ LAYERS: list[dict[str, set[str]]] = [
     {"bearer": set()},
     {"middleware": {"aiohttp", "logging"}},
     {"call": {"aiohttp"}, "session": {"aiohttp", "asyncio"}},
-    {"sender": {"aiohttp", "asyncio", "logging"}},
+    {"sender": {"aiohttp", "asyncio", "logging", "time"}},
     # What users hold in their hands.
     {"httpclient": {"aiohttp"}},
     {"client": set()},

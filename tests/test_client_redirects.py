@@ -135,11 +135,21 @@ async def test_a_hop_after_the_renewal_carries_the_new_token(
 
 @pytest.mark.rule("R054", "R056")
 async def test_a_hop_that_is_refused_is_repeated_alone(origins: Origins) -> None:
-    """The redirect before it is not asked for again."""
+    """The redirect before it, which did something, is not asked for again."""
+    origins.refused_at_the_end = "Bearer token-0"
+    async with UserClient() as client, client.post(origins.chain([(0, 302), (0, 302)])) as response:
+        assert response.status == 200
+    assert origins.seen == [(0, "Bearer token-0"), (0, "Bearer token-0"), (0, "Bearer token-1")]
+
+
+@pytest.mark.rule("R054", "R056")
+async def test_a_safe_request_is_repeated_from_its_start(origins: Origins) -> None:
+    """It does nothing (RFC 9110 §9.2.1), so its redirects may be walked again."""
     origins.refused_at_the_end = "Bearer token-0"
     async with UserClient() as client, client.get(origins.chain([(0, 302), (0, 302)])) as response:
         assert response.status == 200
-    assert origins.seen == [(0, "Bearer token-0"), (0, "Bearer token-0"), (0, "Bearer token-1")]
+        assert len(response.history) == 1
+    assert [token for _, token in origins.seen] == ["Bearer token-0"] * 2 + ["Bearer token-1"] * 2
 
 
 @pytest.mark.rule("R054", "R056")

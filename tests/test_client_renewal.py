@@ -8,29 +8,34 @@ from aiohttp import (
     ClientResponse,
     ClientResponseError,
     ClientSession,
+    ClientTimeout,
     TCPConnector,
     TraceConfig,
     request,
 )
+from aiohttp.helpers import sentinel
 
 from aioalf import Renewal
 from aioalf.testing import Fault, OAuthServer
 from tests.front import Way, api_log, by_given_session, client_of, every_way
 
+# One that may be repeated from its start, and one of which the refused hop alone is.
+every_method = pytest.mark.parametrize("method", ["GET", "POST"])
 STEP_UP = 'Bearer error="insufficient_user_authentication", acr_values="loa2"'
 
 
 @pytest.mark.rule("R056")
 @every_way
+@every_method
 async def test_a_refused_request_is_sent_again_with_a_new_token(
-    oauth_server: OAuthServer, way: Way
+    oauth_server: OAuthServer, way: Way, method: str
 ) -> None:
     """One more token request, one more request, and the caller sees its answer."""
     async with way(oauth_server) as sender:
-        async with sender.get(oauth_server.url("/things")) as response:
+        async with sender.request(method, oauth_server.url("/things")) as response:
             assert (await response.json())["token_number"] == 1
         oauth_server.revoke_all()
-        async with sender.get(oauth_server.url("/things")) as response:
+        async with sender.request(method, oauth_server.url("/things")) as response:
             assert (await response.json())["token_number"] == 2
     assert (oauth_server.token_requests, oauth_server.api_requests) == (2, 3)
 
@@ -38,14 +43,15 @@ async def test_a_refused_request_is_sent_again_with_a_new_token(
 @pytest.mark.rule("R056")
 @pytest.mark.parametrize("challenge", ["", "Basic", 'Bearer error="invalid_token"', '"nonsense'])
 @every_way
+@every_method
 async def test_the_second_401_is_the_answer(
-    oauth_server: OAuthServer, way: Way, challenge: str
+    oauth_server: OAuthServer, way: Way, method: str, challenge: str
 ) -> None:
     """Any 401 is worth one renewal, and only one."""
     oauth_server.api_fault = Fault.status(401, headers={"WWW-Authenticate": challenge})
     async with (
         way(oauth_server) as sender,
-        sender.get(oauth_server.url("/things")) as response,
+        sender.request(method, oauth_server.url("/things")) as response,
     ):
         assert response.status == 401
     assert (oauth_server.token_requests, oauth_server.api_requests) == (2, 2)
@@ -102,14 +108,15 @@ async def test_the_pause_after_a_useless_renewal_can_be_none(oauth_server: OAuth
 @pytest.mark.rule("R057")
 @pytest.mark.parametrize("challenge", ['Bearer error="insufficient_scope"', STEP_UP])
 @every_way
+@every_method
 async def test_a_401_that_a_token_of_the_kind_cannot_help_is_the_answer(
-    oauth_server: OAuthServer, way: Way, challenge: str
+    oauth_server: OAuthServer, way: Way, method: str, challenge: str
 ) -> None:
     """No renewal and no retry: more scope or another login is asked for."""
     oauth_server.api_fault = Fault.status(401, headers={"WWW-Authenticate": challenge})
     async with (
         way(oauth_server) as sender,
-        sender.get(oauth_server.url("/things")) as response,
+        sender.request(method, oauth_server.url("/things")) as response,
     ):
         assert response.status == 401
     assert (oauth_server.token_requests, oauth_server.api_requests) == (1, 1)
@@ -129,13 +136,14 @@ async def test_a_403_is_the_answer(oauth_server: OAuthServer, way: Way) -> None:
 
 @pytest.mark.rule("R060")
 @every_way
+@every_method
 async def test_a_revocation_under_load_makes_one_token_request(
-    oauth_server: OAuthServer, way: Way
+    oauth_server: OAuthServer, way: Way, method: str
 ) -> None:
     """Hundreds of requests with the revoked token, one renewal, as many answers."""
 
     async def status() -> int:
-        async with sender.get(oauth_server.url("/things")) as response:
+        async with sender.request(method, oauth_server.url("/things")) as response:
             return response.status
 
     async with way(oauth_server) as sender:
@@ -164,25 +172,29 @@ async def test_a_late_401_takes_the_token_that_is_there(oauth_server: OAuthServe
 
 @pytest.mark.rule("R061")
 @every_way
+@every_method
 async def test_a_refused_response_gives_its_connection_back(
-    oauth_server: OAuthServer, way: Way
+    oauth_server: OAuthServer, way: Way, method: str
 ) -> None:
     """A hundred refusals on the few connections of one sender leave none of them taken."""
     async with way(oauth_server) as sender, asyncio.timeout(30):
         for _ in range(100):
             oauth_server.revoke_all()
-            async with sender.get(oauth_server.url("/things")) as response:
+            async with sender.request(method, oauth_server.url("/things")) as response:
                 assert response.status == 200
     assert oauth_server.rejected_requests == 99
 
 
 @pytest.mark.rule("R061")
 @every_way
-async def test_a_refused_response_is_let_go_of_unread(oauth_server: OAuthServer, way: Way) -> None:
+@every_method
+async def test_a_refused_response_is_let_go_of_unread(
+    oauth_server: OAuthServer, way: Way, method: str
+) -> None:
     """However long its body is: the retry does not wait for who reads it."""
     async with way(oauth_server, limit=1) as sender, asyncio.timeout(10):
         oauth_server.api_fault = Fault.body(b"x" * 2**22, status=401).times(1)
-        async with sender.get(oauth_server.url("/things")) as response:
+        async with sender.request(method, oauth_server.url("/things")) as response:
             assert response.status == 200
     assert oauth_server.api_requests == 2
 
@@ -240,9 +252,56 @@ async def test_raise_for_status_sees_the_second_answer(oauth_server: OAuthServer
             await sender.get(oauth_server.url("/things"), raise_for_status=True)
 
 
-@pytest.mark.rule("R062")
-async def test_a_failed_renewal_is_the_token_endpoints_response(
+@every_method
+@pytest.mark.parametrize("is_given", [False, True])
+async def test_a_total_timeout_bounds_the_renewal_too(
+    oauth_server: OAuthServer, method: str, *, is_given: bool
+) -> None:
+    """Where the call has one, or the session that was given; others have what the renewal takes."""
+    timeout, url = ClientTimeout(total=0.3, connect=5), oauth_server.url("/things")
+    async with (
+        ClientSession(timeout=timeout) as session,
+        client_of(oauth_server, session if is_given else None) as client,
+    ):
+        async with client.get(url):
+            oauth_server.revoke_all()
+        oauth_server.token_fault = Fault.slow(5).times(1)
+        with pytest.raises(TimeoutError):
+            await client.request(method, url, timeout=sentinel if is_given else timeout)
+    assert oauth_server.api_requests == 2
+
+
+@pytest.mark.parametrize("timeout", [9, ClientTimeout(total=9, sock_read=5)])
+async def test_the_repetition_has_what_is_left_of_the_time(
     oauth_server: OAuthServer,
+    monkeypatch: pytest.MonkeyPatch,
+    timeout: ClientTimeout,
+) -> None:
+    """Its answer is to be read within the total that the call has, not within another one."""
+    send, timeouts = ClientSession._request, list[Any]()  # noqa: SLF001 - what the client calls
+
+    async def note(session: ClientSession, *args: Any, **options: Any) -> ClientResponse:
+        if str(args[1]).endswith("/things"):
+            timeouts.append(options["timeout"])
+        return await send(session, *args, **options)
+
+    async with client_of(oauth_server) as client:
+        async with client.get(oauth_server.url("/")):
+            oauth_server.revoke_all()
+        monkeypatch.setattr(ClientSession, "_request", note)
+        oauth_server.token_fault = Fault.slow(0.1)
+        async with client.get(oauth_server.url("/things"), timeout=timeout) as response:
+            assert response.status == 200
+    first, second = timeouts
+    assert first == timeout
+    assert 0 < second.total <= 8.9
+    assert second.sock_read == getattr(timeout, "sock_read", None)
+
+
+@pytest.mark.rule("R062")
+@every_method
+async def test_a_failed_renewal_is_the_token_endpoints_response(
+    oauth_server: OAuthServer, method: str
 ) -> None:
     """The request was refused and cannot be mended: the caller sees why."""
     async with client_of(oauth_server) as client:
@@ -250,7 +309,7 @@ async def test_a_failed_renewal_is_the_token_endpoints_response(
             assert response.status == 200
         oauth_server.revoke_all()
         oauth_server.token_fault = Fault.status(503, "down")
-        async with client.get(oauth_server.url("/things")) as response:
+        async with client.request(method, oauth_server.url("/things")) as response:
             assert (response.status, await response.text()) == (503, "down")
 
 
