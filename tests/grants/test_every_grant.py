@@ -12,9 +12,11 @@ from urllib.parse import parse_qsl, quote, quote_plus
 import pytest
 
 from aioalf import (
+    AuthorizationError,
     Client,
     InsecureTransportWarning,
     TokenConfigurationError,
+    TokenError,
     TokenHTTPError,
     TokenResponseError,
 )
@@ -39,6 +41,7 @@ from aioalf.grants import (
 )
 from aioalf.testing import Fault, OAuthServer
 from aioalf.testing.records import Exchange
+from tests.grants.visitor import Visitor
 from tests.test_client_issuer import NAMES, PEM, PUBLIC_KEY, Scene, get
 
 CLIENT_ID = "cliënt:id/1"
@@ -162,7 +165,7 @@ METHODS: dict[str, ClientAuth | None] = {
 }
 
 
-@pytest.mark.rule("R005", "R006", "R008", "R009", "R152")
+@pytest.mark.rule("R005", "R006", "R008", "R009", "R151", "R152", "R163")
 @pytest.mark.parametrize(
     ("name", "method"),
     [
@@ -315,6 +318,26 @@ async def test_a_redirect_of_the_token_endpoint_is_an_error(
             await client.get(scene.server.url("/things"))
     assert (scene.server.other_requests, scene.server.token_requests) == (0, 1)
     assert scene.server.api_requests == 0
+
+
+@pytest.mark.rule("R126")
+@every_grant
+async def test_a_resource_that_the_server_does_not_know_is_told(scene: Scene, name: str) -> None:
+    """By the standard's word, which a program can read."""
+    visitor = Visitor()  # who is not even shown a page
+    grant = (
+        AuthorizationCode(open_browser=visitor) if name == "code" else await grant_of(scene, name)
+    )
+    scene.server.resources = ["https://api.example.com/"]
+    scene.server.auto_sign_in = "Ada"
+    options: dict[str, Any] = {"resource": "https://other.example.com/"}
+    async with scene.client(grant, raise_token_errors=True, **options) as client:
+        with pytest.raises(TokenError) as caught:
+            await client.get(scene.server.url("/things"))
+    assert isinstance(caught.value, TokenHTTPError | AuthorizationError)
+    assert caught.value.error == "invalid_target"
+    assert scene.server.api_requests == 0
+    await visitor.done()
 
 
 @pytest.mark.rule("R015")
