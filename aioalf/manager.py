@@ -17,7 +17,13 @@ from yarl import URL
 
 from aioalf.client_auth import ClientAuth, ClientSecret, ClientSecretBasic, Credentials
 from aioalf.endpoint import TokenEndpoint
-from aioalf.errors import TokenConfigurationError, TokenError, TokenHTTPError
+from aioalf.errors import (
+    AuthorizationError,
+    LoginTimeoutError,
+    TokenConfigurationError,
+    TokenError,
+    TokenHTTPError,
+)
 from aioalf.exchange import Network
 from aioalf.grants import ClientCredentials
 from aioalf.renewal import Renewal
@@ -309,8 +315,11 @@ class TokenManager:
         """Leave the endpoint alone for a while; say once that callers still have a token."""
         asked_for = retry_after_of(error) or 0.0
         now = time.monotonic()
-        if self._failure is None and self._token is not None and now < self._token.deadline:
-            logger.warning("The token could not be renewed ahead of its expiry: %s", error)
+        if self._token is not None and now < self._token.deadline:
+            if self._failure is None:
+                logger.warning("The token could not be renewed ahead of its expiry: %s", error)
+            if isinstance(error, AuthorizationError | LoginTimeoutError):
+                self._renew_at = self._token.deadline  # nobody is asked twice ahead of time
         self._failure = own_copy(error).with_traceback(None)  # its frames hold much
         self._paused_until = now + max(self._renewal.pause, min(asked_for, _MAX_PAUSE))
 

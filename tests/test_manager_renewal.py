@@ -10,7 +10,14 @@ import pytest
 from aiohttp import ClientResponse, ClientSession
 
 from aioalf import Client, ClientSecretBasic, OAuth2Middleware, Renewal, Retry, TokenManager
-from aioalf.errors import NoAnswerError, TokenConfigurationError, TokenError, TokenHTTPError
+from aioalf.errors import (
+    AccessDeniedError,
+    LoginTimeoutError,
+    NoAnswerError,
+    TokenConfigurationError,
+    TokenError,
+    TokenHTTPError,
+)
 from aioalf.grants import Grant, TokenSource
 from aioalf.testing import Fault, OAuthServer
 from aioalf.token import Token
@@ -115,6 +122,29 @@ async def test_a_failed_renewal_is_hidden_until_the_token_has_expired(
     scene.grant.give(NoAnswerError("still down"))
     with pytest.raises(NoAnswerError, match="still down"):
         await scene.manager.get_token()
+
+
+@pytest.mark.rule("R045", "R074")
+@pytest.mark.parametrize("error", [AccessDeniedError("no"), LoginTimeoutError("nobody came")])
+async def test_who_said_no_is_not_asked_again_ahead_of_time(
+    scene: Scene, error: TokenError, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No page opens each second while the token still serves; when it has expired, one does."""
+    scene.clock.advance(LIFETIME - 299)
+    scene.grant.give(NoAnswerError("down"))
+    assert await scene.manager.get_token() == "first"
+    await scene.settle()
+    scene.clock.advance(2)
+    scene.grant.give(error)
+    for _ in range(20):
+        assert await scene.manager.get_token() == "first"
+        await scene.settle()
+        scene.clock.advance(10)
+    assert scene.grant.asked == 3
+    assert len(caplog.records) == 1
+    scene.clock.advance(100)
+    scene.grant.give(scene.token("second"))
+    assert await scene.manager.get_token() == "second"
 
 
 async def test_a_failure_at_expiry_is_the_callers_and_is_not_logged(
