@@ -20,6 +20,9 @@ from aiohttp import ClientSession
 
 from tests.interop import parts
 
+TRUSTED = "trusted.example"
+"""Whose clients need nobody's consent."""
+
 START_SECONDS = 20.0
 END_SECONDS = 5.0
 
@@ -32,11 +35,12 @@ PREFERRED_URL_SCHEME = "http"
 [CANAILLE]
 ENABLE_REGISTRATION = true
 EMAIL_CONFIRMATION = false
+ACL.DEFAULT.PERMISSIONS = ["edit_self", "use_oidc", "manage_oidc"]
 
 [CANAILLE_OIDC]
 DYNAMIC_CLIENT_REGISTRATION_OPEN = true
 REQUIRE_NONCE = false
-TRUSTED_DOMAINS = []
+TRUSTED_DOMAINS = ["{trusted}"]
 ACTIVE_JWKS = [{key}]
 
 [CANAILLE_HYPERCORN]
@@ -74,6 +78,11 @@ class Canaille:
     def userinfo_endpoint(self) -> str:
         """An API of its own, which tells who the token is for."""
         return f"{self.issuer}/oauth/userinfo"
+
+    @property
+    def new_client_page(self) -> str:
+        """Where a person who may do that registers a client by hand, and everybody may."""
+        return f"{self.issuer}/admin/client/add"
 
     @property
     def sign_up_page(self) -> str:
@@ -120,7 +129,9 @@ class Canaille:
         key = ", ".join(f"{name} = {json.dumps(value)}" for name, value in self._key.items())
         configuration = Path(self._directory.name, "canaille.toml")
         configuration.write_text(
-            _CONFIGURATION.format(port=port, key=f"{{ {key} }}", descriptor=descriptor)
+            _CONFIGURATION.format(
+                port=port, key=f"{{ {key} }}", descriptor=descriptor, trusted=TRUSTED
+            )
         )
         return subprocess.Popen(
             # -I: nothing of this directory is in the way of what it imports.

@@ -1,7 +1,8 @@
 """Every flow of Canaille, a second server of another make (in Python, on Authlib).
 
 It has metadata in both places, clients that register themselves, client credentials, the code with
-PKCE and `iss`, refresh tokens that rotate, introspection and revocation. It knows clients by HTTP
+PKCE and `iss`, refresh tokens that rotate, the JWT bearer grant, for which a person has to register
+the client and the key is the server's own, introspection and revocation. It knows clients by HTTP
 Basic, by the form, by a private key, and public ones; for client credentials by Basic alone. What
 it does otherwise than oidc-provider, and so is proven here only: redirect URIs are compared whole,
 the port with them; an assertion's audience is the token endpoint and not the issuer; revocation and
@@ -12,7 +13,6 @@ What it does not offer:
 
 * The device grant.
 * Token exchange.
-* The JWT bearer grant, for a client that registered itself.
 * A logout of public clients, and of those with a private key: see above.
 * Pushed authorization requests.
 * Client authentication by a JWT of the secret, or by a certificate.
@@ -39,9 +39,9 @@ from yarl import URL
 from aioalf import AccessDeniedError, Client, TokenHTTPError, TokenManager
 from aioalf.client_auth import ClientAuth, ClientSecretPost, PrivateKeyJWT
 from aioalf.errors import LoginRequiredError, MetadataError, RevocationError, TokenResponseError
-from aioalf.grants import AuthorizationCode, RefreshToken
+from aioalf.grants import AuthorizationCode, JWTBearer, RefreshToken
 from aioalf.token import Token
-from tests.interop.canaille import Canaille, RegisteredClient
+from tests.interop.canaille import TRUSTED, Canaille, RegisteredClient
 from tests.interop.form_visitor import FormVisitor
 from tests.interop.visitor import Visitor
 from tests.testing.plain_client import basic, bearer
@@ -391,6 +391,45 @@ async def test_a_refresh_token_that_was_used_is_refused(
     with pytest.raises(LoginRequiredError):
         await TokenManager(*asked, issuer=canaille.issuer, grant=first).get_token()
     assert await TokenManager(*asked, issuer=canaille.issuer, grant=second).get_token()
+
+
+@pytest.mark.rule("R001", "R016")
+async def test_an_assertion_speaks_for_a_person(
+    canaille: Canaille, session: ClientSession, person: Person, key: Mapping[str, str]
+) -> None:
+    """One that is signed for a subject gets a token of that subject; for nobody, none."""
+    client_id = await registered_by_hand(canaille, person.visitor)
+    audience = canaille.token_endpoint
+    for subject, expected in ((person.name, person.name), ("nobody", None)):
+        grant = JWTBearer(key, issuer=client_id, subject=subject, audience=audience)
+        manager = TokenManager(
+            None, client_id, None, issuer=canaille.issuer, grant=grant, scope=SCOPE
+        )
+        if expected is None:
+            with pytest.raises(TokenHTTPError) as caught:
+                await manager.get_token()
+            assert caught.value.error == "invalid_grant"
+        else:
+            token = await manager.get_token()
+            assert await subject_of(canaille, session, token) == expected
+
+
+async def registered_by_hand(canaille: Canaille, visitor: FormVisitor) -> str:
+    """The id of a client that a person registers, for the JWT bearer grant alone."""
+    origin = f"https://{TRUSTED}"
+    await visitor.open(canaille.new_client_page)
+    await visitor.send(
+        {
+            "client_name": "Alf's tool",
+            "contacts-0": "alf@example.com",
+            "client_uri": origin,
+            "redirect_uris-0": origin,
+        },
+        ("action", "add"),
+    )
+    client_id = visitor.address.name
+    await visitor.send({"grant_types": [JWTBearer.name]}, ("action", "edit"))
+    return client_id
 
 
 @pytest.mark.rule("R160")
