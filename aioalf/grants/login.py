@@ -73,8 +73,12 @@ async def beside(showing: Coroutine[object, object, object], waiting: Awaitable[
             shower = group.create_task(showing)
             result = await waiting
             shower.cancel()
-    except* TokenError as errors:
-        raise errors.exceptions[0] from errors.exceptions[0].__cause__
+    except BaseExceptionGroup as errors:
+        # Not `except*`: before Python 3.11.4, what is raised in it comes out in a group.
+        ours, others = errors.split(TokenError)
+        if ours is None or others is not None:
+            raise
+        raise ours.exceptions[0] from ours.exceptions[0].__cause__
     return result
 
 
