@@ -64,6 +64,28 @@ class Asked:
         """The scope as the set that it is, None for none."""
         return scope_set(self.scope)
 
+    @property
+    def identity(self) -> tuple[frozenset[str], ...]:
+        """What makes two of them ask for the same: neither order nor repetition."""
+        extra = frozenset(f"{name}={value}" for name, value in self.extra.items())
+        scope = frozenset(self.scope.split())
+        return (scope, frozenset(self.resource), frozenset(self.audience), extra)
+
+    def but(
+        self,
+        scope: str | Collection[str] | None = None,
+        resource: str | Collection[str] | None = None,
+        audience: str | Collection[str] | None = None,
+        extra: Mapping[str, str] | None = None,
+    ) -> Asked:
+        """Return what asks for this where nothing else is given."""
+        return Asked(
+            self.scope if scope is None else scope,
+            self.resource if resource is None else resource,
+            self.audience if audience is None else audience,
+            self.extra if extra is None else extra,
+        )
+
     def form(self) -> dict[str, str | tuple[str, ...]]:
         """Return the parameters to send."""
         return {

@@ -11,27 +11,30 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
+
+from yarl import URL
 
 from aioalf.cache_key import cache_key
 from aioalf.caches.locks import KeyLocks
 from aioalf.callables import outcome
 from aioalf.errors import (
     LoginRequiredError,
+    ScopeNotGrantedError,
     TokenConfigurationError,
     TokenError,
     TokenHTTPError,
     TokenResponseError,
 )
+from aioalf.redaction import printable
 from aioalf.revocation import Outstanding
 from aioalf.single_flight import uncut
 from aioalf.token_record import Record, read_record, write_record
 from aioalf.urls import is_insecure, shown
 
 if TYPE_CHECKING:
-    from yarl import URL
-
     from aioalf.caches import TokenCache
     from aioalf.grants import Grant, TokenSource
     from aioalf.token import Token
@@ -59,12 +62,25 @@ TELLING: Final = 10.0
 """Seconds for which `OnToken` is waited for: who closes the client waits for it, too."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What a token is got for: at which endpoint, under which name, and before which logout."""
+
+    endpoint: TokenSource
+    outstanding: Outstanding
+    name: str | None = None  # None is what the login itself asks for
+    is_of_scope: bool = False  # whether it asks for another scope than the login does
+
+
 class Authorization:
     """Gets tokens with a grant at first, then with the refresh token that came with the last.
 
     With a cache, both are shared by all that have the same key, in this process and in others; what
     it holds goes before what is remembered here, except where it could not be written. What it
     cannot do otherwise is raised as CacheError. One token is got at a time.
+
+    Derived clients share the login: `derived_token` gets theirs with its refresh token. They are in
+    its entry of the cache, so that one write keeps a token and what replaces the refresh token.
     """
 
     def __init__(
@@ -81,6 +97,7 @@ class Authorization:
         self._key = key
         self._on_token = on_token
         self._token: Token | None = None
+        self._derived: dict[str, Token] = {}  # as the cache holds them
         self._refresh_token: str | None = None
         self._scope: frozenset[str] | None = None
         self._is_spent = False
@@ -97,14 +114,47 @@ class Authorization:
 
         Raises LoginRequiredError when there is no way left without somebody's help, TokenError.
         """
-        outstanding = self._outstanding
+        request = _Request(endpoint, self._outstanding)
         async with self._lock():
-            if self._outstanding is not outstanding:
-                raise _logged_out()
-            stored = await self._load(endpoint)
+            stored = await self._load(request)
             if stored is not None and stored.is_valid() and stored.access_token != unwanted:
                 return stored
-            return await self._renew(endpoint, outstanding)
+            return await self._renew(request)
+
+    async def derived_token(
+        self, endpoint: TokenSource, unwanted: str | None, name: str, *, is_of_scope: bool
+    ) -> Token | None:
+        """Return a token for what another endpoint asks for, None where nobody is logged in.
+
+        `name` is what the cache calls that, `is_of_scope` whether its scope is another than the
+        login's. Raises ScopeNotGrantedError, LoginRequiredError, TokenError.
+        """
+        request = _Request(endpoint, self._outstanding, name, is_of_scope)
+        async with self._lock():
+            stored = await self._load(request)
+            if stored is not None and stored.is_valid() and stored.access_token != unwanted:
+                return stored
+            if self._token is None:
+                return None
+            if self._refresh_token is None and self._grant.can_begin:
+                token = await self._grant.request_token(endpoint)  # a login of its own
+                return await uncut(self._kept(token, None, request))
+            try:
+                return await uncut(self._refresh(request))
+            except (TokenHTTPError, TokenResponseError) as error:
+                if error.error != "invalid_grant":
+                    raise
+                await self._lose(error)
+                return None
+
+    def apart(self, key: str) -> Authorization:
+        """Return one that has no login in common with this: for grants that need none."""
+        return Authorization(self._grant, cache=self._cache, key=key, on_token=self._on_token)
+
+    @property
+    def is_cached(self) -> bool:
+        """Whether there is a cache."""
+        return self._cache is not None
 
     def leave(self) -> Outstanding:
         """Log out: use nothing any more of what there is, and keep nothing of what is on its way.
@@ -113,9 +163,12 @@ class Authorization:
         """
         left, self._outstanding = self._outstanding, Outstanding()
         left.add(self._token, self._refresh_token)
+        for token in self._derived.values():
+            left.add(token)
         left.counts_given = not (self._is_spent or self._grant.can_begin)
         self._is_spent = not self._grant.can_begin
         self._token = self._refresh_token = self._scope = None
+        self._derived = {}
         if self._cache is not None and (self._left is None or self._left.is_complete):
             self._left = left  # of two logouts at once, the first has what the cache holds
         return left
@@ -151,6 +204,8 @@ class Authorization:
             record = await self._record_in(text, endpoint)
             if record is not None:
                 left.add(record.token, record.refresh_token)
+                for token in record.derived.values():
+                    left.add(token)
         finally:
             await uncut(self._cache.delete(self._key))
         self._is_behind = False
@@ -168,11 +223,13 @@ class Authorization:
             return self._locks.hold(self._key)
         return self._cache.lock(self._key)
 
-    async def _load(self, endpoint: TokenSource) -> Token | None:
+    async def _load(self, request: _Request) -> Token | None:
+        if self._outstanding is not request.outstanding:
+            raise _logged_out()
         if self._cache is None:
             return None
         if self._left is not None:
-            await self._write(self._empty(endpoint))
+            await self._write(self._empty(request.endpoint))
         text = await self._cache.get(self._key)
         if self._is_behind and text == self._read:
             return None
@@ -180,14 +237,16 @@ class Authorization:
         if text == "":
             return None  # damaged: what is remembered goes on counting, as far as one can know
         # Somebody else may have used it, or logged out.
-        self._refresh_token = None
-        record = await self._record_in(text, endpoint)
+        self._token = self._refresh_token = None
+        record = await self._record_in(text, request.endpoint)
         if record is None:
+            self._derived = {}
             return None
         self._token, self._refresh_token = record.token, record.refresh_token
+        self._derived = dict(record.derived)
         self._scope = record.token.scope
         self._is_spent = False
-        return record.token
+        return record.token if request.name is None else record.derived.get(request.name)
 
     async def _record_in(self, text: str | None, endpoint: TokenSource) -> Record | None:
         if text is None:
@@ -198,73 +257,77 @@ class Authorization:
             return None
         return record
 
-    async def _renew(self, endpoint: TokenSource, outstanding: Outstanding) -> Token:
+    async def _renew(self, request: _Request) -> Token:
         if self._refresh_token is not None:
             try:
-                return await uncut(self._refresh(endpoint, self._refresh_token, outstanding))
+                return await uncut(self._refresh(request))
             except (TokenHTTPError, TokenResponseError) as error:
                 if error.error != "invalid_grant":
                     raise  # it may count still
                 await self._lose(error)
         if self._grant.can_begin:
-            token = await self._grant.request_token(endpoint)  # a person may be asked: no task
-            return await uncut(self._kept(token, token.refresh_token, endpoint, outstanding))
+            token = await self._grant.request_token(request.endpoint)  # a person: no task
+            return await uncut(self._kept(token, token.refresh_token, request))
         if self._is_spent:
             raise _login_required()
         try:
-            return await uncut(self._begin(endpoint, outstanding))
+            return await uncut(self._begin(request))
         except (TokenHTTPError, TokenResponseError) as error:
             if error.error == "invalid_grant":
                 await self._lose(error)
             raise
 
     async def _lose(self, error: TokenError) -> None:
-        self._refresh_token = None
+        self._token = self._refresh_token = None
+        self._derived = {}
         if self._cache is not None:
             await self._write(self._cache.delete(self._key))
         if not self._grant.can_begin:
             self._is_spent = True
             raise _login_required() from error
 
-    async def _begin(self, endpoint: TokenSource, outstanding: Outstanding) -> Token:
-        request = self._grant.request_token(endpoint)
-        token = await self._answer(request, endpoint, outstanding)
-        return await self._kept(token, token.refresh_token, endpoint, outstanding)
+    async def _begin(self, request: _Request) -> Token:
+        token = await self._answer(self._grant.request_token(request.endpoint), request)
+        return await self._kept(token, token.refresh_token, request)
 
-    async def _refresh(
-        self, endpoint: TokenSource, refresh_token: str, outstanding: Outstanding
-    ) -> Token:
+    async def _refresh(self, request: _Request) -> Token:
+        scope = self._scope_of(request)
+        refresh_token = self._refresh_token
+        if refresh_token is None:  # the grant has one that counts, until another replaces it
+            return await self._begin(request)
         form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
-        if self._scope is not None:
-            # Not more than was granted (RFC 6749 §6): less may have been, where that is allowed.
-            asked = endpoint.asked.scope.split(" ")
-            form["scope"] = " ".join(word for word in asked if word in self._scope)
-        token = await self._answer(endpoint.request(form), endpoint, outstanding)
+        if scope is not None:
+            form["scope"] = scope
+        token = await self._answer(request.endpoint.request(form), request)
         # A server that does not rotate sends none, and the old one stays (RFC 6749 §6).
-        return await self._kept(token, token.refresh_token or refresh_token, endpoint, outstanding)
+        return await self._kept(token, token.refresh_token or refresh_token, request)
 
-    async def _answer(
-        self, request: Awaitable[Token], endpoint: TokenSource, outstanding: Outstanding
-    ) -> Token:
+    def _scope_of(self, request: _Request) -> str | None:
+        """Return the scope of a refresh, None for what is asked for anyway."""
+        if self._scope is None:
+            return None
+        asked = request.endpoint.asked.scope.split()
+        missing = frozenset(asked) - self._scope
+        if missing and request.is_of_scope:
+            raise _not_granted(missing)
+        # Not more than was granted (RFC 6749 §6): less may have been, where that is allowed.
+        return " ".join(word for word in asked if word not in missing)
+
+    async def _answer(self, answer: Awaitable[Token], request: _Request) -> Token:
         """Return what a refresh token got; where that is of no use, its replacement is kept."""
         try:
-            return await request
+            return await answer
         except TokenResponseError as error:
             replacement = error.take_replacement()
             if replacement is not None:
-                await self._keep(self._token, replacement, endpoint, outstanding)
+                await self._keep(None, replacement, request)
             raise
 
-    async def _kept(
-        self,
-        token: Token,
-        refresh_token: str | None,
-        endpoint: TokenSource,
-        outstanding: Outstanding,
-    ) -> Token:
-        if self._grant.keeps_refresh_token and self._outstanding is outstanding:
+    async def _kept(self, token: Token, refresh_token: str | None, request: _Request) -> Token:
+        is_own, outstanding = request.name is None, request.outstanding
+        if is_own and self._grant.keeps_refresh_token and self._outstanding is outstanding:
             self._scope = self._scope if token.scope is None else token.scope
-        await self._keep(token, refresh_token, endpoint, outstanding)
+        await self._keep(token, refresh_token, request)
         if self._on_token is not None and self._outstanding is outstanding:
             await _tell(self._on_token, token)
         if self._outstanding is not outstanding:
@@ -272,27 +335,35 @@ class Authorization:
         return token
 
     async def _keep(
-        self,
-        token: Token | None,
-        refresh_token: str | None,
-        endpoint: TokenSource,
-        outstanding: Outstanding,
+        self, token: Token | None, refresh_token: str | None, request: _Request
     ) -> None:
+        outstanding = request.outstanding
         if self._outstanding is not outstanding:
             outstanding.add(token, refresh_token)
             return
-        before, self._token = self._refresh_token, token
+        before = self._refresh_token
+        self._remember(token, request)
         if self._grant.keeps_refresh_token:
             self._refresh_token = refresh_token
-        if self._cache is None or token is None:
+        if self._cache is None or self._token is None:
             return
-        record = Record(token, self._refresh_token, await _origin(endpoint))
+        issuer = await _origin(request.endpoint)
+        record = Record(self._token, self._refresh_token, issuer, self._derived)
         await self._write(_store(self._cache, self._key, record))
         if self._outstanding is not outstanding:
             if self._left is None:  # it was emptied before that was written
                 await self._write(self._cache.delete(self._key))
         elif self._is_behind and before not in {None, self._refresh_token}:
             await self._withdraw(self._cache)
+
+    def _remember(self, token: Token | None, request: _Request) -> None:
+        if token is None:
+            return
+        if request.name is None:
+            self._token = token
+        elif self._cache is not None:
+            valid = {name: each for name, each in self._derived.items() if each.is_valid()}
+            self._derived = {**valid, request.name: token}
 
     async def _withdraw(self, cache: TokenCache) -> None:
         """Remove what could not be replaced: it was used, and used again it would end the login."""
@@ -316,7 +387,9 @@ class Authorization:
 
 async def _store(cache: TokenCache, key: str, record: Record) -> None:
     # While there is a refresh token, the record is worth keeping for longer.
-    ttl = None if record.refresh_token else record.token.expires_in
+    lives = [token.expires_in for token in (record.token, *record.derived.values())]
+    is_lasting = record.refresh_token or None in lives
+    ttl = None if is_lasting else max(life for life in lives if life is not None)
     await cache.set(key, write_record(record), ttl)
 
 
@@ -347,7 +420,7 @@ def key_of(grant: Grant, endpoint: TokenSource, token_endpoint: str | URL | None
         client_id=endpoint.client_id or "",
         grant=grant.name,
         issuer=endpoint.issuer,
-        token_endpoint=None if token_endpoint is None else str(token_endpoint),
+        token_endpoint=None if token_endpoint is None else str(URL(token_endpoint)),
         scope=asked.scope,
         resource=asked.resource,
         audience=asked.audience,
@@ -371,6 +444,15 @@ async def _origin(endpoint: TokenSource) -> str:
 
 def _logged_out() -> TokenError:
     return TokenError("The token request was ended: the client was logged out meanwhile")
+
+
+def _not_granted(missing: frozenset[str]) -> ScopeNotGrantedError:
+    names = printable(" ".join(sorted(missing)))
+    return ScopeNotGrantedError(
+        f"The login was not granted the scope {names}, and a refresh cannot ask for more (RFC 6749 "
+        "§6): let the client that with_() was called on ask for it, and log in again",
+        missing,
+    )
 
 
 def _login_required() -> LoginRequiredError:

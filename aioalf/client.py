@@ -5,18 +5,23 @@ A facade: what users hold in their hands. It knows nothing of getting tokens and
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, NoReturn, cast
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from copy import copy
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, cast
 
 from aioalf.bearer import Bearer
 from aioalf.call import Pending, RenewalMiddleware
 from aioalf.errors import TokenConfigurationError, TokenError, TokenHTTPError
 from aioalf.httpclient import HTTPRequest
+from aioalf.keyed import overrides
 from aioalf.manager import TokenManager
 from aioalf.sender import Sender
 from aioalf.session import SessionHolder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable
     from types import TracebackType
     from typing import Self, Unpack
 
@@ -33,10 +38,14 @@ if TYPE_CHECKING:
     from aioalf.client_auth import ClientAuth, ClientSecret
     from aioalf.grants import Grant
     from aioalf.keyed import TokenProvider
+    from aioalf.recipe import Recipe
     from aioalf.renewal import Renewal
     from aioalf.retry import Retry
 
 __all__ = ("Client", "TokenError", "TokenHTTPError", "TokenManager")
+
+
+_NOTHING_DERIVED: Final[Mapping[object, Any]] = MappingProxyType({})
 
 
 class Client:
@@ -103,14 +112,19 @@ class Client:
             "renewal": renewal,
             "retry": retry,
         }
-        self._token_manager = self.token_manager_class(
-            token_endpoint=token_endpoint,
-            client_id=client_id,
-            client_secret=client_secret,
-            http_options={} if http_options is None else http_options,
-            scope=scope,
+        arguments: dict[str, object] = {
+            "token_endpoint": token_endpoint,
+            "client_id": client_id,
+            "client_secret": client_secret,
+            "http_options": {} if http_options is None else http_options,
+            "scope": scope,
             **{name: value for name, value in new.items() if value is not None},
-        )
+        }
+        self._token_manager = self.token_manager_class(**arguments)
+        if type(self._token_manager) is not TokenManager:
+            from aioalf.recipe import Recipe  # noqa: PLC0415 - few need it
+
+            self._recipe = Recipe(self.token_manager_class, arguments)
         self._bearer = Bearer(self._token_manager)
         self._sessions = SessionHolder(RenewalMiddleware(self._bearer).__call__, session)
         self._bearer.use_network(self._sessions.network)
@@ -196,6 +210,68 @@ class Client:
 
     # Tokens
 
+    _root: Self | None = None
+    """The client that this one is derived from."""
+
+    _derived: Mapping[object, Self] = _NOTHING_DERIVED
+    """Those that are derived from this one, by manager or by what they ask for."""
+
+    _recipe: Recipe | None = None
+    """How a manager of a user's own class was made."""
+
+    def with_(
+        self,
+        *,
+        scope: str | Collection[str] | None = None,
+        resource: str | Collection[str] | None = None,
+        audience: str | Collection[str] | None = None,
+        parameters: Mapping[str, str] | None = None,
+    ) -> Self:
+        """Return a client whose tokens are for something else, with the same login.
+
+        What is not given is as here. It has a token of its own and shares all else: session,
+        endpoints, credentials, and the refresh token, whoever got it. The same arguments give the
+        same client, so that ``client.with_(scope="a").get(url)`` may be written for each request.
+        It is closed with this one; closed alone, it is open again when it is asked for again.
+        `logout` of either ends the login.
+
+        A refresh asks for no scope that the login was not granted: ScopeNotGrantedError. Raises
+        TokenConfigurationError for what cannot work, and for what a token manager of a user's own
+        cannot be told; such a one is made anew, and shares no login.
+        """
+        changes = {"scope": scope, "resource": resource, "audience": audience}
+        changes["parameters"] = parameters
+        if self._recipe is None or overrides(self._token_manager, "with_"):
+            with_: Callable[..., TokenProvider] = getattr(self._token_manager, "with_")  # noqa: B009
+            manager, recipe = with_(**changes), self._recipe
+            return self._of_root(manager, lambda: manager, recipe)
+        recipe = self._recipe.but(**changes)
+        return self._of_root(recipe.identity, recipe.make, recipe)
+
+    def _of_root(
+        self, key: object, make: Callable[[], TokenProvider], recipe: Recipe | None
+    ) -> Self:
+        root = self._root or self
+        made = root._derived.get(key)
+        if made is None:
+            made = root._derive(make(), recipe)
+            root._derived = {**root._derived, key: made}
+        made._sessions.closed = made._bearer.is_closed = root._sessions.closed
+        return made
+
+    def _derive(self, manager: TokenProvider, recipe: Recipe | None) -> Self:
+        from aioalf.shared_session import SharedSession  # noqa: PLC0415 - few need it
+
+        made = copy(self)
+        vars(made).pop("_derived", None)
+        made._root, made._token_manager, made._recipe = self, manager, recipe
+        made._bearer = Bearer(manager)
+        middleware = RenewalMiddleware(made._bearer).__call__
+        made._sessions = SharedSession(self._sessions, middleware)
+        made._bearer.use_network(self._sessions.network)
+        made._sender = self._sender.derive(made._bearer, made._sessions)
+        return made
+
     async def introspect(
         self, token: str, token_type_hint: str | None = None
     ) -> Mapping[str, object]:
@@ -220,7 +296,19 @@ class Client:
         names a ``revocation_endpoint``. The next request begins the grant anew. `TokenManager`
         tells more; a manager of a user's own is asked for its ``logout``, else it is reset.
         """
-        await self._bearer.logout()
+        root = self._root or self
+        problem: BaseException | None = None
+        # Managers of ours are one family; others know nothing of each other.
+        for client in (root,) if root._recipe is None else root._family():
+            try:
+                await client._bearer.logout()
+            except BaseException as error:  # noqa: BLE001 - the others are logged out all the same
+                problem = problem or error
+        if problem is not None:
+            raise problem
+
+    def _family(self) -> tuple[Self, ...]:
+        return (self, *self._derived.values())
 
     # Life
 
@@ -234,14 +322,19 @@ class Client:
 
         The answer to a refresh token that was sent is awaited, for it may count once only.
         """
-        self._sessions.closed = True
-        try:
-            await self._bearer.close()
-        finally:
-            await self._sessions.close()
+        self._set_closed(is_closed=True)
+        async with AsyncExitStack() as last_first:
+            last_first.push_async_callback(self._sessions.close)
+            for derived in self._derived.values():
+                last_first.push_async_callback(derived.close)
+            last_first.push_async_callback(self._bearer.close)
+
+    def _set_closed(self, *, is_closed: bool) -> None:
+        for client in self._family():
+            client._sessions.closed = client._bearer.is_closed = is_closed
 
     async def __aenter__(self) -> Self:
-        self._sessions.closed = self._bearer.is_closed = False
+        self._set_closed(is_closed=False)
         return self
 
     async def __aexit__(

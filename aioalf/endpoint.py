@@ -9,6 +9,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from copy import copy
 from datetime import UTC, datetime
 from functools import partial
 from types import MappingProxyType
@@ -116,6 +117,12 @@ class TokenEndpoint:
     def issuer(self) -> str | None:
         """The issuer identifier as configured, None without one."""
         return None if self._server is None else self._server.issuer
+
+    def asking(self, asked: Asked) -> TokenEndpoint:
+        """Return one that asks for something else, and shares everything else."""
+        other = copy(self)
+        other._asked = asked  # noqa: SLF001 - it is one of these
+        return other
 
     async def metadata(self) -> Mapping[str, object]:
         """Return the issuer's metadata, empty without an issuer. Raises MetadataError."""

@@ -11,6 +11,7 @@ TokenError                          any failure to get a token
 │   ├── AuthorizationServerError    … the server failed
 │   └── TemporarilyUnavailableError … the server is overloaded or in maintenance
 ├── LoginRequiredError              the refresh token was refused, and there is no other way
+├── ScopeNotGrantedError            more was asked of a login than it was granted
 ├── LoginTimeoutError               nobody finished the login in time
 ├── ListenerError                   the redirect listener found no port
 ├── RevocationError                 what was logged out of may count still at the server
@@ -199,6 +200,18 @@ class LoginRequiredError(TokenError):
     ``__cause__`` is the server's refusal. Somebody has to log in, or to give another token
     (RFC 6749 §5.2).
     """
+
+
+class ScopeNotGrantedError(TokenError):
+    """A derived client asks for scope that its login was not granted (RFC 6749 §6).
+
+    ``missing`` is that scope. Nothing was sent: the client that it was derived from has to ask for
+    it when somebody logs in.
+    """
+
+    def __init__(self, message: str, missing: frozenset[str] = frozenset()) -> None:
+        super().__init__(message)
+        self.missing = missing
 
 
 class LoginTimeoutError(TokenError):

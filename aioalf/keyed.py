@@ -46,8 +46,8 @@ class KeyedManager(Protocol):
 def keyed(manager: TokenProvider) -> KeyedManager:
     """Return the manager itself where it is one of ours throughout, else what adds the rest."""
     if isinstance(manager, TokenManager) and (
-        _overrides(manager, "peek")
-        or not _overrides(manager, "get_token", "renew_token", "reset_token")
+        overrides(manager, "peek")
+        or not overrides(manager, "get_token", "renew_token", "reset_token")
     ):
         return manager
     return ResetRenewal(manager)
@@ -78,7 +78,7 @@ class ResetRenewal:
     async def renew_token(self, rejected: str) -> str:
         """Return a token in place of a refused one."""
         self._rejected = None
-        if _overrides(self._manager, "renew_token"):
+        if overrides(self._manager, "renew_token"):
             return await self._manager.renew_token(rejected)  # type: ignore[attr-defined, no-any-return]
         try:
             about, token = await self._flight.run(lambda: self._renew(rejected))
@@ -117,7 +117,7 @@ class ResetRenewal:
             if logout is not None:
                 await _settle(logout())
         finally:
-            if not _overrides(self._manager, "logout"):
+            if not overrides(self._manager, "logout"):
                 await _settle(self._manager.reset_token())
 
     async def close(self) -> None:
@@ -141,7 +141,8 @@ async def _settle(result: object) -> None:
         await result
 
 
-def _overrides(manager: object, *names: str) -> bool:
+def overrides(manager: object, *names: str) -> bool:
+    """Tell whether a manager has one of these of its own."""
     return any(
         getattr(type(manager), name, None) not in {None, getattr(TokenManager, name)}
         for name in names

@@ -11,7 +11,8 @@ import math
 import random
 import time
 from collections.abc import Collection, Coroutine, Mapping
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, cast
 
 from yarl import URL
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from aioalf.asked import Asked
     from aioalf.authorization import Authorization, OnToken
     from aioalf.caches import TokenCache
+    from aioalf.derived import Derived
     from aioalf.grants import Grant
 
 __all__ = ("TokenError", "TokenHTTPError", "TokenManager")
@@ -48,6 +50,7 @@ _BASIC = ClientSecretBasic()
 _RENEWAL = Renewal()
 _CLIENT_CREDENTIALS = ClientCredentials()
 _EXPECTED = Expected()
+_NOTHING_DERIVED: Mapping[tuple[frozenset[str], ...], TokenManager] = MappingProxyType({})
 _NEVER = -math.inf
 _MAX_PAUSE = 60.0
 """Seconds that a server's ``Retry-After`` can make callers get an error without a request."""
@@ -125,12 +128,13 @@ class TokenManager:
                 expected=self._expected,
                 retry=retry,
             )
-        self._authorization: Authorization | None = None
+        self._authorization: Authorization | Derived | None = None
         if self._grant.keeps_refresh_token or cache is not None or on_token is not None:
-            self._authorization = _authorization(
-                self._grant, self._endpoint, token_endpoint, cache, on_token
-            )
+            self._authorization = _authorization(self._grant, self._endpoint, cache, on_token)
         self._renewal = renewal or _RENEWAL
+        self._begin()
+
+    def _begin(self) -> None:
         self._flight = SingleFlight[Token]()
         self._generation = 0
         self._token: Token | None = None
@@ -139,6 +143,71 @@ class TokenManager:
         self._failure: Exception | None = None
         self._paused_until = _NEVER
         self._unproven_until = _NEVER
+
+    _root: TokenManager | None = None
+    """The manager that this one is derived from."""
+
+    _derived: Mapping[tuple[frozenset[str], ...], TokenManager] = _NOTHING_DERIVED
+    """Those that are derived from this one, by what they ask for; none is one for all."""
+
+    def with_(
+        self,
+        *,
+        scope: str | Collection[str] | None = None,
+        resource: str | Collection[str] | None = None,
+        audience: str | Collection[str] | None = None,
+        parameters: Mapping[str, str] | None = None,
+    ) -> TokenManager:
+        """Return a manager that asks for something else, with the same login.
+
+        What is not given is as here. It has a token of its own, and shares the endpoints, the
+        credentials and the login: a refresh token that either got serves both. The same arguments
+        give the same manager. It is closed with this one, and `logout` of either ends the login.
+        Raises TokenConfigurationError for what cannot work, and in a subclass, which knows best how
+        to make another of its kind.
+        """
+        if type(self) is not TokenManager:
+            raise TokenConfigurationError(
+                f"{type(self).__name__} is a class of its own: make another one of it, or give it "
+                "a with_()"
+            )
+        if self._endpoint is None:
+            raise missing("token_endpoint")
+        root = self._root or self
+        asked = self._endpoint.asked.but(scope, resource, audience, parameters)
+        made = root._derived.get(asked.identity)
+        if made is None:
+            made = root._derive(self._endpoint.asking(asked))
+            root._derived = {**root._derived, asked.identity: made}
+        return made
+
+    def _derive(self, endpoint: TokenEndpoint) -> TokenManager:
+        made = object.__new__(TokenManager)
+        made._expected = self._expected
+        made._grant = self._grant
+        made._endpoint = endpoint
+        # A derived one has no derived ones of its own: the first's is a login, or there is none.
+        login = cast("Authorization | None", self._authorization)
+        made._authorization = None if login is None else self._share(login, endpoint)
+        made._renewal = self._renewal
+        made._root = self
+        made._begin()
+        return made
+
+    def _share(self, login: Authorization, endpoint: TokenEndpoint) -> Authorization | Derived:
+        from aioalf.authorization import key_of  # noqa: PLC0415 - few need it
+        from aioalf.derived import Derived  # noqa: PLC0415 - as above
+
+        key = key_of(self._grant, endpoint, endpoint.url) if login.is_cached else ""
+        if not self._grant.keeps_refresh_token:
+            return login.apart(key)
+        return Derived(
+            login,
+            key,
+            is_of_scope=endpoint.asked.scope_set != (self._endpoint or endpoint).asked.scope_set,
+            log_in=self.get_token,
+            log_in_anew=self._obtain,
+        )
 
     def peek(self) -> str | None:
         """Return the token in place, None when there is none that is valid.
@@ -223,20 +292,14 @@ class TokenManager:
         The next `get_token` begins anew, as at first. Raises RevocationError when a token could not
         be revoked, CacheError when the cache could not be read or emptied.
         """
-        from aioalf.revocation import Outstanding, revoke  # noqa: PLC0415 - few need it
+        from aioalf.leaving import Leaving  # noqa: PLC0415 - few need it
 
-        login = self._authorization
-        left = Outstanding() if login is None else login.leave()
-        left.add(self._token)
-        self._forget()
-        self._flight.end()
-        if login is not None and self._endpoint is not None:
-            try:
-                await login.forget(self._endpoint, left)
-            except Exception:
-                await revoke(self._endpoint, left)
-                raise
-        await revoke(self._endpoint, left)
+        leaving = Leaving()
+        for manager in self._family():
+            leaving.add(manager._token, manager._authorization, manager._endpoint)
+            manager._forget()
+            manager._flight.end()
+        await leaving.end(self._endpoint)
 
     async def introspect(
         self, token: str, token_type_hint: str | None = None
@@ -256,10 +319,15 @@ class TokenManager:
 
         A refresh token that was sent may count no more: its answer is awaited, and kept.
         """
-        self._generation += 1
-        if self._endpoint is not None:  # first: a refresh that has not left need not be awaited
-            await self._endpoint.close()
-        await self._flight.close()
+        managers = self._family() if self._root is None else [self]
+        for manager in managers:
+            manager._generation += 1
+        if self._endpoint is not None and self._root is None:
+            await self._endpoint.close()  # first: a refresh that has not left need not be awaited
+        for manager in managers:
+            manager._flight.end()
+        for manager in managers:
+            await manager._flight.close()
 
     def pause_left(self) -> float:
         """Return for how many seconds the last failure is raised without a request; 0 for none."""
@@ -269,6 +337,11 @@ class TokenManager:
         """Send token requests through the connector and proxy of the session that this returns."""
         if self._endpoint is not None:
             self._endpoint.use_network(network)
+
+    def _family(self) -> list[TokenManager]:
+        """Return the managers that share a login: the first, and those derived from it."""
+        root = self._root or self
+        return [root, *root._derived.values()]
 
     def _forget(self) -> None:
         self._token = self._failure = None
@@ -369,7 +442,6 @@ def _read_expected(default_lifetime: float | None, allow_narrower_scope: bool) -
 def _authorization(
     grant: Grant,
     endpoint: TokenEndpoint | None,
-    token_endpoint: str | URL | None,
     cache: TokenCache | None,
     on_token: OnToken | None,
 ) -> Authorization:
@@ -384,7 +456,7 @@ def _authorization(
     check_transport(grant, None if endpoint is None else endpoint.url)
     key = ""
     if cache is not None and endpoint is not None:
-        key = key_of(grant, endpoint, token_endpoint)
+        key = key_of(grant, endpoint, endpoint.url)
     return Authorization(grant, cache=cache, key=key, on_token=on_token)
 
 

@@ -43,6 +43,11 @@ class Outstanding:
         """Whether a refresh token is among them."""
         return bool(self._refresh_tokens)
 
+    def include(self, other: Outstanding) -> None:
+        """Take note of what the other knows of."""
+        self._refresh_tokens = _each_once(self._refresh_tokens + other._refresh_tokens)
+        self._access_tokens = _each_once(self._access_tokens + other._access_tokens)
+
     def hinted(self) -> list[tuple[str, str]]:
         """Return each with its ``token_type_hint``, refresh tokens first: more goes with them."""
         return [
@@ -51,13 +56,16 @@ class Outstanding:
         ]
 
 
-async def revoke(endpoint: TokenEndpoint | None, outstanding: Outstanding) -> None:
+async def revoke(endpoint: TokenEndpoint | None, *outstanding: Outstanding) -> None:
     """Revoke what can be revoked. Raises RevocationError for what counts still, it may be.
 
     Without a revocation endpoint there is nothing to do. Where the server is not to be reached, or
     asks for patience beyond that of `Retry`, the rest is not tried.
     """
-    tokens = outstanding.hinted()
+    whole = Outstanding()
+    for each in outstanding:
+        whole.include(each)
+    tokens = whole.hinted()
     if endpoint is None or not tokens:
         return
     failures: list[RevocationError] = []
@@ -79,6 +87,10 @@ async def revoke(endpoint: TokenEndpoint | None, outstanding: Outstanding) -> No
                 break
     if failures:
         raise failures[0]
+
+
+def _each_once(tokens: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(tokens))
 
 
 def _is_done(error: TokenError, hint: str) -> bool:

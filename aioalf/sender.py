@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
+from copy import copy
 from typing import TYPE_CHECKING, Any, cast
 
 from aiohttp import ClientResponseError, ClientSession, ClientTimeout, FormData
@@ -62,6 +63,12 @@ class Sender:
         self._insecure = InsecureOrigins(refuse=require_https)
         self._raise_token_errors = raise_token_errors
         self._told: object = None
+
+    def derive(self, bearer: Bearer, sessions: SessionHolder) -> Sender:
+        """Return one with other tokens, for the same origins."""
+        other = copy(self)
+        other._bearer, other._sessions = bearer, sessions  # noqa: SLF001 - it is one of these
+        return other
 
     async def send(
         self,

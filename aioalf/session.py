@@ -100,6 +100,9 @@ class SessionHolder:
             self._own.detach()  # its loop is gone, and its connections with it
             self._drop_twin()
         self._loop = loop
+        return self._make()
+
+    def _make(self) -> ClientSession:
         return ClientSession()
 
     def _drop_twin(self) -> None:

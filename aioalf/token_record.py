@@ -17,12 +17,10 @@ from aioalf.token import MAX_LIFETIME, Token, is_b64token, is_sendable
 VERSION: Final = 1
 """Of the text's form; a text of another version is no record."""
 
-_MEMBERS: Final = frozenset(
-    {
-        *("version", "access_token", "token_type", "expires_in", "expires_on"),
-        *("scope", "extra", "refresh_token", "issuer"),
-    }
+_OF_A_TOKEN: Final = frozenset(
+    {"access_token", "token_type", "expires_in", "expires_on", "scope", "extra"}
 )
+_MEMBERS: Final = _OF_A_TOKEN | {"version", "refresh_token", "issuer", "derived"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +28,14 @@ class Record:
     """What was granted: a token, the refresh token that came with it, and who issued both.
 
     ``issuer`` is the issuer or the token endpoint, the only one that ``refresh_token`` may be sent
-    to (RFC 6749 §10.4). ``repr`` shows no secret, and it cannot be pickled.
+    to (RFC 6749 §10.4). ``derived`` are tokens that were got with that for something else, by what
+    that is. ``repr`` shows no secret, and it cannot be pickled.
     """
 
     token: Token
     refresh_token: str | None = field(default=None, repr=False)
     issuer: str | None = None
+    derived: Mapping[str, Token] = field(default_factory=dict[str, Token])
 
 
 def write_record(record: Record) -> str:
@@ -44,21 +44,27 @@ def write_record(record: Record) -> str:
     Members of ``extra`` that JSON has no form for are left out. Raises ValueError for a token that
     could not be read again: one that is no Bearer token, or that no header may carry.
     """
-    token = record.token
-    if not _is_usable(token.access_token, token.token_type):
-        raise ValueError("only a Bearer token that a header may carry (RFC 6750 §2.1) is kept")
     members = {
         "version": VERSION,
+        **_members_of(record.token),
+        "refresh_token": record.refresh_token or None,
+        "issuer": record.issuer or None,
+        "derived": {name: _members_of(token) for name, token in record.derived.items()},
+    }
+    return json.dumps(members, allow_nan=False, separators=(",", ":"))
+
+
+def _members_of(token: Token) -> dict[str, object]:
+    if not _is_usable(token.access_token, token.token_type):
+        raise ValueError("only a Bearer token that a header may carry (RFC 6750 §2.1) is kept")
+    return {
         "access_token": token.access_token,
         "token_type": token.token_type,
         "expires_in": token.expires_in,
         "expires_on": token.expires_on and token.expires_on.astimezone(UTC).isoformat(),
         "scope": None if token.scope is None else sorted(token.scope),
         "extra": {name: value for name, value in token.extra.items() if _is_json(value)},
-        "refresh_token": record.refresh_token or None,
-        "issuer": record.issuer or None,
     }
-    return json.dumps(members, allow_nan=False, separators=(",", ":"))
 
 
 def read_record(text: str, *, now: datetime, monotonic: float) -> Record | None:
@@ -76,19 +82,24 @@ def read_record(text: str, *, now: datetime, monotonic: float) -> Record | None:
 
 def _read(members: Mapping[str, object], now: datetime, monotonic: float) -> Record:
     read = _Members(members)
-    if not _is_usable(members["access_token"], members["token_type"]):
-        raise ValueError("no Bearer token")
+    derived = {
+        name: _token(_Members(each), now, monotonic) for name, each in read.derived().items()
+    }
+    token = _token(read, now, monotonic)
+    return Record(token, read.text("refresh_token"), read.text("issuer"), derived)
+
+
+def _token(read: _Members, now: datetime, monotonic: float) -> Token:
     lifetime, sent_on = read.times(now)
     age = (now - sent_on).total_seconds()
-    token = Token(
-        str(members["access_token"]),
+    return Token(
+        read.access_token(),
         lifetime,
         scope=read.scope(),
         extra=read.extra(),
         sent_at=monotonic - age,
         sent_on=sent_on,
     )
-    return Record(token, read.text("refresh_token"), read.text("issuer"))
 
 
 class _Members:
@@ -96,6 +107,22 @@ class _Members:
 
     def __init__(self, members: Mapping[str, object]) -> None:
         self._members = members
+
+    def access_token(self) -> str:
+        access_token = self._members["access_token"]
+        if not _is_usable(access_token, self._members["token_type"]):
+            raise ValueError("no Bearer token")
+        return str(access_token)
+
+    def derived(self) -> dict[str, Mapping[str, object]]:
+        value = self._members["derived"]
+        if not isinstance(value, dict):
+            raise ValueError("derived is no object")  # noqa: TRY004 - a text's value
+        tokens = cast("dict[str, object]", value)
+        for each in tokens.values():
+            if not isinstance(each, dict) or cast("dict[str, object]", each).keys() != _OF_A_TOKEN:
+                raise ValueError("derived holds something that is no token")
+        return cast("dict[str, Mapping[str, object]]", tokens)
 
     def text(self, name: str) -> str | None:
         value = self._members[name]

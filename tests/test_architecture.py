@@ -58,12 +58,14 @@ LAYERS: list[dict[str, set[str]]] = [
     {"revocation": set()},
     # A token for many callers, then on requests.
     {"authorization": {"asyncio", "logging", "time"}},
+    {"derived": set()},
+    {"leaving": set()},
     {"manager": {"logging", "random", "time"}},
     {"keyed": {"time"}},
-    {"bearer": set()},
+    {"bearer": set(), "recipe": set()},
     {"middleware": {"aiohttp", "logging"}},
     {"call": {"aiohttp"}, "session": {"aiohttp", "asyncio"}},
-    {"sender": {"aiohttp", "asyncio", "logging", "time"}},
+    {"sender": {"aiohttp", "asyncio", "logging", "time"}, "shared_session": set()},
     # What users hold in their hands.
     {"httpclient": {"aiohttp"}},
     {"client": set()},

@@ -19,6 +19,7 @@ from aioalf.errors import (
     CacheError,
     LoginRequiredError,
     NoAnswerError,
+    ScopeNotGrantedError,
     TokenConfigurationError,
     TokenError,
     TokenHTTPError,
@@ -367,6 +368,94 @@ async def test_a_scope_that_nobody_knows_is_left_to_the_request() -> None:
     token = await authorization.token(server, None)
     await authorization.token(server, spent(token))
     assert all("scope" not in form for form in server.forms)
+
+
+# For somebody else
+
+
+async def derived(
+    authorization: Authorization, server: Server, asked: Asked, *, is_of_scope: bool
+) -> Token:
+    """What a derived client gets of a login."""
+    endpoint = Server(asked=asked)
+    endpoint.request = server.request  # type: ignore[method-assign]
+    name = f"other, {is_of_scope}"
+    token = await authorization.derived_token(endpoint, None, name, is_of_scope=is_of_scope)
+    assert token is not None
+    return token
+
+
+@pytest.mark.rule("R042")
+async def test_a_derived_refresh_asks_for_no_more_than_was_granted(
+    server: Server, cache: TokenCache | None
+) -> None:
+    """Less may have been granted than the login asked for: who asks for the same gets that."""
+    authorization = Authorization(Login(frozenset({"admin", "read"})), cache=cache, key=KEY)
+    await authorization.token(server, None)
+    await derived(authorization, server, Asked("read write"), is_of_scope=False)
+    assert server.forms[-1]["scope"] == "read"
+    with pytest.raises(ScopeNotGrantedError, match="scope write, ") as caught:
+        await derived(authorization, server, Asked("read write"), is_of_scope=True)
+    assert caught.value.missing == {"write"}
+    assert len(server.forms) == 1
+
+
+@pytest.mark.rule("R042")
+async def test_a_derived_refresh_narrows_no_login(server: Server) -> None:
+    """What was granted to the login is asked for again, whatever was asked for in between."""
+    server.asked = Asked("read write")
+    authorization = Authorization(Login(frozenset({"read", "write"})))
+    token = await authorization.token(server, None)
+    await derived(authorization, server, Asked("read"), is_of_scope=True)
+    await authorization.token(server, spent(token))
+    assert [form["scope"] for form in server.forms] == ["read", "read write"]
+
+
+@pytest.mark.rule("R040")
+async def test_a_derived_token_and_the_next_refresh_token_are_kept_in_one_write(
+    server: Server,
+) -> None:
+    """Whoever reads meanwhile has both or neither; what has expired is left out."""
+    cache = MemoryCache()
+    authorization = Authorization(Login(), cache=cache, key=KEY)
+    own = await authorization.token(server, None)
+    server.lifetime = 0
+    await derived(authorization, server, Asked(), is_of_scope=False)
+    server.lifetime = 60
+    endpoint = Server()
+    endpoint.request = server.request  # type: ignore[method-assign]
+    await authorization.derived_token(endpoint, None, "third", is_of_scope=False)
+    record = await record_in(cache)
+    assert record is not None
+    assert (record.token.access_token, record.refresh_token) == (own.access_token, "refresh-2")
+    assert {name: each.access_token for name, each in record.derived.items()} == {
+        "third": "access-2"
+    }
+    left = authorization.leave()
+    assert [token for token, _ in left.hinted()] == ["refresh-2", "access-of-login-1", "access-2"]
+
+
+async def test_what_lives_longest_says_how_long_a_record_is_kept(server: Server) -> None:
+    """Where no refresh token is in it."""
+
+    class Brief(Login):
+        """Gives no refresh token, and a token for a minute, or for as long as is asked for."""
+
+        async def request_token(self, endpoint: TokenSource) -> Token:
+            return Token("brief", float(endpoint.asked.scope or 60))
+
+    class Watched(MemoryCache):
+        """Tells for how long it is to keep."""
+
+        async def set(self, key: str, value: str, ttl: float | None) -> None:
+            lives.append(ttl)
+            await super().set(key, value, ttl)
+
+    lives: list[float | None] = []
+    authorization = Authorization(Brief(), cache=Watched(), key=KEY)
+    await authorization.token(server, None)
+    await derived(authorization, server, Asked("90"), is_of_scope=True)
+    assert lives == [60, 90]
 
 
 # While a request is in the air

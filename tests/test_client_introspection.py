@@ -147,6 +147,12 @@ def test_an_introspection_endpoint_in_the_clear_is_refused() -> None:
         TokenManager(None, "id", "secret", endpoints=endpoints)
 
 
+async def test_a_manager_of_no_server_says_what_is_missing() -> None:
+    """By itself, too."""
+    with pytest.raises(TokenConfigurationError, match="introspection_endpoint"):
+        await TokenManager(None, "id", "secret").introspect(TOKEN)
+
+
 async def test_a_manager_that_cannot_ask_is_named() -> None:
     """One of a user's own has no introspect()."""
 

@@ -42,6 +42,7 @@ async def requests() -> None:
         assert_type(websocket, ClientWebSocketResponse)
     assert_type(await client.ws_connect(url), ClientWebSocketResponse)
     assert_type(await client.introspect("a token", "access_token"), Mapping[str, object])
+    assert_type(client.with_(scope="a", resource=["urn:a"]), Client)
     assert_type(await client.logout(), None)
     assert_type(await client.close(), None)
 
@@ -76,6 +77,7 @@ async def managers() -> None:
     assert_type(await manager.get_token(), str)
     assert_type(await manager.renew_token("rejected"), str)
     assert_type(await manager.reset_token(), None)
+    assert_type(manager.with_(audience="a", parameters={"tenant": "one"}), TokenManager)
     assert_type(await manager.logout(), None)
     assert_type(await manager.introspect("a token"), Mapping[str, object])
     assert_type(await manager.close(), None)
