@@ -31,13 +31,13 @@ from aioalf.errors import (
 from aioalf.redaction import printable
 from aioalf.revocation import Outstanding
 from aioalf.single_flight import uncut
+from aioalf.token import Token
 from aioalf.token_record import Record, read_record, write_record
 from aioalf.urls import is_insecure, shown
 
 if TYPE_CHECKING:
     from aioalf.caches import TokenCache
     from aioalf.grants import Grant, TokenSource
-    from aioalf.token import Token
 
 logger: logging.Logger = logging.getLogger(__name__)
 
@@ -55,7 +55,8 @@ _WITHOUT_SUBJECT: Final = frozenset(
 OnToken = Callable[["Token"], object]
 """Called with each new token, before its callers get it: a coroutine function, or a plain one.
 
-It must not use the client, whose callers wait for it, and has ten seconds.
+It must not use the client, whose callers wait for it, and has ten seconds. Where an answer replaced
+a refresh token and was of no use otherwise, the access token is empty.
 """
 
 TELLING: Final = 10.0
@@ -321,6 +322,8 @@ class Authorization:
             replacement = error.take_replacement()
             if replacement is not None:
                 await self._keep(None, replacement, request)
+                if self._on_token is not None and self._outstanding is request.outstanding:
+                    await _tell(self._on_token, Token("", 0, refresh_token=replacement))
             raise
 
     async def _kept(self, token: Token, refresh_token: str | None, request: _Request) -> Token:

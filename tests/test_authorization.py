@@ -288,14 +288,20 @@ async def test_a_refresh_token_that_comes_with_a_useless_token_counts(
 
 @pytest.mark.rule("R040")
 async def test_a_given_refresh_token_is_replaced_by_a_useless_answer(server: Server) -> None:
-    """It was sent, and is not sent again."""
-    authorization = Authorization(Given())
+    """It was sent, and is not sent again; who keeps refresh tokens is told."""
+    told: list[tuple[str, str | None]] = []
+
+    def keep(token: Token) -> None:
+        told.append((token.access_token, token.refresh_token))
+
+    authorization = Authorization(Given(), on_token=keep)
     server.error = useless("newer")
     with pytest.raises(TokenResponseError, match="less scope"):
         await authorization.token(server, None)
     server.error = None
     await authorization.token(server, None)
     assert server.sent == ["given", "newer"]
+    assert told == [("", "newer"), ("access-2", "refresh-2")]
 
 
 @pytest.mark.rule("R045")
