@@ -75,6 +75,8 @@ export const configuration = (settings, aliases) => {
       },
       resourceIndicators: {
         enabled: true,
+        // Of several that a login is for, a token is for the first unless it is asked for another.
+        defaultResource: (_ctx, _client, several) => several?.[0],
         getResourceServerInfo: (_ctx, uri) => {
           if (!(uri in resources)) throw new errors.InvalidTarget("no such resource");
           return { scope: resources[uri], audience: uri };

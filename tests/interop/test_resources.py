@@ -1,7 +1,11 @@
 """Tokens for a resource of the caller's choice, at oidc-provider (RFC 8707).
 
-It lets a person allow several resources in one login, and issues each token for one of them.
+It lets a person allow several resources in one login, and issues each token for one of them: for
+the first, as it is set up here, where all are named. A refresh token that rotates is used up for
+it also by a request that it refuses for its resource: that costs the login.
 """
+
+import asyncio
 
 import pytest
 from aiohttp import ClientSession
@@ -12,10 +16,11 @@ from tests.interop.conftest import Ask
 from tests.interop.form_visitor import FormVisitor
 from tests.interop.provider import Provider, Setup
 from tests.interop.quick_person import QuickPerson
-from tests.interop.registered import AT_THE_PROVIDER, DESKTOP, PLAIN, client_of
+from tests.interop.registered import AT_THE_PROVIDER, DESKTOP, OFFICE, PLAIN, Registered, client_of
 from tests.interop.resource_server import ResourceServer
 
 THINGS, BOOKS = "https://things.example.com/", "urn:example:books"
+CODE, REFRESH = "authorization_code", "refresh_token"
 UNKNOWN = "https://unknown.example.com"
 
 
@@ -23,7 +28,7 @@ UNKNOWN = "https://unknown.example.com"
 def setup() -> Setup:
     """Two resources, one of which has more scopes."""
     return Setup(
-        [PLAIN, DESKTOP, AT_THE_PROVIDER],
+        [PLAIN, DESKTOP, OFFICE, AT_THE_PROVIDER],
         resources={THINGS: "things:read things:write", BOOKS: "things:read"},
     )
 
@@ -66,11 +71,7 @@ async def test_a_login_is_for_its_resource_and_so_is_each_renewal(
             said = await ask(client)
             assert (said["audience"], said["scope"]) == (THINGS, ["things:write"])
             things.distrust()
-    assert await provider.requests(session) == [
-        "authorization_code",
-        "refresh_token",
-        "refresh_token",
-    ]
+    assert await provider.requests(session) == [CODE, REFRESH, REFRESH]
 
 
 @pytest.mark.rule("R108", "R126")
@@ -85,3 +86,64 @@ async def test_a_login_for_an_unknown_resource_comes_back_with_that(
                 await ask(client)
     assert caught.value.error == "invalid_target"
     assert await provider.requests(session) == []
+
+
+@pytest.mark.rule("R040", "R073", "R126")
+@pytest.mark.parametrize("registered", [DESKTOP, OFFICE], ids=["rotating", "staying"])
+@pytest.mark.parametrize("is_derived", [False, True], ids=["the client first", "the derived first"])
+async def test_one_login_serves_two_resources(
+    provider: Provider,
+    session: ClientSession,
+    things: ResourceServer,
+    ask: Ask,
+    registered: Registered,
+    *,
+    is_derived: bool,
+) -> None:
+    """Whoever asks first: the derived client's token comes by a refresh, as do all renewals."""
+    person = QuickPerson()
+    grant = AuthorizationCode(open_browser=person, timeout=30)
+    async with client_of(
+        provider, registered, grant=grant, scope="things:read", resource=[THINGS, BOOKS]
+    ) as client:
+        books = client.with_(resource=BOOKS)
+        await ask(books if is_derived else client)
+        for _ in range(2):
+            said = await asyncio.gather(ask(client), ask(books))
+            assert [answer["audience"] for answer in said] == [THINGS, BOOKS]
+            things.distrust()
+    assert await provider.requests(session) == [CODE, REFRESH, REFRESH, REFRESH]
+    assert person.logins == 1
+
+
+@pytest.mark.rule("R045", "R126")
+@pytest.mark.parametrize(
+    ("registered", "after"),
+    [(OFFICE, [REFRESH]), (DESKTOP, [f"{REFRESH} invalid_grant", CODE])],
+    ids=["refresh tokens stay", "refresh tokens rotate"],
+)
+async def test_a_resource_that_the_login_is_not_for_is_refused(
+    provider: Provider,
+    session: ClientSession,
+    things: ResourceServer,
+    ask: Ask,
+    registered: Registered,
+    after: list[str],
+) -> None:
+    """invalid_target is raised to who asked; the others go on as well as the provider lets them."""
+    grant = AuthorizationCode(open_browser=QuickPerson(), timeout=30)
+    async with client_of(
+        provider,
+        registered,
+        grant=grant,
+        scope="things:read",
+        resource=THINGS,
+        raise_token_errors=True,
+    ) as client:
+        await ask(client)
+        with pytest.raises(TokenHTTPError) as caught:
+            await ask(client.with_(resource=BOOKS))
+        assert caught.value.error == "invalid_target"
+        things.distrust()
+        assert (await ask(client))["audience"] == THINGS
+    assert await provider.requests(session) == [CODE, f"{REFRESH} invalid_target", *after]
