@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from aioalf.errors import TokenError
-from aioalf.keyed import keyed
+from aioalf.manager import TokenManager
 from aioalf.token import is_b64token
 from aioalf.urls import is_insecure, shown, warn_insecure
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from yarl import URL
 
     from aioalf.exchange import Network
-    from aioalf.keyed import TokenProvider
+    from aioalf.keyed import KeyedManager, TokenProvider
 
 UNAUTHORIZED = 401
 
@@ -28,7 +28,7 @@ class Bearer:
     __slots__ = ("_authorization", "_manager", "_token", "is_closed")
 
     def __init__(self, manager: TokenProvider) -> None:
-        self._manager = keyed(manager)
+        self._manager = _keyed(manager)
         self._token: object = self  # nothing that a manager gives is that
         self._authorization = ""
         self.is_closed: bool = False
@@ -85,6 +85,14 @@ class Bearer:
             self._authorization = f"Bearer {token}"
             self._token = token
         return self._authorization
+
+
+def _keyed(manager: TokenProvider) -> KeyedManager:
+    if type(manager) is TokenManager:
+        return manager
+    from aioalf.keyed import keyed  # noqa: PLC0415 - few have another
+
+    return keyed(manager)
 
 
 def _token_in(field: str) -> str:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from aiohttp.hdrs import AUTHORIZATION
 
 from aioalf.bearer import UNAUTHORIZED
-from aioalf.middleware import renewal_for, send_again
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -115,6 +114,8 @@ class RenewalMiddleware:
         response = await handler(request)
         if response.status != UNAUTHORIZED:
             return response
+        from aioalf.middleware import renewal_for, send_again  # noqa: PLC0415 - on first need
+
         field.was_refused = True
         renewed = await renewal_for(request, response, field, self._bearer)
         if renewed is None:

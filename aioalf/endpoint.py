@@ -27,7 +27,6 @@ from aioalf.errors import (
 from aioalf.exchange import Exchange, Network
 from aioalf.retry import Retry
 from aioalf.token import Token, is_sendable
-from aioalf.token_response import Expected, read_refresh_token, read_token
 from aioalf.urls import (
     SECURE_ONLY,
     is_elsewhere,
@@ -44,12 +43,12 @@ if TYPE_CHECKING:
     from aioalf.client_auth import FormInMaking
     from aioalf.reply import Reply
     from aioalf.server import Server
+    from aioalf.token_response import Expected
 
 T = TypeVar("T")
 
 # One for all endpoints: clients may be many.
 _RETRY: Final = Retry()
-_EXPECTED: Final = Expected()
 _INACTIVE: Final[Mapping[str, object]] = MappingProxyType({"active": False})
 _NO_METADATA: Final[Mapping[str, object]] = MappingProxyType({})
 
@@ -96,7 +95,7 @@ class TokenEndpoint:
         self._credentials = credentials
         self._client_auth = client_auth
         self._asked = asked
-        self._expected = expected or _EXPECTED
+        self._expected = expected
         self._retry = retry or _RETRY
 
     @property
@@ -205,7 +204,14 @@ class TokenEndpoint:
 
     async def _attempt(self, form: Form) -> Token:
         reply, sent_at, sent_on = await self._ask("token_endpoint", form)
-        expected = self._expected.of(frozenset(str(form["scope"]).split()) or None)
+        from aioalf.token_response import (  # noqa: PLC0415 - when there is something to read
+            Expected,
+            read_refresh_token,
+            read_token,
+        )
+
+        expected = self._expected or Expected()
+        expected = expected.of(frozenset(str(form["scope"]).split()) or None)
         try:
             return read_token(reply.members, expected, sent_at=sent_at, sent_on=sent_on)
         except TokenResponseError as problem:

@@ -31,7 +31,6 @@ from aioalf.renewal import Renewal
 from aioalf.retry import Retry, retry_after_of
 from aioalf.single_flight import FlightCancelledError, SingleFlight, own_copy
 from aioalf.token import Token, read_lifetime
-from aioalf.token_response import Expected, read_token
 from aioalf.urls import missing
 
 if TYPE_CHECKING:
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
     from aioalf.caches import TokenCache
     from aioalf.derived import Derived
     from aioalf.grants import Grant
+    from aioalf.token_response import Expected
 
 __all__ = ("TokenError", "TokenHTTPError", "TokenManager")
 
@@ -49,7 +49,6 @@ logger: logging.Logger = logging.getLogger(__name__)
 _BASIC = ClientSecretBasic()
 _RENEWAL = Renewal()
 _CLIENT_CREDENTIALS = ClientCredentials()
-_EXPECTED = Expected()
 _NOTHING_DERIVED: Mapping[tuple[frozenset[str], ...], TokenManager] = MappingProxyType({})
 _NEVER = -math.inf
 _MAX_PAUSE = 60.0
@@ -401,6 +400,8 @@ class TokenManager:
         data = await self._get_token_data()
         if isinstance(data, Token):
             return data
+        from aioalf.token_response import read_token  # noqa: PLC0415 - of a subclass
+
         return read_token(data, self._expected, sent_at=sent_at)
 
     async def _get_token_data(self) -> Token | Mapping[str, Any]:
@@ -429,9 +430,11 @@ def _asked(
     return Asked(scope, resource, audience, parameters)
 
 
-def _read_expected(default_lifetime: float | None, allow_narrower_scope: bool) -> Expected:  # noqa: FBT001 - the caller's option
+def _read_expected(default_lifetime: float | None, allow_narrower_scope: bool) -> Expected | None:  # noqa: FBT001 - the caller's option
     if default_lifetime is None and not allow_narrower_scope:
-        return _EXPECTED
+        return None
+    from aioalf.token_response import Expected  # noqa: PLC0415 - few expect anything special
+
     try:
         lifetime = read_lifetime(default_lifetime)
     except ValueError:

@@ -56,12 +56,12 @@ class Implicit:
         client_id: str | None,
         login: Login,
         scope: str | Collection[str] | None,
-        expected: Expected,
+        expected: Expected | None,
     ) -> None:
         self._client_id = client_id
         self._login = login
         self._scope = join_scope(scope)
-        self._expected = expected.of(scope_set(self._scope))
+        self._expected = (expected or Expected()).of(scope_set(self._scope))
 
     async def request_token(self, endpoint: TokenSource) -> Token:
         """Return the token of a new login.
