@@ -15,7 +15,6 @@ from aioalf.bearer import Bearer
 from aioalf.call import Pending, RenewalMiddleware
 from aioalf.errors import TokenConfigurationError, TokenError, TokenHTTPError
 from aioalf.httpclient import HTTPRequest
-from aioalf.keyed import overrides
 from aioalf.manager import TokenManager
 from aioalf.sender import Sender
 from aioalf.session import SessionHolder
@@ -239,6 +238,8 @@ class Client:
         TokenConfigurationError for what cannot work, and for what a token manager of a user's own
         cannot be told; such a one is made anew, and shares no login.
         """
+        from aioalf.keyed import overrides  # noqa: PLC0415 - few need it
+
         changes = {"scope": scope, "resource": resource, "audience": audience}
         changes["parameters"] = parameters
         if self._recipe is None or overrides(self._token_manager, "with_"):
