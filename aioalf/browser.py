@@ -11,6 +11,8 @@ import logging
 import webbrowser
 from collections.abc import Awaitable, Callable
 
+from aioalf.callables import is_coroutine_function
+
 OpenBrowser = Callable[[str], object] | Callable[[str], Awaitable[object]]
 """Called with the URL: a coroutine function, or a plain one, which runs in a thread. False means:
 not shown.
@@ -39,7 +41,7 @@ async def show(
 
 
 async def _call(open_browser: OpenBrowser, url: str) -> object:
-    if inspect.iscoroutinefunction(open_browser):
+    if is_coroutine_function(open_browser):
         return await open_browser(url)
     result = await asyncio.to_thread(open_browser, url)
     return await result if inspect.isawaitable(result) else result

@@ -7,9 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import TypeGuard
 
 from aioalf.errors import TokenError
+
+
+def is_coroutine_function(function: object) -> TypeGuard[Callable[..., Awaitable[object]]]:
+    """Tell whether a call gives a coroutine: of a coroutine function, or an object that has one.
+
+    Called in a thread, either would give one that nobody awaits when the wait for it is over.
+    """
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        getattr(type(function), "__call__", None)  # noqa: B004 - what it is counts
+    )
 
 
 async def outcome(what: str, function: Callable[..., object], *arguments: object) -> object:
@@ -18,7 +29,7 @@ async def outcome(what: str, function: Callable[..., object], *arguments: object
     Raises TokenError, its reason in ``__cause__``, when the function raises something else.
     """
     try:
-        if inspect.iscoroutinefunction(function):
+        if is_coroutine_function(function):
             return await function(*arguments)
         result = await asyncio.to_thread(function, *arguments)  # it may wait for a disk or a device
         return await result if inspect.isawaitable(result) else result

@@ -63,6 +63,22 @@ async def test_a_coroutine_function_runs_in_the_loop() -> None:
     assert handed == [(URL, asyncio.current_task())] * 2
 
 
+async def test_an_object_that_is_called_as_one_is_a_coroutine_function() -> None:
+    """It begins in the loop at once: no coroutine is made in a thread that nobody awaits then."""
+    begun: list[str] = []
+
+    class Window:
+        async def __call__(self, url: str) -> None:
+            begun.append(url)
+            await asyncio.Event().wait()
+
+    showing = asyncio.create_task(show(URL, Window()))
+    await asyncio.sleep(0)
+    showing.cancel()
+    await asyncio.wait({showing})
+    assert begun == [URL]
+
+
 async def test_what_opening_raises_comes_through() -> None:
     """The caller says what a failure means."""
 

@@ -36,6 +36,22 @@ async def test_a_coroutine_function_runs_in_the_loop() -> None:
     assert await outcome("word", lambda: of_the_loop("word")) == ("word", "a", True)
 
 
+async def test_an_object_that_is_called_as_one_is_a_coroutine_function() -> None:
+    """It begins in the loop at once: no coroutine is made in a thread that nobody awaits then."""
+    begun: list[str] = []
+
+    class Vault:
+        async def __call__(self, word: str) -> None:
+            begun.append(word)
+            await asyncio.Event().wait()
+
+    asked = asyncio.create_task(outcome("word", Vault(), "word"))
+    await asyncio.sleep(0)
+    asked.cancel()
+    await asyncio.wait({asked})
+    assert begun == ["word"]
+
+
 async def test_what_it_raises_is_the_cause_of_a_token_error() -> None:
     """The message says what was wanted and of what kind the failure is; no more is known safe."""
 
