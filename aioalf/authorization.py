@@ -28,6 +28,7 @@ from aioalf.errors import (
     TokenHTTPError,
     TokenResponseError,
 )
+from aioalf.grants.contract import OfSubject
 from aioalf.redaction import printable
 from aioalf.revocation import Outstanding
 from aioalf.single_flight import uncut
@@ -414,9 +415,10 @@ def key_of(grant: Grant, endpoint: TokenSource, token_endpoint: str | URL | None
 
     Raises TokenConfigurationError for a grant whose token is for somebody who is not in the key.
     """
-    if grant.name not in _WITHOUT_SUBJECT:
+    subject = grant.subject_key if isinstance(grant, OfSubject) else None
+    if subject is None and grant.name not in _WITHOUT_SUBJECT:
         raise TokenConfigurationError(
-            f"cache cannot be used with {grant.name}: its tokens are for a subject of their own"
+            f"cache cannot be used with {grant.name} here: it does not say for whom its tokens are"
         )
     asked = endpoint.asked
     return cache_key(
@@ -428,6 +430,7 @@ def key_of(grant: Grant, endpoint: TokenSource, token_endpoint: str | URL | None
         resource=asked.resource,
         audience=asked.audience,
         extra=asked.extra,
+        subject=subject,
     )
 
 

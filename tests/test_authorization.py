@@ -25,7 +25,14 @@ from aioalf.errors import (
     TokenHTTPError,
     TokenResponseError,
 )
-from aioalf.grants import AuthorizationCode, ClientCredentials, RefreshToken, TokenSource
+from aioalf.grants import (
+    AuthorizationCode,
+    ClientCredentials,
+    Grant,
+    RefreshToken,
+    TokenExchange,
+    TokenSource,
+)
 from aioalf.scope import scope_set
 from aioalf.token import Token
 from aioalf.token_record import Record, read_record, write_record
@@ -1059,3 +1066,33 @@ def test_a_loop_that_was_abandoned_locks_nobody_out() -> None:
 
     asyncio.run(abandon())
     assert asyncio.run(go_on()).is_valid()
+
+
+@pytest.mark.rule("R081", "R157")
+def test_a_key_names_the_subject_and_shows_nothing_of_it() -> None:
+    """Each part of whom a token is for makes another key; a grant of yours may say it, too."""
+
+    class Account(Login):
+        """For one account."""
+
+        name = "urn:example:account"
+
+        def __init__(self, subject_key: str | None) -> None:
+            super().__init__()
+            self.subject_key = subject_key
+
+    exchanges = [
+        TokenExchange("a", "urn:a"),
+        TokenExchange("b", "urn:a"),
+        TokenExchange("a", "urn:b"),
+        TokenExchange("a", "urn:a", requested_token_type="urn:a"),
+        TokenExchange("a", "urn:a", actor_token="b", actor_token_type="urn:a"),
+        TokenExchange("a", "urn:a", actor_token="c", actor_token_type="urn:a"),
+    ]
+    grants: list[Grant] = [*exchanges, Account("one"), Account("two")]
+    keys = [key_of(grant, Server(), None) for grant in grants]
+    assert len(set(keys)) == len(keys)
+    assert keys[0] == key_of(TokenExchange("a", "urn:a"), Server(), None)
+    assert exchanges[0].subject_key not in {"a", None}
+    with pytest.raises(TokenConfigurationError, match="cannot be used with urn:example:account"):
+        key_of(Account(None), Server(), None)

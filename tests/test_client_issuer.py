@@ -1,8 +1,11 @@
 """`Client(issuer=...)` from the metadata to the API's answer, for each grant, on real sockets."""
 
 import asyncio
+import json
 import re
 import ssl
+import time
+from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -622,8 +625,53 @@ def test_a_cache_that_cannot_be_used_is_said_when_it_is_given(scene: Scene) -> N
     """A class is none, and a token for somebody who is in no key is kept nowhere."""
     with pytest.raises(TokenConfigurationError, match="cache must be an object, not a class"):
         scene.client(cache=MemoryCache)
-    with pytest.raises(TokenConfigurationError, match="cache cannot be used with"):
-        scene.client(TokenExchange("theirs", ACCESS_TOKEN), cache=MemoryCache())
+    for tokens in ({"subject_token": str}, {"subject_token": "a", "actor_token": str}):
+        types = {f"{name}_type": ACCESS_TOKEN for name in tokens}
+        grant = TokenExchange(**tokens, **types)
+        with pytest.raises(TokenConfigurationError, match="cache cannot be used with"):
+            scene.client(grant, cache=MemoryCache())
+
+
+@pytest.mark.rule("R081", "R157")
+async def test_a_cache_keeps_tokens_apart_by_whom_they_are_for(scene: Scene) -> None:
+    """A token is found again by who asks for the same subject, and by nobody else."""
+    cache = MemoryCache()
+    scene.server.trust_assertions("https://idp.example", PUBLIC_KEY)
+
+    def bearer(subject: str) -> Grant:
+        return JWTBearer(PEM, algorithm="ES256", issuer="https://idp.example", subject=subject)
+
+    for name in ("Ada", "Bob"):
+        scene.server.add_subject_token(f"token of {name}", name)
+        for grant in (bearer(name), TokenExchange(f"token of {name}", ACCESS_TOKEN)):
+            for _ in range(2):
+                async with scene.client(grant, cache=cache) as client:
+                    assert (await get(client, scene.server))["user"] == name
+    assert scene.server.token_requests == 4
+
+
+@pytest.mark.rule("R157")
+async def test_a_cached_token_ends_with_the_token_that_it_was_exchanged_for(
+    scene: Scene, clock: Clock
+) -> None:
+    """The cache has it for no longer than that lives."""
+    claims = json.dumps({"exp": time.time() + 90}).encode()
+    subject = f"e30.{urlsafe_b64encode(claims).decode().rstrip('=')}.e30"
+    scene.server.add_subject_token(subject, "Ada")
+    lives: list[float | None] = []
+
+    class Watched(MemoryCache):
+        """Tells for how long it is to keep."""
+
+        async def set(self, key: str, value: str, ttl: float | None) -> None:
+            lives.append(ttl)
+            await super().set(key, value, ttl)
+
+    async with scene.client(TokenExchange(subject, ACCESS_TOKEN), cache=Watched()) as client:
+        await get(client, scene.server)
+    [left] = lives
+    assert left is not None
+    assert 80 < left <= 90
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from typing import Protocol
+from hashlib import sha256
+from typing import Protocol, runtime_checkable
 
 from yarl import URL
 
 from aioalf.asked import Asked, Form
 from aioalf.token import Token
 
-__all__ = ("Form", "Grant", "TokenSource")
+__all__ = ("Form", "Grant", "OfSubject", "TokenSource", "subject_digest")
 
 
 class TokenSource(Protocol):
@@ -56,6 +58,28 @@ class TokenSource(Protocol):
         Raises TokenHTTPError, TokenResponseError for what is no JSON object, NoAnswerError.
         """
         ...
+
+
+@runtime_checkable
+class OfSubject(Protocol):
+    """A grant whose tokens are for somebody who is in its parameters, and not for who logs in.
+
+    It may be used with a cache where it can say for whom, as `subject_digest` does.
+    """
+
+    @property
+    def subject_key(self) -> str | None:
+        """For whom: the same text for the same subject only, and nothing can be read from it.
+
+        None where that is not known before a token is asked for: then no cache can be used.
+        """
+        ...
+
+
+def subject_digest(*parts: object) -> str:
+    """Return a text for these parts, of which JSON has a form, that is no other parts' text."""
+    text = json.dumps(parts, sort_keys=True, default=repr)
+    return sha256(text.encode("ascii")).hexdigest()
 
 
 class Grant(Protocol):

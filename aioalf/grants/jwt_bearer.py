@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from aioalf.client_auth.assertion import LIFETIME, new_claims
 from aioalf.client_auth.keys import PrivateKey, SigningKey
 from aioalf.errors import TokenConfigurationError
-from aioalf.grants.contract import TokenSource
+from aioalf.grants.contract import TokenSource, subject_digest
 from aioalf.grants.given import Unpicklable, check_text
 from aioalf.token import Token
 
@@ -53,6 +53,11 @@ class JWTBearer(Unpicklable):
             raise TokenConfigurationError(
                 f"claims: {', '.join(sorted(clash))} cannot be set there; it is set elsewhere"
             )
+
+    @property
+    def subject_key(self) -> str:
+        """For whom the assertions speak: `OfSubject`."""
+        return subject_digest(self._issuer, self._subject, self._audience, self._claims)
 
     async def request_token(self, endpoint: TokenSource) -> Token:
         """Return the token for a new assertion. Raises TokenError."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from aioalf.errors import TokenConfigurationError, TokenResponseError
-from aioalf.grants.contract import TokenSource
+from aioalf.grants.contract import TokenSource, subject_digest
 from aioalf.grants.given import Given, Unpicklable, check_given, check_text, value_of
 from aioalf.grants.jwt_expiry import expiry_of
 from aioalf.grants.token_types import REFRESH_TOKEN
@@ -55,6 +55,13 @@ class TokenExchange(Unpicklable):
         self._form.update(
             {name: check_text(name, kind) for name, kind in types.items() if kind is not None}
         )
+
+    @property
+    def subject_key(self) -> str | None:
+        """Whose token is exchanged: `OfSubject`; None where a function says it when it is asked."""
+        if callable(self._subject_token) or callable(self._actor_token):
+            return None
+        return subject_digest(self._form, self._subject_token, self._actor_token)
 
     async def request_token(self, endpoint: TokenSource) -> Token:
         """Return the token for the subject token. Raises TokenError.
