@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Coroutine, Generator
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from aiohttp import ClientResponse
 from aiohttp.hdrs import AUTHORIZATION
 
 from aioalf.bearer import UNAUTHORIZED
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Protocol
 
-    from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
+    from aiohttp import ClientHandlerType, ClientRequest
 
     from aioalf.bearer import Bearer
 
@@ -47,9 +48,10 @@ class Pending(Coroutine[Any, Any, R], Generic[R]):
         return self._coroutine.__await__()
 
     async def __aenter__(self) -> R:
-        self._result = await self._coroutine
-        await self._result.__aenter__()
-        return self._result
+        self._result = result = await self._coroutine
+        if result.__class__ is not ClientResponse:  # whose __aenter__ returns it, and takes time
+            await result.__aenter__()
+        return result
 
     if TYPE_CHECKING:
 

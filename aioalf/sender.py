@@ -95,7 +95,7 @@ class Sender:
             session, field = self._sessions.guarded(), CallField(authorization)
         try:
             arguments = self._arguments(options, field)
-            response = await _request_of(session)(method, target, **arguments)
+            response = await self._request_of(session)(method, target, **arguments)
         except TokenHTTPError as error:
             return await self._answer_of_token_endpoint(error, session, options)
         except ClientResponseError as error:
@@ -144,7 +144,7 @@ class Sender:
         if limit is not None:
             given = options.get("timeout", self._sessions.timeout)
             arguments["timeout"] = _shortened(given, _left(limit, began))
-        response = await _request_of(session)(method, url, **arguments)
+        response = await self._request_of(session)(method, url, **arguments)
         self._bearer.judge(response.status)
         return response
 
@@ -200,6 +200,20 @@ class Sender:
             arguments["middlewares"] = self._sessions.middlewares(arguments.get("middlewares"))
         return arguments
 
+    def _request_of(self, session: ClientSession) -> Callable[..., Awaitable[ClientResponse]]:
+        """Return the session's request(), unwrapped where it is aiohttp's own.
+
+        Its wrapper is an alias of typing to call, which takes longer than all that is done here;
+        what it wraps has no public name, but is what mocks and recorders replace.
+        """
+        if self._sessions.is_given:  # to which its owner may have done anything
+            is_aiohttps = getattr(session.request, "__func__", None) is _REQUEST
+        else:
+            is_aiohttps = ClientSession.request is _REQUEST
+        if is_aiohttps:
+            return session._request  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+        return session.request
+
     def _total_timeout(self, options: Mapping[str, object]) -> float | None:
         # The default of an own session is no wish of the caller's, and a person may need longer.
         timeout: Any = options.get("timeout", sentinel)
@@ -252,18 +266,6 @@ class Sender:
         elif check:
             await check(response)
         return response
-
-
-def _request_of(session: ClientSession) -> Callable[..., Awaitable[ClientResponse]]:
-    """Return the session's request(), unwrapped where it is aiohttp's own.
-
-    Its wrapper is an alias of typing to call, which takes longer than all that is done here; what
-    it wraps has no public name, but is what mocks and recorders replace.
-    """
-    request = session.request
-    if getattr(request, "__func__", None) is _REQUEST:
-        return session._request  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
-    return request
 
 
 def _left(limit: float, began: float) -> float:

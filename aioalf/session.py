@@ -58,7 +58,7 @@ class SessionHolder:
     def is_plain(self) -> bool:
         """Whether an answer comes as it is: nothing of the session's owner sees it before."""
         given = self._given
-        return given is None or not (given.raise_for_status or self.middlewares(None)[:-1])
+        return given is None or not (given.raise_for_status or _middlewares_of(given))
 
     def guarded(self) -> ClientSession:
         """Return the session in which each request passes the middleware, or is to be given it."""
@@ -78,11 +78,7 @@ class SessionHolder:
         self, of_call: Sequence[ClientMiddlewareType] | None
     ) -> Sequence[ClientMiddlewareType]:
         """Return the middlewares to pass with a call, which replace those of the session."""
-        # A session's have no public name.
-        outer: Sequence[ClientMiddlewareType] = (
-            getattr(self._given, "_middlewares", ()) if of_call is None else of_call
-        )
-        return (*outer, self._middleware)
+        return (*(_middlewares_of(self._given) if of_call is None else of_call), self._middleware)
 
     async def close(self) -> None:
         """Close an own session; a given one stays open."""
@@ -109,3 +105,7 @@ class SessionHolder:
         twin, self._twin = self._twin, None
         if twin is not None:
             twin.detach()  # its connections are not its own
+
+
+def _middlewares_of(session: ClientSession | None) -> Sequence[ClientMiddlewareType]:
+    return getattr(session, "_middlewares", ())  # they have no public name
