@@ -6,13 +6,14 @@ It knows the classes of the package, and nothing of commands and terminals.
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from aioalf.asked import Asked
 from aioalf.authorization import Authorization, key_of
 from aioalf.cli.profiles import SERVICE, Profile, Profiles
 from aioalf.cli.shown_token import seconds_left
-from aioalf.cli.stored import KeptLogin, NarrowerTokens, NewLogin
+from aioalf.cli.stored import KeptLogin, NewLogin
 from aioalf.client import Client
 from aioalf.client_auth import (
     ClientAuth,
@@ -24,6 +25,7 @@ from aioalf.client_auth import (
     PublicClient,
     SecretFile,
 )
+from aioalf.derived import Derived
 from aioalf.endpoint import TokenEndpoint
 from aioalf.errors import TokenConfigurationError, TokenError
 from aioalf.grants import ClientCredentials
@@ -106,34 +108,43 @@ async def token_of(
 ) -> Token:
     """Return a token that is good for a while, of another scope than the login's if one is given.
 
-    Raises TokenError.
+    Of a person's login that is derived, as by `Client.with_`. Raises TokenError.
     """
-    kept, login_key = profiles.tokens(name), key_for(profile)
-    asked, key = _endpoint_of(profile, secret_of(profile), scope), key_for(profile, scope)
-    cache: TokenCache = kept
-    if key != login_key:
-        cache = further = profiles.further_tokens(name)
-        if profile.grant != SERVICE:
-            cache = NarrowerTokens(kept, login_key, further, frozenset(scope))
-    authorization = Authorization(_kept_grant(profile), cache=cache, key=key)
+    asked = _endpoint_of(profile, secret_of(profile), scope)
     try:
-        return await _fresh(authorization, asked)
+        return await _fresh(_source(profile, profiles, name, asked), asked)
     finally:
         await asked.close()
 
 
-def key_for(profile: Profile, scope: tuple[str, ...] = ()) -> str:
-    """Return the key that a profile's login is kept under, or its token of another scope."""
-    endpoint = _endpoint_of(profile, None, scope)
-    return key_of(_kept_grant(profile), endpoint, profile.endpoints.get("token_endpoint"))
+def _source(
+    profile: Profile, profiles: Profiles, name: str, asked: TokenEndpoint
+) -> Authorization | Derived:
+    grant, key, login_key = _kept_grant(profile), _key_of(profile, asked), key_for(profile)
+    if profile.grant == SERVICE and key != login_key:
+        return Authorization(grant, cache=profiles.further_tokens(name), key=key)
+    login = Authorization(grant, cache=profiles.tokens(name), key=login_key)
+    if key == login_key:
+        return login
+    nobody = partial(grant.request_token, asked)
+    return Derived(login, key, is_of_scope=True, log_in=nobody, log_in_anew=nobody)
 
 
-async def _fresh(authorization: Authorization, endpoint: TokenEndpoint) -> Token:
-    token = await authorization.token(endpoint, None)
+def key_for(profile: Profile) -> str:
+    """Return the key that a profile's login is kept under."""
+    return _key_of(profile, _endpoint_of(profile, None))
+
+
+def _key_of(profile: Profile, asked: TokenEndpoint) -> str:
+    return key_of(_kept_grant(profile), asked, profile.endpoints.get("token_endpoint"))
+
+
+async def _fresh(source: Authorization | Derived, endpoint: TokenEndpoint) -> Token:
+    token = await source.token(endpoint, None)
     if token.expires_in is None or seconds_left(token) > min(_LATE, token.expires_in / 3):
         return token
     try:
-        return await authorization.token(endpoint, token.access_token)
+        return await source.token(endpoint, token.access_token)
     except TokenError:
         if token.is_valid():
             return token

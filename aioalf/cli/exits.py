@@ -15,9 +15,11 @@ from aioalf.errors import (
     InsecureTransportWarning,
     LoginRequiredError,
     LoginTimeoutError,
+    ScopeNotGrantedError,
     TokenConfigurationError,
     TokenError,
 )
+from aioalf.redaction import printable
 
 
 class Exit(IntEnum):
@@ -46,6 +48,7 @@ _CODES: tuple[tuple[type[Exception], Exit], ...] = (
     (AccessDeniedError, Exit.DENIED),
     (LoginRequiredError, Exit.LOGIN_REQUIRED),
     (LoginTimeoutError, Exit.LOGIN_REQUIRED),
+    (ScopeNotGrantedError, Exit.LOGIN_REQUIRED),
     (TokenConfigurationError, Exit.USAGE),
     (InsecureTransportWarning, Exit.USAGE),
     (RequestFailedError, Exit.FAILED),
@@ -63,9 +66,16 @@ EXPECTED: tuple[type[Exception], ...] = (
 def ending_of(error: Exception, profile: str) -> Ending:
     """Return how a command ends that one of `EXPECTED` has ended."""
     code = next((code for kind, code in _CODES if isinstance(error, kind)), Exit.FAILED)
+    login = "python -m aioalf login" + ("" if profile == "default" else f" --profile {profile}")
     if isinstance(error, LoginRequiredError):
-        option = "" if profile == "default" else f" --profile {profile}"
-        return Ending(code, f"{error}: log in with `python -m aioalf login{option}`")
+        return Ending(code, f"{error}: log in with `{login}`")
+    if isinstance(error, ScopeNotGrantedError):
+        missing = printable(" ".join(sorted(error.missing)))
+        return Ending(
+            code,
+            f"The login has not the scope {missing}: log in with `{login} --scope ...`, and ask "
+            "there for all that is needed",
+        )
     if isinstance(error, ClientError | OSError):
         reason = str(error) or type(error).__name__
         return Ending(code, f"The request could not be made, or its answer not read: {reason}")

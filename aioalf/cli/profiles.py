@@ -102,11 +102,11 @@ class Profiles:
         return FileCache(self.path(name) / "tokens")
 
     def further_tokens(self, name: str) -> FileCache:
-        """Return where tokens are that were asked for with another scope than the login's."""
+        """Return where a service's tokens of another scope than its login's are."""
         return FileCache(self.path(name) / "further")
 
     def forget_further_tokens(self, name: str) -> None:
-        """Remove the tokens that were got by means of a login that is no more."""
+        """Remove a service's tokens of another scope."""
         _empty(self.path(name) / "further")
 
     def forget(self, name: str) -> None:

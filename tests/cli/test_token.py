@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -148,6 +149,41 @@ def test_a_login_gives_tokens_of_less_scope(
     server.revoke_all()
     assert json.loads(call("request", "GET", server.url("/")).out)["scope"] == "read write admin"
     assert server.logins == 1
+
+
+def kept_by(home: Path) -> dict[str, Any]:
+    """The login that is kept, as the next command reads it."""
+    (file,) = home.rglob("tokens/*.json")
+    record: dict[str, Any] = json.loads(json.loads(file.read_text())["value"])
+    return record
+
+
+def test_tokens_of_other_scope_are_kept_beside_each_other(
+    server: OAuthServer, person: Person, call: Call, home: Path
+) -> None:
+    """In the login's own entry, where every client finds them, also once that was renewed."""
+    call(*LOGIN, server.issuer, "--scope", "read write admin")
+    read, write = (call("token", "--scope", scope).out.strip() for scope in ("read", "write"))
+    server.revoke_all()
+    assert call("request", "GET", server.url("/things")).code == 0
+    assert {each["access_token"] for each in kept_by(home)["derived"].values()} == {read, write}
+    assert call("token", "--scope", "read").out.strip() == read
+    assert call("token", "--scope", "write").out.strip() == write
+    assert (server.logins, server.token_requests) == (1, 4)
+
+
+def test_a_refresh_token_that_was_rotated_for_less_scope_is_the_logins(
+    server: OAuthServer, person: Person, call: Call, home: Path
+) -> None:
+    """The one before counts no more, and used again it would end the login."""
+    call(*LOGIN, server.issuer, "--scope", "read write")
+    first = kept_by(home)["refresh_token"]
+    for scope in ("read", "write"):
+        assert call("token", "--scope", scope).code == 0
+    assert kept_by(home)["refresh_token"] not in {None, first}
+    server.revoke_all()
+    assert call("request", "GET", server.url("/things")).code == 0
+    assert (server.logins, server.token_requests) == (1, 4)
 
 
 def test_a_scope_that_the_login_has_not_is_exit_code_3(
