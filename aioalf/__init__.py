@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING
 
 from aioalf.client import Client
-from aioalf.client_auth import ClientSecretBasic
 from aioalf.errors import (
     AccessDeniedError,
     AuthorizationError,
@@ -26,21 +25,24 @@ from aioalf.errors import (
 from aioalf.httpclient import HTTPRequest
 from aioalf.manager import TokenManager
 from aioalf.renewal import Renewal
-from aioalf.retry import Retry
 from aioalf.token import Token
 
 if TYPE_CHECKING:
+    from aioalf.client_auth import ClientSecretBasic
     from aioalf.middleware import OAuth2Middleware
+    from aioalf.retry import Retry
 else:
 
     def __getattr__(name: str) -> object:
-        # No client needs it to be imported: one way to send is enough.
-        if name != "OAuth2Middleware":
+        # A client can be made without these: they are imported when they are first named.
+        homes = {"ClientSecretBasic": "client_auth", "OAuth2Middleware": "middleware"}
+        home = {**homes, "Retry": "retry"}.get(name)
+        if home is None:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from aioalf.middleware import OAuth2Middleware  # noqa: PLC0415 - see above
+        from importlib import import_module  # noqa: PLC0415 - as above
 
-        globals()[name] = OAuth2Middleware
-        return OAuth2Middleware
+        value = globals()[name] = getattr(import_module(f"{__name__}.{home}"), name)
+        return value
 
 
 __version__ = "1.0.0.dev0"

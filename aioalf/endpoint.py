@@ -25,7 +25,6 @@ from aioalf.errors import (
     TokenResponseError,
 )
 from aioalf.exchange import Exchange, Network
-from aioalf.retry import Retry
 from aioalf.token import Token, is_sendable
 from aioalf.urls import (
     SECURE_ONLY,
@@ -42,13 +41,13 @@ if TYPE_CHECKING:
     from aioalf.asked import Asked, Form
     from aioalf.client_auth import FormInMaking
     from aioalf.reply import Reply
+    from aioalf.retry import Retry
     from aioalf.server import Server
     from aioalf.token_response import Expected
 
 T = TypeVar("T")
 
 # One for all endpoints: clients may be many.
-_RETRY: Final = Retry()
 _INACTIVE: Final[Mapping[str, object]] = MappingProxyType({"active": False})
 _NO_METADATA: Final[Mapping[str, object]] = MappingProxyType({})
 
@@ -96,7 +95,7 @@ class TokenEndpoint:
         self._client_auth = client_auth
         self._asked = asked
         self._expected = expected
-        self._retry = retry or _RETRY
+        self._retry = retry
 
     @property
     def asked(self) -> Asked:
@@ -154,8 +153,9 @@ class TokenEndpoint:
         an answer without a token that can be used, NoAnswerError, its reason in ``__cause__``.
         """
         whole = {**form, **self.asked.form(), **form}  # what the grant says goes first, and before
-        retry = self._retry if is_repeatable else Retry(attempts=1)
-        return await _repeated(retry, lambda: self._attempt(whole))
+        if not is_repeatable:
+            return await self._attempt(whole)
+        return await _repeated(self._retry, lambda: self._attempt(whole))
 
     async def post(self, name: str, form: Form) -> Mapping[str, object]:
         """POST the form as it is to another endpoint, and return the members of its answer.
@@ -279,7 +279,7 @@ def _server(
     return Server(issuer, endpoints or {}, exchange)
 
 
-async def _repeated(retry: Retry, attempt: Callable[[], Awaitable[T]]) -> T:
+async def _repeated(retry: Retry | None, attempt: Callable[[], Awaitable[T]]) -> T:
     """Return what an attempt gives, made again while what went wrong may pass."""
     begun, count = time.monotonic(), 0
     answered: TokenHTTPError | None = None
@@ -288,6 +288,9 @@ async def _repeated(retry: Retry, attempt: Callable[[], Awaitable[T]]) -> T:
         try:
             return await attempt()
         except TokenError as error:
+            from aioalf.retry import Retry  # noqa: PLC0415 - when something went wrong
+
+            retry = retry or Retry()
             if isinstance(error, TokenHTTPError):
                 answered = error
             elapsed, chance = time.monotonic() - begun, random.random()  # noqa: S311 - jitter

@@ -25,8 +25,6 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Final
 
-from aioalf.redaction import excerpt
-
 if TYPE_CHECKING:
     from typing import Self, TypedDict, Unpack
 
@@ -160,6 +158,8 @@ class TokenHTTPError(_AnsweredError):
         if self.response_status is not None:
             text = f"{text}, StatusCode: {self.response_status}"
         if self.response_text:
+            from aioalf.redaction import excerpt  # noqa: PLC0415 - when there is one to be shown
+
             text = f"{text}, Body: {excerpt(self.response_text)}"
         return text
 

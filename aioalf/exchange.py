@@ -30,7 +30,6 @@ from multidict import CIMultiDict, MultiDict
 from yarl import URL
 
 from aioalf.errors import NoAnswerError, TokenConfigurationError
-from aioalf.redaction import printable
 from aioalf.urls import shown
 
 if TYPE_CHECKING:
@@ -149,10 +148,10 @@ class Exchange:
             failure = error
         except (TypeError, ValueError) as error:
             raise TokenConfigurationError(
-                f"The token request cannot be sent; look at http_options: {printable(str(error))}"
+                f"The token request cannot be sent; look at http_options: {_shown(str(error))}"
             ) from error
         cause = _without_traffic(failure)
-        reason = printable(f"{type(failure).__name__}: {cause}".rstrip(": "))
+        reason = _shown(f"{type(failure).__name__}: {cause}".rstrip(": "))
         raise NoAnswerError(
             f"No answer from {what} {shown(url)}: {reason}", may_pass=_may_pass(failure)
         ) from cause
@@ -166,6 +165,12 @@ class Exchange:
                 method, url, allow_redirects=False, raise_for_status=False, **options
             )
             return Answer(response, await buffer(response, MAX_BODY))
+
+
+def _shown(reason: str) -> str:
+    from aioalf.redaction import printable  # noqa: PLC0415 - when there is something to show
+
+    return printable(reason)
 
 
 def _without_traffic(error: Exception) -> Exception:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from yarl import URL
 
-from aioalf.client_auth import ClientAuth, ClientSecret, ClientSecretBasic, Credentials
+from aioalf.client_auth import ClientAuth, ClientSecret, Credentials
 from aioalf.endpoint import TokenEndpoint
 from aioalf.errors import (
     AuthorizationError,
@@ -28,7 +28,6 @@ from aioalf.errors import (
 from aioalf.exchange import Network
 from aioalf.grants import ClientCredentials
 from aioalf.renewal import Renewal
-from aioalf.retry import Retry, retry_after_of
 from aioalf.single_flight import FlightCancelledError, SingleFlight, own_copy
 from aioalf.token import Token, read_lifetime
 from aioalf.urls import missing
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from aioalf.caches import TokenCache
     from aioalf.derived import Derived
     from aioalf.grants import Grant
+    from aioalf.retry import Retry
     from aioalf.token_response import Expected
 
 __all__ = ("TokenError", "TokenHTTPError", "TokenManager")
@@ -46,7 +46,6 @@ __all__ = ("TokenError", "TokenHTTPError", "TokenManager")
 logger: logging.Logger = logging.getLogger(__name__)
 
 # One for all managers: clients may be many.
-_BASIC = ClientSecretBasic()
 _RENEWAL = Renewal()
 _CLIENT_CREDENTIALS = ClientCredentials()
 _NOTHING_DERIVED: Mapping[tuple[frozenset[str], ...], TokenManager] = MappingProxyType({})
@@ -119,7 +118,7 @@ class TokenManager:
             self._endpoint = TokenEndpoint(
                 token_endpoint or None,
                 Credentials(client_id, client_secret),
-                client_auth or (_BASIC if issuer is None and grant is None else None),
+                client_auth,
                 http_options=http_options,
                 issuer=issuer,
                 endpoints=endpoints,
@@ -385,6 +384,8 @@ class TokenManager:
 
     def _note_failure(self, error: Exception) -> None:
         """Leave the endpoint alone for a while; say once that callers still have a token."""
+        from aioalf.retry import retry_after_of  # noqa: PLC0415 - when something went wrong
+
         asked_for = retry_after_of(error) or 0.0
         now = time.monotonic()
         if self._token is not None and now < self._token.deadline:
@@ -464,7 +465,11 @@ def _authorization(
 
 
 def _check_options(**options: object) -> None:
-    kinds = {"endpoints": Mapping, "renewal": Renewal, "retry": Retry}
+    kinds: dict[str, type] = {"endpoints": Mapping, "renewal": Renewal}
+    if options["retry"] is not None:
+        from aioalf.retry import Retry  # noqa: PLC0415 - few have one of their own
+
+        kinds["retry"] = Retry
     for name, option in options.items():
         if isinstance(option, type):
             raise TokenConfigurationError(f"{name} must be an object, not a class: call it")

@@ -1,15 +1,15 @@
 """How a client proves who it is to the authorization server: one class a method.
 
-`import aioalf` needs the default only, so the others are imported when they are asked for.
+A method is imported when it is asked for: a program needs one of them, if any.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
-from aioalf.client_auth.basic import ClientSecretBasic
 from aioalf.client_auth.contract import ClientAuth, ClientSecret, Credentials, FormInMaking
 
 if TYPE_CHECKING:
+    from aioalf.client_auth.basic import ClientSecretBasic
     from aioalf.client_auth.keys import PrivateKey, Signer
     from aioalf.client_auth.post import ClientSecretPost
     from aioalf.client_auth.private_key_jwt import PrivateKeyJWT
@@ -44,6 +44,7 @@ __all__ = (
 )
 
 _HOMES: Final = {
+    "ClientSecretBasic": "basic",
     "ClientSecretJWT": "secret_jwt",
     "ClientSecretPost": "post",
     "PrivateKey": "keys",
