@@ -21,7 +21,7 @@ class SharedSession(SessionHolder):
     def __init__(self, parent: SessionHolder, middleware: ClientMiddlewareType) -> None:
         super().__init__(middleware, parent.network() if parent.is_given else None)
         self._parent = parent
-        self.closed = parent.closed
+        self.closed: bool = parent.closed
 
     async def close(self) -> None:
         """Let go of it; the parent closes it."""
