@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import threading
 import time
 import webbrowser
@@ -18,7 +17,7 @@ from typing import Final, TextIO
 
 import click
 
-from aioalf.grants.prompt import Prompt, print_prompt
+from aioalf.grants.prompt import Prompt, columns_of, print_prompt
 from aioalf.redaction import printable
 
 _TURN: Final = 0.1
@@ -89,7 +88,7 @@ class Terminal:
             while True:
                 sign = self._styled(signs[turn % len(signs)], "cyan")
                 rest = f" {what}, {time.monotonic() - began:.0f} s (Ctrl-C ends it)"
-                width = shutil.get_terminal_size().columns - 2  # a line that wraps stays
+                width = max(columns_of(self._stream) - 2, 0)  # a line that wraps stays
                 self._stream.write(f"\r\x1b[K{sign}{rest[:width]}")
                 self._stream.flush()
                 await asyncio.sleep(_TURN)

@@ -64,6 +64,15 @@ def print_prompt(prompt: Prompt) -> None:
     out.flush()
 
 
+def columns_of(out: TextIO) -> int:
+    """Return how wide a terminal is; standard output, which Python looks at, may be a file."""
+    try:
+        columns = os.get_terminal_size(out.fileno()).columns
+    except OSError:  # it is none
+        columns = 0
+    return columns or shutil.get_terminal_size().columns
+
+
 def qr_code(text: str, out: TextIO) -> str:
     """Return a text as a QR code for this terminal, "" where it cannot show one."""
     if not out.isatty() or os.environ.get("TERM") == "dumb":
@@ -75,7 +84,7 @@ def qr_code(text: str, out: TextIO) -> str:
         code = segno.make_qr(text, error="l")
     except (ImportError, LookupError, ValueError):  # no library, other letters, too long
         return ""
-    if code.symbol_size(border=_BORDER)[0] > shutil.get_terminal_size().columns:
+    if code.symbol_size(border=_BORDER)[0] > columns_of(out):
         return ""
     drawn = io.StringIO()
     code.terminal(drawn, border=_BORDER, compact=True)

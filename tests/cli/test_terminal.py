@@ -73,6 +73,26 @@ async def test_a_line_turns_while_somebody_is_waited_for(monkeypatch: pytest.Mon
     assert last == ""
 
 
+async def test_a_terminal_of_a_single_column_shows_a_sign(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line that wraps would not be written over."""
+    monkeypatch.setenv("COLUMNS", "1")
+    turned = asyncio.Event()
+
+    class Narrow(Stream):
+        def write(self, text: str) -> int:
+            turned.set()
+            return super().write(text)
+
+    stream = Narrow()
+    task = asyncio.create_task(Terminal(stream, {"NO_COLOR": "1"}).wait("Waiting"))
+    async with asyncio.timeout(10):
+        await turned.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert stream.getvalue() == "\r\x1b[K⠋\r\x1b[K"
+
+
 async def test_who_wants_no_colours_gets_none() -> None:
     """`NO_COLOR` leaves the line that turns, and a terminal without such letters gets ASCII."""
     stream = Stream(encoding="ascii")

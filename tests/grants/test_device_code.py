@@ -3,7 +3,9 @@
 import asyncio
 import io
 import logging
+import os
 import sys
+import termios
 from collections.abc import Callable, Coroutine, Mapping
 from itertools import pairwise
 from types import SimpleNamespace
@@ -466,6 +468,20 @@ def test_no_qr_code_is_written_where_it_has_no_room(
     """A broken one cannot be read."""
     monkeypatch.setenv(variable, value)
     assert "\u2588" not in printed(Terminal())
+
+
+def test_the_room_is_that_of_the_terminal_that_is_written_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Standard output may be a file meanwhile; a terminal that knows no width has the usual one."""
+    monkeypatch.setenv("COLUMNS", "77")
+    other_end, terminal = os.openpty()
+    with open(terminal, "w", encoding="utf-8") as out:  # noqa: PTH123 - a descriptor has no path
+        termios.tcsetwinsize(terminal, (24, 31))
+        assert prompt.columns_of(out) == 31
+        termios.tcsetwinsize(terminal, (0, 0))
+        assert prompt.columns_of(out) == 77
+    os.close(other_end)
 
 
 def test_no_qr_code_is_written_of_what_is_too_long() -> None:
