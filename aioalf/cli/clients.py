@@ -96,11 +96,12 @@ async def log_in(
         await endpoint.close()
     if cache.problem is not None:
         raise cache.problem
-    old = profiles.find(name)
-    profiles.save(name, profile)
-    profiles.forget_further_tokens(name)
-    if old is not None and key_for(old) != key:
-        await kept.delete(key_for(old))
+    async with kept.lock(name):  # of two logins at once, the last has replaced the other
+        old = profiles.find(name)
+        profiles.save(name, profile)
+        profiles.forget_further_tokens(name)
+        if old is not None and key_for(old) != key:
+            await kept.delete(key_for(old))
 
 
 async def token_of(

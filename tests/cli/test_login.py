@@ -1,15 +1,21 @@
 """Logging in: what is asked for, what is kept, and how it can fail."""
 
+import asyncio
+import io
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
 import pytest
 
+from aioalf.cli.clients import key_for, log_in
+from aioalf.cli.profiles import SERVICE, Profile, Profiles
+from aioalf.cli.stored import NewLogin
 from aioalf.cli.terminal import Terminal
-from aioalf.grants import Prompt
+from aioalf.grants import ClientCredentials, Prompt
 from aioalf.testing import Fault, OAuthServer
 from tests.cli.calls import Call
 from tests.cli.conftest import Person
@@ -133,6 +139,33 @@ def test_a_new_login_leaves_nothing_of_the_one_before(
     assert not any(token in kept_in(home) for token in old)
 
 
+async def test_of_two_logins_at_once_the_last_is_left(
+    server: OAuthServer, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It replaces also what came while its person signed in."""
+    kept, keep = asyncio.Event(), NewLogin.set
+
+    async def keep_and_tell(new: NewLogin, key: str, value: str, ttl: float | None) -> None:
+        await keep(new, key, value, ttl)
+        kept.set()
+
+    monkeypatch.setattr(NewLogin, "set", keep_and_tell)
+    profiles = Profiles(home)
+    profiles.prepare("default")
+    tokens = profiles.tokens("default")
+    common = Profile(client_id="service", grant=SERVICE, issuer=server.issuer)
+    first, last = replace(common, scope=("read",)), replace(common, scope=("write",))
+    async with tokens.lock("default"):  # as the first holds it
+        login = asyncio.create_task(log_in(last, SECRET, ClientCredentials(), profiles, "default"))
+        async with asyncio.timeout(10):
+            await kept.wait()
+        await tokens.set(key_for(first), "of the first", None)
+        profiles.save("default", first)
+    await login
+    assert profiles.load("default") == last
+    assert await tokens.get(key_for(first)) is None
+
+
 def test_profiles_are_logins_of_their_own(
     server: OAuthServer, person: Person, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -243,8 +276,12 @@ def test_a_public_client_sends_no_secret(
     assert not any("Authorization" in exchange.headers for exchange in server.log)
 
 
-def test_without_a_terminal_nobody_is_asked_for_a_secret(server: OAuthServer, call: Call) -> None:
+@pytest.mark.parametrize("stdin", [io.StringIO(), None])
+def test_without_a_terminal_nobody_is_asked_for_a_secret(
+    server: OAuthServer, call: Call, monkeypatch: pytest.MonkeyPatch, stdin: io.StringIO | None
+) -> None:
     """A script is told where to put it."""
+    monkeypatch.setattr(sys, "stdin", stdin)
     ended = call(
         "login", "--issuer", server.issuer, "--client-id", "service", "--client-credentials"
     )
