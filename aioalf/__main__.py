@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -27,6 +28,8 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
 
 USAGE: Final = 2
 """The exit code of a program that cannot do what it was called for, as it is installed."""
+FAILED: Final = 1
+"""The exit code of a program whose output nobody reads to the end."""
 INTERRUPTED: Final = 130
 """The exit code of a program that Ctrl-C has ended, to a shell."""
 
@@ -64,6 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _run_demo(parser(), given)
     except KeyboardInterrupt:
         return INTERRUPTED
+    except BrokenPipeError:
+        _leave_stdout()
+        return FAILED
 
 
 def _run_demo(commands: argparse.ArgumentParser, given: Sequence[str]) -> int:
@@ -88,6 +94,14 @@ def _run_command(given: Sequence[str]) -> int:
         )
         return USAGE
     return cli.run(given)
+
+
+def _leave_stdout() -> None:
+    # Who read it is gone: what is left in its buffer goes nowhere, and not into an error at exit.
+    if sys.stdout is not None:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 if __name__ == "__main__":

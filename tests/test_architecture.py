@@ -78,7 +78,7 @@ LAYERS: list[dict[str, set[str]]] = [
         },
         "demo": {"aiohttp", "asyncio", "logging", "os", "time", "webbrowser"},
     },
-    {"__main__": {"asyncio"}},
+    {"__main__": {"asyncio", "os"}},
 ]
 LAYER_OF = {module: number for number, layer in enumerate(LAYERS) for module in layer}
 MAY_TOUCH = {module: worlds for layer in LAYERS for module, worlds in layer.items()}

@@ -25,6 +25,7 @@ from aioalf.cli.login_options import (
     read_ports,
     with_secret,
 )
+from aioalf.cli.output import write_line
 from aioalf.cli.profiles import CODE, DEFAULT, DEVICE, METHODS, SERVICE, Profiles
 from aioalf.cli.sending import Display, check_transport, read_request, send
 from aioalf.cli.shown_token import as_json_text
@@ -139,7 +140,7 @@ def token(name: str, home: str | None, *, as_json: bool, scope: tuple[str, ...])
     profiles = Profiles(home)
     words = tuple(word for text in scope for word in text.split())
     found = asyncio.run(token_of(profiles.load(name), profiles, name, words))
-    click.echo(as_json_text(found) if as_json else found.access_token)
+    write_line(as_json_text(found) if as_json else found.access_token)
 
 
 @commands.command(short_help="Make a request that is logged in.")
@@ -224,7 +225,12 @@ def logout(name: str, home: str | None) -> None:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Do what the arguments ask for, say what went wrong, and return the exit code."""
+    """Do what the arguments ask for, say what went wrong, and return the exit code.
+
+    Raises BrokenPipeError where nobody reads any further.
+    """
+    if sys.stderr is None:  # it was closed, as by `2>&-`
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - it stays open
     terminal, said = Terminal(sys.stderr), {"profile": DEFAULT}
     try:
         with _warnings_told(terminal):
@@ -236,9 +242,8 @@ def run(arguments: Sequence[str]) -> int:
         click.echo(err=True)
     except KeyboardInterrupt:
         pass
-    except BrokenPipeError:
-        _leave_stdout()
-        return Exit.FAILED
+    except BrokenPipeError:  # the program's end, as every command's
+        raise
     except EXPECTED as error:
         ending = ending_of(error, said["profile"])
         terminal.error(ending.sentence)
@@ -275,10 +280,3 @@ class _Warnings(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self._terminal.warning(record.getMessage())
-
-
-def _leave_stdout() -> None:
-    # Who read it is gone: what is left in its buffer goes nowhere, and not into an error at exit.
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)

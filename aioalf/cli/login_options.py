@@ -112,7 +112,7 @@ def grant_of(profile: Profile, terminal: Terminal, *, in_browser: bool) -> Grant
 
 
 def _prompted() -> str:
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         raise TokenConfigurationError(
             f"The client's secret is needed: set {SECRET}, or pass --client-secret-file"
         )

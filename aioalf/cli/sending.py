@@ -1,17 +1,16 @@
-"""A request as curl's options describe it, and its answer as bytes on a stream.
+"""A request as curl's options describe it, and its answer as bytes.
 
-It knows HTTP and streams, and nothing of logins.
+It knows HTTP, and nothing of logins.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import signal
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 from aiohttp import ClientTimeout
@@ -19,6 +18,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from aioalf.cli.exits import RequestFailedError
+from aioalf.cli.output import opened
 from aioalf.errors import TokenConfigurationError
 from aioalf.redaction import printable
 from aioalf.urls import is_insecure, shown
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from aioalf.client import Client
 
 _TOKEN: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - RFC 9110 §5.6.2
-_VALUE: Final = r"[^\x00-\x08\x0a-\x1f\x7f]*"
+_VALUE: Final = r"[^\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]*"
+_OF_THE_BODY: Final = frozenset({"content-length", "transfer-encoding"})
 _FORM: Final = "application/x-www-form-urlencoded"
 _JSON: Final = "application/json"
 _TIMEOUT: Final = ClientTimeout(total=None, sock_connect=30)
@@ -88,22 +89,27 @@ def check_transport(url: URL) -> None:
 
 async def send(client: Client, request: Request, display: Display) -> None:
     """Send a request and write its answer as it comes. Raises RequestFailedError for its status."""
-    async with client.request(
-        request.method,
-        request.url,
-        headers=request.headers,
-        data=request.body,
-        timeout=_TIMEOUT,
-        skip_auto_headers=("Content-Type",) if request.body is None else (),
-    ) as response:
+    try:
+        response = await client.request(
+            request.method,
+            request.url,
+            headers=request.headers,
+            data=request.body,
+            timeout=_TIMEOUT,
+            skip_auto_headers=("Content-Type",) if request.body is None else (),
+        )
+    except UnicodeError as error:  # aiohttp lets it through
+        raise RequestFailedError("It redirects to a host whose name cannot be looked up") from error
+    async with response:
         if display.fails and response.status >= 400:
             reason = printable(response.reason or "", 100)
             raise RequestFailedError(f"The API answered {response.status} {reason}".rstrip())
-        with _opened(display.output) as out:
+        # Not before there is an answer: a request that fails leaves the file as it is.
+        with opened(display.output) as output:
             if display.with_head:
-                _write(out, _head(response))
+                output.write(_head(response))
             async for chunk in response.content.iter_any():
-                _write(out, chunk)
+                output.write(chunk)
 
 
 def _read_fields(fields: Sequence[str]) -> CIMultiDict[str]:
@@ -118,13 +124,17 @@ def _read_fields(fields: Sequence[str]) -> CIMultiDict[str]:
             raise TokenConfigurationError(
                 "The Authorization header is the login's: leave it out, or use curl"
             )
+        if name.lower() in _OF_THE_BODY:
+            raise TokenConfigurationError(f"The {name} header follows from the body: leave it out")
         headers.add(spelled.setdefault(name.lower(), name), value)
     return headers
 
 
 def _read_url(text: str) -> URL:
     try:
+        text.encode()  # what is no text, yarl leaves out
         url = URL(text)
+        (url.host or "").encode("idna")  # as a name server is asked for it
     except ValueError:
         url = URL()
     if url.scheme not in {"http", "https"} or not url.host:
@@ -138,6 +148,8 @@ def _content(text: str) -> bytes:
     if not text.startswith("@"):
         return os.fsencode(text)
     name = text[1:]
+    if name == "-" and sys.stdin is None:
+        raise TokenConfigurationError("Standard input is closed: there is nothing to send")
     try:
         with click.open_file(name, "rb") as file:
             content: bytes = file.read()
@@ -148,40 +160,9 @@ def _content(text: str) -> bytes:
         ) from error
 
 
-def _opened(output: str) -> AbstractContextManager[IO[bytes]]:
-    # Not before there is an answer: a request that fails leaves the file as it is.
-    try:
-        return click.open_file(output, "wb")
-    except OSError as error:
-        raise RequestFailedError(
-            f"The file {printable(output)} cannot be written: "
-            f"{error.strerror or type(error).__name__}"
-        ) from error
-
-
 def _head(response: ClientResponse) -> bytes:
     version = response.version
     number = b"1.1" if version is None else f"{version.major}.{version.minor}".encode()
     status = f"{response.status} {response.reason or ''}".encode("utf-8", "surrogateescape")
     fields = b"".join(name + b": " + value + b"\r\n" for name, value in response.raw_headers)
     return b"HTTP/" + number + b" " + status + b"\r\n" + fields + b"\r\n"
-
-
-def _write(out: IO[bytes], content: bytes) -> None:
-    with _interruptible():
-        out.write(content)
-        out.flush()
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    # Writing waits for who reads, and asyncio's handler of Ctrl-C for the loop, which writes.
-    before = signal.getsignal(signal.SIGINT)
-    if not callable(before):  # it is ignored
-        yield
-        return
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -1,5 +1,6 @@
 """How commands end that do not end well, in this process."""
 
+import io
 import os
 import signal
 import sys
@@ -75,7 +76,9 @@ def test_who_ignores_ctrl_c_goes_on_ignoring_it(logged_in: OAuthServer, call: Ca
     assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
 
 
+@pytest.mark.parametrize("command", [("request", "GET", "{}"), ("demo",)])
 def test_who_reads_no_further_is_no_reason_to_complain(
+    command: tuple[str, ...],
     logged_in: OAuthServer,
     monkeypatch: pytest.MonkeyPatch,
     capsysbinary: pytest.CaptureFixture[bytes],
@@ -86,9 +89,25 @@ def test_who_reads_no_further_is_no_reason_to_complain(
     os.close(reader)
     with open(writer, "w", encoding="utf-8") as stdout:  # noqa: PTH123 - a descriptor has no path
         monkeypatch.setattr(sys, "stdout", stdout)
-        assert main(["request", "GET", logged_in.url("/things")]) == 1
+        assert main([each.format(logged_in.url("/things")) for each in command]) == 1
         monkeypatch.undo()
     assert capsysbinary.readouterr().err == b""
+
+
+def test_a_command_that_nobody_can_hear_ends_as_it_should(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Standard error may be closed, or its reader gone while standard output is closed."""
+    monkeypatch.setattr(sys, "stderr", None)
+    assert main(["token"]) == 3
+    sys.stderr.close()
+    reader, writer = os.pipe()
+    os.close(reader)
+    with io.TextIOWrapper(io.FileIO(writer, "w"), write_through=True) as stderr:
+        monkeypatch.setattr(sys, "stderr", stderr)
+        monkeypatch.setattr(sys, "stdout", None)
+        assert main(["token"]) == 1
+        monkeypatch.undo()
 
 
 def test_warnings_of_the_package_are_sentences(

@@ -170,6 +170,28 @@ def test_a_redirect_to_another_origin_goes_without_the_token(
     assert json.loads(call("request", "GET", logged_in.url("/things")).out)["user"] == "Ada"
 
 
+@pytest.mark.parametrize("host", ["a" * 64, "xn--"])
+def test_a_redirect_to_no_host_is_exit_code_1(
+    logged_in: OAuthServer, call: Call, host: str
+) -> None:
+    """Wherever an API sends a command, it ends in a sentence."""
+    logged_in.api_fault = Fault.redirect(f"https://{host}.example.com/")
+    ended = call("request", "GET", logged_in.url("/things"))
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.said.startswith("Error: ")
+    assert ended.said.count("\n") == 1
+
+
+def test_standard_input_that_was_closed_is_exit_code_2(
+    logged_in: OAuthServer, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is nothing to send."""
+    monkeypatch.setattr(sys, "stdin", None)
+    ended = call("request", "POST", logged_in.url("/things"), "-d", "@-")
+    assert (ended.code, ended.out) == (2, "")
+    assert "Standard input is closed" in ended.said
+
+
 def test_plain_http_to_another_machine_is_refused(logged_in: OAuthServer, call: Call) -> None:
     """It is said how to do it nevertheless, and nothing of the URL's query."""
     ended = call("request", "GET", "http://api.example.com/things?key=k")
@@ -200,11 +222,20 @@ def test_plain_http_is_used_where_one_says_so(
         (("GET", "ftp://api.example.com/"), "a whole one"),
         (("GET", "https://[broken"), "a whole one"),
         (("GET", "https:///things"), "a whole one"),
+        (("GET", f"https://{'a' * 64}.example.com/"), "a whole one"),
+        (("GET", "https://xn--/"), "a whole one"),
+        (("GET", "https://api.example.com/\udcff"), "a whole one"),
         (("GET", "https://ada:pw@api.example.com/"), "name or password"),
         (("GET\n", "https://api.example.com/"), "no HTTP method"),
         (("GET", "https://api.example.com/", "-H", "X-Thing"), "'Name: value'"),
         (("GET", "https://api.example.com/", "-H", "X Thing: a"), "'Name: value'"),
         (("GET", "https://api.example.com/", "-H", "X-Thing: a\r\nX-Other: b"), "'Name: value'"),
+        (("GET", "https://api.example.com/", "-H", "X-Thing: \udcff"), "'Name: value'"),
+        (
+            ("GET", "https://api.example.com/", "-H", "Transfer-Encoding: chunked"),
+            "The Transfer-Encoding header follows from the body",
+        ),
+        (("GET", "https://api.example.com/", "-H", "content-length: 9"), "leave it out"),
         (("GET", "https://api.example.com/", "-H", "authorization: Basic x"), "Authorization"),
         (("GET", "https://api.example.com/", "-d", "a", "--json", "b"), "cannot go together"),
         (("GET", "https://api.example.com/", "-d", "@/nowhere"), "/nowhere cannot be read"),
