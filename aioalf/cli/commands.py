@@ -26,11 +26,11 @@ from aioalf.cli.login_options import (
     with_secret,
 )
 from aioalf.cli.output import write_line
-from aioalf.cli.profiles import CODE, DEFAULT, DEVICE, METHODS, SERVICE, Profiles
+from aioalf.cli.profiles import CODE, DEFAULT, DEVICE, METHODS, SERVICE, NoProfileError, Profiles
 from aioalf.cli.sending import Display, check_transport, read_request, send
 from aioalf.cli.shown_token import as_json_text
 from aioalf.cli.terminal import Terminal
-from aioalf.errors import InsecureTransportWarning, LoginRequiredError
+from aioalf.errors import InsecureTransportWarning, RevocationError
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -207,14 +207,17 @@ def logout(name: str, home: str | None) -> None:
     """Revoke what was granted, where the server can, and forget it with all settings."""
     profiles, terminal = Profiles(home), Terminal(sys.stderr)
     try:
-        client = client_of(profiles.load(name), profiles.tokens(name))
-    except LoginRequiredError:
+        profile = profiles.load(name)
+    except NoProfileError as error:
+        are_lost = profiles.has_tokens(name)
         profiles.forget(name)
+        if are_lost:
+            raise RevocationError(f"{error}: the tokens are forgotten, but not revoked") from error
         terminal.say(f"Nobody is logged in as profile {name}.")
         return
 
     async def work() -> None:
-        async with client:
+        async with client_of(profile, profiles.tokens(name)) as client:
             await client.logout()
 
     try:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from aiohttp import ClientError
 
+from aioalf.cli.profiles import NoProfileError
 from aioalf.errors import (
     AccessDeniedError,
     InsecureTransportWarning,
@@ -67,6 +68,8 @@ def ending_of(error: Exception, profile: str) -> Ending:
     """Return how a command ends that one of `EXPECTED` has ended."""
     code = next((code for kind, code in _CODES if isinstance(error, kind)), Exit.FAILED)
     login = "python -m aioalf login" + ("" if profile == "default" else f" --profile {profile}")
+    if isinstance(error, NoProfileError):
+        return Ending(code, f"{error}: log in with `{login} --issuer URL --client-id ID`")
     if isinstance(error, LoginRequiredError):
         return Ending(code, f"{error}: log in with `{login}`")
     if isinstance(error, ScopeNotGrantedError):

@@ -18,6 +18,7 @@ from platformdirs import user_state_path
 from aioalf.caches import FileCache
 from aioalf.caches.directory import PrivateDirectory
 from aioalf.errors import LoginRequiredError, TokenConfigurationError
+from aioalf.redaction import printable
 
 DEFAULT: Final = "default"
 CODE: Final = "authorization_code"
@@ -30,6 +31,10 @@ _VERSION: Final = 1
 _FILE: Final = "profile.json"
 _LARGEST: Final = 2**16
 _NAME: Final = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}"
+
+
+class NoProfileError(LoginRequiredError):
+    """Nothing is remembered of a login, so that none can be repeated."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,7 +63,13 @@ class Profiles:
 
     def __init__(self, home: str | os.PathLike[str] | None = None) -> None:
         chosen = Path(home) if home else user_state_path("aio-alf", appauthor=False)
-        self.home: Path = chosen.expanduser().absolute()
+        try:
+            self.home: Path = chosen.expanduser().absolute()
+        except RuntimeError as error:
+            raise TokenConfigurationError(
+                f"The directory of logins {printable(str(chosen))} is in no user's home: set "
+                "AIOALF_HOME to a whole path"
+            ) from error
 
     def path(self, name: str) -> Path:
         """Return the directory of a profile. Raises TokenConfigurationError for a bad name."""
@@ -75,13 +86,13 @@ class Profiles:
         _directory(path).prepare()
 
     def load(self, name: str) -> Profile:
-        """Return a profile. Raises LoginRequiredError for none, and for a file that is none."""
+        """Return a profile. Raises NoProfileError for none, and for a file that is none."""
         content = _directory(self.path(name)).read(_FILE, _LARGEST)
         if content is None:
-            raise LoginRequiredError(f"Nobody is logged in as profile {name}")
+            raise NoProfileError(f"Nobody is logged in as profile {name}")
         profile = read_profile(content)
         if profile is None:
-            raise LoginRequiredError(
+            raise NoProfileError(
                 f"The file {self.path(name) / _FILE} is damaged, or another version wrote it"
             )
         return profile
@@ -90,7 +101,7 @@ class Profiles:
         """Return a profile, None where there is none that can be read."""
         try:
             return self.load(name)
-        except LoginRequiredError:
+        except NoProfileError:
             return None
 
     def save(self, name: str, profile: Profile) -> None:
@@ -104,6 +115,10 @@ class Profiles:
     def further_tokens(self, name: str) -> FileCache:
         """Return where a service's tokens of another scope than its login's are."""
         return FileCache(self.path(name) / "further")
+
+    def has_tokens(self, name: str) -> bool:
+        """Tell whether tokens of a login are kept."""
+        return any((self.path(name) / "tokens").glob("*.json"))
 
     def forget_further_tokens(self, name: str) -> None:
         """Remove a service's tokens of another scope."""

@@ -103,8 +103,12 @@ def test_who_is_not_logged_in_is_logged_out(call: Call) -> None:
 def test_a_damaged_profile_is_forgotten(
     server: OAuthServer, person: Person, call: Call, home: Path
 ) -> None:
-    """With the tokens beside it, which nobody can revoke now."""
+    """With the tokens beside it, which nobody can revoke now: that is said, and no success."""
     call(*LOGIN, server.issuer)
     (home / "default" / "profile.json").write_text("{")
+    ended = call("logout")
+    assert (ended.code, ended.out) == (1, "")
+    assert "is damaged" in ended.said
+    assert ended.said.endswith("the tokens are forgotten, but not revoked\n")
     assert call("logout").code == 0
     assert not list(home.rglob("*.json"))

@@ -93,6 +93,12 @@ def test_the_home_is_the_users_state_unless_another_is_given() -> None:
     assert Profiles("~/x").home == Path.home() / "x"
 
 
+def test_a_home_of_nobody_is_refused() -> None:
+    """It would be a directory called so, wherever one is."""
+    with pytest.raises(TokenConfigurationError, match="~no-such-user/x is in no user's home"):
+        Profiles("~no-such-user/x")
+
+
 def test_a_home_that_others_can_write_to_is_not_used(tmp_path: Path) -> None:
     """Who can change a profile chooses where secrets go."""
     profiles = Profiles(tmp_path / "home")

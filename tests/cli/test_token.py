@@ -112,7 +112,8 @@ def test_without_a_login_the_exit_code_is_3(
     ended = call(*command)
     assert (ended.code, ended.out) == (3, "")
     assert ended.said == (
-        "Error: Nobody is logged in as profile default: log in with `python -m aioalf login`\n"
+        "Error: Nobody is logged in as profile default: log in with `python -m aioalf login "
+        "--issuer URL --client-id ID`\n"
     )
     assert not home.exists()
 
