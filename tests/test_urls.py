@@ -5,7 +5,9 @@ import inspect
 import pytest
 from yarl import URL
 
+from aioalf.client import Client
 from aioalf.errors import InsecureTransportWarning, TokenConfigurationError
+from aioalf.grants import ClientCredentials
 from aioalf.manager import TokenManager
 from aioalf.urls import is_insecure, read_endpoint, shown, warn_insecure
 
@@ -109,9 +111,13 @@ def test_the_warning_is_of_its_own_class_and_shows_no_secret() -> None:
 def test_the_warning_is_at_the_line_of_the_user() -> None:
     """However deep in the package it arises, it points at the code that configured the URL."""
     line = inspect.stack()[0].lineno + 2
-    with pytest.warns(InsecureTransportWarning) as caught:
+    with pytest.warns(InsecureTransportWarning) as caught:  # noqa: PT031
         TokenManager("http://auth.example.com/token", "client-id", "secret")
-    assert (caught[0].filename, caught[0].lineno) == (__file__, line)
+        Client("client-id", "secret", "http://auth.example.com/token", grant=ClientCredentials())
+    assert [(each.filename, each.lineno) for each in caught] == [
+        (__file__, line),
+        (__file__, line + 1),
+    ]
 
 
 def test_the_warning_needs_no_user_to_point_at() -> None:
