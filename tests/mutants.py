@@ -2,8 +2,9 @@
 
 `python -m tests.mutants` runs mutmut on a copy of this checkout and compares what no test noticed
 with the list in tests/mutants.toml, which gives a reason for each. It fails for a survivor that is
-not listed, and notes a listed one that does not survive any more. `python -m tests.mutants manager
-token` changes these modules only.
+not listed, and notes a listed one that does not survive any more, and one that ran for so long that
+it was stopped: it hangs, or the machine was busy. `python -m tests.mutants manager token` changes
+these modules only.
 """
 
 import argparse
@@ -196,17 +197,22 @@ def of_modules(outcomes: Mapping[str, str], modules: Collection[str]) -> dict[st
 def report(mutated: Path, modules: Collection[str] = ()) -> int:
     """Print what the run found; 0 when the list accounts for it."""
     outcomes = of_modules(read_outcomes(mutated), modules)
-    alive = [name for name, what in outcomes.items() if what in {"survived", "no tests"}]
-    survivors = sorted(read_survivor(mutated, name) for name in alive)
+    survivors = _that(mutated, outcomes, {"survived", "no tests"})
+    stopped = _that(mutated, outcomes, {"timeout"})
     listed = read_list(LIST.read_text(encoding="utf-8"))
     meant = [entry for entry in listed if entry.where.startswith(_prefixes(modules) or ("",))]
     wrong, notes = compare(survivors, meant)
+    notes += [f"stopped, for it ran for too long: {mutant}" for mutant in stopped]
     print("\n".join([*notes, *wrong]))
     counts = Counter(outcomes.values())
     wording = sum(survivor.is_wording for survivor in survivors)
     print(f"mutants: {len(outcomes)}: {', '.join(f'{n} {what}' for what, n in counts.items())}")
     print(f"survivors: {wording} of wording, {len(wrong)} not listed; {len(notes)} notes")
     return 1 if wrong or "not run" in counts or not outcomes else 0
+
+
+def _that(mutated: Path, outcomes: Mapping[str, str], ended: Collection[str]) -> list[Survivor]:
+    return sorted(read_survivor(mutated, name) for name, how in outcomes.items() if how in ended)
 
 
 if __name__ == "__main__":

@@ -144,6 +144,9 @@ def test_a_run_passes_when_the_list_accounts_for_it(
     listed.write_text("", encoding="utf-8")
     assert report(mutated) == 1
     assert "2 not listed" in capsys.readouterr().out
+    write_codes(mutated, {"pack.box.xǁBoxǁopen__mutmut_1": -24})
+    assert report(mutated) == 0
+    assert f"stopped, for it ran for too long: {OPEN}\n" in capsys.readouterr().out
     write_codes(mutated, {"pack.box.xǁBoxǁopen__mutmut_1": None})
     assert report(mutated) == 1
     write_codes(mutated, {})
