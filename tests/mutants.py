@@ -171,10 +171,10 @@ def main(arguments: list[str] | None = None) -> int:
         names = [name for name, what in outcomes.items() if what != "killed"]
     if not chosen.no_run:
         prepare(is_anew=not chosen.again)
-        subprocess.run([sys.executable, "-m", "mutmut", "run", *names], cwd=WORK, check=True)
-        if names_of_tests := unstable(mutated):
+        if names_of_tests := unstable(WORK):
             print("tests have another name each time:", *names_of_tests, sep="\n    ")
             return 1
+        subprocess.run([sys.executable, "-m", "mutmut", "run", *names], cwd=WORK, check=True)
     return report(mutated, chosen.modules)
 
 
@@ -182,10 +182,17 @@ def _prefixes(modules: Iterable[str]) -> tuple[str, ...]:
     return tuple(f"aioalf.{module}." for module in modules)
 
 
-def unstable(mutated: Path) -> list[str]:
+def unstable(directory: Path) -> list[str]:
     """Names of tests that differ each time: what such a test reaches would all count as killed."""
-    stats = json.loads((mutated / "mutmut-stats.json").read_text(encoding="utf-8"))
-    return [name for name in stats["duration_by_test"] if " at 0x" in name]
+    return sorted(_names_of_tests(directory) ^ _names_of_tests(directory))
+
+
+def _names_of_tests(directory: Path) -> set[str]:
+    settings = tomllib.loads((directory / "pyproject.toml").read_text(encoding="utf-8"))
+    selection = settings["tool"]["mutmut"]["pytest_add_cli_args_test_selection"]
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", *selection]
+    listed = subprocess.run(command, cwd=directory, stdout=subprocess.PIPE, text=True, check=True)
+    return {line for line in listed.stdout.splitlines() if "::" in line}
 
 
 def of_modules(outcomes: Mapping[str, str], modules: Collection[str]) -> dict[str, str]:

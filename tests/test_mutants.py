@@ -38,6 +38,17 @@ def x__shut__mutmut_1(box): # type: ignore # mutmut generated
     )
 """
 
+SETTINGS = """
+[tool.mutmut]
+pytest_add_cli_args_test_selection = ["test_box.py"]
+"""
+TESTS = """
+import pytest, time
+@pytest.mark.parametrize("when", {names})
+def test_open(when): pass
+def test_shut(): pass
+"""
+
 OPEN = Survivor("pack.box.Box.open", "return self.count > 0", "return self.count >= 0")
 SHUT = Survivor("pack.box._shut", '"now",', "")
 
@@ -93,10 +104,14 @@ def test_modules_can_be_chosen() -> None:
 
 def test_a_test_that_cannot_be_found_again_is_named(tmp_path: Path) -> None:
     """What mutmut cannot run counts as a failure, and so as a test that noticed."""
-    names = {"tests/test_box.py::test_open[1]": 1, "tests/test_box.py::test_shut[<x at 0x7f0>]": 1}
-    stats = tmp_path / "mutmut-stats.json"
-    stats.write_text(json.dumps({"duration_by_test": names}), encoding="utf-8")
-    assert unstable(tmp_path) == ["tests/test_box.py::test_shut[<x at 0x7f0>]"]
+    (tmp_path / "pyproject.toml").write_text(SETTINGS, encoding="utf-8")
+    tests = tmp_path / "test_box.py"
+    tests.write_text(TESTS.format(names="['now']"), encoding="utf-8")
+    assert unstable(tmp_path) == []
+    tests.write_text(TESTS.format(names="[str(time.time_ns())]"), encoding="utf-8")
+    first, second = unstable(tmp_path)
+    assert first != second
+    assert first.startswith("test_box.py::test_open[")
 
 
 def test_a_survivor_needs_an_entry() -> None:

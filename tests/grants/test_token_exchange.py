@@ -150,7 +150,9 @@ async def test_a_token_of_a_subject_token_that_has_expired_serves_nobody_later()
     assert not token.is_valid()
 
 
-@pytest.mark.parametrize("subject", ["opaque", jwt_with({"exp": time.time() + 9999})])
+@pytest.mark.parametrize(
+    "subject", ["opaque", jwt_with({"exp": time.time() + 9999})], ids=["opaque", "jwt"]
+)
 async def test_a_token_that_expires_first_is_left_as_it_is(subject: str) -> None:
     """Nor is one whose subject token does not say."""
     answered = Token("abc", 60, extra=ISSUED)
