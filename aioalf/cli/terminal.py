@@ -88,7 +88,8 @@ class Terminal:
             while True:
                 sign = self._styled(signs[turn % len(signs)], "cyan")
                 rest = f" {what}, {time.monotonic() - began:.0f} s (Ctrl-C ends it)"
-                width = max(columns_of(self._stream) - 2, 0)  # a line that wraps stays
+                # A line that wraps stays, and the terminal writes ^C behind it.
+                width = max(columns_of(self._stream) - 4, 0)
                 self._stream.write(f"\r\x1b[K{sign}{rest[:width]}")
                 self._stream.flush()
                 await asyncio.sleep(_TURN)

@@ -67,9 +67,9 @@ async def test_a_line_turns_while_somebody_is_waited_for(monkeypatch: pytest.Mon
     text = await shown(stream, Terminal(stream, {"TERM": "xterm"}).wait("Waiting for you"))
     assert "\n" not in text
     *lines, last = text.split("\r\x1b[K")[1:]
-    assert lines[0] == "\x1b[36m⠋\x1b[0m Waiting for you, 0 s (Ctrl-"
+    assert lines[0] == "\x1b[36m⠋\x1b[0m Waiting for you, 0 s (Ctr"
     assert lines[1].startswith("\x1b[36m⠙")
-    assert {len(re.sub(r"\x1b\[\d+m", "", line)) for line in lines} == {29}
+    assert {len(re.sub(r"\x1b\[\d+m", "", line)) for line in lines} == {27}
     assert last == ""
 
 
