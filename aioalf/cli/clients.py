@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from aioalf.asked import Asked
 from aioalf.authorization import Authorization, key_of
-from aioalf.cli.profiles import SERVICE, Profile, Profiles
+from aioalf.cli.profiles import KEY, SERVICE, Profile, Profiles
 from aioalf.cli.shown_token import seconds_left
 from aioalf.cli.stored import KeptLogin, NewLogin
 from aioalf.client import Client
@@ -22,6 +22,7 @@ from aioalf.client_auth import (
     ClientSecretJWT,
     ClientSecretPost,
     Credentials,
+    PrivateKeyJWT,
     PublicClient,
     SecretFile,
 )
@@ -166,6 +167,9 @@ def _endpoint_of(
 
 
 def _method_of(profile: Profile) -> ClientAuth | None:
+    if profile.client_auth == KEY:
+        key = SecretFile(profile.private_key or "")
+        return PrivateKeyJWT(key, profile.algorithm or "ES256", profile.key_id)
     return None if profile.client_auth is None else _METHODS[profile.client_auth]()
 
 

@@ -104,6 +104,15 @@ def _of_a_profile(command: Command) -> Command:
     metavar="PATH",
     help=f"The file with the client's secret; its path is remembered. [else env: {SECRET}]",
 )
+@click.option(
+    "--private-key",
+    type=click.Path(exists=True, dir_okay=False),
+    metavar="PATH",
+    help="The file with the key of --client-auth private_key_jwt, as PEM or JWK; its path is "
+    "remembered.",
+)
+@click.option("--key-id", metavar="ID", help="What the server calls that key.")
+@click.option("--algorithm", metavar="A", help="What it signs with: ES256 by default.")
 @click.option("--token-endpoint", metavar="URL", help="For a server without metadata.")
 @click.option("--authorization-endpoint", metavar="URL", help="The same.")
 @click.option("--device-authorization-endpoint", metavar="URL", help="The same.")

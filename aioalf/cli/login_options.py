@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from aioalf.cli.clients import SECRET
-from aioalf.cli.profiles import CODE, DEVICE, SERVICE, Profile
+from aioalf.cli.profiles import CODE, DEVICE, KEY, SERVICE, Profile
 from aioalf.errors import TokenConfigurationError
 from aioalf.grants import ClientCredentials
 
@@ -55,14 +55,19 @@ def profile_of(remembered: Profile | None, given: Mapping[str, Any]) -> Profile:
     changes = {name: value for name, value in given.items() if value and name not in _ENDPOINTS}
     if changes.get("scope"):
         changes["scope"] = tuple(word for text in changes["scope"] for word in text.split())
-    if "secret_file" in changes:  # a link stays one: what it leads to may be replaced
-        changes["secret_file"] = str(Path(changes["secret_file"]).absolute())
+    for name in ("secret_file", "private_key"):
+        if name in changes:  # a link stays one: what it leads to may be replaced
+            changes[name] = str(Path(changes[name]).absolute())
     if "client_id" in changes:
         profile = Profile(**changes, endpoints=endpoints)
     elif remembered is None:
         raise click.UsageError("Missing option '--client-id', and no login to repeat.")
     else:
         profile = replace(remembered, **changes, endpoints={**remembered.endpoints, **endpoints})
+    if profile.client_auth != KEY and "private_key" not in changes:
+        profile = replace(profile, private_key=None, key_id=None, algorithm=None)
+    if (profile.client_auth == KEY) != (profile.private_key is not None):
+        raise click.UsageError(f"'--client-auth {KEY}' and '--private-key' go together.")
     for name in ("token_endpoint", _PAGE_OF.get(profile.grant, "token_endpoint")):
         if profile.issuer is None and name not in profile.endpoints:
             raise click.UsageError(f"Missing option '--issuer', or '--{name.replace('_', '-')}'.")
@@ -77,7 +82,7 @@ def with_secret(
     It comes from the file, else from the environment, else from the person at the terminal where
     one is needed. Raises UsageError where there is none to ask.
     """
-    if profile.client_auth == _PUBLIC:
+    if profile.client_auth in {_PUBLIC, KEY}:
         return replace(profile, has_secret=False, secret_file=None), None
     if profile.secret_file is not None:
         from aioalf.client_auth import SecretFile  # noqa: PLC0415 - few need it
@@ -89,7 +94,9 @@ def with_secret(
 
 
 def fate_of_secret(profile: Profile) -> str:
-    """Return what is to be said of the client's secret, "" where there is none."""
+    """Return what is to be said of the client's secret or key, "" where there is none."""
+    if profile.private_key is not None:
+        return f"The client's key is not kept; it is read from {profile.private_key} each time."
     if profile.secret_file is not None:
         return f"The client's secret is not kept; it is read from {profile.secret_file} each time."
     if profile.has_secret:

@@ -24,7 +24,8 @@ DEFAULT: Final = "default"
 CODE: Final = "authorization_code"
 DEVICE: Final = "urn:ietf:params:oauth:grant-type:device_code"
 SERVICE: Final = "client_credentials"
-METHODS: Final = ("none", "client_secret_basic", "client_secret_post", "client_secret_jwt")
+KEY: Final = "private_key_jwt"
+METHODS: Final = ("none", "client_secret_basic", "client_secret_post", "client_secret_jwt", KEY)
 
 _FORMAT: Final = "aio-alf profile"
 _VERSION: Final = 1
@@ -41,8 +42,8 @@ class NoProfileError(LoginRequiredError):
 class Profile:
     """How to get tokens: as whom, from where, and for what.
 
-    ``has_secret`` says that the client has one, which is asked for at each use; ``secret_file`` is
-    the absolute path of the file that has it.
+    ``has_secret`` says that the client has one, which is asked for at each use; ``secret_file`` and
+    ``private_key`` are the absolute paths of the files that have it and its key.
     """
 
     client_id: str
@@ -56,6 +57,9 @@ class Profile:
     client_auth: str | None = None
     has_secret: bool = False
     secret_file: str | None = None
+    private_key: str | None = None
+    key_id: str | None = None
+    algorithm: str | None = None
 
 
 class Profiles:
@@ -204,4 +208,7 @@ _KINDS: Final = {
     "client_auth": (None, *METHODS).__contains__,
     "has_secret": (True, False).__contains__,
     "secret_file": _is_text_or_none,
+    "private_key": _is_text_or_none,
+    "key_id": _is_text_or_none,
+    "algorithm": _is_text_or_none,
 }

@@ -17,6 +17,7 @@ from aioalf.cli.exits import Exit
 from aioalf.testing import OAuthServer
 from tests.cli.calls import ROOT, Call
 from tests.cli.conftest import Person
+from tests.client_auth.proofs import EC, pem_of
 
 DOCUMENT = ROOT / "docs" / "cli.rst"
 
@@ -49,6 +50,8 @@ def test_the_commands_of_a_block_run(
     call("login", "--issuer", server.issuer, "--client-id", "desktop", "--scope", "read write")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "secret").write_text("s3cret-of-service")
+    (tmp_path / "key.pem").write_bytes(pem_of(EC[256]))
+    server.add_client("gateway", public_key=EC[256].as_dict(private=False))
     programs = [str(Path(sys.executable).parent), os.environ["PATH"]]
     monkeypatch.setenv("PATH", os.pathsep.join(programs))
     before = len(server.log)
@@ -103,6 +106,8 @@ def test_no_option_is_a_secret() -> None:
     }
     assert {option for option in options if re.search("secret|token|password|key", option)} == {
         "--client-secret-file",
+        "--key-id",
+        "--private-key",
         "--token-endpoint",
     }
 

@@ -19,6 +19,7 @@ from aioalf.grants import ClientCredentials, Prompt
 from aioalf.testing import Fault, OAuthServer
 from tests.cli.calls import Call
 from tests.cli.conftest import Person
+from tests.client_auth.proofs import EC, jwk_of
 
 SECRET = "s3cret-of-service"
 
@@ -266,6 +267,34 @@ def test_a_secret_is_prompted_for_where_one_is_needed(
     assert len(prompts) == 2
 
 
+def test_a_client_signs_with_a_key_from_a_file(
+    server: OAuthServer, call: Call, home: Path, tmp_path: Path
+) -> None:
+    """Its path is remembered and not what it holds; another method has no key any more."""
+    file = tmp_path / "key"
+    private = jwk_of(EC[256])
+    file.write_text(json.dumps(private))
+    server.add_client("gateway", public_key=EC[256].as_dict(private=False))
+    key = ("--client-auth", "private_key_jwt", "--private-key", str(file))
+    ended = call(
+        *("login", "--issuer", server.issuer, "--client-id", "gateway", "--client-credentials"),
+        *(*key, "--key-id", "k1", "--algorithm", "ES256"),
+    )
+    assert ended.code == 0
+    assert f"The client's key is not kept; it is read from {file} each time." in ended.said
+    assert "AIOALF_CLIENT_SECRET" not in ended.said
+    assert str(private["d"]) not in ended.said + kept_in(home)
+    assert call("token", "--scope", "read").code == 0
+    assert call("login").code == 0
+    file.unlink()
+    ended = call("token", "--scope", "write")
+    assert (ended.code, ended.out) == (2, "")
+    assert f"The file {file} cannot be read" in ended.said
+    ended = call("login", "--client-auth", "none")
+    assert (ended.code, ended.out) == (1, "")
+    assert "invalid_client" in ended.said
+
+
 def test_a_public_client_sends_no_secret(
     server: OAuthServer, person: Person, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -339,6 +368,15 @@ def test_ctrl_c_at_the_prompt_is_exit_code_130(
             "lower one first",
         ),
         (("--client-id", "a", "--client-auth", "telepathy"), "telepathy"),
+        (("--client-id", "a", "--client-auth", "private_key_jwt"), "'--private-key' go together"),
+        (("--client-id", "a", "--private-key", __file__), "'--private-key' go together"),
+        (
+            (
+                *("--client-id", "a", "--issuer", "https://a.example.com", "--algorithm", "none"),
+                *("--client-auth", "private_key_jwt", "--private-key", __file__),
+            ),
+            "ES256",
+        ),
         (("--client-id", "a", "--client-secret-file", "/nowhere"), "/nowhere"),
         (("--client-id", "a", "--issuer", "https://a.example.com", "--profile", "../b"), "letters"),
         (("--client-secret", "a"), "No such option"),

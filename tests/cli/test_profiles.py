@@ -30,6 +30,9 @@ FULL = Profile(
     client_auth="client_secret_post",
     has_secret=True,
     secret_file="/run/secrets/desktop",
+    private_key="/run/secrets/key",
+    key_id="k1",
+    algorithm="PS256",
 )
 
 
@@ -60,6 +63,9 @@ def test_a_profile_is_read_as_it_was_written(profile: Profile) -> None:
         {"client_auth": "telepathy"},
         {"has_secret": None},
         {"secret_file": 1},
+        {"private_key": 1},
+        {"key_id": ""},
+        {"algorithm": []},
     ],
     ids=str,
 )
