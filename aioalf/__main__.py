@@ -40,7 +40,8 @@ def parser() -> argparse.ArgumentParser:
     """Return what reads the arguments."""
     commands = argparse.ArgumentParser(
         prog="python -m aioalf",
-        description="aio-alf: OAuth 2 for aiohttp. It is used from Python; see README.rst.",
+        description="aio-alf: OAuth 2 for aiohttp. It is used from Python, see README.rst, and "
+        "with these commands from a shell, see docs/cli.rst.",
     )
     commands.add_argument("--version", action="version", version=f"aio-alf {__version__}")
     subcommands = commands.add_subparsers(dest="command", title="commands")
