@@ -1,25 +1,17 @@
 """What was authorized once, and lives on by its refresh token (RFC 6749 §6, RFC 9700 §4.14).
 
 A refresh token may count once only: the answer to it is kept before anybody sees the new token, and
-a request that has left is not cut off. It knows grants, caches and records, and nothing of HTTP.
+a request that has left is not cut off. It knows grants and what an entry of a cache does; nothing
+of how that is kept, and nothing of HTTP.
 """
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import time
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, suppress
+from collections.abc import Awaitable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from yarl import URL
-
-from aioalf.cache_key import cache_key
-from aioalf.caches.locks import KeyLocks
-from aioalf.callables import outcome
+from aioalf.cache_entry import CacheEntry
 from aioalf.errors import (
     LoginRequiredError,
     ScopeNotGrantedError,
@@ -28,40 +20,20 @@ from aioalf.errors import (
     TokenHTTPError,
     TokenResponseError,
 )
-from aioalf.grants.contract import OfSubject
+from aioalf.on_token import tell
 from aioalf.redaction import printable
 from aioalf.revocation import Outstanding
 from aioalf.single_flight import uncut
 from aioalf.token import Token
-from aioalf.token_record import Record, read_record, write_record
+from aioalf.token_record import Record
 from aioalf.urls import is_insecure, shown
 
 if TYPE_CHECKING:
+    from yarl import URL
+
     from aioalf.caches import TokenCache
     from aioalf.grants import Grant, TokenSource
-
-logger: logging.Logger = logging.getLogger(__name__)
-
-_PATIENCE: Final = 30.0
-"""Seconds for which a logout waits for who has locked the cache."""
-
-_WITHOUT_SUBJECT: Final = frozenset(
-    {
-        "authorization_code",
-        "client_credentials",
-        "urn:ietf:params:oauth:grant-type:device_code",
-    }
-)
-
-OnToken = Callable[["Token"], object]
-"""Called with each new token, before its callers get it: a coroutine function, or a plain one.
-
-It must not use the client, whose callers wait for it, and has ten seconds. Where an answer replaced
-a refresh token and was of no use otherwise, the access token is empty.
-"""
-
-TELLING: Final = 10.0
-"""Seconds for which `OnToken` is waited for: who closes the client waits for it, too."""
+    from aioalf.on_token import OnToken
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,22 +66,15 @@ class Authorization:
         on_token: OnToken | None = None,
     ) -> None:
         self._grant = grant
-        self._cache = cache
-        self._locks = KeyLocks()
-        self._key = key
+        self._entry = CacheEntry(cache, key)
         self._on_token = on_token
         self._token: Token | None = None
         self._derived: dict[str, Token] = {}  # as the cache holds them
         self._refresh_token: str | None = None
         self._scope: frozenset[str] | None = None
         self._is_spent = False
-        self._read: str | None = None
-        self._is_behind = False
-        """Whether the cache could not be written: it holds no more than what was `_read`."""
         self._outstanding = Outstanding()
         """What the next logout revokes besides: another object says that there was one."""
-        self._left: Outstanding | None = None
-        """That of a logout which has not emptied the cache yet: nobody believes what it holds."""
 
     async def token(self, endpoint: TokenSource, unwanted: str | None) -> Token:
         """Return a token other than an unwanted one, kept already where it is to be kept.
@@ -117,7 +82,7 @@ class Authorization:
         Raises LoginRequiredError when there is no way left without somebody's help, TokenError.
         """
         request = _Request(endpoint, self._outstanding)
-        async with self._lock():
+        async with self._entry.lock():
             stored = await self._load(request)
             if stored is not None and stored.is_valid() and stored.access_token != unwanted:
                 return stored
@@ -132,7 +97,7 @@ class Authorization:
         login's. Raises ScopeNotGrantedError, LoginRequiredError, TokenError.
         """
         request = _Request(endpoint, self._outstanding, name, is_of_scope)
-        async with self._lock():
+        async with self._entry.lock():
             stored = await self._load(request)
             if stored is not None and stored.is_valid() and stored.access_token != unwanted:
                 return stored
@@ -151,12 +116,12 @@ class Authorization:
 
     def apart(self, key: str) -> Authorization:
         """Return one that has no login in common with this: for grants that need none."""
-        return Authorization(self._grant, cache=self._cache, key=key, on_token=self._on_token)
+        return Authorization(self._grant, cache=self._entry.cache, key=key, on_token=self._on_token)
 
     @property
     def is_cached(self) -> bool:
         """Whether there is a cache."""
-        return self._cache is not None
+        return self._entry.cache is not None
 
     def leave(self) -> Outstanding:
         """Log out: use nothing any more of what there is, and keep nothing of what is on its way.
@@ -171,8 +136,7 @@ class Authorization:
         self._is_spent = not self._grant.can_begin
         self._token = self._refresh_token = self._scope = None
         self._derived = {}
-        if self._cache is not None and (self._left is None or self._left.is_complete):
-            self._left = left  # of two logouts at once, the first has what the cache holds
+        self._entry.leave(left)
         return left
 
     async def forget(self, endpoint: TokenSource, left: Outstanding) -> None:
@@ -181,36 +145,9 @@ class Authorization:
         The cache is emptied also when this fails or is cancelled. Raises CacheError when it could
         not be read or emptied.
         """
-        try:
-            with suppress(TimeoutError):  # somebody else's login takes as long as a person does
-                async with asyncio.timeout(None if self._cache is None else _PATIENCE):
-                    async with self._lock():
-                        await self._empty(endpoint)
-            await self._empty(endpoint)
-        finally:
-            left.is_complete = True
-            if self._cache is not None and self._left is not None:
-                await uncut(self._cache.delete(self._key))
-                self._left = None
+        await self._entry.forget(endpoint, left)
         if left.counts_given and not left.has_refresh_token:
             await self._add_given(left)
-
-    async def _empty(self, endpoint: TokenSource) -> None:
-        """Take what a logout left out of the cache, and take note of it."""
-        if self._cache is None or self._left is None:
-            return
-        text = await self._cache.get(self._key)
-        # From here on it is not believed, whether it can be deleted or not.
-        left, self._read, self._is_behind, self._left = self._left, text, True, None
-        try:
-            record = await self._record_in(text, endpoint)
-            if record is not None:
-                left.add(record.token, record.refresh_token)
-                for token in record.derived.values():
-                    left.add(token)
-        finally:
-            await uncut(self._cache.delete(self._key))
-        self._is_behind = False
 
     async def _add_given(self, left: Outstanding) -> None:
         from aioalf.grants import RefreshToken  # noqa: PLC0415 - few need it
@@ -218,29 +155,14 @@ class Authorization:
         if isinstance(self._grant, RefreshToken):
             left.add(None, await self._grant.refresh_token())
 
-    def _lock(self) -> AbstractAsyncContextManager[object]:
-        # Without a cache too: who resets the client starts another request beside the one that is
-        # in the air, and both would send one refresh token.
-        if self._cache is None:
-            return self._locks.hold(self._key)
-        return self._cache.lock(self._key)
-
     async def _load(self, request: _Request) -> Token | None:
-        if self._outstanding is not request.outstanding:
+        if self._is_over(request):
             raise _logged_out()
-        if self._cache is None:
+        if not await self._entry.read(request.endpoint):
             return None
-        if self._left is not None:
-            await self._write(self._empty(request.endpoint))
-        text = await self._cache.get(self._key)
-        if self._is_behind and text == self._read:
-            return None
-        self._read, self._is_behind = text, False
-        if text == "":
-            return None  # damaged: what is remembered goes on counting, as far as one can know
         # Somebody else may have used it, or logged out.
         self._token = self._refresh_token = None
-        record = await self._record_in(text, request.endpoint)
+        record = await self._entry.record(request.endpoint)
         if record is None:
             self._derived = {}
             return None
@@ -249,15 +171,6 @@ class Authorization:
         self._scope = record.token.scope
         self._is_spent = False
         return record.token if request.name is None else record.derived.get(request.name)
-
-    async def _record_in(self, text: str | None, endpoint: TokenSource) -> Record | None:
-        if text is None:
-            return None
-        record = read_record(text, now=datetime.now(UTC), monotonic=time.monotonic())
-        if record is None or record.issuer != await _origin(endpoint):
-            logger.warning("The token cache holds something that is none of ours; it is replaced")
-            return None
-        return record
 
     async def _renew(self, request: _Request) -> Token:
         if self._refresh_token is not None:
@@ -282,8 +195,7 @@ class Authorization:
     async def _lose(self, error: TokenError) -> None:
         self._token = self._refresh_token = None
         self._derived = {}
-        if self._cache is not None:
-            await self._write(self._cache.delete(self._key))
+        await self._entry.remove()
         if not self._grant.can_begin:
             self._is_spent = True
             raise _login_required() from error
@@ -323,115 +235,55 @@ class Authorization:
             replacement = error.take_replacement()
             if replacement is not None:
                 await self._keep(None, replacement, request)
-                if self._on_token is not None and self._outstanding is request.outstanding:
-                    await _tell(self._on_token, Token("", 0, refresh_token=replacement))
+                await self._tell(Token("", 0, refresh_token=replacement), request)
             raise
 
     async def _kept(self, token: Token, refresh_token: str | None, request: _Request) -> Token:
-        is_own, outstanding = request.name is None, request.outstanding
-        if is_own and self._grant.keeps_refresh_token and self._outstanding is outstanding:
+        is_own = request.name is None
+        if is_own and self._grant.keeps_refresh_token and not self._is_over(request):
             self._scope = self._scope if token.scope is None else token.scope
         await self._keep(token, refresh_token, request)
-        if self._on_token is not None and self._outstanding is outstanding:
-            await _tell(self._on_token, token)
-        if self._outstanding is not outstanding:
+        await self._tell(token, request)
+        if self._is_over(request):
             raise _logged_out()
         return token
 
     async def _keep(
         self, token: Token | None, refresh_token: str | None, request: _Request
     ) -> None:
-        outstanding = request.outstanding
-        if self._outstanding is not outstanding:
-            outstanding.add(token, refresh_token)
+        if self._is_over(request):
+            request.outstanding.add(token, refresh_token)
             return
         before = self._refresh_token
         self._remember(token, request)
         if self._grant.keeps_refresh_token:
             self._refresh_token = refresh_token
-        if self._cache is None or self._token is None:
+        if self._token is None:
             return
-        issuer = await _origin(request.endpoint)
-        record = Record(self._token, self._refresh_token, issuer, self._derived)
-        await self._write(_store(self._cache, self._key, record))
-        if self._outstanding is not outstanding:
-            if self._left is None:  # it was emptied before that was written
-                await self._write(self._cache.delete(self._key))
-        elif self._is_behind and before not in {None, self._refresh_token}:
-            await self._withdraw(self._cache)
+        record = Record(self._token, self._refresh_token, derived=self._derived)
+        await self._entry.write(record, request.endpoint)
+        if self._is_over(request):
+            if not self._entry.is_unemptied:  # it was emptied before that was written
+                await self._entry.remove()
+        elif before not in {None, self._refresh_token}:
+            await self._entry.withdraw()
 
     def _remember(self, token: Token | None, request: _Request) -> None:
         if token is None:
             return
         if request.name is None:
             self._token = token
-        elif self._cache is not None:
+        elif self.is_cached:
             valid = {name: each for name, each in self._derived.items() if each.is_valid()}
             self._derived = {**valid, request.name: token}
 
-    async def _withdraw(self, cache: TokenCache) -> None:
-        """Remove what could not be replaced: it was used, and used again it would end the login."""
-        try:
-            await cache.delete(self._key)
-        except Exception:  # noqa: BLE001 - as in `_write`, which has told of it
-            return
-        self._read = None  # so that what is remembered here goes on counting
+    async def _tell(self, token: Token, request: _Request) -> None:
+        if self._on_token is not None and not self._is_over(request):
+            await tell(self._on_token, token)
 
-    async def _write(self, change: Awaitable[None]) -> None:
-        try:
-            await change
-        except Exception as error:  # noqa: BLE001 - of anybody's cache; what was granted counts
-            problem = str(error) if isinstance(error, TokenError) else type(error).__name__
-            if not self._is_behind:
-                logger.warning("Tokens are kept in memory only: %s", problem)
-            self._is_behind = True
-        else:
-            self._is_behind = False
-
-
-async def _store(cache: TokenCache, key: str, record: Record) -> None:
-    # While there is a refresh token, the record is worth keeping for longer.
-    lives = [token.expires_in for token in (record.token, *record.derived.values())]
-    is_lasting = record.refresh_token or None in lives
-    ttl = None if is_lasting else max(life for life in lives if life is not None)
-    await cache.set(key, write_record(record), ttl)
-
-
-async def _tell(on_token: OnToken, token: Token) -> None:
-    try:
-        async with asyncio.timeout(TELLING):
-            await outcome("on_token", on_token, token)
-    except TokenError as error:
-        logger.warning("%s; the token is used nevertheless", error)
-    except TimeoutError:
-        logger.warning(
-            "on_token took longer than %s seconds and is not waited for: does it use the client?",
-            TELLING,
-        )
-
-
-def key_of(grant: Grant, endpoint: TokenSource, token_endpoint: str | URL | None) -> str:
-    """Return the key of what this client asks for (`cache_key`).
-
-    Raises TokenConfigurationError for a grant whose token is for somebody who is not in the key.
-    """
-    subject = grant.subject_key if isinstance(grant, OfSubject) else None
-    if subject is None and grant.name not in _WITHOUT_SUBJECT:
-        raise TokenConfigurationError(
-            f"cache cannot be used with {grant.name} here: it does not say for whom its tokens are"
-        )
-    asked = endpoint.asked
-    return cache_key(
-        client_id=endpoint.client_id or "",
-        grant=grant.name,
-        issuer=endpoint.issuer,
-        token_endpoint=None if token_endpoint is None else str(URL(token_endpoint)),
-        scope=asked.scope,
-        resource=asked.resource,
-        audience=asked.audience,
-        extra=asked.extra,
-        subject=subject,
-    )
+    def _is_over(self, request: _Request) -> bool:
+        """Whether somebody has logged out since the request was begun."""
+        return self._outstanding is not request.outstanding
 
 
 def check_transport(grant: Grant, token_endpoint: URL | None) -> None:
@@ -441,11 +293,6 @@ def check_transport(grant: Grant, token_endpoint: URL | None) -> None:
             f"The token endpoint {shown(token_endpoint)} is plain http, and {grant.name} has "
             "refresh tokens, which go by https only (RFC 6749 §10.4)"
         )
-
-
-async def _origin(endpoint: TokenSource) -> str:
-    # The only one that the refresh token may be sent to (RFC 6749 §10.4).
-    return endpoint.issuer or str(await endpoint.url_of("token_endpoint"))
 
 
 def _logged_out() -> TokenError:

@@ -1,8 +1,8 @@
 """The key under which a token cache keeps a grant: what was asked for, in one short text.
 
-Pure. Two requests have one key only where the token of the one can serve the other. Nothing that
-goes in can be read from the key; it is the same in every process and after every upgrade, unless
-`VERSION` changes.
+Pure; it knows what a grant says of itself, and no cache. Two requests have one key only where the
+token of the one can serve the other. Nothing that goes in can be read from the key; it is the same
+in every process and after every upgrade, unless `VERSION` changes.
 """
 
 from __future__ import annotations
@@ -10,13 +10,27 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from hashlib import sha256
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from yarl import URL
 
 from aioalf.errors import TokenConfigurationError
+from aioalf.grants.contract import OfSubject
 from aioalf.scope import join_scope
+
+if TYPE_CHECKING:
+    from aioalf.grants import Grant, TokenSource
 
 VERSION: Final = "alf1"
 """What every key begins with; another one makes another key of the same request."""
+
+_WITHOUT_SUBJECT: Final = frozenset(
+    {
+        "authorization_code",
+        "client_credentials",
+        "urn:ietf:params:oauth:grant-type:device_code",
+    }
+)
 
 
 def cache_key(
@@ -61,6 +75,30 @@ def cache_key(
     }
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
     return f"{VERSION}-{sha256(text.encode('ascii')).hexdigest()}"
+
+
+def key_of(grant: Grant, endpoint: TokenSource, token_endpoint: str | URL | None) -> str:
+    """Return the key of what this client asks for (`cache_key`).
+
+    Raises TokenConfigurationError for a grant whose token is for somebody who is not in the key.
+    """
+    subject = grant.subject_key if isinstance(grant, OfSubject) else None
+    if subject is None and grant.name not in _WITHOUT_SUBJECT:
+        raise TokenConfigurationError(
+            f"cache cannot be used with {grant.name} here: it does not say for whom its tokens are"
+        )
+    asked = endpoint.asked
+    return cache_key(
+        client_id=endpoint.client_id or "",
+        grant=grant.name,
+        issuer=endpoint.issuer,
+        token_endpoint=None if token_endpoint is None else str(URL(token_endpoint)),
+        scope=asked.scope,
+        resource=asked.resource,
+        audience=asked.audience,
+        extra=asked.extra,
+        subject=subject,
+    )
 
 
 def _as_list(values: str | Collection[str]) -> list[str]:

@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from aiohttp.typedefs import StrOrURL
     from yarl import URL
 
-    from aioalf.authorization import OnToken
     from aioalf.caches import TokenCache
     from aioalf.client_auth import ClientAuth, ClientSecret
     from aioalf.grants import Grant
     from aioalf.keyed import TokenProvider
+    from aioalf.on_token import OnToken
     from aioalf.recipe import Recipe
     from aioalf.renewal import Renewal
     from aioalf.retry import Retry

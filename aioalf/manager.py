@@ -34,10 +34,11 @@ from aioalf.urls import missing
 
 if TYPE_CHECKING:
     from aioalf.asked import Asked
-    from aioalf.authorization import Authorization, OnToken
+    from aioalf.authorization import Authorization
     from aioalf.caches import TokenCache
     from aioalf.derived import Derived
     from aioalf.grants import Grant
+    from aioalf.on_token import OnToken
     from aioalf.retry import Retry
     from aioalf.token_response import Expected
 
@@ -193,7 +194,7 @@ class TokenManager:
         return made
 
     def _share(self, login: Authorization, endpoint: TokenEndpoint) -> Authorization | Derived:
-        from aioalf.authorization import key_of  # noqa: PLC0415 - few need it
+        from aioalf.cache_key import key_of  # noqa: PLC0415 - few need it
         from aioalf.derived import Derived  # noqa: PLC0415 - as above
 
         key = key_of(self._grant, endpoint, endpoint.url) if login.is_cached else ""
@@ -449,17 +450,15 @@ def _authorization(
     cache: TokenCache | None,
     on_token: OnToken | None,
 ) -> Authorization:
-    from aioalf.authorization import (  # noqa: PLC0415 - as above
-        Authorization,
-        check_transport,
-        key_of,
-    )
+    from aioalf.authorization import Authorization, check_transport  # noqa: PLC0415 - as above
 
     if not (on_token is None or callable(on_token)):
         raise TokenConfigurationError("on_token must be callable")
     check_transport(grant, None if endpoint is None else endpoint.url)
     key = ""
     if cache is not None and endpoint is not None:
+        from aioalf.cache_key import key_of  # noqa: PLC0415 - as above
+
         key = key_of(grant, endpoint, endpoint.url)
     return Authorization(grant, cache=cache, key=key, on_token=on_token)
 

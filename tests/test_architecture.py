@@ -37,9 +37,10 @@ LAYERS: list[dict[str, set[str]]] = [
         "token": {"time"},
         "callables": {"asyncio"},
     },
+    {"on_token": {"asyncio", "logging"}},
     {"asked": set(), "origins": set(), "token_response": set(), "renewal": set(), "retry": set()},
     {"client_auth": {"asyncio", "joserfc", "os", "pathlib", "secrets", "ssl", "time"}},
-    {"cache_key": set(), "token_record": set()},
+    {"token_record": set()},
     # One outside world each.
     {
         "buffered": {"aiohttp", "asyncio"},
@@ -51,13 +52,14 @@ LAYERS: list[dict[str, set[str]]] = [
     {"loopback": {"aiohttp.web", "asyncio"}},
     # Of the grants, those that ask a person have a listener, a browser and a terminal.
     {"grants": {"asyncio", "os", "secrets", "segno", "shutil"}},
-    {"exchange": {"aiohttp", "asyncio"}, "metadata": set()},
+    {"cache_key": set(), "exchange": {"aiohttp", "asyncio"}, "metadata": set()},
     {"discovery": {"logging", "time"}, "reply": set()},
     {"server": set()},
     {"endpoint": {"asyncio", "random", "time"}},
     {"revocation": set()},
     # A token for many callers, then on requests.
-    {"authorization": {"asyncio", "logging", "time"}},
+    {"cache_entry": {"asyncio", "logging", "time"}},
+    {"authorization": set()},
     {"derived": set()},
     {"leaving": set()},
     {"manager": {"logging", "random", "time"}},

@@ -13,7 +13,8 @@ import pytest
 from yarl import URL
 
 from aioalf.asked import Asked, Form
-from aioalf.authorization import Authorization, key_of
+from aioalf.authorization import Authorization
+from aioalf.cache_key import key_of
 from aioalf.caches import FileCache, MemoryCache, TokenCache
 from aioalf.errors import (
     CacheError,
@@ -1010,7 +1011,7 @@ async def test_who_is_told_and_does_not_end_is_not_waited_for(
     is_cancelled: bool,
 ) -> None:
     """As one that uses the client, and so waits for itself; who is cancelled comes away, too."""
-    monkeypatch.setattr("aioalf.authorization.TELLING", 0.01)
+    monkeypatch.setattr("aioalf.on_token.TELLING", 0.01)
     told = asyncio.Event()
 
     async def hang(token: Token) -> None:

@@ -74,7 +74,7 @@ class Clock:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1000.0
         stopped = SimpleNamespace(monotonic=lambda: self.now)
-        for module in ("token", "endpoint", "manager", "authorization"):
+        for module in ("token", "endpoint", "manager", "cache_entry"):
             monkeypatch.setattr(f"aioalf.{module}.time", stopped)
 
 

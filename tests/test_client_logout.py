@@ -517,7 +517,7 @@ async def test_nobody_waits_long_for_who_has_locked_the_cache(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It may be another program whose person is not there."""
-    monkeypatch.setattr("aioalf.authorization._PATIENCE", 0.05)
+    monkeypatch.setattr("aioalf.cache_entry._PATIENCE", 0.05)
     cache, keys = Scripted(), list[str]()
     lock = cache.lock
 

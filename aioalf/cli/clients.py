@@ -10,7 +10,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from aioalf.asked import Asked
-from aioalf.authorization import Authorization, key_of
+from aioalf.authorization import Authorization
+from aioalf.cache_key import key_of
 from aioalf.cli.profiles import KEY, SERVICE, Profile, Profiles
 from aioalf.cli.shown_token import seconds_left
 from aioalf.cli.stored import KeptLogin, NewLogin

@@ -203,7 +203,7 @@ class Wrong(datetime):
 def wrong(monkeypatch: pytest.MonkeyPatch) -> type[Wrong]:
     """It, right at first."""
     monkeypatch.setattr(Wrong, "off", timedelta())
-    for module in ("authorization", "token", "endpoint"):
+    for module in ("cache_entry", "token", "endpoint"):
         monkeypatch.setattr(f"aioalf.{module}.datetime", Wrong)
     moved = SimpleNamespace(time=lambda: Wrong.now(UTC).timestamp())
     monkeypatch.setattr("aioalf.caches.file.time", moved)
