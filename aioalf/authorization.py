@@ -15,7 +15,6 @@ from aioalf.cache_entry import CacheEntry
 from aioalf.errors import (
     LoginRequiredError,
     ScopeNotGrantedError,
-    TokenConfigurationError,
     TokenError,
     TokenHTTPError,
     TokenResponseError,
@@ -26,11 +25,8 @@ from aioalf.revocation import Outstanding
 from aioalf.single_flight import uncut
 from aioalf.token import Token
 from aioalf.token_record import Record
-from aioalf.urls import is_insecure, shown
 
 if TYPE_CHECKING:
-    from yarl import URL
-
     from aioalf.caches import TokenCache
     from aioalf.grants import Grant, TokenSource
     from aioalf.on_token import OnToken
@@ -284,15 +280,6 @@ class Authorization:
     def _is_over(self, request: _Request) -> bool:
         """Whether somebody has logged out since the request was begun."""
         return self._outstanding is not request.outstanding
-
-
-def check_transport(grant: Grant, token_endpoint: URL | None) -> None:
-    """Raise TokenConfigurationError where a refresh token could be read on its way."""
-    if grant.keeps_refresh_token and token_endpoint is not None and is_insecure(token_endpoint):
-        raise TokenConfigurationError(
-            f"The token endpoint {shown(token_endpoint)} is plain http, and {grant.name} has "
-            "refresh tokens, which go by https only (RFC 6749 §10.4)"
-        )
 
 
 def _logged_out() -> TokenError:

@@ -29,7 +29,7 @@ from aioalf.exchange import Network
 from aioalf.grants import ClientCredentials
 from aioalf.renewal import Renewal
 from aioalf.single_flight import FlightCancelledError, SingleFlight, own_copy
-from aioalf.token import Token, read_lifetime
+from aioalf.token import Token
 from aioalf.urls import missing
 
 if TYPE_CHECKING:
@@ -110,7 +110,13 @@ class TokenManager:
             renewal=renewal,
             retry=retry,
         )
-        self._expected = _read_expected(default_lifetime, allow_narrower_scope)
+        self._expected: Expected | None = None
+        if default_lifetime is not None or allow_narrower_scope:
+            from aioalf.token_response import read_expected  # noqa: PLC0415 - few expect more
+
+            self._expected = read_expected(
+                default_lifetime, allow_narrower_scope=allow_narrower_scope
+            )
         asked = _asked(scope, resource, audience, parameters)
         self._grant: Grant = grant or _CLIENT_CREDENTIALS
         self._endpoint: TokenEndpoint | None = None
@@ -129,7 +135,9 @@ class TokenManager:
             )
         self._authorization: Authorization | Derived | None = None
         if self._grant.keeps_refresh_token or cache is not None or on_token is not None:
-            self._authorization = _authorization(self._grant, self._endpoint, cache, on_token)
+            from aioalf.logins import own_login  # noqa: PLC0415 - few need it
+
+            self._authorization = own_login(self._grant, self._endpoint, cache, on_token)
         self._renewal = renewal or _RENEWAL
         self._begin()
 
@@ -194,15 +202,12 @@ class TokenManager:
         return made
 
     def _share(self, login: Authorization, endpoint: TokenEndpoint) -> Authorization | Derived:
-        from aioalf.cache_key import key_of  # noqa: PLC0415 - few need it
-        from aioalf.derived import Derived  # noqa: PLC0415 - as above
+        from aioalf.logins import shared_login  # noqa: PLC0415 - few need it
 
-        key = key_of(self._grant, endpoint, endpoint.url) if login.is_cached else ""
-        if not self._grant.keeps_refresh_token:
-            return login.apart(key)
-        return Derived(
+        return shared_login(
             login,
-            key,
+            self._grant,
+            endpoint,
             is_of_scope=endpoint.asked.scope_set != (self._endpoint or endpoint).asked.scope_set,
             log_in=self.get_token,
             log_in_anew=self._obtain,
@@ -430,37 +435,6 @@ def _asked(
     from aioalf.asked import Asked  # noqa: PLC0415 - importing what few need takes time
 
     return Asked(scope, resource, audience, parameters)
-
-
-def _read_expected(default_lifetime: float | None, allow_narrower_scope: bool) -> Expected | None:  # noqa: FBT001 - the caller's option
-    if default_lifetime is None and not allow_narrower_scope:
-        return None
-    from aioalf.token_response import Expected  # noqa: PLC0415 - few expect anything special
-
-    try:
-        lifetime = read_lifetime(default_lifetime)
-    except ValueError:
-        raise TokenConfigurationError("default_lifetime must be a number of seconds") from None
-    return Expected(default_lifetime=lifetime, allow_narrower_scope=allow_narrower_scope)
-
-
-def _authorization(
-    grant: Grant,
-    endpoint: TokenEndpoint | None,
-    cache: TokenCache | None,
-    on_token: OnToken | None,
-) -> Authorization:
-    from aioalf.authorization import Authorization, check_transport  # noqa: PLC0415 - as above
-
-    if not (on_token is None or callable(on_token)):
-        raise TokenConfigurationError("on_token must be callable")
-    check_transport(grant, None if endpoint is None else endpoint.url)
-    key = ""
-    if cache is not None and endpoint is not None:
-        from aioalf.cache_key import key_of  # noqa: PLC0415 - as above
-
-        key = key_of(grant, endpoint, endpoint.url)
-    return Authorization(grant, cache=cache, key=key, on_token=on_token)
 
 
 def _check_options(**options: object) -> None:

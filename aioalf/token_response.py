@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final, NamedTuple, cast
 
-from aioalf.errors import TokenResponseError
+from aioalf.errors import TokenConfigurationError, TokenResponseError
 from aioalf.redaction import error_words, printable, without
 from aioalf.token import Token, is_b64token, is_sendable, read_lifetime
 
@@ -42,6 +42,15 @@ class Expected:
         return Expected(
             scope, self.default_lifetime, allow_narrower_scope=self.allow_narrower_scope
         )
+
+
+def read_expected(default_lifetime: float | None, *, allow_narrower_scope: bool) -> Expected:
+    """Return it as a caller gives it. Raises TokenConfigurationError for what is no lifetime."""
+    try:
+        lifetime = read_lifetime(default_lifetime)
+    except ValueError:
+        raise TokenConfigurationError("default_lifetime must be a number of seconds") from None
+    return Expected(default_lifetime=lifetime, allow_narrower_scope=allow_narrower_scope)
 
 
 class OAuthError(NamedTuple):

@@ -61,7 +61,7 @@ LAYERS: list[dict[str, set[str]]] = [
     {"cache_entry": {"asyncio", "logging", "time"}},
     {"authorization": set()},
     {"derived": set()},
-    {"leaving": set()},
+    {"leaving": set(), "logins": set()},
     {"manager": {"logging", "random", "time"}},
     {"keyed": {"time"}},
     {"bearer": set(), "recipe": set()},
