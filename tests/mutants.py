@@ -30,6 +30,14 @@ _LEFT_BEHIND = shutil.ignore_patterns("__pycache__", "interop", "node_modules")
 _NAME = re.compile(r"x(?:_|ǁ(?P<owner>\w+?)ǁ)(?P<function>\w+)__mutmut_(?:orig|\d+)")
 _TEXT = re.compile(r'"([^"\\]*)"')
 
+# mutmut collects often in one process, and marks and what they hold are those of the first time.
+_COLLECT_TWICE = """
+import sys, pytest
+for _ in range(2):
+    if code := pytest.main(["--collect-only", "-q", *sys.argv[1:]]):
+        sys.exit(code)
+"""
+
 # What mutmut keeps of the run of a mutant is how its tests ended.
 _OUTCOMES: Mapping[int | None, str] = {None: "not run", 0: "survived", 1: "killed", 3: "killed"}
 _NO_TESTS = {5, 33}
@@ -184,15 +192,14 @@ def _prefixes(modules: Iterable[str]) -> tuple[str, ...]:
 
 def unstable(directory: Path) -> list[str]:
     """Names of tests that differ each time: what such a test reaches would all count as killed."""
-    return sorted(_names_of_tests(directory) ^ _names_of_tests(directory))
-
-
-def _names_of_tests(directory: Path) -> set[str]:
     settings = tomllib.loads((directory / "pyproject.toml").read_text(encoding="utf-8"))
     selection = settings["tool"]["mutmut"]["pytest_add_cli_args_test_selection"]
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", *selection]
-    listed = subprocess.run(command, cwd=directory, stdout=subprocess.PIPE, text=True, check=True)
-    return {line for line in listed.stdout.splitlines() if "::" in line}
+    names: Counter[str] = Counter()
+    for _ in range(2):
+        command = [sys.executable, "-c", _COLLECT_TWICE, *selection]
+        run = subprocess.run(command, cwd=directory, stdout=subprocess.PIPE, text=True, check=True)
+        names.update(line for line in run.stdout.splitlines() if "::" in line)
+    return sorted(name for name, times in names.items() if times != 4)
 
 
 def of_modules(outcomes: Mapping[str, str], modules: Collection[str]) -> dict[str, str]:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from aioalf.errors import TokenResponseError
 from aioalf.token import MAX_LIFETIME, Token
 from aioalf.token_response import Expected, OAuthError, read_oauth_error, read_object, read_token
+from tests.identity import in_ascii
 
 GOOD: dict[str, object] = {"access_token": "abc", "token_type": "Bearer", "expires_in": 3600}
 
@@ -46,7 +47,7 @@ def with_(**members: object) -> dict[str, object]:
         b" " * 2**21,
         b"\x00" * 2**21,
     ],
-    ids=lambda body: repr(body[:20]),
+    ids=lambda body: in_ascii(body[:20]),
 )
 def test_a_body_that_is_no_object_is_none(body: bytes) -> None:
     """Empty, cut, nested, not JSON, not UTF-8, of another shape: all are told from a token."""

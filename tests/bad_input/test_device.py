@@ -11,6 +11,7 @@ from aioalf import AccessDeniedError, LoginTimeoutError, TokenHTTPError, TokenRe
 from aioalf.grants import DeviceCode, Prompt
 from aioalf.testing import MISSING, Fault, OAuthServer
 from tests.bad_input.scene import Scene
+from tests.identity import in_ascii
 
 
 @pytest.fixture
@@ -141,7 +142,7 @@ async def test_a_server_that_fails_while_a_device_waits(
         {"expires_in": "soon"},
         {"interval": {}},
     ],
-    ids=str,
+    ids=in_ascii,
 )
 async def test_a_prompt_that_must_not_be_shown(
     scene: Scene, television: Television, members: dict[str, Any]

@@ -30,6 +30,7 @@ from aioalf.testing import MISSING, OAuthServer
 from aioalf.token import Token
 from tests.grants.source import ScriptedSource, ServerSource
 from tests.grants.visitor import Visitor, is_listening, query_of
+from tests.identity import in_ascii
 
 ISSUER = "https://auth.example.com"
 ADVERTISED = {"authorization_response_iss_parameter_supported": True}
@@ -200,7 +201,7 @@ async def test_iss_missing_in_the_redirect(server: OAuthServer) -> None:
 
 
 @pytest.mark.rule("R100", "R103")
-@pytest.mark.parametrize("wrong", ["https://evil.example.com", "{}/", "{}\u200b"], ids=ascii)
+@pytest.mark.parametrize("wrong", ["https://evil.example.com", "{}/", "{}\u200b"], ids=in_ascii)
 async def test_iss_wrong_in_the_redirect(server: OAuthServer, wrong: str) -> None:
     """The code of another server is sent nowhere; a slash more is another server."""
     server.changes["authorization"] = {"iss": wrong.format(server.issuer)}
@@ -479,7 +480,7 @@ async def test_each_login_is_pushed_anew(server: OAuthServer) -> None:
         {"request_uri": "urn:a", "expires_in": -1},
         {"request_uri": "urn:a", "expires_in": "soon"},
     ],
-    ids=str,
+    ids=in_ascii,
 )
 async def test_a_pushed_request_without_request_uri_or_lifetime_opens_no_browser(
     posted: dict[str, object],

@@ -42,6 +42,7 @@ from aioalf.grants import (
 from aioalf.testing import Fault, OAuthServer
 from aioalf.testing.records import Exchange
 from tests.grants.visitor import Visitor
+from tests.identity import in_ascii
 from tests.test_client_issuer import NAMES, PEM, PUBLIC_KEY, Scene, get
 
 CLIENT_ID = "cliënt:id/1"
@@ -361,7 +362,7 @@ def test_there_is_no_password_grant() -> None:
         {"access_token": "abc", "expires_in": True},
         {"error": "invalid_request"},
     ],
-    ids=str,
+    ids=in_ascii,
 )
 @every_grant
 async def test_an_answer_without_a_usable_token_is_an_error(

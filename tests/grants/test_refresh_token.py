@@ -10,6 +10,7 @@ from aioalf.grants import AuthorizationCode, RefreshToken
 from aioalf.testing import OAuthServer
 from tests.grants.source import ScriptedSource, ServerSource
 from tests.grants.visitor import Visitor
+from tests.identity import in_ascii
 
 
 async def refresh_token_of(server: OAuthServer) -> str:
@@ -63,14 +64,14 @@ async def test_a_callable_is_asked_each_time() -> None:
     assert [form["refresh_token"] for form in source.forms] == ["a", "b"]
 
 
-@pytest.mark.parametrize("token", ["", None, 5, b"abc", "\ud800"], ids=ascii)
+@pytest.mark.parametrize("token", ["", None, 5, b"abc", "\ud800"], ids=in_ascii)
 def test_a_refresh_token_that_is_no_text_is_told_when_the_grant_is_made(token: Any) -> None:
     """And not repeated in the message."""
     with pytest.raises(TokenConfigurationError, match="token must be text, and not empty"):
         RefreshToken(token)
 
 
-@pytest.mark.parametrize("given", ["", None, 5, "\ud800"], ids=ascii)
+@pytest.mark.parametrize("given", ["", None, 5, "\ud800"], ids=in_ascii)
 async def test_a_callable_that_returns_no_text_is_a_configuration_error(given: Any) -> None:
     """Nothing is sent."""
     source = ScriptedSource()
