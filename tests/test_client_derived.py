@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -204,7 +205,7 @@ async def test_a_middleware_takes_a_derived_manager(scene: Scene) -> None:
     ):
         assert (await response.json())["scope"] == "b"
     await manager.close()
-    with pytest.raises(TokenConfigurationError, match="token_endpoint"):
+    with pytest.raises(TokenConfigurationError, match="Missing token endpoint:"):
         TokenManager(None, "id", "secret").with_(scope="b")
 
 
@@ -255,6 +256,53 @@ async def test_a_service_s_tokens_are_one_for_each_request_in_the_cache(scene: S
     async with scene.client(scope="b", cache=cache) as other:
         await scene.get(other)
     assert scene.server.token_requests == 2
+
+
+async def test_a_service_of_an_endpoint_finds_its_derived_tokens_again(scene: Scene) -> None:
+    """Without an issuer, it is the endpoint whose tokens the cache has."""
+    where: dict[str, Any] = {"issuer": None, "token_endpoint": scene.server.token_endpoint}
+    cache = MemoryCache()
+    for _ in range(2):
+        async with scene.client(**where, scope="a", cache=cache) as client:
+            await scene.get(client.with_(scope="b"))
+    assert [form["scope"] for form in scene.forms] == ["b"]
+
+
+class SlowToLetGo(MemoryCache):
+    """One whose lock is free a while before its holder goes on, as that of a file may be."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.released: list[Callable[[], Awaitable[object]] | None] = []
+
+    @asynccontextmanager
+    async def _held(self, key: str) -> AsyncIterator[None]:
+        async with super().lock(key):
+            yield
+        meanwhile = self.released.pop(0) if self.released else None
+        if meanwhile is not None:
+            await meanwhile()
+
+    def lock(self, key: str) -> AbstractAsyncContextManager[None]:
+        """Return what lets the test do something, once it is free."""
+        return self._held(key)
+
+
+@pytest.mark.parametrize("look", [1, 2])
+async def test_a_login_that_lands_while_one_is_to_be_asked_for_is_enough(
+    scene: Scene, look: int
+) -> None:
+    """Whenever that is seen, nobody is asked twice, and nothing is refreshed at once."""
+    cache = SlowToLetGo()
+    async with scene.login(cache=cache) as client:
+
+        async def somebody_logs_in() -> None:
+            if not scene.server.logins:
+                await scene.get(client)
+
+        cache.released = [*[None] * (look - 1), somebody_logs_in]
+        await scene.get(client.with_(scope="a"))
+    assert (scene.server.logins, scene.server.token_requests) == (1, 2)
 
 
 @pytest.mark.rule("R042")

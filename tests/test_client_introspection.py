@@ -149,7 +149,7 @@ def test_an_introspection_endpoint_in_the_clear_is_refused() -> None:
 
 async def test_a_manager_of_no_server_says_what_is_missing() -> None:
     """By itself, too."""
-    with pytest.raises(TokenConfigurationError, match="introspection_endpoint"):
+    with pytest.raises(TokenConfigurationError, match="'introspection_endpoint'"):
         await TokenManager(None, "id", "secret").introspect(TOKEN)
 
 

@@ -11,6 +11,7 @@ import pytest
 from aiohttp import ClientSession
 from yarl import URL
 
+from aioalf.caches import MemoryCache
 from aioalf.client_auth import ClientSecretBasic, Credentials, FormInMaking
 from aioalf.errors import (
     TokenConfigurationError,
@@ -419,6 +420,19 @@ async def test_after_a_reset_the_next_caller_asks_anew(manager: TokenManager, ga
     await manager.reset_token()
     assert manager.peek() is None
     assert await manager.get_token() == "token-2"
+
+
+@pytest.mark.rule("R083")
+async def test_after_a_reset_a_cache_gives_no_token_back(
+    oauth_server: OAuthServer,
+) -> None:
+    """It holds what was granted to all; who resets wants another one."""
+    endpoint = oauth_server.token_endpoint
+    manager = TokenManager(endpoint, "client-id", "secret", cache=MemoryCache())
+    first = await manager.get_token()
+    await manager.reset_token()
+    assert await manager.get_token() != first
+    await manager.close()
 
 
 @pytest.mark.rule("R083")
