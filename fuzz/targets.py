@@ -185,8 +185,7 @@ async def _refused(lines: tuple[str, ...]) -> None:
 
 def check_redirect(request: bytes) -> None:
     """A plain answer or none; and the login goes on waiting for the right one."""
-    with patch.object(loopback_server, "REQUEST_SECONDS", NETWORK_SECONDS):
-        _run(_come(request))
+    _run(_come(request))
 
 
 async def _come(request: bytes) -> None:
@@ -194,7 +193,8 @@ async def _come(request: bytes) -> None:
     async with RedirectListener(awaited=["access_token"]) as listener:
         waiting = asyncio.create_task(listener.wait(state))
         host = listener.redirect_uri.removeprefix("http://").encode()
-        shown = await _send(host, request.replace(b"@HOST@", host))
+        with patch.object(loopback_server, "REQUEST_SECONDS", NETWORK_SECONDS):
+            shown = await _send(host, request.replace(b"@HOST@", host))
         status = shown.split(b" ", 2)[1] if shown else b""
         assert status[:1] in {b"", b"2", b"4"} or status == b"100", shown
         assert state.encode() not in shown
