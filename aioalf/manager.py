@@ -263,8 +263,13 @@ class TokenManager:
         """
         if not self.may_renew(rejected):
             return rejected
+        may_be_cached = self._token is None and self._authorization is not None
         self.reject(rejected)
-        return await self.get_token()
+        token = await self.get_token()
+        if token == rejected and may_be_cached:  # who looked there did not know of this yet
+            self.reject(rejected)
+            token = await self.get_token()
+        return token
 
     def reject(self, token: str) -> None:
         """Forget a token that an API refused, if it is in place and `may_renew` says yes."""

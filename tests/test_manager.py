@@ -505,6 +505,46 @@ def test_a_network_is_of_no_use_without_an_endpoint() -> None:
     TokenManager(None, None, None).use_network(lambda: None)
 
 
+@pytest.mark.rule("R060")
+async def test_a_refused_token_does_not_come_back_out_of_a_cache_that_was_asked_before() -> None:
+    """A reset has begun a second request, which finds in the cache what the first one brought."""
+
+    class SlowCache(MemoryCache):
+        """It answers while its gate is open."""
+
+        gate = asyncio.Event()
+
+        async def get(self, key: str) -> str | None:
+            """As the other."""
+            await self.gate.wait()
+            return await super().get(key)
+
+    class Slow(Gate):
+        """One whose tokens a cache may keep."""
+
+        @property
+        def name(self) -> str:
+            return "client_credentials"
+
+    grant, cache = Slow(), SlowCache()
+    cache.gate.set()
+    manager = TokenManager(ENDPOINT, "id", "secret", grant=grant, cache=cache)
+    first = asyncio.create_task(manager.get_token())
+    await grant.reached()
+    await manager.reset_token()
+    second = asyncio.create_task(manager.get_token())
+    await turn()
+    cache.gate.clear()
+    grant.open()
+    refused = await first
+    renewal = asyncio.create_task(manager.renew_token(refused))
+    await turn()
+    cache.gate.set()
+    assert await second == refused
+    assert await renewal == "token-2"
+    assert grant.asked == 2
+
+
 # Event loops
 
 
