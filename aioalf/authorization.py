@@ -152,8 +152,7 @@ class Authorization:
             left.add(None, await self._grant.refresh_token())
 
     async def _load(self, request: _Request) -> Token | None:
-        if self._is_over(request):
-            raise _logged_out()
+        self._check(request)
         if not await self._entry.read(request.endpoint):
             return None
         # Somebody else may have used it, or logged out.
@@ -197,10 +196,12 @@ class Authorization:
             raise _login_required() from error
 
     async def _begin(self, request: _Request) -> Token:
+        self._check(request)  # for there may have been a logout before this task's first step
         token = await self._answer(self._grant.request_token(request.endpoint), request)
         return await self._kept(token, token.refresh_token, request)
 
     async def _refresh(self, request: _Request) -> Token:
+        self._check(request)  # as above
         scope = self._scope_of(request)
         refresh_token = self._refresh_token
         if refresh_token is None:  # the grant has one that counts, until another replaces it
@@ -240,8 +241,7 @@ class Authorization:
             self._scope = self._scope if token.scope is None else token.scope
         await self._keep(token, refresh_token, request)
         await self._tell(token, request)
-        if self._is_over(request):
-            raise _logged_out()
+        self._check(request)
         return token
 
     async def _keep(
@@ -249,6 +249,7 @@ class Authorization:
     ) -> None:
         if self._is_over(request):
             request.outstanding.add(token, refresh_token)
+            await self._entry.empty_of_spent(request.endpoint)
             return
         before = self._refresh_token
         self._remember(token, request)
@@ -276,6 +277,10 @@ class Authorization:
     async def _tell(self, token: Token, request: _Request) -> None:
         if self._on_token is not None and not self._is_over(request):
             await tell(self._on_token, token)
+
+    def _check(self, request: _Request) -> None:
+        if self._is_over(request):
+            raise _logged_out()
 
     def _is_over(self, request: _Request) -> bool:
         """Whether somebody has logged out since the request was begun."""

@@ -58,8 +58,7 @@ class CacheEntry:
         """Read it, and tell whether that counts, and not what is remembered. Raises CacheError."""
         if self.cache is None:
             return False
-        if self._left is not None:
-            await self._try(self._empty(endpoint))
+        await self.empty_of_spent(endpoint)
         text = await self.cache.get(self._key)
         if self._is_behind and text == self._read:
             return False
@@ -90,6 +89,11 @@ class CacheEntry:
         """Remove what it holds, for it is worth nothing any more."""
         if self.cache is not None:
             await self._try(self.cache.delete(self._key))
+
+    async def empty_of_spent(self, endpoint: TokenSource) -> None:
+        """Empty it if a logout waits to do so: who has the lock next must not send what it held."""
+        if self._left is not None:
+            await self._try(self._empty(endpoint))
 
     def leave(self, left: Outstanding) -> None:
         """Believe nothing of what it holds: `forget` adds it to what is left, and empties it."""

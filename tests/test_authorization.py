@@ -913,6 +913,48 @@ async def test_who_waited_when_somebody_logged_out_sends_nothing(server: Server)
 
 
 @pytest.mark.rule("R083")
+@pytest.mark.parametrize("grant", [Login(), Given()])
+async def test_a_logout_before_a_refresh_has_left_sends_nothing_in_its_place(
+    server: Server, grant: Grant
+) -> None:
+    """Neither is somebody asked to log in, whom the logout would wait for, nor is a token spent."""
+    authorization = Authorization(grant)
+    token = await authorization.token(server, None)
+    logins, sent = grant.logins if isinstance(grant, Login) else 0, list(server.sent)
+    asking = asyncio.create_task(authorization.token(server, spent(token)))
+    await asyncio.sleep(0)
+    left = authorization.leave()
+    await authorization.forget(server, left)
+    with pytest.raises(TokenError, match="logged out meanwhile"):
+        await asking
+    assert server.sent == sent
+    assert not isinstance(grant, Login) or grant.logins == logins
+
+
+@pytest.mark.rule("R040", "R083")
+async def test_nobody_finds_a_refresh_token_in_the_cache_that_a_logout_saw_spent(
+    server: Server,
+) -> None:
+    """Who waits for the lock has it before the one that logs out, and would send it again."""
+    cache = MemoryCache()
+    one, other = (Authorization(Login(), cache=cache, key=KEY) for _ in range(2))
+    token = await one.token(server, None)
+    server.gate.clear()
+    asking = [asyncio.create_task(each.token(server, spent(token))) for each in (one, other)]
+    await server.reached.wait()
+    left = one.leave()
+    leaving = asyncio.create_task(one.forget(server, left))
+    await turn()
+    server.gate.set()
+    with pytest.raises(TokenError, match="logged out meanwhile"):
+        await asking[0]
+    assert (await asking[1]).access_token == "access-of-login-1"
+    await leaving
+    assert server.sent == ["login-1"]
+    assert ("refresh-1", "refresh_token") in left.hinted()
+
+
+@pytest.mark.rule("R083")
 async def test_a_token_that_is_told_of_at_a_logout_is_not_given(
     server: Server, cache: TokenCache | None
 ) -> None:
