@@ -33,7 +33,8 @@ from aioalf.renewal import Renewal
 from aioalf.retry import Retry, read_retry_after
 from aioalf.token import is_b64token
 from fuzz import wire
-from tests.interleavings import KINDS, play
+from tests.interleavings import play
+from tests.logins import ALL_KINDS as KINDS
 from tests.raw_server import RawServer, answer
 from tests.virtual_time import follow_the_loop
 

@@ -14,20 +14,25 @@ import logging
 import os
 import time
 from collections.abc import Callable, Coroutine, Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 
+from aioalf.authorization import Authorization
+from aioalf.cache_entry import CacheEntry
 from aioalf.implicit import Flow
 from aioalf.manager import TokenManager
+from aioalf.revocation import Outstanding
 from aioalf.single_flight import SingleFlight
 from aioalf.token import Token
 from aioalf.token_response import read_token
-from tests.interleavings import KINDS, Scenario, play
+from tests.interleavings import Scenario, play
+from tests.logins import ALL_KINDS as KINDS
 from tests.oracle import World
 from tests.virtual_time import follow_the_loop
 
-SHARE_OF_IMPLICIT = 4  # every so many'th block
+TURNS = ("implicit", "plain", "login", "plain")  # of blocks
 BLOCK = 200
 SEEDS = int(os.environ.get("AIOALF_SEEDS", "2000"))
 ONE_SEED = os.environ.get("AIOALF_SEED")
@@ -42,7 +47,7 @@ def blocks() -> Iterator[tuple[str, range]]:
         yield from ((name, range(seed, seed + 1)) for name in KINDS)
         return
     for first in range(0, SEEDS, BLOCK):
-        name = "plain" if (first // BLOCK) % SHARE_OF_IMPLICIT else "implicit"
+        name = TURNS[(first // BLOCK) % len(TURNS)]
         yield name, range(first, min(first + BLOCK, SEEDS))
 
 
@@ -65,13 +70,14 @@ def show(name: str, seed: int, world: World, broken: list[str]) -> str:
     )
 
 
+@pytest.mark.rule("R040", "R043", "R044", "R073", "R160")
 @pytest.mark.rule("R025", "R060", "R070", "R071", "R072", "R074", "R077", "R082", "R083")
 @pytest.mark.parametrize(
     ("name", "seeds"),
     [pytest.param(*block, id=f"{block[0]}-{block[1].start}") for block in blocks()],
 )
 def test_promises_hold_in_every_order(name: str, seeds: range) -> None:
-    """Callers, failures, cancellations, revocations, expiries, resets, logouts and closes."""
+    """Callers, failures, cancellations, revocations, expiries, logins, logouts and closes."""
     silent: list[tuple[int, list[str]]] = []
     for seed in seeds:
         world, faults = play(KINDS[name], seed)
@@ -103,7 +109,7 @@ def test_the_scenarios_have_everything_in_them() -> None:
     assert events >= {
         *("request", "answer", "failure", "gets", "is turned away", "refused", "accepted"),
         *("reset", "reset is done", "reset is cancelled", "close", "close is done", "revoked"),
-        "logout",
+        *("logout", "logout is done", "logout is cut short", "asks a person", "is lost", "revoke"),
         *("the API refuses everything", "stored", "is cancelled", "has no patience"),
     }
 
@@ -333,6 +339,43 @@ def a_storage_that_is_cleaned_before_it_is_written(patch: pytest.MonkeyPatch) ->
 def a_storage_that_is_believed_late(patch: pytest.MonkeyPatch) -> None:
     """What was loaded is used though another token has been stored meanwhile."""
     patch.setattr(Flow, "load", lambda self: self.storage.load())
+
+
+@mutant("a refresh that has left is not cut off", kind="login")
+def a_refresh_that_is_cut(patch: pytest.MonkeyPatch) -> None:
+    """Who closes the client takes the answer with it."""
+
+    async def cut(call: Coroutine[object, object, Token]) -> Token:
+        return await call
+
+    patch.setattr("aioalf.authorization.uncut", cut)
+
+
+@mutant("a refresh token is sent by one at a time", kind="login")
+def refreshes_without_a_lock(patch: pytest.MonkeyPatch) -> None:
+    """Two clients send what they both have read."""
+    patch.setattr(CacheEntry, "lock", lambda _: nullcontext())
+
+
+@mutant("a refresh token that was used is sent again only when its answer was lost", kind="login")
+def a_logout_that_leaves_a_spent_token_in_the_cache(patch: pytest.MonkeyPatch) -> None:
+    """Who shares the cache sends it before the logout has emptied that."""
+    patch.setattr(CacheEntry, "empty_of_spent", _nothing)
+
+
+@mutant("nothing comes back after a logout", kind="login")
+def a_login_that_does_not_hear_of_a_logout(patch: pytest.MonkeyPatch) -> None:
+    """What was on its way is kept, and goes on."""
+
+    def leave(self: Authorization) -> Outstanding:
+        self._token = self._refresh_token = None
+        return Outstanding()
+
+    patch.setattr(Authorization, "leave", leave)
+
+
+async def _nothing(*_: object) -> None:
+    """Do nothing."""
 
 
 def time_of() -> float:

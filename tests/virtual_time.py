@@ -141,9 +141,9 @@ def _running() -> VirtualTimeLoop:
 def follow_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the package's clocks and its chance be those of the virtual loop that is running."""
     clock = SimpleNamespace(monotonic=lambda: _running().time())
-    for module in ("token", "endpoint", "manager", "implicit"):
+    for module in ("token", "endpoint", "manager", "implicit", "cache_entry"):
         monkeypatch.setattr(f"aioalf.{module}.time", clock)
-    for module in ("token", "endpoint"):
+    for module in ("token", "endpoint", "cache_entry"):
         monkeypatch.setattr(f"aioalf.{module}.datetime", _VirtualDatetime)
     chance = SimpleNamespace(random=lambda: _running().chance())
     for module in ("endpoint", "manager"):
