@@ -19,7 +19,7 @@ from aioalf.errors import (
     TokenHTTPError,
     TokenResponseError,
 )
-from aioalf.grants import ClientCredentials, Grant, TokenSource
+from aioalf.grants import ClientCredentials, Grant, RefreshToken, TokenSource
 from aioalf.manager import TokenManager
 from aioalf.renewal import Renewal
 from aioalf.retry import Retry
@@ -294,6 +294,14 @@ async def test_what_is_missing_is_said_on_first_use(
     """A client may be made before its configuration is complete; nothing is sent without it."""
     manager = TokenManager(*arguments)
     with pytest.raises(TokenConfigurationError, match=f"Missing.*{missing}"):
+        await manager.get_token()
+
+
+async def test_a_login_without_an_endpoint_says_what_is_missing_too() -> None:
+    """It is made before its configuration is complete as any other is."""
+    grant = RefreshToken("theirs")
+    manager = TokenManager(None, "id", "", grant=grant, cache=MemoryCache())
+    with pytest.raises(TokenConfigurationError, match="Missing token endpoint"):
         await manager.get_token()
 
 
