@@ -134,12 +134,25 @@ async def test_a_hop_after_the_renewal_carries_the_new_token(
 
 
 @pytest.mark.rule("R054", "R056")
-async def test_a_hop_that_is_refused_is_repeated_alone(origins: Origins) -> None:
+@pytest.mark.parametrize("kind", ["client", "given session", "middleware"])
+async def test_a_hop_that_is_refused_is_repeated_alone(origins: Origins, kind: str) -> None:
     """The redirect before it, which did something, is not asked for again."""
     origins.refused_at_the_end = "Bearer token-0"
-    async with UserClient() as client, client.post(origins.chain([(0, 302), (0, 302)])) as response:
+    url = origins.chain([(0, 302), (0, 302)])
+    async with sender_of(kind) as sender, sender.post(url) as response:
         assert response.status == 200
     assert origins.seen == [(0, "Bearer token-0"), (0, "Bearer token-0"), (0, "Bearer token-1")]
+
+
+@pytest.mark.rule("R054", "R056")
+@pytest.mark.parametrize("kind", ["client", "given session", "middleware"])
+async def test_the_hops_after_a_repeated_one_are_not_refused(origins: Origins, kind: str) -> None:
+    """They go with the new token, also of what is not to be repeated from its start."""
+    origins.refused = "Bearer token-0"
+    url = origins.chain([(0, 307), (0, 307), (0, 307)])
+    async with sender_of(kind) as sender, sender.post(url) as response:
+        assert response.status == 200
+    assert [token for _, token in origins.seen] == ["Bearer token-0"] + ["Bearer token-1"] * 3
 
 
 @pytest.mark.rule("R054", "R056")
@@ -289,7 +302,31 @@ async def test_a_client_refuses_a_request_outside_of_its_origins(
             await client.get(f"{oauth_server.other_url}/things?secret=hunter2")
         with pytest.raises(TokenError, match="another origin"):
             await client.ws_connect(f"{oauth_server.other_url}/ws")
-        with pytest.raises(TokenError, match="another origin"):
-            await client.get("/relative")
+        for url in ("/relative", "https://elsewhere.example/things"):
+            with pytest.raises(TokenError, match="another origin"):
+                await client.get(url)
     assert "hunter2" not in str(caught.value)
     assert oauth_server.other_requests == 0
+
+
+@pytest.mark.rule("R055")
+async def test_a_relative_url_is_of_the_origin_of_the_session_s_base(
+    oauth_server: OAuthServer,
+) -> None:
+    """One of the client's origins, or nothing is sent; websockets neither."""
+    client_id, secret = oauth_server.client_id, oauth_server.client_secret
+    async with ClientSession(base_url=oauth_server.url("/")) as session:
+        for origin in (oauth_server.api_url, oauth_server.other_url):
+            client = Client(
+                client_id, secret, oauth_server.token_endpoint, session=session, origins=[origin]
+            )
+            async with client:
+                if origin == oauth_server.api_url:
+                    async with client.get("things") as response, client.ws_connect("ws"):
+                        assert response.status == 200
+                    continue
+                with pytest.raises(TokenError, match="another origin"):
+                    await client.get("things")
+                with pytest.raises(TokenError, match="another origin"):
+                    await client.ws_connect("ws")
+    assert (oauth_server.api_requests, oauth_server.token_requests) == (2, 1)

@@ -271,31 +271,67 @@ async def test_a_total_timeout_bounds_the_renewal_too(
     assert oauth_server.api_requests == 2
 
 
-@pytest.mark.parametrize("timeout", [9, ClientTimeout(total=9, sock_read=5)])
+@pytest.mark.parametrize(
+    ("limits", "is_given"),
+    [
+        (ClientTimeout(total=0.9), False),
+        (ClientTimeout(9, connect=8, sock_read=7, sock_connect=6, ceil_threshold=4), False),
+        (ClientTimeout(9, connect=8, sock_read=7, sock_connect=6, ceil_threshold=4), True),
+        (9, False),
+    ],
+)
 async def test_the_repetition_has_what_is_left_of_the_time(
     oauth_server: OAuthServer,
     monkeypatch: pytest.MonkeyPatch,
-    timeout: ClientTimeout,
+    limits: ClientTimeout | float,
+    *,
+    is_given: bool,
 ) -> None:
-    """Its answer is to be read within the total that the call has, not within another one."""
+    """Its answer is to be read within the total that the call has; the other limits stay."""
+    timeout = limits if isinstance(limits, ClientTimeout) else ClientTimeout(total=limits)
     send, timeouts = ClientSession._request, list[Any]()  # noqa: SLF001 - what the client calls
 
     async def note(session: ClientSession, *args: Any, **options: Any) -> ClientResponse:
         if str(args[1]).endswith("/things"):
-            timeouts.append(options["timeout"])
+            timeouts.append(options.get("timeout"))
         return await send(session, *args, **options)
 
-    async with client_of(oauth_server) as client:
+    async with (
+        ClientSession(timeout=timeout) as session,
+        client_of(oauth_server, session if is_given else None) as client,
+    ):
         async with client.get(oauth_server.url("/")):
             oauth_server.revoke_all()
         monkeypatch.setattr(ClientSession, "_request", note)
         oauth_server.token_fault = Fault.slow(0.1)
-        async with client.get(oauth_server.url("/things"), timeout=timeout) as response:
+        options: dict[str, Any] = {} if is_given else {"timeout": limits}
+        async with client.get(oauth_server.url("/things"), **options) as response:
             assert response.status == 200
     first, second = timeouts
-    assert first == timeout
-    assert 0 < second.total <= 8.9
-    assert second.sock_read == getattr(timeout, "sock_read", None)
+    assert first == options.get("timeout")
+    assert timeout.total is not None
+    assert 0 < second.total <= timeout.total - 0.1
+    for name in ("connect", "sock_read", "sock_connect", "ceil_threshold"):
+        assert getattr(second, name) == getattr(timeout, name)
+
+
+@pytest.mark.rule("R056")
+async def test_a_check_of_a_given_session_sees_the_second_answer(oauth_server: OAuthServer) -> None:
+    """Whatever it makes of a 401: it is not asked about one that could be mended."""
+    seen: list[int] = []
+
+    async def check(response: ClientResponse) -> None:
+        seen.append(response.status)
+
+    async with (
+        ClientSession(raise_for_status=check) as session,
+        client_of(oauth_server, session) as client,
+    ):
+        async with client.get(oauth_server.url("/things")):
+            oauth_server.revoke_all()
+        async with client.get(oauth_server.url("/things")) as response:
+            assert response.status == 200
+    assert seen == [200, 200]
 
 
 @pytest.mark.rule("R062")
