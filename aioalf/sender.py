@@ -93,8 +93,8 @@ class Sender:
         began, field = time.monotonic(), authorization
         if not self._may_go_whole(method, options):
             session, field = self._sessions.guarded(), CallField(authorization)
+        arguments = self._arguments(options, field)
         try:
-            arguments = self._arguments(options, field)
             response = await self._request_of(session)(method, target, **arguments)
         except TokenHTTPError as error:
             return await self._answer_of_token_endpoint(error, session, options)
@@ -105,6 +105,7 @@ class Sender:
             if response.status != UNAUTHORIZED or not self._may_repeat(response, options, field):
                 return response
             response.release()
+        options = _with_headers_of(arguments, options)
         return await self._send_again(session, method, target, options, authorization, began)
 
     async def _send_within(
@@ -180,6 +181,7 @@ class Sender:
         """Open a websocket."""
         session = self._sessions.current()
         target = self._target(session, url, options)
+        options = _readable_twice(options)
         async with asyncio.timeout(self._total_timeout({})):
             authorization = self._bearer.ready() or await self._bearer.authorization()
             try:
@@ -292,6 +294,18 @@ def _with_field(options: Mapping[str, object], authorization: str) -> dict[str, 
     headers = CIMultiDict(given)
     headers[AUTHORIZATION] = authorization
     return {**options, "headers": headers}
+
+
+def _with_headers_of(
+    arguments: Mapping[str, object], options: Mapping[str, object]
+) -> Mapping[str, object]:
+    """Return the options with the headers that were sent: an iterator has none left."""
+    return {**options, "headers": arguments["headers"]} if options.get("headers") else options
+
+
+def _readable_twice(options: Mapping[str, object]) -> Mapping[str, object]:
+    kinds: dict[str, Callable[[Any], object]] = {"headers": CIMultiDict, "protocols": tuple}
+    return {**options, **{name: kinds[name](options[name]) for name in kinds if options.get(name)}}
 
 
 def _two_authorizations() -> ValueError:

@@ -65,6 +65,29 @@ async def test_headers_come_in_every_form(
     assert str(headers) == before
 
 
+@pytest.mark.rule("R056")
+async def test_headers_that_can_be_read_once_go_with_the_repeated_request_too(
+    oauth_server: OAuthServer,
+) -> None:
+    """By each way to repeat it, and with the handshake of a websocket."""
+    async with client_of(oauth_server) as client:
+        for method in ("GET", "POST"):
+            await (await client.get(oauth_server.url("/things"))).read()
+            oauth_server.revoke_all()
+            headers = iter([("X-A", "1"), ("X-B", "2")])
+            async with client.request(method, oauth_server.url("/echo"), headers=headers) as answer:
+                assert answer.status == 200
+        oauth_server.revoke_all()
+        headers = iter([("X-A", "1"), ("X-B", "2")])
+        protocols = iter(["alf"])
+        url = oauth_server.url("/ws")
+        async with client.ws_connect(url, headers=headers, protocols=protocols):
+            pass
+    sent = [request.headers for request in api_log(oauth_server)]
+    assert [fields.get("X-B") for fields in sent] == [None, "2", "2", None, "2", "2", "2", "2"]
+    assert [fields.get("Sec-WebSocket-Protocol") for fields in sent[-2:]] == ["alf", "alf"]
+
+
 @pytest.mark.rule("R050")
 async def test_auth_is_refused_in_words(oauth_server: OAuthServer) -> None:
     """Two Authorization fields cannot be sent; nothing is asked for or sent."""
