@@ -124,11 +124,14 @@ class CacheEntry:
                 self._left = None
 
     async def _empty(self, endpoint: TokenSource) -> None:
-        if self.cache is None or self._left is None:
+        if self.cache is None or not self.is_unemptied:
             return
         text = await self.cache.get(self._key)
+        left = self._left
+        if left is None:
+            return  # who has the lock, or waits for it no longer either, was first
         # From here on it is not believed, whether it can be deleted or not.
-        left, self._read, self._is_behind, self._left = self._left, text, True, None
+        self._read, self._is_behind, self._left = text, True, None
         try:
             record = await _record_in(text, endpoint)
             if record is not None:

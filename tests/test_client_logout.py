@@ -534,6 +534,32 @@ async def test_nobody_waits_long_for_who_has_locked_the_cache(
     assert repr(cache) == "<MemoryCache of 0>"
 
 
+@pytest.mark.rule("R160")
+async def test_two_logouts_may_wait_no_longer_at_once(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second to have read the cache leaves it to the first, which empties it."""
+    monkeypatch.setattr("aioalf.cache_entry._PATIENCE", 0.05)
+    cache, keys, both = Scripted(), list[str](), asyncio.Barrier(2)
+    lock = cache.lock
+
+    def noted(key: str) -> AbstractAsyncContextManager[None]:
+        keys.append(key)
+        return lock(key)
+
+    async def meet() -> None:
+        await both.wait()
+
+    cache.lock = noted  # type: ignore[method-assign]
+    async with scene.login(cache=cache) as client:
+        await scene.get(client)
+        cache.before["get"] = meet
+        async with lock(keys[0]), asyncio.timeout(10):
+            await asyncio.gather(client.logout(), client.logout())
+    assert scene.hints == ["refresh_token", "access_token"]
+    assert repr(cache) == "<MemoryCache of 0>"
+
+
 @pytest.mark.rule("R083", "R160")
 @pytest.mark.parametrize("is_cancelled", [True, False])
 async def test_what_is_being_written_at_a_logout_is_removed(
