@@ -226,6 +226,7 @@ def test_plain_http_is_warned_of_once_an_origin() -> None:
         for url in (
             *("http://a.example/1", "http://a.example/2", "ws://a.example", "http://a.example:81"),
             *("https://b.example/", "http://localhost/", "http://127.0.0.1:8080/", "http://[::1]/"),
+            "http://a.example/3",
         ):
             origins.check(URL(url))
     assert [warning.category for warning in caught] == [InsecureTransportWarning] * 2
