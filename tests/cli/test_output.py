@@ -2,8 +2,11 @@
 
 import errno
 import io
+import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
@@ -118,3 +121,38 @@ def test_a_file_is_named_that_cannot_be_written(tmp_path: Path) -> None:
         opened(str(path)),
     ):
         pytest.fail("it was opened")
+
+
+class Witness(io.BytesIO):
+    """A file that notes what Ctrl-C would do while it is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.handlers: list[object] = []
+
+    def flush(self) -> None:
+        """Look."""
+        self.handlers.append(signal.getsignal(signal.SIGINT))
+
+
+def of_the_loop(number: int, frame: FrameType | None) -> None:
+    """Wait until the event loop has time."""
+
+
+@pytest.mark.parametrize(
+    ("handler", "meanwhile"),
+    [(of_the_loop, signal.default_int_handler), (signal.SIG_IGN, signal.SIG_IGN)],
+)
+def test_ctrl_c_ends_a_writing_and_is_as_before_then(
+    handler: Callable[[int, FrameType | None], None] | signal.Handlers, meanwhile: object
+) -> None:
+    """Unless it is ignored, as for what a shell runs in the background."""
+    witness = Witness()
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        Output(witness, "The file").write(b"text")
+        assert signal.getsignal(signal.SIGINT) == handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert witness.handlers == [meanwhile]
+    assert witness.getvalue() == b"text"
