@@ -53,7 +53,7 @@ class Discovery:
         try:
             return await self._flight.run(self._fetch)
         except FlightCancelledError:
-            raise TokenError("The client was closed while metadata was fetched") from None
+            raise
         except TokenError as error:
             if self._metadata is None or now >= self._useless_at:
                 raise

@@ -11,10 +11,9 @@ import math
 import time
 from typing import TYPE_CHECKING, Protocol
 
-from aioalf.errors import TokenError
 from aioalf.manager import TokenManager
 from aioalf.renewal import Renewal
-from aioalf.single_flight import FlightCancelledError, SingleFlight
+from aioalf.single_flight import SingleFlight
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -80,14 +79,9 @@ class ResetRenewal:
         self._rejected = None
         if overrides(self._manager, "renew_token"):
             return await self._manager.renew_token(rejected)  # type: ignore[attr-defined, no-any-return]
-        try:
-            about, token = await self._flight.run(lambda: self._renew(rejected))
-            if token == rejected != about:  # that flight was about another token
-                _, token = await self._flight.run(lambda: self._renew(rejected))
-        except FlightCancelledError:
-            raise TokenError(
-                "The renewal was ended: the client was closed or logged out meanwhile"
-            ) from None
+        about, token = await self._flight.run(lambda: self._renew(rejected))
+        if token == rejected != about:  # that flight was about another token
+            _, token = await self._flight.run(lambda: self._renew(rejected))
         return token
 
     def may_renew(self, rejected: str) -> bool:

@@ -59,7 +59,10 @@ class OAuth2Middleware:
             return await handler(request)
         if origin[0] == "http":
             self._insecure.check(request.url)
-        authorization = self._bearer.ready() or await self._first(request)
+        authorization = self._bearer.ready()
+        if authorization is None:
+            self._use_network_of(request)
+            authorization = await self._bearer.authorization()
         request.headers[AUTHORIZATION] = authorization
         response = await handler(request)
         if response.status != UNAUTHORIZED:
@@ -69,10 +72,6 @@ class OAuth2Middleware:
         if renewed is None:
             return response
         return await send_again(request, handler, renewed, self._bearer)
-
-    async def _first(self, request: ClientRequest) -> str:
-        self._use_network_of(request)
-        return await self._bearer.authorization()
 
     def _use_network_of(self, request: ClientRequest) -> None:
         session = request.session

@@ -1,7 +1,7 @@
 """One running call for many callers.
 
 A flight is a task of its own: a caller who is cancelled leaves it flying for the others. Callers
-share its result, or each raise an own copy of its error. It knows asyncio and no OAuth.
+share its result, or each raise an own copy of its error. It knows asyncio, not what a call is.
 """
 
 from __future__ import annotations
@@ -11,23 +11,28 @@ import copy
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, Generic, TypeVar
 
+from aioalf.errors import TokenError
+
 T = TypeVar("T")
 E = TypeVar("E", bound=BaseException)
 
-_NONE: Final[frozenset[Any]] = frozenset()  # an empty set takes 216 bytes, and flights may be many
+# An empty set takes 216 bytes, an empty list 56, and flights may be many.
+_NONE: Final[frozenset[Any]] = frozenset()
+_NOBODY: Final[list[Any]] = []
 
 
-class FlightCancelledError(Exception):
+class FlightCancelledError(TokenError):
     """The flight was ended before it had a result, by `SingleFlight.close` or its event loop."""
 
 
 class SingleFlight(Generic[T]):
     """At most one call is running; who asks meanwhile waits for it."""
 
-    __slots__ = ("_abandoned", "_task")
+    __slots__ = ("_abandoned", "_task", "_waiting")
 
     def __init__(self) -> None:
         self._task: asyncio.Task[T] | None = None
+        self._waiting: list[asyncio.Future[None]] = _NOBODY  # for the flight in the air
         self._abandoned: frozenset[asyncio.Task[T]] = _NONE
 
     async def run(self, call: Callable[[], Coroutine[object, object, T]]) -> T:
@@ -37,12 +42,14 @@ class SingleFlight(Generic[T]):
         RuntimeError while a flight of another event loop is in the air.
         """
         task = self.start(call)
-        # A future for each: asyncio.wait makes more of it, and there may be ten thousand callers.
+        # A future for each and nothing else: there may be ten thousand callers.
         landed: asyncio.Future[None] = task.get_loop().create_future()
-        task.add_done_callback(lambda _: _wake(landed))
+        self._waiting.append(landed)
         await landed
         if task.cancelled():
-            raise FlightCancelledError
+            raise FlightCancelledError(
+                "The token request was ended: the client was closed or logged out meanwhile"
+            )
         if (error := task.exception()) is not None:
             raise own_copy(error)
         return task.result()
@@ -53,7 +60,8 @@ class SingleFlight(Generic[T]):
         task = self._task
         if task is None or not _is_flying(task, loop):
             task = self._task = loop.create_task(call())
-            task.add_done_callback(self._land)
+            waiting = self._waiting = []
+            task.add_done_callback(lambda task: self._land(task, waiting))
         return task
 
     @property
@@ -83,12 +91,15 @@ class SingleFlight(Generic[T]):
         if self._abandoned:
             await asyncio.wait(self._abandoned)
 
-    def _land(self, task: asyncio.Task[T]) -> None:
+    def _land(self, task: asyncio.Task[T], waiting: list[asyncio.Future[None]]) -> None:
         self._abandoned = self._abandoned - {task} or _NONE
         if self._task is task:
-            self._task = None
+            self._task, self._waiting = None, _NOBODY
         if not task.cancelled():
             task.exception()  # seen: when every caller has left, nobody else looks at it
+        for landed in waiting:
+            if not landed.done():  # it is, when who waited was cancelled
+                landed.set_result(None)
 
 
 async def uncut(call: Coroutine[object, object, T]) -> T:
@@ -108,11 +119,6 @@ async def uncut(call: Coroutine[object, object, T]) -> T:
             task.exception()  # seen: nobody else looks at it
         raise cancelled
     return task.result()
-
-
-def _wake(waiter: asyncio.Future[None]) -> None:
-    if not waiter.done():  # it is, when who waited was cancelled
-        waiter.set_result(None)
 
 
 def _is_flying(task: asyncio.Task[T], loop: asyncio.AbstractEventLoop) -> bool:
