@@ -24,33 +24,16 @@ from aioalf import (
     TokenManager,
 )
 from aioalf.caches import FileCache, MemoryCache, TokenCache
-from aioalf.grants import AuthorizationCode, Grant, RefreshToken
+from aioalf.grants import AuthorizationCode, RefreshToken
 from aioalf.implicit import TokenStorage, use_implicit_flow
 from aioalf.testing import Fault, OAuthServer
 from aioalf.token import Token
 from tests.front import UserManager
-from tests.grants.visitor import Visitor
+from tests.signed_in import CACHES, SignedIn, cache_of
 
 
-class Scene:
-    """A server at which somebody is signed in, and clients of it."""
-
-    def __init__(self, server: OAuthServer) -> None:
-        self.server = server
-        self.visitor = Visitor()
-        server.auto_sign_in = "Ada"
-
-    def client(self, grant: Grant | None = None, **options: Any) -> Client:
-        """One that fails at once."""
-        usual: dict[str, Any] = {
-            "issuer": self.server.issuer,
-            "client_id": "client-id",
-            "client_secret": "secret",
-            "grant": grant,
-            "renewal": Renewal(pause=0),
-            "retry": Retry(attempts=1),
-        }
-        return Client(**{**usual, **options})
+class Scene(SignedIn):
+    """Clients of a server at which somebody is signed in, and what arrived there."""
 
     def login(self, **options: Any) -> Client:
         """One with a person."""
@@ -63,11 +46,6 @@ class Scene:
             assert response.status == 200, await response.text()
             members: dict[str, Any] = await response.json()
             return members
-
-    @property
-    def token(self) -> str:
-        """The token of the last request."""
-        return self.server.log[-1].headers["Authorization"].removeprefix("Bearer ")
 
     @property
     def forms(self) -> list[Mapping[str, str]]:
@@ -94,15 +72,10 @@ async def scene(oauth_server: OAuthServer) -> AsyncIterator[Scene]:
     await scene.visitor.gone()
 
 
-@pytest.fixture(params=["no cache", "memory", "file"])
+@pytest.fixture(params=CACHES)
 def cache(request: pytest.FixtureRequest, tmp_path: Path) -> TokenCache | None:
     """Each kind, and none."""
-    caches: dict[str, TokenCache | None] = {
-        "no cache": None,
-        "memory": MemoryCache(),
-        "file": FileCache(tmp_path / "cache"),
-    }
-    return caches[request.param]
+    return cache_of(request, tmp_path)
 
 
 # What it asks for

@@ -22,30 +22,13 @@ from aioalf import (
 )
 from aioalf.caches import FileCache, MemoryCache, TokenCache
 from aioalf.client_auth import ClientSecretPost
-from aioalf.grants import AuthorizationCode, Grant, RefreshToken
+from aioalf.grants import AuthorizationCode, RefreshToken
 from aioalf.testing import Fault, OAuthServer
-from tests.grants.visitor import Visitor
+from tests.signed_in import CACHES, SignedIn, cache_of
 
 
-class Scene:
-    """A server at which somebody is signed in, and a client of it."""
-
-    def __init__(self, server: OAuthServer) -> None:
-        self.server = server
-        self.visitor = Visitor()
-        server.auto_sign_in = "Ada"
-
-    def client(self, grant: Grant | None = None, **options: Any) -> Client:
-        """One that fails at once."""
-        usual: dict[str, Any] = {
-            "issuer": self.server.issuer,
-            "client_id": "client-id",
-            "client_secret": "secret",
-            "grant": grant,
-            "renewal": Renewal(pause=0),
-            "retry": Retry(attempts=1),
-        }
-        return Client(**{**usual, **options})
+class Scene(SignedIn):
+    """A client of a server at which somebody is signed in, and what was revoked there."""
 
     def login(self, **options: Any) -> Client:
         """One with a person."""
@@ -55,7 +38,7 @@ class Scene:
         """The token with which a request arrived that the API took."""
         async with asyncio.timeout(20), client.get(self.server.url("/things")) as response:
             assert response.status == 200, await response.text()
-        return self.server.log[-1].headers["Authorization"].removeprefix("Bearer ")
+        return self.token
 
     @property
     def revoked(self) -> list[tuple[str, str]]:
@@ -83,15 +66,10 @@ async def scene(oauth_server: OAuthServer) -> AsyncIterator[Scene]:
     await scene.visitor.gone()
 
 
-@pytest.fixture(params=["no cache", "memory", "file"])
+@pytest.fixture(params=CACHES)
 def cache(request: pytest.FixtureRequest, tmp_path: Path) -> TokenCache | None:
     """Each kind, and none."""
-    caches: dict[str, TokenCache | None] = {
-        "no cache": None,
-        "memory": MemoryCache(),
-        "file": FileCache(tmp_path / "cache"),
-    }
-    return caches[request.param]
+    return cache_of(request, tmp_path)
 
 
 # What is revoked

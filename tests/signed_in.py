@@ -1,0 +1,51 @@
+"""A server at which somebody is signed in, and clients that fail at once."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aioalf import Client, Renewal, Retry
+from aioalf.caches import FileCache, MemoryCache, TokenCache
+from aioalf.grants import Grant
+from aioalf.testing import OAuthServer
+from tests.grants.visitor import Visitor
+
+CACHES = ["no cache", "memory", "file"]
+"""The names of the kinds of caches, for `cache_of`."""
+
+
+class SignedIn:
+    """The server, and the visitor that is the browser of its person."""
+
+    def __init__(self, server: OAuthServer) -> None:
+        self.server = server
+        self.visitor = Visitor()
+        server.auto_sign_in = "Ada"
+
+    def client(self, grant: Grant | None = None, **options: Any) -> Client:
+        """One that fails at once."""
+        usual: dict[str, Any] = {
+            "issuer": self.server.issuer,
+            "client_id": "client-id",
+            "client_secret": "secret",
+            "grant": grant,
+            "renewal": Renewal(pause=0),
+            "retry": Retry(attempts=1),
+        }
+        return Client(**{**usual, **options})
+
+    @property
+    def token(self) -> str:
+        """The token of the last request."""
+        return self.server.log[-1].headers["Authorization"].removeprefix("Bearer ")
+
+
+def cache_of(request: pytest.FixtureRequest, directory: Path) -> TokenCache | None:
+    """The cache of the kind that a parameter of a fixture names."""
+    caches: dict[str, TokenCache | None] = {
+        "no cache": None,
+        "memory": MemoryCache(),
+        "file": FileCache(directory / "cache"),
+    }
+    return caches[request.param]
