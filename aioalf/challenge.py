@@ -95,5 +95,5 @@ def _skip(pattern: re.Pattern[str], line: str, position: int) -> int:
 
 
 def _skip_item(line: str, position: int) -> int:
-    end = _skip(_REST, line, position)
-    return max(_skip(_GAP, line, end), position + 1)
+    # It begins with no gap and no comma: there is at least one character of it.
+    return _skip(_GAP, line, _skip(_REST, line, position))

@@ -90,7 +90,7 @@ class Exchange:
 
     def checks_certificates(self, ssl: SSLContext | None) -> bool:
         """Tell whether whom it asks has to prove who that is; `ssl` is as with `post`."""
-        chosen = ssl or self._options.get("ssl", True)
+        chosen = ssl or self._options.get("ssl")
         return chosen is not False and getattr(chosen, "verify_mode", None) != _CERT_NONE
 
     async def get(self, what: str, url: URL) -> Answer:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from yarl import URL
 
     from aioalf.asked import Form
-    from aioalf.client_auth import Credentials
+    from aioalf.credentials import Credentials
     from aioalf.exchange import Answer
 
 # Of a form: what no text may show, wherever it comes back from.
@@ -77,7 +77,7 @@ class Reply:
 
 def hidden_in(credentials: Credentials, form: Form) -> frozenset[str]:
     """Return what of a request must not be shown."""
-    values = (form.get(name, "") for name in _PROOFS)
+    values = (form.get(name) for name in _PROOFS)
     proofs = frozenset(value for value in values if isinstance(value, str)) - {""}
     return credentials.known() | proofs
 

@@ -89,7 +89,8 @@ async def test_an_answer_that_does_not_say_whether_it_is_active_is_an_error(
 ) -> None:
     """Nothing is taken for yes; the token is in no message."""
     oauth_server.faults["introspection"] = Fault.wrong_json(members)
-    with pytest.raises(TokenResponseError, match="introspection endpoint") as caught:
+    expected = "introspection endpoint .* (it does not say if active is true|it says no)$"
+    with pytest.raises(TokenResponseError, match=expected) as caught:
         await about(oauth_server, TOKEN)
     assert TOKEN not in "".join(traceback.format_exception(caught.value))
 
@@ -122,10 +123,10 @@ async def test_no_answer_is_an_error_without_the_token(
 
 async def test_what_may_pass_is_asked_again(oauth_server: OAuthServer) -> None:
     """As a token is."""
-    oauth_server.faults["introspection"] = Fault.status(503).times(2)
-    async with api_of(oauth_server, retry=Retry(attempts=3, delay=0)) as client:
+    oauth_server.faults["introspection"] = Fault.status(503).times(4)
+    async with api_of(oauth_server, retry=Retry(attempts=5, delay=0)) as client:
         assert await client.introspect(TOKEN) == {"active": False}
-    assert oauth_server.requests["introspection"] == 3
+    assert oauth_server.requests["introspection"] == 5
 
 
 async def test_an_api_needs_no_more_than_the_one_endpoint(oauth_server: OAuthServer) -> None:

@@ -950,6 +950,87 @@ async def test_a_certificate_is_checked_where_tokens_are_revoked(untrusted_url: 
     await endpoint({"ssl": False}).revoke("token-of-mine", "access_token")
 
 
+class Certified(ClientSecretBasic):
+    """Shows a certificate, too."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        super().__init__()
+        self.ssl_context = context
+
+
+@pytest.mark.rule("R161")
+async def test_what_a_client_proves_itself_with_checks_certificates_or_gets_no_token(
+    untrusted_url: str,
+) -> None:
+    """Its context goes before the one of the options, for better and for worse."""
+    elsewhere = untrusted_url.replace("127.0.0.1", "auth.example.com")
+    checked, unchecked = ssl.create_default_context(), ssl.create_default_context()
+    unchecked.check_hostname = False
+    unchecked.verify_mode = ssl.CERT_NONE
+    async with ClientSession(connector=TCPConnector(resolver=Here())) as session:
+        for context, option, kind in (
+            (unchecked, True, TokenConfigurationError),
+            (checked, False, NoAnswerError),
+        ):
+            endpoint = TokenEndpoint(
+                None,
+                Credentials("id", "secret"),
+                Certified(context),
+                http_options={"ssl": option},
+                endpoints={"revocation_endpoint": elsewhere},
+                network=lambda: session,
+            )
+            with pytest.raises(kind):
+                await endpoint.revoke("token-of-mine", "access_token")
+
+
+async def test_an_endpoint_may_be_there_for_clients_with_certificates_alone(
+    oauth_server: OAuthServer,
+) -> None:
+    """Who shows none has no such endpoint."""
+    only_alias = {"mtls_endpoint_aliases": {"revocation_endpoint": "https://mtls.example/r"}}
+    members = {"issuer": oauth_server.issuer, **only_alias}
+    oauth_server.faults["metadata"] = Fault.wrong_json(members)
+    certified = Certified(ssl.create_default_context())
+    for client_auth, expected in ((ClientSecretBasic(), False), (certified, True)):
+        endpoint = TokenEndpoint(
+            None, Credentials("id", "secret"), client_auth, issuer=oauth_server.issuer
+        )
+        assert await endpoint.has("revocation_endpoint") is expected
+        assert not await endpoint.has("introspection_endpoint")
+
+
+async def test_an_answer_of_another_endpoint_is_an_object(oauth_server: OAuthServer) -> None:
+    """Whatever else it is, its members are not there."""
+    url = f"{oauth_server.issuer}/introspect"
+    credentials = Credentials(oauth_server.client_id, oauth_server.client_secret)
+    endpoint = TokenEndpoint(
+        None, credentials, ClientSecretBasic(), endpoints={"introspection_endpoint": url}
+    )
+    oauth_server.faults["introspection"] = Fault.wrong_json(["active"])
+    with pytest.raises(
+        TokenResponseError, match=r"without an answer that can be used: it is not a JSON object$"
+    ):
+        await endpoint.post("introspection_endpoint", {"token": "any"})
+
+
+async def test_what_may_pass_is_tried_again_where_tokens_are_revoked(
+    oauth_server: OAuthServer,
+) -> None:
+    """As the endpoint's own `Retry` says."""
+    credentials = Credentials(oauth_server.client_id, oauth_server.client_secret)
+    endpoint = TokenEndpoint(
+        None,
+        credentials,
+        ClientSecretBasic(),
+        endpoints={"revocation_endpoint": f"{oauth_server.issuer}/revoke"},
+        retry=Retry(attempts=5, delay=0),
+    )
+    oauth_server.faults["revocation"] = Fault.status(503).times(4)
+    await endpoint.revoke("token-of-mine", "access_token")
+    assert oauth_server.requests["revocation"] == 5
+
+
 async def test_a_proof_for_who_has_no_issuer_and_no_token_endpoint_is_for_who_is_asked(
     oauth_server: OAuthServer,
 ) -> None:

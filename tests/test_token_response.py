@@ -191,6 +191,14 @@ def test_a_token_of_another_type_is_an_error(value: object) -> None:
         read_token(with_(token_type=value))
 
 
+def test_no_more_of_a_type_is_shown_than_helps() -> None:
+    """A server may send anything."""
+    with pytest.raises(TokenResponseError) as caught:
+        read_token(with_(token_type="x" * 1000))
+    shown = str(caught.value).removeprefix("token_type ").partition(" in the response")[0]
+    assert shown == "'" + "x" * 39 + "… (1002 characters)"
+
+
 @pytest.mark.rule("R021")
 def test_a_null_type_means_bearer() -> None:
     """Null says as little as nothing."""
