@@ -4,19 +4,9 @@ from typing import TYPE_CHECKING
 
 from aioalf.client import Client
 from aioalf.errors import (
-    AccessDeniedError,
-    AuthorizationError,
-    AuthorizationServerError,
-    CacheError,
     InsecureTransportWarning,
-    ListenerError,
-    LoginRequiredError,
-    LoginTimeoutError,
     MetadataError,
     NoAnswerError,
-    RevocationError,
-    ScopeNotGrantedError,
-    TemporarilyUnavailableError,
     TokenConfigurationError,
     TokenError,
     TokenHTTPError,
@@ -29,18 +19,30 @@ from aioalf.token import Token
 
 if TYPE_CHECKING:
     from aioalf.client_auth import ClientSecretBasic
+    from aioalf.login_errors import (
+        AccessDeniedError,
+        AuthorizationError,
+        AuthorizationServerError,
+        CacheError,
+        ListenerError,
+        LoginRequiredError,
+        LoginTimeoutError,
+        RevocationError,
+        ScopeNotGrantedError,
+        TemporarilyUnavailableError,
+    )
     from aioalf.middleware import OAuth2Middleware
     from aioalf.retry import Retry
 else:
 
     def __getattr__(name: str) -> object:
         # A client can be made without these: they are imported when they are first named.
-        homes = {"ClientSecretBasic": "client_auth", "OAuth2Middleware": "middleware"}
-        home = {**homes, "Retry": "retry"}.get(name)
-        if home is None:
+        if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from importlib import import_module  # noqa: PLC0415 - as above
 
+        homes = {"ClientSecretBasic": "client_auth", "OAuth2Middleware": "middleware"}
+        home = {**homes, "Retry": "retry"}.get(name, "login_errors")
         value = globals()[name] = getattr(import_module(f"{__name__}.{home}"), name)
         return value
 

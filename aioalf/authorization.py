@@ -12,13 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aioalf.cache_entry import CacheEntry
-from aioalf.errors import (
-    LoginRequiredError,
-    ScopeNotGrantedError,
-    TokenError,
-    TokenHTTPError,
-    TokenResponseError,
-)
+from aioalf.errors import TokenError, TokenHTTPError, TokenResponseError
+from aioalf.login_errors import LoginRequiredError, ScopeNotGrantedError
 from aioalf.on_token import tell
 from aioalf.redaction import printable
 from aioalf.revocation import Outstanding

@@ -7,7 +7,7 @@ knows no session and no token manager.
 from __future__ import annotations
 
 from collections.abc import Coroutine, Generator
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiohttp import ClientResponse
 from aiohttp.hdrs import AUTHORIZATION
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 R = TypeVar("R", bound="_Context")
 
 
-class Pending(Coroutine[Any, Any, R], Generic[R]):
+class Pending(Coroutine[Any, Any, R]):
     """A call that may be awaited, run as a task, or entered with ``async with``."""
 
     __slots__ = ("_coroutine", "_result")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from aioalf.errors import LoginRequiredError
+from aioalf.login_errors import LoginRequiredError
 
 if TYPE_CHECKING:
     from aioalf.authorization import Authorization

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from yarl import URL
 
-from aioalf.client_auth import ClientAuth, Credentials
 from aioalf.errors import (
     TokenConfigurationError,
     TokenError,
@@ -39,7 +38,8 @@ if TYPE_CHECKING:
     from ssl import SSLContext
 
     from aioalf.asked import Asked, Form
-    from aioalf.client_auth import FormInMaking
+    from aioalf.client_auth import ClientAuth, FormInMaking
+    from aioalf.credentials import Credentials
     from aioalf.reply import Reply
     from aioalf.retry import Retry
     from aioalf.server import Server

@@ -5,25 +5,16 @@ TokenError                          any failure to get a token
 ├── MetadataError                   what an issuer says of itself could not be had, or not believed
 ├── NoAnswerError                   the endpoint was not reached, or did not answer
 ├── TokenResponseError              the endpoint answered 2xx, without a token that can be used
-├── TokenHTTPError                  the endpoint answered with another status
-├── AuthorizationError              the answer in the browser was no
-│   ├── AccessDeniedError           … by the person or by policy
-│   ├── AuthorizationServerError    … the server failed
-│   └── TemporarilyUnavailableError … the server is overloaded or in maintenance
-├── LoginRequiredError              the refresh token was refused, and there is no other way
-├── ScopeNotGrantedError            more was asked of a login than it was granted
-├── LoginTimeoutError               nobody finished the login in time
-├── ListenerError                   the redirect listener found no port
-├── RevocationError                 what was logged out of may count still at the server
-└── CacheError                      the token cache could not be read, written or locked
+└── TokenHTTPError                  the endpoint answered with another status
 
-It knows nothing of HTTP libraries and of event loops. Evidence is in fields; `str` shows no secret.
+Those of logins, logouts and caches are in `login_errors`. It knows nothing of HTTP libraries and of
+event loops. Evidence is in fields; `str` shows no secret.
 """
 
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from typing import Self, TypedDict, Unpack
@@ -77,7 +68,7 @@ class _Hidden:
         return (_Hidden, ())
 
 
-class _AnsweredError(TokenError):
+class AnsweredError(TokenError):
     """A server answered, with its reason in the standard's words (RFC 6749 §4.1.2.1, §5.2)."""
 
     def __init__(
@@ -94,7 +85,7 @@ class _AnsweredError(TokenError):
         self.error_uri = error_uri
 
 
-class TokenResponseError(_AnsweredError):
+class TokenResponseError(AnsweredError):
     """The token endpoint answered 2xx, but with no token that can be used.
 
     ``response_status`` and ``content_type`` say what came; ``error``, ``error_description`` and
@@ -127,7 +118,7 @@ class TokenResponseError(_AnsweredError):
         return text
 
 
-class TokenHTTPError(_AnsweredError):
+class TokenHTTPError(AnsweredError):
     """The token endpoint answered with a status that is not 2xx.
 
     ``response_status`` and ``response_text`` are what came, the text up to a cap and without the
@@ -173,71 +164,3 @@ class TokenHTTPError(_AnsweredError):
         # A response holds a connection and cannot travel to another process; the rest can.
         state = {name: value for name, value in self.__dict__.items() if name != "response"}
         return (self.__class__, self.args, {**state, "response": None})
-
-
-class AuthorizationError(_AnsweredError):
-    """The authorization server's answer in the browser was an error (RFC 6749 §4.1.2.1, §4.2.2.1).
-
-    ``error`` is its code, ``error_description`` and ``error_uri`` its words, None without.
-    """
-
-
-class AccessDeniedError(AuthorizationError):
-    """``access_denied``: the person, or the server's policy, said no."""
-
-
-class AuthorizationServerError(AuthorizationError):
-    """``server_error``: the authorization server failed; another try may succeed."""
-
-
-class TemporarilyUnavailableError(AuthorizationError):
-    """``temporarily_unavailable``: the server is overloaded or in maintenance; try later."""
-
-
-class LoginRequiredError(TokenError):
-    """The refresh token was refused for good, and the grant cannot begin anew by itself.
-
-    ``__cause__`` is the server's refusal. Somebody has to log in, or to give another token
-    (RFC 6749 §5.2).
-    """
-
-
-class ScopeNotGrantedError(TokenError):
-    """A derived client asks for scope that its login was not granted (RFC 6749 §6).
-
-    ``missing`` is that scope. Nothing was sent: the client that it was derived from has to ask for
-    it when somebody logs in.
-    """
-
-    def __init__(self, message: str, missing: frozenset[str] = frozenset()) -> None:
-        super().__init__(message)
-        self.missing = missing
-
-
-class LoginTimeoutError(TokenError):
-    """Nobody finished the login within its time limit."""
-
-
-class ListenerError(TokenError):
-    """The redirect listener could not have a port of the range it was given."""
-
-
-class RevocationError(TokenError):
-    """A token was forgotten, but could not be revoked: it may count still (RFC 7009 §2.2.1).
-
-    ``__cause__`` has the reason.
-    """
-
-
-class CacheError(TokenError):
-    """The token cache could not be read, written or locked; ``__cause__`` has the reason.
-
-    What it held before, it holds still. The message says what to do about it.
-    """
-
-
-AUTHORIZATION_ERRORS: Final[dict[str, type[AuthorizationError]]] = {
-    "access_denied": AccessDeniedError,
-    "server_error": AuthorizationServerError,
-    "temporarily_unavailable": TemporarilyUnavailableError,
-}

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import Final
 
-from aioalf.errors import ListenerError, TokenConfigurationError
+from aioalf.errors import TokenConfigurationError
+from aioalf.login_errors import ListenerError
 
 MAX_PORT: Final = 65535
 FREE_PORT_ATTEMPTS: Final = 16

@@ -14,29 +14,23 @@ from collections.abc import Collection, Coroutine, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
-from yarl import URL
-
-from aioalf.client_auth import ClientAuth, ClientSecret, Credentials
-from aioalf.endpoint import TokenEndpoint
-from aioalf.errors import (
-    AuthorizationError,
-    LoginTimeoutError,
-    TokenConfigurationError,
-    TokenError,
-    TokenHTTPError,
-)
-from aioalf.exchange import Network
-from aioalf.grants import ClientCredentials
+from aioalf.errors import TokenConfigurationError, TokenError, TokenHTTPError
 from aioalf.renewal import Renewal
-from aioalf.single_flight import FlightCancelledError, SingleFlight, own_copy
+from aioalf.single_flight import SingleFlight, own_copy
 from aioalf.token import Token
 from aioalf.urls import missing
 
 if TYPE_CHECKING:
+    from yarl import URL
+
     from aioalf.asked import Asked
     from aioalf.authorization import Authorization
     from aioalf.caches import TokenCache
+    from aioalf.client_auth import ClientAuth
+    from aioalf.credentials import ClientSecret
     from aioalf.derived import Derived
+    from aioalf.endpoint import TokenEndpoint
+    from aioalf.exchange import Network
     from aioalf.grants import Grant
     from aioalf.on_token import OnToken
     from aioalf.retry import Retry
@@ -48,7 +42,6 @@ logger: logging.Logger = logging.getLogger(__name__)
 
 # One for all managers: clients may be many.
 _RENEWAL = Renewal()
-_CLIENT_CREDENTIALS = ClientCredentials()
 _NOTHING_DERIVED: Mapping[tuple[frozenset[str], ...], TokenManager] = MappingProxyType({})
 _NEVER = -math.inf
 _MAX_PAUSE = 60.0
@@ -118,10 +111,14 @@ class TokenManager:
                 default_lifetime, allow_narrower_scope=allow_narrower_scope
             )
         asked = _asked(scope, resource, audience, parameters)
-        self._grant: Grant = grant or _CLIENT_CREDENTIALS
+        self._grant: Grant = grant or _client_credentials()
         self._endpoint: TokenEndpoint | None = None
         token_endpoint = token_endpoint or (endpoints or {}).get("token_endpoint")
         if token_endpoint or issuer is not None or endpoints:
+            # What talks to a server comes with the first manager that has one.
+            from aioalf.credentials import Credentials  # noqa: PLC0415 - as above
+            from aioalf.endpoint import TokenEndpoint  # noqa: PLC0415 - as above
+
             self._endpoint = TokenEndpoint(
                 token_endpoint or None,
                 Credentials(client_id, client_secret),
@@ -356,15 +353,10 @@ class TokenManager:
         self._token = self._failure = None
         self._generation += 1
 
-    async def _obtain(self) -> Token:
+    def _obtain(self) -> Coroutine[object, object, Token]:
         if self._failure is not None and not self._flight.is_in_the_air and self.pause_left():
             raise own_copy(self._failure)
-        try:
-            return await self._flight.run(self._fly)
-        except FlightCancelledError:
-            raise TokenError(
-                "The token request was ended: the client was closed or logged out meanwhile"
-            ) from None
+        return self._flight.run(self._fly)
 
     def _renew_in_background(self, now: float) -> None:
         if now >= self._paused_until and not self._flight.is_in_the_air:
@@ -395,7 +387,11 @@ class TokenManager:
 
     def _note_failure(self, error: Exception) -> None:
         """Leave the endpoint alone for a while; say once that callers still have a token."""
-        from aioalf.retry import retry_after_of  # noqa: PLC0415 - when something went wrong
+        from aioalf.login_errors import (  # noqa: PLC0415 - when something went wrong
+            AuthorizationError,
+            LoginTimeoutError,
+        )
+        from aioalf.retry import retry_after_of  # noqa: PLC0415 - as above
 
         asked_for = retry_after_of(error) or 0.0
         now = time.monotonic()
@@ -427,6 +423,12 @@ class TokenManager:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} token={self._token!r}>"
+
+
+def _client_credentials() -> Grant:
+    from aioalf.grants.client_credentials import CLIENT_CREDENTIALS  # noqa: PLC0415 - one of many
+
+    return CLIENT_CREDENTIALS
 
 
 def _asked(

@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import Final
 
 from aioalf.errors import NoAnswerError, TokenConfigurationError, TokenError, TokenHTTPError
-from aioalf.seconds import check_seconds
+from aioalf.renewal import check_seconds
 
 _TOO_MANY_REQUESTS: Final = 429
 _MAX_DELAY: Final = 5.0

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from aioalf.errors import RevocationError, TokenError, TokenHTTPError
+from aioalf.errors import TokenError, TokenHTTPError
+from aioalf.login_errors import RevocationError
 from aioalf.retry import may_pass
 
 if TYPE_CHECKING:

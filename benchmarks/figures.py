@@ -153,6 +153,9 @@ CLIENT_CPU: Final = "CPU of a request, many clients"
 CLIENT_MEMORY: Final = "memory beside a session"
 IMPORT: Final = "import"
 
+WITH_CLIENT: Final = "aioalf, a Client made"
+"""The contender of `IMPORT` that imports what a client is made of, too."""
+
 TARGETS: Final[dict[tuple[str, str, int | None], float]] = {
     (AWAITED, "OAuth2Middleware", None): 1.01,
     (AWAITED, "Client", None): 1.05,

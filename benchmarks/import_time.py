@@ -3,16 +3,19 @@
 Each process imports the HTTP library first and then what is built on it, and the ratio is of the
 sum to the first: both imports are done in the order in which the second alone would do them. What
 slows a process slows both, so that hardly any of the noise of two processes is left in the ratio.
+
+What talks to a server is imported with the first client: that has a figure of its own.
 """
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 from statistics import median
 
 from effort import Effort
-from figures import IMPORT, Figure, Results, Spread
+from figures import IMPORT, WITH_CLIENT, Figure, Results, Spread
 from peers import RELEASE, RELEASE_DIRECTORY
 
 _PROGRAM = """\
@@ -21,19 +24,23 @@ gc.disable()
 began = time.process_time_ns()
 import {library}
 between = time.process_time_ns()
-import {client}
+{client}
 print(between - began, time.process_time_ns() - between)
 """
 _RELEASE = f"aio-alf {RELEASE}"
 _IMPORTS = {
-    "aioalf": ("aiohttp", "aioalf"),
-    _RELEASE: ("aiohttp", "aioalf.client"),
+    "aioalf": ("aiohttp", "import aioalf"),
+    WITH_CLIENT: (
+        "aiohttp",
+        "import aioalf; aioalf.Client('client', 'secret', 'https://as.example/token')",
+    ),
+    _RELEASE: ("aiohttp", "import aioalf.client"),
     "aiohttp-oauth2-client": (
         "aiohttp",
-        "aiohttp_oauth2_client.middleware, aiohttp_oauth2_client.grant.client_credentials",
+        "import aiohttp_oauth2_client.middleware, aiohttp_oauth2_client.grant.client_credentials",
     ),
-    "authlib": ("httpx", "authlib.integrations.httpx_client"),
-    "httpx-auth": ("httpx", "httpx_auth"),
+    "authlib": ("httpx", "import authlib.integrations.httpx_client"),
+    "httpx-auth": ("httpx", "import httpx_auth"),
 }
 
 
@@ -52,7 +59,7 @@ async def imports(effort: Effort) -> Results:
 def _is_installed(name: str) -> bool:
     if name == _RELEASE:
         return RELEASE_DIRECTORY.is_dir()
-    package = _IMPORTS[name][1].partition(".")[0]
+    _import, package, *_more = re.split(r"[ .;]", _IMPORTS[name][1])
     return importlib.util.find_spec(package) is not None
 
 

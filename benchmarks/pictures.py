@@ -14,7 +14,7 @@ from reference import BARE, CLIENT, GIVEN, HERDS, LOOPBACK, MIDDLEWARE, PEER, RE
 from tables import contenders, short
 
 _LOOKS: Final = {
-    **dict.fromkeys((CLIENT, GIVEN, "aioalf", "TokenManager.get_token"), 1),
+    **dict.fromkeys((CLIENT, GIVEN, "aioalf", figures.WITH_CLIENT, "TokenManager.get_token"), 1),
     MIDDLEWARE: 2,
     RELEASE: 3,
     PEER: 4,

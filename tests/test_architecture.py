@@ -22,7 +22,6 @@ LAYERS: list[dict[str, set[str]]] = [
         "redaction": set(),
         "challenge": set(),
         "pages": set(),
-        "single_flight": {"asyncio"},
         # A server that judges the client shares nothing with it.
         "testing": {
             *("aiohttp", "aiohttp.web", "asyncio", "joserfc", "pytest_asyncio"),
@@ -31,14 +30,16 @@ LAYERS: list[dict[str, set[str]]] = [
     },
     {"errors": set()},
     {
+        "login_errors": set(),
+        "renewal": set(),
         "scope": set(),
-        "seconds": set(),
+        "single_flight": {"asyncio"},
         "urls": {"warnings"},
         "token": {"time"},
         "callables": {"asyncio"},
     },
-    {"on_token": {"asyncio", "logging"}},
-    {"asked": set(), "origins": set(), "token_response": set(), "renewal": set(), "retry": set()},
+    {"credentials": set(), "on_token": {"asyncio", "logging"}},
+    {"asked": set(), "origins": set(), "token_response": set(), "retry": set()},
     {"client_auth": {"asyncio", "joserfc", "os", "pathlib", "secrets", "ssl", "time"}},
     {"token_record": set()},
     # One outside world each.
@@ -86,9 +87,8 @@ LAYER_OF = {module: number for number, layer in enumerate(LAYERS) for module in 
 MAY_TOUCH = {module: worlds for layer in LAYERS for module, worlds in layer.items()}
 
 IMPORTED = {
-    *("bearer", "call", "client", "client_auth", "client_auth.contract", "endpoint", "errors"),
-    *("exchange", "grants", "grants.client_credentials", "httpclient", "manager", "origins"),
-    *("renewal", "seconds", "sender", "session", "single_flight", "token", "urls"),
+    *("bearer", "call", "client", "errors", "httpclient", "manager", "origins", "renewal"),
+    *("sender", "session", "single_flight", "token", "urls"),
 }
 """What `import aioalf` imports of it, which takes time wherever it is used."""
 

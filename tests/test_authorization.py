@@ -17,10 +17,7 @@ from aioalf.authorization import Authorization
 from aioalf.cache_key import key_of
 from aioalf.caches import FileCache, MemoryCache, TokenCache
 from aioalf.errors import (
-    CacheError,
-    LoginRequiredError,
     NoAnswerError,
-    ScopeNotGrantedError,
     TokenConfigurationError,
     TokenError,
     TokenHTTPError,
@@ -34,6 +31,7 @@ from aioalf.grants import (
     TokenExchange,
     TokenSource,
 )
+from aioalf.login_errors import CacheError, LoginRequiredError, ScopeNotGrantedError
 from aioalf.scope import scope_set
 from aioalf.token import Token
 from aioalf.token_record import Record, read_record, write_record

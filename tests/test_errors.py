@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING
 import pytest
 
 from aioalf.errors import (
+    NoAnswerError,
+    TokenConfigurationError,
+    TokenError,
+    TokenHTTPError,
+    TokenResponseError,
+)
+from aioalf.login_errors import (
     AUTHORIZATION_ERRORS,
     AccessDeniedError,
     AuthorizationError,
     AuthorizationServerError,
     ListenerError,
     LoginTimeoutError,
-    NoAnswerError,
     TemporarilyUnavailableError,
-    TokenConfigurationError,
-    TokenError,
-    TokenHTTPError,
-    TokenResponseError,
 )
 
 if TYPE_CHECKING:

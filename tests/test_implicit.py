@@ -11,13 +11,7 @@ import pytest
 import aioalf.implicit_manager
 from aioalf.client import Client
 from aioalf.errors import (
-    AccessDeniedError,
-    AuthorizationError,
-    AuthorizationServerError,
     InsecureTransportWarning,
-    ListenerError,
-    LoginTimeoutError,
-    TemporarilyUnavailableError,
     TokenConfigurationError,
     TokenError,
     TokenResponseError,
@@ -28,6 +22,14 @@ from aioalf.implicit import (
     OAuthImplictTokenManager,
     TokenStorage,
     use_implicit_flow,
+)
+from aioalf.login_errors import (
+    AccessDeniedError,
+    AuthorizationError,
+    AuthorizationServerError,
+    ListenerError,
+    LoginTimeoutError,
+    TemporarilyUnavailableError,
 )
 from aioalf.manager import TokenManager
 from aioalf.retry import Retry

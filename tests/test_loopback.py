@@ -19,7 +19,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aioalf import loopback, loopback_server, pages
-from aioalf.errors import ListenerError, TokenConfigurationError
+from aioalf.errors import TokenConfigurationError
+from aioalf.login_errors import ListenerError
 from aioalf.loopback import RedirectListener
 
 STATE = "b7Yw0cVt-_state"

@@ -10,15 +10,9 @@ import pytest
 from aiohttp import ClientResponse, ClientSession
 
 from aioalf import Client, ClientSecretBasic, OAuth2Middleware, Renewal, Retry, TokenManager
-from aioalf.errors import (
-    AccessDeniedError,
-    LoginTimeoutError,
-    NoAnswerError,
-    TokenConfigurationError,
-    TokenError,
-    TokenHTTPError,
-)
+from aioalf.errors import NoAnswerError, TokenConfigurationError, TokenError, TokenHTTPError
 from aioalf.grants import Grant, TokenSource
+from aioalf.login_errors import AccessDeniedError, LoginTimeoutError
 from aioalf.testing import Fault, OAuthServer
 from aioalf.token import Token
 from tests.clocks import Clock

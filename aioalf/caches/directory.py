@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
-from aioalf.errors import CacheError
+from aioalf.login_errors import CacheError
 
 Result = TypeVar("Result")
 

@@ -21,7 +21,8 @@ from aioalf.caches.directory import PrivateDirectory
 from aioalf.caches.envelope import LARGEST, DamagedError, OtherVersionError, seal, unseal
 from aioalf.caches.locks import KeyLocks
 from aioalf.caches.threads import in_thread
-from aioalf.errors import CacheError, TokenConfigurationError
+from aioalf.errors import TokenConfigurationError
+from aioalf.login_errors import CacheError
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from aioalf.errors import CacheError
+from aioalf.login_errors import CacheError
 
 
 class _Queue:

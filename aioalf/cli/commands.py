@@ -30,7 +30,8 @@ from aioalf.cli.profiles import CODE, DEFAULT, DEVICE, METHODS, SERVICE, NoProfi
 from aioalf.cli.sending import Display, check_transport, read_request, send
 from aioalf.cli.shown_token import as_json_text
 from aioalf.cli.terminal import Terminal
-from aioalf.errors import InsecureTransportWarning, RevocationError
+from aioalf.errors import InsecureTransportWarning
+from aioalf.login_errors import RevocationError
 
 Command = TypeVar("Command", bound=Callable[..., object])
 

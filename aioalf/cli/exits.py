@@ -11,14 +11,12 @@ from typing import NamedTuple
 from aiohttp import ClientError
 
 from aioalf.cli.profiles import NoProfileError
-from aioalf.errors import (
+from aioalf.errors import InsecureTransportWarning, TokenConfigurationError, TokenError
+from aioalf.login_errors import (
     AccessDeniedError,
-    InsecureTransportWarning,
     LoginRequiredError,
     LoginTimeoutError,
     ScopeNotGrantedError,
-    TokenConfigurationError,
-    TokenError,
 )
 from aioalf.redaction import printable
 

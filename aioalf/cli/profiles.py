@@ -17,7 +17,8 @@ from platformdirs import user_state_path
 
 from aioalf.caches import FileCache
 from aioalf.caches.directory import PrivateDirectory
-from aioalf.errors import LoginRequiredError, TokenConfigurationError
+from aioalf.errors import TokenConfigurationError
+from aioalf.login_errors import LoginRequiredError
 from aioalf.redaction import printable
 
 DEFAULT: Final = "default"

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, NoReturn
 
-from aioalf.errors import CacheError, LoginRequiredError
+from aioalf.login_errors import CacheError, LoginRequiredError
 
 if TYPE_CHECKING:
     from aioalf.caches import TokenCache

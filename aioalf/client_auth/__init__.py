@@ -6,7 +6,8 @@ A method is imported when it is asked for: a program needs one of them, if any.
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
-from aioalf.client_auth.contract import ClientAuth, ClientSecret, Credentials, FormInMaking
+from aioalf.client_auth.contract import ClientAuth, FormInMaking
+from aioalf.credentials import ClientSecret, Credentials
 
 if TYPE_CHECKING:
     from aioalf.client_auth.basic import ClientSecretBasic

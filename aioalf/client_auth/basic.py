@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import quote_plus
 
-from aioalf.client_auth.contract import Credentials, FormInMaking, require
+from aioalf.client_auth.contract import FormInMaking
+from aioalf.credentials import Credentials, require
 from aioalf.errors import TokenConfigurationError
 
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from aioalf.client_auth.assertion import new_claims, put_assertion
-from aioalf.client_auth.contract import Credentials, FormInMaking, require_client_id
+from aioalf.client_auth.contract import FormInMaking
 from aioalf.client_auth.keys import PrivateKey, SigningKey
+from aioalf.credentials import Credentials, require_client_id
 
 if TYPE_CHECKING:
     from ssl import SSLContext

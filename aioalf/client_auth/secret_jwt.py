@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from aioalf.client_auth.assertion import new_claims, put_assertion
-from aioalf.client_auth.contract import Credentials, FormInMaking, require
+from aioalf.client_auth.contract import FormInMaking
 from aioalf.client_auth.keys import need_library
+from aioalf.credentials import Credentials, require
 from aioalf.errors import TokenConfigurationError
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """The ways to get a token: one class a grant, each in a file of its own.
 
 A grant is asked for a token with the authorization server in hand; it caches nothing and keeps no
-state. What is not needed for the client credentials grant is imported when it is first named.
+state. Each is imported when it is first named: a program needs one of them.
 """
 
 from __future__ import annotations
@@ -9,10 +9,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
-from aioalf.grants.client_credentials import ClientCredentials
-
 if TYPE_CHECKING:
     from aioalf.grants.authorization_code import AuthorizationCode
+    from aioalf.grants.client_credentials import ClientCredentials
     from aioalf.grants.contract import Form, Grant, TokenSource
     from aioalf.grants.device_code import DeviceCode
     from aioalf.grants.jwt_bearer import JWTBearer
@@ -55,6 +54,7 @@ _HOMES: Final = {
     ),
     **dict.fromkeys(("Form", "Grant", "TokenSource"), "contract"),
     "AuthorizationCode": "authorization_code",
+    "ClientCredentials": "client_credentials",
     "DeviceCode": "device_code",
     "JWTBearer": "jwt_bearer",
     "Prompt": "prompt",

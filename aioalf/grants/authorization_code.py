@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from aioalf.asked import Form
 from aioalf.browser import OpenBrowser
-from aioalf.errors import AuthorizationError, TokenConfigurationError, TokenResponseError
+from aioalf.errors import TokenConfigurationError, TokenResponseError
 from aioalf.grants import pkce
 from aioalf.grants.contract import TokenSource
 from aioalf.grants.login import (
@@ -26,6 +26,7 @@ from aioalf.grants.login import (
     show_login,
 )
 from aioalf.grants.prompt import print_url
+from aioalf.login_errors import AuthorizationError
 from aioalf.loopback import RedirectListener
 from aioalf.token import Token, read_lifetime
 

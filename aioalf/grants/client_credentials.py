@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from aioalf.grants.contract import TokenSource
@@ -21,3 +21,7 @@ class ClientCredentials:
     async def request_token(self, endpoint: TokenSource) -> Token:
         """Return a new token. Raises TokenError."""
         return await endpoint.request({"grant_type": self.name}, is_repeatable=True)
+
+
+CLIENT_CREDENTIALS: Final = ClientCredentials()
+"""One for all managers: it has no state, and clients may be many."""

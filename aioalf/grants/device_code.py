@@ -9,8 +9,6 @@ import asyncio
 
 from aioalf.callables import outcome
 from aioalf.errors import (
-    AccessDeniedError,
-    LoginTimeoutError,
     NoAnswerError,
     TokenConfigurationError,
     TokenError,
@@ -21,6 +19,7 @@ from aioalf.grants.contract import TokenSource
 from aioalf.grants.device_response import Device, read_device
 from aioalf.grants.login import beside, check_timeout, client_id_of
 from aioalf.grants.prompt import ShowPrompt, print_prompt
+from aioalf.login_errors import AccessDeniedError, LoginTimeoutError
 from aioalf.token import Token
 
 _SLOWER = 5

@@ -12,13 +12,8 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlencode
 
 from aioalf.browser import OpenBrowser, log, show
-from aioalf.errors import (
-    AUTHORIZATION_ERRORS,
-    AuthorizationError,
-    LoginTimeoutError,
-    TokenConfigurationError,
-    TokenError,
-)
+from aioalf.errors import TokenConfigurationError, TokenError
+from aioalf.login_errors import AUTHORIZATION_ERRORS, AuthorizationError, LoginTimeoutError
 from aioalf.redaction import printable, without
 
 if TYPE_CHECKING:

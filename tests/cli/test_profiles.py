@@ -15,8 +15,9 @@ from aioalf.cli.profiles import (
     read_profile,
     write_profile,
 )
-from aioalf.errors import CacheError, LoginRequiredError, TokenConfigurationError
+from aioalf.errors import TokenConfigurationError
 from aioalf.grants import AuthorizationCode, ClientCredentials, DeviceCode
+from aioalf.login_errors import CacheError, LoginRequiredError
 
 FULL = Profile(
     client_id="desktop",

@@ -4,7 +4,7 @@ import pytest
 
 from aioalf.caches import MemoryCache
 from aioalf.cli.stored import KeptLogin, NewLogin
-from aioalf.errors import LoginRequiredError
+from aioalf.login_errors import LoginRequiredError
 from tests.grants.source import ScriptedSource
 
 KEY = "key"

@@ -36,10 +36,7 @@ def modules_after(statement: str) -> set[str]:
 def test_the_package_imports_no_method() -> None:
     """`import aioalf` costs what `import aiohttp` costs."""
     loaded = modules_after("import aioalf")
-    assert {name for name in loaded if "client_auth" in name} == {
-        "aioalf.client_auth",
-        "aioalf.client_auth.contract",
-    }
+    assert not {name for name in loaded if "client_auth" in name}
     assert not loaded & {"joserfc", "cryptography"}
 
 

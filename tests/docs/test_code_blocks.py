@@ -96,7 +96,7 @@ def check_arguments(module: str, arguments: list[str]) -> None:
 def depth_of(error: type[TokenError]) -> int:
     """How many public errors are above this one."""
     above = [base for base in error.__mro__[1:] if issubclass(base, TokenError)]
-    return sum(not base.__name__.startswith("_") for base in above)
+    return sum(base.__name__ in aioalf.__all__ for base in above)
 
 
 @pytest.mark.parametrize("block", blocks_in("text"), ids=str)

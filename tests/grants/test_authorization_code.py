@@ -14,11 +14,6 @@ from yarl import URL
 
 from aioalf.asked import Asked
 from aioalf.errors import (
-    AccessDeniedError,
-    AuthorizationError,
-    AuthorizationServerError,
-    ListenerError,
-    LoginTimeoutError,
     NoAnswerError,
     TokenConfigurationError,
     TokenError,
@@ -26,6 +21,13 @@ from aioalf.errors import (
     TokenResponseError,
 )
 from aioalf.grants import AuthorizationCode, pkce
+from aioalf.login_errors import (
+    AccessDeniedError,
+    AuthorizationError,
+    AuthorizationServerError,
+    ListenerError,
+    LoginTimeoutError,
+)
 from aioalf.testing import MISSING, OAuthServer
 from aioalf.token import Token
 from tests.grants.source import ScriptedSource, ServerSource

@@ -11,14 +11,7 @@ from joserfc import jwk
 from aioalf import Client
 from aioalf.client_auth import Credentials
 from aioalf.endpoint import TokenEndpoint
-from aioalf.errors import (
-    AccessDeniedError,
-    LoginRequiredError,
-    NoAnswerError,
-    TokenError,
-    TokenHTTPError,
-    TokenResponseError,
-)
+from aioalf.errors import NoAnswerError, TokenError, TokenHTTPError, TokenResponseError
 from aioalf.grants import (
     ACCESS_TOKEN,
     AuthorizationCode,
@@ -30,6 +23,7 @@ from aioalf.grants import (
     RefreshToken,
     TokenExchange,
 )
+from aioalf.login_errors import AccessDeniedError, LoginRequiredError
 from aioalf.testing import Fault, OAuthServer
 from tests.grants.visitor import Visitor
 

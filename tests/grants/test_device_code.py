@@ -15,9 +15,6 @@ import pytest
 
 from aioalf.asked import Asked
 from aioalf.errors import (
-    AccessDeniedError,
-    AuthorizationError,
-    LoginTimeoutError,
     NoAnswerError,
     TokenConfigurationError,
     TokenError,
@@ -26,6 +23,7 @@ from aioalf.errors import (
 )
 from aioalf.grants import DeviceCode, Prompt, prompt
 from aioalf.grants.device_response import read_device
+from aioalf.login_errors import AccessDeniedError, AuthorizationError, LoginTimeoutError
 from aioalf.testing import MISSING, OAuthServer
 from aioalf.token import Token
 from tests.grants.source import ScriptedSource, ServerSource
