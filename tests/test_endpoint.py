@@ -968,15 +968,16 @@ async def test_what_a_client_proves_itself_with_checks_certificates_or_gets_no_t
     unchecked.check_hostname = False
     unchecked.verify_mode = ssl.CERT_NONE
     async with ClientSession(connector=TCPConnector(resolver=Here())) as session:
-        for context, option, kind in (
-            (unchecked, True, TokenConfigurationError),
-            (checked, False, NoAnswerError),
+        for client_auth, http_options, kind in (
+            (Certified(unchecked), {"ssl": True}, TokenConfigurationError),
+            (Certified(checked), {"ssl": False}, NoAnswerError),
+            (ClientSecretBasic(), None, NoAnswerError),
         ):
             endpoint = TokenEndpoint(
                 None,
                 Credentials("id", "secret"),
-                Certified(context),
-                http_options={"ssl": option},
+                client_auth,
+                http_options=http_options,
                 endpoints={"revocation_endpoint": elsewhere},
                 network=lambda: session,
             )
