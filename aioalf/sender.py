@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from aioalf.bearer import Bearer
     from aioalf.session import SessionHolder
 
+    _Request = Callable[..., Awaitable[ClientResponse]]
+
 logger: logging.Logger = logging.getLogger(__name__)
 
 _REQUEST = ClientSession.request
@@ -78,9 +80,12 @@ class Sender:
         authorization: str | None = None,
     ) -> ClientResponse:
         """Send a request, and return its answer or that of a token endpoint that failed."""
-        # With a token at hand a request costs one coroutine here and one copy of its options.
+        # What keeps a call fast: most have an https URL, no options and a token at hand. They cost
+        # one coroutine here, a look for the session and one for the token.
         session = self._sessions.current()
-        target = self._target(session, url, options)
+        is_plain = type(url) is str and url[:8] == "https://" and "@" not in url
+        is_checked = is_plain and not options and self._origins is None
+        target = url if is_checked else self._target(session, url, options)
         authorization = authorization or self._bearer.ready()
         if authorization is None:
             limit = self._total_timeout(options)
@@ -90,12 +95,17 @@ class Sender:
                 authorization = await self._bearer.authorization()
             except TokenHTTPError as error:
                 return await self._answer_of_token_endpoint(error, session, options)
-        began, field = time.monotonic(), authorization
-        if not self._may_go_whole(method, options):
-            session, field = self._sessions.guarded(), CallField(authorization)
-        arguments = self._arguments(options, field)
+        if not options and method in _SAFE and not self._sessions.is_given:
+            field, ends_at = authorization, None
+            arguments: dict[str, Any] = {"headers": {AUTHORIZATION: field}}
+            is_aiohttps = ClientSession.request is _REQUEST  # as `_request_of` looks, with no call
+            request: _Request = session._request if is_aiohttps else session.request  # noqa: SLF001
+        else:
+            field, ends_at = self._field(method, options, authorization), self._end_of(options)
+            session = session if field is authorization else self._sessions.guarded()
+            arguments, request = self._arguments(options, field), _request_of(session)
         try:
-            response = await self._request_of(session)(method, target, **arguments)
+            response = await request(method, target, **arguments)
         except TokenHTTPError as error:
             return await self._answer_of_token_endpoint(error, session, options)
         except ClientResponseError as error:
@@ -106,7 +116,7 @@ class Sender:
                 return response
             response.release()
         options = _with_headers_of(arguments, options)
-        return await self._send_again(session, method, target, options, authorization, began)
+        return await self._send_again(session, method, target, options, authorization, ends_at)
 
     async def _send_within(
         self,
@@ -131,34 +141,34 @@ class Sender:
         url: StrOrURL,
         options: Mapping[str, object],
         refused: str,
-        began: float,
+        ends_at: float | None,
     ) -> ClientResponse:
         # Whole: no middleware of ours was asked for, or the session's _request was replaced,
         # middlewares and all, as mocks and recorders do.
-        limit = self._total_timeout(options)
         try:
-            async with asyncio.timeout(limit and _left(limit, began)):
+            async with asyncio.timeout(None if ends_at is None else _left(ends_at)):
                 authorization = await self._bearer.renewed(refused)
         except TokenHTTPError as error:
             return await self._answer_of_token_endpoint(error, session, options)
         arguments = self._arguments(options, authorization)
-        if limit is not None:
+        if ends_at is not None:
             given = options.get("timeout", self._sessions.timeout)
-            arguments["timeout"] = _shortened(given, _left(limit, began))
-        response = await self._request_of(session)(method, url, **arguments)
+            arguments["timeout"] = _shortened(given, _left(ends_at))
+        response = await _request_of(session)(method, url, **arguments)
         self._bearer.judge(response.status)
         return response
 
-    def _may_go_whole(self, method: str, options: Mapping[str, object]) -> bool:
-        """Tell whether the request can be repeated from its start, redirects and all.
+    def _field(self, method: str, options: Mapping[str, object], authorization: str) -> str:
+        """Return the field as it is if the request can be repeated from its start, redirects too.
 
         Of others the middleware, which takes time, repeats the very hop that was refused.
         """
-        return (
+        may_go_whole = (
             method in _SAFE
-            and (not options or options.keys() <= _SIMPLE)
+            and options.keys() <= _SIMPLE
             and (not self._sessions.is_given or self._sessions.is_plain)
         )
+        return authorization if may_go_whole else CallField(authorization)
 
     def _may_repeat(
         self,
@@ -195,26 +205,10 @@ class Sender:
             return websocket
 
     def _arguments(self, options: Mapping[str, object], field: str) -> dict[str, Any]:
-        if not options and field.__class__ is str:
-            return {"headers": {AUTHORIZATION: field}}
         arguments = _with_field(options, field)
         if isinstance(field, CallField) and (self._sessions.is_given or "middlewares" in options):
             arguments["middlewares"] = self._sessions.middlewares(arguments.get("middlewares"))
         return arguments
-
-    def _request_of(self, session: ClientSession) -> Callable[..., Awaitable[ClientResponse]]:
-        """Return the session's request(), unwrapped where it is aiohttp's own.
-
-        Its wrapper is an alias of typing to call, which takes longer than all that is done here;
-        what it wraps has no public name, but is what mocks and recorders replace.
-        """
-        if self._sessions.is_given:  # to which its owner may have done anything
-            is_aiohttps = getattr(session.request, "__func__", None) is _REQUEST
-        else:
-            is_aiohttps = ClientSession.request is _REQUEST
-        if is_aiohttps:
-            return session._request  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
-        return session.request
 
     def _total_timeout(self, options: Mapping[str, object]) -> float | None:
         # The default of an own session is no wish of the caller's, and a person may need longer.
@@ -224,14 +218,16 @@ class Sender:
         total: float | None = timeout.total if isinstance(timeout, ClientTimeout) else timeout
         return total or None  # to aiohttp, 0 is no limit
 
+    def _end_of(self, options: Mapping[str, object]) -> float | None:
+        limit = self._total_timeout(options)
+        return None if limit is None else time.monotonic() + limit
+
     def _target(
         self, session: ClientSession, url: StrOrURL, options: Mapping[str, object]
     ) -> StrOrURL:
         """Return the URL, checked: a token may go there, and nothing else authorizes the call."""
         if options.get("auth") is not None:
             raise _two_authorizations()
-        if self._origins is None and type(url) is str and url[:8] == "https://" and "@" not in url:
-            return url  # as most are: aiohttp reads it, too
         try:
             target = URL(url)
         except (TypeError, ValueError):
@@ -270,8 +266,19 @@ class Sender:
         return response
 
 
-def _left(limit: float, began: float) -> float:
-    return max(limit - (time.monotonic() - began), 0.001)  # to aiohttp, 0 is no limit
+def _request_of(session: ClientSession) -> _Request:
+    """Return the session's request(), unwrapped where it is aiohttp's own.
+
+    Its wrapper is an alias of typing to call, which takes longer than all that is done here; what
+    it wraps has no public name, but is what mocks and recorders replace.
+    """
+    if getattr(session.request, "__func__", None) is _REQUEST:
+        return session._request  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+    return session.request
+
+
+def _left(ends_at: float) -> float:
+    return max(ends_at - time.monotonic(), 0.001)  # to aiohttp, 0 is no limit
 
 
 def _shortened(timeout: object, total: float) -> ClientTimeout:
