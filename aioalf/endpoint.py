@@ -282,20 +282,31 @@ def _server(
 async def _repeated(retry: Retry | None, attempt: Callable[[], Awaitable[T]]) -> T:
     """Return what an attempt gives, made again while what went wrong may pass."""
     begun, count = time.monotonic(), 0
-    answered: TokenHTTPError | None = None
-    while True:  # until `wait_after` says None, which it does after its count of attempts
-        count += 1
-        try:
-            return await attempt()
-        except TokenError as error:
-            from aioalf.retry import Retry  # noqa: PLC0415 - when something went wrong
+    failure: TokenError | None = None
+    limit = asyncio.timeout(None)  # the first has its own
+    try:
+        async with limit:
+            while True:  # until `wait_after` says None, which it does after its count of attempts
+                count += 1
+                try:
+                    return await attempt()
+                except TokenError as error:
+                    from aioalf.retry import Retry  # noqa: PLC0415 - when something went wrong
 
-            retry = retry or Retry()
-            if isinstance(error, TokenHTTPError):
-                answered = error
-            elapsed, chance = time.monotonic() - begun, random.random()  # noqa: S311 - jitter
-            wait = retry.wait_after(error, count, elapsed, chance)
-            if wait is None:
-                # An answer says more than none, and `Client` returns it.
-                raise answered or error from error.__cause__
-        await asyncio.sleep(wait)
+                    retry = retry or Retry()
+                    # An answer says more than none, and `Client` returns it.
+                    if isinstance(error, TokenHTTPError) or not isinstance(failure, TokenHTTPError):
+                        failure = error
+                    elapsed, chance = time.monotonic() - begun, random.random()  # noqa: S311 - jitter
+                    wait = retry.wait_after(error, count, elapsed, chance)
+                    if wait is None:
+                        raise failure from error.__cause__
+                now = asyncio.get_running_loop().time()
+                limit.reschedule(now + retry.deadline - elapsed)
+                await asyncio.sleep(wait)
+    except TimeoutError:
+        if failure is None or not limit.expired():
+            raise
+        raise failure from failure.__cause__
+    finally:
+        del failure  # its traceback holds this frame

@@ -369,7 +369,7 @@ class TokenManager:
         try:
             token = await self._renew()
         except Exception as error:
-            if generation == self._generation and not isinstance(error, TokenConfigurationError):
+            if generation == self._generation:
                 self._note_failure(error)
             raise
         if generation == self._generation:
@@ -400,6 +400,8 @@ class TokenManager:
                 logger.warning("The token could not be renewed ahead of its expiry: %s", error)
             if isinstance(error, AuthorizationError | LoginTimeoutError):
                 self._renew_at = self._token.deadline  # nobody is asked twice ahead of time
+        elif isinstance(error, TokenConfigurationError):
+            return  # nothing was asked, and who mends it need not wait
         self._failure = own_copy(error).with_traceback(None)  # its frames hold much
         self._paused_until = now + max(self._renewal.pause, min(asked_for, _MAX_PAUSE))
 

@@ -21,8 +21,9 @@ class Retry:
 
     That is: no answer (connection, timeout), 429 and 5xx. ``attempts`` counts the first one; 1
     switches retries off. Before the nth retry passes a random time up to ``delay`` * 2ⁿ⁻¹ (five
-    seconds at most), or what the server's ``Retry-After`` asks for (RFC 9110 §10.2.3). No attempt
-    begins later than ``deadline`` after the first.
+    seconds at most), or what the server's ``Retry-After`` asks for (RFC 9110 §10.2.3). ``deadline``
+    after the first began all is over: an attempt under way is ended, but for the first, which has
+    the time that its own timeout gives it.
 
     Raises TokenConfigurationError for what is no count, or no finite time from 0 up.
     """
@@ -51,7 +52,7 @@ class Retry:
         wait = retry_after_of(error)
         if wait is None:
             wait = chance * min(_MAX_DELAY, self.delay * 2 ** min(attempt - 1, 32))
-        return wait if elapsed + wait <= self.deadline else None
+        return wait if elapsed + wait < self.deadline else None
 
 
 def may_pass(error: Exception) -> bool:

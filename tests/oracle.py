@@ -155,10 +155,11 @@ class Watch:
         """It fails, or is ended."""
         self.world.note("failure", error)
         flight.is_over = True
-        if not self._counts(flight) or isinstance(
-            error, TokenConfigurationError | asyncio.CancelledError
-        ):
+        if not self._counts(flight) or isinstance(error, asyncio.CancelledError):
             return
+        is_served = self.current is not None and self.now < self.current.deadline
+        if isinstance(error, TokenConfigurationError) and not is_served:
+            return  # who mends it need not wait
         asked_for = (error.retry_after if isinstance(error, TokenHTTPError) else None) or 0.0
         self.paused_until = self.now + max(self.renewal.pause, min(asked_for, 60.0))
 

@@ -2,14 +2,18 @@
 
 import asyncio
 import logging
+import random
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import ClientResponse, ClientSession
 
 from aioalf import Client, ClientSecretBasic, OAuth2Middleware, Renewal, Retry, TokenManager
+from aioalf.client_auth import SecretFile
 from aioalf.errors import NoAnswerError, TokenConfigurationError, TokenError, TokenHTTPError
 from aioalf.grants import Grant, TokenSource
 from aioalf.login_errors import AccessDeniedError, LoginTimeoutError
@@ -96,13 +100,14 @@ async def test_in_the_window_callers_are_served_while_one_renewal_runs(scene: Sc
 
 
 @pytest.mark.rule("R074")
+@pytest.mark.parametrize("error", [NoAnswerError("down"), TokenConfigurationError("down")])
 async def test_a_failed_renewal_is_hidden_until_the_token_has_expired(
-    scene: Scene, caplog: pytest.LogCaptureFixture
+    scene: Scene, error: TokenError, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It is logged once, tried again after the pause and not sooner, and raised after expiry."""
     scene.clock.advance(LIFETIME - 299)
     for _ in range(3):
-        scene.grant.give(NoAnswerError("down"))
+        scene.grant.give(error)
         assert await scene.manager.get_token() == "first"
         await scene.settle()
         scene.clock.advance(0.5)
@@ -182,6 +187,56 @@ async def test_who_comes_after_expiry_waits_for_the_renewal_under_way(scene: Sce
     scene.grant.give(scene.token("second"))
     assert await waiting == "second"
     assert scene.grant.asked == 2
+
+
+async def test_a_secret_that_is_gone_is_not_asked_for_with_each_request(
+    clock: Clock, oauth_server: OAuthServer, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    """Late in a token's life it is read once a pause, and the log says what is wrong."""
+    path = tmp_path / "secret"
+    path.write_text(oauth_server.client_secret)
+    secret, asked = SecretFile(path), 0
+
+    async def counted() -> str:
+        nonlocal asked
+        asked += 1
+        return await secret()
+
+    async with Client("client-id", counted, oauth_server.token_endpoint) as client:
+        await client.get(oauth_server.url("/things"))
+        path.unlink()
+        clock.advance(LIFETIME - 1)
+        for _ in range(20):
+            response = await client.get(oauth_server.url("/things"))
+            assert response.status == 200
+    assert asked == 2
+    (message,) = caplog.messages
+    assert str(path) in message
+
+
+@pytest.mark.rule("R075")
+async def test_managers_that_started_together_do_not_renew_together(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred with tokens of one moment: their renewals begin over a hundred seconds."""
+    monkeypatch.setattr("aioalf.manager.random.random", random.Random(0).random)  # noqa: S311
+    scenes = [Scene(clock) for _ in range(100)]
+    for scene in scenes:
+        scene.grant.give(scene.token("first"))
+        await scene.manager.get_token()
+    clock.advance(LIFETIME - 301)
+    begun = [0]
+    for _ in range(102):
+        for scene in scenes:
+            assert await scene.manager.get_token() == "first"
+        await scenes[0].settle()
+        begun.append(sum(scene.grant.asked == 2 for scene in scenes))
+        clock.advance(1)
+    assert begun[-1] == 100
+    assert begun[2] < 10
+    assert max(later - earlier for earlier, later in pairwise(begun)) < 10
+    for scene in scenes:
+        await scene.manager.close()
 
 
 @pytest.mark.rule("R077")

@@ -2,8 +2,11 @@
 
 import asyncio
 import math
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from itertools import repeat
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -18,8 +21,10 @@ from aioalf.errors import (
     TokenHTTPError,
     TokenResponseError,
 )
+from aioalf.exchange import Answer, Exchange
 from aioalf.retry import Retry, may_pass, read_retry_after
 from aioalf.testing import Fault, OAuthServer
+from tests.virtual_time import VirtualTimeLoop, follow_the_loop
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 FORM = {"grant_type": "client_credentials"}
@@ -80,7 +85,8 @@ def test_the_wait_grows_and_has_a_limit(attempt: int, chance: float) -> None:
         (Retry(attempts=1), 1, 0, None, None),
         (Retry(), 1, 0, 7, 7),
         (Retry(), 1, 0, 0, 0),
-        (Retry(), 1, 0, 25, 25),
+        (Retry(), 1, 0, 24.9, 24.9),
+        (Retry(), 1, 0, 25, None),
         (Retry(), 1, 1, 25, None),
         (Retry(), 1, 24.9, None, None),
         (Retry(deadline=0), 1, 0.1, None, None),
@@ -187,3 +193,151 @@ def test_an_error_names_the_option_that_cannot_work(name: str) -> None:
     """Else a caller with several would have to guess."""
     with pytest.raises(TokenConfigurationError, match=f"^{name} must be"):
         Retry(**{name: -1})
+
+
+# On a clock
+
+
+class Scripted(Exchange):
+    """Answers each attempt after its seconds, with its end; nothing goes anywhere."""
+
+    __slots__ = ("begun", "script")
+
+    def __init__(self, *script: tuple[float, Answer | Exception]) -> None:
+        super().__init__(None, lambda: None)
+        self.script = list(script)
+        self.begun: list[float] = []
+
+    async def post(self, *_: object, **__: object) -> Answer:
+        """The next of the script."""
+        self.begun.append(asyncio.get_running_loop().time())
+        seconds, end = self.script.pop(0)
+        await asyncio.sleep(seconds)
+        if isinstance(end, Exception):
+            raise end
+        return end
+
+
+def token() -> Answer:
+    """An answer with one."""
+    answer = object.__new__(Answer)
+    answer.status, answer.content_type = 200, "application/json"
+    answer.body = b'{"access_token": "abc", "expires_in": 3600}'
+    return answer
+
+
+class Play:
+    """Plays token requests in virtual time: when each attempt began, and what came of it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        follow_the_loop(monkeypatch)
+        self._patch = monkeypatch
+        self.begun: list[float] = []
+        self.ended = 0.0
+
+    def __call__(
+        self,
+        *script: tuple[float, Answer | Exception],
+        retry: Retry | None = None,
+        chances: Iterable[float] = repeat(0.5),
+        patience: float | None = None,
+    ) -> BaseException | None:
+        """Return what a request raises, None when it gives a token."""
+        drawn = iter(chances)
+        self._patch.setattr("aioalf.endpoint.random", SimpleNamespace(random=lambda: next(drawn)))
+        exchange = Scripted(*script)
+
+        async def request() -> None:
+            began = asyncio.get_running_loop().time()
+            self._patch.setattr("aioalf.endpoint.Exchange", lambda *_: exchange)
+            endpoint = TokenEndpoint(
+                "https://auth.example.com/token",
+                Credentials("id", "secret"),
+                ClientSecretBasic(),
+                retry=retry,
+            )
+            try:
+                async with asyncio.timeout(patience):
+                    await endpoint.request(FORM, is_repeatable=True)
+            finally:
+                self.begun = [at - began for at in exchange.begun]
+                self.ended = asyncio.get_running_loop().time() - began
+
+        with asyncio.Runner(loop_factory=lambda: VirtualTimeLoop(0)) as runner:
+            try:
+                runner.run(request())
+            except (TokenError, TimeoutError) as error:
+                return error
+        return None
+
+
+@pytest.fixture
+def play(monkeypatch: pytest.MonkeyPatch) -> Play:
+    """One that follows its own clock."""
+    return Play(monkeypatch)
+
+
+@pytest.mark.rule("R033")
+@pytest.mark.parametrize("chances", [(0.0, 0.0), (0.1, 0.9), (0.999, 0.0), (0.5, 0.5)])
+def test_between_attempts_passes_what_chance_says(play: Play, chances: tuple[float, float]) -> None:
+    """Up to a quarter of a second, then up to a half; the whole of each is left to chance."""
+    end = play((0, http_error(503)), (0, NoAnswerError("reset")), (0, token()), chances=chances)
+    assert end is None
+    first, second = chances
+    assert play.begun == pytest.approx([0, first * 0.25, first * 0.25 + second * 0.5])
+
+
+@pytest.mark.rule("R033")
+@pytest.mark.parametrize("chance", [0.0, 0.999])
+def test_a_server_that_names_a_time_is_left_alone_until_then(play: Play, chance: float) -> None:
+    """Whatever chance says."""
+    assert play((1, http_error(429, 7)), (0, token()), chances=[chance]) is None
+    assert play.begun == pytest.approx([0, 8])
+
+
+@pytest.mark.rule("R033")
+def test_a_time_beyond_the_deadline_is_not_waited_for(play: Play) -> None:
+    """The answer is told at once."""
+    assert isinstance(play((1, http_error(503, 24)), (0, token())), TokenHTTPError)
+    assert (play.begun, play.ended) == ([0], 1)
+
+
+@pytest.mark.rule("R033")
+def test_no_attempt_begins_after_the_deadline(play: Play) -> None:
+    """However many there may be."""
+    failures = [(1.0, http_error(503))] * 100
+    retry = Retry(attempts=100, delay=0, deadline=7.5)
+    assert isinstance(play(*failures, retry=retry), TokenHTTPError)
+    assert play.begun == [0, 1, 2, 3, 4, 5, 6, 7]
+    assert play.ended == 7.5
+
+
+@pytest.mark.rule("R033")
+def test_at_the_deadline_all_is_over(play: Play) -> None:
+    """Of a server that never answers, too: the last failure that was heard of is raised."""
+    silence = [(10.0, NoAnswerError(f"silence {count}")) for count in (1, 2, 3)]
+    end = play(*silence)
+    assert (str(end), play.ended) == ("silence 2", 25)
+    assert end is not None
+    assert end.__suppress_context__
+    answered, lost = http_error(500), NoAnswerError("reset")
+    assert play((0, answered), (1, lost), (60, token())) is answered
+    assert play.ended == 25
+
+
+@pytest.mark.rule("R033")
+def test_the_first_attempt_has_the_time_of_its_own_timeout(play: Play) -> None:
+    """A deadline is for trying again."""
+    assert play((60, token())) is None
+    assert play.ended == 60
+    assert str(play((60, NoAnswerError("silence")), (0, token()))) == "silence"
+    assert (play.begun, play.ended) == ([0], 60)
+
+
+def test_who_has_no_patience_is_not_told_of_another_failure(play: Play) -> None:
+    """A timeout of the caller's is the caller's, also while it is tried again."""
+    failure = http_error(503)
+    for patience in (0.1, 5):
+        assert isinstance(play((0, failure), (60, token()), patience=patience), TimeoutError)
+        assert play.ended == pytest.approx(patience)
+    assert isinstance(play((0, failure), (0, TimeoutError("a signer's"))), TimeoutError)
