@@ -46,6 +46,9 @@ else:
         value = globals()[name] = getattr(import_module(f"{__name__}.{home}"), name)
         return value
 
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
+
 
 __version__ = "1.0.0.dev0"
 

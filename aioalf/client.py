@@ -323,6 +323,7 @@ class Client:
 
         The answer to a refresh token that was sent is awaited, for it may count once only.
         """
+        self._sessions.check_loop()
         self._set_closed(is_closed=True)
         async with AsyncExitStack() as last_first:
             last_first.push_async_callback(self._sessions.close)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from aioalf.errors import TokenConfigurationError, TokenError, TokenHTTPError
 from aioalf.renewal import Renewal
-from aioalf.single_flight import SingleFlight, own_copy
+from aioalf.single_flight import SingleFlight
 from aioalf.token import Token
 from aioalf.urls import missing
 
@@ -284,10 +284,10 @@ class TokenManager:
 
         What is on its way already goes to those who wait for it and is not kept.
         """
+        self._flight.abandon()
         if self._token is not None:
             self._refused_token = self._token.access_token  # as long as a cache holds it
         self._forget()
-        self._flight.abandon()
 
     async def logout(self) -> None:
         """Forget the token, the refresh token and what the cache has, and revoke both (RFC 7009).
@@ -300,8 +300,10 @@ class TokenManager:
         """
         from aioalf.leaving import Leaving  # noqa: PLC0415 - few need it
 
-        leaving = Leaving()
-        for manager in self._family():
+        leaving, managers = Leaving(), self._family()
+        for manager in managers:
+            manager._flight.check_loop()
+        for manager in managers:
             leaving.add(manager._token, manager._authorization, manager._endpoint)
             manager._forget()
             manager._flight.end()
@@ -327,6 +329,8 @@ class TokenManager:
         """
         managers = self._family() if self._root is None else [self]
         for manager in managers:
+            manager._flight.check_loop()
+        for manager in managers:
             manager._generation += 1
         if self._endpoint is not None and self._root is None:
             await self._endpoint.close()  # first: a refresh that has not left need not be awaited
@@ -351,10 +355,13 @@ class TokenManager:
 
     def _forget(self) -> None:
         self._token = self._failure = None
+        self._unproven_until = _NEVER
         self._generation += 1
 
     def _obtain(self) -> Coroutine[object, object, Token]:
         if self._failure is not None and not self._flight.is_in_the_air and self.pause_left():
+            from aioalf.error_copies import own_copy  # noqa: PLC0415 - when something went wrong
+
             raise own_copy(self._failure)
         return self._flight.run(self._fly)
 
@@ -381,13 +388,17 @@ class TokenManager:
         return await self._fetch()
 
     def _keep(self, token: Token) -> None:
+        if self._token is None and self._unproven_until > _NEVER:
+            # From when it came: to get it may have taken longer than the pause.
+            self._unproven_until = time.monotonic() + self._renewal.pause
         self._token = token
         chance = random.random()  # noqa: S311 - jitter
         self._renew_at = self._renewal.begins_at(token.expires_in, token.deadline, chance)
 
     def _note_failure(self, error: Exception) -> None:
         """Leave the endpoint alone for a while; say once that callers still have a token."""
-        from aioalf.login_errors import (  # noqa: PLC0415 - when something went wrong
+        from aioalf.error_copies import without_frames  # noqa: PLC0415 - when something went wrong
+        from aioalf.login_errors import (  # noqa: PLC0415 - as above
             AuthorizationError,
             LoginTimeoutError,
         )
@@ -402,7 +413,7 @@ class TokenManager:
                 self._renew_at = self._token.deadline  # nobody is asked twice ahead of time
         elif isinstance(error, TokenConfigurationError):
             return  # nothing was asked, and who mends it need not wait
-        self._failure = own_copy(error).with_traceback(None)  # its frames hold much
+        self._failure = without_frames(error)
         self._paused_until = now + max(self._renewal.pause, min(asked_for, _MAX_PAUSE))
 
     async def _fetch(self) -> Token:

@@ -57,7 +57,7 @@ class OAuth2Middleware:
             self._origins = frozenset((origin,))
         if origin not in self._origins:
             return await handler(request)
-        if origin[0] == "http":
+        if origin[0] != "https":
             self._insecure.check(request.url)
         authorization = self._bearer.ready()
         if authorization is None:

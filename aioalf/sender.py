@@ -23,7 +23,7 @@ from aioalf.bearer import UNAUTHORIZED, InsecureOrigins, is_renewable
 from aioalf.call import CallField
 from aioalf.errors import TokenError, TokenHTTPError
 from aioalf.origins import origin_of, read_origins
-from aioalf.urls import shown
+from aioalf.urls import SECURE_SCHEMES, shown
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -239,7 +239,7 @@ class Sender:
             raise TokenError(
                 f"{shown(absolute)} is of another origin than the client's origins: it is not sent"
             )
-        if absolute.scheme in {"http", "ws"}:
+        if absolute.scheme not in SECURE_SCHEMES and absolute.absolute:
             self._insecure.check(absolute)
         return target
 

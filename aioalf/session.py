@@ -80,6 +80,13 @@ class SessionHolder:
         """Return the middlewares to pass with a call, which replace those of the session."""
         return (*(_middlewares_of(self._given) if of_call is None else of_call), self._middleware)
 
+    def check_loop(self) -> None:
+        """Raise RuntimeError while an own session is at work in another event loop."""
+        if self._own is None or self._loop is None or self._loop is get_running_loop():
+            return
+        if self._loop.is_running():
+            raise RuntimeError("a Client is used from two event loops at once: make one for each")
+
     async def close(self) -> None:
         """Close an own session; a given one stays open."""
         own, self._own = self._own, None
@@ -88,11 +95,8 @@ class SessionHolder:
             await own.close()
 
     def _open(self, loop: AbstractEventLoop) -> ClientSession:
+        self.check_loop()
         if self._own is not None:
-            if self._loop is not None and self._loop.is_running():
-                raise RuntimeError(
-                    "a Client is used from two event loops at once: make one for each"
-                )
             self._own.detach()  # its loop is gone, and its connections with it
             self._drop_twin()
         self._loop = loop

@@ -7,14 +7,12 @@ share its result, or each raise an own copy of its error. It knows asyncio, not 
 from __future__ import annotations
 
 import asyncio
-import copy
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, Generic, TypeVar
 
 from aioalf.errors import TokenError
 
 T = TypeVar("T")
-E = TypeVar("E", bound=BaseException)
 
 # An empty set takes 216 bytes, an empty list 56, and flights may be many.
 _NONE: Final[frozenset[Any]] = frozenset()
@@ -51,6 +49,8 @@ class SingleFlight(Generic[T]):
                 "The token request was ended: the client was closed or logged out meanwhile"
             )
         if (error := task.exception()) is not None:
+            from aioalf.error_copies import own_copy  # noqa: PLC0415 - when something went wrong
+
             raise own_copy(error)
         return task.result()
 
@@ -69,11 +69,20 @@ class SingleFlight(Generic[T]):
         """Whether a call is running that `run` would wait for."""
         return self._task is not None and _is_flying(self._task, asyncio.get_running_loop())
 
+    def check_loop(self) -> None:
+        """Raise RuntimeError while a flight of another event loop is in the air."""
+        if self._task is not None:
+            _is_flying(self._task, asyncio.get_running_loop())
+
     def abandon(self) -> None:
-        """Let what is in the air go on for those who wait for it; the next caller starts anew."""
+        """Let what is in the air go on for those who wait for it; the next caller starts anew.
+
+        Raises RuntimeError as `check_loop`.
+        """
+        self.check_loop()
         if self._task is not None:
             self._abandoned |= {self._task}
-            self._task = None
+            self._task, self._waiting = None, _NOBODY
 
     def end(self) -> None:
         """End what is in the air, without a wait for its end; the next caller starts anew."""
@@ -130,16 +139,3 @@ def _is_flying(task: asyncio.Task[T], loop: asyncio.AbstractEventLoop) -> bool:
             "used from two event loops at once: make one for each, or use one loop after the other"
         )
     return False  # its loop has stopped: nobody will ever land it
-
-
-def own_copy(error: E) -> E:
-    """Return an equal error: one object raised in many tasks grows its traceback in each."""
-    if hasattr(error, "__copy__"):
-        twin: E = copy.copy(error)
-    else:  # without its __init__, which may want other arguments or make another message of them
-        twin = error.__class__.__new__(error.__class__, *error.args)
-        twin.args = error.args
-        twin.__dict__.update(error.__dict__)
-    twin.__cause__ = error.__cause__
-    twin.__suppress_context__ = error.__suppress_context__
-    return twin.with_traceback(error.__traceback__)

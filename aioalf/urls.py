@@ -15,7 +15,8 @@ from yarl import URL
 
 from aioalf.errors import InsecureTransportWarning, TokenConfigurationError
 
-_PLAIN: Final = frozenset({"http", "ws"})
+SECURE_SCHEMES: Final = frozenset({"https", "wss"})
+"""All others are sent in the clear by aiohttp, and none at all is, too."""
 
 SECURE_ONLY: Final = frozenset({"introspection_endpoint", "revocation_endpoint"})
 """Endpoints that nothing is sent to in the clear, warned or not (RFC 7009 §5, RFC 7662 §4)."""
@@ -68,7 +69,7 @@ def shown(url: URL) -> str:
 
 def is_insecure(url: URL) -> bool:
     """Tell whether what is sent there can be read on the way: plain HTTP to another machine."""
-    return url.scheme in _PLAIN and is_elsewhere(url)
+    return url.scheme not in SECURE_SCHEMES and is_elsewhere(url)
 
 
 def is_elsewhere(url: URL) -> bool:

@@ -149,6 +149,8 @@ class Watch:
         flight.landed = self.world.note("answer", (token, lifetime))
         flight.is_over = True
         if self._counts(flight):
+            if self.current is None and self.unproven_until > -inf:
+                self.unproven_until = self.now + self.renewal.pause
             self.current, self.paused_until = flight, -inf
 
     def fail(self, flight: Flight, error: BaseException) -> None:
@@ -182,7 +184,7 @@ class Watch:
     def begin_reset(self) -> int:
         """The client is told to forget."""
         self.abandoned = self.world.loop.tasks
-        self.current, self.paused_until = None, -inf
+        self.current, self.paused_until, self.unproven_until = None, -inf, -inf
         return self.world.note("reset")
 
     def end_reset(self, begun: int, *, is_done: bool) -> None:

@@ -204,9 +204,28 @@ async def test_what_is_missing_is_said_on_first_use(
 async def test_https_can_be_required() -> None:
     """Plain http to another machine is refused then, before anything is asked."""
     async with UserClient(require_https=True) as client:
-        for call in (client.get("http://api.example.com/"), client.ws_connect("ws://a.example")):
-            with pytest.raises(TokenError, match="require_https"):
-                await call
+        for url in ("http://a.example/", "ws://a.example/", "//a.example:80/", "tcp://a.example/"):
+            for call in (client.get(url), client.post(url), client.ws_connect(url)):
+                with pytest.raises(TokenError, match="require_https"):
+                    await call
+
+
+@pytest.mark.rule("R053")
+@pytest.mark.parametrize("scheme", ["", "tcp:"])
+async def test_a_url_that_aiohttp_sends_in_the_clear_is_warned_of(
+    oauth_server: OAuthServer, scheme: str
+) -> None:
+    """Without a scheme, too, and whatever the base of a session is."""
+    port = URL(oauth_server.url("/")).port
+    url = f"{scheme}//api.example.com:{port}/things"
+    for base in (None, "https://api.example.com/"):
+        connector = TCPConnector(resolver=Resolver())
+        async with (
+            ClientSession(base, connector=connector) as session,
+            client_of(oauth_server, session=session) as client,
+        ):
+            with pytest.warns(InsecureTransportWarning, match=f"//api.example.com:{port}"):
+                assert (await client.get(url)).status == 200
 
 
 @pytest.mark.rule("R053")

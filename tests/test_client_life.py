@@ -197,6 +197,9 @@ def test_two_loops_at_once_are_refused(
     assert elsewhere.run(status(client, distant_server)) == 200
     with pytest.raises(RuntimeError, match="two event loops at once"):
         asyncio.run(status(client, distant_server))
+    with pytest.raises(RuntimeError, match="two event loops at once"):
+        asyncio.run(client.close())
+    assert not client.closed
     assert elsewhere.run(status(client, distant_server)) == 200
     elsewhere.run(client.close())
 

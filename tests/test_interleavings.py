@@ -169,8 +169,7 @@ def a_close_that_cancels_who_waits(patch: pytest.MonkeyPatch) -> None:
 @mutant("every error is an object of its own")
 def errors_that_are_shared(patch: pytest.MonkeyPatch) -> None:
     """One object is raised in many tasks."""
-    for module in ("single_flight", "manager"):
-        patch.setattr(f"aioalf.{module}.own_copy", lambda error: error)
+    patch.setattr("aioalf.error_copies.own_copy", lambda error: error)
 
 
 @mutant("no token from before a reset after it")

@@ -596,14 +596,15 @@ def test_a_request_that_its_loop_left_behind_is_asked_again() -> None:
 
 
 @pytest.mark.rule("R078")
-async def test_two_loops_at_once_are_an_error(manager: TokenManager, gate: Gate) -> None:
+@pytest.mark.parametrize("name", ["get_token", "reset_token", "logout", "close"])
+async def test_two_loops_at_once_are_an_error(manager: TokenManager, gate: Gate, name: str) -> None:
     """A thread that comes in the middle of a request is told, and the request is not disturbed."""
     (task,) = await waiting(manager, gate, 1)
     errors: list[BaseException] = []
 
     def other() -> None:
         try:
-            asyncio.run(manager.get_token())
+            asyncio.run(getattr(manager, name)())
         except RuntimeError as error:
             errors.append(error)
 
@@ -613,6 +614,7 @@ async def test_two_loops_at_once_are_an_error(manager: TokenManager, gate: Gate)
     gate.open()
     assert await task == "token-1"
     assert [str(error) for error in errors if "two event loops at once" in str(error)]
+    assert manager.peek() == "token-1"
 
 
 # What users plug in

@@ -309,6 +309,44 @@ async def test_without_a_pause_the_next_caller_tries_again(clock: Clock) -> None
     assert await scene.manager.get_token() == "first"
 
 
+async def test_a_failure_is_remembered_without_the_frames_of_it(clock: Clock) -> None:
+    """They hold the request, and what authenticates it."""
+    scene = Scene(clock)
+    problem = NoAnswerError("down")
+    problem.__cause__ = OSError("reset")
+    scene.grant.give(problem)
+    for _ in range(2):
+        with pytest.raises(NoAnswerError, match="down") as caught:
+            await scene.manager.get_token()
+        assert str(caught.value.__cause__) == "reset"
+    kept = scene.manager._failure  # noqa: SLF001 - nothing else shows it
+    assert kept is not None
+    assert kept.__traceback__ is None
+
+
+@pytest.mark.rule("R076")
+async def test_a_renewal_that_took_long_is_useless_from_when_it_came(scene: Scene) -> None:
+    """A person's login takes longer than the pause: an API that refuses all must not make another.
+
+    What a reset forgets, it forgets this with.
+    """
+    renewing = asyncio.create_task(scene.manager.renew_token("first"))
+    await scene.settle()
+    scene.clock.advance(30)
+    scene.grant.give(scene.token("second"))
+    assert await renewing == "second"
+    scene.clock.advance(0.9)
+    assert not scene.manager.may_renew("second")
+    assert await scene.manager.renew_token("second") == "second"
+    scene.clock.advance(0.1)
+    assert scene.manager.may_renew("second")
+    scene.manager.reject("second")
+    await scene.manager.reset_token()
+    scene.grant.give(scene.token("third"))
+    await scene.manager.get_token()
+    assert scene.manager.may_renew("third")
+
+
 async def test_reset_forgets_the_failure_too(clock: Clock) -> None:
     """Who mends what was wrong need not wait."""
     scene = Scene(clock)

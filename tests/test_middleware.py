@@ -108,9 +108,13 @@ async def test_plain_http_is_warned_of_or_refused() -> None:
     with pytest.warns(InsecureTransportWarning, match="http://a.example"):
         assert await field_sent(middleware, "http://a.example/1") == "Bearer token"
     assert await field_sent(middleware, "http://a.example/2") == "Bearer token"
-    strict = OAuth2Middleware(FixedManager(), require_https=True)
-    with pytest.raises(TokenError, match="require_https"):
-        await field_sent(strict, "http://a.example/1")
+    for url in ("http://a.example/1", "//a.example:80/1", "tcp://a.example/1", "ws://a.example/1"):
+        strict = OAuth2Middleware(FixedManager(), require_https=True)
+        with pytest.raises(TokenError, match="require_https"):
+            await field_sent(strict, url)
+    for url in ("https://a.example/1", "wss://a.example/1", "tcp://127.0.0.1/1"):
+        strict = OAuth2Middleware(FixedManager(), require_https=True)
+        assert await field_sent(strict, url) == "Bearer token"
 
 
 @pytest.mark.rule("R062")

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from aioalf.single_flight import FlightCancelledError, SingleFlight, own_copy
+from aioalf.single_flight import FlightCancelledError, SingleFlight
 
 
 class Calls:
@@ -190,33 +190,6 @@ class StubbornError(Exception):
         self.code = code
 
 
-def test_a_copy_of_an_error_tells_where_it_came_from() -> None:
-    """What was raised where, because of what, is what the copy says."""
-    with pytest.raises(ValueError, match="first") as caught:
-        raise ValueError("first") from KeyError("cause")
-    twin = own_copy(caught.value)
-    assert twin is not caught.value
-    assert twin.__traceback__ is caught.value.__traceback__ is not None
-    assert twin.__cause__ is caught.value.__cause__ is not None
-    assert twin.__suppress_context__
-
-
-def test_an_error_that_copies_itself_does_so() -> None:
-    """It knows best what its copies may not share."""
-
-    class SharingError(Exception):
-        def __copy__(self) -> "SharingError":
-            return SharingError("copied")
-
-    assert str(own_copy(SharingError("first"))) == "copied"
-
-
-def test_an_error_of_the_system_keeps_its_number() -> None:
-    """Some classes hold what they are made with out of sight."""
-    twin = own_copy(FileNotFoundError(2, "none"))
-    assert (twin.errno, twin.strerror) == (2, "none")
-
-
 async def test_an_error_of_any_making_is_copied_as_it_is(
     flight: SingleFlight[int], calls: Calls
 ) -> None:
@@ -241,6 +214,18 @@ async def test_an_abandoned_call_serves_those_who_wait_for_it(
     await turn()
     calls.go.set()
     assert [await early, await late] == [1, 2]
+
+
+@pytest.mark.parametrize("leave", [SingleFlight.abandon, SingleFlight.end])
+async def test_nobody_is_remembered_who_waited_for_what_was_left(
+    flight: SingleFlight[int], calls: Calls, leave: Callable[[SingleFlight[int]], None]
+) -> None:
+    """However many they were."""
+    tasks = await callers(flight, calls, 100)
+    leave(flight)
+    calls.go.set()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert not flight._waiting  # noqa: SLF001 - nothing else shows it
 
 
 @pytest.mark.rule("R077")
