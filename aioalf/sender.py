@@ -115,7 +115,7 @@ class Sender:
             if response.status != UNAUTHORIZED or not self._may_repeat(response, options, field):
                 return response
             response.release()
-        options = _with_headers_of(arguments, options)
+        options = {**options, "headers": arguments["headers"]}  # an iterator has none left
         return await self._send_again(session, method, target, options, authorization, ends_at)
 
     async def _send_within(
@@ -301,13 +301,6 @@ def _with_field(options: Mapping[str, object], authorization: str) -> dict[str, 
     headers = CIMultiDict(given)
     headers[AUTHORIZATION] = authorization
     return {**options, "headers": headers}
-
-
-def _with_headers_of(
-    arguments: Mapping[str, object], options: Mapping[str, object]
-) -> Mapping[str, object]:
-    """Return the options with the headers that were sent: an iterator has none left."""
-    return {**options, "headers": arguments["headers"]} if options.get("headers") else options
 
 
 def _readable_twice(options: Mapping[str, object]) -> Mapping[str, object]:

@@ -7,16 +7,16 @@ share its result, or each raise an own copy of its error. It knows asyncio, not 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Final, Generic, TypeVar
 
 from aioalf.errors import TokenError
 
 T = TypeVar("T")
 
-# An empty set takes 216 bytes, an empty list 56, and flights may be many.
+# Empty ones take room, and flights may be many.
 _NONE: Final[frozenset[Any]] = frozenset()
-_NOBODY: Final[list[Any]] = []
+_NOBODY: Final[dict[Any, None]] = {}
 
 
 class FlightCancelledError(TokenError):
@@ -30,7 +30,7 @@ class SingleFlight(Generic[T]):
 
     def __init__(self) -> None:
         self._task: asyncio.Task[T] | None = None
-        self._waiting: list[asyncio.Future[None]] = _NOBODY  # for the flight in the air
+        self._waiting: dict[asyncio.Future[None], None] = _NOBODY  # for the flight in the air
         self._abandoned: frozenset[asyncio.Task[T]] = _NONE
 
     async def run(self, call: Callable[[], Coroutine[object, object, T]]) -> T:
@@ -42,8 +42,13 @@ class SingleFlight(Generic[T]):
         task = self.start(call)
         # A future for each and nothing else: there may be ten thousand callers.
         landed: asyncio.Future[None] = task.get_loop().create_future()
-        self._waiting.append(landed)
-        await landed
+        waiting = self._waiting
+        waiting[landed] = None
+        try:
+            await landed
+        except BaseException:
+            waiting.pop(landed, None)
+            raise
         if task.cancelled():
             raise FlightCancelledError(
                 "The token request was ended: the client was closed or logged out meanwhile"
@@ -60,7 +65,7 @@ class SingleFlight(Generic[T]):
         task = self._task
         if task is None or not _is_flying(task, loop):
             task = self._task = loop.create_task(call())
-            waiting = self._waiting = []
+            waiting = self._waiting = {}
             task.add_done_callback(lambda task: self._land(task, waiting))
         return task
 
@@ -100,7 +105,7 @@ class SingleFlight(Generic[T]):
         if self._abandoned:
             await asyncio.wait(self._abandoned)
 
-    def _land(self, task: asyncio.Task[T], waiting: list[asyncio.Future[None]]) -> None:
+    def _land(self, task: asyncio.Task[T], waiting: Iterable[asyncio.Future[None]]) -> None:
         self._abandoned = self._abandoned - {task} or _NONE
         if self._task is task:
             self._task, self._waiting = None, _NOBODY

@@ -48,6 +48,7 @@ def test_a_line_is_read_as_the_standard_has_it(line: str, challenges: list[Read]
 
 UNREADABLE: dict[str, list[Read]] = {
     '"quoted", Bearer a=b': [("bearer", {"a": "b"}, None)],
+    "a=b, Basic abc": [("basic", {}, "abc")],
     "=, Bearer a=b": [("bearer", {"a": "b"}, None)],
     "Bearer error_uri=https://x/y, error=z": [("bearer", {"error": "z"}, None)],
     'Bearer a="b" c="d", e=f': [("bearer", {"e": "f"}, None)],

@@ -216,6 +216,17 @@ async def test_an_abandoned_call_serves_those_who_wait_for_it(
     assert [await early, await late] == [1, 2]
 
 
+async def test_nobody_is_remembered_who_has_left(flight: SingleFlight[int], calls: Calls) -> None:
+    """A person who logs in may take minutes, while callers come and lose patience."""
+    tasks = await callers(flight, calls, 100)
+    for task in tasks[1:]:
+        task.cancel()
+    await turn()
+    assert len(flight._waiting) == 1  # noqa: SLF001 - nothing else shows it
+    calls.go.set()
+    assert await tasks[0] == 1
+
+
 @pytest.mark.parametrize("leave", [SingleFlight.abandon, SingleFlight.end])
 async def test_nobody_is_remembered_who_waited_for_what_was_left(
     flight: SingleFlight[int], calls: Calls, leave: Callable[[SingleFlight[int]], None]
