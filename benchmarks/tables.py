@@ -165,50 +165,65 @@ def _best(found: Sequence[Figure]) -> str:
     return f"{short(best)} {best.contender}"
 
 
-_README: Final = """\
+_README: Final[Mapping[str, str]] = {
+    "overhead": """\
 The CPU time of a request, in memory, against aiohttp with the header set by hand: {middleware}
 times with ``OAuth2Middleware``, {client} times with ``Client``; over loopback, on the wall,
-{middleware_loopback} and {client_loopback}.
-
+{middleware_loopback} and {client_loopback}.""",
+    "get_token": """\
+The token alone, when it is valid, against a call that does nothing: {get_token} times, as against
+{get_token_release} with 0.4.0.""",
+    "token_requests": """\
 Token requests that {herd:,} requests at once make: {cold} on a client without a token, {revoked}
-after a revocation, {failing} with its retries while the endpoint fails.
-
-{most:,} requests at once on a client without a token: {callers} times the CPU time of aiohttp's
-{most:,}.
-
+after a revocation, {failing} with its retries while the endpoint fails.""",
+    "expiry": """\
 A token that lives 2 seconds, an endpoint that takes 300 ms: 99 of 100 requests are answered within
-{p99}, as against {bare} with aiohttp alone and {release} with 0.4.0.
-"""
+{p99}, as against {bare} with aiohttp alone and {release} with 0.4.0.""",
+    "callers": """\
+{most:,} requests at once on a client without a token: {callers} times the CPU time of aiohttp's
+{most:,}.""",
+    "client_cpu": """\
+A request through each of {most:,} clients in one process: {client_cpu} times the CPU time of as
+many through aiohttp sessions.""",
+    "client_memory": """\
+Memory that each of {most:,} clients takes beside its aiohttp session: {client_memory}.""",
+    "import": """\
+Importing aiohttp and then ``aioalf``: {import} times the CPU time of aiohttp alone. What talks to a
+server is imported with the first client.""",
+}
+"""A line for each picture; README.rst shows them together."""
 
 
-def _readme(reference: Reference) -> str:
-    most = max(reference.effort["sizes"])
-    values: dict[str, tuple[str, str, int | None]] = {
-        "middleware": (figures.ENTERED, MIDDLEWARE, None),
-        "client": (figures.ENTERED, CLIENT, None),
-        "middleware_loopback": (figures.LOOPBACK_ENTERED, MIDDLEWARE, None),
-        "client_loopback": (figures.LOOPBACK_ENTERED, CLIENT, None),
-        "cold": (figures.COLD, CLIENT, None),
-        "revoked": (figures.REVOKED, CLIENT, None),
-        "failing": (figures.FAILING, CLIENT, None),
-        "callers": (figures.CALLERS, CLIENT, most),
-        "p99": (figures.P99, CLIENT, None),
-        "bare": (figures.P99, BARE, None),
-        "release": (figures.P99, RELEASE, None),
-    }
-    text = _README.format(
-        herd=reference.effort["herd"],
-        most=most,
-        **{name: short(reference.one(*key)) for name, key in values.items()},
-    )
-    items = (
-        fill(item, 100, initial_indent="* ", subsequent_indent="  ") for item in text.split("\n\n")
-    )
-    return "\n".join(items)
+def _line(picture: str) -> Callable[[Reference], str]:
+    def write(reference: Reference) -> str:
+        most = max(reference.effort["sizes"])
+        values: dict[str, tuple[str, str, int | None]] = {
+            "middleware": (figures.ENTERED, MIDDLEWARE, None),
+            "client": (figures.ENTERED, CLIENT, None),
+            "middleware_loopback": (figures.LOOPBACK_ENTERED, MIDDLEWARE, None),
+            "client_loopback": (figures.LOOPBACK_ENTERED, CLIENT, None),
+            "get_token": (figures.GET_TOKEN, "TokenManager.get_token", None),
+            "get_token_release": (figures.GET_TOKEN, RELEASE, None),
+            "cold": (figures.COLD, CLIENT, None),
+            "revoked": (figures.REVOKED, CLIENT, None),
+            "failing": (figures.FAILING, CLIENT, None),
+            "p99": (figures.P99, CLIENT, None),
+            "bare": (figures.P99, BARE, None),
+            "release": (figures.P99, RELEASE, None),
+            "callers": (figures.CALLERS, CLIENT, most),
+            "client_cpu": (figures.CLIENT_CPU, CLIENT, most),
+            "client_memory": (figures.CLIENT_MEMORY, CLIENT, most),
+            "import": (figures.IMPORT, "aioalf", None),
+        }
+        measured = {name: short(reference.one(*key)) for name, key in values.items()}
+        text = _README[picture].format(herd=reference.effort["herd"], most=most, **measured)
+        return fill(text, 100)
+
+    return write
 
 
 BLOCKS: Final[Mapping[str, Callable[[Reference], str]]] = {
-    "readme": _readme,
+    **{f"readme, {picture}": _line(picture) for picture in _README},
     "circumstances": _circumstances,
     "summary": _summary,
     "requests": _side_by_side(("await get(…)", figures.AWAITED), ("async with", figures.ENTERED)),

@@ -98,11 +98,23 @@ def test_the_documents_are_what_the_reference_gives(script: Any, reference: Any)
 
 
 def test_every_picture_is_one_of_the_reference_and_is_shown(script: Any, reference: Any) -> None:
-    """None is left from another run, and none is forgotten."""
+    """None is left from another run, and none is forgotten, on either page."""
     drawn = {path.name for path in script("publish").render(reference) if path.suffix == ".svg"}
     assert drawn == {path.name for path in (ROOT / "docs" / "benchmarks").iterdir()}
-    shown = re.findall(r"image:: benchmarks/(\S+)", (ROOT / "docs" / "benchmarks.rst").read_text())
-    assert sorted(shown) == sorted(drawn)
+    for page, directory in (
+        ("docs/benchmarks.rst", "benchmarks"),
+        ("README.rst", "docs/benchmarks"),
+    ):
+        shown = re.findall(rf"image:: {directory}/(\S+)", (ROOT / page).read_text("utf-8"))
+        assert sorted(shown) == sorted(drawn), page
+
+
+def test_every_text_of_the_reference_stands_in_a_document(script: Any) -> None:
+    """A block that no document names would be written nowhere."""
+    publish = script("publish")
+    pages = [path.read_text(encoding="utf-8") for path in (publish.DOCUMENT, publish.README)]
+    named = re.findall(r"^\.\. begin of benchmarks: (.+)$", "\n".join(pages), re.MULTILINE)
+    assert sorted(named) == sorted(publish.BLOCKS)
 
 
 def test_the_reference_is_of_a_whole_run(script: Any, reference: Any) -> None:
