@@ -35,11 +35,11 @@ def _number(value: float, unit: str) -> str:
 
 
 def _value(figure: Figure) -> str:
-    text = _number(figure.value.median, figure.unit)
-    if figure.value.count < 5 or figure.value.interval == (1.0, 1.0):
-        return text
-    low, high = (_number(end, figure.unit) for end in figure.value.interval)
-    return f"{text} ({low} to {high})"
+    low, high = figure.value.interval
+    if low == high:
+        return short(figure)
+    ends = (_number(end, figure.unit).removesuffix(f" {figure.unit}") for end in (low, high))
+    return f"{short(figure)} ({'range ' * figure.value.is_range}{' to '.join(ends)})"
 
 
 def contenders(found: Sequence[Figure]) -> list[str]:
@@ -71,14 +71,15 @@ def _with_notes(measure: str, *heads: str) -> Callable[[Reference], str]:
     return write
 
 
-def _grown(measure: str) -> Callable[[Reference], str]:
+def grown(measure: str) -> Callable[[Reference], str]:
     """One line a contender, one column a size."""
 
     def write(reference: Reference) -> str:
         sizes: list[int] = reference.effort["sizes"]
         names = contenders(reference.of(measure))
         body = [
-            [name, *(short(reference.one(measure, name, size)) for size in sizes)] for name in names
+            [name, *(_value(reference.one(measure, name, size)) for size in sizes)]
+            for name in names
         ]
         return _table(["Contender", *(f"{size:,}" for size in sizes)], body)
 
@@ -113,11 +114,12 @@ def _circumstances(reference: Reference) -> str:
     rounds, turns = effort["rounds"], effort["turns"]
     text = (
         f"{around['python']} on {around['machine']} with {around['cpus']} CPUs, on "
-        f"{reference.content['at']}; aio-alf {around['aioalf']}, aiohttp {around['aiohttp']}, "
-        f"{peers}. The load of the machine before the run was {around['load']}, where 0 is idle; "
-        f"the run took {reference.content['seconds'] / 60:.0f} minutes: {rounds:,} rounds in "
-        f"memory, {effort['loopback_rounds']:,} over loopback, {effort['imports']:,} of imports, "
-        f"and {turns} turns of {effort['seconds']:g} seconds each at expiry."
+        f"{reference.content['at']}; aio-alf {around['aioalf']}, aiohttp "
+        f"{around['aiohttp']}, {peers}. The load of the machine before the run was "
+        f"{around['load']}, where 0 is idle; the run took "
+        f"{reference.content['seconds'] / 60:.0f} minutes: {rounds:,} rounds in memory, "
+        f"{effort['loopback_rounds']:,} over loopback, {effort['imports']:,} of imports, and "
+        f"{turns} turns of {effort['seconds']:g} seconds each at expiry."
     )
     return fill(text, 100)
 
@@ -237,8 +239,8 @@ BLOCKS: Final[Mapping[str, Callable[[Reference], str]]] = {
         ("p99 against bare", figures.P99_RATIO),
         ("slower than 100 ms", figures.SLOW),
     ),
-    "callers": _grown(figures.CALLERS),
-    "client CPU": _grown(figures.CLIENT_CPU),
-    "client memory": _grown(figures.CLIENT_MEMORY),
+    "callers": grown(figures.CALLERS),
+    "client CPU": grown(figures.CLIENT_CPU),
+    "client memory": grown(figures.CLIENT_MEMORY),
     "import": _with_notes(figures.IMPORT, "Ratio", "CPU time"),
 }

@@ -163,3 +163,32 @@ def test_a_spread_tells_its_median_and_where_it_lies(script: Any) -> None:
     assert spread.of([2.0]).interval == (2.0, 2.0)
     many = spread.of(float(value) for value in range(101))
     assert (many.median, many.quartiles, many.interval) == (50.0, (25.0, 75.0), (40.0, 60.0))
+    assert not many.is_range
+    few = spread.of([3.0, 1.0, 2.0, 5.0, 4.0])
+    assert (few.is_range, few.interval) == (True, (1.0, 5.0))
+
+
+@pytest.mark.parametrize(
+    ("values", "unit", "text"),
+    [
+        ([1.0] * 9, "", "1.000"),
+        ([1.0, 1.1, 1.2], "", "1.100 (range 1.000 to 1.200)"),
+        ([2.0, 20.0], "ms", "11.0 ms (range 2.00 to 20.0)"),
+        ([1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7], "", "1.350 (1.100 to 1.600)"),
+        ([3.0], "token requests", "3"),
+    ],
+)
+def test_a_table_shows_the_spread_of_what_varies(
+    script: Any, values: list[float], unit: str, text: str
+) -> None:
+    """And says where it is the range, as there were few values."""
+    figures, tables = script("figures"), script("tables")
+    reference = script("reference").Reference(
+        {
+            **figures.Results(
+                [figures.Figure("m", "Client", figures.Spread.of(values), unit, 1)]
+            ).as_json(),
+            "effort": {"sizes": [1]},
+        }
+    )
+    assert text in tables.grown("m")(reference).splitlines()[3]
