@@ -5,6 +5,8 @@ Says what ran and on what kind of machine, and nothing that names the machine.
 
 import os
 import platform
+import shutil
+import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -21,6 +23,7 @@ import aioalf
 
 _ROW: Final = "{:<34}{:>7}{:>19}{:>19}{:>9}  {}"
 _PEERS: Final = ("aiohttp-oauth2-client", "httpx", "Authlib", "httpx-auth")
+_ROOT: Final = Path(__file__).resolve().parent.parent
 RESULTS: Final = Path(__file__).resolve().parent / "results"
 
 
@@ -30,11 +33,31 @@ def circumstances() -> dict[str, str | int | float]:
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "aiohttp": aiohttp.__version__,
         "aioalf": aioalf.__version__,
+        "commit": commit(_ROOT),
         **{name: found for name in _PEERS if (found := _version(name))},
         "machine": f"{platform.system()} {platform.machine()}",
         "cpus": os.cpu_count() or 0,
         "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else -1.0,
     }
+
+
+def commit(checkout: Path) -> str:
+    """Return the short hash of what is checked out, marked when files differ from it.
+
+    "unknown" where there is no checkout, as in what was unpacked of an archive.
+    """
+    git = shutil.which("git")
+    # An archive may have been unpacked inside of a checkout of something else.
+    if git is None or not (checkout / ".git").exists():
+        return "unknown"
+    described = subprocess.run(  # noqa: S603 - a program of the system's
+        [git, "-C", str(checkout), "describe", "--always", "--dirty", "--exclude=*"],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return described.stdout.strip() or "unknown"
 
 
 def _version(name: str) -> str | None:

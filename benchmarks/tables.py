@@ -112,9 +112,10 @@ def _circumstances(reference: Reference) -> str:
         if name in around
     )
     rounds, turns = effort["rounds"], effort["turns"]
+    commit = around.get("commit", "unknown")
     text = (
         f"{around['python']} on {around['machine']} with {around['cpus']} CPUs, on "
-        f"{reference.content['at']}; aio-alf {around['aioalf']}, aiohttp "
+        f"{reference.content['at']}; aio-alf {around['aioalf']} (commit {commit}), aiohttp "
         f"{around['aiohttp']}, {peers}. The load of the machine before the run was "
         f"{around['load']}, where 0 is idle; the run took "
         f"{reference.content['seconds'] / 60:.0f} minutes: {rounds:,} rounds in memory, "

@@ -7,6 +7,7 @@ import importlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -192,3 +193,41 @@ def test_a_table_shows_the_spread_of_what_varies(
         }
     )
     assert text in tables.grown("m")(reference).splitlines()[3]
+
+
+# Circumstances
+
+
+def git(directory: Path, *arguments: str) -> None:
+    """Run git as somebody, whatever is configured here."""
+    options = ("user.name=somebody", "user.email=somebody@example.com", "commit.gpgsign=false")
+    somebody = [part for option in options for part in ("-c", option)]
+    command = [shutil.which("git") or "", "-C", str(directory), *somebody, *arguments]
+    subprocess.run(command, check=True, capture_output=True, timeout=30)
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="there is no git on this machine")
+def test_a_result_names_the_commit_that_was_measured(tmp_path: Path, script: Any) -> None:
+    """Marked when a file differs from it; unknown outside of a checkout."""
+    commit = script("report").commit
+    git(tmp_path, "init")
+    (tmp_path / "file").write_text("one", encoding="utf-8")
+    git(tmp_path, "add", "file")
+    git(tmp_path, "commit", "--message", "One")
+    named = commit(tmp_path)
+    assert re.fullmatch("[0-9a-f]{7,}", named)
+    (tmp_path / "file").write_text("other", encoding="utf-8")
+    assert commit(tmp_path) == f"{named}-dirty"
+    (tmp_path / "unpacked").mkdir()
+    assert commit(tmp_path / "unpacked") == "unknown"
+
+
+def test_a_document_tells_of_an_unknown_commit(script: Any, reference: Any) -> None:
+    """Results of before it was recorded can be published."""
+    tables, results = script("tables"), script("reference")
+    circumstances = {**reference["circumstances"], "commit": "0123abc"}
+    for around, told in ((circumstances, "(commit 0123abc)"), ({}, "(commit unknown)")):
+        without = {k: v for k, v in reference["circumstances"].items() if k != "commit"}
+        content = {**reference, "circumstances": around or without}
+        text = tables.BLOCKS["circumstances"](results.Reference(content))
+        assert told in " ".join(text.split())
