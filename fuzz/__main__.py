@@ -7,7 +7,6 @@ the exit code 1. Memory may not grow with the number of inputs.
 import argparse
 import gc
 import logging
-import resource
 import sys
 import time
 import traceback
@@ -21,9 +20,15 @@ from hypothesis.database import InMemoryExampleDatabase
 
 from fuzz.corpus import kept
 from fuzz.targets import TARGETS, Target
+from fuzz.watchdog import limited
+
+if sys.platform != "win32":
+    import resource
 
 FAILURES = Path("artefacts", "fuzz")
 BATCH = 200
+MAX_SECONDS = 60.0
+"""Of one input, on the wall: what hangs without awaiting anything is stopped then."""
 MAX_GROWTH = 64 * 2**20
 """Bytes that the process may grow by after each target's first batch."""
 
@@ -43,6 +48,7 @@ class Fuzzing:
         begin = time.monotonic()
         last: list[Any] = []
         unraisable: list[str] = []
+        hook = sys.unraisablehook
         sys.unraisablehook = lambda fault: unraisable.append(f"{fault.object!r}: {fault.exc_value}")
 
         @settings(
@@ -70,13 +76,15 @@ class Fuzzing:
         except Exception:  # noqa: BLE001 - whatever escaped is what is looked for
             self._keep(last[0], traceback.format_exc())
         finally:
-            sys.unraisablehook = sys.__unraisablehook__
+            sys.unraisablehook = hook
+            gc.collect()  # inputs collect no more than what they made
             self.seconds += time.monotonic() - begin
 
     def _check(self, value: Any, unraisable: list[str]) -> None:
         self.runs += 1
         unraisable.clear()
-        self.target.check(value)
+        with limited(MAX_SECONDS):
+            self.target.check(value)
         assert not unraisable, unraisable
 
     def _keep(self, value: Any, trace: str) -> None:
@@ -95,7 +103,9 @@ class Fuzzing:
 
 
 def peak() -> int:
-    """Bytes that the process has had at its height."""
+    """Bytes that the process has had at its height; 0 where no system tells."""
+    if sys.platform == "win32":
+        return 0
     gc.collect()
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
@@ -115,7 +125,8 @@ def main(arguments: list[str] | None = None) -> int:
     for name in names:
         for file, value in kept(name):
             print(f"{file.name}: {name}", flush=True)
-            TARGETS[name].check(value)
+            with limited(MAX_SECONDS):
+                TARGETS[name].check(value)
     return fuzz([Fuzzing(TARGETS[name]) for name in names], chosen.seconds)
 
 
@@ -129,7 +140,8 @@ def fuzz(fuzzings: list[Fuzzing], seconds: float) -> int:
         height = height or peak()
     growth = peak() - (height or peak())
     print("\n".join(map(str, fuzzings)))
-    print(f"memory grew by {growth / 2**20:.1f} MiB after the first turns")
+    if height:
+        print(f"memory grew by {growth / 2**20:.1f} MiB after the first turns")
     return 1 if growth > MAX_GROWTH or any(fuzzing.failures for fuzzing in fuzzings) else 0
 
 

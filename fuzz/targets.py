@@ -11,11 +11,11 @@ import math
 import pickle
 import time
 import traceback
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 from unittest.mock import patch
 
 import aiohttp.http_parser
@@ -33,14 +33,19 @@ from aioalf.renewal import Renewal
 from aioalf.retry import Retry, read_retry_after
 from aioalf.token import is_b64token
 from fuzz import wire
+from fuzz.watchdog import HangError
 from tests.interleavings import play
 from tests.logins import ALL_KINDS as KINDS
 from tests.raw_server import RawServer, answer
 from tests.virtual_time import follow_the_loop
 
+T = TypeVar("T")
+
 SECRET = "s3cret-w0rd"  # noqa: S105 - of nobody
 NETWORK_SECONDS = 0.2
 MAX_CPU_SECONDS = 2.0
+MAX_SECONDS = 15.0
+"""On the wall, for what awaits something: an input takes much less, also on a busy machine."""
 
 _TURNS_TO_END = 20  # of the loop: what a closed connection's own tasks need to see their end
 
@@ -57,21 +62,39 @@ class Target:
     check: Callable[[Any], None]
 
 
-def _run(play: Coroutine[object, object, None]) -> None:
-    """Run it in a loop of its own, in which nothing may go wrong behind the scenes."""
+def run_watched(play: Callable[[T], Coroutine[object, object, None]], value: T) -> None:
+    """Play it in a loop of its own, in which nothing may go wrong behind the scenes, nor hang."""
     begin = time.process_time()
-    asyncio.run(_watched(play))
+    with _collecting_what_is_new():
+        asyncio.run(_watched(play(value)))
     assert time.process_time() - begin < MAX_CPU_SECONDS + NETWORK_SECONDS
+
+
+@contextmanager
+def _collecting_what_is_new() -> Iterator[None]:
+    # A whole collection takes several times as long as an input, but for what is older than it.
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 async def _watched(play: Coroutine[object, object, None]) -> None:
     behind: list[dict[str, Any]] = []
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: behind.append(context))
-    await play
+    limit = asyncio.timeout(MAX_SECONDS)
+    try:
+        async with limit:
+            await play
+    except TimeoutError:
+        if limit.expired():
+            raise HangError(f"it did not end within {MAX_SECONDS:g} seconds") from None
+        raise
     for _ in range(_TURNS_TO_END):
         await asyncio.sleep(0)
-    gc.collect(1)  # what was not closed says so when it is collected
+    gc.collect()  # what was not closed or not retrieved says so when it is collected
     assert not behind, behind
     left = asyncio.all_tasks() - {asyncio.current_task()}
     assert not [task for task in left if "RawServer" not in repr(task)], left
@@ -84,7 +107,7 @@ def check_token_response(pieces: tuple[bytes, ...]) -> None:
     """A token, or one error that can be shown, copied and pickled, and shows nothing secret."""
     for parser in _PARSERS:
         with patch("aiohttp.client_proto.HttpResponseParser", parser):
-            _run(_ask(pieces))
+            run_watched(_ask, pieces)
 
 
 async def _ask(pieces: tuple[bytes, ...]) -> None:
@@ -124,7 +147,7 @@ def _check_error(error: TokenError) -> None:
 
 def check_client(pieces: tuple[bytes, ...]) -> None:
     """A response or a TokenError, and the API is called with a token or not at all."""
-    _run(_call(pieces))
+    run_watched(_call, pieces)
 
 
 async def _call(pieces: tuple[bytes, ...]) -> None:
@@ -158,7 +181,7 @@ def check_challenge(lines: tuple[str, ...]) -> None:
     for challenge in challenges:
         assert any(challenge.scheme in line.lower() for line in lines)
     assert time.process_time() - begin < MAX_CPU_SECONDS
-    _run(_refused(lines))
+    run_watched(_refused, lines)
 
 
 async def _refused(lines: tuple[str, ...]) -> None:
@@ -186,7 +209,7 @@ async def _refused(lines: tuple[str, ...]) -> None:
 
 def check_redirect(request: bytes) -> None:
     """A plain answer or none; and the login goes on waiting for the right one."""
-    _run(_come(request))
+    run_watched(_come, request)
 
 
 async def _come(request: bytes) -> None:
@@ -238,9 +261,10 @@ SCENARIOS = st.tuples(st.sampled_from([*KINDS]), st.integers(0, 2**62))
 def check_interleaving(scenario: tuple[str, int]) -> None:
     """A scenario of this kind and seed, played in virtual time, breaks no promise."""
     kind, seed = scenario
-    with pytest.MonkeyPatch.context() as patches:
+    with pytest.MonkeyPatch.context() as patches, _collecting_what_is_new():
         follow_the_loop(patches)
         world, faults = play(KINDS[kind], seed)
+        gc.collect()  # an exception that nobody retrieved is told then
     assert not world.broken
     assert not faults
 

@@ -1,13 +1,22 @@
 """The short form of `make fuzz`: some inputs for each target, and all that are kept."""
 
+import asyncio
+import gc
+import signal
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from fuzz.__main__ import Fuzzing
 from fuzz.corpus import kept
-from fuzz.targets import TARGETS, Target
+from fuzz.targets import TARGETS, Target, run_watched
+from fuzz.watchdog import HangError, limited
 
 KEPT = [(name, file, value) for name in TARGETS for file, value in kept(name)]
 
@@ -77,3 +86,75 @@ def test_the_corpus_holds_inputs_of_targets_only() -> None:
     corpus = Path(__file__).resolve().parent.parent / "fuzz" / "corpus"
     assert {file.parent.name for file in corpus.rglob("*.txt")} <= TARGETS.keys()
     assert len([*corpus.rglob("*.txt")]) == len(KEPT)
+
+
+# What hangs
+
+
+def wait(value: int) -> None:
+    """Await what nothing brings."""
+
+    async def wait_for_ever(_: int) -> None:
+        await asyncio.Event().wait()
+
+    run_watched(wait_for_ever, value)
+
+
+def spin(_: int) -> None:
+    """Await nothing, and take what interrupts it for something else."""
+    try:
+        while True:
+            pass
+    except AssertionError:
+        return
+
+
+no_alarms = pytest.mark.skipif(sys.platform == "win32", reason="there are no alarms on Windows")
+
+
+@pytest.mark.parametrize("hang", [wait, pytest.param(spin, marks=no_alarms)])
+def test_an_input_that_hangs_is_a_failure(
+    hang: Callable[[int], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """And it is named: no run ends for ever with an input that nobody knows."""
+    for name in ("fuzz.targets.MAX_SECONDS", "fuzz.__main__.MAX_SECONDS"):
+        monkeypatch.setattr(name, 0.1)
+    monkeypatch.setattr("fuzz.__main__.FAILURES", tmp_path)
+    fuzzing = Fuzzing(Target("hanging", st.just(7), hang))
+    hook = sys.unraisablehook
+    fuzzing.batch(time.monotonic() + 60)
+    assert sys.unraisablehook is hook  # pytest has one of its own
+    assert fuzzing.failures == 1
+    (named,) = tmp_path.iterdir()
+    assert named.read_text(encoding="utf-8") == "7\n"
+
+
+@no_alarms
+def test_a_limit_leaves_an_alarm_of_before_as_it_was() -> None:
+    """As pytest's own limit is one."""
+    with limited(30):
+        with pytest.raises(HangError, match=r"within 0\.01 seconds"), limited(0.01):
+            time.sleep(30)
+        if sys.platform != "win32":
+            left, _ = signal.getitimer(signal.ITIMER_REAL)
+            assert 20 < left <= 30
+
+
+async def leave_an_error(_: int) -> None:
+    """Let a task fail in a circle, so that only a collection finds that nobody looked at it."""
+
+    async def fail() -> None:
+        raise RuntimeError("nobody looks")
+
+    task = asyncio.create_task(fail())
+    await asyncio.wait([task])
+    circle: list[object] = [task]
+    circle.append(circle)
+    for _ in range(2):
+        gc.collect(1)  # it is old by then
+
+
+def test_an_error_that_nobody_looked_at_is_a_failure() -> None:
+    """However long the objects around it have lived."""
+    with pytest.raises(AssertionError, match="never retrieved"):
+        run_watched(leave_an_error, 0)
