@@ -2,9 +2,10 @@
 
 `python -m tests.mutants` runs mutmut on a copy of this checkout and compares what no test noticed
 with the list in tests/mutants.toml, which gives a reason for each. It fails for a survivor that is
-not listed, and notes a listed one that does not survive any more, and one that ran for so long that
-it was stopped: it hangs, or the machine was busy. `python -m tests.mutants manager token` changes
-these modules only.
+not listed, and notes a listed one that does not survive any more. One that ran for so long that it
+was stopped hangs, or the machine was busy: it is run once more by itself, and when it is stopped
+again, it hangs, and that is noticed. `python -m tests.mutants manager token` changes these modules
+only.
 """
 
 import argparse
@@ -17,7 +18,7 @@ import subprocess
 import sys
 import tomllib
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -182,8 +183,20 @@ def main(arguments: list[str] | None = None) -> int:
         if names_of_tests := unstable(WORK):
             print("tests have another name each time:", *names_of_tests, sep="\n    ")
             return 1
-        subprocess.run([sys.executable, "-m", "mutmut", "run", *names], cwd=WORK, check=True)
+        _mutate(*names)
+        run_stopped_again(mutated, chosen.modules, _mutate)
     return report(mutated, chosen.modules)
+
+
+def _mutate(*arguments: str) -> None:
+    subprocess.run([sys.executable, "-m", "mutmut", "run", *arguments], cwd=WORK, check=True)
+
+
+def run_stopped_again(mutated: Path, modules: Collection[str], mutate: Callable[..., None]) -> None:
+    """Run those that were stopped once more, one at a time: the machine may have been busy."""
+    outcomes = of_modules(read_outcomes(mutated), modules)
+    if stopped := [name for name, how in outcomes.items() if how == "timeout"]:
+        mutate("--max-children", "1", *stopped)
 
 
 def _prefixes(modules: Iterable[str]) -> tuple[str, ...]:
@@ -216,12 +229,15 @@ def report(mutated: Path, modules: Collection[str] = ()) -> int:
     listed = read_list(LIST.read_text(encoding="utf-8"))
     meant = [entry for entry in listed if entry.where.startswith(_prefixes(modules) or ("",))]
     wrong, notes = compare(survivors, meant)
-    notes += [f"stopped, for it ran for too long: {mutant}" for mutant in stopped]
+    notes += [f"stopped twice, so it hangs, which is noticed: {mutant}" for mutant in stopped]
     print("\n".join([*notes, *wrong]))
     counts = Counter(outcomes.values())
     wording = sum(survivor.is_wording for survivor in survivors)
     print(f"mutants: {len(outcomes)}: {', '.join(f'{n} {what}' for what, n in counts.items())}")
-    print(f"survivors: {wording} of wording, {len(wrong)} not listed; {len(notes)} notes")
+    print(
+        f"survivors: {wording} of wording, {len(wrong)} not listed; {len(stopped)} that hang; "
+        f"{len(notes)} notes"
+    )
     return 1 if wrong or "not run" in counts or not outcomes else 0
 
 

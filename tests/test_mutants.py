@@ -15,6 +15,7 @@ from tests.mutants import (
     read_outcomes,
     read_survivor,
     report,
+    run_stopped_again,
     unstable,
 )
 
@@ -163,11 +164,32 @@ def test_a_run_passes_when_the_list_accounts_for_it(
     assert "2 not listed" in capsys.readouterr().out
     write_codes(mutated, {"pack.box.xǁBoxǁopen__mutmut_1": -24})
     assert report(mutated) == 0
-    assert f"stopped, for it ran for too long: {OPEN}\n" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert f"stopped twice, so it hangs, which is noticed: {OPEN}\n" in printed
+    assert "1 that hang;" in printed
     write_codes(mutated, {"pack.box.xǁBoxǁopen__mutmut_1": None})
     assert report(mutated) == 1
     write_codes(mutated, {})
     assert report(mutated) == 1
+
+
+def test_what_was_stopped_is_run_again_by_itself(mutated: Path) -> None:
+    """On a busy machine, what no test notices may run for too long as well."""
+    runs: list[tuple[str, ...]] = []
+
+    def mutate(*arguments: str) -> None:
+        runs.append(arguments)
+        write_codes(mutated, {"pack.a": 0, "pack.b": 1, "other.c": -24})
+
+    write_codes(mutated, {"pack.a": -24, "pack.b": 1, "other.c": -24})
+    for _ in range(2):
+        run_stopped_again(mutated, [], mutate)
+    once, again = runs
+    assert once == ("--max-children", "1", "pack.a", "other.c")
+    assert again == ("--max-children", "1", "other.c")
+    write_codes(mutated, {"pack.a": 0, "pack.b": 1})
+    run_stopped_again(mutated, [], mutate)
+    assert len(runs) == 2  # without a name mutmut runs all
 
 
 def test_the_list_gives_a_reason_for_each_of_its_entries() -> None:
