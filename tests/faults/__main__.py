@@ -23,7 +23,7 @@ async def _observe_all(cases: list[Case], pace: Pace) -> list[Observation]:
 def main(arguments: list[str] | None = None) -> int:
     """Print each fault's figures; with all of them, write the document.
 
-    1 when something is not as promised.
+    1 when something is not as promised; then nothing is written.
     """
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=main.__doc__)
     names = [case.name for case in CASES]
@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     seen = asyncio.run(_observe_all(chosen, pace))
     problems = [f"{one.case}, {one.token.value}: {text}" for one in seen for text in one.problems()]
     print(*problems, sep="\n")
-    if only is None:
+    if only is None and not problems:
         table.write(table.section(seen, pace))
     return 1 if problems else 0
 

@@ -8,7 +8,8 @@ from docutils import nodes
 from docutils.core import publish_doctree
 
 from tests.faults import table
-from tests.faults.catalogue import CASES
+from tests.faults.__main__ import main
+from tests.faults.catalogue import CASES, Case
 from tests.faults.observation import Observation, Token
 from tests.faults.scene import Pace
 
@@ -69,6 +70,25 @@ def test_a_run_is_written_between_the_comments(
     assert written.endswith("\n\nTail\n")
     cells = ["60 times 200, 40 times NoAnswerError", "1.23 s", "0 of 200", "3", "0.50 s"]
     assert tables_of(written) == [[[CASES[0].name, *cells]]] * 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "lost", "code", "is_written"),
+    [([], 0, 0, True), ([], 1, 1, False), (["--only", CASES[0].name], 0, 0, False)],
+)
+def test_the_document_is_of_a_whole_run_that_kept_the_promises(
+    arguments: list[str], lost: int, code: int, monkeypatch: pytest.MonkeyPatch, *, is_written: bool
+) -> None:
+    """What a broken promise looked like stays on the terminal."""
+
+    async def observe(case: Case, token: Token, _: Pace) -> Observation:
+        return observation(token, case=case, saw=Counter({"200": 100}), lost=lost)
+
+    written: list[str] = []
+    monkeypatch.setattr("tests.faults.__main__.observe", observe)
+    monkeypatch.setattr(table, "write", written.append)
+    assert main(arguments) == code
+    assert bool(written) is is_written
 
 
 def test_what_recovered_early_says_so() -> None:
