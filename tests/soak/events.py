@@ -1,15 +1,23 @@
-"""What happens to the servers of a soak, and what callers may see of it.
+"""What happens to the servers of a soak, and what callers may see of it, by kind of request.
 
-An event that is not listed with an outcome does not excuse it.
+An event excuses an outcome where it is listed with it, for the kinds that can come to it. A 401 is
+listed nowhere: the client repairs it, and where it cannot, `refusals` says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from aioalf.testing import ConnectionFault, Fault, FaultProxy, OAuthServer
+
+Kinds = Callable[[str], bool]
+"""Whether a kind of request, as the report has it, is one of them."""
+Excuses = Mapping[str, Kinds]
+
+GET_TOKEN: Final = "manager: get_token"
+WEBSOCKET: Final = "websocket"
 
 
 @dataclass(frozen=True)
@@ -27,11 +35,17 @@ class Place:
 
 @dataclass(frozen=True)
 class Event:
-    """What is done, and which outcomes of requests that it touches are its work."""
+    """What is done, and which outcomes of which kinds of requests that it touches are its work."""
 
     name: str
     begin: Callable[[Place], None]
-    excuses: frozenset[str] = frozenset()
+    excuses: Excuses = field(default_factory=dict[str, Kinds])
+    ends_tokens: bool = False
+    """Whether every token that was issued before is refused from then on."""
+
+    def is_reason_for(self, kind: str, outcome: str) -> bool:
+        """Tell whether it is to be expected that this kind of request comes to this."""
+        return outcome in self.excuses and self.excuses[outcome](kind)
 
 
 def _both(*steps: Callable[[Place], None]) -> Callable[[Place], None]:
@@ -70,28 +84,53 @@ def _refuse(place: Place) -> None:
     place.proxy.refuse()
 
 
-_REFUSED = frozenset({"401"})
-_NO_ANSWER = frozenset({"NoAnswerError"})
-_DOWN = frozenset({"503", "TokenHTTPError"})
-_BUSY = frozenset({"429", "TokenHTTPError"})
-_USELESS = frozenset({"TokenResponseError"})
+def _any(kind: str) -> bool:
+    return True
+
+
+def _to_the_api(kind: str) -> bool:
+    return kind != GET_TOKEN
+
+
+def _returning(kind: str) -> bool:
+    return kind.startswith("Client: ") and not kind.endswith(WEBSOCKET)
+
+
+def _raising(kind: str) -> bool:
+    return not _returning(kind)
+
+
+# There is no answer that could be returned: all raise.
+_NO_ANSWER: Excuses = {"NoAnswerError": _any}
+_USELESS: Excuses = {"TokenResponseError": _any}
+# The error of the token endpoint is returned by a `Client`, where it has a response to return;
+# the others raise it.
+_DOWN: Excuses = {"503": _returning, "TokenHTTPError": _raising}
+_BUSY: Excuses = {"429": _returning, "TokenHTTPError": _raising}
+# The API's own failures are the caller's to see; who asks for a token alone does not go there.
+_API_DOWN: Excuses = {"503": _to_the_api}
+_API_GONE: Excuses = {"ServerDisconnectedError": _to_the_api}
 
 EVENTS: Final = [
-    Event("revocation", _revoke, _REFUSED),
+    Event("revocation", _revoke, ends_tokens=True),
     Event("503", _token(Fault.status(503)), _DOWN),
-    Event("early expiry", _expire, _REFUSED),
+    Event("early expiry", _expire, ends_tokens=True),
     Event("black hole", _way(ConnectionFault.black_hole()), _NO_ANSWER),
-    Event("API down", _api(Fault.status(503)), frozenset({"503"})),
+    Event("API down", _api(Fault.status(503)), _API_DOWN),
     Event(
         "revocation while nobody answers",
         _both(_refuse, _revoke),
-        _REFUSED | _NO_ANSWER,
+        _NO_ANSWER,
+        ends_tokens=True,
     ),
     Event("429", _token(Fault.too_many_requests(1)), _BUSY),
     Event("reset", _way(ConnectionFault.reset(after=100)), _NO_ANSWER),
-    Event("API hangs up", _api(Fault.hang_up()), frozenset({"ServerDisconnectedError"})),
+    Event("API hangs up", _api(Fault.hang_up()), _API_GONE),
     Event(
-        "revocation while it is down", _both(_token(Fault.status(503)), _revoke), _REFUSED | _DOWN
+        "revocation while it is down",
+        _both(_token(Fault.status(503)), _revoke),
+        _DOWN,
+        ends_tokens=True,
     ),
     Event("trickle", _way(ConnectionFault.trickle(0.1)), _NO_ANSWER),
     Event("a page for people", _token(Fault.html()), _USELESS),

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
+from unittest import mock
 
-from aiohttp import ClientError, ClientSession
+from aiohttp import ClientError, ClientSession, TraceConfig, TraceRequestHeadersSentParams
 
 from aioalf import (
     Client,
@@ -27,12 +29,14 @@ from aioalf import (
 from aioalf.client_auth import Credentials, FormInMaking
 from aioalf.grants import ClientCredentials, Grant, TokenSource
 from tests.soak.diary import Diary
+from tests.soak.events import GET_TOKEN, WEBSOCKET
+from tests.soak.refusals import PAUSE, STREAM, Request
 
 Sender = Client | ClientSession
 Exchange = Callable[[Sender, str, int], Awaitable[str]]
 
 RETRY: Final = Retry(delay=0.1)
-RENEWAL: Final = Renewal(pause=0.5)
+RENEWAL: Final = Renewal(pause=PAUSE)
 TIMEOUT: Final = 1.0
 """Of a token request, in seconds."""
 GRACE: Final = 4.0
@@ -45,6 +49,40 @@ _THINGS: Final = 60
 """So many are asked for by their path: each new URL goes into caches of yarl, which is growth."""
 
 
+# The tokens that this task's request was sent with so far: aiohttp tells of each time in its task.
+_SENT: ContextVar[list[str]] = ContextVar("sent")
+
+
+def watch() -> TraceConfig:
+    """Return what makes a session tell which tokens a request is sent with, repeats and all."""
+    config = TraceConfig()
+    config.on_request_headers_sent.append(_note_sent)
+    return config
+
+
+def own_sessions_watched() -> AbstractContextManager[object]:
+    """Let the sessions tell, too, that clients make for themselves from now on.
+
+    Nobody can ask them to; and a session that is given to a client is used in another way.
+    """
+    watched = partial(ClientSession, trace_configs=[watch()])
+    return mock.patch("aioalf.session.ClientSession", watched)
+
+
+async def _note_sent(
+    session: ClientSession, context: object, what: TraceRequestHeadersSentParams
+) -> None:
+    scheme, _, token = what.headers.get("Authorization", "").partition(" ")
+    if scheme == "Bearer":  # token requests go out in the name of a request, with Basic
+        _SENT.get().append(token)
+
+
+@dataclass
+class _Attempts:
+    last_at: float
+    made: int = 0
+
+
 class Account(ClientSecretBasic, Grant):
     """Counts one manager's token requests, and tells the diary of each token that was got.
 
@@ -55,26 +93,33 @@ class Account(ClientSecretBasic, Grant):
         super().__init__()
         self._diary = diary
         # A flight that was abandoned goes on beside the next one: each counts its own.
-        self._attempts: ContextVar[Counter[str] | None] = ContextVar("attempts", default=None)
+        self._attempts: ContextVar[_Attempts | None] = ContextVar("attempts", default=None)
+        self._last: str | None = None
 
     async def authenticate(
         self, credentials: Credentials, form: FormInMaking, audience: str
     ) -> Mapping[str, str]:
         """Count an attempt."""
         if (attempts := self._attempts.get()) is not None:
-            attempts["made"] += 1
+            attempts.made += 1
+            attempts.last_at = _now()
         return await super().authenticate(credentials, form, audience)
 
     async def request_token(self, endpoint: TokenSource) -> Token:
         """Get a token as the default grant does."""
-        attempts, begun, got = Counter[str](), _now(), False
+        begun, got = _now(), False
+        attempts = _Attempts(begun)
         self._attempts.set(attempts)
         try:
             token = await ClientCredentials().request_token(endpoint)
             got = True
-            return token
         finally:
-            self._diary.note_flight(attempts["made"], got=got, begun=begun, ended=_now())
+            self._diary.note_flight(attempts.made, got=got, begun=begun, ended=_now())
+        # It was issued by the last attempt: one that was given up gave nothing.
+        value, after = token.access_token, self._last
+        self._last = value
+        self._diary.refusals.note_token(value, after, attempts.last_at, _now())
+        return token
 
 
 async def _get(sender: Sender, url: str, number: int) -> str:
@@ -132,8 +177,8 @@ EXCHANGES: Final[dict[str, Exchange]] = {
     "POST, JSON": _post_json,
     "PUT, bytes": _post_bytes,
     "POST, form": _post_form,
-    "POST, stream": _post_stream,
-    "websocket": _websocket,
+    STREAM: _post_stream,
+    WEBSOCKET: _websocket,
 }
 
 
@@ -163,20 +208,26 @@ class Load:
         """Send one kind of request after the other, beginning with the one of this number."""
         kinds = list(EXCHANGES)
         for number in itertools.count(first):
-            kind = kinds[number % len(kinds)]
-            await self._once(f"{user}: {kind}", partial(EXCHANGES[kind], sender, self._url, number))
+            await self.send_one(user, sender, kinds[number % len(kinds)], number)
+            await asyncio.sleep(_BREAK)
+
+    async def send_one(self, user: str, sender: Sender, kind: str, number: int) -> None:
+        """Send a request of this kind, and tell the diary what it came to."""
+        await self._once(f"{user}: {kind}", partial(EXCHANGES[kind], sender, self._url, number))
 
     async def ask(self, manager: TokenManager) -> None:
         """Ask a manager for its token, and reset it now and then."""
         for number in itertools.count(1):
-            await self._once("manager: get_token", partial(_got, manager))
+            await self._once(GET_TOKEN, partial(_got, manager))
             if number % _RESET_EVERY == 0:
                 await manager.reset_token()
+            await asyncio.sleep(_BREAK)
 
     async def _once(self, kind: str, exchange: Callable[[], Awaitable[str]]) -> None:
         await self._may_go.wait()
         self._running += 1
-        begun = _now()
+        begun, sent = _now(), list[str]()
+        _SENT.set(sent)
         try:
             outcome = await exchange()
         except (ClientError, TokenError, OSError) as error:
@@ -186,8 +237,7 @@ class Load:
             self._running -= 1
             if not self._running:
                 self._still.set()
-        self._diary.note(kind, outcome, begun, _now())
-        await asyncio.sleep(_BREAK)
+        self._diary.note(Request(kind, outcome, begun, _now(), sent))
 
 
 async def _got(manager: TokenManager) -> str:

@@ -22,6 +22,7 @@ def lines(result: Result) -> Iterator[str]:
         f"Python {platform.python_version()}, aiohttp {aiohttp.__version__}"
     )
     yield from _counts("answered", diary.answered)
+    yield from _counts("of them refused first, and repeated", diary.repaired)
     yield from _counts("came to what was injected", diary.injected)
     yield f"errors that were not injected: {diary.error_count}"
     yield from (f"    {error}" for error in diary.errors)
@@ -41,6 +42,7 @@ def values(result: Result) -> dict[str, object]:
         "seconds": result.seconds,
         "requests": diary.requests,
         "answered": dict(diary.answered),
+        "repaired": dict(diary.repaired),
         "injected": dict(diary.injected),
         "errors": diary.error_count,
         "tokens": dict(diary.tokens),

@@ -16,8 +16,8 @@ from typing import cast
 
 from aioalf.testing import FaultProxy, OAuthServer
 from tests.soak.events import BY_NAME, Place
+from tests.soak.refusals import LIFETIME
 
-LIFETIME = 6
 _ROOT = Path(__file__).resolve().parent.parent.parent
 
 
