@@ -29,6 +29,8 @@ def lines(result: Result) -> Iterator[str]:
     yield f"token requests a token: {_ratio(diary.undisturbed)}; in all {_ratio(diary.tokens)}"
     yield "growth after warm-up (fitted), and what is noise:"
     yield from (f"    {_growth(one)}" for one in result.growth)
+    if result.is_judged and not result.has_seen_enough:
+        yield "TOO LITTLE SEEN: no token far from events, or no 401 that was repaired"
     if not result.is_judged:
         yield f"    (not judged: the run is shorter than {JUDGED_FROM} s)"
     yield f"left after closing: {dict(result.left) or 'nothing'}"

@@ -34,7 +34,10 @@ _OPENING: Final = 0.2  # of the time
 _WARM_UP: Final = 0.25
 _TURNS_TO_CLOSE: Final = 20
 JUDGED_FROM: Final = 60
-"""Seconds of a run whose growth is judged: in a shorter one caches are still filling."""
+"""Seconds of the shortest run of which everything is judged.
+
+In a shorter one caches are still filling, and events leave little undisturbed.
+"""
 
 
 @dataclass(frozen=True)
@@ -49,14 +52,20 @@ class Result:
 
     @property
     def is_judged(self) -> bool:
-        """Whether the run was long enough to judge growth."""
+        """Whether the run was long enough to judge growth, and that there was what to judge."""
         return self.seconds >= JUDGED_FROM
+
+    @property
+    def has_seen_enough(self) -> bool:
+        """Whether there were what is counted: tokens got far from events, and repaired 401s."""
+        return bool(self.diary.undisturbed["tokens"] and self.diary.repaired.total())
 
     @property
     def is_good(self) -> bool:
         """Whether nothing went wrong that was not made to, and nothing grew or was left."""
-        has_grown = self.is_judged and not all(one.is_noise for one in self.growth)
-        return not (self.diary.error_count or self.left or has_grown)
+        is_grown = not all(one.is_noise for one in self.growth)
+        is_bad = self.is_judged and (is_grown or not self.has_seen_enough)
+        return not (self.diary.error_count or self.left or is_bad)
 
 
 async def soak(seconds: float, seed: int) -> Result:
@@ -109,7 +118,9 @@ async def _happen(servers: Servers, diary: Diary, seconds: float, chance: random
         async with _happening(servers, diary, revocation, event):
             await asyncio.sleep(seconds * _OPENING / len(EVENTS))
     lasts = min(2.0, seconds / 15)
-    rest = min(load.GRACE + 3, seconds / 15)
+    # Longer than an event's grace, its shortest too, in every run that is judged and some more:
+    # else no token is got far from events.
+    rest = min(load.GRACE + 3, seconds / 8)
     for event in itertools.cycle(EVENTS):
         await asyncio.sleep(rest * chance.uniform(0.8, 1.2))
         async with _happening(servers, diary, event):

@@ -50,26 +50,36 @@ async def test_every_event_can_be_ended() -> None:
     assert len({event.name for event in EVENTS}) == len(EVENTS)
 
 
-GOOD = Result(60, Diary(0), [Growth(METERS[0], 10, 1, 2)], {})
+TOKENS = Counter(tokens=1, requests=1)
+REPAIRED = Counter({"Client: GET": 1})
+SEEN = Diary(0, undisturbed=TOKENS, repaired=REPAIRED)
+GOOD = Result(60, SEEN, [Growth(METERS[0], 10, 1, 2)], {})
 
 
 @pytest.mark.parametrize(
     ("result", "is_good"),
     [
         (GOOD, True),
-        (replace(GOOD, diary=Diary(0, error_count=1, errors=["GET: 500"])), False),
+        (replace(GOOD, diary=replace(SEEN, error_count=1, errors=["GET: 500"])), False),
+        (replace(GOOD, diary=Diary(0, undisturbed=TOKENS)), False),
+        (replace(GOOD, diary=Diary(0, repaired=REPAIRED)), False),
+        (replace(GOOD, diary=Diary(0), seconds=59), True),
         (replace(GOOD, growth=[Growth(METERS[0], 10, 3, 2)]), False),
         (replace(GOOD, growth=[Growth(METERS[0], 10, 3, 2)], seconds=59), True),
         (replace(GOOD, left={"tasks": 1}), False),
     ],
 )
 def test_what_makes_a_soak_fail(result: Result, *, is_good: bool) -> None:
-    """An error, growth in a run that is long enough, and what is left; the report says which."""
+    """An error and what is left; in a run that is long enough, growth, and to have seen too little.
+
+    The report says which.
+    """
     assert result.is_good is is_good
     text = "\n".join(report.lines(result))
     assert text.endswith("\ngood") is is_good
     assert ("GET: 500" in text) is bool(result.diary.errors)
     assert ("GREW" in text) is any(not one.is_noise for one in result.growth)
+    assert ("TOO LITTLE SEEN" in text) is (result.is_judged and not result.has_seen_enough)
     assert ("tasks" in text.split("left after closing")[1]) is bool(result.left)
 
 
