@@ -8,15 +8,16 @@ import sys
 from pathlib import Path
 
 from tests.soak import report
-from tests.soak.soak import soak
+from tests.soak.soak import JUDGED_FROM, soak
 
 RECORD = Path(__file__).resolve().parent.parent.parent / "artefacts" / "soak.json"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Mixed load with faults, revocations and expiry; 1 for errors not injected, or growth."""
+    """Mixed load with faults, revocations and expiry; 1 when the run was not good."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=main.__doc__)
-    parser.add_argument("--seconds", type=float, default=600, help="how long (%(default)s)")
+    seconds = f"how long (%(default)s); from {JUDGED_FROM} on, everything is judged"
+    parser.add_argument("--seconds", type=float, default=600, help=seconds)
     parser.add_argument("--seed", type=int, default=0, help="of the events' times (%(default)s)")
     parser.add_argument("--record", type=Path, default=RECORD, help="JSON goes here (%(default)s)")
     chosen = parser.parse_args(arguments)

@@ -7,7 +7,7 @@ what the client promises, and nothing of how it keeps that.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -89,7 +89,7 @@ class Refusals:
         if request.refused or request.outcome == REFUSED:
             self._requests.append(request)
 
-    def settle(self, now: float, endings: Sequence[Ending]) -> Iterable[tuple[Request, str | None]]:
+    def settle(self, now: float, endings: Sequence[Ending]) -> list[tuple[Request, str | None]]:
         """Return each 401 since the last time, with its excuse or None; forget what is over."""
         requests, self._requests = self._requests, []
         self._learn(requests)

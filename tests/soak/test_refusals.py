@@ -128,7 +128,7 @@ def test_a_stream_is_excused_after_a_pause_in_which_nothing_was_forgotten(seen: 
 def test_tokens_are_forgotten_when_they_are_over(seen: Refusals) -> None:
     """What is kept of them must not be growth."""
     assert excuse(seen, POST, 100.05, "first", REVOKED, before=[]) == BY_REVOCATION
-    list(seen.settle(GOT + 2 * LIFETIME, []))
+    seen.settle(GOT + 2 * LIFETIME, [])
     assert excuse(seen, POST, 100.05, "first", REVOKED, before=[]) is None
 
 
