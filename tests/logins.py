@@ -29,10 +29,12 @@ from aioalf import (
 from aioalf.caches.locks import KeyLocks
 from aioalf.grants import Grant, RefreshToken, TokenSource
 from tests.interleavings import KINDS, Scenario
-from tests.oracle import Watch, World
+from tests.oracle import MARK, Watch, World
 
 _ENDPOINT = "https://as.example.com/token"
 _REVOCATION = "https://as.example.com/revoke"
+_SECRET = f"{MARK}-secret"
+_CODE = f"{MARK}-code-"
 _SCOPE = frozenset({"a", "b"})
 _WAIT = 400.0  # seconds: behind several others, each with a login and its storing
 
@@ -117,7 +119,7 @@ class LoginServer:
 
     def issue_refresh(self, login: Login) -> Refresh:
         """The next of a login."""
-        issued = Refresh(f"refresh-{len(self.refresh)}", login)
+        issued = Refresh(f"{MARK}-refresh-{len(self.refresh)}", login)
         self.refresh[issued.name] = issued
         login.refresh.append(issued)
         return issued
@@ -153,12 +155,14 @@ class LoginServer:
         if world.likely(self.failing):
             if world.likely(0.5):
                 raise NoAnswerError("reset")
-            return _answered(503, {"error": "temporarily_unavailable"})
+            said = " ".join(map(str, form.values()))  # some servers say what they were sent
+            return _answered(503, {"error": "temporarily_unavailable", "error_description": said})
         if used is not None and (used.is_spent or used.login.is_over):
             used.login.is_over = True
             world.note("refused", used.name)
             await world.pass_time()
-            return _answered(400, {"error": "invalid_grant"})
+            said = f"{used.name} counts no more"
+            return _answered(400, {"error": "invalid_grant", "error_description": said})
         login = used.login if used is not None else self._login_of(form["code"])
         members = self._issue(login, form, sent)
         new = None
@@ -189,12 +193,12 @@ class LoginServer:
         return _answered(200, members)
 
     def _login_of(self, code: str) -> Login:
-        return self.logins[int(code)]
+        return self.logins[int(code.removeprefix(_CODE))]
 
     def _issue(self, login: Login, form: Mapping[str, Any], sent: int) -> dict[str, Any]:
         lifetime = self.world.script.choice(self.lifetimes)
         scope = form.get("scope") or "a b"
-        name = f"t{len(self.access)}"
+        name = f"{MARK}-t{len(self.access)}"
         what = f"{' '.join(sorted(scope.split()))} {' '.join(form.get('resource', ()))}"
         life = inf if lifetime is None else lifetime
         self.access[name] = (login, self.world.loop.time() + life, sent, what)
@@ -248,7 +252,7 @@ class Person:
         if world.likely(0.1):
             raise LoginTimeoutError("nobody came")
         login = self._server.begin(self._owner)
-        code = str(self._server.logins.index(login))
+        code = f"{_CODE}{self._server.logins.index(login)}"
         return await endpoint.request({"grant_type": self.name, "code": code})
 
 
@@ -333,7 +337,7 @@ class LoginScenario(Scenario):
         manager = TokenManager(
             _ENDPOINT,
             "id",
-            "secret",
+            _SECRET,
             scope="a b",
             grant=grant,
             endpoints={"revocation_endpoint": _REVOCATION},
@@ -367,6 +371,7 @@ class LoginScenario(Scenario):
             world.errors.append(error)
             raise
         world.note("gets", token)
+        world.keep_secret("a manager", repr(root))
         world.must("nobody waits for ever", holds=world.loop.time() - at < _WAIT)
         _, expiry, sent, is_for = self.logins.access[token]
         world.must("a token is for what was asked for (R073)", holds=is_for == what)

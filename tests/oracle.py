@@ -8,6 +8,7 @@ the client but the arithmetic that its options document.
 import asyncio
 import random
 import sys
+from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
@@ -19,6 +20,10 @@ from tests.virtual_time import VirtualTimeLoop
 STEPS = (0.0, 0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0)  # a coarse grid: much falls on one moment
 HANGING = 10.0  # seconds after which the server's silence is an error
 LONGEST = HANGING + 6  # of a flight, with all that comes before and after its silence
+MARK = "hushed-words"
+"""What is in each secret: one search finds any. Its length is a multiple of three, so that base64
+keeps it together."""
+_MARKS = (MARK, b64encode(MARK.encode()).decode())  # as it is, and after "id:" as Basic has it
 _NEVER, _NOT_YET = -1, sys.maxsize
 _HAIR = 1e-6
 
@@ -47,6 +52,13 @@ class World:
         if not holds:
             self.broken.append(promise)
             self.note(f"BROKEN: {promise}")
+
+    def keep_secret(self, where: str, text: str) -> None:
+        """Somebody is shown a text."""
+        self.must(
+            f"no token and no secret is shown: {where} (R007, R063)",
+            holds=not any(mark in text for mark in _MARKS),
+        )
 
     def likely(self, chance: float) -> bool:
         """Tell whether something happens."""
@@ -371,7 +383,7 @@ def failure(world: World) -> Exception:
     """Return an error of a server, a network or a user's own grant."""
     kind = world.script.randrange(5)
     if kind == 0:
-        return TokenHTTPError("refused", 400, "{}")
+        return TokenHTTPError("refused", 400, f'{{"refresh_token": "{MARK}"}}')
     if kind == 1:
         return TokenHTTPError("busy", 503, retry_after=world.script.choice([0.0, 2.0, 3600.0]))
     if kind == 2:

@@ -10,7 +10,6 @@ played again, and its story shown, by `AIOALF_SEED=N pytest tests/test_interleav
 
 import asyncio
 import gc
-import logging
 import os
 import time
 from collections.abc import Callable, Coroutine, Iterator
@@ -28,6 +27,7 @@ from aioalf.single_flight import SingleFlight
 from aioalf.token import Token
 from aioalf.token_response import read_token
 from tests.interleavings import Scenario, play
+from tests.interleavings.shown import overheard
 from tests.logins import ALL_KINDS as KINDS
 from tests.oracle import World
 from tests.virtual_time import follow_the_loop
@@ -52,10 +52,11 @@ def blocks() -> Iterator[tuple[str, range]]:
 
 
 @pytest.fixture(autouse=True)
-def virtual_time(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    """The package's clocks are those of the loop that plays; what it logs is tested elsewhere."""
+def virtual_time(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The package's clocks are those of the loop that plays, which hears what is logged."""
     follow_the_loop(monkeypatch)
-    caplog.set_level(logging.CRITICAL + 1, logger="aioalf")
+    with overheard():
+        yield
 
 
 def show(name: str, seed: int, world: World, broken: list[str]) -> str:

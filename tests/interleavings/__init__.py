@@ -20,10 +20,12 @@ from aioalf.grants import Grant, TokenSource
 from aioalf.grants.implicit import Login
 from aioalf.implicit import Flow, OAuthImplicitTokenManager
 from aioalf.renewal import Renewal
-from tests.oracle import HANGING, STEPS, LoginWatch, Moment, Watch, World, failure
+from tests.interleavings.shown import overheard, words_logged, words_of
+from tests.oracle import HANGING, MARK, STEPS, LoginWatch, Moment, Watch, World, failure
 from tests.virtual_time import DeadlockError, VirtualTimeLoop
 
 _HORIZON = 12  # seconds within which visitors come
+_SECRET = f"{MARK}-secret"
 _LIFETIMES = (0, 1, 2, 3, 6, 9, 30, None)
 
 
@@ -65,7 +67,7 @@ class Server:
     def _issue(self) -> tuple[str, int | None]:
         lifetime = self.world.script.choice(self.lifetimes)
         life = inf if lifetime is None else lifetime
-        self.newest = f"t{len(self.expiries)}"
+        self.newest = f"{MARK}-t{len(self.expiries)}"
         self.expiries[self.newest] = self.world.loop.time() + life
         return self.newest, lifetime
 
@@ -293,7 +295,7 @@ class Scenario:
         manager = ObservedManager(
             "https://as.example.com/token",
             "id",
-            "secret",
+            _SECRET,
             grant=FakeGrant(self.server, watch),
             renewal=self.renewal,
         )
@@ -312,6 +314,7 @@ class Scenario:
             self._see_off(visit, task)
         for manager in self.managers:
             await manager.close()
+            self.world.keep_secret("a manager", repr(manager))
         left = asyncio.all_tasks() - {asyncio.current_task()}
         self.world.must("no task is left after close() (R077)", holds=not left)
 
@@ -321,6 +324,8 @@ class Scenario:
             holds=task.cancelled() == visit.is_cancelled,
         )
         error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self.world.keep_secret("an error", words_of(error))
         if error is None or any(error is known for known in self.world.errors):
             return
         self.world.must(
@@ -373,6 +378,7 @@ class Scenario:
     async def _renew(self) -> None:
         manager, token = self.script.choice(self.managers), self.server.newest
         await self._get(lambda: manager.renew_token(token), self.watch.moment(other_than=token))
+        self.world.keep_secret("a manager", repr(manager))
 
     async def _get(self, get: Callable[[], Awaitable[str]], asked: Moment) -> None:
         try:
@@ -470,11 +476,14 @@ def play(kind: type[Scenario], seed: int) -> tuple[World, list[str]]:
     loop = VirtualTimeLoop(seed)
     scenario = kind(loop, seed)
     playing = loop.create_task(scenario.play())
-    try:
-        loop.run_until_complete(playing)
-    except DeadlockError as deadlock:
-        scenario.world.must(f"nobody hangs (R071): {deadlock}", holds=False)
-        loop.run_until_complete(_cancel_all(playing))
-    finally:
-        loop.close()
+    with overheard() as records:
+        try:
+            loop.run_until_complete(playing)
+        except DeadlockError as deadlock:
+            scenario.world.must(f"nobody hangs (R071): {deadlock}", holds=False)
+            loop.run_until_complete(_cancel_all(playing))
+        finally:
+            loop.close()
+    for record in records:
+        scenario.world.keep_secret("a log", words_logged(record))
     return scenario.world, loop.faults
