@@ -9,6 +9,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field
 from math import inf
 from types import SimpleNamespace
@@ -84,6 +85,7 @@ class LoginServer:
         self.world = world
         self.failing = world.script.choice([0.0, 0.0, 0.2, 0.4])
         self.losing = world.script.choice([0.0, 0.0, 0.2])
+        self.narrowing = world.script.choice([0.0, 0.0, 0.2])
         self.lifetimes: Sequence[int | None] = world.script.sample((0, 1, 2, 6, 30, None), 2)
         self.is_rotating = world.likely(0.8)
         self.refresh: dict[str, Refresh] = {}
@@ -92,6 +94,8 @@ class LoginServer:
         self.landed: dict[str, float] = {}
         self.revoked: set[str] = set()
         self.stored: set[str] = set()
+        self.narrowed: set[str] = set()
+        """Those that are for less than was asked for."""
 
     def begin(self, owner: object) -> Login:
         """Somebody says yes."""
@@ -186,7 +190,8 @@ class LoginServer:
             used.is_lost = False
         name = members.get("access_token")
         if new is not None:
-            new.is_known = used is not None or name is not None
+            is_usable = name is not None and name not in self.narrowed
+            new.is_known = used is not None or is_usable
         if name is not None:
             self.landed[name] = world.loop.time()
             world.note("landed", name)
@@ -197,9 +202,12 @@ class LoginServer:
 
     def _issue(self, login: Login, form: Mapping[str, Any], sent: int) -> dict[str, Any]:
         lifetime = self.world.script.choice(self.lifetimes)
-        scope = form.get("scope") or "a b"
+        scope = " ".join(sorted((form.get("scope") or "a b").split()))
         name = f"{MARK}-t{len(self.access)}"
-        what = f"{' '.join(sorted(scope.split()))} {' '.join(form.get('resource', ()))}"
+        if scope == "a b" and self.world.likely(self.narrowing):
+            scope = "a"
+            self.narrowed.add(name)
+        what = f"{scope} {' '.join(form.get('resource', ()))}"
         life = inf if lifetime is None else lifetime
         self.access[name] = (login, self.world.loop.time() + life, sent, what)
         members: dict[str, Any] = {"access_token": name, "token_type": "Bearer", "scope": scope}
@@ -309,6 +317,12 @@ class LoginScenario(Scenario):
         self.leaving = 0
         self.owners: dict[object, object] = {}
         self.log_outs: dict[object, list[tuple[int, bool]]] = {}
+        self.arguments: dict[str, Any] = {
+            "scope": ["b", "a"],
+            "endpoints": {"revocation_endpoint": _REVOCATION},
+            "http_options": {"headers": {"X-Tenant": "one"}},
+            "parameters": {"tenant": "one"},
+        }
         roots = [self._make_root(server, is_given=is_given) for _ in range(count)]
         self.roots = roots
         self.faults = [self._revoke, self._end_login, self._reset, self._logout, self._close]
@@ -317,11 +331,12 @@ class LoginScenario(Scenario):
         self.wants: list[dict[str, Any]] = [
             {},
             {},
-            {"resource": "urn:one"},
-            {"scope": "a"},
-            {"scope": "c"},
+            {"resource": ["urn:two", "urn:one"]},
+            {"scope": ["a"]},
+            {"scope": ["c"]},
         ]
         self.wants = self.wants[: world.script.choice([1, 3, 4, 5])]
+        self.given = deepcopy((self.arguments, self.wants))
         watch = Watch(world, self.renewal, lambda _: inf)
         return watch, roots
 
@@ -338,11 +353,10 @@ class LoginScenario(Scenario):
             _ENDPOINT,
             "id",
             _SECRET,
-            scope="a b",
             grant=grant,
-            endpoints={"revocation_endpoint": _REVOCATION},
             cache=self.cache,
             renewal=self.renewal,
+            **self.arguments,
         )
         endpoint: Any = manager._endpoint  # noqa: SLF001 - a fake network is let in there
         endpoint._exchange = _Exchange(server)  # noqa: SLF001 - as above
@@ -354,8 +368,8 @@ class LoginScenario(Scenario):
         root = self.script.choice(self.roots)
         want = self.script.choice(self.wants)
         manager = root.with_(**want) if want else root
-        scope = want.get("scope", "a b")
-        return root, manager, f"{scope} {want.get('resource', '')}"
+        scope, resource = want.get("scope", ["a", "b"]), want.get("resource", [])
+        return root, manager, f"{' '.join(scope)} {' '.join(resource)}"
 
     async def _obtain(self, what: str, root: TokenManager, get: Any) -> str:
         world = self.world
@@ -466,6 +480,10 @@ class LoginScenario(Scenario):
         """As all, and then everybody logs out."""
         await super().play()
         self.world.note("the end")
+        self.world.must(
+            "what a caller hands in is not changed",
+            holds=(self.arguments, self.wants) == self.given,
+        )
         self.logins.failing = self.logins.losing = 0.0
         for root in self.roots:
             await root.logout()
