@@ -85,7 +85,7 @@ class LoginServer:
         self.world = world
         self.failing = world.script.choice([0.0, 0.0, 0.2, 0.4])
         self.losing = world.script.choice([0.0, 0.0, 0.2])
-        self.narrowing = world.script.choice([0.0, 0.0, 0.2])
+        self.narrowing = world.aside.choice([0.0, 0.0, 0.2])
         self.lifetimes: Sequence[int | None] = world.script.sample((0, 1, 2, 6, 30, None), 2)
         self.is_rotating = world.likely(0.8)
         self.refresh: dict[str, Refresh] = {}
@@ -204,7 +204,7 @@ class LoginServer:
         lifetime = self.world.script.choice(self.lifetimes)
         scope = " ".join(sorted((form.get("scope") or "a b").split()))
         name = f"{MARK}-t{len(self.access)}"
-        if scope == "a b" and self.world.likely(self.narrowing):
+        if scope == "a b" and self.world.aside.random() < self.narrowing:
             scope = "a"
             self.narrowed.add(name)
         what = f"{scope} {' '.join(form.get('resource', ()))}"
@@ -500,7 +500,10 @@ class LoginScenario(Scenario):
             )
 
 
-ALL_KINDS: dict[str, type[Scenario]] = {**KINDS, "login": LoginScenario}
+ALL_KINDS: dict[str, type[Scenario]] = {
+    **KINDS,
+    "login": LoginScenario,
+}
 
 
 class _Exchange:

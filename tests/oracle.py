@@ -38,6 +38,8 @@ class World:
     def __init__(self, loop: VirtualTimeLoop, seed: int) -> None:
         self.loop = loop
         self.script = random.Random(f"script {seed}")  # noqa: S311 - the same again is the point
+        # Of its own: a rare story of a seed stays that seed's when more may happen in others.
+        self.aside = random.Random(f"aside {seed}")  # noqa: S311 - as above
         self.story: list[tuple[float, str, object]] = []
         self.broken: list[str] = []
         self.errors: list[BaseException] = []  # kept, so that no identity is used twice
@@ -187,6 +189,13 @@ class Watch:
         if self.now >= min(self.unproven_until, current.deadline):
             self.refusals.append((token, event, asyncio.current_task()))
             self.current, self.unproven_until = None, self.now + self.renewal.pause
+
+    def may_renew(self, token: str) -> bool:
+        """Tell whether another token than one that was refused is there, or to be had."""
+        current = self.current
+        if current is None or current.token != token:
+            return True
+        return self.now >= min(self.unproven_until, current.deadline)
 
     def accept(self) -> None:
         """The client hears that a renewed token was good."""

@@ -10,15 +10,19 @@ played again, and its story shown, by `AIOALF_SEED=N pytest tests/test_interleav
 
 import asyncio
 import gc
+import logging
 import os
 import time
+import traceback
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import nullcontext
 from typing import Any
 
 import pytest
 
+from aioalf import TokenError, asked
 from aioalf.authorization import Authorization
+from aioalf.bearer import Bearer
 from aioalf.cache_entry import CacheEntry
 from aioalf.implicit import Flow
 from aioalf.manager import TokenManager
@@ -27,16 +31,18 @@ from aioalf.single_flight import SingleFlight
 from aioalf.token import Token
 from aioalf.token_response import read_token
 from tests.interleavings import Scenario, play
-from tests.interleavings.shown import overheard
+from tests.interleavings.shown import overheard, words_of
 from tests.logins import ALL_KINDS as KINDS
 from tests.oracle import World
 from tests.virtual_time import follow_the_loop
+
+logger = logging.getLogger("aioalf")  # what some mutants say
 
 TURNS = ("implicit", "plain", "login", "plain")  # of blocks
 BLOCK = 200
 SEEDS = int(os.environ.get("AIOALF_SEEDS", "2000"))
 ONE_SEED = os.environ.get("AIOALF_SEED")
-MUTANT_SEEDS = 400  # within which each mutant must be found; most are by the tenth
+MUTANT_SEEDS = 800  # within which each mutant must be found; most are by the tenth
 STORY = 80  # the last events of a story that are shown
 
 
@@ -113,6 +119,18 @@ def test_the_scenarios_have_everything_in_them() -> None:
         *("logout", "logout is done", "logout is cut short", "asks a person", "is lost", "revoke"),
         *("the API refuses everything", "stored", "is cancelled", "has no patience"),
     }
+
+
+def test_words_of_an_error_are_those_of_its_traceback() -> None:
+    """What is looked into for secrets leaves nothing out that a traceback shows."""
+    error = TokenError("the error")
+    error.__context__ = ValueError("the context")
+    error.__context__.__cause__ = KeyError("the cause")
+    error.add_note("a note")
+    words, shown = words_of(error), "".join(traceback.format_exception(error))
+    for said in ("the error", "the context", "the cause", "a note"):
+        assert said in words
+        assert said in shown
 
 
 # Mutants: what the scenarios must find. Each breaks one thing that the package gets right.
@@ -374,6 +392,97 @@ def a_login_that_does_not_hear_of_a_logout(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Authorization, "leave", leave)
 
 
+@mutant("no token and no secret is shown: a manager")
+def a_repr_with_the_token(patch: pytest.MonkeyPatch) -> None:
+    """Who looks at a manager sees it."""
+    patch.setattr(TokenManager, "__repr__", lambda self: f"<{_in_place(self)}>")
+
+
+@mutant("no token and no secret is shown: a log")
+def a_token_that_is_logged(patch: pytest.MonkeyPatch) -> None:
+    """Where nobody looks who does not look for it: at the lowest level."""
+    keep = TokenManager._keep  # noqa: SLF001 - what a mutant breaks is inside
+
+    def log(self: TokenManager, token: Token) -> None:
+        logger.debug("got %s", token.access_token)
+        keep(self, token)
+
+    patch.setattr(TokenManager, "_keep", log)
+
+
+@mutant("no token and no secret is shown: a log")
+def a_refusal_that_is_logged_with_its_cause(patch: pytest.MonkeyPatch) -> None:
+    """The message tells nothing, the traceback does."""
+    reject = TokenManager.reject
+
+    def log(self: TokenManager, token: str) -> None:
+        logger.debug("refused", exc_info=ValueError(token))
+        reject(self, token)
+
+    patch.setattr(TokenManager, "reject", log)
+
+
+@mutant("no token and no secret is shown: an error")
+def an_error_with_a_cause_that_tells(patch: pytest.MonkeyPatch) -> None:
+    """Neither its text nor its repr does, its traceback does."""
+    renew_token = TokenManager.renew_token
+
+    async def renew(self: TokenManager, rejected: str) -> str:
+        try:
+            return await renew_token(self, rejected)
+        except TokenError as error:
+            raise error from KeyError(rejected)
+
+    patch.setattr(TokenManager, "renew_token", renew)
+
+
+@mutant("no token and no secret is shown: an error")
+def a_body_that_is_shown(patch: pytest.MonkeyPatch) -> None:
+    """An excerpt of an answer has what the answer has."""
+    patch.setattr("aioalf.redaction.excerpt", lambda text: text)
+
+
+@mutant("no token and no secret is shown: an error", kind="login")
+def a_server_that_is_quoted(patch: pytest.MonkeyPatch) -> None:
+    """Some say what they were sent."""
+    patch.setattr("aioalf.reply.hidden_in", lambda *_: frozenset())
+
+
+@mutant("a token is for what was asked for", kind="login")
+def a_narrower_token_that_is_taken(patch: pytest.MonkeyPatch) -> None:
+    """The server granted less than was asked for."""
+    patch.setattr("aioalf.token_response._granted", lambda *_: frozenset({"a", "b"}))
+
+
+@mutant("what a caller hands in is not changed", kind="login")
+def a_resource_that_is_sorted_in_place(patch: pytest.MonkeyPatch) -> None:
+    """The caller's list is put in order."""
+    several = asked._several  # noqa: SLF001 - what a mutant breaks is inside
+
+    def sort(name: str, values: Any) -> tuple[str, ...]:
+        if isinstance(values, list):
+            values.sort()
+        return several(name, values)
+
+    patch.setattr("aioalf.asked._several", sort)
+
+
+@mutant("a token that was refused is not handed out again")
+def a_field_that_is_kept(patch: pytest.MonkeyPatch) -> None:
+    """What was put into words once serves for good."""
+    ready = Bearer.ready
+
+    def keep(self: Bearer) -> str | None:
+        return self._authorization or ready(self)
+
+    patch.setattr(Bearer, "ready", keep)
+
+
+def _in_place(manager: Any) -> str | None:
+    token = manager._token  # noqa: SLF001 - as above
+    return None if token is None else token.access_token
+
+
 async def _nothing(*_: object) -> None:
     """Do nothing."""
 
@@ -383,6 +492,7 @@ def time_of() -> float:
     return asyncio.get_running_loop().time()
 
 
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # a broken package may leave much behind
 @pytest.mark.parametrize("name", MUTANTS)
 def test_the_scenarios_find_a_mutant(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A harness that finds nothing in a broken package proves nothing of a whole one."""

@@ -76,6 +76,10 @@ class VirtualTimeLoop(asyncio.BaseEventLoop):
         """Return a number from 0 up to 1, as `random.random` does."""
         return self._order.random()
 
+    def shuffle(self, things: list[Any]) -> None:
+        """Put a list into any order, as `random.shuffle` does."""
+        self._order.shuffle(things)
+
     def create_task(self, coro: Any, **options: Any) -> asyncio.Task[Any]:
         """Return a task whose hash is its number."""
         if self._is_eager:
@@ -141,7 +145,7 @@ def _running() -> VirtualTimeLoop:
 def follow_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the package's clocks and its chance be those of the virtual loop that is running."""
     clock = SimpleNamespace(monotonic=lambda: _running().time())
-    for module in ("token", "endpoint", "manager", "implicit", "cache_entry"):
+    for module in ("token", "endpoint", "manager", "implicit", "cache_entry", "keyed", "sender"):
         monkeypatch.setattr(f"aioalf.{module}.time", clock)
     for module in ("token", "endpoint", "cache_entry"):
         monkeypatch.setattr(f"aioalf.{module}.datetime", _VirtualDatetime)

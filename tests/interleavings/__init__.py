@@ -301,7 +301,7 @@ class Scenario:
     def _make_managers(self) -> tuple[Watch, Sequence[ObservedManager]]:
         watch = Watch(self.world, self.renewal, self.server.expiry_of)
         # What a middleware does not know it renews in its own way.
-        made = self.script.choice([ObservedManager, ObservedKeyedManager])
+        made = self.world.aside.choice([ObservedManager, ObservedKeyedManager])
         manager = made(
             "https://as.example.com/token",
             "id",
@@ -322,11 +322,21 @@ class Scenario:
         await asyncio.wait(tasks)
         for visit, task in zip(self.visits, tasks, strict=True):
             self._see_off(visit, task)
+        await self._end()
+        left = asyncio.all_tasks() - {asyncio.current_task()} - self._helpers()
+        self.world.must("no task is left after close() (R077)", holds=not left)
+
+    async def _end(self) -> None:
         for manager in self.managers:
             await manager.close()
             self.world.keep_secret("a manager", repr(manager))
-        left = asyncio.all_tasks() - {asyncio.current_task()}
-        self.world.must("no task is left after close() (R077)", holds=not left)
+
+    def _helpers(self) -> set[asyncio.Task[Any]]:
+        """Return the tasks that are the servers'."""
+        return set()
+
+    def _words_of(self, error: BaseException) -> str:
+        return words_of(error)
 
     def _see_off(self, visit: Visit, task: asyncio.Task[None]) -> None:
         self.world.must(
@@ -335,7 +345,7 @@ class Scenario:
         )
         error = None if task.cancelled() else task.exception()
         if error is not None:
-            self.world.keep_secret("an error", words_of(error))
+            self.world.keep_secret("an error", self._words_of(error))
         if error is None or any(error is known for known in self.world.errors):
             return
         self.world.must(
