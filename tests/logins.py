@@ -30,6 +30,7 @@ from aioalf import (
 from aioalf.caches.locks import KeyLocks
 from aioalf.grants import Grant, RefreshToken, TokenSource
 from tests.interleavings import KINDS, Scenario
+from tests.interleavings.client import ClientScenario
 from tests.oracle import MARK, Watch, World
 
 _ENDPOINT = "https://as.example.com/token"
@@ -503,6 +504,7 @@ class LoginScenario(Scenario):
 ALL_KINDS: dict[str, type[Scenario]] = {
     **KINDS,
     "login": LoginScenario,
+    "client": ClientScenario,
 }
 
 

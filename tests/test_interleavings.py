@@ -14,19 +14,24 @@ import logging
 import os
 import time
 import traceback
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import nullcontext
 from typing import Any
 
 import pytest
+from aiohttp import ClientResponse
+from yarl import URL
 
-from aioalf import TokenError, asked
+from aioalf import Client, TokenError, asked
 from aioalf.authorization import Authorization
 from aioalf.bearer import Bearer
 from aioalf.cache_entry import CacheEntry
+from aioalf.exchange import TIMEOUT
 from aioalf.implicit import Flow
 from aioalf.manager import TokenManager
 from aioalf.revocation import Outstanding
+from aioalf.sender import Sender
+from aioalf.session import SessionHolder
 from aioalf.single_flight import SingleFlight
 from aioalf.token import Token
 from aioalf.token_response import read_token
@@ -38,7 +43,7 @@ from tests.virtual_time import follow_the_loop
 
 logger = logging.getLogger("aioalf")  # what some mutants say
 
-TURNS = ("implicit", "plain", "login", "plain")  # of blocks
+TURNS = ("implicit", "plain", "login", "plain")  # of blocks; a client's scenarios take longer
 BLOCK = 200
 SEEDS = int(os.environ.get("AIOALF_SEEDS", "2000"))
 ONE_SEED = os.environ.get("AIOALF_SEED")
@@ -55,6 +60,8 @@ def blocks() -> Iterator[tuple[str, range]]:
     for first in range(0, SEEDS, BLOCK):
         name = TURNS[(first // BLOCK) % len(TURNS)]
         yield name, range(first, min(first + BLOCK, SEEDS))
+    for first in range(0, SEEDS // 10, BLOCK):
+        yield "client", range(first, min(first + BLOCK, SEEDS // 10))
 
 
 @pytest.fixture(autouse=True)
@@ -118,6 +125,7 @@ def test_the_scenarios_have_everything_in_them() -> None:
         *("reset", "reset is done", "reset is cancelled", "close", "close is done", "revoked"),
         *("logout", "logout is done", "logout is cut short", "asks a person", "is lost", "revoke"),
         *("the API refuses everything", "stored", "is cancelled", "has no patience"),
+        *("arrives", "is answered", "the token endpoint's answer is returned", "is cut off"),
     }
 
 
@@ -448,6 +456,12 @@ def a_server_that_is_quoted(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("aioalf.reply.hidden_in", lambda *_: frozenset())
 
 
+@mutant("no token and no secret is shown: an error", kind="client")
+def a_cause_that_is_aiohttps(patch: pytest.MonkeyPatch) -> None:
+    """It quotes an answer that is not HTTP."""
+    patch.setattr("aioalf.exchange._without_traffic", lambda error: error)
+
+
 @mutant("a token is for what was asked for", kind="login")
 def a_narrower_token_that_is_taken(patch: pytest.MonkeyPatch) -> None:
     """The server granted less than was asked for."""
@@ -467,6 +481,30 @@ def a_resource_that_is_sorted_in_place(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("aioalf.asked._several", sort)
 
 
+@mutant("what a caller hands in is not changed", kind="client")
+def a_field_in_the_callers_headers(patch: pytest.MonkeyPatch) -> None:
+    """The token is written into the mapping that was handed in."""
+
+    def write(options: Mapping[str, Any], authorization: str) -> dict[str, Any]:
+        headers = options.get("headers", {})
+        headers["Authorization"] = authorization
+        return {**options, "headers": headers}
+
+    patch.setattr("aioalf.sender._with_field", write)
+
+
+@mutant("what a caller hands in is not changed", kind="client")
+def options_that_are_completed_in_place(patch: pytest.MonkeyPatch) -> None:
+    """The caller's http_options get what it left out."""
+
+    def complete(http_options: Any) -> Mapping[str, Any]:
+        http_options.setdefault("timeout", TIMEOUT)
+        options: Mapping[str, Any] = http_options
+        return options
+
+    patch.setattr("aioalf.exchange._read_options", complete)
+
+
 @mutant("a token that was refused is not handed out again")
 def a_field_that_is_kept(patch: pytest.MonkeyPatch) -> None:
     """What was put into words once serves for good."""
@@ -476,6 +514,151 @@ def a_field_that_is_kept(patch: pytest.MonkeyPatch) -> None:
         return self._authorization or ready(self)
 
     patch.setattr(Bearer, "ready", keep)
+
+
+@mutant("no token from before a reset after it", kind="client")
+def a_logout_that_is_not_passed_on(patch: pytest.MonkeyPatch) -> None:
+    """The manager does not hear of it."""
+    patch.setattr(Bearer, "logout", _nothing)
+
+
+@mutant("a token that was refused is not handed out again", kind="client")
+def a_repeat_with_the_refused_token(patch: pytest.MonkeyPatch) -> None:
+    """The request goes out again as it was."""
+
+    async def renewed(self: Bearer, rejected: str) -> str:
+        await self._manager.renew_token(rejected.removeprefix("Bearer "))
+        return rejected
+
+    patch.setattr(Bearer, "renewed", renewed)
+
+
+@mutant("who says that a token was good was let in", kind="client")
+def a_second_refusal_that_is_taken_for_good(patch: pytest.MonkeyPatch) -> None:
+    """Any answer to a repeat proves the new token."""
+    patch.setattr(Bearer, "judge", lambda self, _: self._manager.accept())
+
+
+@mutant("a refusal is heard, also of what cannot be sent again", kind="client")
+def a_rejection_that_is_not_passed_on(patch: pytest.MonkeyPatch) -> None:
+    """The next request carries the same token."""
+    patch.setattr(Bearer, "reject", lambda *_: None)
+
+
+@mutant("a request is sent twice at most", kind="client")
+def a_repeat_by_both(patch: pytest.MonkeyPatch) -> None:
+    """What the middleware has repeated, the facade repeats again."""
+    may_repeat = Sender._may_repeat  # noqa: SLF001 - as above
+
+    def may(self: Sender, answer: Any, options: Mapping[str, object], field: str) -> bool:
+        return may_repeat(self, answer, options, str(field))
+
+    patch.setattr(Sender, "_may_repeat", may)
+
+
+@mutant("who is refused, and can be helped, is", kind="client")
+def a_facade_that_repeats_nothing(patch: pytest.MonkeyPatch) -> None:
+    """The middleware alone does, of what passes it."""
+    patch.setattr(Sender, "_may_repeat", lambda *_: False)
+
+
+@mutant("who is refused, and can be helped, is", kind="client")
+def a_middleware_that_repeats_nothing(patch: pytest.MonkeyPatch) -> None:
+    """The facade leaves to it what passes it."""
+    patch.setattr("aioalf.middleware.renewal_for", _nothing)
+
+
+@mutant("a body that cannot be sent again is sent once", kind="client")
+def a_stream_that_is_sent_again(patch: pytest.MonkeyPatch) -> None:
+    """Nothing is left of it."""
+    patch.setattr("aioalf.middleware._is_whole", lambda _: True)
+
+
+@mutant("a body that cannot be sent again is sent once", kind="client")
+def a_stream_that_is_handed_over_again(patch: pytest.MonkeyPatch) -> None:
+    """Where aiohttp's sending was replaced, the facade does it."""
+    patch.setattr("aioalf.sender._REPEATABLE", object)
+
+
+@mutant("what is sent is whole, each time", kind="client")
+def a_repeat_without_its_options(patch: pytest.MonkeyPatch) -> None:
+    """Neither the body nor the caller's headers are sent again."""
+    send_again = Sender._send_again  # noqa: SLF001 - as above
+
+    async def bare(self: Sender, *arguments: Any) -> ClientResponse:
+        session, method, url, _, *rest = arguments
+        return await send_again(self, session, method, url, {}, *rest)
+
+    patch.setattr(Sender, "_send_again", bare)
+
+
+@mutant("an answer comes in time, a repeat's too", kind="client")
+def a_repeat_with_time_of_its_own(patch: pytest.MonkeyPatch) -> None:
+    """The caller's limit begins anew."""
+    patch.setattr("aioalf.sender._left", lambda _: 30.0)
+
+
+@mutant("time runs out at its end", kind="client")
+def a_refused_answer_that_keeps_its_connection(patch: pytest.MonkeyPatch) -> None:
+    """Two of them, and there is none left."""
+    patch.setattr("aioalf.middleware._let_go", _nothing)
+
+
+@mutant("close() leaves no open connection", kind="client")
+def a_session_that_is_left_open(patch: pytest.MonkeyPatch) -> None:
+    """The client closes its manager alone."""
+    patch.setattr(SessionHolder, "close", _nothing)
+
+
+@mutant("close() leaves the caller's session", kind="client")
+def a_given_session_that_is_closed(patch: pytest.MonkeyPatch) -> None:
+    """It is taken for the client's own."""
+
+    async def close(self: SessionHolder) -> None:
+        session = self.network()
+        if session is not None:
+            await session.close()
+
+    patch.setattr(SessionHolder, "close", close)
+
+
+@mutant("an answer is to one's own request", kind="client")
+def an_answer_that_serves_twice(patch: pytest.MonkeyPatch) -> None:
+    """Every other GET gets the one before it."""
+    send, kept = Sender.send, list[ClientResponse]()
+
+    async def serve(self: Sender, method: str, *arguments: Any) -> ClientResponse:
+        if method != "GET":
+            return await send(self, method, *arguments)
+        if kept:
+            return kept.pop()
+        kept.append(await send(self, method, *arguments))
+        return kept[0]
+
+    patch.setattr(Sender, "send", serve)
+
+
+@mutant("no request leaves without a token", kind="client")
+def a_request_without_a_field(patch: pytest.MonkeyPatch) -> None:
+    """Where there are options, they are all that is sent."""
+    patch.setattr("aioalf.sender._with_field", lambda options, _: dict(options))
+
+
+@mutant("no token and no secret is shown: a URL", kind="client")
+def a_token_in_the_url(patch: pytest.MonkeyPatch) -> None:
+    """Where servers log it."""
+    target = Sender._target  # noqa: SLF001 - as above
+
+    def show(self: Sender, *arguments: Any) -> URL:
+        return URL(target(self, *arguments)).update_query(access_token=str(self._bearer.ready()))
+
+    patch.setattr(Sender, "_target", show)
+
+
+@mutant("no token and no secret is shown: a client", kind="client")
+def a_repr_of_a_client_with_the_token(patch: pytest.MonkeyPatch) -> None:
+    """Who looks at a client sees it."""
+    patch.setattr(Client, "__repr__", lambda self: f"<Client {_in_place(self._token_manager)}>")
 
 
 def _in_place(manager: Any) -> str | None:
