@@ -1,4 +1,4 @@
-"""What a token manager promises holds in whatever order things happen.
+"""What a token manager and a client promise holds in whatever order things happen.
 
 Each seed is a scenario and an order of its events, in virtual time. A seed that breaks a promise is
 played again, and its story shown, by `AIOALF_SEED=N pytest tests/test_interleavings.py`;
@@ -86,6 +86,7 @@ def show(name: str, seed: int, world: World, broken: list[str]) -> str:
 
 @pytest.mark.rule("R040", "R043", "R044", "R073", "R160")
 @pytest.mark.rule("R025", "R060", "R070", "R071", "R072", "R074", "R077", "R082", "R083")
+@pytest.mark.rule("R007", "R061", "R062", "R063")
 @pytest.mark.parametrize(
     ("name", "seeds"),
     [pytest.param(*block, id=f"{block[0]}-{block[1].start}") for block in blocks()],
@@ -505,13 +506,14 @@ def options_that_are_completed_in_place(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("aioalf.exchange._read_options", complete)
 
 
-@mutant("a token that was refused is not handed out again")
+@mutant("a token is valid when it is handed out")
 def a_field_that_is_kept(patch: pytest.MonkeyPatch) -> None:
     """What was put into words once serves for good."""
     ready = Bearer.ready
 
     def keep(self: Bearer) -> str | None:
-        return self._authorization or ready(self)
+        kept = self._authorization
+        return ready(self) and (kept or self._authorization)
 
     patch.setattr(Bearer, "ready", keep)
 
