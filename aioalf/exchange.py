@@ -146,6 +146,12 @@ class Exchange:
             ) from None
         except (ClientError, HttpProcessingError, OSError) as error:
             failure = error
+        except asyncio.CancelledError:
+            # A connector that is closed so ends who waits for a connection, whom nobody cancelled.
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            failure = ClientConnectionError("the session was closed")
         except (TypeError, ValueError) as error:
             raise TokenConfigurationError(
                 f"The token request cannot be sent; look at http_options: {_shown(str(error))}"

@@ -750,6 +750,32 @@ async def test_a_session_that_was_closed_is_not_needed(oauth_server: OAuthServer
     assert (await ask(at(oauth_server.token_endpoint, network=lambda: session))).is_valid()
 
 
+async def test_a_session_may_be_closed_while_a_connection_is_waited_for(
+    oauth_server: OAuthServer,
+) -> None:
+    """Who waits is told that there is no answer, and is not cancelled; who is cancelled, is."""
+    for is_cancelled in (False, True):
+        session = ClientSession(connector=TCPConnector(limit=1))
+        endpoint = at(oauth_server.token_endpoint, network=lambda: session)  # noqa: B023
+        oauth_server.faults["api"] = Fault.slow(60)
+        busy = asyncio.create_task(session.get(oauth_server.url("/things")))
+        await oauth_server.reached(api_requests=1 + is_cancelled)
+        waiting = asyncio.create_task(ask(endpoint))
+        await asyncio.sleep(0.05)
+        if is_cancelled:
+            waiting.cancel()
+        await session.close()
+        if is_cancelled:
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+        else:
+            with pytest.raises(NoAnswerError, match="the session was closed"):
+                await waiting
+        busy.cancel()
+        await asyncio.gather(busy, return_exceptions=True)
+    assert oauth_server.token_requests == 0
+
+
 async def test_the_proxy_of_a_session_is_used() -> None:
     """A token request leaves the house by the same door as the others."""
     async with (
