@@ -15,6 +15,7 @@ from yarl import URL
 
 from aioalf.errors import TokenConfigurationError
 from aioalf.scope import join_scope, scope_set
+from aioalf.token import is_sendable
 
 Form = Mapping[str, str | tuple[str, ...]]
 """The parameters of a request; several values are sent one by one, empty ones not at all."""
@@ -110,13 +111,7 @@ def _several(name: str, values: str | Collection[str] | None) -> tuple[str, ...]
 
 
 def _is_text(value: object) -> bool:
-    if not isinstance(value, str):
-        return False
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    return isinstance(value, str) and (not value or is_sendable(value))
 
 
 def _checked_scope(scope: str) -> str:

@@ -10,6 +10,7 @@ from typing import NoReturn
 from urllib.parse import quote_plus
 
 from aioalf.errors import TokenConfigurationError
+from aioalf.token import is_sendable
 
 ClientSecret = str | Callable[[], str | Awaitable[str]]
 """A client's secret, or what gives it: a coroutine function, or a plain one, which runs in a
@@ -78,14 +79,6 @@ def require(credentials: Credentials) -> tuple[str, str]:
 def _text(name: str, value: object) -> str:
     if value is None:
         raise TokenConfigurationError(f"Missing {name}: pass it to Client or TokenManager")
-    if not isinstance(value, str) or not _is_utf8(value):
+    if not isinstance(value, str) or (value and not is_sendable(value)):
         raise TokenConfigurationError(f"{name} must be text that UTF-8 can encode")
     return value
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

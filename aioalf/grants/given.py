@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from aioalf.callables import outcome
 from aioalf.errors import TokenConfigurationError
+from aioalf.token import is_sendable
 
 Given = str | Callable[[], str] | Callable[[], Awaitable[str]]
 """A text, or a function that returns it: a coroutine function, or a plain one, which runs in a
@@ -44,14 +45,6 @@ async def value_of(name: str, given: Given) -> str:
 
 def check_text(name: str, value: object) -> str:
     """Return it. Raises TokenConfigurationError for what is no text that can be sent."""
-    if isinstance(value, str) and value and _is_utf8(value):
+    if isinstance(value, str) and is_sendable(value):
         return value
     raise TokenConfigurationError(f"{name} must be text, and not empty")
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
