@@ -93,8 +93,9 @@ async def test_auth_is_refused_in_words(oauth_server: OAuthServer) -> None:
     """Two Authorization fields cannot be sent; nothing is asked for or sent."""
     async with client_of(oauth_server) as client:
         auth: Any = ("x", "y")  # to make aiohttp's BasicAuth warns, since 3.14
-        with pytest.raises(ValueError, match="auth= or credentials in a URL cannot go"):
-            await client.get(oauth_server.url("/things"), auth=auth)
+        for url in (oauth_server.url("/things"), "https://api.example.com/things"):
+            with pytest.raises(ValueError, match="auth= or credentials in a URL cannot go"):
+                await client.get(url, auth=auth)
         with pytest.raises(ValueError, match="auth= or credentials in a URL cannot go"):
             await client.ws_connect(oauth_server.url("/ws"), auth=auth)
         async with client.get(oauth_server.url("/things"), auth=None) as response:
