@@ -273,7 +273,7 @@ class TokenManager:
         if self._token is not None and self._token.access_token == token and self.may_renew(token):
             self._token = None
             self._refused_token = token
-            self._unproven_until = time.monotonic() + self._renewal.pause
+            self._unproven_until = math.inf  # as `_keep` says when another has come
 
     def accept(self) -> None:
         """Take note that a renewed token was accepted: the next refusal is renewed at once."""

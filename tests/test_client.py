@@ -462,7 +462,11 @@ async def test_a_request_method_that_was_replaced_is_called(
     monkeypatch.setattr(TokenManager, "peek", mock.Mock(return_value="token"))
     async with client_of(oauth_server, double) as client:
         await client.get(oauth_server.url("/things"))
-    assert len(asked) == 3
+    async with client_of(oauth_server) as client:
+        with mock.patch.object(ClientSession, "request", pretend):
+            await client.get(oauth_server.url("/things"))
+            await client.get(oauth_server.url("/things"), headers={"X-A": "1"})
+    assert len(asked) == 5
     assert not api_log(oauth_server)
 
 

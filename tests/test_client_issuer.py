@@ -30,7 +30,7 @@ from aioalf import (
     TokenManager,
 )
 from aioalf.caches import FileCache, MemoryCache, TokenCache
-from aioalf.client_auth import TLSClientAuth
+from aioalf.client_auth import ClientSecretBasic, TLSClientAuth
 from aioalf.grants import (
     ACCESS_TOKEN,
     AuthorizationCode,
@@ -306,6 +306,18 @@ async def test_the_client_authenticates_as_the_metadata_lists(
         assert ("Authorization" in exchange.headers) is (used == "client_secret_basic")
         assert ("client_secret" in exchange.form) is (used == "client_secret_post")
         assert ("client_assertion" in exchange.form) is (used == "client_secret_jwt")
+
+
+async def test_a_way_to_authenticate_that_is_given_goes_before_what_is_listed(
+    scene: Scene,
+) -> None:
+    """Who gives one knows better than metadata."""
+    listed = {"token_endpoint_auth_methods_supported": ["client_secret_post"]}
+    scene.server.changes["metadata"] = listed
+    async with scene.client(client_auth=ClientSecretBasic()) as client:
+        await get(client, scene.server)
+    (request,) = [exchange for exchange in scene.server.log if exchange.method == "POST"]
+    assert "Authorization" in request.headers
 
 
 @pytest.mark.rule("R124")

@@ -214,6 +214,8 @@ async def test_a_lifetime_counts_from_before_the_request(
     oauth_server.expires_in = 15
     token = await ask(at(oauth_server.token_endpoint, network=slow_network))
     assert token.is_valid()
+    assert token.expires_on is not None
+    assert token.expires_on.tzinfo is UTC
     clock.advance(5)
     assert not token.is_valid()
 

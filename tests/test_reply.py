@@ -135,3 +135,9 @@ def test_what_is_sent_as_a_proof_is_hidden(name: str) -> None:
     hidden = hidden_in(Credentials("client-id", SECRET), form)
     assert {"a-proof", "client-id", SECRET} <= hidden
     assert not hidden & {"x", "read", "", ("a", "b")}
+
+
+def test_what_is_empty_hides_nothing() -> None:
+    """Else there would be a mask between all characters."""
+    credentials = Credentials("client-id", SECRET)
+    assert hidden_in(credentials, {"code": "", "token": ("a", "b")}) == credentials.known()
