@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from itertools import repeat
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
@@ -249,7 +250,7 @@ class Play:
 
         async def request() -> None:
             began = asyncio.get_running_loop().time()
-            self._patch.setattr("aioalf.endpoint.Exchange", lambda *_: exchange)
+            self._patch.setattr("aioalf.endpoint.Exchange", Mock(return_value=exchange))
             endpoint = TokenEndpoint(
                 "https://auth.example.com/token",
                 Credentials("id", "secret"),

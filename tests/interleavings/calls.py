@@ -8,7 +8,7 @@ import io
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from yarl import URL
 
@@ -103,7 +103,7 @@ async def body_in(options: Mapping[str, Any]) -> bytes:
         case None:
             return json.dumps(options["json"]).encode() if "json" in options else b""
         case dict():
-            return str(URL.build(query=data))[1:].encode()
+            return str(URL.build(query=cast("dict[str, str]", data)))[1:].encode()
         case io.BytesIO():
             return data.read()
         case bytes():
