@@ -68,7 +68,8 @@ def _wanted() -> Iterator[tuple[str, str, int | None]]:
     for measure in (figures.CALLERS, figures.CLIENT_CPU, figures.CLIENT_MEMORY):
         for size in FULL.sizes:
             yield from ((measure, name, size) for name in (MIDDLEWARE, CLIENT, *peers))
-    yield from ((figures.IMPORT, name, None) for name in ("aioalf", *all_peers))
+    imported = ("aioalf", figures.WITH_CLIENT, *all_peers)
+    yield from ((figures.IMPORT, name, None) for name in imported)
 
 
 def json_text(content: Mapping[str, object]) -> str:

@@ -91,14 +91,12 @@ def test_what_cannot_be_copied_is_shared() -> None:
     """Its class has the last word."""
 
     class Single(Exception):  # noqa: N818 - it is about its making
-        def __new__(  # pyright: ignore[reportInconsistentConstructor] - that is the point
-            cls, *, secret: bool = False
-        ) -> Self:
+        def __new__(cls, *, secret: bool = False) -> Self:
             if not secret:
                 raise TypeError("make it otherwise")
             return super().__new__(cls)
 
-        def __init__(self, *, secret: bool) -> None:
+        def __init__(self, *, secret: bool = False) -> None:
             super().__init__("single", secret)
 
     error = Single(secret=True)
