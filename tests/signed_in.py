@@ -15,6 +15,18 @@ CACHES = ["no cache", "memory", "file"]
 """The names of the kinds of caches, for `cache_of`."""
 
 
+def failing_at_once(server: OAuthServer, grant: Grant | None) -> dict[str, Any]:
+    """What makes the server's client, which neither tries again nor pauses."""
+    return {
+        "issuer": server.issuer,
+        "client_id": "client-id",
+        "client_secret": "secret",
+        "grant": grant,
+        "renewal": Renewal(pause=0),
+        "retry": Retry(attempts=1),
+    }
+
+
 class SignedIn:
     """The server, and the visitor that is the browser of its person."""
 
@@ -25,15 +37,7 @@ class SignedIn:
 
     def client(self, grant: Grant | None = None, **options: Any) -> Client:
         """One that fails at once."""
-        usual: dict[str, Any] = {
-            "issuer": self.server.issuer,
-            "client_id": "client-id",
-            "client_secret": "secret",
-            "grant": grant,
-            "renewal": Renewal(pause=0),
-            "retry": Retry(attempts=1),
-        }
-        return Client(**{**usual, **options})
+        return Client(**{**failing_at_once(self.server, grant), **options})
 
     @property
     def token(self) -> str:

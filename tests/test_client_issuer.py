@@ -23,7 +23,6 @@ from aioalf import (
     LoginRequiredError,
     MetadataError,
     Renewal,
-    Retry,
     TokenConfigurationError,
     TokenError,
     TokenHTTPError,
@@ -45,6 +44,7 @@ from aioalf.grants import (
 from aioalf.testing import MISSING, Fault, OAuthServer
 from aioalf.token import Token
 from tests.grants.visitor import Visitor
+from tests.signed_in import failing_at_once
 from tests.tls import client_context, server_context
 
 KEY = ECKey.generate_key("P-256")
@@ -99,15 +99,7 @@ class Scene:
 
     def client(self, grant: Grant | None = None, **options: Any) -> Own:
         """The server's client; it fails at once."""
-        usual: dict[str, Any] = {
-            "issuer": self.server.issuer,
-            "client_id": "client-id",
-            "client_secret": "secret",
-            "grant": grant,
-            "renewal": Renewal(pause=0),
-            "retry": Retry(attempts=1),
-        }
-        return Own(**{**usual, **options})
+        return Own(**{**failing_at_once(self.server, grant), **options})
 
     async def grant(self, name: str) -> Grant:
         """One of each kind, which can be had."""
