@@ -43,12 +43,22 @@ _SWITCHING_PROTOCOLS = 101
 _REPEATABLE = (type(None), str, bytes, bytearray, memoryview, Mapping, list, tuple, FormData)
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110 §9.2.1, of those with a verb here
 _SIMPLE = frozenset({"allow_redirects", "headers", "max_redirects", "params", "ssl", "timeout"})
+_ANY_HTTPS = ("https://",)
+_CLEARED_AT_MOST = 4
 
 
 class Sender:
     """Sends calls with the tokens of one manager through one session; `Client` says the rest."""
 
-    __slots__ = ("_bearer", "_insecure", "_origins", "_raise_token_errors", "_sessions", "_told")
+    __slots__ = (
+        "_bearer",
+        "_cleared",
+        "_insecure",
+        "_origins",
+        "_raise_token_errors",
+        "_sessions",
+        "_told",
+    )
 
     def __init__(
         self,
@@ -62,6 +72,8 @@ class Sender:
         self._bearer = bearer
         self._sessions = sessions
         self._origins = None if origins is None else read_origins(origins)
+        # How the texts of URLs begin, credentials aside, that a token may go to unseen.
+        self._cleared: tuple[str, ...] = _ANY_HTTPS if origins is None else ()
         self._insecure = InsecureOrigins(refuse=require_https)
         self._raise_token_errors = raise_token_errors
         self._told: object = None
@@ -80,12 +92,11 @@ class Sender:
         authorization: str | None = None,
     ) -> ClientResponse:
         """Send a request, and return its answer or that of a token endpoint that failed."""
-        # What keeps a call fast: most have an https URL, no options and a token at hand. They cost
-        # one coroutine here, a look for the session and one for the token.
+        # What keeps a call fast: most go where one went before, have no options and a token at
+        # hand. They cost one coroutine here, a look for the session and one for the token.
         session = self._sessions.current()
-        is_plain = type(url) is str and url[:8] == "https://" and "@" not in url
-        is_checked = is_plain and not options and self._origins is None
-        target = url if is_checked else self._target(session, url, options)
+        is_cleared = type(url) is str and url.startswith(self._cleared) and "@" not in url
+        target = url if is_cleared and not options else self._target(session, url, options)
         authorization = authorization or self._bearer.ready()
         if authorization is None:
             limit = self._total_timeout(options)
@@ -241,7 +252,15 @@ class Sender:
             )
         if absolute.scheme not in SECURE_SCHEMES and absolute.absolute:
             self._insecure.check(absolute)
+        if type(url) is str and target.absolute:
+            self._clear(url, target)
         return target
+
+    def _clear(self, url: str, target: URL) -> None:
+        # Up to the path, and the "/" ends the authority: no text that begins so goes elsewhere.
+        start = f"{target.scheme}://{target.raw_authority}/"
+        if url.startswith(start) and not url.startswith(self._cleared):
+            self._cleared = (start, *self._cleared)[:_CLEARED_AT_MOST]
 
     async def _answer_of_token_endpoint(
         self, error: TokenHTTPError, session: ClientSession, options: Mapping[str, object]
