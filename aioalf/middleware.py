@@ -49,16 +49,14 @@ class OAuth2Middleware:
         self._bearer = Bearer(manager)
         self._origins = None if origins is None else read_origins(origins)
         self._insecure = InsecureOrigins(refuse=require_https)
+        self._cleared: tuple[str, str] | None = None
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         """Send one hop."""
-        origin = origin_of(request.url)
-        if self._origins is None:
-            self._origins = frozenset((origin,))
-        if origin not in self._origins:
+        # What keeps a hop fast: most go where one went before, with a token that is at hand.
+        url = request.url
+        if (url.scheme, url.raw_authority) != self._cleared and not self._clear(url):
             return await handler(request)
-        if origin[0] != "https":
-            self._insecure.check(request.url)
         authorization = self._bearer.ready()
         if authorization is None:
             self._use_network_of(request)
@@ -72,6 +70,18 @@ class OAuth2Middleware:
         if renewed is None:
             return response
         return await send_again(request, handler, renewed, self._bearer)
+
+    def _clear(self, url: URL) -> bool:
+        """Tell whether the token may go there, and note it. Raises TokenError where https must."""
+        origin = origin_of(url)
+        if self._origins is None:
+            self._origins = frozenset((origin,))
+        if origin not in self._origins:
+            return False
+        if origin[0] != "https":
+            self._insecure.check(url)
+        self._cleared = url.scheme, url.raw_authority
+        return True
 
     def _use_network_of(self, request: ClientRequest) -> None:
         session = request.session

@@ -108,15 +108,18 @@ class Sender:
                 return await self._answer_of_token_endpoint(error, session, options)
         if not options and method in _SAFE and not self._sessions.is_given:
             field, ends_at = authorization, None
-            arguments: dict[str, Any] = {"headers": {AUTHORIZATION: field}}
+            headers = {AUTHORIZATION: field}
             is_aiohttps = ClientSession.request is _REQUEST  # as `_request_of` looks, with no call
             request: _Request = session._request if is_aiohttps else session.request  # noqa: SLF001
+            pending = request(method, target, headers=headers)
         else:
             field, ends_at = self._field(method, options, authorization), self._end_of(options)
             session = session if field is authorization else self._sessions.guarded()
             arguments, request = self._arguments(options, field), _request_of(session)
+            headers = arguments["headers"]
+            pending = request(method, target, **arguments)
         try:
-            response = await request(method, target, **arguments)
+            response = await pending
         except TokenHTTPError as error:
             return await self._answer_of_token_endpoint(error, session, options)
         except ClientResponseError as error:
@@ -126,7 +129,7 @@ class Sender:
             if response.status != UNAUTHORIZED or not self._may_repeat(response, options, field):
                 return response
             response.release()
-        options = {**options, "headers": arguments["headers"]}  # an iterator has none left
+        options = {**options, "headers": headers}  # an iterator has none left
         return await self._send_again(session, method, target, options, authorization, ends_at)
 
     async def _send_within(

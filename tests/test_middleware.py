@@ -117,6 +117,24 @@ async def test_plain_http_is_warned_of_or_refused() -> None:
         assert await field_sent(strict, url) == "Bearer token"
 
 
+@pytest.mark.rule("R052")
+async def test_an_origin_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until another one was: hops that follow go to the same place, and to look takes time."""
+    looked: list[str] = []
+    clear = OAuth2Middleware._clear  # noqa: SLF001 - nothing else shows it
+
+    def look(self: OAuth2Middleware, url: URL) -> bool:
+        looked.append(str(url))
+        return clear(self, url)
+
+    monkeypatch.setattr(OAuth2Middleware, "_clear", look)
+    middleware = OAuth2Middleware(FixedManager(), origins=["https://a.example"])
+    known, elsewhere = "https://a.example/1", ("http://a.example:443/", "https://b.example/")
+    for url in (known, *elsewhere, known, *elsewhere):
+        assert await field_sent(middleware, url) == ("Bearer token" if url == known else None)
+    assert looked == [known, *elsewhere, *elsewhere]
+
+
 @pytest.mark.rule("R062")
 @pytest.mark.parametrize("token", [None, "", "a\r\nb"])
 async def test_nothing_leaves_without_a_token(oauth_server: OAuthServer, token: object) -> None:

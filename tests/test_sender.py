@@ -48,7 +48,12 @@ async def sender(**options: Any) -> Sender:
     await session.close()
     bearer = cast("Bearer", Ready())
     sessions = SessionHolder(RenewalMiddleware(bearer), session)
-    given = {"origins": None, "require_https": False, "raise_token_errors": False, **options}
+    given: dict[str, Any] = {
+        "origins": None,
+        "require_https": False,
+        "raise_token_errors": False,
+        **options,
+    }
     return Sender(bearer, sessions, **given)
 
 
