@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from aioalf.errors import TokenError
 from aioalf.manager import TokenManager
 from aioalf.token import is_b64token
-from aioalf.urls import is_insecure, shown, warn_insecure
+from aioalf.urls import SECURE_SCHEMES, is_elsewhere, shown, warn_insecure
 
 if TYPE_CHECKING:
     from multidict import CIMultiDict, CIMultiDictProxy
@@ -121,9 +121,9 @@ class InsecureOrigins:
     def check(self, url: URL) -> None:
         """Warn, or raise TokenError, when the URL is plain http to another machine."""
         authority = url.raw_authority
-        if authority in self._known:
+        if url.scheme in SECURE_SCHEMES or authority in self._known:
             return
-        if is_insecure(url):
+        if is_elsewhere(url):
             if self._refuse:
                 raise TokenError(
                     f"{shown(url)} is plain http, and require_https is set: no token is sent there"

@@ -78,8 +78,7 @@ class OAuth2Middleware:
             self._origins = frozenset((origin,))
         if origin not in self._origins:
             return False
-        if origin[0] != "https":
-            self._insecure.check(url)
+        self._insecure.check(url)
         self._cleared = url.scheme, url.raw_authority
         return True
 

@@ -23,7 +23,7 @@ from aioalf.bearer import UNAUTHORIZED, InsecureOrigins, is_renewable
 from aioalf.call import CallField
 from aioalf.errors import TokenError, TokenHTTPError
 from aioalf.origins import origin_of, read_origins
-from aioalf.urls import SECURE_SCHEMES, shown
+from aioalf.urls import shown
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -92,11 +92,16 @@ class Sender:
         authorization: str | None = None,
     ) -> ClientResponse:
         """Send a request, and return its answer or that of a token endpoint that failed."""
-        # What keeps a call fast: most go where one went before, have no options and a token at
-        # hand. They cost one coroutine here, a look for the session and one for the token.
+        # What keeps a call fast: most go where one went before, with a token that is at hand, and
+        # have no options. They cost one coroutine, a look for the session and one for the token.
         session = self._sessions.current()
-        is_cleared = type(url) is str and url.startswith(self._cleared) and "@" not in url
-        target = url if is_cleared and not options else self._target(session, url, options)
+        is_cleared = (
+            type(url) is str
+            and url.startswith(self._cleared)
+            and "@" not in url
+            and "auth" not in options
+        )
+        target = url if is_cleared else self._target(session, url, options)
         authorization = authorization or self._bearer.ready()
         if authorization is None:
             limit = self._total_timeout(options)
@@ -253,7 +258,7 @@ class Sender:
             raise TokenError(
                 f"{shown(absolute)} is of another origin than the client's origins: it is not sent"
             )
-        if absolute.scheme not in SECURE_SCHEMES and absolute.absolute:
+        if absolute.absolute:
             self._insecure.check(absolute)
         if type(url) is str and target.absolute:
             self._clear(url, target)

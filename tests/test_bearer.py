@@ -226,10 +226,10 @@ def test_plain_http_is_warned_of_once_an_origin() -> None:
         for url in (
             *("http://a.example/1", "http://a.example/2", "ws://a.example", "http://a.example:81"),
             *("https://b.example/", "http://localhost/", "http://127.0.0.1:8080/", "http://[::1]/"),
-            "http://a.example/3",
+            *("http://a.example/3", "https://c.example:8443/", "http://c.example:8443/"),
         ):
             origins.check(URL(url))
-    assert [warning.category for warning in caught] == [InsecureTransportWarning] * 2
+    assert [warning.category for warning in caught] == [InsecureTransportWarning] * 3
 
 
 @pytest.mark.rule("R053", "R063")
