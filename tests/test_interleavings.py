@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 from aiohttp import ClientResponse
+from aiohttp.typedefs import StrOrURL
 from yarl import URL
 
 from aioalf import Client, TokenError, asked
@@ -649,12 +650,13 @@ def a_request_without_a_field(patch: pytest.MonkeyPatch) -> None:
 @mutant("no token and no secret is shown: a URL", kind="client")
 def a_token_in_the_url(patch: pytest.MonkeyPatch) -> None:
     """Where servers log it."""
-    target = Sender._target  # noqa: SLF001 - as above
+    send = Sender.send
 
-    def show(self: Sender, *arguments: Any) -> URL:
-        return URL(target(self, *arguments)).update_query(access_token=str(self._bearer.ready()))
+    async def show(self: Sender, method: str, url: StrOrURL, *others: Any) -> ClientResponse:
+        shown = URL(url).update_query(access_token=str(self._bearer.ready()))
+        return await send(self, method, shown, *others)
 
-    patch.setattr(Sender, "_target", show)
+    patch.setattr(Sender, "send", show)
 
 
 @mutant("no token and no secret is shown: a client", kind="client")
