@@ -5,7 +5,7 @@ with the list in tests/mutants.toml, which gives a reason for each. It fails for
 not listed, and notes a listed one that does not survive any more. One that ran for so long that it
 was stopped hangs, or the machine was busy: it is run once more by itself, and when it is stopped
 again, it hangs, and that is noticed. `python -m tests.mutants manager token` changes these modules
-only.
+only; `--resume` goes on where a run was broken off, and runs what was changed since anew.
 """
 
 import argparse
@@ -170,16 +170,19 @@ def main(arguments: list[str] | None = None) -> int:
     """Run mutmut and compare; 1 when a survivor is not listed or a mutant was not run."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=main.__doc__)
     parser.add_argument("--again", action="store_true", help="run those that were not killed")
+    parser.add_argument("--resume", action="store_true", help="run those that were not run yet")
     parser.add_argument("--no-run", action="store_true", help="compare the last run's outcomes")
     parser.add_argument("modules", nargs="*", metavar="MODULE", help="of aioalf; all by default")
     chosen = parser.parse_args(arguments)
+    if chosen.resume and (chosen.modules or chosen.again):
+        parser.error("--resume goes on with all that the run has: it takes nothing else")
     mutated = WORK / "mutants"
     names = [f"{prefix}*" for prefix in _prefixes(chosen.modules)]
     if chosen.again:
         outcomes = of_modules(read_outcomes(mutated), chosen.modules)
         names = [name for name, what in outcomes.items() if what != "killed"]
     if not chosen.no_run:
-        prepare(is_anew=not chosen.again)
+        prepare(is_anew=not (chosen.again or chosen.resume))
         if names_of_tests := unstable(WORK):
             print("tests have another name each time:", *names_of_tests, sep="\n    ")
             return 1
