@@ -120,8 +120,10 @@ class InsecureOrigins:
 
     def check(self, url: URL) -> None:
         """Warn, or raise TokenError, when the URL is plain http to another machine."""
+        if url.scheme in SECURE_SCHEMES:
+            return
         authority = url.raw_authority
-        if url.scheme in SECURE_SCHEMES or authority in self._known:
+        if authority in self._known:
             return
         if is_elsewhere(url):
             if self._refuse:

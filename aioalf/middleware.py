@@ -49,13 +49,13 @@ class OAuth2Middleware:
         self._bearer = Bearer(manager)
         self._origins = None if origins is None else read_origins(origins)
         self._insecure = InsecureOrigins(refuse=require_https)
-        self._cleared: tuple[str, str] | None = None
+        self._known: tuple[str, str] | None = None
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         """Send one hop."""
         # What keeps a hop fast: most go where one went before, with a token that is at hand.
         url = request.url
-        if (url.scheme, url.raw_authority) != self._cleared and not self._clear(url):
+        if (url.scheme, url.raw_authority) != self._known and not self._may_go_to(url):
             return await handler(request)
         authorization = self._bearer.ready()
         if authorization is None:
@@ -71,15 +71,15 @@ class OAuth2Middleware:
             return response
         return await send_again(request, handler, renewed, self._bearer)
 
-    def _clear(self, url: URL) -> bool:
-        """Tell whether the token may go there, and note it. Raises TokenError where https must."""
+    def _may_go_to(self, url: URL) -> bool:
+        """Tell whether the token may go there, and note it; raise TokenError for want of https."""
         origin = origin_of(url)
         if self._origins is None:
             self._origins = frozenset((origin,))
         if origin not in self._origins:
             return False
         self._insecure.check(url)
-        self._cleared = url.scheme, url.raw_authority
+        self._known = url.scheme, url.raw_authority
         return True
 
     def _use_network_of(self, request: ClientRequest) -> None:

@@ -44,7 +44,7 @@ _REPEATABLE = (type(None), str, bytes, bytearray, memoryview, Mapping, list, tup
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110 §9.2.1, of those with a verb here
 _SIMPLE = frozenset({"allow_redirects", "headers", "max_redirects", "params", "ssl", "timeout"})
 _ANY_HTTPS = ("https://",)
-_CLEARED_AT_MOST = 4
+_STARTS_AT_MOST = 8
 
 
 class Sender:
@@ -52,8 +52,8 @@ class Sender:
 
     __slots__ = (
         "_bearer",
-        "_cleared",
         "_insecure",
+        "_known_starts",
         "_origins",
         "_raise_token_errors",
         "_sessions",
@@ -72,9 +72,9 @@ class Sender:
         self._bearer = bearer
         self._sessions = sessions
         self._origins = None if origins is None else read_origins(origins)
-        # How the texts of URLs begin, credentials aside, that a token may go to unseen.
-        self._cleared: tuple[str, ...] = _ANY_HTTPS if origins is None else ()
         self._insecure = InsecureOrigins(refuse=require_https)
+        # A token may go, unread, to any text that begins so and holds no credentials.
+        self._known_starts: tuple[str, ...] = _ANY_HTTPS if origins is None else ()
         self._raise_token_errors = raise_token_errors
         self._told: object = None
 
@@ -92,16 +92,16 @@ class Sender:
         authorization: str | None = None,
     ) -> ClientResponse:
         """Send a request, and return its answer or that of a token endpoint that failed."""
-        # What keeps a call fast: most go where one went before, with a token that is at hand, and
-        # have no options. They cost one coroutine, a look for the session and one for the token.
+        # What keeps a call fast: most go to https, or where one went before, with a token at hand
+        # and no options. They cost one coroutine, a look for the session and one for the token.
         session = self._sessions.current()
-        is_cleared = (
+        is_known = (
             type(url) is str
-            and url.startswith(self._cleared)
+            and url.startswith(self._known_starts)
             and "@" not in url
             and "auth" not in options
         )
-        target = url if is_cleared else self._target(session, url, options)
+        target = url if is_known else self._target(session, url, options)
         authorization = authorization or self._bearer.ready()
         if authorization is None:
             limit = self._total_timeout(options)
@@ -112,19 +112,21 @@ class Sender:
             except TokenHTTPError as error:
                 return await self._answer_of_token_endpoint(error, session, options)
         if not options and method in _SAFE and not self._sessions.is_given:
-            field, ends_at = authorization, None
-            headers = {AUTHORIZATION: field}
+            field, ends_at, arguments = authorization, None, None
+            headers: Any = {AUTHORIZATION: field}
             is_aiohttps = ClientSession.request is _REQUEST  # as `_request_of` looks, with no call
             request: _Request = session._request if is_aiohttps else session.request  # noqa: SLF001
-            pending = request(method, target, headers=headers)
         else:
             field, ends_at = self._field(method, options, authorization), self._end_of(options)
             session = session if field is authorization else self._sessions.guarded()
             arguments, request = self._arguments(options, field), _request_of(session)
             headers = arguments["headers"]
-            pending = request(method, target, **arguments)
         try:
-            response = await pending
+            response = await (
+                request(method, target, headers=headers)  # less time than with ** takes
+                if arguments is None
+                else request(method, target, **arguments)
+            )
         except TokenHTTPError as error:
             return await self._answer_of_token_endpoint(error, session, options)
         except ClientResponseError as error:
@@ -244,7 +246,10 @@ class Sender:
     def _target(
         self, session: ClientSession, url: StrOrURL, options: Mapping[str, object]
     ) -> StrOrURL:
-        """Return the URL, checked: a token may go there, and nothing else authorizes the call."""
+        """Return what to send to, checked: a token may go there, nothing else authorizes the call.
+
+        A text whose start is known now stays a text, as it does when it is known beforehand.
+        """
         if options.get("auth") is not None:
             raise _two_authorizations()
         try:
@@ -260,15 +265,19 @@ class Sender:
             )
         if absolute.absolute:
             self._insecure.check(absolute)
-        if type(url) is str and target.absolute:
-            self._clear(url, target)
-        return target
+        return url if type(url) is str and self._knows_start(url, target) else target
 
-    def _clear(self, url: str, target: URL) -> None:
-        # Up to the path, and the "/" ends the authority: no text that begins so goes elsewhere.
+    def _knows_start(self, url: str, target: URL) -> bool:
+        # That the text begins with what yarl made of it says that it is in yarl's own form up to
+        # the "/", which ends the authority: all that begin so are of the same origin.
         start = f"{target.scheme}://{target.raw_authority}/"
-        if url.startswith(start) and not url.startswith(self._cleared):
-            self._cleared = (start, *self._cleared)[:_CLEARED_AT_MOST]
+        if not target.absolute or not url.startswith(start):
+            return False
+        if not url.startswith(self._known_starts):
+            kept = len(_ANY_HTTPS) if self._origins is None else 0
+            known = self._known_starts
+            self._known_starts = (*known[:kept], start, *known[kept:])[:_STARTS_AT_MOST]
+        return True
 
     async def _answer_of_token_endpoint(
         self, error: TokenHTTPError, session: ClientSession, options: Mapping[str, object]

@@ -3,11 +3,14 @@
 import asyncio
 import io
 import time
+from collections.abc import Awaitable
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
-from aiohttp import ClientResponseError, ClientSession, ClientTimeout, FormData
-from multidict import CIMultiDict
+from aiohttp import ClientResponseError, ClientSession, ClientTimeout, FormData, RequestInfo
+from aiohttp.typedefs import StrOrURL
+from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from aioalf import Client, TokenError, TokenHTTPError
@@ -266,6 +269,28 @@ async def test_a_mocked_401_of_another_origin_renews_nothing(
     async with client_of() as client:
         assert (await client.get(URL_OF_API)).status == 401
     assert fields(aioresponses) == ["Bearer token-1"]
+
+
+@pytest.mark.rule("R056")
+@pytest.mark.parametrize("options", [{}, {"json": {}}], ids=["plain", "with options"])
+async def test_a_recorder_may_raise_at_once(
+    monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
+) -> None:
+    """What stands in for `request` need not be a coroutine function."""
+    fields: list[str] = []
+
+    def request(_: ClientSession, method: str, url: StrOrURL, **given: Any) -> Awaitable[object]:
+        fields.append(given["headers"]["Authorization"])
+        if len(fields) == 1:
+            place = URL(url)
+            info = RequestInfo(place, method, CIMultiDictProxy(CIMultiDict[str]()), place)
+            raise ClientResponseError(info, (), status=401, headers=CIMultiDict())
+        return asyncio.sleep(0, Mock(status=200))
+
+    monkeypatch.setattr(ClientSession, "request", request)
+    async with UserClient() as client:
+        assert (await client.get(URL_OF_API, **options)).status == 200
+    assert len({*fields}) == 2
 
 
 async def test_headers_keep_their_form(aioresponses: MockedResponses) -> None:

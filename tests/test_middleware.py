@@ -121,13 +121,13 @@ async def test_plain_http_is_warned_of_or_refused() -> None:
 async def test_an_origin_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Until another one was: hops that follow go to the same place, and to look takes time."""
     looked: list[str] = []
-    clear = OAuth2Middleware._clear  # noqa: SLF001 - nothing else shows it
+    may_go_to = OAuth2Middleware._may_go_to  # noqa: SLF001 - nothing else shows it
 
     def look(self: OAuth2Middleware, url: URL) -> bool:
         looked.append(str(url))
-        return clear(self, url)
+        return may_go_to(self, url)
 
-    monkeypatch.setattr(OAuth2Middleware, "_clear", look)
+    monkeypatch.setattr(OAuth2Middleware, "_may_go_to", look)
     middleware = OAuth2Middleware(FixedManager(), origins=["https://a.example"])
     known, elsewhere = "https://a.example/1", ("http://a.example:443/", "https://b.example/")
     for url in (known, *elsewhere, known, *elsewhere):

@@ -1,6 +1,7 @@
 """The path of a request: the URLs whose beginning is known, and those that only look so."""
 
 from typing import TYPE_CHECKING, Any, cast
+from unittest.mock import Mock
 
 import pytest
 from aiohttp import ClientSession
@@ -133,15 +134,40 @@ async def test_an_origin_that_was_refused_is_refused_again(read: list[str]) -> N
     assert len(read) == 2
 
 
+async def test_with_origins_the_newest_are_known_by_text(read: list[str]) -> None:
+    """None has a place that is kept for it."""
+    urls = [f"https://{number}.example/" for number in range(9)]
+    sending = await sender(origins=urls)
+    await ask(sending, *urls, *urls[1:])
+    assert read == urls
+    await ask(sending, urls[0], urls[1])
+    assert read[9:] == urls[:2]
+
+
+async def test_a_text_is_handed_on_as_a_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether its start is known or not: a recorder sees the same each time."""
+    urls: list[StrOrURL] = []
+
+    async def request(_: ClientSession, _method: str, url: StrOrURL, **_options: object) -> Mock:
+        urls.append(url)
+        return Mock(status=200)
+
+    monkeypatch.setattr(ClientSession, "request", request)
+    sending = await sender()
+    for url in (f"{HERE}/", f"{HERE}/", URL(f"{HERE}/"), URL(f"{HERE}/")):
+        await sending.send("GET", url, {})
+    assert urls == [f"{HERE}/", f"{HERE}/", URL(f"{HERE}/"), URL(f"{HERE}/")]
+
+
 async def test_few_origins_are_known_by_text(read: list[str]) -> None:
-    """The newest: however many there are, a call does not take longer; each is warned of once."""
+    """The newest, and https: a call does not take longer for more; each is warned of once."""
     sending = await sender()
     for number in range(9):
         with pytest.warns(InsecureTransportWarning):
             await ask(sending, f"http://{number}.example/")
-    newest = [f"http://{number}.example/" for number in range(5, 9)]
+    newest = [f"http://{number}.example/" for number in range(2, 9)]
     await ask(sending, *newest[-1:] * 4, auth=None)  # what is known comes in no second time
-    await ask(sending, *newest)
+    await ask(sending, *newest, "https://a.example/")
     assert len(read) == 13
     await ask(sending, "http://0.example/", newest[0])
     assert read[13:] == ["http://0.example/", newest[0]]
