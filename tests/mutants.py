@@ -26,6 +26,9 @@ ROOT = Path(__file__).resolve().parent.parent
 WORK = ROOT / "artefacts" / "mutants"
 LIST = Path(__file__).with_suffix(".toml")
 
+# Which test reaches which function: mutmut keeps it, and would know no test of a new function.
+_STATISTICS = WORK / "mutants" / "mutmut-stats.json"
+
 _COPIED = ("aioalf", "tests", "pyproject.toml")
 _LEFT_BEHIND = shutil.ignore_patterns("__pycache__", "interop", "node_modules")
 _NAME = re.compile(r"x(?:_|ǁ(?P<owner>\w+?)ǁ)(?P<function>\w+)__mutmut_(?:orig|\d+)")
@@ -183,6 +186,7 @@ def main(arguments: list[str] | None = None) -> int:
         names = [name for name, what in outcomes.items() if what != "killed"]
     if not chosen.no_run:
         prepare(is_anew=not (chosen.again or chosen.resume))
+        _STATISTICS.unlink(missing_ok=True)
         if names_of_tests := unstable(WORK):
             print("tests have another name each time:", *names_of_tests, sep="\n    ")
             return 1
