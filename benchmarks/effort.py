@@ -1,4 +1,4 @@
-"""How much is measured: in full, in under ten minutes, and quickly, to see that everything runs.
+"""How much is measured: in full, in some ten minutes, and quickly, to see that everything runs.
 
 Numbers only.
 """
