@@ -167,9 +167,7 @@ class Exchange:
 
         options: dict[str, Any] = {"timeout": TIMEOUT, **self._options, **ours}
         async with await _session(self.network(), url) as session:
-            response = await session.request(
-                method, url, allow_redirects=False, raise_for_status=False, **options
-            )
+            response = await session.request(method, url, allow_redirects=False, **options)
             return Answer(response, await buffer(response, MAX_BODY))
 
 
