@@ -1,11 +1,14 @@
 """Mutation testing: one expression of the code after another is changed, and a test has to notice.
 
-`python -m tests.mutants` runs mutmut on a copy of this checkout and compares what no test noticed
-with the list in tests/mutants.toml, which gives a reason for each. It fails for a survivor that is
-not listed, and notes a listed one that does not survive any more. One that ran for so long that it
-was stopped hangs, or the machine was busy: it is run once more by itself, and when it is stopped
-again, it hangs, and that is noticed. `python -m tests.mutants manager token` changes these modules
-only; `--resume` goes on where a run was broken off, and runs what was changed since anew.
+`python -m tests.mutants` runs mutmut on copies of this checkout: first with the tests that are
+near, those of the changed modules themselves, which notice most in a second or two; then, with all
+tests that reach it, what those did not notice and the list in tests/mutants.toml does not give a
+reason for. It fails for a survivor that is not listed. One that ran for so long that it was stopped
+hangs, or the machine was busy: it is run once more by itself, and when it is stopped again, it
+hangs, and that is noticed.
+
+`python -m tests.mutants manager token` changes these modules only; `--again` runs those that the
+last run did not come to, or that survived it and are not listed.
 """
 
 import argparse
@@ -20,16 +23,17 @@ import tomllib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-WORK = ROOT / "artefacts" / "mutants"
+NEAR = ROOT / "artefacts" / "mutants" / "near"
+ALL = ROOT / "artefacts" / "mutants" / "all"
 LIST = Path(__file__).with_suffix(".toml")
 
-# Which test reaches which function: mutmut keeps it, and would know no test of a new function.
-_STATISTICS = WORK / "mutants" / "mutmut-stats.json"
-
 _COPIED = ("aioalf", "tests", "pyproject.toml")
+_SELECTED = "pytest_add_cli_args_test_selection"
+_SELECTION = re.compile(rf"({_SELECTED} = )\[[^]]*\]")
 _LEFT_BEHIND = shutil.ignore_patterns("__pycache__", "interop", "node_modules")
 _NAME = re.compile(r"x(?:_|ǁ(?P<owner>\w+?)ǁ)(?P<function>\w+)__mutmut_(?:orig|\d+)")
 _TEXT = re.compile(r'"([^"\\]*)"')
@@ -45,6 +49,7 @@ for _ in range(2):
 # What mutmut keeps of the run of a mutant is how its tests ended.
 _OUTCOMES: Mapping[int | None, str] = {None: "not run", 0: "survived", 1: "killed", 3: "killed"}
 _NO_TESTS = {5, 33}
+_NOTICED = {"killed", "timeout"}
 
 
 @dataclass(frozen=True, order=True)
@@ -107,24 +112,25 @@ def read_outcomes(directory: Path) -> dict[str, str]:
 def read_survivor(directory: Path, name: str) -> Survivor:
     """What a mutant changed, from the file in which mutmut put it beside the original."""
     module, _, mutant = name.rpartition(".")
-    source = (directory / (module.replace(".", "/") + ".py")).read_text(encoding="utf-8")
     matched = _NAME.fullmatch(mutant)
     if matched is None:
         raise ValueError(f"{name} is no name of a mutant")
     original = re.sub(r"\d+$", "orig", mutant)
-    bodies = {
-        node.name: [line.strip() for line in _lines(source, node)]
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        and node.name in {mutant, original}
-    }
+    bodies = _bodies(directory / (module.replace(".", "/") + ".py"))
     owner = f"{matched['owner']}." if matched["owner"] else ""
     was, becomes = _changed(bodies[original], [*_renamed(bodies[mutant], mutant, original)])
     return Survivor(f"{module}.{owner}{matched['function']}", was, becomes)
 
 
-def _lines(source: str, node: ast.AST) -> list[str]:
-    return (ast.get_source_segment(source, node) or "").splitlines()
+@cache
+def _bodies(path: Path) -> dict[str, list[str]]:
+    source = path.read_text(encoding="utf-8")
+    lines = [line.strip() for line in source.splitlines()]
+    return {
+        node.name: lines[node.lineno - 1 : node.end_lineno]
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
 
 
 def _renamed(lines: Iterable[str], name: str, other: str) -> Iterator[str]:
@@ -145,7 +151,7 @@ def compare(survivors: Iterable[Survivor], listed: Sequence[Listed]) -> tuple[li
     wrong = [
         f"no test notices, and the list does not say why: {survivor}"
         for survivor in survivors
-        if not survivor.is_wording and not any(entry.holds(survivor) for entry in listed)
+        if not _is_accounted_for(survivor, listed)
     ]
     notes = [
         f"listed, and does not survive: {gone}"
@@ -156,47 +162,96 @@ def compare(survivors: Iterable[Survivor], listed: Sequence[Listed]) -> tuple[li
     return wrong, notes
 
 
-def prepare(*, is_anew: bool) -> None:
-    """Copy what is changed and what tests it to where mutmut works."""
+def prepare(work: Path, *, is_near: bool, is_anew: bool = True) -> None:
+    """Copy what is changed, and what tests it, to where mutmut works."""
     if is_anew:
-        shutil.rmtree(WORK, ignore_errors=True)
+        shutil.rmtree(work, ignore_errors=True)
+    # Which test reaches which function: mutmut keeps it, and would know no test of a new function.
+    _mutated(work).joinpath("mutmut-stats.json").unlink(missing_ok=True)
     for name in _COPIED:
-        source, target = ROOT / name, WORK / name
+        source, target = ROOT / name, work / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
             shutil.copytree(source, target, ignore=_LEFT_BEHIND, dirs_exist_ok=True)
         else:
             shutil.copy(source, target)
+    if is_near:
+        settings = work / "pyproject.toml"
+        text = settings.read_text(encoding="utf-8")
+        settings.write_text(_SELECTION.sub(rf"\1{near_tests(text)}", text), encoding="utf-8")
+
+
+def near_tests(settings: str) -> list[str]:
+    """Of the tests that are selected, those named after a module that is changed."""
+    mutmut = tomllib.loads(settings)["tool"]["mutmut"]
+    named = tuple(f"tests/test_{Path(module).stem}" for module in mutmut["only_mutate"])
+    return [test for test in mutmut[_SELECTED] if test.startswith(named)]
+
+
+def _mutated(work: Path) -> Path:
+    return work / "mutants"
+
+
+def outcomes_of(near: Path, all_tests: Path, modules: Collection[str] = ()) -> dict[str, str]:
+    """The outcomes of both runs in one.
+
+    The second does not run what the first noticed, and what the list accounts for.
+    """
+    later = {name: how for name, how in read_outcomes(all_tests).items() if how != "not run"}
+    known = {*accounted_for(near, modules)}
+    return {
+        name: how
+        if how == "killed"
+        else later.get(name, "survived" if name in known else "not run")
+        for name, how in of_modules(read_outcomes(near), modules).items()
+    }
+
+
+def accounted_for(near: Path, modules: Collection[str] = ()) -> list[str]:
+    """The mutants that are wording, or listed."""
+    listed = read_list(LIST.read_text(encoding="utf-8"))
+    return [
+        name
+        for name, how in of_modules(read_outcomes(near), modules).items()
+        if how not in _NOTICED and _is_accounted_for(read_survivor(near, name), listed)
+    ]
+
+
+def left_of(near: Path, all_tests: Path, modules: Collection[str] = ()) -> list[str]:
+    """Those that no test has noticed so far, and nothing accounts for."""
+    known = {*accounted_for(near, modules)}
+    outcomes = outcomes_of(near, all_tests, modules)
+    return [name for name, how in outcomes.items() if how not in _NOTICED and name not in known]
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run mutmut and compare; 1 when a survivor is not listed or a mutant was not run."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=main.__doc__)
-    parser.add_argument("--again", action="store_true", help="run those that were not killed")
-    parser.add_argument("--resume", action="store_true", help="run those that were not run yet")
+    parser.add_argument("--again", action="store_true", help="run what is left of the last run")
     parser.add_argument("--no-run", action="store_true", help="compare the last run's outcomes")
     parser.add_argument("modules", nargs="*", metavar="MODULE", help="of aioalf; all by default")
     chosen = parser.parse_args(arguments)
-    if chosen.resume and (chosen.modules or chosen.again):
-        parser.error("--resume goes on with all that the run has: it takes nothing else")
-    mutated = WORK / "mutants"
-    names = [f"{prefix}*" for prefix in _prefixes(chosen.modules)]
-    if chosen.again:
-        outcomes = of_modules(read_outcomes(mutated), chosen.modules)
-        names = [name for name, what in outcomes.items() if what != "killed"]
     if not chosen.no_run:
-        prepare(is_anew=not (chosen.again or chosen.resume))
-        _STATISTICS.unlink(missing_ok=True)
-        if names_of_tests := unstable(WORK):
+        if not chosen.again:
+            prepare(NEAR, is_near=True)
+            _mutate(NEAR, *(f"{prefix}*" for prefix in _prefixes(chosen.modules)))
+            run_stopped_again(_mutated(NEAR), chosen.modules, partial(_mutate, NEAR))
+        prepare(ALL, is_near=False, is_anew=not chosen.again)
+        if names_of_tests := unstable(ALL):
             print("tests have another name each time:", *names_of_tests, sep="\n    ")
             return 1
-        _mutate(*names)
-        run_stopped_again(mutated, chosen.modules, _mutate)
-    return report(mutated, chosen.modules)
+        if left := left_of(_mutated(NEAR), _mutated(ALL), chosen.modules):
+            _mutate(ALL, *left)
+        run_stopped_again(_mutated(ALL), chosen.modules, partial(_mutate, ALL))
+    return report(_mutated(NEAR), _mutated(ALL), chosen.modules)
 
 
-def _mutate(*arguments: str) -> None:
-    subprocess.run([sys.executable, "-m", "mutmut", "run", *arguments], cwd=WORK, check=True)
+def _mutate(work: Path, *arguments: str) -> None:
+    subprocess.run([sys.executable, "-m", "mutmut", "run", *arguments], cwd=work, check=True)
+
+
+def _is_accounted_for(survivor: Survivor, listed: Sequence[Listed]) -> bool:
+    return survivor.is_wording or any(entry.holds(survivor) for entry in listed)
 
 
 def run_stopped_again(mutated: Path, modules: Collection[str], mutate: Callable[..., None]) -> None:
@@ -213,7 +268,7 @@ def _prefixes(modules: Iterable[str]) -> tuple[str, ...]:
 def unstable(directory: Path) -> list[str]:
     """Names of tests that differ each time: what such a test reaches would all count as killed."""
     settings = tomllib.loads((directory / "pyproject.toml").read_text(encoding="utf-8"))
-    selection = settings["tool"]["mutmut"]["pytest_add_cli_args_test_selection"]
+    selection = settings["tool"]["mutmut"][_SELECTED]
     names: Counter[str] = Counter()
     for _ in range(2):
         command = [sys.executable, "-c", _COLLECT_TWICE, *selection]
@@ -228,11 +283,11 @@ def of_modules(outcomes: Mapping[str, str], modules: Collection[str]) -> dict[st
     return {name: what for name, what in outcomes.items() if name.startswith(prefixes)}
 
 
-def report(mutated: Path, modules: Collection[str] = ()) -> int:
+def report(near: Path, all_tests: Path, modules: Collection[str] = ()) -> int:
     """Print what the run found; 0 when the list accounts for it."""
-    outcomes = of_modules(read_outcomes(mutated), modules)
-    survivors = _that(mutated, outcomes, {"survived", "no tests"})
-    stopped = _that(mutated, outcomes, {"timeout"})
+    outcomes = outcomes_of(near, all_tests, modules)
+    survivors = _that(near, outcomes, {"survived", "no tests"})
+    stopped = _that(near, outcomes, {"timeout"})
     listed = read_list(LIST.read_text(encoding="utf-8"))
     meant = [entry for entry in listed if entry.where.startswith(_prefixes(modules) or ("",))]
     wrong, notes = compare(survivors, meant)

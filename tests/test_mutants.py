@@ -7,10 +7,15 @@ import pytest
 
 from tests.mutants import (
     LIST,
+    ROOT,
     Listed,
     Survivor,
     compare,
+    left_of,
+    near_tests,
     of_modules,
+    outcomes_of,
+    prepare,
     read_list,
     read_outcomes,
     read_survivor,
@@ -157,20 +162,62 @@ def test_a_run_passes_when_the_list_accounts_for_it(
     listed = mutated / "list.toml"
     monkeypatch.setattr("tests.mutants.LIST", listed)
     listed.write_text(entries, encoding="utf-8")
-    assert report(mutated) == 0
+    assert report(mutated, mutated) == 0
     assert "mutants: 2: 1 survived, 1 no tests\n" in capsys.readouterr().out
     listed.write_text("", encoding="utf-8")
-    assert report(mutated) == 1
+    assert report(mutated, mutated) == 1
     assert "2 not listed" in capsys.readouterr().out
     write_codes(mutated, {"pack.box.xǁBoxǁopen__mutmut_1": -24})
-    assert report(mutated) == 0
+    assert report(mutated, mutated) == 0
     printed = capsys.readouterr().out
     assert f"stopped twice, so it hangs, which is noticed: {OPEN}\n" in printed
     assert "1 that hang;" in printed
     write_codes(mutated, {"pack.box.xǁBoxǁopen__mutmut_1": None})
-    assert report(mutated) == 1
+    assert report(mutated, mutated) == 1
     write_codes(mutated, {})
-    assert report(mutated) == 1
+    assert report(mutated, mutated) == 1
+
+
+def test_all_tests_are_run_for_what_nothing_accounts_for(
+    mutated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither for what the tests that are near noticed, nor for what is listed."""
+    name, other = "pack.box.xǁBoxǁopen__mutmut_1", "pack.box.x__shut__mutmut_1"
+    later = tmp_path / "later"
+    (later / "pack").mkdir(parents=True)
+    monkeypatch.setattr("tests.mutants.LIST", listed := mutated / "list.toml")
+    listed.write_text("", encoding="utf-8")
+    assert left_of(mutated, later) == [name, other]
+    assert outcomes_of(mutated, later) == {name: "not run", other: "not run"}
+    write_codes(later, {name: 1, other: None})
+    assert left_of(mutated, later) == [other]
+    assert outcomes_of(mutated, later) == {name: "killed", other: "not run"}
+    write_codes(later, {name: 0, other: 0})
+    assert left_of(mutated, later) == [name, other]
+    listed.write_text(
+        f"[[survivor]]\nwhere = '{SHUT.where}'\nwas = '{SHUT.was}'\nbecomes = ['']\nwhy = 'x'\n",
+        encoding="utf-8",
+    )
+    write_codes(later, {name: None, other: None})
+    assert left_of(mutated, later) == [name]
+    assert outcomes_of(mutated, later) == {name: "not run", other: "survived"}
+    write_codes(mutated, {name: 1, other: -24})
+    assert left_of(mutated, later) == []
+    assert outcomes_of(mutated, later) == {name: "killed", other: "timeout"}
+
+
+def test_tests_are_near_that_are_named_after_what_is_changed(tmp_path: Path) -> None:
+    """All that are selected stay in the copy for the rest."""
+    settings = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    found = near_tests(settings)
+    assert {"tests/test_token.py", "tests/test_manager_renewal.py"} <= {*found}
+    assert not [test for test in found if "client" in test]
+    for is_near in (True, False):
+        prepare(tmp_path / "work", is_near=is_near)
+        copied = (tmp_path / "work" / "pyproject.toml").read_text(encoding="utf-8")
+        assert (copied == settings) is not is_near
+        assert near_tests(copied) == found
+    assert (tmp_path / "work" / "aioalf" / "token.py").exists()
 
 
 def test_what_was_stopped_is_run_again_by_itself(mutated: Path) -> None:
