@@ -201,7 +201,7 @@ def outcomes_of(near: Path, all_tests: Path, modules: Collection[str] = ()) -> d
     known = {*accounted_for(near, modules)}
     return {
         name: how
-        if how == "killed"
+        if how in _NOTICED
         else later.get(name, "survived" if name in known else "not run")
         for name, how in of_modules(read_outcomes(near), modules).items()
     }
