@@ -246,10 +246,7 @@ class Sender:
     def _target(
         self, session: ClientSession, url: StrOrURL, options: Mapping[str, object]
     ) -> StrOrURL:
-        """Return what to send to, checked: a token may go there, nothing else authorizes the call.
-
-        A text whose start is known now stays a text, as it does when it is known beforehand.
-        """
+        """Return the URL as it is: a token may go there, and nothing else authorizes the call."""
         if options.get("auth") is not None:
             raise _two_authorizations()
         try:
@@ -265,19 +262,18 @@ class Sender:
             )
         if absolute.absolute:
             self._insecure.check(absolute)
-        return url if type(url) is str and self._knows_start(url, target) else target
+        if type(url) is str:
+            self._note_start(url, target)
+        return url
 
-    def _knows_start(self, url: str, target: URL) -> bool:
+    def _note_start(self, url: str, target: URL) -> None:
         # That the text begins with what yarl made of it says that it is in yarl's own form up to
         # the "/", which ends the authority: all that begin so are of the same origin.
         start = f"{target.scheme}://{target.raw_authority}/"
-        if not target.absolute or not url.startswith(start):
-            return False
-        if not url.startswith(self._known_starts):
+        known = self._known_starts
+        if target.absolute and url.startswith(start) and not url.startswith(known):
             kept = len(_ANY_HTTPS) if self._origins is None else 0
-            known = self._known_starts
             self._known_starts = (*known[:kept], start, *known[kept:])[:_STARTS_AT_MOST]
-        return True
 
     async def _answer_of_token_endpoint(
         self, error: TokenHTTPError, session: ClientSession, options: Mapping[str, object]

@@ -144,7 +144,7 @@ async def test_with_origins_the_newest_are_known_by_text(read: list[str]) -> Non
     assert read[9:] == urls[:2]
 
 
-async def test_a_text_is_handed_on_as_a_text(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_url_is_handed_on_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether its start is known or not: a recorder sees the same each time."""
     urls: list[StrOrURL] = []
 
@@ -154,9 +154,11 @@ async def test_a_text_is_handed_on_as_a_text(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(ClientSession, "request", request)
     sending = await sender()
-    for url in (f"{HERE}/", f"{HERE}/", URL(f"{HERE}/"), URL(f"{HERE}/")):
+    given: list[StrOrURL] = [f"{HERE}/", f"{HERE}/", f" {HERE}/", URL(f"{HERE}/"), URL(f"{HERE}/")]
+    for url in given:
         await sending.send("GET", url, {})
-    assert urls == [f"{HERE}/", f"{HERE}/", URL(f"{HERE}/"), URL(f"{HERE}/")]
+    assert urls == given
+    assert [type(url) for url in urls] == [str, str, str, URL, URL]
 
 
 async def test_few_origins_are_known_by_text(read: list[str]) -> None:
