@@ -2,13 +2,14 @@
 
 import asyncio
 import ssl
+from unittest.mock import AsyncMock
 
 import pytest
 from aiohttp import ClientSession
 from yarl import URL
 
 from aioalf.asked import Form
-from aioalf.errors import TokenConfigurationError
+from aioalf.errors import NoAnswerError, TokenConfigurationError
 from aioalf.exchange import Answer, Exchange
 from tests.raw_server import RawServer, answer
 
@@ -35,6 +36,27 @@ async def test_a_certificate_is_shown_over_https_only() -> None:
         with pytest.raises(TokenConfigurationError, match=said):
             await exchange.post("the endpoint", url, {}, {}, ssl=ssl.create_default_context())
     assert server.requests == []
+
+
+async def test_an_option_that_aiohttp_does_not_know_is_told() -> None:
+    """In its words, which name the option."""
+    exchange = Exchange({"speed": "high"}, lambda: None)
+    said = "look at http_options: .* unexpected keyword argument 'speed'"
+    with pytest.raises(TokenConfigurationError, match=said):
+        await exchange.get("it", URL("http://127.0.0.1:1/"))
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"), [(TimeoutError(), "TimeoutError"), (OSError("no: "), "OSError: no")]
+)
+async def test_the_reason_of_no_answer_is_told(
+    monkeypatch: pytest.MonkeyPatch, error: OSError, reason: str
+) -> None:
+    """By its name, and what it says, if it says something."""
+    monkeypatch.setattr(Exchange, "_send", AsyncMock(side_effect=error))
+    with pytest.raises(NoAnswerError) as caught:
+        await Exchange(None, lambda: None).get("it", URL("http://127.0.0.1:1/token?a=b"))
+    assert str(caught.value) == f"No answer from it http://127.0.0.1:1/token: {reason}"
 
 
 def test_the_network_of_another_event_loop_is_left_alone() -> None:
