@@ -47,7 +47,7 @@ class SingleFlight(Generic[T]):
         try:
             await landed
         except BaseException:
-            waiting.pop(landed, None)
+            del waiting[landed]
             raise
         if task.cancelled():
             raise FlightCancelledError(

@@ -216,6 +216,26 @@ async def test_an_abandoned_call_serves_those_who_wait_for_it(
     assert [await early, await late] == [1, 2]
 
 
+@pytest.mark.rule("R077", "R083")
+async def test_a_landing_of_an_abandoned_call_is_its_own_alone(flight: SingleFlight[int]) -> None:
+    """The other one that was abandoned is ended by `close`, and the running one is joined."""
+    one, other, running = Calls(), Calls(), Calls()
+    (first,) = await callers(flight, one, 1)
+    flight.abandon()
+    (second,) = await callers(flight, other, 1)
+    flight.abandon()
+    third = await callers(flight, running, 1)
+    one.go.set()
+    assert await first == 1
+    third += await callers(flight, running, 1)
+    assert running.count == 1
+    await flight.close()
+    await turn()
+    assert [type(task.done() and task.exception()) for task in (second, *third)] == [
+        FlightCancelledError
+    ] * 3
+
+
 async def test_nobody_is_remembered_who_has_left(flight: SingleFlight[int], calls: Calls) -> None:
     """A person who logs in may take minutes, while callers come and lose patience."""
     tasks = await callers(flight, calls, 100)
