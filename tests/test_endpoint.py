@@ -1110,10 +1110,17 @@ async def test_plain_http_is_warned_of_once_for_an_endpoint() -> None:
         ClientSession(connector=TCPConnector(resolver=Here())) as session,
     ):
         url = server.url.replace("127.0.0.1", "auth.example.com")
-        with pytest.warns(InsecureTransportWarning, match=url) as caught:
+        said = f"^The token endpoint {url}"
+        with pytest.warns(InsecureTransportWarning, match=said) as caught:
             endpoint = at(url, network=lambda: session)
         assert len(caught) == 1
         assert [(await ask(endpoint)).access_token for _ in range(2)] == ["abc", "abc"]
+
+
+def test_what_is_no_endpoint_is_refused_by_its_name() -> None:
+    """As it is called where it is configured."""
+    with pytest.raises(TokenConfigurationError, match="^token_endpoint must be an absolute https"):
+        at("/token")
 
 
 @pytest.mark.rule("R013")
