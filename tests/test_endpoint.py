@@ -1119,7 +1119,7 @@ async def test_plain_http_is_warned_of_once_for_an_endpoint() -> None:
 
 def test_what_is_no_endpoint_is_refused_by_its_name() -> None:
     """As it is called where it is configured."""
-    with pytest.raises(TokenConfigurationError, match="^token_endpoint must be an absolute https"):
+    with pytest.raises(TokenConfigurationError, match=r"^token_endpoint must be an absolute https"):
         at("/token")
 
 
