@@ -1,7 +1,8 @@
 """From one to ten thousand callers at once, on a client that has no token yet.
 
 CPU time in memory, the token request included: what is left of it with many callers is what
-waiting for one flight costs.
+waiting for one flight costs. The largest herds take a second each, and a machine changes its pace
+meanwhile: each is compared with those of aiohttp just before and just after it.
 """
 
 import asyncio
@@ -11,30 +12,41 @@ import time
 
 from contenders import IN_MEMORY, Bare, Contender
 from effort import Effort
-from figures import CALLERS, Results, ratios
+from figures import CALLERS, Results, ratio
 from peers import installed
 
-_LEFT_OUT = {"no-op middleware", "Client, session="}
-_LEAST_ROUNDS, _MOST_ROUNDS = 21, 100  # of 7, the median is off by a tenth at times
+_LEFT_OUT = {Bare.name, "no-op middleware", "Client, session="}
+_LEAST_ROUNDS, _MOST_ROUNDS = 12, 100
 
 
 async def growth(effort: Effort) -> Results:
     """Measure each number of callers."""
     results = Results()
+    bare = Bare()
     contenders = [
-        one for one in installed() if one.baseline == Bare.name and one.name not in _LEFT_OUT
+        one for one in installed() if one.baseline == bare.name and one.name not in _LEFT_OUT
     ]
     order = random.Random(0)  # noqa: S311 - no secret: an order that is the same in each run
     gc.collect()
     gc.freeze()  # what is there already needs no collecting before each herd
     for callers in effort.sizes:
-        seconds: dict[str, list[float]] = {one.name: [] for one in contenders}
+        seconds: dict[str, tuple[list[float], list[float]]] = {
+            one.name: ([], []) for one in contenders
+        }
+        after = await _herd(bare, callers)
         for turn in range(min(max(effort.work // callers, _LEAST_ROUNDS), _MOST_ROUNDS) + 1):
             for contender in order.sample(contenders, len(contenders)):
+                before = after
                 taken = await _herd(contender, callers)
+                after = await _herd(bare, callers)
                 if turn:  # the first fills caches
-                    seconds[contender.name].append(taken / callers)
-        results.figures += ratios(CALLERS, seconds, Bare.name, scale=(1e6, "µs"), size=callers)
+                    mine, theirs = seconds[contender.name]
+                    mine.append(taken / callers)
+                    theirs.append((before + after) / 2 / callers)
+        results.figures += [
+            ratio(CALLERS, name, pair, scale=(1e6, "µs"), size=callers)
+            for name, pair in seconds.items()
+        ]
     gc.unfreeze()
     return results
 

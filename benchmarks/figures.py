@@ -129,17 +129,30 @@ def ratios(
 ) -> list[Figure]:
     """Compare each contender with the baseline, round by round; `scale` is of the note."""
     base = seconds[baseline]
-    factor, unit = scale
     return [
-        Figure(
-            measure,
-            name,
-            Spread.of(mine / theirs for mine, theirs in zip(values, base, strict=True)),
-            size=size,
-            note=_beside(median(values) * factor, median(base) * factor, unit),
-        )
+        ratio(measure, name, (values, base), scale=scale, size=size)
         for name, values in seconds.items()
     ]
+
+
+def ratio(
+    measure: str,
+    name: str,
+    seconds: tuple[Sequence[float], Sequence[float]],
+    *,
+    scale: tuple[float, str],
+    size: int | None = None,
+) -> Figure:
+    """Compare a contender's times with the baseline's, pair by pair."""
+    values, base = seconds
+    factor, unit = scale
+    return Figure(
+        measure,
+        name,
+        Spread.of(mine / theirs for mine, theirs in zip(values, base, strict=True)),
+        size=size,
+        note=_beside(median(values) * factor, median(base) * factor, unit),
+    )
 
 
 def _beside(value: float, base: float, unit: str) -> str:
