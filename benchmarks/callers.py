@@ -9,6 +9,7 @@ import asyncio
 import gc
 import random
 import time
+from statistics import mean, median
 
 from contenders import IN_MEMORY, Bare, Contender
 from effort import Effort
@@ -30,22 +31,24 @@ async def growth(effort: Effort) -> Results:
     gc.collect()
     gc.freeze()  # what is there already needs no collecting before each herd
     for callers in effort.sizes:
-        seconds: dict[str, tuple[list[float], list[float]]] = {
-            one.name: ([], []) for one in contenders
-        }
-        after = await _herd(bare, callers)
+        against: dict[str, list[float]] = {one.name: [] for one in contenders}
+        alone = [await _herd(bare, callers)]
         for turn in range(min(max(effort.work // callers, _LEAST_ROUNDS), _MOST_ROUNDS) + 1):
             for contender in order.sample(contenders, len(contenders)):
-                before = after
                 taken = await _herd(contender, callers)
-                after = await _herd(bare, callers)
+                alone.append(await _herd(bare, callers))
                 if turn:  # the first fills caches
-                    mine, theirs = seconds[contender.name]
-                    mine.append(taken / callers)
-                    theirs.append((before + after) / 2 / callers)
+                    against[contender.name].append(taken / mean(alone[-2:]))
+        usual = median(alone) / callers
         results.figures += [
-            ratio(CALLERS, name, pair, scale=(1e6, "µs"), size=callers)
-            for name, pair in seconds.items()
+            ratio(
+                CALLERS,
+                name,
+                ([each * usual for each in found], [usual] * len(found)),
+                scale=(1e6, "µs"),
+                size=callers,
+            )
+            for name, found in {bare.name: [1.0], **against}.items()
         ]
     gc.unfreeze()
     return results
