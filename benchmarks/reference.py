@@ -65,9 +65,11 @@ def _wanted() -> Iterator[tuple[str, str, int | None]]:
         yield from ((measure, name, FULL.herd) for name in (MIDDLEWARE, CLIENT, *all_peers))
     for measure in (figures.P50, figures.P99, figures.P99_RATIO, figures.SLOW):
         yield from ((measure, name, None) for name in (BARE, MIDDLEWARE, CLIENT, *all_peers))
-    for measure in (figures.CALLERS, figures.CLIENT_CPU, figures.CLIENT_MEMORY):
-        for size in FULL.sizes:
-            yield from ((measure, name, size) for name in (MIDDLEWARE, CLIENT, *peers))
+    for size in FULL.sizes:
+        for measure in (figures.CALLERS, figures.CLIENT_CPU):
+            yield from ((measure, name, size) for name in (BARE, MIDDLEWARE, CLIENT, *peers))
+        names = (MIDDLEWARE, CLIENT, *peers)
+        yield from ((figures.CLIENT_MEMORY, name, size) for name in names)
     imported = ("aioalf", figures.WITH_CLIENT, *all_peers)
     yield from ((figures.IMPORT, name, None) for name in imported)
 
