@@ -13,7 +13,7 @@ from statistics import mean, median
 
 from contenders import IN_MEMORY, Bare, Contender
 from effort import Effort
-from figures import CALLERS, Results, ratio
+from figures import CALLERS, Figure, Results, Spread, beside
 from peers import installed
 
 _LEFT_OUT = {Bare.name, "no-op middleware", "Client, session="}
@@ -39,14 +39,15 @@ async def growth(effort: Effort) -> Results:
                 alone.append(await _herd(bare, callers))
                 if turn:  # the first fills caches
                     against[contender.name].append(taken / mean(alone[-2:]))
-        usual = median(alone) / callers
+        usual = median(alone) / callers * 1e6
         results.figures += [
-            ratio(
+            Figure(
                 CALLERS,
                 name,
-                ([each * usual for each in found], [usual] * len(found)),
-                scale=(1e6, "µs"),
+                Spread.of(found),
                 size=callers,
+                # All times at one pace: as long as it usually takes alone.
+                note=beside(median(found) * usual, usual, "µs"),
             )
             for name, found in {bare.name: [1.0], **against}.items()
         ]

@@ -129,33 +129,21 @@ def ratios(
 ) -> list[Figure]:
     """Compare each contender with the baseline, round by round; `scale` is of the note."""
     base = seconds[baseline]
+    factor, unit = scale
     return [
-        ratio(measure, name, (values, base), scale=scale, size=size)
+        Figure(
+            measure,
+            name,
+            Spread.of(mine / theirs for mine, theirs in zip(values, base, strict=True)),
+            size=size,
+            note=beside(median(values) * factor, median(base) * factor, unit),
+        )
         for name, values in seconds.items()
     ]
 
 
-def ratio(
-    measure: str,
-    name: str,
-    seconds: tuple[Sequence[float], Sequence[float]],
-    *,
-    scale: tuple[float, str],
-    size: int | None = None,
-) -> Figure:
-    """Compare a contender's times with the baseline's, pair by pair."""
-    values, base = seconds
-    factor, unit = scale
-    return Figure(
-        measure,
-        name,
-        Spread.of(mine / theirs for mine, theirs in zip(values, base, strict=True)),
-        size=size,
-        note=_beside(median(values) * factor, median(base) * factor, unit),
-    )
-
-
-def _beside(value: float, base: float, unit: str) -> str:
+def beside(value: float, base: float, unit: str) -> str:
+    """Return a note: a value, and by how much it differs from the baseline's."""
     return f"{value:.2f} {unit} ({value - base:+.2f})"
 
 

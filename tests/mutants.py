@@ -141,6 +141,7 @@ def _changed(before: Sequence[str], after: Sequence[str]) -> tuple[str, str]:
     parts: dict[str, list[str]] = {"- ": [], "+ ": []}
     for line in difflib.ndiff(before, after):
         if line[:2] in parts:
+            # What mutmut writes behind a line that it made is no part of the change.
             parts[line[:2]].append(line[2:].split("  # type: ignore")[0])
     return " ".join(parts["- "]), " ".join(parts["+ "])
 
