@@ -170,9 +170,11 @@ def _best(found: Sequence[Figure]) -> str:
 
 _README: Final[Mapping[str, str]] = {
     "overhead": """\
-The CPU time of a request, in memory, against aiohttp with the header set by hand: {middleware}
-times with ``OAuth2Middleware``, {client} times with ``Client``; over loopback, on the wall,
-{middleware_loopback} and {client_loopback}.""",
+The CPU time of a request, in memory, against aiohttp with the header set by hand: with
+``OAuth2Middleware`` {middleware} times when it is awaited and {middleware_entered} in
+``async with``, with ``Client`` {client} and {client_entered}. Over loopback, on the wall:
+{middleware_loopback} and {middleware_loopback_entered}, {client_loopback} and
+{client_loopback_entered}.""",
     "get_token": """\
 The token alone, when it is valid, against a call that does nothing: {get_token} times, as against
 {get_token_release} with 0.4.0.""",
@@ -201,10 +203,14 @@ def _line(picture: str) -> Callable[[Reference], str]:
     def write(reference: Reference) -> str:
         most = max(reference.effort["sizes"])
         values: dict[str, tuple[str, str, int | None]] = {
-            "middleware": (figures.ENTERED, MIDDLEWARE, None),
-            "client": (figures.ENTERED, CLIENT, None),
-            "middleware_loopback": (figures.LOOPBACK_ENTERED, MIDDLEWARE, None),
-            "client_loopback": (figures.LOOPBACK_ENTERED, CLIENT, None),
+            "middleware": (figures.AWAITED, MIDDLEWARE, None),
+            "middleware_entered": (figures.ENTERED, MIDDLEWARE, None),
+            "client": (figures.AWAITED, CLIENT, None),
+            "client_entered": (figures.ENTERED, CLIENT, None),
+            "middleware_loopback": (figures.LOOPBACK_AWAITED, MIDDLEWARE, None),
+            "middleware_loopback_entered": (figures.LOOPBACK_ENTERED, MIDDLEWARE, None),
+            "client_loopback": (figures.LOOPBACK_AWAITED, CLIENT, None),
+            "client_loopback_entered": (figures.LOOPBACK_ENTERED, CLIENT, None),
             "get_token": (figures.GET_TOKEN, "TokenManager.get_token", None),
             "get_token_release": (figures.GET_TOKEN, RELEASE, None),
             "cold": (figures.COLD, CLIENT, None),
