@@ -42,7 +42,7 @@ soak: .venv/test-ready  ## mixed load with faults for ten minutes (ARGS="--secon
 
 clean:  ## remove what the other commands made
 	rm -rf .venv .tox artefacts build dist *.egg-info .coverage* .hypothesis
-	rm -rf .mypy_cache .pytest_cache .ruff_cache benchmarks/results tests/interop/node_modules
+	rm -rf .mypy_cache .pytest_cache .ruff_cache tools/benchmarks/results tests/interop/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/made:

@@ -78,7 +78,7 @@ def _run_demo(commands: argparse.ArgumentParser, given: Sequence[str]) -> int:
     if chosen.command is None:
         commands.print_help()
         return 0
-    from aioalf import demo  # noqa: PLC0415 - help and version need no server
+    from aioalf import _demo as demo  # noqa: PLC0415 - help and version need no server
 
     run = demo.run_in_browser if chosen.browser else demo.run
     return 0 if asyncio.run(run(demo.Screen(sys.stdout))) else 1
@@ -86,7 +86,7 @@ def _run_demo(commands: argparse.ArgumentParser, given: Sequence[str]) -> int:
 
 def _run_command(given: Sequence[str]) -> int:
     try:
-        from aioalf import cli  # noqa: PLC0415 - of an extra
+        from aioalf import _cli as cli  # noqa: PLC0415 - of an extra
     except ModuleNotFoundError as error:
         if error.name not in _IN_EXTRA:
             raise

@@ -5,41 +5,37 @@ A facade: what users hold in their hands. It knows nothing of getting tokens and
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AsyncExitStack
 from copy import copy
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, cast
+from types import MappingProxyType, TracebackType
+from typing import Any, ClassVar, Final, NoReturn, Self, Unpack, cast
 
-from aioalf.bearer import Bearer
-from aioalf.call import Pending, RenewalMiddleware
+from aiohttp import ClientResponse, ClientSession, ClientWebSocketResponse
+from aiohttp.client import (
+    _RequestOptions,  # pyright: ignore[reportPrivateUsage] - they have no public name
+    _WSConnectOptions,  # pyright: ignore[reportPrivateUsage]
+)
+from aiohttp.typedefs import StrOrURL
+from yarl import URL
+
+from aioalf._callbacks import OnToken
+from aioalf._requests.authorization_header import Bearer
+from aioalf._requests.context import Pending
+from aioalf._requests.dispatcher import Sender
+from aioalf._requests.manager_adapter import TokenProvider, overrides
+from aioalf._requests.recipe import Recipe
+from aioalf._requests.retry_on_401 import RenewalMiddleware
+from aioalf._requests.session import SessionHolder
+from aioalf._requests.shared_session import SharedSession
+from aioalf.caches import TokenCache
+from aioalf.client_auth import ClientAuth, ClientSecret
 from aioalf.errors import TokenConfigurationError, TokenError, TokenHTTPError
+from aioalf.grants import Grant
 from aioalf.httpclient import HTTPRequest
 from aioalf.manager import TokenManager
-from aioalf.sender import Sender
-from aioalf.session import SessionHolder
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
-    from types import TracebackType
-    from typing import Self, Unpack
-
-    from aiohttp import ClientResponse, ClientSession, ClientWebSocketResponse
-    from aiohttp.client import (
-        _RequestOptions,  # pyright: ignore[reportPrivateUsage] - they have no public name
-        _WSConnectOptions,  # pyright: ignore[reportPrivateUsage]
-    )
-    from aiohttp.typedefs import StrOrURL
-    from yarl import URL
-
-    from aioalf.caches import TokenCache
-    from aioalf.client_auth import ClientAuth, ClientSecret
-    from aioalf.grants import Grant
-    from aioalf.keyed import TokenProvider
-    from aioalf.on_token import OnToken
-    from aioalf.recipe import Recipe
-    from aioalf.renewal import Renewal
-    from aioalf.retry import Retry
+from aioalf.renewal import Renewal
+from aioalf.retry import Retry
 
 __all__ = ("Client", "TokenError", "TokenHTTPError", "TokenManager")
 
@@ -121,8 +117,6 @@ class Client:
         }
         self._token_manager = self.token_manager_class(**arguments)
         if type(self._token_manager) is not TokenManager:
-            from aioalf.recipe import Recipe  # noqa: PLC0415 - few need it
-
             self._recipe = Recipe(self.token_manager_class, arguments)
         self._bearer = Bearer(self._token_manager)
         self._sessions = SessionHolder(RenewalMiddleware(self._bearer).__call__, session)
@@ -238,7 +232,6 @@ class Client:
         TokenConfigurationError for what cannot work, and for what a token manager of a user's own
         cannot be told; such a one is made anew, and shares no login.
         """
-        from aioalf.keyed import overrides  # noqa: PLC0415 - few need it
 
         changes = {"scope": scope, "resource": resource, "audience": audience}
         changes["parameters"] = parameters
@@ -261,7 +254,6 @@ class Client:
         return made
 
     def _derive(self, manager: TokenProvider, recipe: Recipe | None) -> Self:
-        from aioalf.shared_session import SharedSession  # noqa: PLC0415 - few need it
 
         made = copy(self)
         vars(made).pop("_derived", None)

@@ -14,19 +14,19 @@ event loops. Evidence is in fields; `str` shows no secret.
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING
+from typing import Final, Self, TypedDict, Unpack
 
-if TYPE_CHECKING:
-    from typing import Self, TypedDict, Unpack
+from aiohttp import ClientResponse
 
-    from aiohttp import ClientResponse
+from aioalf._redaction import excerpt
 
-    class Words(TypedDict, total=False):
-        """The members of an OAuth error, as keywords (RFC 6749 §4.1.2.1, §5.2)."""
 
-        error: str | None
-        error_description: str | None
-        error_uri: str | None
+class Words(TypedDict, total=False):
+    """The members of an OAuth error, as keywords (RFC 6749 §4.1.2.1, §5.2)."""
+
+    error: str | None
+    error_description: str | None
+    error_uri: str | None
 
 
 class InsecureTransportWarning(UserWarning):
@@ -149,8 +149,6 @@ class TokenHTTPError(AnsweredError):
         if self.response_status is not None:
             text = f"{text}, StatusCode: {self.response_status}"
         if self.response_text:
-            from aioalf.redaction import excerpt  # noqa: PLC0415 - when there is one to be shown
-
             text = f"{text}, Body: {excerpt(self.response_text)}"
         return text
 
@@ -164,3 +162,71 @@ class TokenHTTPError(AnsweredError):
         # A response holds a connection and cannot travel to another process; the rest can.
         state = {name: value for name, value in self.__dict__.items() if name != "response"}
         return (self.__class__, self.args, {**state, "response": None})
+
+
+class AuthorizationError(AnsweredError):
+    """The authorization server's answer in the browser was an error (RFC 6749 §4.1.2.1, §4.2.2.1).
+
+    ``error`` is its code, ``error_description`` and ``error_uri`` its words, None without.
+    """
+
+
+class AccessDeniedError(AuthorizationError):
+    """``access_denied``: the person, or the server's policy, said no."""
+
+
+class AuthorizationServerError(AuthorizationError):
+    """``server_error``: the authorization server failed; another try may succeed."""
+
+
+class TemporarilyUnavailableError(AuthorizationError):
+    """``temporarily_unavailable``: the server is overloaded or in maintenance; try later."""
+
+
+class LoginRequiredError(TokenError):
+    """The refresh token was refused for good, and the grant cannot begin anew by itself.
+
+    ``__cause__`` is the server's refusal. Somebody has to log in, or to give another token
+    (RFC 6749 §5.2).
+    """
+
+
+class ScopeNotGrantedError(TokenError):
+    """A derived client asks for scope that its login was not granted (RFC 6749 §6).
+
+    ``missing`` is that scope. Nothing was sent: the client that it was derived from has to ask for
+    it when somebody logs in.
+    """
+
+    def __init__(self, message: str, missing: frozenset[str] = frozenset()) -> None:
+        super().__init__(message)
+        self.missing = missing
+
+
+class LoginTimeoutError(TokenError):
+    """Nobody finished the login within its time limit."""
+
+
+class ListenerError(TokenError):
+    """The redirect listener could not have a port of the range it was given."""
+
+
+class RevocationError(TokenError):
+    """A token was forgotten, but could not be revoked: it may count still (RFC 7009 §2.2.1).
+
+    ``__cause__`` has the reason.
+    """
+
+
+class CacheError(TokenError):
+    """The token cache could not be read, written or locked; ``__cause__`` has the reason.
+
+    What it held before, it holds still. The message says what to do about it.
+    """
+
+
+AUTHORIZATION_ERRORS: Final[dict[str, type[AuthorizationError]]] = {
+    "access_denied": AccessDeniedError,
+    "server_error": AuthorizationServerError,
+    "temporarily_unavailable": TemporarilyUnavailableError,
+}

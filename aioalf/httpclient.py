@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Unpack
 
-if TYPE_CHECKING:
-    from typing import Unpack
-
-    from aiohttp.client import (
-        _RequestOptions,  # pyright: ignore[reportPrivateUsage] - it has no public name
-    )
-    from aiohttp.typedefs import StrOrURL
+from aiohttp.client import (
+    _RequestOptions,  # pyright: ignore[reportPrivateUsage] - it has no public name
+)
+from aiohttp.typedefs import StrOrURL
 
 
 class HTTPRequest:

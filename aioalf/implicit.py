@@ -16,20 +16,20 @@ from weakref import WeakKeyDictionary
 
 from yarl import URL
 
-from aioalf.browser import OpenBrowser
+from aioalf._browser.open_url import OpenBrowser
+from aioalf._browser.sockets import checked_ports
+from aioalf._single_flight import uncut
+from aioalf._syntax import is_b64token, join_scope, scope_set
+from aioalf._urls import is_insecure, read_endpoint, warn_insecure
 from aioalf.client import Client
 from aioalf.client_auth import ClientAuth
 from aioalf.errors import TokenConfigurationError, TokenError
 from aioalf.grants import Grant
 from aioalf.grants.implicit import Implicit, Login
-from aioalf.loopback import RedirectListener
 from aioalf.manager import TokenManager
 from aioalf.renewal import Renewal
 from aioalf.retry import Retry
-from aioalf.scope import join_scope, scope_set
-from aioalf.single_flight import uncut
-from aioalf.token import Token, is_b64token
-from aioalf.urls import is_insecure, read_endpoint, warn_insecure
+from aioalf.token import Token
 
 __all__ = (
     "OAuthImplicitTokenManager",
@@ -338,9 +338,7 @@ async def use_implicit_flow(
         raise TokenConfigurationError(
             "timeout must be a number of seconds above 0, or None for no limit"
         )
-    RedirectListener(
-        ports=port_range, host="localhost", awaited=("access_token",)
-    )  # refuses a bad range now
+    checked_ports(port_range)
     endpoint = None
     if authorization_endpoint is not None:
         endpoint = read_endpoint("authorization_endpoint", authorization_endpoint)

@@ -12,29 +12,36 @@ import random
 import time
 from collections.abc import Collection, Coroutine, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
-from aioalf.errors import TokenConfigurationError, TokenError, TokenHTTPError
+from yarl import URL
+
+from aioalf._auth_server.http import Network
+from aioalf._auth_server.request_params import Asked
+from aioalf._auth_server.token_endpoint import TokenEndpoint
+from aioalf._auth_server.token_response import Expected, read_expected, read_token
+from aioalf._callbacks import OnToken
+from aioalf._login.derived_login import Derived
+from aioalf._login.factory import own_login, shared_login
+from aioalf._login.login import Authorization
+from aioalf._login.logout import Leaving
+from aioalf._single_flight import SingleFlight, own_copy, without_frames
+from aioalf._urls import missing
+from aioalf.caches import TokenCache
+from aioalf.client_auth import ClientAuth
+from aioalf.client_auth.credentials import ClientSecret, Credentials
+from aioalf.errors import (
+    AuthorizationError,
+    LoginTimeoutError,
+    TokenConfigurationError,
+    TokenError,
+    TokenHTTPError,
+)
+from aioalf.grants import Grant
+from aioalf.grants.client_credentials import CLIENT_CREDENTIALS
 from aioalf.renewal import Renewal
-from aioalf.single_flight import SingleFlight
+from aioalf.retry import Retry, retry_after_of
 from aioalf.token import Token
-from aioalf.urls import missing
-
-if TYPE_CHECKING:
-    from yarl import URL
-
-    from aioalf.asked import Asked
-    from aioalf.authorization import Authorization
-    from aioalf.caches import TokenCache
-    from aioalf.client_auth import ClientAuth
-    from aioalf.credentials import ClientSecret
-    from aioalf.derived import Derived
-    from aioalf.endpoint import TokenEndpoint
-    from aioalf.exchange import Network
-    from aioalf.grants import Grant
-    from aioalf.on_token import OnToken
-    from aioalf.retry import Retry
-    from aioalf.token_response import Expected
 
 __all__ = ("TokenError", "TokenHTTPError", "TokenManager")
 
@@ -105,8 +112,6 @@ class TokenManager:
         )
         self._expected: Expected | None = None
         if default_lifetime is not None or allow_narrower_scope:
-            from aioalf.token_response import read_expected  # noqa: PLC0415 - few expect more
-
             self._expected = read_expected(
                 default_lifetime, allow_narrower_scope=allow_narrower_scope
             )
@@ -116,8 +121,6 @@ class TokenManager:
         token_endpoint = token_endpoint or (endpoints or {}).get("token_endpoint")
         if token_endpoint or issuer is not None or endpoints:
             # What talks to a server comes with the first manager that has one.
-            from aioalf.credentials import Credentials  # noqa: PLC0415 - as above
-            from aioalf.endpoint import TokenEndpoint  # noqa: PLC0415 - as above
 
             self._endpoint = TokenEndpoint(
                 token_endpoint or None,
@@ -132,8 +135,6 @@ class TokenManager:
             )
         self._authorization: Authorization | Derived | None = None
         if self._grant.keeps_refresh_token or cache is not None or on_token is not None:
-            from aioalf.logins import own_login  # noqa: PLC0415 - few need it
-
             self._authorization = own_login(self._grant, self._endpoint, cache, on_token)
         self._renewal = renewal or _RENEWAL
         self._begin()
@@ -199,7 +200,6 @@ class TokenManager:
         return made
 
     def _share(self, login: Authorization, endpoint: TokenEndpoint) -> Authorization | Derived:
-        from aioalf.logins import shared_login  # noqa: PLC0415 - few need it
 
         return shared_login(
             login,
@@ -298,7 +298,6 @@ class TokenManager:
         The next `get_token` begins anew, as at first. Raises RevocationError when a token could not
         be revoked, CacheError when the cache could not be read or emptied.
         """
-        from aioalf.leaving import Leaving  # noqa: PLC0415 - few need it
 
         leaving, managers = Leaving(), self._family()
         for manager in managers:
@@ -360,8 +359,6 @@ class TokenManager:
 
     def _obtain(self) -> Coroutine[object, object, Token]:
         if self._failure is not None and not self._flight.is_in_the_air and self.pause_left():
-            from aioalf.error_copies import own_copy  # noqa: PLC0415 - when something went wrong
-
             raise own_copy(self._failure)
         return self._flight.run(self._fly)
 
@@ -397,12 +394,6 @@ class TokenManager:
 
     def _note_failure(self, error: Exception) -> None:
         """Leave the endpoint alone for a while; say once that callers still have a token."""
-        from aioalf.error_copies import without_frames  # noqa: PLC0415 - when something went wrong
-        from aioalf.login_errors import (  # noqa: PLC0415 - as above
-            AuthorizationError,
-            LoginTimeoutError,
-        )
-        from aioalf.retry import retry_after_of  # noqa: PLC0415 - as above
 
         asked_for = retry_after_of(error) or 0.0
         now = time.monotonic()
@@ -421,7 +412,6 @@ class TokenManager:
         data = await self._get_token_data()
         if isinstance(data, Token):
             return data
-        from aioalf.token_response import read_token  # noqa: PLC0415 - of a subclass
 
         return read_token(data, self._expected, sent_at=sent_at)
 
@@ -439,7 +429,6 @@ class TokenManager:
 
 
 def _client_credentials() -> Grant:
-    from aioalf.grants.client_credentials import CLIENT_CREDENTIALS  # noqa: PLC0415 - one of many
 
     return CLIENT_CREDENTIALS
 
@@ -452,7 +441,6 @@ def _asked(
 ) -> Asked | None:
     if scope is resource is audience is parameters is None:
         return None
-    from aioalf.asked import Asked  # noqa: PLC0415 - importing what few need takes time
 
     return Asked(scope, resource, audience, parameters)
 
@@ -460,8 +448,6 @@ def _asked(
 def _check_options(**options: object) -> None:
     kinds: dict[str, type] = {"endpoints": Mapping, "renewal": Renewal}
     if options["retry"] is not None:
-        from aioalf.retry import Retry  # noqa: PLC0415 - few have one of their own
-
         kinds["retry"] = Retry
     for name, option in options.items():
         if isinstance(option, type):

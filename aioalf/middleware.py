@@ -6,22 +6,20 @@ one that was refused. It fetches and caches nothing.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
+from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from aiohttp.hdrs import AUTHORIZATION
-from aiohttp.multipart import MultipartWriter
-from aiohttp.payload import AsyncIterablePayload, Payload
+from yarl import URL
 
-from aioalf.bearer import UNAUTHORIZED, Bearer, InsecureOrigins, is_renewable
-from aioalf.origins import origin_of, read_origins
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
-    from yarl import URL
-
-    from aioalf.keyed import TokenProvider
+from aioalf._requests.authorization_header import (
+    UNAUTHORIZED,
+    Bearer,
+    InsecureOrigins,
+)
+from aioalf._requests.manager_adapter import TokenProvider
+from aioalf._requests.origin_policy import origin_of, read_origins
+from aioalf._requests.retry_on_401 import renewal_for, send_again
 
 
 class OAuth2Middleware:
@@ -85,50 +83,3 @@ class OAuth2Middleware:
     def _use_network_of(self, request: ClientRequest) -> None:
         session = request.session
         self._bearer.use_network(lambda: session)
-
-
-async def renewal_for(
-    request: ClientRequest, response: ClientResponse, refused: str, bearer: Bearer
-) -> str | None:
-    """Return the field with which to repeat a refused hop; None where the 401 is the answer.
-
-    The hop's connection has been given back then, and its request may be sent again.
-    """
-    if not is_renewable(response.headers):
-        return None
-    if not _is_whole(request.body):
-        bearer.reject(refused)
-        return None
-    if not bearer.may_renew(refused):
-        return None
-    await _let_go(request, response)
-    return await bearer.renewed(refused)
-
-
-async def send_again(
-    request: ClientRequest, handler: ClientHandlerType, authorization: str, bearer: Bearer
-) -> ClientResponse:
-    """Send a refused hop with another field; its second refusal is the answer."""
-    request.headers[AUTHORIZATION] = authorization
-    response = await handler(request)
-    bearer.judge(response.status)
-    return response
-
-
-async def _let_go(request: ClientRequest, response: ClientResponse) -> None:
-    if "Expect" not in request.headers:
-        response.release()
-    else:
-        response.close()  # the server may still wait for the body that was announced
-    await request.close()  # a body that was still being sent is cut off: wait until it is
-    if "Expect" in request.headers:
-        request.update_expect_continue()  # the old future is done, or was cancelled with the body
-
-
-def _is_whole(body: object) -> bool:
-    if isinstance(body, MultipartWriter):
-        return not body.consumed and all(_is_whole(part) for part, _, _ in body)
-    # An iterator is gone once it has begun; before 3.14 aiohttp notes that at its end only.
-    if isinstance(body, AsyncIterablePayload):
-        return False
-    return not isinstance(body, Payload) or not body.consumed

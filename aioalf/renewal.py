@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from aioalf.errors import TokenConfigurationError
+from aioalf._syntax import check_seconds
 
 _SHARE_OF_LIFETIME: Final = 1 / 3
 _SHARE_OF_JITTER: Final = 1 / 3
@@ -46,10 +46,3 @@ class Renewal:
             return math.inf
         window = min(self.window, lifetime * _SHARE_OF_LIFETIME)
         return expires_at - window * (1 - _SHARE_OF_JITTER * chance)
-
-
-def check_seconds(name: str, value: float) -> float:
-    """Return the value. Raises TokenConfigurationError for what is no finite time from 0 up."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-        raise TokenConfigurationError(f"{name} must be a finite number of seconds from 0 up")
-    return value

@@ -5,12 +5,16 @@ Arithmetic only: times and chance come with the call. It knows errors, and nothi
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import Final
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
 
+from aioalf._syntax import check_seconds
 from aioalf.errors import NoAnswerError, TokenConfigurationError, TokenError, TokenHTTPError
-from aioalf.renewal import check_seconds
+
+T = TypeVar("T")
 
 _TOO_MANY_REQUESTS: Final = 429
 _MAX_DELAY: Final = 5.0
@@ -67,17 +71,32 @@ def retry_after_of(error: Exception) -> float | None:
     return error.retry_after if isinstance(error, TokenHTTPError) else None
 
 
-def read_retry_after(value: str | None, now: datetime) -> float | None:
-    """Return a ``Retry-After`` as seconds from now, from 0 up; None when it cannot be read."""
-    if value is None:
-        return None
-    value = value.strip()
-    if value.isascii() and value.isdigit():
-        return float(value[:10])
+async def retrying(retry: Retry | None, attempt: Callable[[], Awaitable[T]]) -> T:
+    """Return what an attempt gives, made again while what went wrong may pass."""
+    begun, count = time.monotonic(), 0
+    failure: TokenError | None = None
+    limit = asyncio.timeout(None)  # the first has its own
     try:
-        date = parsedate_to_datetime(value)
-    except (ValueError, OverflowError):
-        return None
-    if date.tzinfo is None:
-        date = date.replace(tzinfo=UTC)
-    return max(0.0, (date - now).total_seconds())
+        async with limit:
+            while True:  # until `wait_after` says None, which it does after its count of attempts
+                count += 1
+                try:
+                    return await attempt()
+                except TokenError as error:
+                    retry = retry or Retry()
+                    # An answer says more than none, and `Client` returns it.
+                    if isinstance(error, TokenHTTPError) or not isinstance(failure, TokenHTTPError):
+                        failure = error
+                    elapsed, chance = time.monotonic() - begun, random.random()  # noqa: S311 - jitter
+                    wait = retry.wait_after(error, count, elapsed, chance)
+                    if wait is None:
+                        raise failure from error.__cause__
+                now = asyncio.get_running_loop().time()
+                limit.reschedule(now + retry.deadline - elapsed)
+                await asyncio.sleep(wait)
+    except TimeoutError:
+        if failure is None or not limit.expired():
+            raise
+        raise failure from failure.__cause__
+    finally:
+        del failure  # its traceback holds this frame

@@ -7,24 +7,19 @@ for people and for stores it carries the wall clock. It knows nothing of how it 
 from __future__ import annotations
 
 import math
-import re
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Final, NoReturn
 
+from aioalf._syntax import MAX_LIFETIME, read_lifetime
 from aioalf.errors import TokenError, TokenHTTPError, TokenResponseError
 
 __all__ = ("MAX_LIFETIME", "Token", "TokenError", "TokenHTTPError", "TokenResponseError")
 
-MAX_LIFETIME: Final = 2**31
-"""The longest lifetime believed, in seconds: 68 years. A longer one is cut to it."""
 
-# Text, which re compiles when it is first needed and keeps: importing this compiles nothing.
-_NUMBER: Final = r"[0-9]{1,300}(\.[0-9]{1,300})?"
 _NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
-_B64TOKEN: Final = r"[A-Za-z0-9\-._~+/]+=*"
 
 
 class Token:
@@ -107,35 +102,3 @@ class Token:
         raise TypeError(
             "a token is a secret and is not pickled; store token.access_token where you must"
         )
-
-
-def read_lifetime(value: object) -> int | None:
-    """Return an ``expires_in`` as whole seconds, cut to `MAX_LIFETIME`; None when not given.
-
-    Servers send it as a number and as a string. Raises ValueError for anything that is not a finite
-    number of seconds from 0 up.
-    """
-    if value is None:
-        return None
-    if isinstance(value, str) and re.fullmatch(_NUMBER, value):
-        value = float(value)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("expires_in is not a number of seconds")  # noqa: TRY004 - a server's value
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError("expires_in is not a finite number of seconds")
-    if value < 0:
-        raise ValueError("expires_in is negative")
-    return int(min(value, MAX_LIFETIME))
-
-
-def is_sendable(text: str) -> bool:
-    """Tell whether a text can be a parameter of a form: not empty, and UTF-8 has it."""
-    try:
-        return bool(text.encode())
-    except UnicodeEncodeError:  # JSON can name halves of characters
-        return False
-
-
-def is_b64token(value: object) -> bool:
-    """Tell whether a value can stand in a Bearer header (RFC 6750 §2.1): no space, no line end."""
-    return isinstance(value, str) and re.fullmatch(_B64TOKEN, value) is not None

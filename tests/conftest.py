@@ -9,8 +9,8 @@ from typing import cast
 import pytest
 from pytest_asyncio import is_async_test
 
-from tests.ledger import Recorder
-from tests.mocked_responses import MockedResponses
+from tests.support.mocked_responses import MockedResponses
+from tools.ledger import Recorder
 
 pytest_plugins = ["aioalf.testing.pytest_plugin"]
 

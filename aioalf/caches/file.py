@@ -17,12 +17,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from aioalf.caches.directory import PrivateDirectory
-from aioalf.caches.envelope import LARGEST, DamagedError, OtherVersionError, seal, unseal
-from aioalf.caches.locks import KeyLocks
-from aioalf.caches.threads import in_thread
-from aioalf.errors import TokenConfigurationError
-from aioalf.login_errors import CacheError
+from aioalf.caches._file_format import LARGEST, DamagedError, OtherVersionError, seal, unseal
+from aioalf.caches._key_locks import KeyLocks
+from aioalf.caches._private_directory import PrivateDirectory
+from aioalf.caches._threads import in_thread
+from aioalf.errors import CacheError, TokenConfigurationError
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from ssl import SSLContext
 from urllib.parse import quote_plus
 
-from aioalf.client_auth.contract import FormInMaking
-from aioalf.credentials import Credentials, require
+from aioalf.client_auth.credentials import Credentials, require
+from aioalf.client_auth.protocols import FormInMaking
 from aioalf.errors import TokenConfigurationError
-
-if TYPE_CHECKING:
-    from ssl import SSLContext
 
 
 class ClientSecretBasic:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from ssl import SSLContext
 
-from aioalf.client_auth.contract import FormInMaking
-from aioalf.credentials import Credentials, require
-
-if TYPE_CHECKING:
-    from ssl import SSLContext
+from aioalf.client_auth.credentials import Credentials, require
+from aioalf.client_auth.protocols import FormInMaking
 
 
 class ClientSecretPost:

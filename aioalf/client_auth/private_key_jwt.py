@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from ssl import SSLContext
 
-from aioalf.client_auth.assertion import new_claims, put_assertion
-from aioalf.client_auth.contract import FormInMaking
-from aioalf.client_auth.keys import PrivateKey, SigningKey
-from aioalf.credentials import Credentials, require_client_id
-
-if TYPE_CHECKING:
-    from ssl import SSLContext
+from aioalf.client_auth._assertion import new_claims, put_assertion
+from aioalf.client_auth._signing_key import PrivateKey, SigningKey
+from aioalf.client_auth.credentials import Credentials, require_client_id
+from aioalf.client_auth.protocols import FormInMaking
 
 
 class PrivateKeyJWT:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from ssl import SSLContext
 
-from aioalf.client_auth.contract import FormInMaking
-from aioalf.credentials import Credentials, require_client_id
-
-if TYPE_CHECKING:
-    from ssl import SSLContext
+from aioalf.client_auth.credentials import Credentials, require_client_id
+from aioalf.client_auth.protocols import FormInMaking
 
 
 class PublicClient:

@@ -6,8 +6,8 @@ import asyncio
 import os
 from pathlib import Path
 
+from aioalf._redaction import printable
 from aioalf.errors import TokenConfigurationError
-from aioalf.redaction import printable
 
 
 class SecretFile:

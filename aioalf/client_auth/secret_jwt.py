@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from ssl import SSLContext
+from typing import Final
 
-from aioalf.client_auth.assertion import new_claims, put_assertion
-from aioalf.client_auth.contract import FormInMaking
-from aioalf.client_auth.keys import need_library
-from aioalf.credentials import Credentials, require
+from aioalf.client_auth._assertion import new_claims, put_assertion
+from aioalf.client_auth._signing_key import need_library
+from aioalf.client_auth.credentials import Credentials, require
+from aioalf.client_auth.protocols import FormInMaking
 from aioalf.errors import TokenConfigurationError
-
-if TYPE_CHECKING:
-    from ssl import SSLContext
 
 _OCTETS: Final = {"HS256": 32, "HS384": 48, "HS512": 64}
 
@@ -55,7 +53,7 @@ class ClientSecretJWT:
 
     def _signed(self, claims: Mapping[str, object], secret: str) -> str:
         need_library()
-        from aioalf.client_auth import jose  # noqa: PLC0415 - few need it
+        from aioalf.client_auth import _jose as jose  # noqa: PLC0415 - few need it
 
         try:
             key = jose.read_secret(secret)

@@ -9,8 +9,8 @@ import ssl
 from collections.abc import Mapping
 from typing import Final
 
-from aioalf.client_auth.contract import FormInMaking
-from aioalf.credentials import Credentials, require_client_id
+from aioalf.client_auth.credentials import Credentials, require_client_id
+from aioalf.client_auth.protocols import FormInMaking
 from aioalf.errors import TokenConfigurationError
 
 _METHODS: Final = ("tls_client_auth", "self_signed_tls_client_auth")

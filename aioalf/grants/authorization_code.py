@@ -11,12 +11,13 @@ import secrets
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from aioalf.asked import Form
-from aioalf.browser import OpenBrowser
-from aioalf.errors import TokenConfigurationError, TokenResponseError
-from aioalf.grants import pkce
-from aioalf.grants.contract import TokenSource
-from aioalf.grants.login import (
+from aioalf._auth_server.request_params import Form
+from aioalf._browser.open_url import OpenBrowser
+from aioalf._browser.sockets import checked_ports
+from aioalf._syntax import read_lifetime
+from aioalf.errors import AuthorizationError, TokenConfigurationError, TokenResponseError
+from aioalf.grants import _pkce as pkce
+from aioalf.grants._interactive import (
     authorization_url,
     beside,
     check_timeout,
@@ -25,10 +26,9 @@ from aioalf.grants.login import (
     refusal,
     show_login,
 )
-from aioalf.grants.prompt import print_url
-from aioalf.login_errors import AuthorizationError
-from aioalf.loopback import RedirectListener
-from aioalf.token import Token, read_lifetime
+from aioalf.grants._prompt import print_url
+from aioalf.grants.protocols import TokenSource
+from aioalf.token import Token
 
 
 class _Came(NamedTuple):
@@ -65,7 +65,7 @@ class AuthorizationCode:
         pushed: bool | None = None,
         allow_unadvertised_iss: bool = False,
     ) -> None:
-        RedirectListener(ports=ports, awaited=("code",))  # refuses a bad range now
+        checked_ports(ports)
         self._ports = ports
         self._open_browser = open_browser
         self._timeout = check_timeout(timeout)
@@ -109,6 +109,10 @@ class AuthorizationCode:
     async def _sign_in(
         self, endpoint: TokenSource, parameters: Form, metadata: Mapping[str, object], state: str
     ) -> _Came:
+        from aioalf._browser.redirect_listener import (  # noqa: PLC0415 - imports aiohttp.web
+            RedirectListener,
+        )
+
         async with RedirectListener(ports=self._ports, awaited=("code",)) as listener:
             redirect_uri = listener.redirect_uri
             page = await endpoint.url_of("authorization_endpoint")

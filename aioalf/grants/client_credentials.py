@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from aioalf.grants.contract import TokenSource
-    from aioalf.token import Token
+from aioalf.grants.protocols import TokenSource
+from aioalf.token import Token
 
 
 class ClientCredentials:

@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import asyncio
 
-from aioalf.callables import outcome
+from aioalf._callbacks import outcome
 from aioalf.errors import (
+    AccessDeniedError,
+    LoginTimeoutError,
     NoAnswerError,
     TokenConfigurationError,
     TokenError,
     TokenHTTPError,
     TokenResponseError,
 )
-from aioalf.grants.contract import TokenSource
-from aioalf.grants.device_response import Device, read_device
-from aioalf.grants.login import beside, check_timeout, client_id_of
-from aioalf.grants.prompt import ShowPrompt, print_prompt
-from aioalf.login_errors import AccessDeniedError, LoginTimeoutError
+from aioalf.grants._device_response import Device, read_device
+from aioalf.grants._interactive import beside, check_timeout, client_id_of
+from aioalf.grants._prompt import ShowPrompt, print_prompt
+from aioalf.grants.protocols import TokenSource
 from aioalf.token import Token
 
 _SLOWER = 5

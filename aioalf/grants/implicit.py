@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 from yarl import URL
 
-from aioalf.browser import OpenBrowser
-from aioalf.grants.contract import TokenSource
-from aioalf.grants.login import (
+from aioalf._auth_server.token_response import Expected, read_token
+from aioalf._browser.open_url import OpenBrowser
+from aioalf._syntax import join_scope, scope_set
+from aioalf.grants._interactive import (
     authorization_url,
     beside,
     limited,
@@ -22,10 +23,8 @@ from aioalf.grants.login import (
     require_client_id,
     show_login,
 )
-from aioalf.loopback import RedirectListener
-from aioalf.scope import join_scope, scope_set
+from aioalf.grants.protocols import TokenSource
 from aioalf.token import Token
-from aioalf.token_response import Expected, read_token
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +79,10 @@ class Implicit:
         )
 
     async def _answer(self, token_endpoint: URL, state: str) -> Mapping[str, str]:
+        from aioalf._browser.redirect_listener import (  # noqa: PLC0415 - imports aiohttp.web
+            RedirectListener,
+        )
+
         listener = RedirectListener(
             ports=self._login.ports, host="localhost", awaited=("access_token",)
         )

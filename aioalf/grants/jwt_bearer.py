@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from aioalf.client_auth.assertion import LIFETIME, new_claims
-from aioalf.client_auth.keys import PrivateKey, SigningKey
+from aioalf.client_auth._assertion import LIFETIME, new_claims
+from aioalf.client_auth._signing_key import PrivateKey, SigningKey
 from aioalf.errors import TokenConfigurationError
-from aioalf.grants.contract import TokenSource, subject_digest
-from aioalf.grants.given import Unpicklable, check_text
+from aioalf.grants._secret_source import Unpicklable, check_text
+from aioalf.grants.protocols import TokenSource, subject_digest
 from aioalf.token import Token
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from aioalf.grants.contract import TokenSource
-from aioalf.grants.given import Given, Unpicklable, check_given, value_of
+from aioalf.grants._secret_source import Given, Unpicklable, check_given, value_of
+from aioalf.grants.protocols import TokenSource
 from aioalf.token import Token
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from aioalf.errors import TokenConfigurationError, TokenResponseError
-from aioalf.grants.contract import TokenSource, subject_digest
-from aioalf.grants.given import Given, Unpicklable, check_given, check_text, value_of
-from aioalf.grants.jwt_expiry import expiry_of
-from aioalf.grants.token_types import REFRESH_TOKEN
+from aioalf.grants._jwt_expiry import expiry_of
+from aioalf.grants._secret_source import Given, Unpicklable, check_given, check_text, value_of
+from aioalf.grants._token_types import REFRESH_TOKEN
+from aioalf.grants.protocols import TokenSource, subject_digest
 from aioalf.token import Token
 
 

@@ -5,12 +5,8 @@ Knows which faults are set and spends them; does not know what a fault does.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from aioalf.testing.faults import Fault
 from aioalf.testing.settings import Endpoint, Settings, known
-
-if TYPE_CHECKING:
-    from aioalf.testing.faults import Fault
 
 
 class FaultTable:

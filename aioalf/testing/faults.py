@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from aiohttp import web
 from multidict import CIMultiDict, CIMultiDictProxy
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _TOKEN_JSON = b'{"access_token": "never-issued", "token_type": "Bearer", "expires_in": 3600}'
 _HTML = "<!doctype html><title>Maintenance</title><h1>We will be back soon</h1>"

@@ -9,15 +9,13 @@ import asyncio
 import contextlib
 import socket
 import struct
-from typing import TYPE_CHECKING, Self
+from ssl import SSLContext
+from types import TracebackType
+from typing import Self
 
 from yarl import URL
 
-if TYPE_CHECKING:
-    from ssl import SSLContext
-    from types import TracebackType
-
-    from aioalf.testing.connection_faults import ConnectionFault
+from aioalf.testing.connection_faults import ConnectionFault
 
 _HOST = "127.0.0.1"
 _CHUNK = 2**16

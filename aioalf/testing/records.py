@@ -8,16 +8,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from aiohttp import StreamReader
+from multidict import CIMultiDictProxy
 
-    from aiohttp import StreamReader
-    from multidict import CIMultiDictProxy
-
-    from aioalf.testing.settings import Endpoint
+from aioalf.testing.settings import Endpoint
 
 KEPT_BODY_BYTES = 64 * 1024
 

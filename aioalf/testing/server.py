@@ -7,22 +7,20 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from types import TracebackType
+from typing import Self
 
 from aiohttp import web
 
-from aioalf.testing.addresses import Addresses
-from aioalf.testing.administration import Administration
-from aioalf.testing.api import ProtectedApi, other_origin_answer
-from aioalf.testing.authorization_server import AuthorizationServer
-from aioalf.testing.clients import ClientRegistry
+from aioalf.testing._server.addresses import Addresses
+from aioalf.testing._server.administration import Administration
+from aioalf.testing._server.api import ProtectedApi, other_origin_answer
+from aioalf.testing._server.authorization_server import AuthorizationServer
+from aioalf.testing._server.site import Site
+from aioalf.testing._server.state.clients import ClientRegistry
 from aioalf.testing.fault_table import FaultTable
 from aioalf.testing.records import Exchange, ReceivedBody, Traffic
 from aioalf.testing.settings import Settings
-from aioalf.testing.site import Site
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

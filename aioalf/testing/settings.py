@@ -8,14 +8,12 @@ from __future__ import annotations
 import enum
 import math
 from collections import UserDict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
+from ssl import SSLContext
+from typing import Final, Literal, TypeAlias, get_args
 
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
-    from ssl import SSLContext
-
-    from aioalf.testing.faults import Fault
+from aioalf.testing.faults import Fault
 
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 """Any value that JSON can say."""

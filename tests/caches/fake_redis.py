@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import cast
 
 from aioalf.caches import TokenCache
-from tests.docs.blocks import blocks_in
+from tests.project.docs.blocks import blocks_in
 
 
 class FakeRedisError(Exception):

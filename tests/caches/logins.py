@@ -15,11 +15,11 @@ from types import MappingProxyType
 from typing import Any, cast
 
 from aioalf import Client
-from aioalf.browser import OpenBrowser
+from aioalf._browser.open_url import OpenBrowser
+from aioalf._login.stored_login import Record, read_record
 from aioalf.caches import FileCache
 from aioalf.grants import AuthorizationCode
 from aioalf.testing import OAuthServer
-from aioalf.token_record import Record, read_record
 from tests.caches.nursery import main, tell
 from tests.grants.visitor import Visitor
 

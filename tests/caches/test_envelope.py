@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aioalf.caches.envelope import LARGEST, DamagedError, seal, unseal
+from aioalf.caches._file_format import LARGEST, DamagedError, seal, unseal
 
 SEALED = seal("key", "the-value", 100.0)
 TEXT = st.text(st.characters(exclude_categories=[]))  # surrogates, too

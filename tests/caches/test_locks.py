@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from aioalf.caches.locks import KeyLocks
+from aioalf.caches._key_locks import KeyLocks
 
 
 async def test_who_came_first_is_first() -> None:

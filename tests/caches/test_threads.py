@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from aioalf.caches.threads import in_thread
+from aioalf.caches._threads import in_thread
 
 
 async def test_the_result_comes_from_another_thread() -> None:

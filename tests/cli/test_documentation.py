@@ -12,8 +12,8 @@ from docutils.core import publish_doctree
 from docutils.nodes import literal_block
 
 from aioalf.__main__ import COMMANDS
-from aioalf.cli.commands import commands
-from aioalf.cli.exits import Exit
+from aioalf._cli.commands import commands
+from aioalf._cli.exit_codes import Exit
 from aioalf.testing import OAuthServer
 from tests.cli.calls import ROOT, Call
 from tests.cli.conftest import Person

@@ -11,9 +11,9 @@ import pytest
 
 import aioalf
 from aioalf.__main__ import main
-from aioalf.cli.login_options import grant_of
-from aioalf.cli.profiles import CODE, DEVICE, SERVICE, Profile
-from aioalf.cli.terminal import Terminal
+from aioalf._cli.login_options import grant_of
+from aioalf._cli.profiles import CODE, DEVICE, SERVICE, Profile
+from aioalf._cli.terminal import Terminal
 from aioalf.errors import NoAnswerError
 from aioalf.testing import Fault, OAuthServer
 from aioalf.token import Token
@@ -43,7 +43,7 @@ def test_ctrl_c_is_exit_code_130(call: Call, monkeypatch: pytest.MonkeyPatch) ->
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("aioalf.cli.profiles.Profiles.load", interrupted)
+    monkeypatch.setattr("aioalf._cli.profiles.Profiles.load", interrupted)
     ended = call("token")
     assert (ended.code, ended.out, ended.said) == (130, "", "")
 
@@ -56,7 +56,7 @@ def test_ctrl_c_while_importing_is_exit_code_130(
     def interrupted(_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("aioalf.cli.run", interrupted)
+    monkeypatch.setattr("aioalf._cli.run", interrupted)
     ended = call("token")
     assert (ended.code, ended.out, ended.said) == (130, "", "")
 
@@ -139,7 +139,7 @@ def test_a_token_that_ended_while_it_was_renewed_in_vain_is_not_handed_out(
                 raise answer
             return answer
 
-    monkeypatch.setattr("aioalf.cli.clients.Authorization", Waiting)
+    monkeypatch.setattr("aioalf._cli.client_factory.Authorization", Waiting)
     ended = call("token")
     assert (ended.code, ended.out, ended.said) == (1, "", "Error: No answer\n")
 
@@ -157,7 +157,7 @@ def test_a_mistake_of_ours_is_not_hidden(call: Call, monkeypatch: pytest.MonkeyP
     def fail(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("aioalf.cli.profiles.Profiles.load", fail)
+    monkeypatch.setattr("aioalf._cli.profiles.Profiles.load", fail)
     with pytest.raises(ZeroDivisionError):
         call("token")
 
@@ -169,9 +169,9 @@ def test_a_missing_package_of_the_extra_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """In one sentence, with exit code 2."""
-    for name in [name for name in sys.modules if name.startswith("aioalf.cli")]:
+    for name in [name for name in sys.modules if name.startswith("aioalf._cli")]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.delattr(aioalf, "cli")
+    monkeypatch.delattr(aioalf, "_cli")
     monkeypatch.setitem(sys.modules, "click", None)
     assert main(["login"]) == 2
     assert 'login needs the package click: pip install "aio-alf[cli]"' in capsys.readouterr().err
@@ -181,8 +181,8 @@ def test_another_package_that_is_missing_is_a_mistake_of_ours(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The extra would not help."""
-    monkeypatch.delattr(aioalf, "cli")
-    monkeypatch.setitem(sys.modules, "aioalf.cli", None)
+    monkeypatch.delattr(aioalf, "_cli")
+    monkeypatch.setitem(sys.modules, "aioalf._cli", None)
     with pytest.raises(ModuleNotFoundError):
         main(["login"])
 

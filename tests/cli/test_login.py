@@ -11,10 +11,10 @@ from pathlib import Path
 import click
 import pytest
 
-from aioalf.cli.clients import key_for, log_in
-from aioalf.cli.profiles import SERVICE, Profile, Profiles
-from aioalf.cli.stored import NewLogin
-from aioalf.cli.terminal import Terminal
+from aioalf._cli.cached_login import NewLogin
+from aioalf._cli.client_factory import key_for, log_in
+from aioalf._cli.profiles import SERVICE, Profile, Profiles
+from aioalf._cli.terminal import Terminal
 from aioalf.grants import ClientCredentials, Prompt
 from aioalf.testing import Fault, OAuthServer
 from tests.cli.calls import Call

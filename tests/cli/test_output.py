@@ -11,8 +11,8 @@ from types import FrameType
 import pytest
 
 from aioalf.__main__ import main
-from aioalf.cli.exits import RequestFailedError
-from aioalf.cli.output import Output, opened
+from aioalf._cli.exit_codes import RequestFailedError
+from aioalf._cli.output import Output, opened
 from aioalf.testing import Fault, OAuthServer
 from tests.cli.calls import Call
 from tests.cli.conftest import Person

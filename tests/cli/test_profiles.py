@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from platformdirs import user_state_path
 
-from aioalf.cli.profiles import (
+from aioalf._cli.profiles import (
     CODE,
     DEVICE,
     SERVICE,
@@ -15,9 +15,8 @@ from aioalf.cli.profiles import (
     read_profile,
     write_profile,
 )
-from aioalf.errors import TokenConfigurationError
+from aioalf.errors import CacheError, LoginRequiredError, TokenConfigurationError
 from aioalf.grants import AuthorizationCode, ClientCredentials, DeviceCode
-from aioalf.login_errors import CacheError, LoginRequiredError
 
 FULL = Profile(
     client_id="desktop",

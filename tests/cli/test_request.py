@@ -205,7 +205,9 @@ def test_plain_http_is_used_where_one_says_so(
 ) -> None:
     """The token goes there, without a warning."""
     url = logged_in.url("/things")
-    monkeypatch.setattr("aioalf.bearer.is_elsewhere", told := Mock(return_value=True))
+    monkeypatch.setattr(
+        "aioalf._requests.authorization_header.is_elsewhere", told := Mock(return_value=True)
+    )
     ended = call("request", "GET", url)
     assert (ended.code, ended.out) == (1, "")
     assert "no token is sent there" in ended.said

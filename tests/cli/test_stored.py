@@ -2,9 +2,9 @@
 
 import pytest
 
+from aioalf._cli.cached_login import KeptLogin, NewLogin
 from aioalf.caches import MemoryCache
-from aioalf.cli.stored import KeptLogin, NewLogin
-from aioalf.login_errors import LoginRequiredError
+from aioalf.errors import LoginRequiredError
 from tests.grants.source import ScriptedSource
 
 KEY = "key"

@@ -8,7 +8,7 @@ from collections.abc import Coroutine
 
 import pytest
 
-from aioalf.cli.terminal import Terminal
+from aioalf._cli.terminal import Terminal
 from aioalf.grants import Prompt
 
 PROMPT = Prompt(

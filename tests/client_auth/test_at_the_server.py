@@ -21,7 +21,7 @@ from aioalf.manager import TokenManager
 from aioalf.retry import Retry
 from aioalf.testing import Fault, OAuthServer
 from tests.client_auth.proofs import EC, KEYS, SECRET, jwk_of, pem_of
-from tests.tls import client_context, server_context
+from tests.support.tls import client_context, server_context
 
 SECRET_METHODS = [ClientSecretBasic(), ClientSecretPost(), ClientSecretJWT()]
 

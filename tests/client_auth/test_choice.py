@@ -3,7 +3,7 @@
 import pytest
 
 from aioalf.client_auth import ClientAuth, ClientSecretBasic, ClientSecretPost, PublicClient
-from aioalf.client_auth.choice import default_method, method_elsewhere
+from aioalf.client_auth._negotiation import default_method, method_elsewhere
 from aioalf.errors import TokenConfigurationError
 
 BASIC, POST, JWT = "client_secret_basic", "client_secret_post", "client_secret_jwt"

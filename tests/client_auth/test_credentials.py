@@ -8,13 +8,13 @@ from threading import current_thread, main_thread
 
 import pytest
 
+from aioalf._auth_server.token_endpoint import TokenEndpoint
 from aioalf.client_auth import ClientSecretBasic, Credentials, SecretFile
-from aioalf.endpoint import TokenEndpoint
 from aioalf.errors import TokenConfigurationError, TokenError, TokenHTTPError
 from aioalf.manager import TokenManager
 from aioalf.retry import Retry
 from aioalf.testing import Fault, OAuthServer
-from tests.raw_server import RawServer, answer
+from tests.support.raw_server import RawServer, answer
 
 SECRET = "the-secret-of-today"
 

@@ -18,12 +18,12 @@ from yarl import URL
 
 from aioalf import client_auth
 from aioalf.client_auth import ClientAuth
-from aioalf.client_auth.keys import SigningKey
+from aioalf.client_auth._signing_key import SigningKey
 from aioalf.testing import OAuthServer
-from aioalf.testing.clients import CLIENT_AUTH_METHODS
+from aioalf.testing._server.state.clients import CLIENT_AUTH_METHODS
 from tests.client_auth.proofs import EC, SECRET, jwk_of, pem_of
 from tests.client_auth.test_private_key_jwt import Device
-from tests.docs.blocks import ROOT, Block, run
+from tests.project.docs.blocks import ROOT, Block, run
 
 DOCUMENT = ROOT / "docs" / "client_authentication.rst"
 ISSUER = "https://auth.example.com"

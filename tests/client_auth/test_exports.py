@@ -33,13 +33,6 @@ def modules_after(statement: str) -> set[str]:
     return {name for name in run.stdout.split() if "client_auth" in name or "." not in name}
 
 
-def test_the_package_imports_no_method() -> None:
-    """`import aioalf` costs what `import aiohttp` costs."""
-    loaded = modules_after("import aioalf")
-    assert not {name for name in loaded if "client_auth" in name}
-    assert not loaded & {"joserfc", "cryptography"}
-
-
 def test_a_method_is_imported_without_the_library() -> None:
     """That one comes when something is signed."""
     names = ", ".join(client_auth.__all__)

@@ -9,7 +9,7 @@ from aioalf.errors import TokenConfigurationError
 from aioalf.manager import TokenManager
 from aioalf.testing import OAuthServer
 from tests.client_auth.proofs import sent
-from tests.raw_server import RawServer, answer
+from tests.support.raw_server import RawServer, answer
 
 TEXTS = st.text(st.characters(codec="utf-8"), min_size=1)
 

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from joserfc import jwk
 
+from aioalf._auth_server.token_endpoint import TokenEndpoint
 from aioalf.client_auth import (
     ClientSecretJWT,
     Credentials,
@@ -21,8 +22,7 @@ from aioalf.client_auth import (
     SecretFile,
     Signer,
 )
-from aioalf.client_auth.keys import SigningKey
-from aioalf.endpoint import TokenEndpoint
+from aioalf.client_auth._signing_key import SigningKey
 from aioalf.errors import TokenConfigurationError, TokenError, TokenHTTPError
 from aioalf.retry import Retry
 from tests.client_auth.proofs import (
@@ -36,7 +36,7 @@ from tests.client_auth.proofs import (
     pem_of,
     sent,
 )
-from tests.raw_server import RawServer, answer
+from tests.support.raw_server import RawServer, answer
 
 NOBODY = Credentials("client-id", None)
 
@@ -156,7 +156,7 @@ async def test_a_key_may_be_in_a_file(tmp_path: Path) -> None:
 
 async def test_a_key_that_stays_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reading RSA keys takes time."""
-    from aioalf.client_auth import jose  # noqa: PLC0415 - it is imported on first use
+    from aioalf.client_auth import _jose as jose  # noqa: PLC0415 - it is imported on first use
 
     read: list[bytes] = []
     original = jose.read_pem
@@ -248,7 +248,7 @@ async def test_a_function_may_give_a_device() -> None:
 
 async def test_a_device_needs_no_library(monkeypatch: pytest.MonkeyPatch) -> None:
     """Putting a signature behind what was signed is all there is to do."""
-    monkeypatch.setitem(sys.modules, "aioalf.client_auth.jose", None)
+    monkeypatch.setitem(sys.modules, "aioalf.client_auth._jose", None)
     opened(await assertion_of(PrivateKeyJWT(Device(EC[256]))), EC[256])
 
 
@@ -357,7 +357,7 @@ async def test_without_the_library_the_extra_is_named(
     make: Callable[[], PrivateKeyJWT | ClientSecretJWT], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The methods can be made without it, and say what to install when they are used."""
-    monkeypatch.delitem(sys.modules, "aioalf.client_auth.jose", raising=False)
+    monkeypatch.delitem(sys.modules, "aioalf.client_auth._jose", raising=False)
     monkeypatch.setitem(sys.modules, "joserfc", None)
     with pytest.raises(TokenConfigurationError, match=r"aio-alf\[jose\]") as caught:
         await sent(make())

@@ -16,7 +16,7 @@ from aioalf.manager import TokenManager
 from aioalf.retry import Retry
 from aioalf.testing import OAuthServer
 from tests.client_auth.proofs import sent
-from tests.tls import client_context, server_context
+from tests.support.tls import client_context, server_context
 
 ONCE = Retry(attempts=1)
 

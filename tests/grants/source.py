@@ -6,11 +6,11 @@ from collections.abc import Mapping
 import aiohttp
 from yarl import URL
 
-from aioalf.asked import Asked, Form
+from aioalf._auth_server.request_params import Asked, Form
+from aioalf._auth_server.token_response import Expected, read_oauth_error, read_object, read_token
 from aioalf.errors import TokenHTTPError, TokenResponseError
 from aioalf.testing import OAuthServer
 from aioalf.token import Token
-from aioalf.token_response import Expected, read_oauth_error, read_object, read_token
 from tests.testing.plain_client import basic
 
 

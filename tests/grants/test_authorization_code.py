@@ -12,27 +12,26 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from aioalf.asked import Asked
+from aioalf._auth_server.request_params import Asked
 from aioalf.errors import (
+    AccessDeniedError,
+    AuthorizationError,
+    AuthorizationServerError,
+    ListenerError,
+    LoginTimeoutError,
     NoAnswerError,
     TokenConfigurationError,
     TokenError,
     TokenHTTPError,
     TokenResponseError,
 )
-from aioalf.grants import AuthorizationCode, pkce
-from aioalf.login_errors import (
-    AccessDeniedError,
-    AuthorizationError,
-    AuthorizationServerError,
-    ListenerError,
-    LoginTimeoutError,
-)
+from aioalf.grants import AuthorizationCode
+from aioalf.grants import _pkce as pkce
 from aioalf.testing import MISSING, OAuthServer
 from aioalf.token import Token
 from tests.grants.source import ScriptedSource, ServerSource
 from tests.grants.visitor import Visitor, is_listening, query_of
-from tests.identity import in_ascii
+from tests.support.identity import in_ascii
 
 ISSUER = "https://auth.example.com"
 ADVERTISED = {"authorization_response_iss_parameter_supported": True}

@@ -1,12 +1,10 @@
 """The client credentials grant, and what the package of grants exports."""
 
-import subprocess
-import sys
 
 import pytest
 
 import aioalf.grants
-from aioalf.asked import Asked
+from aioalf._auth_server.request_params import Asked
 from aioalf.grants import ClientCredentials
 from aioalf.testing import OAuthServer
 from tests.grants.source import ScriptedSource, ServerSource
@@ -45,15 +43,3 @@ def test_every_name_that_is_exported_is_there() -> None:
     assert all(getattr(aioalf.grants, name) is not None for name in aioalf.grants.__all__)
     with pytest.raises(AttributeError, match="has no attribute 'Password'"):
         _ = aioalf.grants.Password  # type: ignore[attr-defined]
-
-
-def test_importing_the_package_imports_no_grant() -> None:
-    """Each comes when it is named."""
-    program = (
-        "import sys, aioalf; print(*(name for name in sys.modules if 'aioalf.grants.' in name)); "
-        "from aioalf.grants import DeviceCode; DeviceCode()"
-    )
-    run = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
-    assert run.stdout.split() == []

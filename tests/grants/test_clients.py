@@ -9,9 +9,16 @@ import pytest
 from joserfc import jwk
 
 from aioalf import Client
+from aioalf._auth_server.token_endpoint import TokenEndpoint
 from aioalf.client_auth import Credentials
-from aioalf.endpoint import TokenEndpoint
-from aioalf.errors import NoAnswerError, TokenError, TokenHTTPError, TokenResponseError
+from aioalf.errors import (
+    AccessDeniedError,
+    LoginRequiredError,
+    NoAnswerError,
+    TokenError,
+    TokenHTTPError,
+    TokenResponseError,
+)
 from aioalf.grants import (
     ACCESS_TOKEN,
     AuthorizationCode,
@@ -23,7 +30,6 @@ from aioalf.grants import (
     RefreshToken,
     TokenExchange,
 )
-from aioalf.login_errors import AccessDeniedError, LoginRequiredError
 from aioalf.testing import Fault, OAuthServer
 from tests.grants.visitor import Visitor
 

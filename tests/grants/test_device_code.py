@@ -13,21 +13,24 @@ from typing import Any, TypeVar
 
 import pytest
 
-from aioalf.asked import Asked
+from aioalf._auth_server.request_params import Asked
 from aioalf.errors import (
+    AccessDeniedError,
+    AuthorizationError,
+    LoginTimeoutError,
     NoAnswerError,
     TokenConfigurationError,
     TokenError,
     TokenHTTPError,
     TokenResponseError,
 )
-from aioalf.grants import DeviceCode, Prompt, prompt
-from aioalf.grants.device_response import read_device
-from aioalf.login_errors import AccessDeniedError, AuthorizationError, LoginTimeoutError
+from aioalf.grants import DeviceCode, Prompt
+from aioalf.grants import _prompt as prompt
+from aioalf.grants._device_response import read_device
 from aioalf.testing import MISSING, OAuthServer
 from aioalf.token import Token
 from tests.grants.source import ScriptedSource, ServerSource
-from tests.virtual_time import VirtualTimeLoop
+from tests.support.virtual_time import VirtualTimeLoop
 
 T = TypeVar("T")
 

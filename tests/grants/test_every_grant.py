@@ -41,9 +41,9 @@ from aioalf.grants import (
 )
 from aioalf.testing import Fault, OAuthServer
 from aioalf.testing.records import Exchange
+from tests.client.test_issuer import NAMES, PEM, PUBLIC_KEY, Scene, get
 from tests.grants.visitor import Visitor
-from tests.identity import in_ascii
-from tests.test_client_issuer import NAMES, PEM, PUBLIC_KEY, Scene, get
+from tests.support.identity import in_ascii
 
 CLIENT_ID = "cliënt:id/1"
 SECRET = "a secret with / + = % & é: and more than 32 octets"

@@ -1,12 +1,12 @@
-"""The implicit grant on its own; `tests/test_implicit.py` has the flow."""
+"""The implicit grant on its own; `tests/compat/test_implicit.py` has the flow."""
 
 import asyncio
 
+from aioalf._auth_server.token_response import Expected
 from aioalf.grants.implicit import Implicit, Login
-from aioalf.token_response import Expected
 from tests.grants.source import ScriptedSource
 from tests.grants.visitor import query_of
-from tests.person import come_back
+from tests.support.person import come_back
 
 
 async def test_the_login_page_is_below_the_token_endpoint() -> None:

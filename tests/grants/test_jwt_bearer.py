@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 from joserfc import jwk, jwt
 
-from aioalf.asked import Asked
+from aioalf._auth_server.request_params import Asked
 from aioalf.errors import NoAnswerError, TokenConfigurationError, TokenHTTPError
 from aioalf.grants import JWTBearer
 from aioalf.testing import OAuthServer

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from aioalf.errors import TokenError
-from aioalf.grants.login import beside
+from aioalf.grants._interactive import beside
 
 
 async def fail(error: Exception) -> None:

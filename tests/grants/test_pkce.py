@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aioalf.grants import pkce
+from aioalf.grants import _pkce as pkce
 
 APPENDIX_B = bytes.fromhex(
     "7418dfb4 9799e025 4ffa607d d8adbbba 16d4254d 69d6bff0 5b580558 53848d79"

@@ -10,7 +10,7 @@ from aioalf.grants import AuthorizationCode, RefreshToken
 from aioalf.testing import OAuthServer
 from tests.grants.source import ScriptedSource, ServerSource
 from tests.grants.visitor import Visitor
-from tests.identity import in_ascii
+from tests.support.identity import in_ascii
 
 
 async def refresh_token_of(server: OAuthServer) -> str:

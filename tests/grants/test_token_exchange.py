@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aioalf.asked import Asked
+from aioalf._auth_server.request_params import Asked
 from aioalf.errors import TokenConfigurationError, TokenHTTPError, TokenResponseError
 from aioalf.grants import ACCESS_TOKEN, ID_TOKEN, JWT, REFRESH_TOKEN, SAML1, SAML2, TokenExchange
-from aioalf.grants.jwt_expiry import expiry_of
+from aioalf.grants._jwt_expiry import expiry_of
 from aioalf.testing import MISSING, OAuthServer
 from aioalf.token import Token
 from tests.grants.source import ScriptedSource, ServerSource

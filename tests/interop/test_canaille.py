@@ -38,9 +38,8 @@ from yarl import URL
 
 from aioalf import AccessDeniedError, Client, TokenHTTPError, TokenManager
 from aioalf.client_auth import ClientAuth, ClientSecretPost, PrivateKeyJWT
-from aioalf.errors import MetadataError, TokenResponseError
+from aioalf.errors import LoginRequiredError, MetadataError, RevocationError, TokenResponseError
 from aioalf.grants import AuthorizationCode, JWTBearer, RefreshToken
-from aioalf.login_errors import LoginRequiredError, RevocationError
 from aioalf.token import Token
 from tests.interop.canaille import TRUSTED, Canaille, RegisteredClient
 from tests.interop.form_visitor import FormVisitor

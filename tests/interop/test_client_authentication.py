@@ -39,7 +39,7 @@ from tests.interop.registered import (
     client_of,
 )
 from tests.interop.resource_server import ResourceServer
-from tests.tls import client_context
+from tests.support.tls import client_context
 
 ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"]
 OLD, NEW = jwk.ECKey.generate_key("P-256"), jwk.ECKey.generate_key("P-256")

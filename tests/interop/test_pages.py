@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from aioalf.loopback import RedirectListener
+from aioalf._browser.redirect_listener import RedirectListener
 from aioalf.testing import OAuthServer
 from tests.interop.chromium import Chromium, Scheme
 from tests.interop.visitor import REFUSED_REQUEST, Visitor

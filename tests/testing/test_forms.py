@@ -1,6 +1,6 @@
 """Parameters, as a form or a query has them."""
 
-from aioalf.testing.forms import parameters
+from aioalf.testing._server.forms import parameters
 
 
 def test_a_parameter_that_may_be_repeated_has_all_its_values() -> None:

@@ -12,8 +12,8 @@ from aiohttp import ClientOSError, ClientSession, TCPConnector
 from yarl import URL
 
 from aioalf.testing import ConnectionFault, FaultProxy, OAuthServer
-from tests.front import client_of
-from tests.tls import client_context, server_context
+from tests.support.front import client_of
+from tests.support.tls import client_context, server_context
 
 ANSWER = b"0123456789"
 

@@ -1,0 +1,1 @@
+"""Requests to the authorization server: HTTP, metadata, the token endpoint and its responses."""

@@ -1,0 +1,1 @@
+"""Opening a browser, and the loopback listener that receives the redirect (RFC 8252)."""

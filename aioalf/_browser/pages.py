@@ -1,0 +1,290 @@
+"""What a browser is shown when it comes back from a login: one page, five outcomes.
+
+Text and headers only: no I/O, no aiohttp. It knows no token, no state, no application's name,
+and the only foreign words on it are an error's description, cut and escaped.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from string import Template
+from types import MappingProxyType
+
+__all__ = (
+    "NOTHING_TO_DO",
+    "SIGNED_IN",
+    "SIGNING_IN",
+    "TRY_AGAIN",
+    "Page",
+    "headers",
+    "refused",
+    "render_html",
+    "render_json",
+)
+
+DESCRIPTION_CHARACTERS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One outcome and the words for it; `status` is the HTTP status it is sent with."""
+
+    outcome: str
+    title: str
+    text: str
+    detail: str = ""
+    status: int = 200
+
+
+SIGNING_IN = Page(
+    "signing-in",
+    "Signing you in\N{HORIZONTAL ELLIPSIS}",
+    "One moment. Your sign-in is on its way to the application that asked for it.",
+)
+SIGNED_IN = Page(
+    "signed-in",
+    "You are signed in",
+    "That is all. You can close this window and go back to the application.",
+)
+TRY_AGAIN = Page(
+    "try-again",
+    "Please try again",
+    "The application was not waiting for this answer. "
+    "Go back to it and start the sign-in once more.",
+    status=400,
+)
+NOTHING_TO_DO = Page(
+    "nothing-to-do",
+    "Nothing to do here",
+    "No sign-in is waiting on this page. You can close this window.",
+)
+
+
+def refused(description: str) -> Page:
+    """Return the page of an answer that says no, with the server's words (RFC 6749, 4.1.2.1).
+
+    Control and direction characters become spaces; what is longer than 300 characters is cut.
+    """
+    words = " ".join("".join(c if c.isprintable() else " " for c in description).split())
+    if len(words) > DESCRIPTION_CHARACTERS:
+        words = words[: DESCRIPTION_CHARACTERS - 1].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
+    return Page(
+        "refused",
+        "The sign-in was refused",
+        "The application has been told. You can close this window.",
+        detail=words,
+    )
+
+
+def render_html(page: Page) -> str:
+    """Return the whole document; every value in it is escaped."""
+    values = {
+        "outcome": page.outcome,
+        "title": page.title,
+        "text": page.text,
+        "detail": page.detail,
+        "failed": render_json(TRY_AGAIN),
+    }
+    escaped = {name: html.escape(value) for name, value in values.items()}
+    return Template(_DOCUMENT).substitute(
+        escaped,
+        style=_STYLE,
+        script=_SCRIPT,
+        icon=_ICON,
+        noscript=_WITHOUT_SCRIPT if page is SIGNING_IN else "",
+    )
+
+
+def render_json(page: Page) -> str:
+    """Return what the script of the sign-in page needs in order to show an outcome."""
+    return json.dumps(
+        {"outcome": page.outcome, "title": page.title, "text": page.text, "detail": page.detail}
+    )
+
+
+@cache
+def headers() -> Mapping[str, str]:
+    """Return the headers of every answer (RFC 9700, 4.2.4: nothing leaks, nothing foreign runs)."""
+    policy = (
+        "default-src 'none'",
+        f"script-src '{_digest(_SCRIPT)}'",
+        f"style-src '{_digest(_STYLE)}'",
+        "connect-src 'self'",
+        "img-src data:",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    )
+    return MappingProxyType(
+        {
+            "Content-Security-Policy": "; ".join(policy),
+            "Cache-Control": "no-store",
+            "Referrer-Policy": "no-referrer",
+            "X-Content-Type-Options": "nosniff",
+            "X-Frame-Options": "DENY",
+            "Cross-Origin-Opener-Policy": "same-origin",
+        }
+    )
+
+
+def _digest(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return "sha256-" + base64.b64encode(digest).decode()
+
+
+# It runs in the head, so that the answer is out of the address bar before anything is drawn.
+_SCRIPT = """
+"use strict";
+(() => {
+  const answer = location.hash.slice(1);
+  history.replaceState(null, "", location.pathname);
+
+  const ask = async () => {
+    const reply = await fetch(location.pathname, {
+      method: "POST",
+      headers: {"Content-Type": "application/x-www-form-urlencoded"},
+      body: answer,
+      cache: "no-store",
+      credentials: "omit",
+      redirect: "error",
+    });
+    return reply.json();
+  };
+
+  const show = (card, page) => {
+    for (const name of ["title", "text", "detail"]) {
+      card.querySelector("." + name).textContent = page[name];
+    }
+    card.dataset.outcome = page.outcome;
+    document.title = page.title;
+    card.querySelector(".title").focus();
+  };
+
+  addEventListener("DOMContentLoaded", async () => {
+    const card = document.querySelector("main");
+    if (card.dataset.outcome !== "signing-in") return;
+    let page = JSON.parse(card.dataset.failed);
+    if (answer) {
+      try {
+        page = await ask();
+      } catch {
+        // Nobody listens any more, or not to this page.
+      }
+    }
+    show(card, page);
+  });
+})();
+"""
+
+_STYLE = """
+:root {
+  --ground: #eef1f6; --glow: #dfe7f5; --card: #ffffff; --edge: #d9dfe9;
+  --ink: #17202e; --soft: #4d596b; --quote: #f4f6fa;
+  --busy: #3457c9; --good: #14743f; --bad: #b3261e; --again: #8a5300; --idle: #566274;
+}
+@media (prefers-color-scheme: dark) {
+  :root {
+    --ground: #0f131a; --glow: #182234; --card: #1a202b; --edge: #2c3545;
+    --ink: #eef2f8; --soft: #aeb9ca; --quote: #232b38;
+    --busy: #8fb0ff; --good: #6fd69b; --bad: #ff9d94; --again: #f5bf6b; --idle: #a7b3c5;
+  }
+}
+* { box-sizing: border-box; margin: 0; }
+body {
+  min-height: 100vh; min-height: 100dvh; display: grid; place-items: center; padding: 1.5rem;
+  background: var(--ground) radial-gradient(60rem 40rem at 50% 0, var(--glow), transparent);
+  color: var(--ink);
+  font: 1.0625rem/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif;
+}
+main {
+  width: 100%; max-width: 28rem; padding: 2.75rem 2.25rem 2.5rem; text-align: center;
+  background: var(--card); border: 1px solid var(--edge); border-radius: 1.25rem;
+  box-shadow: 0 1px 2px rgb(10 20 40 / 6%), 0 1.25rem 3rem -1rem rgb(10 20 40 / 22%);
+}
+svg { display: block; width: 4.5rem; height: 4.5rem; margin: 0 auto 1.5rem; fill: none;
+  stroke: currentColor; stroke-width: 2.5; stroke-linecap: round; stroke-linejoin: round; }
+.disc { fill: currentColor; stroke: none; opacity: .12; }
+.mark { display: none; }
+.nothing-to-do { stroke-width: 4; }
+.title { font-size: 1.5rem; line-height: 1.25; font-weight: 650; letter-spacing: -.012em;
+  text-wrap: balance; }
+.title:focus { outline: none; }
+.detail { margin: 1.25rem 0 0; padding: .75rem 1rem; border-radius: .75rem; text-align: start;
+  background: var(--quote); border: 1px solid var(--edge); overflow-wrap: anywhere; }
+.detail:empty { display: none; }
+.text { margin-top: .75rem; color: var(--soft); text-wrap: balance; }
+.detail:not(:empty) + .text { margin-top: 1.25rem; }
+h2 { font-size: 1.375rem; line-height: 1.25; font-weight: 650; text-wrap: balance; }
+[data-outcome="signing-in"] svg { color: var(--busy); }
+[data-outcome="signed-in"] svg { color: var(--good); }
+[data-outcome="refused"] svg { color: var(--bad); }
+[data-outcome="try-again"] svg { color: var(--again); }
+[data-outcome="nothing-to-do"] svg { color: var(--idle); }
+[data-outcome="signing-in"] .signing-in, [data-outcome="signed-in"] .signed-in,
+[data-outcome="refused"] .refused, [data-outcome="try-again"] .try-again,
+[data-outcome="nothing-to-do"] .nothing-to-do { display: inline; }
+[data-outcome="signing-in"] svg { animation: turn 1.1s linear infinite; }
+@keyframes turn { to { transform: rotate(1turn); } }
+@media (prefers-reduced-motion: reduce) {
+  [data-outcome="signing-in"] svg { animation: none; }
+}
+@media (scripting: none) {
+  [data-outcome="signing-in"] svg { animation: none; }
+  [data-outcome="signing-in"] > .title, [data-outcome="signing-in"] > .text { display: none; }
+}
+@media (forced-colors: active) { .disc { opacity: 0; } }
+@media (max-width: 26rem) { main { padding: 2.25rem 1.5rem 2rem; } }
+"""
+
+# In the page itself: a browser that finds no icon there asks for /favicon.ico.
+_ICON = (
+    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 48 48'%3E"
+    "%3Ccircle cx='24' cy='24' r='23' fill='%233457c9'/%3E%3Cpath d='m15.5 24.8 5.8 5.8 "
+    "11.2-12.4' fill='none' stroke='white' stroke-width='4' stroke-linecap='round'/%3E%3C/svg%3E"
+)
+
+# An answer in the fragment never reaches a server by itself: the page cannot do without script.
+_WITHOUT_SCRIPT = """\
+<noscript>
+<h2>JavaScript is switched off</h2>
+<p class="text">This page needs it once, to hand your sign-in to the application. Allow JavaScript
+here, then go back to the application and start the sign-in once more.</p>
+</noscript>
+"""
+
+_DOCUMENT = """\
+<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>$title</title>
+<script>$script</script>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="robots" content="noindex">
+<link rel="icon" href="$icon">
+<style>$style</style>
+</head>
+<body>
+<main data-outcome="$outcome" data-failed="$failed" aria-live="polite">
+<svg viewBox="0 0 48 48" aria-hidden="true" focusable="false">
+<circle class="disc" cx="24" cy="24" r="23"/>
+<path class="mark signing-in" d="M24 11a13 13 0 1 1-13 13"/>
+<path class="mark signed-in" d="m15.5 24.8 5.8 5.8 11.2-12.4"/>
+<path class="mark refused" d="m17.5 17.5 13 13m0-13-13 13"/>
+<path class="mark try-again" d="M33.5 20.5A10.3 10.3 0 1 0 34.3 25M34.4 14.2v6.5h-6.5"/>
+<path class="mark nothing-to-do" d="M16 24h.01M24 24h.01M32 24h.01"/>
+</svg>
+<h1 class="title" tabindex="-1">$title</h1>
+<blockquote class="detail">$detail</blockquote>
+<p class="text">$text</p>
+$noscript</main>
+</body>
+</html>
+"""

@@ -1,0 +1,203 @@
+"""The web server under a redirect listener: few connections, little time, nothing in any log.
+
+It knows HTTP and what hostile clients do with connections; it knows nothing of what it serves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from typing import Final, cast
+
+from aiohttp import web
+
+from aioalf._browser import pages
+
+MAX_ANSWER_BYTES: Final = 64 * 1024
+MAX_HEADER_BYTES: Final = 32 * 1024  # other programs on localhost may have left many cookies
+MAX_CONNECTIONS: Final = 64
+REQUEST_SECONDS: Final = 5.0
+DRAIN_SECONDS: Final = 1.0
+ACCEPT_TURNS: Final = 3  # of the loop: from the accepted socket to its protocol
+
+
+class LoopbackServer:
+    """Serves on given sockets, and ends within a second whatever its clients do."""
+
+    def __init__(self, handler: Callable[[web.BaseRequest], Awaitable[web.Response]]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._handler = handler
+        self._web = web.Server(self._handle)
+        self._servers: list[asyncio.Server] = []
+        self._connections: dict[_Connection, None] = {}
+        self._is_open = True
+
+    async def start(self, sockets: Sequence[socket.socket]) -> None:
+        """Serve on the sockets, which are closed with the server, or if this fails."""
+        with ExitStack() as undo:
+            for listening in sockets:
+                undo.enter_context(listening)
+            undo.callback(self._close_now)
+            for listening in sockets:
+                self._servers.append(
+                    await self._loop.create_server(
+                        self._connect, sock=listening, start_serving=False
+                    )
+                )
+            for server in self._servers:
+                await server.start_serving()
+            undo.pop_all()
+
+    async def close(self) -> None:
+        """Accept no more, let answers that are under way reach the browser, then close hard."""
+        try:
+            await self._stop_accepting()
+            under_way: list[asyncio.Future[None]] = []
+            for connection in [*self._connections]:
+                if connection.is_answering:
+                    under_way.append(connection.lost)
+                else:
+                    connection.abort()
+            if under_way:
+                await asyncio.wait(under_way, timeout=DRAIN_SECONDS)
+        finally:
+            left = [connection.lost for connection in self._connections]
+            self._close_now()
+        if left:
+            await asyncio.wait(left, timeout=DRAIN_SECONDS)
+
+    async def _stop_accepting(self) -> None:
+        # asyncio drops, with a warning, a connection accepted just before its server is closed.
+        for server in self._servers:
+            for listening in server.sockets:
+                # Not every loop has readers.
+                with suppress(NotImplementedError, RuntimeError):
+                    self._loop.remove_reader(listening)
+        for _ in range(ACCEPT_TURNS):
+            await asyncio.sleep(0)
+
+    def _close_now(self) -> None:
+        self._is_open = False
+        for server in self._servers:
+            server.close()
+        for connection in [*self._connections]:
+            connection.abort()
+
+    def _connect(self) -> _Connection:
+        return _Connection(self._web, self._loop, self._opened, self._lost)
+
+    def _opened(self, connection: _Connection) -> None:
+        if len(self._connections) >= MAX_CONNECTIONS:
+            # The oldest one that has not sent its request: whoever hoards, the browser gets in.
+            self._oldest().abort()
+        self._connections[connection] = None
+        if not self._is_open:
+            connection.abort()
+
+    def _oldest(self) -> _Connection:
+        return min(self._connections, key=lambda connection: connection.is_answering)
+
+    def _lost(self, connection: _Connection) -> None:
+        self._connections.pop(connection, None)
+
+    async def _handle(self, request: web.BaseRequest) -> web.Response:
+        connection = cast("_Connection", request.protocol)
+        connection.is_answering = True
+        response = await self._handler(request)
+        connection.is_answered = True
+        return response
+
+
+# What aiohttp says of a bad request quotes it, and a token may be in it.
+_SILENCE: Final = logging.Logger("aioalf._browser.redirect_listener")  # noqa: LOG001 - in nobody's reach
+_SILENCE.disabled = True
+
+
+class _Connection(web.RequestHandler):
+    """One request, little time to send it, and nothing of it in any log."""
+
+    def __init__(
+        self,
+        server: web.Server,
+        loop: asyncio.AbstractEventLoop,
+        opened: Callable[[_Connection], None],
+        lost: Callable[[_Connection], None],
+    ) -> None:
+        super().__init__(
+            server,
+            loop=loop,
+            logger=_SILENCE,
+            access_log=_SILENCE,
+            max_line_size=MAX_ANSWER_BYTES,
+            max_field_size=MAX_HEADER_BYTES,
+            lingering_time=DRAIN_SECONDS,
+            auto_decompress=False,
+        )
+        self.is_answering = self.is_answered = False
+        self.lost: asyncio.Future[None] = loop.create_future()
+        self._on_opened = opened
+        self._on_lost = lost
+
+    def abort(self) -> None:
+        self._socket_transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        # aiohttp forgets a transport that it closes, though it may still have much to send.
+        self._socket_transport = cast("asyncio.Transport", transport)
+        self._time_limit = self._loop.call_later(REQUEST_SECONDS, self.abort)
+        self._on_opened(self)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._time_limit.cancel()
+        self._on_lost(self)
+        super().connection_lost(exc)
+        if self.is_answered:
+            # aiohttp would go on waiting for the rest of a body, which nobody sends any more.
+            self._serving.cancel()
+        self.lost.set_result(None)
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            super().data_received(data)
+        except Exception:  # noqa: BLE001 - the loop would log it, with what it quotes
+            self.abort()
+
+    async def start(self) -> None:
+        self._serving = cast("asyncio.Task[None]", asyncio.current_task())
+        try:
+            await super().start()
+        except Exception:  # noqa: BLE001 - as above
+            self.abort()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,  # noqa: ARG002 - aiohttp's signature
+        status: int = 500,
+        exc: BaseException | None = None,  # noqa: ARG002
+        message: str | None = None,  # noqa: ARG002
+    ) -> web.StreamResponse:
+        return refuse(status)
+
+
+def refuse(status: int, more: Mapping[str, str] | None = None) -> web.Response:
+    """Return an answer that says its status and nothing else."""
+    return reply(f"{status}\n", "text/plain", status, more)
+
+
+def reply(
+    text: str, content_type: str, status: int, more: Mapping[str, str] | None = None
+) -> web.Response:
+    """Return an answer with the headers of a page, after which the connection ends."""
+    response = web.Response(
+        text=text,
+        content_type=content_type,
+        charset="utf-8",
+        status=status,
+        headers={**pages.headers(), **(more or {})},
+    )
+    response.force_close()
+    return response

@@ -1,0 +1,95 @@
+"""The sockets of a redirect listener: which addresses of this machine, which port.
+
+It knows IP versions and what a busy port is; it knows nothing of HTTP and of logins.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from typing import Final
+
+from aioalf.errors import ListenerError, TokenConfigurationError
+
+MAX_PORT: Final = 65535
+FREE_PORT_ATTEMPTS: Final = 16
+
+# Each group is listened on as a whole; the next one is for machines that lack the first.
+_ADDRESSES: Final[Mapping[str, Sequence[Sequence[str]]]] = {
+    # Browsers try ::1 first: whoever else had the port there would be handed the token.
+    "localhost": [["127.0.0.1", "::1"]],
+    "127.0.0.1": [["127.0.0.1"], ["::1"]],
+    "::1": [["::1"], ["127.0.0.1"]],
+}
+_NO_SUCH_ADDRESS: Final = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
+
+
+def checked_ports(ports: object) -> Sequence[int]:
+    """Return the ports to try in order; TokenConfigurationError for what is no range."""
+    match ports:
+        case None:
+            return [0] * FREE_PORT_ATTEMPTS
+        case int(first), int(last) if 1 <= first <= last <= MAX_PORT and first is not True:
+            return range(first, last + 1)
+        case _:
+            raise TokenConfigurationError(
+                f"The redirect listener's ports are {ports!r}; write two whole numbers "
+                f"from 1 to {MAX_PORT}, the lower one first, such as (32000, 32009)."
+            )
+
+
+def checked_host(host: str) -> str:
+    """Return the host; TokenConfigurationError for one that is not this machine alone."""
+    if host in _ADDRESSES:
+        return host
+    raise TokenConfigurationError(
+        f"The redirect listener's host is {host!r}; write one of {', '.join(_ADDRESSES)}: "
+        "a login's answer is received on this machine only."
+    )
+
+
+def listen(host: str, ports: Sequence[int]) -> list[socket.socket]:
+    """Return the sockets of the first port that is to be had, or raise ListenerError."""
+    cause: OSError | None = None
+    for addresses in _ADDRESSES[host]:
+        for port in ports:
+            try:
+                sockets = _listen_on_each(addresses, port)
+            except OSError as error:
+                cause = error
+                continue
+            if sockets:
+                return sockets
+            break
+    span = f"from {ports[0]} to {ports[-1]}" if any(ports) else "of this machine"
+    raise ListenerError(
+        f"The redirect listener got no port {span} on {host}: all are busy or forbidden. "
+        "End what uses them, or choose other ports."
+    ) from cause
+
+
+def _listen_on_each(addresses: Sequence[str], port: int) -> list[socket.socket]:
+    """Listen on one port of every address that exists here; all or nothing."""
+    sockets: list[socket.socket] = []
+    with ExitStack() as undo:
+        for address in addresses:
+            try:
+                listening = _bind(address, port)
+            except OSError as error:
+                if error.errno in _NO_SUCH_ADDRESS:
+                    continue
+                raise
+            undo.enter_context(listening)
+            sockets.append(listening)
+            port = listening.getsockname()[1]
+        undo.pop_all()
+    return sockets
+
+
+def _bind(address: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    listening = socket.create_server((address, port), family=family)
+    listening.setblocking(False)  # noqa: FBT003 - its only argument
+    return listening

@@ -1,0 +1,1 @@
+"""The authorization server and the API behind `aioalf.testing.OAuthServer`."""

@@ -1,0 +1,1 @@
+"""How the test server authenticates clients."""

@@ -1,0 +1,1 @@
+"""What the test server remembers: clients, codes, tokens, devices."""

@@ -1,0 +1,198 @@
+"""What an issuer says of itself: where to look, and what to believe."""
+
+import json
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from yarl import URL
+
+from aioalf._auth_server.metadata import (
+    endpoint_in,
+    read_issuer,
+    read_metadata,
+    texts_in,
+    well_known,
+)
+from aioalf.errors import MetadataError, TokenConfigurationError
+
+ISSUER = "https://auth.example.com"
+
+
+def body(**members: Any) -> bytes:
+    """Metadata of the issuer, as it is sent."""
+    return json.dumps({"issuer": ISSUER, **members}).encode()
+
+
+@pytest.mark.rule("R120")
+@pytest.mark.parametrize("slash", ["", "/"])
+@pytest.mark.parametrize(
+    ("path", "standard", "openid"),
+    [
+        (
+            "",
+            "/.well-known/oauth-authorization-server",
+            "/.well-known/openid-configuration",
+        ),
+        (
+            "/tenant/one",
+            "/.well-known/oauth-authorization-server/tenant/one",
+            "/tenant/one/.well-known/openid-configuration",
+        ),
+        (
+            "/a%2Fb",
+            "/.well-known/oauth-authorization-server/a%2Fb",
+            "/a%2Fb/.well-known/openid-configuration",
+        ),
+    ],
+)
+def test_metadata_is_between_host_and_path_or_after_the_path(
+    path: str, standard: str, openid: str, slash: str
+) -> None:
+    """A slash at the issuer's end is left out first, and what is encoded stays so."""
+    found = well_known(f"{ISSUER}{path}{slash}")
+    assert [str(url) for url in found] == [f"{ISSUER}{standard}", f"{ISSUER}{openid}"]
+
+
+@pytest.mark.rule("R122")
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        f"{ISSUER}?tenant=a",
+        f"{ISSUER}?",
+        f"{ISSUER}#",
+        f"{ISSUER}#a",
+        "http://auth.example.com",
+        "auth.example.com",
+        "https://user@auth.example.com",
+        "ftp://auth.example.com",
+        "",
+        "https://",
+        5,
+        None,
+    ],
+)
+def test_an_issuer_is_an_https_url_without_query_and_fragment(issuer: Any) -> None:
+    """What is none is refused before anything is sent."""
+    with pytest.raises(TokenConfigurationError, match=r"^issuer "):
+        read_issuer(issuer)
+
+
+@pytest.mark.parametrize(
+    "issuer", [ISSUER, f"{ISSUER}/", f"{ISSUER}/Tenant", "http://localhost:8080", "http://[::1]:1/"]
+)
+def test_an_issuer_stays_as_it_was_written(issuer: str) -> None:
+    """It is compared by code point; plain http is for this machine."""
+    assert read_issuer(issuer) == issuer
+
+
+@pytest.mark.rule("R121")
+@pytest.mark.parametrize(
+    "named",
+    [
+        f"{ISSUER}/",
+        "https://AUTH.example.com",
+        "https://auth.example.com:443",
+        "https://evil.example",
+        "",
+        None,
+        [ISSUER],
+    ],
+)
+def test_metadata_of_another_issuer_is_not_believed(named: object) -> None:
+    """Nor what differs by a slash, a letter's case or the default port."""
+    with pytest.raises(MetadataError, match="names another issuer"):
+        read_metadata(body(issuer=named), "application/json", ISSUER)
+
+
+@pytest.mark.rule("R122")
+@pytest.mark.parametrize(
+    ("sent", "content_type", "problem"),
+    [
+        (body(), "text/html", "is not application/json"),
+        (body(), "", "is not application/json"),
+        (body(), "application/jsonp", "is not application/json"),
+        (b"<html>", "application/json", "is not a JSON object"),
+        (b"[]", "application/json", "is not a JSON object"),
+        (b"", "application/json", "is not a JSON object"),
+        (b"\xff", "application/json", "is not a JSON object"),
+        (b"[" * 100_000, "application/json", "is not a JSON object"),
+    ],
+)
+def test_what_is_no_metadata_is_not_believed(sent: bytes, content_type: str, problem: str) -> None:
+    """It must be one JSON object, and say that it is."""
+    with pytest.raises(MetadataError, match=problem):
+        read_metadata(sent, content_type, ISSUER)
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "Application/JSON; charset=utf-8"])
+def test_metadata_is_read(content_type: str) -> None:
+    """With all of its members, the unknown ones too; it does not change."""
+    metadata = read_metadata(body(odd=[1]), content_type, ISSUER)
+    assert metadata == {"issuer": ISSUER, "odd": [1]}
+    with pytest.raises(TypeError):
+        metadata["odd"] = 2  # type: ignore[index]
+
+
+@given(st.binary(max_size=200), st.text(max_size=30))
+def test_any_answer_is_metadata_or_an_error(sent: bytes, content_type: str) -> None:
+    """Whatever comes in its place."""
+    for kind in (content_type, "application/json"):
+        with suppress(MetadataError):
+            assert read_metadata(sent, kind, ISSUER)["issuer"] == ISSUER
+
+
+@pytest.mark.rule("R124")
+def test_with_mutual_tls_the_alias_of_an_endpoint_goes_first() -> None:
+    """For each endpoint that has one, and for no other kind of client."""
+    metadata: dict[str, object] = {
+        "token_endpoint": "https://auth.example.com/token",
+        "revocation_endpoint": "https://auth.example.com/revoke",
+        "mtls_endpoint_aliases": {"token_endpoint": "https://mtls.example.com/token"},
+    }
+    plain, alias = URL("https://auth.example.com/token"), URL("https://mtls.example.com/token")
+    assert endpoint_in(metadata, "token_endpoint") == plain
+    assert endpoint_in(metadata, "token_endpoint", over_mtls=True) == alias
+    revocation = endpoint_in(metadata, "revocation_endpoint", over_mtls=True)
+    assert revocation == URL("https://auth.example.com/revoke")
+    for aliases in (None, 5, "x"):
+        odd: dict[str, object] = {**metadata, "mtls_endpoint_aliases": aliases}
+        assert endpoint_in(odd, "token_endpoint", over_mtls=True) == plain
+
+
+def test_an_endpoint_that_is_not_named_is_none() -> None:
+    """Who needs it says so."""
+    assert endpoint_in({}, "token_endpoint") is None
+    assert endpoint_in({"token_endpoint": None}, "token_endpoint", over_mtls=True) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ("/token", "its token_endpoint must be an absolute https URL"),
+        ("", "its token_endpoint must be an absolute https URL"),
+        (5, "its token_endpoint must be an absolute https URL"),
+        ("https://a.example/t#f", "its token_endpoint must not have a fragment"),
+        ("https://a:b@a.example/t", "its token_endpoint must not carry credentials"),
+        ("http://a.example/t", "its token_endpoint http://a.example/t is plain http"),
+    ],
+)
+def test_an_endpoint_that_cannot_be_asked_is_not_believed(value: object, problem: str) -> None:
+    """Also plain http, unless it is on this machine."""
+    with pytest.raises(MetadataError) as caught:
+        endpoint_in({"token_endpoint": value}, "token_endpoint")
+    assert str(caught.value).startswith(problem)
+    local = {"token_endpoint": "http://localhost:1/t"}
+    assert endpoint_in(local, "token_endpoint") == URL("http://localhost:1/t")
+
+
+def test_a_list_of_texts_is_a_set() -> None:
+    """What is none is as if it were absent; what is no text in it is left out."""
+    metadata: dict[str, object] = {"a": ["x", "y", "x", 5], "b": "x", "c": None, "d": []}
+    assert texts_in(metadata, "a") == frozenset({"x", "y"})
+    assert texts_in(metadata, "b") is None
+    assert texts_in(metadata, "c") is None
+    assert texts_in(metadata, "d") == frozenset()
+    assert texts_in(metadata, "e") is None

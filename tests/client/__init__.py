@@ -1,0 +1,1 @@
+"""Tests of `Client`, against real sockets."""

@@ -1,0 +1,332 @@
+"""Redirects: a token goes to the origin that the caller named, and to no other one."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Self
+
+import pytest
+from aiohttp import ClientRequest, ClientSession, web
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from aioalf import Client, OAuth2Middleware, TokenError
+from aioalf.testing import OAuthServer
+from tests.support.front import (
+    FixedManager,
+    Sender,
+    UserClient,
+    UserManager,
+    Way,
+    api_log,
+    every_way,
+)
+
+STATUSES = [301, 302, 303, 307, 308]
+
+
+class Origins:
+    """Three origins on loopback that redirect as a URL's path says: ``/1-302/0-307/``."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[int, str | None]] = []
+        self.final_status = 200
+        self.location = ""
+        self.refused = ""
+        self.refused_at_the_end = ""
+        self._runners: list[web.AppRunner] = []
+
+    async def __aenter__(self) -> Self:
+        for number in range(3):
+            app = web.Application()
+            app.router.add_route("*", "/{path:.*}", partial(self._answer, number))
+            runner = web.AppRunner(app, access_log=None)
+            await runner.setup()
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            self._runners.append(runner)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for runner in self._runners:
+            await runner.cleanup()
+
+    def url(self, number: int) -> str:
+        """The root of one origin."""
+        return f"http://127.0.0.1:{self._runners[number].addresses[0][1]}/"
+
+    def chain(self, hops: list[tuple[int, int]]) -> str:
+        """The URL of the first hop, whose path says the others."""
+        (first, _), *others = hops
+        return self.url(first) + "".join(f"{origin}-{status}/" for origin, status in others)
+
+    async def _answer(self, number: int, request: web.Request) -> web.Response:
+        authorization = request.headers.get("Authorization")
+        self.seen.append((number, authorization))
+        if authorization == self.refused:
+            return web.Response(status=401)
+        hop, _, others = request.path.strip("/").partition("/")
+        if self.location:
+            location, self.location = self.location, ""
+            return web.Response(status=302, headers={"Location": location})
+        if hop and hop != "end":
+            origin, status = hop.split("-")
+            location = f"{self.url(int(origin))}{others}"
+            return web.Response(status=int(status), headers={"Location": location})
+        is_refused = authorization == self.refused_at_the_end
+        return web.Response(status=401 if is_refused else self.final_status)
+
+
+@pytest.fixture
+async def origins() -> AsyncGenerator[Origins, None]:
+    """Three origins that are up."""
+    async with Origins() as origins:
+        yield origins
+
+
+@pytest.mark.rule("R054")
+@pytest.mark.parametrize("status", STATUSES)
+@every_way
+async def test_a_redirect_to_another_origin_is_followed_without_the_token(
+    oauth_server: OAuthServer, way: Way, status: int
+) -> None:
+    """It is followed; whoever answers there sees no Authorization."""
+    url, params = oauth_server.url("/redirect"), {"status": str(status)}
+    async with (
+        way(oauth_server) as sender,
+        sender.get(url, params={**params, "to": f"{oauth_server.other_url}/things"}) as response,
+    ):
+        assert response.status == 200
+        assert str(response.url) == f"{oauth_server.other_url}/things"
+    assert oauth_server.other_requests == 1
+    assert oauth_server.leaked == []
+
+
+@pytest.mark.rule("R054")
+@every_way
+async def test_a_redirect_within_the_origin_keeps_the_token(
+    oauth_server: OAuthServer, way: Way
+) -> None:
+    """Each hop carries the same one."""
+    async with (
+        way(oauth_server) as sender,
+        sender.get(oauth_server.url("/redirect?to=/redirect?to=/things")) as response,
+    ):
+        assert (await response.json())["token_number"] == 1
+    assert len({request.headers["Authorization"] for request in api_log(oauth_server)}) == 1
+    assert (oauth_server.api_requests, oauth_server.token_requests) == (3, 1)
+
+
+@pytest.mark.rule("R054", "R056")
+@every_way
+async def test_a_hop_after_the_renewal_carries_the_new_token(
+    oauth_server: OAuthServer, way: Way
+) -> None:
+    """The first hop is refused and repeated; the next one is not refused again."""
+    async with way(oauth_server) as sender:
+        async with sender.get(oauth_server.url("/things")) as response:
+            assert response.status == 200
+        oauth_server.revoke_all()
+        oauth_server.reset_counters()
+        async with sender.get(oauth_server.url("/redirect?to=/things")) as response:
+            assert (await response.json())["token_number"] == 2
+    assert [request.status for request in api_log(oauth_server)] == [401, 302, 200]
+    assert oauth_server.token_requests == 1
+
+
+@pytest.mark.rule("R054", "R056")
+@pytest.mark.parametrize("kind", ["client", "given session", "middleware"])
+async def test_a_hop_that_is_refused_is_repeated_alone(origins: Origins, kind: str) -> None:
+    """The redirect before it, which did something, is not asked for again."""
+    origins.refused_at_the_end = "Bearer token-0"
+    url = origins.chain([(0, 302), (0, 302)])
+    async with sender_of(kind) as sender, sender.post(url) as response:
+        assert response.status == 200
+    assert origins.seen == [(0, "Bearer token-0"), (0, "Bearer token-0"), (0, "Bearer token-1")]
+
+
+@pytest.mark.rule("R054", "R056")
+@pytest.mark.parametrize("kind", ["client", "given session", "middleware"])
+async def test_the_hops_after_a_repeated_one_are_not_refused(origins: Origins, kind: str) -> None:
+    """They go with the new token, also of what is not to be repeated from its start."""
+    origins.refused = "Bearer token-0"
+    url = origins.chain([(0, 307), (0, 307), (0, 307)])
+    async with sender_of(kind) as sender, sender.post(url) as response:
+        assert response.status == 200
+    assert [token for _, token in origins.seen] == ["Bearer token-0"] + ["Bearer token-1"] * 3
+
+
+@pytest.mark.rule("R054", "R056")
+async def test_a_safe_request_is_repeated_from_its_start(origins: Origins) -> None:
+    """It does nothing (RFC 9110 §9.2.1), so its redirects may be walked again."""
+    origins.refused_at_the_end = "Bearer token-0"
+    async with UserClient() as client, client.get(origins.chain([(0, 302), (0, 302)])) as response:
+        assert response.status == 200
+        assert len(response.history) == 1
+    assert [token for _, token in origins.seen] == ["Bearer token-0"] * 2 + ["Bearer token-1"] * 2
+
+
+@pytest.mark.rule("R054", "R056")
+@pytest.mark.parametrize("kind", ["client", "given session", "middleware"])
+async def test_a_renewed_token_goes_nowhere_else_either(origins: Origins, kind: str) -> None:
+    """The first hop is refused, and its repetition leads to another origin."""
+    origins.refused = "Bearer token-0"
+    url = origins.chain([(0, 302), (1, 302)])
+    async with sender_of(kind) as sender, sender.get(url) as response:
+        assert response.status == 200
+    assert origins.seen == [(0, "Bearer token-0"), (0, "Bearer token-1"), (1, None)]
+
+
+@pytest.mark.rule("R054", "R060")
+@every_way
+async def test_a_401_of_another_origin_renews_nothing(
+    oauth_server: OAuthServer, origins: Origins, way: Way
+) -> None:
+    """It saw no token, so none was refused."""
+    origins.final_status = 401
+    url, params = oauth_server.url("/redirect"), {"to": origins.url(0)}
+    async with way(oauth_server) as sender, sender.get(url, params=params) as response:
+        assert response.status == 401
+    assert origins.seen == [(0, None)]
+    assert (oauth_server.api_requests, oauth_server.token_requests) == (1, 1)
+
+
+class PlainRequest(ClientRequest):
+    """A request that speaks plain HTTP to https: URLs, so that two schemes have one port."""
+
+    def is_ssl(self) -> bool:
+        """No."""
+        return False
+
+
+@pytest.mark.rule("R054")
+@pytest.mark.parametrize(("first", "second"), [("https", "http"), ("http", "https")])
+async def test_another_scheme_is_another_origin(origins: Origins, first: str, second: str) -> None:
+    """The host and the port being the same."""
+    authority = origins.url(0).removeprefix("http://").removesuffix("/")
+    origins.location = f"{second}://{authority}/end"
+    async with (
+        ClientSession(request_class=PlainRequest) as session,
+        UserClient(session=session) as client,
+        client.get(f"{first}://{authority}/start") as response,
+    ):
+        assert (response.status, response.url.scheme) == (200, second)
+    assert origins.seen == [(0, "Bearer token-0"), (0, None)]
+
+
+@pytest.mark.rule("R054")
+async def test_a_client_does_not_pick_up_the_token_on_the_way_back(origins: Origins) -> None:
+    """The field is dropped for good when it left the origin."""
+    url = origins.chain([(0, 302), (1, 302), (0, 302)])
+    async with UserClient() as client, client.get(url) as response:
+        assert response.status == 200
+    assert origins.seen == [(0, "Bearer token-0"), (1, None), (0, None)]
+
+
+@pytest.mark.rule("R054")
+async def test_the_middleware_puts_the_token_on_the_hop_back(origins: Origins) -> None:
+    """It is the origin that the token is for, whoever led there."""
+    middleware = OAuth2Middleware(FixedManager())
+    url = origins.chain([(0, 302), (1, 302), (0, 302)])
+    async with ClientSession(middlewares=[middleware]) as session, session.get(url) as response:
+        assert response.status == 200
+    assert origins.seen == [(0, "Bearer token"), (1, None), (0, "Bearer token")]
+
+
+HOPS = st.lists(st.tuples(st.integers(0, 2), st.sampled_from(STATUSES)), min_size=1, max_size=7)
+
+
+@pytest.mark.rule("R054", "R055")
+@pytest.mark.parametrize("kind", ["client", "given session", "middleware"])
+# The servers are the same for all examples: what they saw is forgotten at the start of each.
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(
+    hops=HOPS,
+    refused=st.sampled_from(["", "Bearer token-0"]),
+    final_status=st.sampled_from([200, 401]),
+    method=st.sampled_from(["GET", "POST"]),
+)
+async def test_only_the_origin_that_the_caller_named_ever_sees_the_token(
+    origins: Origins,
+    kind: str,
+    hops: list[tuple[int, int]],
+    refused: str,
+    final_status: int,
+    method: str,
+) -> None:
+    """Whatever way a chain of redirects takes over three origins, and however it ends."""
+    origins.seen.clear()
+    origins.refused, origins.final_status = refused, final_status
+    async with (
+        sender_of(kind) as sender,
+        sender.request(method, origins.chain(hops)) as response,
+    ):
+        assert response.status == final_status
+    named = hops[0][0]
+    assert {origin for origin, authorization in origins.seen if authorization} == {named}
+    assert origins.seen[0] == (named, "Bearer token-0")
+
+
+@asynccontextmanager
+async def sender_of(kind: str) -> AsyncGenerator[Sender, None]:
+    """What sends, with a user's tokens."""
+    if kind == "client":
+        async with UserClient() as client:
+            yield client
+    elif kind == "given session":
+        async with ClientSession() as session, UserClient(session=session) as client:
+            yield client
+    else:
+        middleware = OAuth2Middleware(UserManager("", "", "", {}, None))
+        async with ClientSession(middlewares=[middleware]) as session:
+            yield session
+
+
+@pytest.mark.rule("R055")
+async def test_a_client_refuses_a_request_outside_of_its_origins(
+    oauth_server: OAuthServer,
+) -> None:
+    """A URL of elsewhere passed by mistake is an error, and nothing is sent."""
+    async with Client(
+        oauth_server.client_id,
+        oauth_server.client_secret,
+        oauth_server.token_endpoint,
+        origins=[oauth_server.api_url],
+    ) as client:
+        async with client.get(oauth_server.url("/things")) as response:
+            assert response.status == 200
+        with pytest.raises(TokenError, match="another origin") as caught:
+            await client.get(f"{oauth_server.other_url}/things?secret=hunter2")
+        with pytest.raises(TokenError, match="another origin"):
+            await client.ws_connect(f"{oauth_server.other_url}/ws")
+        for url in ("/relative", "https://elsewhere.example/things"):
+            with pytest.raises(TokenError, match="another origin"):
+                await client.get(url)
+    assert "hunter2" not in str(caught.value)
+    assert oauth_server.other_requests == 0
+
+
+@pytest.mark.rule("R055")
+async def test_a_relative_url_is_of_the_origin_of_the_session_s_base(
+    oauth_server: OAuthServer,
+) -> None:
+    """One of the client's origins, or nothing is sent; websockets neither."""
+    client_id, secret = oauth_server.client_id, oauth_server.client_secret
+    async with ClientSession(base_url=oauth_server.url("/")) as session:
+        for origin in (oauth_server.api_url, oauth_server.other_url):
+            client = Client(
+                client_id, secret, oauth_server.token_endpoint, session=session, origins=[origin]
+            )
+            async with client:
+                if origin == oauth_server.api_url:
+                    async with client.get("things") as response, client.ws_connect("ws"):
+                        assert response.status == 200
+                    continue
+                with pytest.raises(TokenError, match="another origin"):
+                    await client.get("things")
+                with pytest.raises(TokenError, match="another origin"):
+                    await client.ws_connect("ws")
+    assert (oauth_server.api_requests, oauth_server.token_requests) == (2, 1)

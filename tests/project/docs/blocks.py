@@ -1,0 +1,163 @@
+"""The code blocks of the documents, and the small world that they run in.
+
+In that world ``auth.example.com``, ``token.endpoint`` and ``id.example.com`` are the authorization
+server of `aioalf.testing`, which takes the last for its own name, and ``api.example.com`` its API:
+connections to these names go to its ports, in the clear; everything else of aiohttp is as it is.
+"""
+
+import ast
+import asyncio
+import inspect
+import io
+import re
+import webbrowser
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import pytest
+from aiohttp import ClientRequest, ClientSession, ClientTimeout, TCPConnector
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.tracing import Trace
+from docutils.core import publish_doctree
+from docutils.nodes import literal_block
+from yarl import URL
+
+from aioalf.testing import OAuthServer
+from tests.support.person import Person
+
+ROOT = Path(__file__).resolve().parents[3]
+ISSUER = "https://id.example.com"
+# other tests run them
+ELSEWHERE = {"cli.rst", "client_authentication.rst", "providers.rst", "testing.rst"}
+
+
+@dataclass(frozen=True)
+class Block:
+    """A literal block of a document: its language, ``""`` without one, and its text."""
+
+    document: str
+    number: int
+    language: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.document}-{self.number}"
+
+    @property
+    def is_script(self) -> bool:
+        """Whether it is a program that runs by itself, an event loop of its own included."""
+        return self.language == "python" and "asyncio.run(" in self.text
+
+
+def all_blocks() -> Iterator[Block]:
+    """Every block of every document, but those that are run elsewhere."""
+    for path in sorted([*ROOT.glob("*.rst"), *(ROOT / "docs").rglob("*.rst")]):
+        if path.name not in ELSEWHERE:
+            yield from _blocks_of(path)
+
+
+def _blocks_of(path: Path) -> Iterator[Block]:
+    tree = publish_doctree(path.read_text(encoding="utf-8"))
+    for number, node in enumerate(tree.findall(literal_block), 1):
+        (language,) = set(node["classes"]) - {"code"} or {""}
+        yield Block(path.name, number, language, node.astext())
+
+
+BLOCKS = list(all_blocks())
+
+
+def blocks_in(*languages: str) -> list[Block]:
+    """The blocks of these languages."""
+    return [block for block in BLOCKS if block.language in languages]
+
+
+async def run(block: Block) -> None:
+    """Run a Python block as it is written, then the tests that it defines."""
+    names: dict[str, object] = {"__name__": str(block)}
+    code = compile(block.text, str(block), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    result: object = eval(code, names)  # noqa: S307 - the document is the project's own
+    if inspect.isawaitable(result):
+        await result
+    for name, value in names.items():
+        if name.startswith("test_"):
+            await cast("Callable[[], Awaitable[None]]", value)()
+
+
+class Terminal(io.StringIO):
+    """Somebody reads it who has a telephone at hand: opens the page, and enters the code."""
+
+    has_answered = False
+
+    def write(self, text: str) -> int:
+        """Show the text; come back when it has been done as it says."""
+        shown = super().write(text)
+        told = re.search(
+            r"(https://\S+/device)\s+and enter (?:the code +)?(\S+)\s", self.getvalue()
+        )
+        if told is not None and not self.has_answered:
+            self.has_answered = True
+            asyncio.run(self._approve(told[1], told[2]))
+        return shown
+
+    async def _approve(self, page: str, code: str) -> None:
+        form = {"user_code": code, "username": "Ada", "decision": "approve"}
+        async with ClientSession() as telephone, telephone.post(page, data=form) as answer:
+            assert "The device is signed in." in await answer.text()
+
+
+def run_script(block: Block) -> str:
+    """Run a program, and return what its terminal shows at the end.
+
+    To be called in a thread beside the server: it brings an event loop of its own.
+    """
+    code = compile(block.text, str(block), "exec")
+    terminal = Terminal()
+    with redirect_stdout(terminal), redirect_stderr(terminal):
+        exec(code, {"__name__": "__main__"})  # noqa: S102 - the document is the project's own
+    return terminal.getvalue()
+
+
+def inhabit(monkeypatch: pytest.MonkeyPatch, server: OAuthServer, **ports: int | None) -> None:
+    """Make the documents' names lead to the server, or to these ports of this machine."""
+    places = {
+        "auth.example.com": ports.get("auth") or URL(server.token_endpoint).port,
+        "token.endpoint": URL(server.token_endpoint).port,
+        "id.example.com": URL(server.token_endpoint).port,
+        "api.example.com": ports.get("api") or URL(server.api_url).port,
+    }
+    server.add_client("glBQ3nYU/8/kaVi/bIgXGA==", "")
+    server.add_client("desktop", "")
+    # As behind a proxy that speaks TLS for it: metadata, pages and `iss` say its public name.
+    monkeypatch.setattr(server._authorization, "_origin", lambda: ISSUER)  # noqa: SLF001 - as below
+    original = TCPConnector._create_connection  # noqa: SLF001 - where a name becomes a socket
+
+    async def connect(
+        self: TCPConnector, request: ClientRequest, traces: list[Trace], timeout: ClientTimeout
+    ) -> ResponseHandler:
+        port = places.get(request.url.host or "")
+        if port is None:
+            return await original(self, request, traces, timeout)
+        loop = asyncio.get_running_loop()
+        _, protocol = await loop.create_connection(self._factory, "127.0.0.1", port)
+        return protocol
+
+    monkeypatch.setattr(TCPConnector, "_create_connection", connect)
+
+
+def seat_person(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put a person before this machine's browser, who signs in."""
+
+    async def visit(url: str) -> None:
+        person = Person()
+        await person(url)
+        await person.done()
+        assert person.outcomes == ["signed-in"]
+
+    def open_browser(url: str) -> bool:
+        asyncio.run(visit(url))
+        return True
+
+    monkeypatch.setattr(webbrowser, "open", open_browser)

@@ -1,0 +1,246 @@
+"""The architecture as a table that is tested: the layers, and what each package may touch.
+
+A package or module may import the ones listed before it. It may touch only the outside worlds
+(network, clocks, files, processes) that its line names. Imports under `TYPE_CHECKING` must point
+downwards too, but touch nothing.
+"""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import aioalf
+
+SOURCE = Path(aioalf.__file__).parent
+
+LAYERS: list[tuple[str, dict[str, set[str]]]] = [
+    (
+        "Errors, and values without I/O: masking, grammar, URLs.",
+        {
+            "_redaction": set(),
+            "errors": {"aiohttp"},
+            "_syntax": set(),
+            "_urls": {"warnings"},
+        },
+    ),
+    (
+        "A token, when to renew it, when to retry, and one call for many callers.",
+        {
+            "token": {"time"},
+            "renewal": set(),
+            "retry": {"asyncio", "random", "time"},
+            "_single_flight": {"asyncio"},
+            "_callbacks": {"asyncio", "logging"},
+        },
+    ),
+    (
+        "Client authentication, token caches, and the browser with its loopback listener.",
+        {
+            "client_auth": {"asyncio", "joserfc", "os", "pathlib", "secrets", "ssl", "time"},
+            "caches": {"asyncio", "filelock", "logging", "os", "pathlib", "tempfile", "time"},
+            "_browser": {"aiohttp.web", "asyncio", "logging", "socket", "webbrowser"},
+        },
+    ),
+    (
+        "Requests to the authorization server.",
+        {"_auth_server": {"aiohttp", "asyncio", "logging", "ssl", "time"}},
+    ),
+    (
+        "Grants: one class for each way to get a token.",
+        {"grants": {"asyncio", "os", "secrets", "segno", "shutil"}},
+    ),
+    (
+        "A login that outlives one token: refresh token, cache entry, logout.",
+        {"_login": {"asyncio", "logging", "time"}},
+    ),
+    (
+        "One valid token for many callers.",
+        {"manager": {"logging", "random", "time"}},
+    ),
+    (
+        "A request to an API: Authorization header, origin policy, retry on 401.",
+        {"_requests": {"aiohttp", "asyncio", "logging", "time"}},
+    ),
+    (
+        "What users hold in their hands.",
+        {
+            "httpclient": {"aiohttp"},
+            "middleware": {"aiohttp"},
+            "client": {"aiohttp"},
+        },
+    ),
+    (
+        "0.4.0's import paths, the test server, the demo and the commands.",
+        {
+            "implicit": {"asyncio", "logging", "time"},
+            "implicit_manager": set(),
+            "testing": {
+                *("aiohttp", "aiohttp.web", "asyncio", "joserfc", "pytest_asyncio"),
+                *("secrets", "socket", "ssl", "time", "warnings"),
+            },
+            "_demo": {"aiohttp", "asyncio", "logging", "os", "time", "webbrowser"},
+            "_cli": {
+                *("aiohttp", "asyncio", "click", "logging", "os", "pathlib", "platformdirs"),
+                *("shutil", "signal", "threading", "time", "warnings", "webbrowser"),
+            },
+            "__main__": {"asyncio", "os"},
+        },
+    ),
+]
+ORDER = [name for _, packages in LAYERS for name in packages]
+MAY_TOUCH = {name: worlds for _, packages in LAYERS for name, worlds in packages.items()}
+
+PUBLIC = {
+    *("caches", "client", "client_auth", "errors", "grants", "httpclient", "implicit"),
+    *("implicit_manager", "manager", "middleware", "providers", "renewal", "retry", "testing"),
+    "token",
+}
+"""What users may import from; all the rest starts with an underscore."""
+
+MAX_LINES = 350
+VALUES_ONLY = {"yarl", "multidict"}  # third-party packages that only hold values
+OUTSIDE = {
+    *("asyncio", "http", "logging", "multiprocessing", "os", "pathlib", "random", "secrets"),
+    *("select", "shutil", "signal", "socket", "ssl", "subprocess", "tempfile", "threading"),
+    *("time", "uuid", "warnings", "webbrowser"),
+}
+
+
+def files() -> dict[Path, str]:
+    """Return each file of the package, with the line of the table it belongs to."""
+    paths = (path.relative_to(SOURCE) for path in sorted(SOURCE.rglob("*.py")))
+    return {path: path.parts[0].removesuffix(".py") for path in paths if str(path) != "__init__.py"}
+
+
+def imports(tree: ast.Module, *, typing_too: bool) -> Iterator[str]:
+    """Yield the modules that a file imports, `from aiohttp import web` as `aiohttp.web`."""
+    nodes: list[ast.AST] = [tree]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports name the whole path"
+            yield from _imported_modules(node)
+        elif (
+            isinstance(node, ast.If)
+            and not typing_too
+            and ast.unparse(node.test) == "TYPE_CHECKING"
+        ):
+            nodes.extend(node.orelse)
+        else:
+            nodes.extend(ast.iter_child_nodes(node))
+
+
+def _imported_modules(node: ast.ImportFrom) -> Iterator[str]:
+    for alias in node.names:
+        is_module = node.module == "aioalf" or f"{node.module}.{alias.name}" == "aiohttp.web"
+        yield f"{node.module}.{alias.name}" if is_module else str(node.module)
+
+
+def worlds(names: Iterator[str]) -> set[str]:
+    """Return the imported modules that reach outside of this process's own values."""
+    tops = {
+        "aiohttp.web" if name.startswith("aiohttp.web") else name.split(".")[0] for name in names
+    }
+    third_party = tops - sys.stdlib_module_names - VALUES_ONLY - {"aioalf"}
+    return third_party | tops & OUTSIDE
+
+
+def parse(path: Path) -> ast.Module:
+    """Return the syntax tree of a file of the package."""
+    return ast.parse((SOURCE / path).read_text(encoding="utf-8"))
+
+
+def test_there_are_at_most_ten_layers() -> None:
+    """A reader can hold the layers in the head."""
+    assert len(LAYERS) <= 10
+
+
+def test_every_module_is_in_the_table() -> None:
+    """A new module has no place until the table gives it one."""
+    assert set(files().values()) <= set(ORDER)
+
+
+def test_the_public_modules_are_few_and_listed() -> None:
+    """Everything that users should not import from starts with an underscore."""
+    assert {name for name in files().values() if not name.startswith("_")} <= PUBLIC
+    assert len(PUBLIC) <= 15  # and `aioalf` itself
+
+
+@pytest.mark.parametrize(("path", "package"), files().items(), ids=str)
+def test_a_module_imports_only_what_is_listed_before_it(path: Path, package: str) -> None:
+    """Imports point downwards: there are no cycles, and no part knows its users."""
+    names = [name.split(".") for name in imports(parse(path), typing_too=True)]
+    ours = {name[1] for name in names if name[0] == "aioalf"} - {package, "__version__"}
+    assert not {other for other in ours if ORDER.index(other) >= ORDER.index(package)}
+
+
+@pytest.mark.parametrize(("path", "package"), files().items(), ids=str)
+def test_a_module_touches_only_what_its_package_may(path: Path, package: str) -> None:
+    """Network, clocks, randomness and files are used in few known places."""
+    assert worlds(imports(parse(path), typing_too=False)) <= MAY_TOUCH[package]
+
+
+@pytest.mark.parametrize("path", files(), ids=str)
+def test_no_file_is_too_long_to_read(path: Path) -> None:
+    """A file holds one idea."""
+    assert len((SOURCE / path).read_text(encoding="utf-8").splitlines()) <= MAX_LINES
+
+
+@pytest.mark.parametrize("path", files(), ids=str)
+def test_errors_are_not_caught_by_except_star(path: Path) -> None:
+    """Before Python 3.11.4, errors raised inside `except*` come out in an exception group."""
+    assert not [node for node in ast.walk(parse(path)) if isinstance(node, ast.TryStar)]
+
+
+def test_only_the_demo_uses_the_test_server() -> None:
+    """Production code does not import the server for tests, nor does that import the client."""
+    users = {
+        package
+        for path, package in files().items()
+        if any(name.startswith("aioalf.testing") for name in imports(parse(path), typing_too=True))
+    }
+    assert users <= {"testing", "_demo"}
+    for path, package in files().items():
+        if package == "testing":
+            ours = [n for n in imports(parse(path), typing_too=True) if n.startswith("aioalf")]
+            assert all(name.startswith("aioalf.testing") for name in ours)
+
+
+def test_the_package_itself_only_exports() -> None:
+    """`aioalf/__init__.py` holds imports, `__all__` and the version, and no behaviour."""
+    _docstring, *body = parse(Path("__init__.py")).body
+    others = [node for node in body if not isinstance(node, ast.ImportFrom)]
+    assert {ast.unparse(node).split(" ")[0] for node in others} == {"__all__", "__version__"}
+
+
+def test_all_is_true() -> None:
+    """`__all__` names everything that is imported, once, and all of it exists."""
+    tree = parse(Path("__init__.py"))
+    imported = {
+        alias.asname or alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert set(aioalf.__all__) == imported
+    assert len(aioalf.__all__) == len(set(aioalf.__all__))
+    assert all(hasattr(aioalf, name) for name in aioalf.__all__)
+
+
+def test_importing_the_package_loads_no_server_browser_or_extra() -> None:
+    """A listener, the test server, pytest and the extras are loaded when they are needed."""
+    program = "import sys, aioalf; print(*sys.modules)"
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    loaded = set(run.stdout.split())
+    assert "aioalf.client" in loaded
+    assert not loaded & {
+        *("aiohttp.web", "aioalf.testing", "click", "filelock", "joserfc", "pytest", "segno"),
+    }

@@ -1,0 +1,294 @@
+"""The Authorization field: which tokens may stand in it, and who is asked for another one."""
+
+import asyncio
+import warnings
+
+import pytest
+from multidict import CIMultiDict
+from yarl import URL
+
+from aioalf import InsecureTransportWarning, TokenError, TokenManager
+from aioalf._requests.authorization_header import Bearer, InsecureOrigins, is_renewable
+from aioalf._requests.manager_adapter import TokenProvider
+from tests.support.front import FixedManager, UserManager
+
+
+def user_manager() -> UserManager:
+    """A manager of 0.4.0's shape."""
+    return UserManager("", "", "", {}, None)
+
+
+class CountingManager(TokenManager):
+    """A subclass that gets its token data by itself."""
+
+    def __init__(self) -> None:
+        super().__init__(None, None, None)
+        self.requests = 0
+
+    async def _get_token_data(self) -> dict[str, object]:
+        self.requests += 1
+        return {"access_token": f"data-{self.requests}", "expires_in": 60}
+
+
+class OwnGetManager(CountingManager):
+    """A subclass with a way of its own to get a token."""
+
+    async def get_token(self) -> str:
+        """A token that the inherited renewal knows nothing of."""
+        return f"own-{await super().get_token()}"
+
+
+class OwnRenewalManager(UserManager):
+    """A user's manager that knows what was refused."""
+
+    rejected = ""
+
+    async def renew_token(self, rejected: str) -> str:
+        """Keep what was refused."""
+        self.rejected = rejected
+        return "renewed"
+
+
+class ClosableManager(FixedManager):
+    """A manager with a plain function to close it."""
+
+    closed = False
+
+    def close(self) -> None:
+        """Keep that it was called."""
+        self.closed = True
+
+
+@pytest.mark.rule("R051", "R062")
+@pytest.mark.parametrize(
+    "token", [None, "", " ", 5, b"token", "two words", "a\r\nX-Evil: 1", "tök", '"quoted"', "="]
+)
+async def test_what_is_no_bearer_token_is_refused(token: object) -> None:
+    """Whatever a manager gives, only a b64token gets into the field."""
+    bearer = Bearer(FixedManager(token))
+    with pytest.raises(TokenError, match="no token that a Bearer header may carry") as caught:
+        await bearer.authorization()
+    assert "Evil" not in str(caught.value)
+
+
+@pytest.mark.rule("R051")
+@pytest.mark.parametrize("token", ["token", "a-._~+/b==", "x" * 100_000])
+async def test_a_b64token_follows_the_word_bearer(token: str) -> None:
+    """The field is the scheme, one space and the token."""
+    assert await Bearer(FixedManager(token)).authorization() == f"Bearer {token}"
+
+
+async def test_a_token_at_hand_needs_no_waiting() -> None:
+    """A manager of ours is asked without a turn of the loop once it has a token."""
+    bearer = Bearer(CountingManager())
+    assert bearer.ready() is None
+    field = await bearer.authorization()
+    assert bearer.ready() == field == "Bearer data-1"
+    assert bearer.ready() is bearer.ready(), "one token is put into words once"
+
+
+@pytest.mark.parametrize(
+    ("status", "accepts"),
+    [
+        *[(status, True) for status in (200, 299, 400, 403, 500)],
+        *[(status, False) for status in (300, 301, 308, 399, 401)],
+    ],
+)
+def test_an_answer_tells_whether_a_new_token_was_accepted(status: int, *, accepts: bool) -> None:
+    """A redirect says nothing of it, and a 401 says no."""
+    accepted: list[int] = []
+
+    class Accepting(CountingManager):
+        def accept(self) -> None:
+            accepted.append(status)
+
+    Bearer(Accepting()).judge(status)
+    assert bool(accepted) is accepts
+
+
+@pytest.mark.parametrize(
+    "manager", [user_manager(), OwnGetManager()], ids=lambda m: type(m).__name__
+)
+async def test_a_get_token_of_the_users_is_always_asked(manager: TokenProvider) -> None:
+    """Nothing is looked up behind the back of a get_token that is not ours."""
+    bearer = Bearer(manager)
+    await bearer.authorization()
+    assert bearer.ready() is None
+
+
+@pytest.mark.rule("R060")
+async def test_many_refusals_of_one_token_make_one_reset() -> None:
+    """0.4.0's two methods are enough for a renewal that is keyed to the refused token."""
+    manager = user_manager()
+    bearer = Bearer(manager)
+    field = await bearer.authorization()
+    fields = await asyncio.gather(*(bearer.renewed(field) for _ in range(100)))
+    assert set(fields) == {"Bearer token-1"}
+    assert await bearer.renewed(field) == "Bearer token-1"
+    assert manager.resets == 1
+
+
+async def test_a_manager_that_gives_the_refused_token_again_is_reset_once() -> None:
+    """The request is then sent with it, and the second 401 is the answer."""
+    manager = FixedManager()
+    bearer = Bearer(manager)
+    fields = await asyncio.gather(*(bearer.renewed("Bearer token") for _ in range(10)))
+    assert set(fields) == {"Bearer token"}
+    assert manager.resets == 1
+
+
+async def test_a_renewal_of_another_token_is_not_taken_for_this_ones() -> None:
+    """Who joins a flight that leaves the own token in place has it renewed after that."""
+    manager = user_manager()
+    manager.resets = 1
+    bearer = Bearer(manager)
+    older, newer = bearer.renewed("Bearer token-0"), bearer.renewed("Bearer token-1")
+    assert tuple(await asyncio.gather(older, newer)) == ("Bearer token-1", "Bearer token-2")
+    assert manager.resets == 2
+
+
+async def test_a_renewal_of_the_managers_own_is_preferred() -> None:
+    """A manager that takes the refused token is told it, without the scheme."""
+    manager = OwnRenewalManager("", "", "", {}, None)
+    assert await Bearer(manager).renewed("Bearer stale") == "Bearer renewed"
+    assert (manager.rejected, manager.resets) == ("stale", 0)
+
+
+async def test_a_subclass_that_gets_token_data_is_renewed_by_our_manager() -> None:
+    """0.4.0's inner hook keeps its place: the data is asked for once more."""
+    manager = CountingManager()
+    bearer = Bearer(manager)
+    field = await bearer.authorization()
+    assert await bearer.renewed(field) == "Bearer data-2"
+    assert await bearer.renewed(field) == "Bearer data-2"
+    assert manager.requests == 2
+
+
+async def test_a_subclass_with_its_own_get_token_gives_the_renewed_one_too() -> None:
+    """The inherited renewal would know nothing of that token."""
+    bearer = Bearer(OwnGetManager())
+    field = await bearer.authorization()
+    assert await bearer.renewed(field) == "Bearer own-data-2"
+
+
+async def test_closing_ends_a_renewal_with_an_error() -> None:
+    """Who waits for a user's manager when the client is closed gets a TokenError."""
+    asked = asyncio.Event()
+
+    class Waiting(FixedManager):
+        async def get_token(self) -> str:
+            asked.set()
+            await asyncio.Event().wait()
+            raise AssertionError("nobody sets it")
+
+    bearer = Bearer(Waiting())
+    waiting = asyncio.create_task(bearer.renewed("Bearer token"))
+    await asked.wait()
+    await bearer.close()
+    with pytest.raises(TokenError, match="closed or logged out meanwhile"):
+        await waiting
+
+
+async def test_a_manager_is_closed_whichever_way_it_is_made() -> None:
+    """A coroutine, a plain function, or nothing at all."""
+    ours, plain = CountingManager(), ClosableManager()
+    for manager in (ours, plain, user_manager()):
+        await Bearer(manager).close()
+    assert plain.closed
+
+
+@pytest.mark.rule("R057")
+@pytest.mark.parametrize(
+    ("lines", "renewable"),
+    [
+        ([], True),
+        (['Bearer realm="a"'], True),
+        (['Bearer error="invalid_token"'], True),
+        (['Bearer error="insufficient_scope"'], False),
+        (['Bearer error="insufficient_user_authentication", acr_values="loa2"'], False),
+        (["Basic", 'Bearer error="insufficient_scope", scope="admin"'], False),
+    ],
+)
+def test_a_challenge_says_whether_a_new_token_can_help(
+    lines: list[str], *, renewable: bool
+) -> None:
+    """All lines of the header count."""
+    fields = CIMultiDict([("www-authenticate", line) for line in lines])
+    assert is_renewable(fields) is renewable
+
+
+@pytest.mark.rule("R053")
+def test_plain_http_is_warned_of_once_an_origin() -> None:
+    """Another port is another origin; https and this machine are none of its business."""
+    origins = InsecureOrigins(refuse=False)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for url in (
+            *("http://a.example/1", "http://a.example/2", "ws://a.example", "http://a.example:81"),
+            *("https://b.example/", "http://localhost/", "http://127.0.0.1:8080/", "http://[::1]/"),
+            *("http://a.example/3", "https://c.example:8443/", "http://c.example:8443/"),
+        ):
+            origins.check(URL(url))
+    assert [warning.category for warning in caught] == [InsecureTransportWarning] * 3
+
+
+@pytest.mark.rule("R053", "R063")
+def test_plain_http_is_refused_where_https_is_required() -> None:
+    """The error names the place and nothing that is secret in its URL."""
+    origins = InsecureOrigins(refuse=True)
+    with pytest.raises(TokenError, match=r"http://a\.example/things is plain http") as caught:
+        origins.check(URL("http://ada:hunter2@a.example/things?code=hunter2"))
+    assert "hunter2" not in str(caught.value)
+    origins.check(URL("https://a.example/things"))
+
+
+@pytest.mark.rule("R060")
+@pytest.mark.parametrize(
+    ("status", "proven"), [(101, True), (200, True), (404, True), (302, False), (401, False)]
+)
+def test_what_a_repeated_request_says_of_its_token(status: int, *, proven: bool) -> None:
+    """A redirect proves nothing: an API may alternate it with 401 for ever."""
+
+    class Judged(TokenManager):
+        proofs = 0
+
+        def accept(self) -> None:
+            self.proofs += 1
+
+    manager = Judged("https://auth.example.com/token", "id", "secret")
+    Bearer(manager).judge(status)
+    assert manager.proofs == proven
+
+
+@pytest.mark.rule("R060")
+async def test_a_users_manager_is_not_reset_for_each_refusal() -> None:
+    """An API that refuses every token costs one reset a pause, whatever manager it is."""
+
+    class Plain:
+        resets = 0
+
+        async def get_token(self) -> str:
+            return f"token-{self.resets}"
+
+        def reset_token(self) -> None:
+            self.resets += 1
+
+    manager = Plain()
+    bearer = Bearer(manager)
+    field = await bearer.authorization()
+    assert bearer.may_renew(field)
+    renewed = await bearer.renewed(field)
+    assert not bearer.may_renew(renewed)
+    bearer.reject(renewed)
+    assert await bearer.authorization() == renewed
+    bearer.judge(200)
+    bearer.reject(renewed)
+    assert await bearer.authorization() == "Bearer token-2"
+
+
+async def test_nothing_is_renewed_after_close() -> None:
+    """A 401 that comes late is the answer."""
+    bearer = Bearer(TokenManager("https://auth.example.com/token", "id", "secret"))
+    assert bearer.may_renew("Bearer old")
+    await bearer.close()
+    assert not bearer.may_renew("Bearer old")

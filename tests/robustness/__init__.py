@@ -1,0 +1,1 @@
+"""Hostile input, every order of events, faults and long runs."""

@@ -1,0 +1,252 @@
+"""A login or a refresh that is cancelled, closed, reset or raised into while it is under way.
+
+Nothing hangs, nothing is left behind, and what the server has granted is kept where it can be.
+"""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from typing import Any
+
+import pytest
+
+from aioalf import Client, ListenerError, TokenError
+from aioalf.grants import AuthorizationCode, DeviceCode, Prompt
+from aioalf.testing import Fault
+from aioalf.token import Token
+from tests.grants.visitor import is_listening, query_of
+from tests.robustness.bad_input.scene import Scene
+
+
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+    return port
+
+
+class Waiting:
+    """A person who is asked, and does nothing."""
+
+    def __init__(self) -> None:
+        self.opened: asyncio.Queue[str] = asyncio.Queue()
+
+    async def __call__(self, url: str) -> None:
+        """Look at the URL."""
+        await self.opened.put(url)
+
+    async def port(self) -> int:
+        """Where the login listens that asked last."""
+        return int(query_of(await self.opened.get())["redirect_uri"][0].rpartition(":")[2])
+
+
+async def test_two_logins_and_one_port(scene: Scene) -> None:
+    """The second one is told, the first one goes on; afterwards the port is free again."""
+    port, person = free_port(), Waiting()
+    first = scene.make(AuthorizationCode(open_browser=person, ports=(port, port)), cache=None)
+    asking = asyncio.create_task(scene.get())
+    url = await person.opened.get()
+    second = AuthorizationCode(open_browser=scene.visitor, ports=(port, port))
+    scene.make(second, cache=None)
+    with ExitStack() as stack:
+        with suppress(OSError):  # the IP version to fall back to, if there is one
+            address = ("::1", port)
+            stack.enter_context(socket.create_server(address, family=socket.AF_INET6))
+        await scene.fails(ListenerError, f"no port from {port} to {port}")
+    await scene.visitor(url)
+    await asking
+    await first.close()
+    scene.make(second, cache=None)
+    await scene.get()
+    assert scene.server.logins == 2
+
+
+async def test_many_requests_and_one_login(scene: Scene) -> None:
+    """However many wait, of two clients with one cache, one person is asked once."""
+    one, two = scene.client, scene.make()
+    url = scene.server.url("/things")
+
+    async def status(client: Client) -> int:
+        async with client.get(url) as response:
+            return response.status
+
+    statuses = await asyncio.gather(*(status(client) for client in (one, two) for _ in range(20)))
+    assert set(statuses) == {200}
+    assert (len(scene.visitor.opened), scene.server.logins) == (1, 1)
+
+
+@pytest.mark.rule("R071")
+@pytest.mark.parametrize("endpoint", ["metadata", "pushed_authorization_request", "token"])
+async def test_a_client_that_is_closed_while_an_endpoint_is_silent(
+    scene: Scene, endpoint: Any
+) -> None:
+    """The login ends at once, nothing listens any more, and another one begins anew."""
+    grant = AuthorizationCode(open_browser=scene.visitor, pushed=True)
+    client = scene.make(grant)
+    scene.server.faults[endpoint] = Fault.slow(60)
+    asking = asyncio.create_task(scene.get())
+    await scene.server.reached(requests={endpoint: 1})
+    async with asyncio.timeout(5):
+        await client.close()
+        with pytest.raises(TokenError, match="closed"):
+            await asking
+    scene.server.faults[endpoint] = None
+    for url in scene.visitor.opened:
+        assert "request_uri" in url
+    async with client:
+        await scene.goes_on(logins=1)
+
+
+@pytest.mark.rule("R114")
+async def test_a_client_that_is_closed_while_a_person_is_waited_for(scene: Scene) -> None:
+    """The port is closed with it, and the lock of the cache is free."""
+    person = Waiting()
+    client = scene.make(AuthorizationCode(open_browser=person))
+    asking = asyncio.create_task(scene.get())
+    port = await person.port()
+    assert await is_listening(port)
+    async with asyncio.timeout(5):
+        await client.close()
+        with pytest.raises(TokenError, match="closed"):
+            await asking
+    assert not await is_listening(port)
+    scene.make()
+    await scene.goes_on(logins=1)
+
+
+@pytest.mark.rule("R158")
+async def test_a_client_that_is_closed_while_a_device_asks(scene: Scene) -> None:
+    """It asks no more, and what shows the code is ended."""
+    shown, ended = asyncio.Event(), asyncio.Event()
+
+    async def show(prompt: Prompt) -> None:
+        shown.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    scene.server.changes["device_authorization"] = {"interval": 1}
+    scene.server.faults["token"] = Fault.slow(60)
+    client = scene.make(DeviceCode(show))
+    asking = asyncio.create_task(scene.get())
+    await scene.server.reached(token_requests=1)
+    async with asyncio.timeout(5):
+        await client.close()
+        with pytest.raises(TokenError, match="closed"):
+            await asking
+    assert (shown.is_set(), ended.is_set()) == (True, True)
+    assert scene.server.token_requests == 1
+
+
+@pytest.mark.rule("R044", "R083")
+async def test_an_answer_that_comes_after_a_reset(scene: Scene) -> None:
+    """Its token is not used again; its refresh token is, for the one before was sent."""
+    await scene.log_in()
+    manager: Any = scene.client._token_manager  # noqa: SLF001 - it has no public name
+    scene.server.faults["token"] = Fault.slow(0.1).times(1)
+    asking = asyncio.create_task(scene.get())
+    await scene.server.reached(token_requests=1)
+    await manager.reset_token()
+    await asyncio.gather(asking, scene.get())
+    await scene.goes_on(logins=0)
+    assert not scene.server.refused
+
+
+@pytest.mark.rule("R078")
+async def test_a_client_that_is_used_in_another_loop_while_a_person_is_waited_for(
+    scene: Scene,
+) -> None:
+    """That is said at once, to who does it; the login goes on."""
+    person = Waiting()
+    scene.make(AuthorizationCode(open_browser=person), cache=None)
+    asking = asyncio.create_task(scene.get())
+    url = await person.opened.get()
+    problems: list[BaseException] = []
+
+    def elsewhere() -> None:
+        try:
+            asyncio.run(scene.get())
+        except RuntimeError as error:
+            problems.append(error)
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    await asyncio.to_thread(thread.join)
+    assert "used from two event loops at once" in str(problems[0])
+    await scene.visitor(url)
+    await asking
+    assert scene.server.logins == 1
+
+
+@pytest.mark.rule("R063")
+@pytest.mark.parametrize("kind", ["raises", "hangs", "uses the client", "closes the client"])
+async def test_who_is_told_of_a_token(
+    scene: Scene, kind: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever it does, the token is kept and used, and the client can be closed."""
+    monkeypatch.setattr("aioalf._callbacks.TELLING", 0.05)
+
+    async def told(token: Token) -> None:
+        match kind:
+            case "raises":
+                raise ValueError(token.access_token, token.refresh_token)
+            case "hangs":
+                await asyncio.Event().wait()
+            case "uses the client":
+                await scene.get()
+            case _:
+                await scene.client.close()
+
+    scene.make(on_token=told)
+    async with asyncio.timeout(10):
+        if kind == "closes the client":
+            with pytest.raises(TokenError, match="closed"):
+                await scene.get()
+        else:
+            await scene.get()
+        await scene.client.close()
+    tokens = [e.headers["Authorization"] for e in scene.server.log if e.server == "api"]
+    assert not [token for token in tokens if token.split()[1] in caplog.text]
+    assert "on_token" in caplog.text
+    scene.make()
+    scene.server.revoke_all()
+    await scene.goes_on(logins=0)
+
+
+def raising(kind: type[BaseException]) -> Callable[[object], None]:
+    """Show nothing."""
+
+    def show(_what: object) -> None:
+        raise kind("nobody can see this")
+
+    return show
+
+
+@pytest.mark.parametrize(
+    ("kind", "advice"),
+    [
+        (OSError, "No prompt: .* raised OSError"),
+        (TimeoutError, "No prompt: .* raised TimeoutError"),
+        (TokenError, "nobody can see this"),
+    ],
+)
+async def test_a_prompt_that_raises(scene: Scene, kind: type[BaseException], advice: str) -> None:
+    """Nobody can sign in who has not seen the code: the login ends, with the reason."""
+    scene.make(DeviceCode(raising(kind)))
+    async with asyncio.timeout(4):  # before the server is asked for the first time
+        await scene.fails(TokenError, advice)
+    assert scene.server.token_requests == 0
+    scene.make()
+    await scene.goes_on(logins=1)
+
+
+@pytest.mark.parametrize("kind", [OSError, TimeoutError, TokenError])
+async def test_a_browser_that_raises(scene: Scene, kind: type[BaseException]) -> None:
+    """As with a prompt."""
+    scene.make(AuthorizationCode(open_browser=raising(kind)))
+    await scene.fails(TokenError, f"browser could not be opened: {kind.__name__}")
+    scene.make()
+    await scene.goes_on(logins=1)

@@ -1,0 +1,1 @@
+"""Tests of values and small mechanisms: tokens, errors, retries, single flight."""

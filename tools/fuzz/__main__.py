@@ -1,0 +1,149 @@
+"""`python -m fuzz`: try inputs on every target in turn, for a time, and keep what breaks a promise.
+
+Inputs of the corpus come first. A failure is shown, shrunk, written to artefacts/fuzz, and makes
+the exit code 1. Memory may not grow with the number of inputs.
+"""
+
+import argparse
+import gc
+import logging
+import sys
+import time
+import traceback
+import warnings
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.database import InMemoryExampleDatabase
+
+from tools.fuzz.corpus import kept
+from tools.fuzz.targets import TARGETS, Target
+from tools.fuzz.watchdog import limited
+
+if sys.platform != "win32":
+    import resource
+
+FAILURES = Path("artefacts", "fuzz")
+BATCH = 200
+MAX_SECONDS = 60.0
+"""Of one input, on the wall: what hangs without awaiting anything is stopped then."""
+MAX_GROWTH = 64 * 2**20
+"""Bytes that the process may grow by after each target's first batch."""
+
+
+class Fuzzing:
+    """One target's runs: how many, and what broke its promise."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.runs = 0
+        self.failures = 0
+        self.seconds = 0.0
+        self.slowest = 0.0
+
+    def batch(self, deadline: float) -> None:
+        """Try some inputs, and fewer when the time is up."""
+        begin = time.monotonic()
+        last: list[Any] = []
+        unraisable: list[str] = []
+        hook = sys.unraisablehook
+        sys.unraisablehook = lambda fault: unraisable.append(f"{fault.object!r}: {fault.exc_value}")
+
+        @settings(
+            max_examples=BATCH,
+            deadline=None,
+            database=InMemoryExampleDatabase(),
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+            phases=[Phase.generate, Phase.target, Phase.shrink],
+            print_blob=False,
+        )
+        @given(self.target.inputs)
+        def attempt(value: Any) -> None:
+            if not last and time.monotonic() > deadline:
+                return
+            started = time.monotonic()
+            try:
+                self._check(value, unraisable)
+            except BaseException:
+                last[:] = [value]
+                raise
+            self.slowest = max(self.slowest, time.monotonic() - started)
+
+        try:
+            attempt()
+        except Exception:  # noqa: BLE001 - whatever escaped is what is looked for
+            self._keep(last[0], traceback.format_exc())
+        finally:
+            sys.unraisablehook = hook
+            gc.collect()  # inputs collect no more than what they made
+            self.seconds += time.monotonic() - begin
+
+    def _check(self, value: Any, unraisable: list[str]) -> None:
+        self.runs += 1
+        unraisable.clear()
+        with limited(MAX_SECONDS):
+            self.target.check(value)
+        assert not unraisable, unraisable
+
+    def _keep(self, value: Any, trace: str) -> None:
+        self.failures += 1
+        FAILURES.mkdir(parents=True, exist_ok=True)
+        digest = sha256(repr(value).encode()).hexdigest()[:12]
+        file = FAILURES / f"{self.target.name}-{digest}.txt"
+        file.write_text(f"{value!r}\n", encoding="utf-8")
+        print(f"{trace}\n{self.target.name} does not hold for the input in {file}\n", flush=True)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.target.name:<15} {self.runs:>8} inputs {self.seconds:>7.0f} s"
+            f" {self.slowest:>6.2f} s at most {self.failures:>4} failures"
+        )
+
+
+def peak() -> int:
+    """Bytes that the process has had at its height; 0 where no system tells."""
+    if sys.platform == "win32":
+        return 0
+    gc.collect()
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Fuzz for so long; 1 when a promise was broken or memory grew."""
+    parser = argparse.ArgumentParser(prog="python -m fuzz", description=main.__doc__)
+    parser.add_argument("--seconds", type=float, default=600.0, help="in all; 600 by default")
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"of {', '.join(TARGETS)}")
+    chosen = parser.parse_args(arguments)
+    if unknown := {*chosen.targets} - TARGETS.keys():
+        parser.error(f"no such target: {', '.join(unknown)}")
+    warnings.simplefilter("error")
+    logging.getLogger().addHandler(logging.NullHandler())  # what is warned of is no failure here
+    names = chosen.targets or [*TARGETS]
+    for name in names:
+        for file, value in kept(name):
+            print(f"{file.name}: {name}", flush=True)
+            with limited(MAX_SECONDS):
+                TARGETS[name].check(value)
+    return fuzz([Fuzzing(TARGETS[name]) for name in names], chosen.seconds)
+
+
+def fuzz(fuzzings: list[Fuzzing], seconds: float) -> int:
+    """Give each target its turns until the time is up, and print the sums."""
+    end = time.monotonic() + seconds
+    height = 0
+    while time.monotonic() < end:
+        for fuzzing in fuzzings:
+            fuzzing.batch(min(end, time.monotonic() + seconds / len(fuzzings)))
+        height = height or peak()
+    growth = peak() - (height or peak())
+    print("\n".join(map(str, fuzzings)))
+    if height:
+        print(f"memory grew by {growth / 2**20:.1f} MiB after the first turns")
+    return 1 if growth > MAX_GROWTH or any(fuzzing.failures for fuzzing in fuzzings) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
