@@ -27,22 +27,38 @@ def is_coroutine_function(function: object) -> TypeGuard[Callable[..., Awaitable
     )
 
 
-async def outcome(what: str, function: Callable[..., object], *arguments: object) -> object:
-    """Return what the function gives; `what` it is for is named in errors.
+async def call(function: Callable[..., object], *arguments: object) -> object:
+    """Call a function of the user's and return its result.
 
-    Raises TokenError, its reason in ``__cause__``, when the function raises something else.
+    A coroutine function is awaited. A plain function runs in a thread, since it may block. Raises
+    what the function raises.
+    """
+    if is_coroutine_function(function):
+        return await function(*arguments)
+    return await await_if_needed(await asyncio.to_thread(function, *arguments))
+
+
+async def call_user_function(
+    what: str, function: Callable[..., object], *arguments: object
+) -> object:
+    """Call a function of the user's that provides `what`, as `call` does.
+
+    Raises TokenError, with the original exception as its cause, if the function raises anything
+    else than a TokenError.
     """
     try:
-        if is_coroutine_function(function):
-            return await function(*arguments)
-        result = await asyncio.to_thread(function, *arguments)  # it may wait for a disk or a device
-        return await result if inspect.isawaitable(result) else result
+        return await call(function, *arguments)
     except TokenError:
         raise
     except Exception as error:
         raise TokenError(
             f"No {what}: the function that was asked for it raised {type(error).__name__}"
         ) from error
+
+
+async def await_if_needed(result: object) -> object:
+    """Return the result of a method that may be a coroutine function or a plain one."""
+    return await result if inspect.isawaitable(result) else result
 
 
 OnToken = Callable[[Token], object]
@@ -56,11 +72,11 @@ TELLING: Final = 10.0
 """Seconds for which `OnToken` is waited for: who closes the client waits for it, too."""
 
 
-async def tell(on_token: OnToken, token: Token) -> None:
+async def notify_on_token(on_token: OnToken, token: Token) -> None:
     """Tell of a token; where that fails or takes too long, it is logged and no more."""
     try:
         async with asyncio.timeout(TELLING):
-            await outcome("on_token", on_token, token)
+            await call_user_function("on_token", on_token, token)
     except TokenError as error:
         logger.warning("%s; the token is used nevertheless", error)
     except TimeoutError:

@@ -10,7 +10,7 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import Final, NoReturn
 from urllib.parse import quote, quote_plus
 
 MASK: Final = "***"
@@ -46,7 +46,7 @@ def excerpt(text: str) -> str:
     return printable(text)
 
 
-def without(text: str, secrets: Iterable[str]) -> str:
+def mask_secrets(text: str, secrets: Iterable[str]) -> str:
     """Return the text with each secret masked: as it is, in JSON, URL-encoded and in base64.
 
     A short one is masked only where it stands alone, so that the id ``a`` leaves words whole.
@@ -68,3 +68,10 @@ def _forms(secret: str) -> set[str]:
     encoded = b64encode(secret.encode("utf-8", "surrogatepass")).decode("ascii")
     in_json = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
     return {secret, *in_json, quote(plain, safe=""), quote_plus(plain), encoded}
+
+
+class Unpicklable:
+    """Base class of objects that hold a secret: they refuse to be pickled."""
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError(f"{type(self).__name__} holds a secret and is not pickled")

@@ -30,8 +30,6 @@ class FlightCancelledError(TokenError):
 class SingleFlight(Generic[T]):
     """At most one call is running; who asks meanwhile waits for it."""
 
-    __slots__ = ("_abandoned", "_task", "_waiting")
-
     def __init__(self) -> None:
         self._task: asyncio.Task[T] | None = None
         self._waiting: dict[asyncio.Future[None], None] = _NOBODY  # for the flight in the air
@@ -58,7 +56,7 @@ class SingleFlight(Generic[T]):
                 "The token request was ended: the client was closed or logged out meanwhile"
             )
         if (error := task.exception()) is not None:
-            raise own_copy(error)
+            raise copy_exception(error)
         return task.result()
 
     def start(self, call: Callable[[], Coroutine[object, object, T]]) -> asyncio.Task[T]:
@@ -118,7 +116,7 @@ class SingleFlight(Generic[T]):
                 landed.set_result(None)
 
 
-async def uncut(call: Coroutine[object, object, T]) -> T:
+async def run_to_completion(call: Coroutine[object, object, T]) -> T:
     """Await a call to its end, which is here also for who is cancelled meanwhile.
 
     So a lock is held until what it guards is done: who has it next finds that.
@@ -148,7 +146,7 @@ def _is_flying(task: asyncio.Task[T], loop: asyncio.AbstractEventLoop) -> bool:
     return False  # its loop has stopped: nobody will ever land it
 
 
-def own_copy(error: E) -> E:
+def copy_exception(error: E) -> E:
     """Return an equal error: one object raised in many tasks grows its traceback in each.
 
     One that cannot be copied is returned as it is.
@@ -162,17 +160,17 @@ def own_copy(error: E) -> E:
     return twin.with_traceback(error.__traceback__)
 
 
-def without_frames(error: E, depth: int = 3) -> E:
+def copy_without_frames(error: E, depth: int = 3) -> E:
     """Return an equal error that holds no frames, which hold much; nor do those that it holds.
 
     Of its causes, and theirs, there are `depth`.
     """
-    twin = own_copy(error)
+    twin = copy_exception(error)
     if twin is not error:
         twin.__traceback__ = None
         for name, value in {"__cause__": twin.__cause__, **vars(twin)}.items():
             if isinstance(value, BaseException):
-                setattr(twin, name, without_frames(value, depth - 1) if depth else None)
+                setattr(twin, name, copy_without_frames(value, depth - 1) if depth else None)
     return twin
 
 

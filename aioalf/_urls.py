@@ -44,7 +44,7 @@ def read_endpoint(name: str, value: str | URL) -> URL:
     return url
 
 
-def missing(name: str, issuer: str | None = None) -> TokenConfigurationError:
+def missing_endpoint_error(name: str, issuer: str | None = None) -> TokenConfigurationError:
     """Return the error for an endpoint that nobody named."""
     words = name.replace("_", " ")
     if issuer is not None:
@@ -58,7 +58,7 @@ def missing(name: str, issuer: str | None = None) -> TokenConfigurationError:
     )
 
 
-def shown(url: URL) -> str:
+def redact_url(url: URL) -> str:
     """Return a URL as it may be shown: without credentials, query and fragment."""
     return (
         str(url.with_user(None).with_query(None).with_fragment(None))
@@ -69,10 +69,10 @@ def shown(url: URL) -> str:
 
 def is_insecure(url: URL) -> bool:
     """Tell whether what is sent there can be read on the way: plain HTTP to another machine."""
-    return url.scheme not in SECURE_SCHEMES and is_elsewhere(url)
+    return url.scheme not in SECURE_SCHEMES and is_remote(url)
 
 
-def is_elsewhere(url: URL) -> bool:
+def is_remote(url: URL) -> bool:
     """Tell whether a URL is another machine's."""
     return not _is_this_machine(url.host or "")
 
@@ -80,7 +80,7 @@ def is_elsewhere(url: URL) -> bool:
 def warn_insecure(what: str, url: URL) -> None:
     """Warn once, at the line of the user's code, that a URL is insecure."""
     warnings.warn(
-        f"{what} {shown(url)} is plain http: whoever is on the way can read what is sent there; "
+        f"{what} {redact_url(url)} is plain http: whoever is on the way can read what is sent there; "
         "use https (RFC 6749 §1.6, RFC 6750 §5.3)",
         InsecureTransportWarning,
         stacklevel=_depth_of_user_code(),

@@ -20,13 +20,13 @@ from aiohttp.typedefs import StrOrURL
 from yarl import URL
 
 from aioalf._callbacks import OnToken
-from aioalf._requests.authorization_header import Bearer
-from aioalf._requests.context import Pending
-from aioalf._requests.dispatcher import Sender
+from aioalf._requests.authorization_header import AuthorizationHeader
+from aioalf._requests.context import RequestContextManager
+from aioalf._requests.dispatcher import RequestDispatcher
 from aioalf._requests.manager_adapter import TokenProvider, overrides
 from aioalf._requests.recipe import Recipe
 from aioalf._requests.retry_on_401 import RenewalMiddleware
-from aioalf._requests.session import SessionHolder
+from aioalf._requests.session import SessionProvider
 from aioalf._requests.shared_session import SharedSession
 from aioalf.caches import TokenCache
 from aioalf.client_auth import ClientAuth, ClientSecret
@@ -49,7 +49,7 @@ class Client:
     ``client_id``, ``client_secret`` and ``token_endpoint`` say where tokens come from;
     ``http_options`` are keywords of aiohttp's ``request`` for the token request; ``scope`` is a
     string or a collection of strings. ``session`` is used for the requests and left open by
-    `close`, else one is made on first use. ``origins`` are the only ones that requests may go to.
+    `close`, else one is made on first use. ``allowed_origins`` are the only ones that requests may go to.
     ``require_https`` refuses plain http to other machines, else that is warned of once per origin.
     ``raise_token_errors`` raises TokenHTTPError where the token endpoint's error response would be
     returned. `TokenManager` tells of the other keywords.
@@ -77,16 +77,16 @@ class Client:
         endpoints: Mapping[str, str | URL] | None = None,
         resource: str | Collection[str] | None = None,
         audience: str | Collection[str] | None = None,
-        parameters: Mapping[str, str] | None = None,
+        extra_params: Mapping[str, str] | None = None,
         session: ClientSession | None = None,
-        origins: Iterable[str | URL] | None = None,
+        allowed_origins: Iterable[str | URL] | None = None,
         require_https: bool = False,
         raise_token_errors: bool = False,
         client_auth: ClientAuth | None = None,
         grant: Grant | None = None,
         cache: TokenCache | None = None,
         on_token: OnToken | None = None,
-        default_lifetime: float | None = None,
+        default_expires_in: float | None = None,
         allow_narrower_scope: bool = False,
         renewal: Renewal | None = None,
         retry: Retry | None = None,
@@ -97,12 +97,12 @@ class Client:
             "endpoints": endpoints,
             "resource": resource,
             "audience": audience,
-            "parameters": parameters,
+            "extra_params": extra_params,
             "client_auth": client_auth,
             "grant": grant,
             "cache": cache,
             "on_token": on_token,
-            "default_lifetime": default_lifetime,
+            "default_expires_in": default_expires_in,
             "allow_narrower_scope": allow_narrower_scope or None,
             "renewal": renewal,
             "retry": retry,
@@ -118,13 +118,13 @@ class Client:
         self._token_manager = self.token_manager_class(**arguments)
         if type(self._token_manager) is not TokenManager:
             self._recipe = Recipe(self.token_manager_class, arguments)
-        self._bearer = Bearer(self._token_manager)
-        self._sessions = SessionHolder(RenewalMiddleware(self._bearer).__call__, session)
+        self._bearer = AuthorizationHeader(self._token_manager)
+        self._sessions = SessionProvider(RenewalMiddleware(self._bearer).__call__, session)
         self._bearer.use_network(self._sessions.network)
-        self._sender = Sender(
+        self._sender = RequestDispatcher(
             self._bearer,
             self._sessions,
-            origins=origins,
+            allowed_origins=allowed_origins,
             require_https=require_https,
             raise_token_errors=raise_token_errors,
         )
@@ -136,7 +136,7 @@ class Client:
         method: str | HTTPRequest,
         url: StrOrURL | None = None,
         **options: Unpack[_RequestOptions],
-    ) -> Pending[ClientResponse]:
+    ) -> RequestContextManager[ClientResponse]:
         """Send a request: a method and a URL, or an `HTTPRequest`.
 
         The options are those of aiohttp's ``request``. Await it, or enter it with ``async with``.
@@ -149,7 +149,7 @@ class Client:
             raise TypeError(
                 "request() needs a method and a URL, or an HTTPRequest; fetch() takes a URL alone"
             )
-        return Pending(self._sender.send(method, url, options))
+        return RequestContextManager(self._sender.send(method, url, options))
 
     def fetch(
         self,
@@ -157,49 +157,67 @@ class Client:
         *,
         method: str | None = None,
         **options: Unpack[_RequestOptions],
-    ) -> Pending[ClientResponse]:
+    ) -> RequestContextManager[ClientResponse]:
         """Send an `HTTPRequest`, or a URL, with GET by default; what is given here goes first."""
         if isinstance(request, HTTPRequest):
             given = {**request.options, **options}
-            return Pending(self._sender.send(method or request.method, request.url, given))
-        return Pending(self._sender.send(method or "GET", request, options))
+            return RequestContextManager(
+                self._sender.send(method or request.method, request.url, given)
+            )
+        return RequestContextManager(self._sender.send(method or "GET", request, options))
 
-    def get(self, url: StrOrURL, **options: Unpack[_RequestOptions]) -> Pending[ClientResponse]:
+    def get(
+        self, url: StrOrURL, **options: Unpack[_RequestOptions]
+    ) -> RequestContextManager[ClientResponse]:
         """Send a GET request."""
-        return Pending(self._sender.send("GET", url, options))
+        return RequestContextManager(self._sender.send("GET", url, options))
 
-    def options(self, url: StrOrURL, **options: Unpack[_RequestOptions]) -> Pending[ClientResponse]:
+    def options(
+        self, url: StrOrURL, **options: Unpack[_RequestOptions]
+    ) -> RequestContextManager[ClientResponse]:
         """Send an OPTIONS request."""
-        return Pending(self._sender.send("OPTIONS", url, options))
+        return RequestContextManager(self._sender.send("OPTIONS", url, options))
 
-    def head(self, url: StrOrURL, **options: Unpack[_RequestOptions]) -> Pending[ClientResponse]:
+    def head(
+        self, url: StrOrURL, **options: Unpack[_RequestOptions]
+    ) -> RequestContextManager[ClientResponse]:
         """Send a HEAD request; without ``allow_redirects=True`` no redirect is followed."""
-        return Pending(self._sender.send("HEAD", url, {"allow_redirects": False, **options}))
+        return RequestContextManager(
+            self._sender.send("HEAD", url, {"allow_redirects": False, **options})
+        )
 
-    def post(self, url: StrOrURL, **options: Unpack[_RequestOptions]) -> Pending[ClientResponse]:
+    def post(
+        self, url: StrOrURL, **options: Unpack[_RequestOptions]
+    ) -> RequestContextManager[ClientResponse]:
         """Send a POST request."""
-        return Pending(self._sender.send("POST", url, options))
+        return RequestContextManager(self._sender.send("POST", url, options))
 
-    def put(self, url: StrOrURL, **options: Unpack[_RequestOptions]) -> Pending[ClientResponse]:
+    def put(
+        self, url: StrOrURL, **options: Unpack[_RequestOptions]
+    ) -> RequestContextManager[ClientResponse]:
         """Send a PUT request."""
-        return Pending(self._sender.send("PUT", url, options))
+        return RequestContextManager(self._sender.send("PUT", url, options))
 
-    def patch(self, url: StrOrURL, **options: Unpack[_RequestOptions]) -> Pending[ClientResponse]:
+    def patch(
+        self, url: StrOrURL, **options: Unpack[_RequestOptions]
+    ) -> RequestContextManager[ClientResponse]:
         """Send a PATCH request."""
-        return Pending(self._sender.send("PATCH", url, options))
+        return RequestContextManager(self._sender.send("PATCH", url, options))
 
-    def delete(self, url: StrOrURL, **options: Unpack[_RequestOptions]) -> Pending[ClientResponse]:
+    def delete(
+        self, url: StrOrURL, **options: Unpack[_RequestOptions]
+    ) -> RequestContextManager[ClientResponse]:
         """Send a DELETE request."""
-        return Pending(self._sender.send("DELETE", url, options))
+        return RequestContextManager(self._sender.send("DELETE", url, options))
 
     def ws_connect(
         self, url: StrOrURL, **options: Unpack[_WSConnectOptions]
-    ) -> Pending[ClientWebSocketResponse]:
+    ) -> RequestContextManager[ClientWebSocketResponse]:
         """Open a websocket; options are those of aiohttp's ``ws_connect``.
 
         Raises what aiohttp raises, and TokenError when no token can be had.
         """
-        return Pending(self._sender.connect(url, options))
+        return RequestContextManager(self._sender.connect(url, options))
 
     # Tokens
 
@@ -212,19 +230,19 @@ class Client:
     _recipe: Recipe | None = None
     """How a manager of a user's own class was made."""
 
-    def with_(
+    def with_options(
         self,
         *,
         scope: str | Collection[str] | None = None,
         resource: str | Collection[str] | None = None,
         audience: str | Collection[str] | None = None,
-        parameters: Mapping[str, str] | None = None,
+        extra_params: Mapping[str, str] | None = None,
     ) -> Self:
         """Return a client whose tokens are for something else, with the same login.
 
         What is not given is as here. It has a token of its own and shares all else: session,
         endpoints, credentials, and the refresh token, whoever got it. The same arguments give the
-        same client, so that ``client.with_(scope="a").get(url)`` may be written for each request.
+        same client, so that ``client.with_options(scope="a").get(url)`` may be written for each request.
         It is closed with this one; closed alone, it is open again when it is asked for again.
         `logout` of either ends the login.
 
@@ -234,9 +252,9 @@ class Client:
         """
 
         changes = {"scope": scope, "resource": resource, "audience": audience}
-        changes["parameters"] = parameters
-        if self._recipe is None or overrides(self._token_manager, "with_"):
-            with_: Callable[..., TokenProvider] = getattr(self._token_manager, "with_")  # noqa: B009
+        changes["extra_params"] = extra_params
+        if self._recipe is None or overrides(self._token_manager, "with_options"):
+            with_: Callable[..., TokenProvider] = getattr(self._token_manager, "with_options")  # noqa: B009
             manager, recipe = with_(**changes), self._recipe
             return self._of_root(manager, lambda: manager, recipe)
         recipe = self._recipe.but(**changes)
@@ -258,7 +276,7 @@ class Client:
         made = copy(self)
         vars(made).pop("_derived", None)
         made._root, made._token_manager, made._recipe = self, manager, recipe
-        made._bearer = Bearer(manager)
+        made._bearer = AuthorizationHeader(manager)
         middleware = RenewalMiddleware(made._bearer).__call__
         made._sessions = SharedSession(self._sessions, middleware)
         made._bearer.use_network(self._sessions.network)

@@ -3,7 +3,7 @@
 TokenError                          any failure to get a token
 ├── TokenConfigurationError         what was configured cannot work (also a ValueError)
 ├── MetadataError                   what an issuer says of itself could not be had, or not believed
-├── NoAnswerError                   the endpoint was not reached, or did not answer
+├── TokenConnectionError                   the endpoint was not reached, or did not answer
 ├── TokenResponseError              the endpoint answered 2xx, without a token that can be used
 └── TokenHTTPError                  the endpoint answered with another status
 
@@ -21,7 +21,7 @@ from aiohttp import ClientResponse
 from aioalf._redaction import excerpt
 
 
-class Words(TypedDict, total=False):
+class OAuthErrorMembers(TypedDict, total=False):
     """The members of an OAuth error, as keywords (RFC 6749 §4.1.2.1, §5.2)."""
 
     error: str | None
@@ -45,21 +45,19 @@ class MetadataError(TokenError):
     """An issuer's metadata could not be had, or must not be believed (RFC 8414 §3.2, §3.3)."""
 
 
-class NoAnswerError(TokenError):
+class TokenConnectionError(TokenError):
     """The token endpoint gave no answer: refused, reset, timed out; ``__cause__`` has the reason.
 
-    ``may_pass`` is False where another try cannot help, as with a certificate that is not trusted.
+    ``is_transient`` is False where another try cannot help, as with a certificate that is not trusted.
     """
 
-    def __init__(self, message: str, *, may_pass: bool = True) -> None:
+    def __init__(self, message: str, *, is_transient: bool = True) -> None:
         super().__init__(message)
-        self.may_pass = may_pass
+        self.is_transient = is_transient
 
 
 class _Hidden:
     """A text that no repr shows and no pickle holds."""
-
-    __slots__ = ("text",)
 
     def __init__(self, text: str | None = None) -> None:
         self.text = text
@@ -68,7 +66,7 @@ class _Hidden:
         return (_Hidden, ())
 
 
-class AnsweredError(TokenError):
+class OAuthError(TokenError):
     """A server answered, with its reason in the standard's words (RFC 6749 §4.1.2.1, §5.2)."""
 
     def __init__(
@@ -85,7 +83,7 @@ class AnsweredError(TokenError):
         self.error_uri = error_uri
 
 
-class TokenResponseError(AnsweredError):
+class TokenResponseError(OAuthError):
     """The token endpoint answered 2xx, but with no token that can be used.
 
     ``response_status`` and ``content_type`` say what came; ``error``, ``error_description`` and
@@ -97,7 +95,7 @@ class TokenResponseError(AnsweredError):
         message: str,
         response_status: int | None = None,
         content_type: str | None = None,
-        **words: Unpack[Words],
+        **words: Unpack[OAuthErrorMembers],
     ) -> None:
         super().__init__(message, **words)
         self.response_status = response_status
@@ -118,7 +116,7 @@ class TokenResponseError(AnsweredError):
         return text
 
 
-class TokenHTTPError(AnsweredError):
+class TokenHTTPError(OAuthError):
     """The token endpoint answered with a status that is not 2xx.
 
     ``response_status`` and ``response_text`` are what came, the text up to a cap and without the
@@ -136,7 +134,7 @@ class TokenHTTPError(AnsweredError):
         *,
         response: ClientResponse | None = None,
         retry_after: float | None = None,
-        **words: Unpack[Words],
+        **words: Unpack[OAuthErrorMembers],
     ) -> None:
         super().__init__(message, **words)
         self.response_status = response_status
@@ -164,7 +162,7 @@ class TokenHTTPError(AnsweredError):
         return (self.__class__, self.args, {**state, "response": None})
 
 
-class AuthorizationError(AnsweredError):
+class AuthorizationError(OAuthError):
     """The authorization server's answer in the browser was an error (RFC 6749 §4.1.2.1, §4.2.2.1).
 
     ``error`` is its code, ``error_description`` and ``error_uri`` its words, None without.

@@ -16,8 +16,6 @@ class HTTPRequest:
     The options are the keywords of aiohttp's ``request``: ``data``, ``json``, ``headers`` …
     """
 
-    __slots__ = ("method", "options", "url")
-
     def __init__(
         self, url: StrOrURL, method: str = "GET", **options: Unpack[_RequestOptions]
     ) -> None:

@@ -18,14 +18,14 @@ from yarl import URL
 
 from aioalf._browser.open_url import OpenBrowser
 from aioalf._browser.sockets import checked_ports
-from aioalf._single_flight import uncut
+from aioalf._single_flight import run_to_completion
 from aioalf._syntax import is_b64token, join_scope, scope_set
 from aioalf._urls import is_insecure, read_endpoint, warn_insecure
 from aioalf.client import Client
 from aioalf.client_auth import ClientAuth
 from aioalf.errors import TokenConfigurationError, TokenError
 from aioalf.grants import Grant
-from aioalf.grants.implicit import Implicit, Login
+from aioalf.grants.implicit import Implicit, ImplicitLogin
 from aioalf.manager import TokenManager
 from aioalf.renewal import Renewal
 from aioalf.retry import Retry
@@ -102,7 +102,7 @@ class _LockOfLoop:
 class Flow:
     """What `use_implicit_flow` was told, and the one login that all its clients share."""
 
-    def __init__(self, storage: Storage, login: Login) -> None:
+    def __init__(self, storage: Storage, login: ImplicitLogin) -> None:
         self.storage = storage
         self.login = login
         self.changes: int = 0
@@ -182,7 +182,7 @@ class OAuthImplicitTokenManager(TokenManager):
         *,
         client_auth: ClientAuth | None = None,
         grant: Grant | None = None,
-        default_lifetime: float | None = None,
+        default_expires_in: float | None = None,
         allow_narrower_scope: bool = False,
         renewal: Renewal | None = None,
         retry: Retry | None = None,
@@ -203,7 +203,7 @@ class OAuthImplicitTokenManager(TokenManager):
             http_options,
             scope,
             client_auth=client_auth,
-            default_lifetime=default_lifetime,
+            default_expires_in=default_expires_in,
             allow_narrower_scope=allow_narrower_scope,
             renewal=renewal,
             retry=retry,
@@ -215,7 +215,7 @@ class OAuthImplicitTokenManager(TokenManager):
         self._unsaved: str | None = None
         self._resets = 0
 
-    def peek(self) -> None:
+    def cached_token(self) -> None:
         """Know nothing without asking the storage."""
 
     async def get_token(self) -> str:
@@ -231,14 +231,14 @@ class OAuthImplicitTokenManager(TokenManager):
 
     async def renew_token(self, rejected: str) -> str:
         """Return a token to use in place of one that an API refused. Raises TokenError."""
-        if not self.may_renew(rejected):
+        if not self.can_renew(rejected):
             return rejected
-        self.reject(rejected)
+        self.mark_rejected(rejected)
         return await self.get_token()
 
-    def reject(self, token: str) -> None:
-        """Do not use a token again that an API refused, if `may_renew` says yes."""
-        if self.may_renew(token):
+    def mark_rejected(self, token: str) -> None:
+        """Do not use a token again that an API refused, if `can_renew` says yes."""
+        if self.can_renew(token):
             self._refused.add(token)
 
     async def reset_token(self) -> None:
@@ -256,7 +256,7 @@ class OAuthImplicitTokenManager(TokenManager):
         endpoint for that where this flow is used.
         """
         self._flight.end()
-        await uncut(self.reset_token())
+        await run_to_completion(self.reset_token())
 
     async def _renew(self) -> Token:
         async with self._flow.lock():
@@ -269,7 +269,7 @@ class OAuthImplicitTokenManager(TokenManager):
             token = await self._fetch()
             if token.is_valid():
                 if stored in self._refused:
-                    pause = max(self._renewal.pause, _PAUSE_OF_PEOPLE)
+                    pause = max(self._renewal.failure_backoff, _PAUSE_OF_PEOPLE)
                     self._unproven_until = time.monotonic() + pause
                 await self._store(token)
             return token
@@ -344,7 +344,7 @@ async def use_implicit_flow(
         endpoint = read_endpoint("authorization_endpoint", authorization_endpoint)
         if is_insecure(endpoint):
             warn_insecure("The authorization endpoint", endpoint)
-    login = Login(port_range, endpoint, open_browser, timeout)
+    login = ImplicitLogin(port_range, endpoint, open_browser, timeout)
     OAuthImplicitTokenManager.flow = Flow(token_storage, login)
     Client.token_manager_class = OAuthImplicitTokenManager
 

@@ -17,16 +17,16 @@ from typing import Any, cast
 from yarl import URL
 
 from aioalf._auth_server.http import Network
-from aioalf._auth_server.request_params import Asked
+from aioalf._auth_server.request_params import TokenRequestParams
 from aioalf._auth_server.token_endpoint import TokenEndpoint
-from aioalf._auth_server.token_response import Expected, read_expected, read_token
+from aioalf._auth_server.token_response import ResponsePolicy, read_token, response_policy
 from aioalf._callbacks import OnToken
-from aioalf._login.derived_login import Derived
+from aioalf._login.derived_login import DerivedLogin
 from aioalf._login.factory import own_login, shared_login
-from aioalf._login.login import Authorization
-from aioalf._login.logout import Leaving
-from aioalf._single_flight import SingleFlight, own_copy, without_frames
-from aioalf._urls import missing
+from aioalf._login.login import Login
+from aioalf._login.logout import Logout
+from aioalf._single_flight import SingleFlight, copy_exception, copy_without_frames
+from aioalf._urls import missing_endpoint_error
 from aioalf.caches import TokenCache
 from aioalf.client_auth import ClientAuth
 from aioalf.client_auth.credentials import ClientSecret, Credentials
@@ -64,12 +64,12 @@ class TokenManager:
     Basic first.
 
     ``issuer`` finds endpoints in its metadata; ``token_endpoint`` and ``endpoints``, by their names
-    there, go before it. ``resource`` and ``audience``, one or several, and ``parameters`` go with
+    there, go before it. ``resource`` and ``audience``, one or several, and ``extra_params`` go with
     each token request as ``scope`` does, a refresh included. ``cache`` keeps what was granted, for
     all that ask for the same. ``on_token`` is called with each new token, before its callers get
     it: a coroutine function or a plain one, which must not use the client.
 
-    ``default_lifetime``, in seconds, stands for an ``expires_in`` that the server
+    ``default_expires_in``, in seconds, stands for an ``expires_in`` that the server
     leaves out: without it such a token is used until it is refused. ``allow_narrower_scope`` takes
     a token with less scope than was asked for. `Renewal` says when a token is renewed, and how long
     a failing endpoint is left alone; `Retry` how often a request that failed is made again.
@@ -92,12 +92,12 @@ class TokenManager:
         endpoints: Mapping[str, str | URL] | None = None,
         resource: str | Collection[str] | None = None,
         audience: str | Collection[str] | None = None,
-        parameters: Mapping[str, str] | None = None,
+        extra_params: Mapping[str, str] | None = None,
         client_auth: ClientAuth | None = None,
         grant: Grant | None = None,
         cache: TokenCache | None = None,
         on_token: OnToken | None = None,
-        default_lifetime: float | None = None,
+        default_expires_in: float | None = None,
         allow_narrower_scope: bool = False,
         renewal: Renewal | None = None,
         retry: Retry | None = None,
@@ -110,12 +110,12 @@ class TokenManager:
             renewal=renewal,
             retry=retry,
         )
-        self._expected: Expected | None = None
-        if default_lifetime is not None or allow_narrower_scope:
-            self._expected = read_expected(
-                default_lifetime, allow_narrower_scope=allow_narrower_scope
+        self._expected: ResponsePolicy | None = None
+        if default_expires_in is not None or allow_narrower_scope:
+            self._expected = response_policy(
+                default_expires_in, allow_narrower_scope=allow_narrower_scope
             )
-        asked = _asked(scope, resource, audience, parameters)
+        asked = _asked(scope, resource, audience, extra_params)
         self._grant: Grant = grant or _client_credentials()
         self._endpoint: TokenEndpoint | None = None
         token_endpoint = token_endpoint or (endpoints or {}).get("token_endpoint")
@@ -133,7 +133,7 @@ class TokenManager:
                 expected=self._expected,
                 retry=retry,
             )
-        self._authorization: Authorization | Derived | None = None
+        self._authorization: Login | DerivedLogin | None = None
         if self._grant.keeps_refresh_token or cache is not None or on_token is not None:
             self._authorization = own_login(self._grant, self._endpoint, cache, on_token)
         self._renewal = renewal or _RENEWAL
@@ -155,13 +155,13 @@ class TokenManager:
     _derived: Mapping[tuple[frozenset[str], ...], TokenManager] = _NOTHING_DERIVED
     """Those that are derived from this one, by what they ask for; none is one for all."""
 
-    def with_(
+    def with_options(
         self,
         *,
         scope: str | Collection[str] | None = None,
         resource: str | Collection[str] | None = None,
         audience: str | Collection[str] | None = None,
-        parameters: Mapping[str, str] | None = None,
+        extra_params: Mapping[str, str] | None = None,
     ) -> TokenManager:
         """Return a manager that asks for something else, with the same login.
 
@@ -174,12 +174,12 @@ class TokenManager:
         if type(self) is not TokenManager:
             raise TokenConfigurationError(
                 f"{type(self).__name__} is a class of its own: make another one of it, or give it "
-                "a with_()"
+                "a with_options()"
             )
         if self._endpoint is None:
-            raise missing("token_endpoint")
+            raise missing_endpoint_error("token_endpoint")
         root = self._root or self
-        asked = self._endpoint.asked.but(scope, resource, audience, parameters)
+        asked = self._endpoint.asked.but(scope, resource, audience, extra_params)
         made = root._derived.get(asked.identity)
         if made is None:
             made = root._derive(self._endpoint.asking(asked))
@@ -192,14 +192,14 @@ class TokenManager:
         made._grant = self._grant
         made._endpoint = endpoint
         # A derived one has no derived ones of its own: the first's is a login, or there is none.
-        login = cast("Authorization | None", self._authorization)
+        login = cast("Login | None", self._authorization)
         made._authorization = None if login is None else self._share(login, endpoint)
         made._renewal = self._renewal
         made._root = self
         made._begin()
         return made
 
-    def _share(self, login: Authorization, endpoint: TokenEndpoint) -> Authorization | Derived:
+    def _share(self, login: Login, endpoint: TokenEndpoint) -> Login | DerivedLogin:
 
         return shared_login(
             login,
@@ -210,7 +210,7 @@ class TokenManager:
             log_in_anew=self._obtain,
         )
 
-    def peek(self) -> str | None:
+    def cached_token(self) -> str | None:
         """Return the token in place, None when there is none that is valid.
 
         In the last part of its life it is renewed in the background meanwhile.
@@ -237,9 +237,9 @@ class TokenManager:
         token = self._token
         if token is not None and time.monotonic() < self._renew_at:  # peek's, without the call
             return token.access_token
-        return self.peek() or (await self._obtain()).access_token
+        return self.cached_token() or (await self._obtain()).access_token
 
-    def may_renew(self, rejected: str) -> bool:
+    def can_renew(self, rejected: str) -> bool:
         """Tell whether `renew_token` has, or would ask for, another token than this one.
 
         Not when it is itself the product of a renewal that helped nobody, a pause ago at most, and
@@ -256,26 +256,26 @@ class TokenManager:
         """Return a token to use in place of one that an API refused.
 
         When another is in place already, or on its way, it is that one: many refusals of one token
-        make one request. It is the refused one where `may_renew` says no. Raises TokenError.
+        make one request. It is the refused one where `can_renew` says no. Raises TokenError.
         """
-        if not self.may_renew(rejected):
+        if not self.can_renew(rejected):
             return rejected
         may_be_cached = self._token is None and self._authorization is not None
-        self.reject(rejected)
+        self.mark_rejected(rejected)
         token = await self.get_token()
         if token == rejected and may_be_cached:  # who looked there did not know of this yet
-            self.reject(rejected)
+            self.mark_rejected(rejected)
             token = await self.get_token()
         return token
 
-    def reject(self, token: str) -> None:
-        """Forget a token that an API refused, if it is in place and `may_renew` says yes."""
-        if self._token is not None and self._token.access_token == token and self.may_renew(token):
+    def mark_rejected(self, token: str) -> None:
+        """Forget a token that an API refused, if it is in place and `can_renew` says yes."""
+        if self._token is not None and self._token.access_token == token and self.can_renew(token):
             self._token = None
             self._refused_token = token
             self._unproven_until = math.inf  # as `_keep` says when another has come
 
-    def accept(self) -> None:
+    def mark_accepted(self) -> None:
         """Take note that a renewed token was accepted: the next refusal is renewed at once."""
         self._unproven_until = _NEVER
 
@@ -299,7 +299,7 @@ class TokenManager:
         be revoked, CacheError when the cache could not be read or emptied.
         """
 
-        leaving, managers = Leaving(), self._family()
+        leaving, managers = Logout(), self._family()
         for manager in managers:
             manager._flight.check_loop()
         for manager in managers:
@@ -318,7 +318,7 @@ class TokenManager:
         Raises TokenError when there is no such answer: then nothing is known of the token.
         """
         if self._endpoint is None:
-            raise missing("introspection_endpoint")
+            raise missing_endpoint_error("introspection_endpoint")
         return await self._endpoint.introspect(token, token_type_hint)
 
     async def close(self) -> None:
@@ -338,7 +338,7 @@ class TokenManager:
         for manager in managers:
             await manager._flight.close()
 
-    def pause_left(self) -> float:
+    def retry_after(self) -> float:
         """Return for how many seconds the last failure is raised without a request; 0 for none."""
         return 0.0 if self._failure is None else max(0.0, self._paused_until - time.monotonic())
 
@@ -358,8 +358,8 @@ class TokenManager:
         self._generation += 1
 
     def _obtain(self) -> Coroutine[object, object, Token]:
-        if self._failure is not None and not self._flight.is_in_the_air and self.pause_left():
-            raise own_copy(self._failure)
+        if self._failure is not None and not self._flight.is_in_the_air and self.retry_after():
+            raise copy_exception(self._failure)
         return self._flight.run(self._fly)
 
     def _renew_in_background(self, now: float) -> None:
@@ -387,7 +387,7 @@ class TokenManager:
     def _keep(self, token: Token) -> None:
         if self._token is None and self._unproven_until > _NEVER:
             # From when it came: to get it may have taken longer than the pause.
-            self._unproven_until = time.monotonic() + self._renewal.pause
+            self._unproven_until = time.monotonic() + self._renewal.failure_backoff
         self._token = token
         chance = random.random()  # noqa: S311 - jitter
         self._renew_at = self._renewal.begins_at(token.expires_in, token.deadline, chance)
@@ -404,8 +404,8 @@ class TokenManager:
                 self._renew_at = self._token.deadline  # nobody is asked twice ahead of time
         elif isinstance(error, TokenConfigurationError):
             return  # nothing was asked, and who mends it need not wait
-        self._failure = without_frames(error)
-        self._paused_until = now + max(self._renewal.pause, min(asked_for, _MAX_PAUSE))
+        self._failure = copy_without_frames(error)
+        self._paused_until = now + max(self._renewal.failure_backoff, min(asked_for, _MAX_PAUSE))
 
     async def _fetch(self) -> Token:
         sent_at = time.monotonic()
@@ -417,7 +417,7 @@ class TokenManager:
 
     async def _get_token_data(self) -> Token | Mapping[str, Any]:
         if self._endpoint is None:
-            raise missing("token_endpoint")
+            raise missing_endpoint_error("token_endpoint")
         if self._authorization is None:
             return await self._grant.request_token(self._endpoint)
         # One that is in place when another is asked for is late in its life, or over.
@@ -437,12 +437,12 @@ def _asked(
     scope: str | Collection[str] | None,
     resource: str | Collection[str] | None,
     audience: str | Collection[str] | None,
-    parameters: Mapping[str, str] | None,
-) -> Asked | None:
-    if scope is resource is audience is parameters is None:
+    extra_params: Mapping[str, str] | None,
+) -> TokenRequestParams | None:
+    if scope is resource is audience is extra_params is None:
         return None
 
-    return Asked(scope, resource, audience, parameters)
+    return TokenRequestParams(scope, resource, audience, extra_params)
 
 
 def _check_options(**options: object) -> None:

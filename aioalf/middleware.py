@@ -14,7 +14,7 @@ from yarl import URL
 
 from aioalf._requests.authorization_header import (
     UNAUTHORIZED,
-    Bearer,
+    AuthorizationHeader,
     InsecureOrigins,
 )
 from aioalf._requests.manager_adapter import TokenProvider
@@ -26,7 +26,7 @@ class OAuth2Middleware:
     """Puts a bearer token on every hop to the right origin, and renews it once if one is refused.
 
     ``manager`` is a `TokenManager` or anything with its ``get_token`` and ``reset_token``.
-    ``origins`` are the origins that get the token (``https://api.example.com``; a path is ignored);
+    ``allowed_origins`` are the origins that get the token (``https://api.example.com``; a path is ignored);
     without them it is the first origin that a request goes to. Other requests go out as they are.
     An Authorization field of the caller's is replaced on the requests that get the token.
     ``require_https`` refuses plain http to other machines, else that is warned of once per origin
@@ -41,11 +41,11 @@ class OAuth2Middleware:
         self,
         manager: TokenProvider,
         *,
-        origins: Iterable[str | URL] | None = None,
+        allowed_origins: Iterable[str | URL] | None = None,
         require_https: bool = False,
     ) -> None:
-        self._bearer = Bearer(manager)
-        self._origins = None if origins is None else read_origins(origins)
+        self._bearer = AuthorizationHeader(manager)
+        self._origins = None if allowed_origins is None else read_origins(allowed_origins)
         self._insecure = InsecureOrigins(refuse=require_https)
         self._known: tuple[str, str] | None = None
 

@@ -34,17 +34,6 @@ class Token:
     none.
     """
 
-    __slots__ = (
-        "access_token",
-        "deadline",
-        "expires_in",
-        "expires_on",
-        "extra",
-        "refresh_token",
-        "scope",
-        "token_type",
-    )
-
     access_token: str
     token_type: str
     expires_in: int | None

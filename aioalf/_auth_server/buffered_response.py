@@ -36,7 +36,7 @@ async def buffer(response: ClientResponse, limit: int) -> bytes:
     return body
 
 
-def twin(response: ClientResponse) -> ClientResponse:
+def copy_response(response: ClientResponse) -> ClientResponse:
     """Return a buffered response once more, to be read and released on its own."""
     other = copy.copy(response)
     other.content = _stream(response._body or b"")  # noqa: SLF001 - read() is closed once it was released

@@ -12,10 +12,10 @@ from typing import Final
 
 from yarl import URL
 
-from aioalf._auth_server.http import Exchange
+from aioalf._auth_server.http import AuthServerHTTP
 from aioalf._auth_server.metadata import Metadata, read_issuer, read_metadata, well_known
 from aioalf._single_flight import FlightCancelledError, SingleFlight
-from aioalf._urls import shown
+from aioalf._urls import redact_url
 from aioalf.errors import MetadataError, TokenError
 
 logger: logging.Logger = logging.getLogger(__name__)
@@ -30,12 +30,10 @@ _PAUSE: Final = 60.0
 """Seconds after a failure in which the last good copy is used without asking again."""
 
 
-class Discovery:
+class MetadataCache:
     """Gets one issuer's metadata: once, however many ask. Raises TokenConfigurationError."""
 
-    __slots__ = ("_ask_at", "_exchange", "_flight", "_metadata", "_useless_at", "issuer")
-
-    def __init__(self, issuer: str, exchange: Exchange) -> None:
+    def __init__(self, issuer: str, exchange: AuthServerHTTP) -> None:
         self.issuer: str = read_issuer(issuer)
         self._exchange = exchange
         self._flight = SingleFlight["Metadata"]()
@@ -73,7 +71,7 @@ class Discovery:
             try:
                 metadata = await self._fetch_from(url)
             except TokenError as error:
-                problems.append(f"{shown(url)}: {error}")
+                problems.append(f"{redact_url(url)}: {error}")
             else:
                 self._metadata = metadata
                 self._ask_at, self._useless_at = began + FRESH, began + LAST_GOOD

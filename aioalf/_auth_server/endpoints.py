@@ -9,28 +9,32 @@ from collections.abc import Mapping
 
 from yarl import URL
 
-from aioalf._auth_server.discovery import Discovery
-from aioalf._auth_server.http import Exchange
-from aioalf._auth_server.metadata import Metadata, endpoint_in, texts_in
-from aioalf._urls import SECURE_ONLY, is_insecure, missing, read_endpoint, warn_insecure
+from aioalf._auth_server.discovery import MetadataCache
+from aioalf._auth_server.http import AuthServerHTTP
+from aioalf._auth_server.metadata import Metadata, endpoint_in, string_set
+from aioalf._urls import (
+    SECURE_ONLY,
+    is_insecure,
+    missing_endpoint_error,
+    read_endpoint,
+    warn_insecure,
+)
 from aioalf.errors import TokenConfigurationError, TokenError
 
 
-class Server:
+class ServerEndpoints:
     """The endpoints of one server, by their names in metadata (RFC 8414 §2).
 
     Raises TokenConfigurationError for an issuer or a URL that cannot work, and warns of plain http.
     """
 
-    __slots__ = ("_discovery", "_given")
-
     def __init__(
         self,
         issuer: str | None,
         endpoints: Mapping[str, str | URL],
-        exchange: Exchange,
+        exchange: AuthServerHTTP,
     ) -> None:
-        self._discovery = None if issuer is None else Discovery(issuer, exchange)
+        self._discovery = None if issuer is None else MetadataCache(issuer, exchange)
         self._given = {name: read_endpoint(name, url) for name, url in endpoints.items()}
         for name, url in self._given.items():
             if is_insecure(url):
@@ -57,7 +61,7 @@ class Server:
         try:
             url = await self.find(name, over_mtls=over_mtls)
             if url is None:
-                raise missing(name, self.issuer)
+                raise missing_endpoint_error(name, self.issuer)
         except TokenError:
             if self._discovery is not None:
                 self._discovery.doubt()
@@ -77,7 +81,7 @@ class Server:
         """
         if name in self._given:
             return None
-        return texts_in(await self.metadata(), f"{name}_auth_methods_supported")
+        return string_set(await self.metadata(), f"{name}_auth_methods_supported")
 
     async def close(self) -> None:
         """End a request for metadata that is under way."""

@@ -33,8 +33,8 @@ from yarl import URL
 from aioalf._auth_server.buffered_response import buffer
 from aioalf._auth_server.request_params import Form
 from aioalf._redaction import printable
-from aioalf._urls import shown
-from aioalf.errors import NoAnswerError, TokenConfigurationError
+from aioalf._urls import redact_url
+from aioalf.errors import TokenConfigurationError, TokenConnectionError
 
 Network = Callable[[], ClientSession | None]
 """Whose connector and proxy a request uses; None: those of a session of its own."""
@@ -63,7 +63,7 @@ _OURS: Final = frozenset(
 )
 
 
-class Answer:
+class RawResponse:
     """What a server answered, its body read; ``response`` can be handed to callers."""
 
     def __init__(self, response: ClientResponse, body: bytes) -> None:
@@ -73,15 +73,13 @@ class Answer:
         self.response = response
 
 
-class Exchange:
+class AuthServerHTTP:
     """Sends requests to an authorization server.
 
     ``http_options`` are keywords of aiohttp's ``request`` (``timeout``, ``proxy``, ``ssl``,
     ``headers`` …); its headers go on top of ours. Redirects are not followed, whatever they say
     (RFC 9700 §4.12). Raises TokenConfigurationError for options that cannot work.
     """
-
-    __slots__ = ("_options", "network")
 
     def __init__(self, http_options: Mapping[str, Any] | None, network: Network) -> None:
         self._options = _read_options(http_options)
@@ -92,7 +90,7 @@ class Exchange:
         chosen = ssl or self._options.get("ssl")
         return chosen is not False and getattr(chosen, "verify_mode", None) != _CERT_NONE
 
-    async def get(self, what: str, url: URL) -> Answer:
+    async def get(self, what: str, url: URL) -> RawResponse:
         """GET; otherwise as `post`."""
         return await self._exchange("GET", what, url, _HEADERS, {})
 
@@ -104,11 +102,11 @@ class Exchange:
         fields: Mapping[str, str],
         *,
         ssl: SSLContext | None = None,
-    ) -> Answer:
+    ) -> RawResponse:
         """POST a form with these header fields; `what` names the endpoint in errors.
 
         Several values of a name are sent one by one, empty ones not at all (RFC 6749 §3.2). `ssl`
-        goes before that of the options. Raises NoAnswerError, its reason in ``__cause__``, and
+        goes before that of the options. Raises TokenConnectionError, its reason in ``__cause__``, and
         TokenConfigurationError for what aiohttp cannot send.
         """
         data = MultiDict(
@@ -121,7 +119,7 @@ class Exchange:
         if ssl is not None:
             if url.scheme != "https":
                 raise TokenConfigurationError(
-                    f"A client certificate cannot be shown to {what} {shown(url)}: it needs https"
+                    f"A client certificate cannot be shown to {what} {redact_url(url)}: it needs https"
                 )
             options["ssl"] = ssl
         return await self._exchange("POST", what, url, {**_HEADERS, **fields}, options)
@@ -133,7 +131,7 @@ class Exchange:
         url: URL,
         fields: Mapping[str, str],
         options: Mapping[str, object],
-    ) -> Answer:
+    ) -> RawResponse:
         try:
             headers = CIMultiDict(fields)
             headers.update(self._options.get("headers") or {})
@@ -157,16 +155,16 @@ class Exchange:
             ) from error
         cause = _without_traffic(failure)
         reason = _shown(f"{type(failure).__name__}: {cause}".rstrip(": "))
-        raise NoAnswerError(
-            f"No answer from {what} {shown(url)}: {reason}", may_pass=_may_pass(failure)
+        raise TokenConnectionError(
+            f"No answer from {what} {redact_url(url)}: {reason}", is_transient=_may_pass(failure)
         ) from cause
 
-    async def _send(self, method: str, url: URL, ours: Mapping[str, object]) -> Answer:
+    async def _send(self, method: str, url: URL, ours: Mapping[str, object]) -> RawResponse:
 
         options: dict[str, Any] = {"timeout": TIMEOUT, **self._options, **ours}
         async with await _session(self.network(), url) as session:
             response = await session.request(method, url, allow_redirects=False, **options)
-            return Answer(response, await buffer(response, MAX_BODY))
+            return RawResponse(response, await buffer(response, MAX_BODY))
 
 
 def _shown(reason: str) -> str:

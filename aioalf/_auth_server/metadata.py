@@ -12,7 +12,7 @@ from typing import cast
 from yarl import URL
 
 from aioalf._auth_server.token_response import read_object
-from aioalf._urls import is_insecure, read_endpoint, shown
+from aioalf._urls import is_insecure, read_endpoint, redact_url
 from aioalf.errors import MetadataError, TokenConfigurationError
 
 Metadata = Mapping[str, object]
@@ -77,11 +77,11 @@ def endpoint_in(metadata: Metadata, name: str, *, over_mtls: bool = False) -> UR
     except TokenConfigurationError as error:
         raise MetadataError(f"its {error}") from None
     if is_insecure(url):
-        raise MetadataError(f"its {name} {shown(url)} is plain http")
+        raise MetadataError(f"its {name} {redact_url(url)} is plain http")
     return url
 
 
-def texts_in(metadata: Metadata, name: str) -> frozenset[str] | None:
+def string_set(metadata: Metadata, name: str) -> frozenset[str] | None:
     """Return a list of texts as a set, None when it is absent or none."""
     values = metadata.get(name)
     if not isinstance(values, list):

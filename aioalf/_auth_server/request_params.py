@@ -36,14 +36,12 @@ _ABSOLUTE_URI: Final = (
 )
 
 
-class Asked:
+class TokenRequestParams:
     """``scope`` as it is sent, ``resource`` and ``audience`` each once, in order; ``extra`` as is.
 
     Raises TokenConfigurationError for a scope that is no text, a resource that is no absolute URI
     or has a fragment, and for a parameter that has a keyword of its own.
     """
-
-    __slots__ = ("audience", "extra", "resource", "scope")
 
     def __init__(
         self,
@@ -77,9 +75,9 @@ class Asked:
         resource: str | Collection[str] | None = None,
         audience: str | Collection[str] | None = None,
         extra: Mapping[str, str] | None = None,
-    ) -> Asked:
+    ) -> TokenRequestParams:
         """Return what asks for this where nothing else is given."""
-        return Asked(
+        return TokenRequestParams(
             self.scope if scope is None else scope,
             self.resource if resource is None else resource,
             self.audience if audience is None else audience,
@@ -150,5 +148,5 @@ def _checked_extra(extra: Mapping[str, str]) -> Mapping[str, str]:
     return MappingProxyType(dict(extra))
 
 
-NOTHING: Final = Asked()
+NO_PARAMS: Final = TokenRequestParams()
 """What a client asks for that asks for nothing in particular."""

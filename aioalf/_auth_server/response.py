@@ -12,12 +12,12 @@ from typing import Final
 
 from yarl import URL
 
-from aioalf._auth_server.http import Answer
+from aioalf._auth_server.http import RawResponse
 from aioalf._auth_server.request_params import Form
 from aioalf._auth_server.token_response import read_oauth_error, read_object
-from aioalf._redaction import printable, without
+from aioalf._redaction import mask_secrets, printable
 from aioalf._syntax import read_retry_after
-from aioalf._urls import shown
+from aioalf._urls import redact_url
 from aioalf.client_auth.credentials import Credentials
 from aioalf.errors import TokenHTTPError, TokenResponseError
 
@@ -28,11 +28,11 @@ _PROOFS: Final = (
 )
 
 
-class Reply:
+class ServerResponse:
     """One answer of the endpoint `name`, as metadata calls it, at a URL."""
 
-    def __init__(self, name: str, url: URL, answer: Answer, hidden: frozenset[str]) -> None:
-        self._what = f"The {name.replace('_', ' ')} {shown(url)}"
+    def __init__(self, name: str, url: URL, answer: RawResponse, hidden: frozenset[str]) -> None:
+        self._what = f"The {name.replace('_', ' ')} {redact_url(url)}"
         self._name = name
         self._answer = answer
         self._hidden = hidden
@@ -50,7 +50,7 @@ class Reply:
         return TokenHTTPError(
             f"{self._what} refused" + (f": {hint}" if hint else ""),
             self._answer.status,
-            without(self._answer.body.decode("utf-8", "replace"), self._hidden),
+            mask_secrets(self._answer.body.decode("utf-8", "replace"), self._hidden),
             response=self._answer.response,
             retry_after=read_retry_after(
                 self._answer.response.headers.get("Retry-After"), datetime.now(UTC)
@@ -63,7 +63,7 @@ class Reply:
         if self._words.error:
             problem = f"it says {self._words}"
         status = self._answer.status
-        content_type = without(self._answer.content_type, self._hidden)
+        content_type = mask_secrets(self._answer.content_type, self._hidden)
         return TokenResponseError(
             f"{self._what} answered {status} "
             f"({printable(content_type, 80) or 'no content type'}) without {wanted}: {problem}",
@@ -73,7 +73,7 @@ class Reply:
         )
 
 
-def hidden_in(credentials: Credentials, form: Form) -> frozenset[str]:
+def secrets_in_request(credentials: Credentials, form: Form) -> frozenset[str]:
     """Return what of a request must not be shown."""
     values = (form.get(name) for name in _PROOFS)
     proofs = frozenset(value for value in values if isinstance(value, str)) - {""}

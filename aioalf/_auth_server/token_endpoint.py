@@ -16,22 +16,22 @@ from typing import Any, Final, TypeVar
 
 from yarl import URL
 
-from aioalf._auth_server.endpoints import Server
-from aioalf._auth_server.http import Exchange, Network
-from aioalf._auth_server.metadata import texts_in
-from aioalf._auth_server.request_params import NOTHING, Asked, Form
-from aioalf._auth_server.response import Reply, hidden_in
-from aioalf._auth_server.token_response import Expected, read_refresh_token, read_token
+from aioalf._auth_server.endpoints import ServerEndpoints
+from aioalf._auth_server.http import AuthServerHTTP, Network
+from aioalf._auth_server.metadata import string_set
+from aioalf._auth_server.request_params import NO_PARAMS, Form, TokenRequestParams
+from aioalf._auth_server.response import ServerResponse, secrets_in_request
+from aioalf._auth_server.token_response import ResponsePolicy, read_refresh_token, read_token
 from aioalf._syntax import is_sendable
 from aioalf._urls import (
     SECURE_ONLY,
-    is_elsewhere,
     is_insecure,
-    missing,
+    is_remote,
+    missing_endpoint_error,
     read_endpoint,
     warn_insecure,
 )
-from aioalf.client_auth import ClientAuth, FormInMaking
+from aioalf.client_auth import ClientAuth, MutableForm
 from aioalf.client_auth._negotiation import default_method, method_elsewhere
 from aioalf.client_auth.credentials import Credentials
 from aioalf.errors import (
@@ -53,20 +53,9 @@ class TokenEndpoint:
 
     ``url`` None is what the issuer's metadata says, as are endpoints that are not in ``endpoints``.
     ``client_auth`` None is chosen by what the server lists. ``asked`` goes with every token
-    request. ``http_options`` are `Exchange`'s. Raises TokenConfigurationError for URLs or options
+    request. ``http_options`` are `AuthServerHTTP`'s. Raises TokenConfigurationError for URLs or options
     that cannot work, and warns of plain http.
     """
-
-    __slots__ = (
-        "_asked",
-        "_client_auth",
-        "_credentials",
-        "_exchange",
-        "_expected",
-        "_retry",
-        "_server",
-        "url",
-    )
 
     def __init__(
         self,
@@ -77,15 +66,15 @@ class TokenEndpoint:
         http_options: Mapping[str, Any] | None = None,
         issuer: str | None = None,
         endpoints: Mapping[str, str | URL] | None = None,
-        asked: Asked | None = None,
-        expected: Expected | None = None,
+        asked: TokenRequestParams | None = None,
+        expected: ResponsePolicy | None = None,
         retry: Retry | None = None,
         network: Network = lambda: None,
     ) -> None:
         self.url: URL | None = None if url is None else read_endpoint("token_endpoint", url)
         if self.url is not None and is_insecure(self.url):
             warn_insecure("The token endpoint", self.url)
-        self._exchange = Exchange(http_options, network)
+        self._exchange = AuthServerHTTP(http_options, network)
         self._server = _server(issuer, endpoints, self._exchange)
         self._credentials = credentials
         self._client_auth = client_auth
@@ -94,10 +83,10 @@ class TokenEndpoint:
         self._retry = retry
 
     @property
-    def asked(self) -> Asked:
+    def asked(self) -> TokenRequestParams:
         """What is asked for with every token."""
         if self._asked is None:
-            self._asked = NOTHING
+            self._asked = NO_PARAMS
         return self._asked
 
     @property
@@ -110,7 +99,7 @@ class TokenEndpoint:
         """The issuer identifier as configured, None without one."""
         return None if self._server is None else self._server.issuer
 
-    def asking(self, asked: Asked) -> TokenEndpoint:
+    def asking(self, asked: TokenRequestParams) -> TokenEndpoint:
         """Return one that asks for something else, and shares everything else."""
         other = copy(self)
         other._asked = asked  # noqa: SLF001 - it is one of these
@@ -128,7 +117,7 @@ class TokenEndpoint:
         if name == "token_endpoint" and self.url is not None:
             return self.url
         if self._server is None:
-            raise missing(name)
+            raise missing_endpoint_error(name)
         return await self._server.url_of(name, over_mtls=self._is_over_mtls)
 
     @property
@@ -144,7 +133,7 @@ class TokenEndpoint:
 
         What may pass is tried again; `is_repeatable` says that the form holds nothing that may be
         sent once only. Raises TokenHTTPError for a status that is not 2xx, TokenResponseError for
-        an answer without a token that can be used, NoAnswerError, its reason in ``__cause__``.
+        an answer without a token that can be used, TokenConnectionError, its reason in ``__cause__``.
         """
         whole = {**form, **self.asked.form(), **form}  # what the grant says goes first, and before
         if not is_repeatable:
@@ -154,7 +143,7 @@ class TokenEndpoint:
     async def post(self, name: str, form: Form) -> Mapping[str, object]:
         """POST the form as it is to another endpoint, and return the members of its answer.
 
-        Raises TokenHTTPError, TokenResponseError for what is no JSON object, NoAnswerError.
+        Raises TokenHTTPError, TokenResponseError for what is no JSON object, TokenConnectionError.
         """
         reply, _, _ = await self._ask(name, form)
         if reply.members is None:
@@ -199,7 +188,7 @@ class TokenEndpoint:
     async def _attempt(self, form: Form) -> Token:
         reply, sent_at, sent_on = await self._ask("token_endpoint", form)
 
-        expected = self._expected or Expected()
+        expected = self._expected or ResponsePolicy()
         expected = expected.of(frozenset(str(form["scope"]).split()) or None)
         try:
             return read_token(reply.members, expected, sent_at=sent_at, sent_on=sent_on)
@@ -210,7 +199,7 @@ class TokenEndpoint:
             error.hold_replacement(replacement)  # the one that was sent may count no more
         raise error
 
-    async def _ask(self, name: str, form: Form) -> tuple[Reply, float, datetime]:
+    async def _ask(self, name: str, form: Form) -> tuple[ServerResponse, float, datetime]:
 
         url = await self.url_of(name)
         credentials = await self._credentials.current()
@@ -223,19 +212,19 @@ class TokenEndpoint:
         sent_at, sent_on = time.monotonic(), datetime.now(UTC)
         what = f"the {name.replace('_', ' ')}"
         answer = await self._exchange.post(what, url, proven, fields, ssl=method.ssl_context)
-        reply = Reply(name, url, answer, hidden_in(credentials, proven))
+        reply = ServerResponse(name, url, answer, secrets_in_request(credentials, proven))
         if not reply.is_good:
             raise reply.refusal()
         return reply, sent_at, sent_on
 
     def _check_certificates(self, name: str, url: URL, ssl: SSLContext | None) -> None:
-        if is_elsewhere(url) and not self._exchange.checks_certificates(ssl):
+        if is_remote(url) and not self._exchange.checks_certificates(ssl):
             raise TokenConfigurationError(
                 f"The certificate of the {name} is not checked, so no token is sent there "
                 "(RFC 7009 §5, RFC 7662 §4): pass ssl in http_options that checks it"
             )
 
-    async def _method(self, name: str, credentials: Credentials, form: FormInMaking) -> ClientAuth:
+    async def _method(self, name: str, credentials: Credentials, form: MutableForm) -> ClientAuth:
         method = self._client_auth or await self._listed_method(credentials, form)
         if name not in SECURE_ONLY or self._server is None:
             return method
@@ -245,9 +234,9 @@ class TokenEndpoint:
         has_secret = credentials.client_secret is not None
         return method_elsewhere(method, listed, has_secret=has_secret)
 
-    async def _listed_method(self, credentials: Credentials, form: FormInMaking) -> ClientAuth:
+    async def _listed_method(self, credentials: Credentials, form: MutableForm) -> ClientAuth:
 
-        listed = texts_in(await self.metadata(), "token_endpoint_auth_methods_supported")
+        listed = string_set(await self.metadata(), "token_endpoint_auth_methods_supported")
         # The client credentials grant is for clients that have some (RFC 6749 §4.4).
         is_public = form.get("grant_type") != "client_credentials"
         has_secret = credentials.client_secret is not None or not is_public
@@ -255,9 +244,9 @@ class TokenEndpoint:
 
 
 def _server(
-    issuer: str | None, endpoints: Mapping[str, str | URL] | None, exchange: Exchange
-) -> Server | None:
+    issuer: str | None, endpoints: Mapping[str, str | URL] | None, exchange: AuthServerHTTP
+) -> ServerEndpoints | None:
     if issuer is None and not endpoints:
         return None
 
-    return Server(issuer, endpoints or {}, exchange)
+    return ServerEndpoints(issuer, endpoints or {}, exchange)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final, NamedTuple, cast
 
-from aioalf._redaction import error_words, printable, without
+from aioalf._redaction import error_words, mask_secrets, printable
 from aioalf._syntax import is_b64token, is_sendable, read_lifetime
 from aioalf.errors import TokenConfigurationError, TokenResponseError
 from aioalf.token import Token
@@ -18,43 +18,43 @@ from aioalf.token import Token
 _READ: Final = frozenset({"access_token", "token_type", "expires_in", "scope", "refresh_token"})
 
 
-class Expected:
+class ResponsePolicy:
     """What was asked for, and what to make of what an answer leaves out.
 
-    ``scope`` is the scope of the request, None for none; ``default_lifetime`` in seconds stands for
+    ``scope`` is the scope of the request, None for none; ``default_expires_in`` in seconds stands for
     an absent ``expires_in``; ``allow_narrower_scope`` takes a token with less than was asked for.
     """
-
-    __slots__ = ("allow_narrower_scope", "default_lifetime", "scope")
 
     def __init__(
         self,
         scope: frozenset[str] | None = None,
-        default_lifetime: float | None = None,
+        default_expires_in: float | None = None,
         *,
         allow_narrower_scope: bool = False,
     ) -> None:
         self.scope: frozenset[str] | None = scope
-        self.default_lifetime: float | None = default_lifetime
+        self.default_expires_in: float | None = default_expires_in
         self.allow_narrower_scope: bool = allow_narrower_scope
 
-    def of(self, scope: frozenset[str] | None) -> Expected:
+    def of(self, scope: frozenset[str] | None) -> ResponsePolicy:
         """Return the same for a request with another scope."""
-        return Expected(
-            scope, self.default_lifetime, allow_narrower_scope=self.allow_narrower_scope
+        return ResponsePolicy(
+            scope, self.default_expires_in, allow_narrower_scope=self.allow_narrower_scope
         )
 
 
-def read_expected(default_lifetime: float | None, *, allow_narrower_scope: bool) -> Expected:
+def response_policy(
+    default_expires_in: float | None, *, allow_narrower_scope: bool
+) -> ResponsePolicy:
     """Return it as a caller gives it. Raises TokenConfigurationError for what is no lifetime."""
     try:
-        lifetime = read_lifetime(default_lifetime)
+        lifetime = read_lifetime(default_expires_in)
     except ValueError:
-        raise TokenConfigurationError("default_lifetime must be a number of seconds") from None
-    return Expected(default_lifetime=lifetime, allow_narrower_scope=allow_narrower_scope)
+        raise TokenConfigurationError("default_expires_in must be a number of seconds") from None
+    return ResponsePolicy(default_expires_in=lifetime, allow_narrower_scope=allow_narrower_scope)
 
 
-class OAuthError(NamedTuple):
+class OAuthErrorFields(NamedTuple):
     """The members of an OAuth error object, each None when absent or not text (RFC 6749 §5.2)."""
 
     error: str | None = None
@@ -77,19 +77,19 @@ def read_object(body: bytes) -> dict[str, object] | None:
 
 def read_oauth_error(
     members: Mapping[str, object], credentials: frozenset[str] = frozenset()
-) -> OAuthError:
+) -> OAuthErrorFields:
     """Return the error members of a response, without the client's credentials."""
 
     def text(name: str) -> str | None:
         value = members.get(name)
-        return without(value, credentials) if isinstance(value, str) and value else None
+        return mask_secrets(value, credentials) if isinstance(value, str) and value else None
 
-    return OAuthError(text("error"), text("error_description"), text("error_uri"))
+    return OAuthErrorFields(text("error"), text("error_description"), text("error_uri"))
 
 
 def read_token(
     members: Mapping[str, object] | None,
-    expected: Expected | None = None,
+    expected: ResponsePolicy | None = None,
     *,
     sent_at: float | None = None,
     sent_on: datetime | None = None,
@@ -98,7 +98,7 @@ def read_token(
 
     Raises TokenResponseError naming the member that is wrong, never the value of a token.
     """
-    expected = expected or Expected()
+    expected = expected or ResponsePolicy()
     if not isinstance(members, Mapping):
         raise TokenResponseError("the response is not a JSON object")
     access_token = members.get("access_token")
@@ -130,12 +130,12 @@ def read_refresh_token(value: object) -> str | None:
     return value if isinstance(value, str) and is_sendable(value) else None
 
 
-def _lifetime(value: object, expected: Expected) -> int | None:
+def _lifetime(value: object, expected: ResponsePolicy) -> int | None:
     try:
         lifetime = read_lifetime(value)
     except ValueError as error:
         raise TokenResponseError(f"{error} in the response") from None
-    return read_lifetime(expected.default_lifetime) if lifetime is None else lifetime
+    return read_lifetime(expected.default_expires_in) if lifetime is None else lifetime
 
 
 def _token_type(value: object) -> str:
@@ -148,7 +148,7 @@ def _token_type(value: object) -> str:
     )
 
 
-def _granted(value: object, expected: Expected) -> frozenset[str] | None:
+def _granted(value: object, expected: ResponsePolicy) -> frozenset[str] | None:
     if value is None:
         return expected.scope
     granted = _scope_values(value)

@@ -21,13 +21,13 @@ not shown.
 logger: logging.Logger = logging.getLogger(__name__)
 
 
-def log(url: str) -> None:
+def log_url(url: str) -> None:
     """Log the URL, for a person who reads the log."""
     logger.warning("No browser could be opened on this machine. To sign in, open this URL: %s", url)
 
 
-async def show(
-    url: str, open_browser: OpenBrowser | None = None, otherwise: Callable[[str], None] = log
+async def open_url(
+    url: str, open_browser: OpenBrowser | None = None, otherwise: Callable[[str], None] = log_url
 ) -> None:
     """Show the URL, in the default browser unless there is another way; `otherwise` is called with
     it when nobody could show it.

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from aioalf.caches import TokenCache
 from aioalf.errors import CacheError, LoginRequiredError
-from aioalf.grants import TokenSource
+from aioalf.grants import AuthorizationServer
 
 
 class KeptLogin:
@@ -24,7 +24,7 @@ class KeptLogin:
     def __init__(self, name: str) -> None:
         self.name = name
 
-    async def request_token(self, endpoint: TokenSource) -> NoReturn:  # noqa: ARG002 - a grant's
+    async def request_token(self, endpoint: AuthorizationServer) -> NoReturn:  # noqa: ARG002 - a grant's
         """Raise LoginRequiredError."""
         raise LoginRequiredError("Nobody is logged in, or not for what is asked")
 

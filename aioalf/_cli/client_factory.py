@@ -10,14 +10,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, NoReturn
 
-from aioalf._auth_server.request_params import Asked
+from aioalf._auth_server.request_params import TokenRequestParams
 from aioalf._auth_server.token_endpoint import TokenEndpoint
 from aioalf._cli.cached_login import KeptLogin, NewLogin
 from aioalf._cli.profiles import KEY, SERVICE, Profile, Profiles
 from aioalf._cli.token_output import seconds_left
-from aioalf._login.cache_key import key_of
-from aioalf._login.derived_login import Derived
-from aioalf._login.login import Authorization
+from aioalf._login.cache_key import cache_key_for
+from aioalf._login.derived_login import DerivedLogin
+from aioalf._login.login import Login
 from aioalf.caches import TokenCache
 from aioalf.client import Client
 from aioalf.client_auth import (
@@ -89,7 +89,7 @@ async def log_in(
     kept, endpoint = profiles.tokens(name), _endpoint_of(profile, secret)
     cache, key = NewLogin(kept), key_for(profile)
     try:
-        await Authorization(grant, cache=cache, key=key).token(endpoint, None)
+        await Login(grant, cache=cache, key=key).token(endpoint, None)
     finally:
         await endpoint.close()
     if cache.problem is not None:
@@ -107,7 +107,7 @@ async def token_of(
 ) -> Token:
     """Return a token that is good for a while, of another scope than the login's if one is given.
 
-    Of a person's login that is derived, as by `Client.with_`. Raises TokenError.
+    Of a person's login that is derived, as by `Client.with_options`. Raises TokenError.
     """
     asked = _endpoint_of(profile, secret_of(profile), scope)
     try:
@@ -118,15 +118,15 @@ async def token_of(
 
 def _source(
     profile: Profile, profiles: Profiles, name: str, asked: TokenEndpoint
-) -> Authorization | Derived:
+) -> Login | DerivedLogin:
     grant, key, login_key = _kept_grant(profile), _key_of(profile, asked), key_for(profile)
     if profile.grant == SERVICE and key != login_key:
-        return Authorization(grant, cache=profiles.further_tokens(name), key=key)
-    login = Authorization(grant, cache=profiles.tokens(name), key=login_key)
+        return Login(grant, cache=profiles.further_tokens(name), key=key)
+    login = Login(grant, cache=profiles.tokens(name), key=login_key)
     if key == login_key:
         return login
     nobody = partial(grant.request_token, asked)
-    return Derived(login, key, is_of_scope=True, log_in=nobody, log_in_anew=nobody)
+    return DerivedLogin(login, key, is_of_scope=True, log_in=nobody, log_in_anew=nobody)
 
 
 def key_for(profile: Profile) -> str:
@@ -135,10 +135,10 @@ def key_for(profile: Profile) -> str:
 
 
 def _key_of(profile: Profile, asked: TokenEndpoint) -> str:
-    return key_of(_kept_grant(profile), asked, profile.endpoints.get("token_endpoint"))
+    return cache_key_for(_kept_grant(profile), asked, profile.endpoints.get("token_endpoint"))
 
 
-async def _fresh(source: Authorization | Derived, endpoint: TokenEndpoint) -> Token:
+async def _fresh(source: Login | DerivedLogin, endpoint: TokenEndpoint) -> Token:
     token = await source.token(endpoint, None)
     if token.expires_in is None or seconds_left(token) > min(_LATE, token.expires_in / 3):
         return token
@@ -159,7 +159,7 @@ def _endpoint_of(
         _method_of(profile),
         issuer=profile.issuer,
         endpoints=profile.endpoints,
-        asked=Asked(scope or profile.scope, profile.resource, profile.audience),
+        asked=TokenRequestParams(scope or profile.scope, profile.resource, profile.audience),
     )
 
 

@@ -20,7 +20,7 @@ from yarl import URL
 from aioalf._cli.exit_codes import RequestFailedError
 from aioalf._cli.output import opened
 from aioalf._redaction import printable
-from aioalf._urls import is_insecure, shown
+from aioalf._urls import is_insecure, redact_url
 from aioalf.client import Client
 from aioalf.errors import TokenConfigurationError
 
@@ -78,7 +78,7 @@ def check_transport(url: URL) -> None:
     """Raise TokenConfigurationError where the token could be read on its way."""
     if is_insecure(url):
         raise TokenConfigurationError(
-            f"{printable(shown(url))} is plain http to another machine: the token could be read on "
+            f"{printable(redact_url(url))} is plain http to another machine: the token could be read on "
             "the way. Use https, or pass --allow-plain-http where the network is yours"
         )
 

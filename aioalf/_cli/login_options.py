@@ -109,7 +109,7 @@ def grant_of(profile: Profile, terminal: Terminal, *, in_browser: bool) -> Grant
         return DeviceCode(prompt=terminal.show_prompt)
 
     show = terminal.show_page if in_browser else terminal.show_page_only
-    return AuthorizationCode(ports=profile.ports, open_browser=show)
+    return AuthorizationCode(redirect_ports=profile.ports, open_browser=show)
 
 
 def _prompted() -> str:

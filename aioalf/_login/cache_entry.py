@@ -14,13 +14,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
-from aioalf._login.revocation import Outstanding
-from aioalf._login.stored_login import Record, read_record, write_record
-from aioalf._single_flight import uncut
+from aioalf._login.revocation import TokensToRevoke
+from aioalf._login.stored_login import StoredLogin, read_stored_login, write_stored_login
+from aioalf._single_flight import run_to_completion
 from aioalf.caches import TokenCache
 from aioalf.caches._key_locks import KeyLocks
 from aioalf.errors import TokenError
-from aioalf.grants import TokenSource
+from aioalf.grants import AuthorizationServer
 
 logger: logging.Logger = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class CacheEntry:
         self._read: str | None = None
         self._is_behind = False
         """Whether the cache could not be written: it holds no more than what was `_read`."""
-        self._left: Outstanding | None = None
+        self._left: TokensToRevoke | None = None
         """That of a logout which has not emptied the cache yet: nobody believes what it holds."""
 
     def lock(self) -> AbstractAsyncContextManager[object]:
@@ -52,7 +52,7 @@ class CacheEntry:
         # in the air, and both would send one refresh token.
         return self._locks.hold(self._key) if self.cache is None else self.cache.lock(self._key)
 
-    async def read(self, endpoint: TokenSource) -> bool:
+    async def read(self, endpoint: AuthorizationServer) -> bool:
         """Read it, and tell whether that counts, and not what is remembered. Raises CacheError."""
         if self.cache is None:
             return False
@@ -63,11 +63,11 @@ class CacheEntry:
         self._read, self._is_behind = text, False
         return text != ""  # damaged: what is remembered goes on counting, as far as one can know
 
-    async def record(self, endpoint: TokenSource) -> Record | None:
+    async def record(self, endpoint: AuthorizationServer) -> StoredLogin | None:
         """Return what was read, None where that is nothing, or is not from this server."""
         return await _record_in(self._read, endpoint)
 
-    async def write(self, record: Record, endpoint: TokenSource) -> None:
+    async def write(self, record: StoredLogin, endpoint: AuthorizationServer) -> None:
         """Replace what it holds, as issued by this server."""
         if self.cache is not None:
             whole = replace(record, issuer=await _origin(endpoint))
@@ -88,12 +88,12 @@ class CacheEntry:
         if self.cache is not None:
             await self._try(self.cache.delete(self._key))
 
-    async def empty_of_spent(self, endpoint: TokenSource) -> None:
+    async def empty_of_spent(self, endpoint: AuthorizationServer) -> None:
         """Empty it if a logout waits to do so: who has the lock next must not send what it held."""
         if self._left is not None:
             await self._try(self._empty(endpoint))
 
-    def leave(self, left: Outstanding) -> None:
+    def leave(self, left: TokensToRevoke) -> None:
         """Believe nothing of what it holds: `forget` adds it to what is left, and empties it."""
         if self.cache is not None and (self._left is None or self._left.is_complete):
             self._left = left  # of two logouts at once, the first has what the cache holds
@@ -103,7 +103,7 @@ class CacheEntry:
         """Whether a logout has still to empty it."""
         return self._left is not None
 
-    async def forget(self, endpoint: TokenSource, left: Outstanding) -> None:
+    async def forget(self, endpoint: AuthorizationServer, left: TokensToRevoke) -> None:
         """Wait until who has the lock is done, and empty it.
 
         It is emptied also when this fails or is cancelled. Raises CacheError when it could not be
@@ -118,10 +118,10 @@ class CacheEntry:
         finally:
             left.is_complete = True
             if self.cache is not None and self._left is not None:
-                await uncut(self.cache.delete(self._key))
+                await run_to_completion(self.cache.delete(self._key))
                 self._left = None
 
-    async def _empty(self, endpoint: TokenSource) -> None:
+    async def _empty(self, endpoint: AuthorizationServer) -> None:
         if self.cache is None or not self.is_unemptied:
             return
         text = await self.cache.get(self._key)
@@ -137,7 +137,7 @@ class CacheEntry:
                 for token in record.derived.values():
                     left.add(token)
         finally:
-            await uncut(self.cache.delete(self._key))
+            await run_to_completion(self.cache.delete(self._key))
         self._is_behind = False
 
     async def _try(self, change: Awaitable[None]) -> None:
@@ -152,24 +152,24 @@ class CacheEntry:
             self._is_behind = False
 
 
-async def _record_in(text: str | None, endpoint: TokenSource) -> Record | None:
+async def _record_in(text: str | None, endpoint: AuthorizationServer) -> StoredLogin | None:
     if text is None:
         return None
-    record = read_record(text, now=datetime.now(UTC), monotonic=time.monotonic())
+    record = read_stored_login(text, now=datetime.now(UTC), monotonic=time.monotonic())
     if record is None or record.issuer != await _origin(endpoint):
         logger.warning("The token cache holds something that is none of ours; it is replaced")
         return None
     return record
 
 
-async def _store(cache: TokenCache, key: str, record: Record) -> None:
+async def _store(cache: TokenCache, key: str, record: StoredLogin) -> None:
     # While there is a refresh token, the record is worth keeping for longer.
     lives = [token.expires_in for token in (record.token, *record.derived.values())]
     is_lasting = record.refresh_token or None in lives
     ttl = None if is_lasting else max(life for life in lives if life is not None)
-    await cache.set(key, write_record(record), ttl)
+    await cache.set(key, write_stored_login(record), ttl)
 
 
-async def _origin(endpoint: TokenSource) -> str:
+async def _origin(endpoint: AuthorizationServer) -> str:
     # The only one that the refresh token may be sent to (RFC 6749 §10.4).
     return endpoint.issuer or str(await endpoint.url_of("token_endpoint"))

@@ -16,8 +16,8 @@ from yarl import URL
 
 from aioalf._syntax import join_scope
 from aioalf.errors import TokenConfigurationError
-from aioalf.grants import Grant, TokenSource
-from aioalf.grants.protocols import OfSubject
+from aioalf.grants import AuthorizationServer, Grant
+from aioalf.grants.protocols import SubjectGrant
 
 VERSION: Final = "alf1"
 """What every key begins with; another one makes another key of the same request."""
@@ -75,12 +75,14 @@ def cache_key(
     return f"{VERSION}-{sha256(text.encode('ascii')).hexdigest()}"
 
 
-def key_of(grant: Grant, endpoint: TokenSource, token_endpoint: str | URL | None) -> str:
+def cache_key_for(
+    grant: Grant, endpoint: AuthorizationServer, token_endpoint: str | URL | None
+) -> str:
     """Return the key of what this client asks for (`cache_key`).
 
     Raises TokenConfigurationError for a grant whose token is for somebody who is not in the key.
     """
-    subject = grant.subject_key if isinstance(grant, OfSubject) else None
+    subject = grant.subject_key if isinstance(grant, SubjectGrant) else None
     if subject is None and grant.name not in _WITHOUT_SUBJECT:
         raise TokenConfigurationError(
             f"cache cannot be used with {grant.name} here: it does not say for whom its tokens are"

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from aioalf._login.login import Authorization
+from aioalf._login.login import Login
 from aioalf.errors import LoginRequiredError
-from aioalf.grants import TokenSource
+from aioalf.grants import AuthorizationServer
 from aioalf.token import Token
 
-LogIn = Callable[[], Awaitable[object]]
+LogInFunction = Callable[[], Awaitable[object]]
 
 
-class Derived:
-    """Gets tokens with the refresh token of another client's login, as `Authorization` does.
+class DerivedLogin:
+    """Gets tokens with the refresh token of another client's login, as `Login` does.
 
     Where nobody is logged in, ``log_in`` lets that client get a token for itself; where it has one
     of a login that is over, ``log_in_anew`` does.
@@ -24,19 +24,19 @@ class Derived:
 
     def __init__(
         self,
-        login: Authorization,
+        login: Login,
         name: str,
         *,
         is_of_scope: bool,
-        log_in: LogIn,
-        log_in_anew: LogIn,
+        log_in: LogInFunction,
+        log_in_anew: LogInFunction,
     ) -> None:
         self._login = login
         self._name = name
         self._is_of_scope = is_of_scope
         self._ways = (log_in, log_in_anew)
 
-    async def token(self, endpoint: TokenSource, unwanted: str | None) -> Token:
+    async def token(self, endpoint: AuthorizationServer, unwanted: str | None) -> Token:
         """Return a token other than an unwanted one. Raises as `Authorization.derived_token`."""
         for log_in in (*self._ways, None):
             token = await self._login.derived_token(

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from dataclasses import dataclass
 
-from aioalf._callbacks import OnToken, tell
+from aioalf._callbacks import OnToken, notify_on_token
 from aioalf._login.cache_entry import CacheEntry
-from aioalf._login.revocation import Outstanding
-from aioalf._login.stored_login import Record
+from aioalf._login.revocation import TokensToRevoke
+from aioalf._login.stored_login import StoredLogin
 from aioalf._redaction import printable
-from aioalf._single_flight import uncut
+from aioalf._single_flight import run_to_completion
 from aioalf.caches import TokenCache
 from aioalf.errors import (
     LoginRequiredError,
@@ -24,7 +24,7 @@ from aioalf.errors import (
     TokenHTTPError,
     TokenResponseError,
 )
-from aioalf.grants import Grant, RefreshToken, TokenSource
+from aioalf.grants import AuthorizationServer, Grant, RefreshToken
 from aioalf.token import Token
 
 
@@ -32,13 +32,13 @@ from aioalf.token import Token
 class _Request:
     """What a token is got for: at which endpoint, under which name, and before which logout."""
 
-    endpoint: TokenSource
-    outstanding: Outstanding
+    endpoint: AuthorizationServer
+    outstanding: TokensToRevoke
     name: str | None = None  # None is what the login itself asks for
     is_of_scope: bool = False  # whether it asks for another scope than the login does
 
 
-class Authorization:
+class Login:
     """Gets tokens with a grant at first, then with the refresh token that came with the last.
 
     With a cache, both are shared by all that have the same key, in this process and in others; what
@@ -65,10 +65,10 @@ class Authorization:
         self._refresh_token: str | None = None
         self._scope: frozenset[str] | None = None
         self._is_spent = False
-        self._outstanding = Outstanding()
+        self._outstanding = TokensToRevoke()
         """What the next logout revokes besides: another object says that there was one."""
 
-    async def token(self, endpoint: TokenSource, unwanted: str | None) -> Token:
+    async def token(self, endpoint: AuthorizationServer, unwanted: str | None) -> Token:
         """Return a token other than an unwanted one, kept already where it is to be kept.
 
         Raises LoginRequiredError when there is no way left without somebody's help, TokenError.
@@ -81,7 +81,7 @@ class Authorization:
             return await self._renew(request)
 
     async def derived_token(
-        self, endpoint: TokenSource, unwanted: str | None, name: str, *, is_of_scope: bool
+        self, endpoint: AuthorizationServer, unwanted: str | None, name: str, *, is_of_scope: bool
     ) -> Token | None:
         """Return a token for what another endpoint asks for, None where nobody is logged in.
 
@@ -97,30 +97,30 @@ class Authorization:
                 return None
             if self._refresh_token is None and self._grant.can_begin:
                 token = await self._grant.request_token(endpoint)  # a login of its own
-                return await uncut(self._kept(token, None, request))
+                return await run_to_completion(self._kept(token, None, request))
             try:
-                return await uncut(self._refresh(request))
+                return await run_to_completion(self._refresh(request))
             except (TokenHTTPError, TokenResponseError) as error:
                 if error.error != "invalid_grant":
                     raise
                 await self._lose(error)
                 return None
 
-    def apart(self, key: str) -> Authorization:
+    def apart(self, key: str) -> Login:
         """Return one that has no login in common with this: for grants that need none."""
-        return Authorization(self._grant, cache=self._entry.cache, key=key, on_token=self._on_token)
+        return Login(self._grant, cache=self._entry.cache, key=key, on_token=self._on_token)
 
     @property
     def is_cached(self) -> bool:
         """Whether there is a cache."""
         return self._entry.cache is not None
 
-    def leave(self) -> Outstanding:
+    def leave(self) -> TokensToRevoke:
         """Log out: use nothing any more of what there is, and keep nothing of what is on its way.
 
         Returns what is to be revoked, to which `forget` adds what comes to light.
         """
-        left, self._outstanding = self._outstanding, Outstanding()
+        left, self._outstanding = self._outstanding, TokensToRevoke()
         left.add(self._token, self._refresh_token)
         for token in self._derived.values():
             left.add(token)
@@ -131,7 +131,7 @@ class Authorization:
         self._entry.leave(left)
         return left
 
-    async def forget(self, endpoint: TokenSource, left: Outstanding) -> None:
+    async def forget(self, endpoint: AuthorizationServer, left: TokensToRevoke) -> None:
         """Wait until what was on its way is in `left`, and empty the cache.
 
         The cache is emptied also when this fails or is cancelled. Raises CacheError when it could
@@ -141,7 +141,7 @@ class Authorization:
         if left.counts_given and not left.has_refresh_token:
             await self._add_given(left)
 
-    async def _add_given(self, left: Outstanding) -> None:
+    async def _add_given(self, left: TokensToRevoke) -> None:
 
         if isinstance(self._grant, RefreshToken):
             left.add(None, await self._grant.refresh_token())
@@ -165,18 +165,18 @@ class Authorization:
     async def _renew(self, request: _Request) -> Token:
         if self._refresh_token is not None:
             try:
-                return await uncut(self._refresh(request))
+                return await run_to_completion(self._refresh(request))
             except (TokenHTTPError, TokenResponseError) as error:
                 if error.error != "invalid_grant":
                     raise  # it may count still
                 await self._lose(error)
         if self._grant.can_begin:
             token = await self._grant.request_token(request.endpoint)  # a person: no task
-            return await uncut(self._kept(token, token.refresh_token, request))
+            return await run_to_completion(self._kept(token, token.refresh_token, request))
         if self._is_spent:
             raise _login_required()
         try:
-            return await uncut(self._begin(request))
+            return await run_to_completion(self._begin(request))
         except (TokenHTTPError, TokenResponseError) as error:
             if error.error == "invalid_grant":
                 await self._lose(error)
@@ -252,7 +252,7 @@ class Authorization:
             self._refresh_token = refresh_token
         if self._token is None:
             return
-        record = Record(self._token, self._refresh_token, derived=self._derived)
+        record = StoredLogin(self._token, self._refresh_token, derived=self._derived)
         await self._entry.write(record, request.endpoint)
         if self._is_over(request):
             if not self._entry.is_unemptied:  # it was emptied before that was written
@@ -271,7 +271,7 @@ class Authorization:
 
     async def _tell(self, token: Token, request: _Request) -> None:
         if self._on_token is not None and not self._is_over(request):
-            await tell(self._on_token, token)
+            await notify_on_token(self._on_token, token)
 
     def _check(self, request: _Request) -> None:
         if self._is_over(request):
@@ -290,7 +290,7 @@ def _not_granted(missing: frozenset[str]) -> ScopeNotGrantedError:
     names = printable(" ".join(sorted(missing)))
     return ScopeNotGrantedError(
         f"The login was not granted the scope {names}, and a refresh cannot ask for more (RFC 6749 "
-        "§6): let the client that with_() was called on ask for it, and log in again",
+        "§6): let the client that with_options() was called on ask for it, and log in again",
         missing,
     )
 

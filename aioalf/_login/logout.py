@@ -6,28 +6,28 @@ It knows authorizations and the endpoint; nothing of flights and of who holds wh
 from __future__ import annotations
 
 from aioalf._auth_server.token_endpoint import TokenEndpoint
-from aioalf._login.derived_login import Derived
-from aioalf._login.login import Authorization
-from aioalf._login.revocation import Outstanding, revoke
+from aioalf._login.derived_login import DerivedLogin
+from aioalf._login.login import Login
+from aioalf._login.revocation import TokensToRevoke, revoke
 from aioalf.token import Token
 
 
-class Leaving:
+class Logout:
     """One logout; what it is given is not used any more from then on."""
 
     def __init__(self) -> None:
-        self._held = Outstanding()
-        self._logins: list[tuple[Authorization, TokenEndpoint, Outstanding]] = []
+        self._held = TokensToRevoke()
+        self._logins: list[tuple[Login, TokenEndpoint, TokensToRevoke]] = []
 
     def add(
         self,
         token: Token | None,
-        authorization: Authorization | Derived | None,
+        authorization: Login | DerivedLogin | None,
         endpoint: TokenEndpoint | None,
     ) -> None:
         """Give up a manager's token, and its login where it has one of its own."""
         self._held.add(token)
-        if isinstance(authorization, Authorization) and endpoint is not None:
+        if isinstance(authorization, Login) and endpoint is not None:
             self._logins.append((authorization, endpoint, authorization.leave()))
 
     async def end(self, endpoint: TokenEndpoint | None) -> None:

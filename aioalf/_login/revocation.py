@@ -9,17 +9,15 @@ from typing import Final
 
 from aioalf._auth_server.token_endpoint import TokenEndpoint
 from aioalf.errors import RevocationError, TokenError, TokenHTTPError
-from aioalf.retry import may_pass
+from aioalf.retry import is_transient
 from aioalf.token import Token
 
 _UNKNOWN: Final = "invalid_token"  # some say that with 400 where the standard has 200 (§2.2)
 _UNSUPPORTED: Final = "unsupported_token_type"
 
 
-class Outstanding:
+class TokensToRevoke:
     """Tokens that count at the server, and that nobody here uses any more; each is there once."""
-
-    __slots__ = ("_access_tokens", "_refresh_tokens", "counts_given", "is_complete")
 
     def __init__(self) -> None:
         self.counts_given: bool = False
@@ -41,7 +39,7 @@ class Outstanding:
         """Whether a refresh token is among them."""
         return bool(self._refresh_tokens)
 
-    def include(self, other: Outstanding) -> None:
+    def include(self, other: TokensToRevoke) -> None:
         """Take note of what the other knows of."""
         self._refresh_tokens = _each_once(self._refresh_tokens + other._refresh_tokens)
         self._access_tokens = _each_once(self._access_tokens + other._access_tokens)
@@ -54,13 +52,13 @@ class Outstanding:
         ]
 
 
-async def revoke(endpoint: TokenEndpoint | None, *outstanding: Outstanding) -> None:
+async def revoke(endpoint: TokenEndpoint | None, *outstanding: TokensToRevoke) -> None:
     """Revoke what can be revoked. Raises RevocationError for what counts still, it may be.
 
     Without a revocation endpoint there is nothing to do. Where the server is not to be reached, or
     asks for patience beyond that of `Retry`, the rest is not tried.
     """
-    whole = Outstanding()
+    whole = TokensToRevoke()
     for each in outstanding:
         whole.include(each)
     tokens = whole.hinted()
@@ -81,7 +79,7 @@ async def revoke(endpoint: TokenEndpoint | None, *outstanding: Outstanding) -> N
             failure = _failure(f"{hint.replace('_', ' ')} was", error)
             failure.__cause__ = error
             failures.append(failure)
-            if may_pass(error):
+            if is_transient(error):
                 break
     if failures:
         raise failures[0]

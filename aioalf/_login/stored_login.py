@@ -25,7 +25,7 @@ _MEMBERS: Final = _OF_A_TOKEN | {"version", "refresh_token", "issuer", "derived"
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class StoredLogin:
     """What was granted: a token, the refresh token that came with it, and who issued both.
 
     ``issuer`` is the issuer or the token endpoint, the only one that ``refresh_token`` may be sent
@@ -39,7 +39,7 @@ class Record:
     derived: Mapping[str, Token] = field(default_factory=dict[str, Token])
 
 
-def write_record(record: Record) -> str:
+def write_stored_login(record: StoredLogin) -> str:
     """Return the record as text, which holds its secrets in the clear.
 
     Members of ``extra`` that JSON has no form for are left out. Raises ValueError for a token that
@@ -68,7 +68,7 @@ def _members_of(token: Token) -> dict[str, object]:
     }
 
 
-def read_record(text: str, *, now: datetime, monotonic: float) -> Record | None:
+def read_stored_login(text: str, *, now: datetime, monotonic: float) -> StoredLogin | None:
     """Return the record in a text, None where the text is not exactly one.
 
     ``now``, aware, and ``monotonic`` are one moment on the two clocks. The token's deadline is what
@@ -81,13 +81,13 @@ def read_record(text: str, *, now: datetime, monotonic: float) -> Record | None:
         return None
 
 
-def _read(members: Mapping[str, object], now: datetime, monotonic: float) -> Record:
+def _read(members: Mapping[str, object], now: datetime, monotonic: float) -> StoredLogin:
     read = _Members(members)
     derived = {
         name: _token(_Members(each), now, monotonic) for name, each in read.derived().items()
     }
     token = _token(read, now, monotonic)
-    return Record(token, read.text("refresh_token"), read.text("issuer"), derived)
+    return StoredLogin(token, read.text("refresh_token"), read.text("issuer"), derived)
 
 
 def _token(read: _Members, now: datetime, monotonic: float) -> Token:

@@ -12,19 +12,17 @@ from yarl import URL
 
 from aioalf._auth_server.http import Network
 from aioalf._requests.challenge import is_renewal_useful, parse_challenges
-from aioalf._requests.manager_adapter import KeyedManager, TokenProvider, keyed
+from aioalf._requests.manager_adapter import RenewableManager, TokenProvider, renewable
 from aioalf._syntax import is_b64token
-from aioalf._urls import SECURE_SCHEMES, is_elsewhere, shown, warn_insecure
+from aioalf._urls import SECURE_SCHEMES, is_remote, redact_url, warn_insecure
 from aioalf.errors import TokenError
 from aioalf.manager import TokenManager
 
 UNAUTHORIZED = 401
 
 
-class Bearer:
-    """Writes ``Bearer`` fields with the tokens of one manager (RFC 6750 §2.1)."""
-
-    __slots__ = ("_authorization", "_manager", "_token", "is_closed")
+class AuthorizationHeader:
+    """Writes ``AuthorizationHeader`` fields with the tokens of one manager (RFC 6750 §2.1)."""
 
     def __init__(self, manager: TokenProvider) -> None:
         self._manager = _keyed(manager)
@@ -34,7 +32,7 @@ class Bearer:
 
     def ready(self) -> str | None:
         """Return the field when it can be had without waiting, else None."""
-        token = self._manager.peek()
+        token = self._manager.cached_token()
         if token is None:
             return None
         return self._authorization if token is self._token else self._field(token)
@@ -47,18 +45,18 @@ class Bearer:
         """Return the field to send in place of one that was refused. Raises TokenError."""
         return self._field(await self._manager.renew_token(_token_in(rejected)))
 
-    def may_renew(self, rejected: str) -> bool:
+    def can_renew(self, rejected: str) -> bool:
         """Tell whether there is, or may be had, another token than the one in a refused field."""
-        return not self.is_closed and self._manager.may_renew(_token_in(rejected))
+        return not self.is_closed and self._manager.can_renew(_token_in(rejected))
 
-    def reject(self, rejected: str) -> None:
+    def mark_rejected(self, rejected: str) -> None:
         """Have the next request use another token than the one in a refused field."""
-        self._manager.reject(_token_in(rejected))
+        self._manager.mark_rejected(_token_in(rejected))
 
     def judge(self, status: int) -> None:
         """Take note of the answer to a repeated request: was its new token accepted?"""
         if status != UNAUTHORIZED and not 300 <= status < 400:
-            self._manager.accept()
+            self._manager.mark_accepted()
 
     def use_network(self, network: Network) -> None:
         """Let token requests go through this session's connector, where the manager can be told."""
@@ -86,11 +84,11 @@ class Bearer:
         return self._authorization
 
 
-def _keyed(manager: TokenProvider) -> KeyedManager:
+def _keyed(manager: TokenProvider) -> RenewableManager:
     if type(manager) is TokenManager:
         return manager
 
-    return keyed(manager)
+    return renewable(manager)
 
 
 def _token_in(field: str) -> str:
@@ -109,8 +107,6 @@ _NONE: Final[frozenset[str]] = frozenset()  # an empty set takes 216 bytes, and 
 class InsecureOrigins:
     """Warns once of each origin that gets a token in the clear, or refuses it (RFC 6750 §5.3)."""
 
-    __slots__ = ("_known", "_refuse")
-
     def __init__(self, *, refuse: bool) -> None:
         self._refuse = refuse
         self._known = _NONE
@@ -122,10 +118,10 @@ class InsecureOrigins:
         authority = url.raw_authority
         if authority in self._known:
             return
-        if is_elsewhere(url):
+        if is_remote(url):
             if self._refuse:
                 raise TokenError(
-                    f"{shown(url)} is plain http, and require_https is set: no token is sent there"
+                    f"{redact_url(url)} is plain http, and require_https is set: no token is sent there"
                 )
             warn_insecure("The resource", url)
         self._known |= {authority}

@@ -27,10 +27,8 @@ class _Context(Protocol):
 R = TypeVar("R", bound="_Context")
 
 
-class Pending(Coroutine[Any, Any, R]):
+class RequestContextManager(Coroutine[Any, Any, R]):
     """A call that may be awaited, run as a task, or entered with ``async with``."""
-
-    __slots__ = ("_coroutine", "_result")
 
     def __init__(self, coroutine: Coroutine[Any, Any, R]) -> None:
         self._coroutine = coroutine

@@ -27,17 +27,17 @@ from aiohttp.typedefs import StrOrURL
 from multidict import CIMultiDict
 from yarl import URL
 
-from aioalf._auth_server.buffered_response import twin
+from aioalf._auth_server.buffered_response import copy_response
 from aioalf._requests.authorization_header import (
     UNAUTHORIZED,
-    Bearer,
+    AuthorizationHeader,
     InsecureOrigins,
     is_renewable,
 )
 from aioalf._requests.origin_policy import origin_of, read_origins
-from aioalf._requests.retry_on_401 import CallField
-from aioalf._requests.session import SessionHolder
-from aioalf._urls import shown
+from aioalf._requests.retry_on_401 import AuthorizationValue
+from aioalf._requests.session import SessionProvider
+from aioalf._urls import redact_url
 from aioalf.errors import TokenError, TokenHTTPError
 
 _Request = Callable[..., Awaitable[ClientResponse]]
@@ -53,38 +53,28 @@ _ANY_HTTPS = ("https://",)
 _STARTS_AT_MOST = 8
 
 
-class Sender:
+class RequestDispatcher:
     """Sends calls with the tokens of one manager through one session; `Client` says the rest."""
-
-    __slots__ = (
-        "_bearer",
-        "_insecure",
-        "_known_starts",
-        "_origins",
-        "_raise_token_errors",
-        "_sessions",
-        "_told",
-    )
 
     def __init__(
         self,
-        bearer: Bearer,
-        sessions: SessionHolder,
+        bearer: AuthorizationHeader,
+        sessions: SessionProvider,
         *,
-        origins: Iterable[str | URL] | None,
+        allowed_origins: Iterable[str | URL] | None,
         require_https: bool,
         raise_token_errors: bool,
     ) -> None:
         self._bearer = bearer
         self._sessions = sessions
-        self._origins = None if origins is None else read_origins(origins)
+        self._origins = None if allowed_origins is None else read_origins(allowed_origins)
         self._insecure = InsecureOrigins(refuse=require_https)
         # A token may go, unread, to any text that begins so and holds no credentials.
-        self._known_starts: tuple[str, ...] = _ANY_HTTPS if origins is None else ()
+        self._known_starts: tuple[str, ...] = _ANY_HTTPS if allowed_origins is None else ()
         self._raise_token_errors = raise_token_errors
         self._told: object = None
 
-    def derive(self, bearer: Bearer, sessions: SessionHolder) -> Sender:
+    def derive(self, bearer: AuthorizationHeader, sessions: SessionProvider) -> RequestDispatcher:
         """Return one with other tokens, for the same origins."""
         other = copy(self)
         other._bearer, other._sessions = bearer, sessions  # noqa: SLF001 - it is one of these
@@ -195,7 +185,7 @@ class Sender:
             and options.keys() <= _SIMPLE
             and (not self._sessions.is_given or self._sessions.is_plain)
         )
-        return authorization if may_go_whole else CallField(authorization)
+        return authorization if may_go_whole else AuthorizationValue(authorization)
 
     def _may_repeat(
         self,
@@ -203,14 +193,14 @@ class Sender:
         options: Mapping[str, object],
         field: str,
     ) -> bool:
-        if isinstance(field, CallField) and field.was_refused:
+        if isinstance(field, AuthorizationValue) and field.was_refused:
             return False
         if not _is_refused_by_the_origin(answer):
             return False
         if not isinstance(options.get("data"), _REPEATABLE):
-            self._bearer.reject(field)
+            self._bearer.mark_rejected(field)
             return False
-        return self._bearer.may_renew(field)
+        return self._bearer.can_renew(field)
 
     async def connect(
         self, url: StrOrURL, options: Mapping[str, object]
@@ -233,7 +223,9 @@ class Sender:
 
     def _arguments(self, options: Mapping[str, object], field: str) -> dict[str, Any]:
         arguments = _with_field(options, field)
-        if isinstance(field, CallField) and (self._sessions.is_given or "middlewares" in options):
+        if isinstance(field, AuthorizationValue) and (
+            self._sessions.is_given or "middlewares" in options
+        ):
             arguments["middlewares"] = self._sessions.middlewares(arguments.get("middlewares"))
         return arguments
 
@@ -264,7 +256,7 @@ class Sender:
         absolute = target if target.absolute else _joined(session, target)
         if self._origins is not None and origin_of(absolute) not in self._origins:
             raise TokenError(
-                f"{shown(absolute)} is of another origin than the client's origins: it is not sent"
+                f"{redact_url(absolute)} is of another origin than the client's origins: it is not sent"
             )
         if absolute.absolute:
             self._insecure.check(absolute)
@@ -292,7 +284,7 @@ class Sender:
             self._told = error.response.headers
             logger.warning("%s; its response is returned, the request was not sent", error)
 
-        response = twin(error.response)
+        response = copy_response(error.response)
         check: Any = options.get("raise_for_status")
         if check is None:
             check = session.raise_for_status

@@ -25,31 +25,31 @@ class TokenProvider(Protocol):
     def reset_token(self) -> Awaitable[None] | None: ...  # noqa: D102 - a coroutine or not
 
 
-class KeyedManager(Protocol):
+class RenewableManager(Protocol):
     """A manager whose renewal is keyed to the refused token; `TokenManager` says what each does."""
 
-    def peek(self) -> str | None: ...  # noqa: D102
+    def cached_token(self) -> str | None: ...  # noqa: D102
     async def get_token(self) -> str: ...  # noqa: D102
     async def renew_token(self, rejected: str) -> str: ...  # noqa: D102
-    def may_renew(self, rejected: str) -> bool: ...  # noqa: D102
-    def reject(self, token: str) -> None: ...  # noqa: D102
-    def accept(self) -> None: ...  # noqa: D102
+    def can_renew(self, rejected: str) -> bool: ...  # noqa: D102
+    def mark_rejected(self, token: str) -> None: ...  # noqa: D102
+    def mark_accepted(self) -> None: ...  # noqa: D102
     def use_network(self, network: Network) -> None: ...  # noqa: D102
     async def logout(self) -> None: ...  # noqa: D102
     async def close(self) -> None: ...  # noqa: D102
 
 
-def keyed(manager: TokenProvider) -> KeyedManager:
+def renewable(manager: TokenProvider) -> RenewableManager:
     """Return the manager itself where it is one of ours throughout, else what adds the rest."""
     if isinstance(manager, TokenManager) and (
-        overrides(manager, "peek")
+        overrides(manager, "cached_token")
         or not overrides(manager, "get_token", "renew_token", "reset_token")
     ):
         return manager
-    return ResetRenewal(manager)
+    return LegacyManagerAdapter(manager)
 
 
-class ResetRenewal:
+class LegacyManagerAdapter:
     """Renews by `reset_token`, once for all who were refused the same token.
 
     A subclass of `TokenManager` with a ``get_token`` of its own comes here too: with the inherited
@@ -63,7 +63,7 @@ class ResetRenewal:
         self._renewed: str | None = None
         self._unproven_until = -math.inf
 
-    def peek(self) -> None:
+    def cached_token(self) -> None:
         """Know nothing without asking."""
 
     async def get_token(self) -> str:
@@ -81,16 +81,16 @@ class ResetRenewal:
             _, token = await self._flight.run(lambda: self._renew(rejected))
         return token
 
-    def may_renew(self, rejected: str) -> bool:
+    def can_renew(self, rejected: str) -> bool:
         """Tell whether it is not itself the product of a renewal that helped nobody."""
         return rejected != self._renewed or time.monotonic() >= self._unproven_until
 
-    def reject(self, token: str) -> None:
+    def mark_rejected(self, token: str) -> None:
         """Renew the token before it is used again."""
-        if self.may_renew(token):
+        if self.can_renew(token):
             self._rejected = token
 
-    def accept(self) -> None:
+    def mark_accepted(self) -> None:
         """Take note that a renewed token was accepted."""
         self._unproven_until = -math.inf
 
@@ -123,7 +123,10 @@ class ResetRenewal:
         if token == rejected:
             await _settle(self._manager.reset_token())
             token = await self._manager.get_token()
-            self._renewed, self._unproven_until = token, time.monotonic() + Renewal().pause
+            self._renewed, self._unproven_until = (
+                token,
+                time.monotonic() + Renewal().failure_backoff,
+            )
         return rejected, token
 
 

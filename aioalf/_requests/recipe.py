@@ -9,15 +9,13 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from aioalf._auth_server.request_params import Asked
+from aioalf._auth_server.request_params import TokenRequestParams
 from aioalf._requests.manager_adapter import TokenProvider
 from aioalf.errors import TokenConfigurationError
 
 
 class Recipe:
     """A class, and the keywords that it was called with; `repr` shows none of them."""
-
-    __slots__ = ("_arguments", "_make")
 
     def __init__(self, make: Callable[..., TokenProvider], arguments: Mapping[str, Any]) -> None:
         self._make = make
@@ -43,7 +41,9 @@ class Recipe:
     def identity(self) -> tuple[frozenset[str], ...]:
         """What makes two of them ask for the same."""
         said = self._arguments.get
-        return Asked(said("scope"), said("resource"), said("audience"), said("parameters")).identity
+        return TokenRequestParams(
+            said("scope"), said("resource"), said("audience"), said("parameters")
+        ).identity
 
     def make(self) -> TokenProvider:
         """Return a manager."""

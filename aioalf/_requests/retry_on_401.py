@@ -7,10 +7,10 @@ from aiohttp.hdrs import AUTHORIZATION
 from aiohttp.multipart import MultipartWriter
 from aiohttp.payload import AsyncIterablePayload, Payload
 
-from aioalf._requests.authorization_header import UNAUTHORIZED, Bearer, is_renewable
+from aioalf._requests.authorization_header import UNAUTHORIZED, AuthorizationHeader, is_renewable
 
 
-class CallField(str):  # noqa: SLOT000 - what is never set takes no room
+class AuthorizationValue(str):  # noqa: SLOT000 - what is never set takes no room
     """The Authorization field of one call, with what its hops met.
 
     aiohttp makes each hop from the fields of the call, so that the middleware meets this very
@@ -30,15 +30,13 @@ class RenewalMiddleware:
     aiohttp takes the field off a hop to another origin; such a hop is left alone.
     """
 
-    __slots__ = ("_bearer",)
-
-    def __init__(self, bearer: Bearer) -> None:
+    def __init__(self, bearer: AuthorizationHeader) -> None:
         self._bearer = bearer
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         """Send one hop."""
         field = request.headers.get(AUTHORIZATION)
-        if not isinstance(field, CallField):
+        if not isinstance(field, AuthorizationValue):
             return await handler(request)
         if field.renewed is not None:
             request.headers[AUTHORIZATION] = field.renewed
@@ -56,7 +54,7 @@ class RenewalMiddleware:
 
 
 async def renewal_for(
-    request: ClientRequest, response: ClientResponse, refused: str, bearer: Bearer
+    request: ClientRequest, response: ClientResponse, refused: str, bearer: AuthorizationHeader
 ) -> str | None:
     """Return the field with which to repeat a refused hop; None where the 401 is the answer.
 
@@ -65,16 +63,19 @@ async def renewal_for(
     if not is_renewable(response.headers):
         return None
     if not _is_whole(request.body):
-        bearer.reject(refused)
+        bearer.mark_rejected(refused)
         return None
-    if not bearer.may_renew(refused):
+    if not bearer.can_renew(refused):
         return None
     await _let_go(request, response)
     return await bearer.renewed(refused)
 
 
 async def send_again(
-    request: ClientRequest, handler: ClientHandlerType, authorization: str, bearer: Bearer
+    request: ClientRequest,
+    handler: ClientHandlerType,
+    authorization: str,
+    bearer: AuthorizationHeader,
 ) -> ClientResponse:
     """Send a refused hop with another field; its second refusal is the answer."""
     request.headers[AUTHORIZATION] = authorization

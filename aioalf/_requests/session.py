@@ -11,14 +11,12 @@ from collections.abc import Sequence
 from aiohttp import ClientMiddlewareType, ClientSession, ClientTimeout
 
 
-class SessionHolder:
+class SessionProvider:
     """Holds a session, and another way to send in which each request passes a middleware.
 
     An own one has a twin for that, on the same connections and cookies; a session that was given
     gets the middleware with the call, and is not closed with this.
     """
-
-    __slots__ = ("_given", "_loop", "_middleware", "_own", "_twin", "closed", "is_given")
 
     def __init__(self, middleware: ClientMiddlewareType, given: ClientSession | None) -> None:
         self._middleware = middleware

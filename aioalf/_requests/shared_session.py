@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from aiohttp import ClientMiddlewareType, ClientSession
 
-from aioalf._requests.session import SessionHolder
+from aioalf._requests.session import SessionProvider
 
 
-class SharedSession(SessionHolder):
+class SharedSession(SessionProvider):
     """Holds the session that the parent has made, or was given."""
 
-    __slots__ = ("_parent",)
-
-    def __init__(self, parent: SessionHolder, middleware: ClientMiddlewareType) -> None:
+    def __init__(self, parent: SessionProvider, middleware: ClientMiddlewareType) -> None:
         super().__init__(middleware, parent.network() if parent.is_given else None)
         self._parent = parent
         self.closed: bool = parent.closed

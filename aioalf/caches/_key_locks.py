@@ -12,8 +12,6 @@ from aioalf.errors import CacheError
 class _Queue:
     """Those who hold or want the lock of one key; ``users`` counts them."""
 
-    __slots__ = ("holder", "lock", "users")
-
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
         self.holder: asyncio.Task[object] | None = None

@@ -5,7 +5,7 @@ from aioalf.client_auth.basic import ClientSecretBasic
 from aioalf.client_auth.credentials import ClientSecret, Credentials
 from aioalf.client_auth.post import ClientSecretPost
 from aioalf.client_auth.private_key_jwt import PrivateKeyJWT
-from aioalf.client_auth.protocols import ClientAuth, FormInMaking
+from aioalf.client_auth.protocols import ClientAuth, MutableForm
 from aioalf.client_auth.public import PublicClient
 from aioalf.client_auth.secret_file import SecretFile
 from aioalf.client_auth.secret_jwt import ClientSecretJWT
@@ -18,7 +18,7 @@ __all__ = (
     "ClientSecretJWT",
     "ClientSecretPost",
     "Credentials",
-    "FormInMaking",
+    "MutableForm",
     "PrivateKey",
     "PrivateKeyJWT",
     "PublicClient",

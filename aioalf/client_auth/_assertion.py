@@ -10,7 +10,7 @@ import secrets
 import time
 from typing import Final
 
-from aioalf.client_auth.protocols import FormInMaking
+from aioalf.client_auth.protocols import MutableForm
 
 CLIENT_ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 LIFETIME: Final = 60
@@ -32,7 +32,7 @@ def new_claims(
     }
 
 
-def put_assertion(form: FormInMaking, client_id: str, assertion: str) -> None:
+def put_assertion(form: MutableForm, client_id: str, assertion: str) -> None:
     """Put it into the form, and the id: optional there, and some servers want it (§2.2)."""
     form["client_id"] = client_id
     form["client_assertion_type"] = CLIENT_ASSERTION_TYPE

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Final, NoReturn, Protocol, cast, runtime_checkable
 
-from aioalf._callbacks import outcome
+from aioalf._callbacks import call_user_function
 from aioalf.errors import TokenConfigurationError, TokenError
 
 if TYPE_CHECKING:
@@ -58,8 +58,6 @@ class SigningKey:
     it, and it cannot be pickled.
     """
 
-    __slots__ = ("_algorithm", "_key", "_key_id", "_read")
-
     def __init__(self, key: PrivateKey, algorithm: str, key_id: str | None = None) -> None:
         if algorithm not in _KEY_TYPES:
             raise TokenConfigurationError(f"algorithm must be one of {', '.join(_KEY_TYPES)}")
@@ -92,13 +90,13 @@ class SigningKey:
 
     async def _current(self) -> object:
         if callable(self._key) and not isinstance(self._key, Signer):
-            return await outcome("key", self._key)
+            return await call_user_function("key", self._key)
         return self._key
 
     async def _signed_elsewhere(self, signer: Signer, payload: bytes) -> str:
         header = json.dumps(self._header(getattr(signer, "key_id", None))).encode()
         signed = b".".join(map(_base64url, (header, payload)))
-        signature = await outcome("signature", signer.sign, signed)
+        signature = await call_user_function("signature", signer.sign, signed)
         if not isinstance(signature, bytes) or not signature:
             raise TokenError(f"The signer gave no signature, but {type(signature).__name__}")
         if len(signature) not in _OCTETS.get(self._algorithm, (len(signature),)):

@@ -8,7 +8,7 @@ from ssl import SSLContext
 from urllib.parse import quote_plus
 
 from aioalf.client_auth.credentials import Credentials, require
-from aioalf.client_auth.protocols import FormInMaking
+from aioalf.client_auth.protocols import MutableForm
 from aioalf.errors import TokenConfigurationError
 
 
@@ -19,8 +19,6 @@ class ClientSecretBasic:
     are, for servers that do not decode them.
     """
 
-    __slots__ = ("_form_encode",)
-
     method: str = "client_secret_basic"
     ssl_context: SSLContext | None = None
 
@@ -30,7 +28,7 @@ class ClientSecretBasic:
     async def authenticate(
         self,
         credentials: Credentials,
-        form: FormInMaking,  # noqa: ARG002 - nothing of Basic is in the form
+        form: MutableForm,  # noqa: ARG002 - nothing of Basic is in the form
         audience: str,  # noqa: ARG002 - nor is it for one server only
     ) -> Mapping[str, str]:
         """Return the Authorization field; an empty secret is sent as ``id:``."""

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import NoReturn
 from urllib.parse import quote_plus
 
-from aioalf._callbacks import outcome
+from aioalf._callbacks import call_user_function
 from aioalf._syntax import is_sendable
 from aioalf.errors import TokenConfigurationError
 
@@ -24,8 +24,6 @@ class Credentials:
 
     ``repr`` shows neither, and they cannot be pickled.
     """
-
-    __slots__ = ("_source", "client_id", "client_secret")
 
     def __init__(self, client_id: str | None, client_secret: ClientSecret | None) -> None:
         self.client_id: str | None = client_id
@@ -50,7 +48,7 @@ class Credentials:
         if self._source is None:
             return self
 
-        secret = await outcome("client_secret", self._source)
+        secret = await call_user_function("client_secret", self._source)
         if not isinstance(secret, str):
             raise TokenConfigurationError(
                 f"client_secret must give text, and gave {type(secret).__name__}"

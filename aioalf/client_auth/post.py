@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from ssl import SSLContext
 
 from aioalf.client_auth.credentials import Credentials, require
-from aioalf.client_auth.protocols import FormInMaking
+from aioalf.client_auth.protocols import MutableForm
 
 
 class ClientSecretPost:
@@ -16,15 +16,13 @@ class ClientSecretPost:
     (RFC 6749 §2.3.1). An empty secret is not sent.
     """
 
-    __slots__ = ()
-
     method: str = "client_secret_post"
     ssl_context: SSLContext | None = None
 
     async def authenticate(
         self,
         credentials: Credentials,
-        form: FormInMaking,
+        form: MutableForm,
         audience: str,  # noqa: ARG002 - a secret is for whoever it is sent to
     ) -> Mapping[str, str]:
         """Put id and secret into the form; no header field is needed."""

@@ -8,7 +8,7 @@ from ssl import SSLContext
 from aioalf.client_auth._assertion import new_claims, put_assertion
 from aioalf.client_auth._signing_key import PrivateKey, SigningKey
 from aioalf.client_auth.credentials import Credentials, require_client_id
-from aioalf.client_auth.protocols import FormInMaking
+from aioalf.client_auth.protocols import MutableForm
 
 
 class PrivateKeyJWT:
@@ -21,8 +21,6 @@ class PrivateKeyJWT:
     ``aio-alf[jose]``, but for a `Signer`. Raises TokenConfigurationError for a key or an algorithm
     of another kind; what is inside the key is read on first use.
     """
-
-    __slots__ = ("_audience", "_key")
 
     method: str = "private_key_jwt"
     ssl_context: SSLContext | None = None
@@ -39,7 +37,7 @@ class PrivateKeyJWT:
         self._audience = audience
 
     async def authenticate(
-        self, credentials: Credentials, form: FormInMaking, audience: str
+        self, credentials: Credentials, form: MutableForm, audience: str
     ) -> Mapping[str, str]:
         """Put a new assertion into the form; no header field is needed."""
         client_id = require_client_id(credentials)

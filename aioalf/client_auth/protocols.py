@@ -11,7 +11,7 @@ from typing import Protocol
 
 from aioalf.client_auth.credentials import Credentials
 
-FormInMaking = dict[str, str | tuple[str, ...]]
+MutableForm = dict[str, str | tuple[str, ...]]
 """The parameters of a request that is being put together."""
 
 
@@ -29,7 +29,7 @@ class ClientAuth(Protocol):
         ...
 
     async def authenticate(
-        self, credentials: Credentials, form: FormInMaking, audience: str
+        self, credentials: Credentials, form: MutableForm, audience: str
     ) -> Mapping[str, str]:
         """Return the header fields that authenticate the request; its form gets what belongs there.
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from ssl import SSLContext
 
 from aioalf.client_auth.credentials import Credentials, require_client_id
-from aioalf.client_auth.protocols import FormInMaking
+from aioalf.client_auth.protocols import MutableForm
 
 
 class PublicClient:
@@ -15,15 +15,13 @@ class PublicClient:
     A secret, were there one, is not sent.
     """
 
-    __slots__ = ()
-
     method: str = "none"
     ssl_context: SSLContext | None = None
 
     async def authenticate(
         self,
         credentials: Credentials,
-        form: FormInMaking,
+        form: MutableForm,
         audience: str,  # noqa: ARG002 - nothing is proven, to nobody
     ) -> Mapping[str, str]:
         """Put the id into the form; no header field is needed."""

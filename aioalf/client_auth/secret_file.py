@@ -18,8 +18,6 @@ class SecretFile:
     empty, or is not UTF-8.
     """
 
-    __slots__ = ("_path",)
-
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = Path(path)
 

@@ -11,7 +11,7 @@ from typing import Final
 from aioalf.client_auth._assertion import new_claims, put_assertion
 from aioalf.client_auth._signing_key import need_library
 from aioalf.client_auth.credentials import Credentials, require
-from aioalf.client_auth.protocols import FormInMaking
+from aioalf.client_auth.protocols import MutableForm
 from aioalf.errors import TokenConfigurationError
 
 _OCTETS: Final = {"HS256": 32, "HS384": 48, "HS512": 64}
@@ -26,8 +26,6 @@ class ClientSecretJWT:
     TokenConfigurationError for another algorithm.
     """
 
-    __slots__ = ("_algorithm", "_audience")
-
     method: str = "client_secret_jwt"
     ssl_context: SSLContext | None = None
 
@@ -38,7 +36,7 @@ class ClientSecretJWT:
         self._audience = audience
 
     async def authenticate(
-        self, credentials: Credentials, form: FormInMaking, audience: str
+        self, credentials: Credentials, form: MutableForm, audience: str
     ) -> Mapping[str, str]:
         """Put a new assertion into the form; no header field is needed."""
         client_id, secret = require(credentials)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from aioalf.client_auth.credentials import Credentials, require_client_id
-from aioalf.client_auth.protocols import FormInMaking
+from aioalf.client_auth.protocols import MutableForm
 from aioalf.errors import TokenConfigurationError
 
 _METHODS: Final = ("tls_client_auth", "self_signed_tls_client_auth")
@@ -25,8 +25,6 @@ class TLSClientAuth:
     ``self_signed_tls_client_auth`` for one that is registered itself (§2.1, §2.2). Raises
     TokenConfigurationError for anything else.
     """
-
-    __slots__ = ("_method", "_ssl_context")
 
     def __init__(self, ssl_context: ssl.SSLContext, *, method: str = "tls_client_auth") -> None:
         if not isinstance(ssl_context, ssl.SSLContext):
@@ -51,7 +49,7 @@ class TLSClientAuth:
     async def authenticate(
         self,
         credentials: Credentials,
-        form: FormInMaking,
+        form: MutableForm,
         audience: str,  # noqa: ARG002 - the connection is to one server
     ) -> Mapping[str, str]:
         """Put the id into the form; the rest is the connection's."""

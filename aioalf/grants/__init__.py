@@ -10,7 +10,7 @@ from aioalf.grants.authorization_code import AuthorizationCode
 from aioalf.grants.client_credentials import ClientCredentials
 from aioalf.grants.device_code import DeviceCode
 from aioalf.grants.jwt_bearer import JWTBearer
-from aioalf.grants.protocols import Form, Grant, TokenSource
+from aioalf.grants.protocols import AuthorizationServer, Form, Grant
 from aioalf.grants.refresh_token import RefreshToken
 from aioalf.grants.token_exchange import TokenExchange
 
@@ -30,5 +30,5 @@ __all__ = (
     "Prompt",
     "RefreshToken",
     "TokenExchange",
-    "TokenSource",
+    "AuthorizationServer",
 )

@@ -14,8 +14,8 @@ from urllib.parse import urlencode
 from yarl import URL
 
 from aioalf._auth_server.request_params import Form
-from aioalf._browser.open_url import OpenBrowser, log, show
-from aioalf._redaction import printable, without
+from aioalf._browser.open_url import OpenBrowser, log_url, open_url
+from aioalf._redaction import mask_secrets, printable
 from aioalf.errors import (
     AUTHORIZATION_ERRORS,
     AuthorizationError,
@@ -23,12 +23,12 @@ from aioalf.errors import (
     TokenConfigurationError,
     TokenError,
 )
-from aioalf.grants.protocols import TokenSource
+from aioalf.grants.protocols import AuthorizationServer
 
 T = TypeVar("T")
 
 
-def client_id_of(endpoint: TokenSource) -> str:
+def client_id_of(endpoint: AuthorizationServer) -> str:
     """Return the client's id. Raises TokenConfigurationError without one."""
     return require_client_id(endpoint.client_id)
 
@@ -52,7 +52,7 @@ def check_timeout(timeout: float | None) -> float | None:
 
 
 @asynccontextmanager
-async def limited(timeout: float | None) -> AsyncIterator[None]:
+async def login_time_limit(timeout: float | None) -> AsyncIterator[None]:
     """Raise LoginTimeoutError for what takes longer, in seconds."""
     try:
         async with asyncio.timeout(timeout):
@@ -61,7 +61,7 @@ async def limited(timeout: float | None) -> AsyncIterator[None]:
         raise LoginTimeoutError(f"Nobody signed in within {timeout} seconds") from None
 
 
-async def beside(showing: Coroutine[object, object, object], waiting: Awaitable[T]) -> T:
+async def run_while_showing(showing: Coroutine[object, object, object], waiting: Awaitable[T]) -> T:
     """Return what was waited for; what is shown meanwhile ends with it, or ends it by failing.
 
     Raises the TokenError of either.
@@ -81,11 +81,11 @@ async def beside(showing: Coroutine[object, object, object], waiting: Awaitable[
 
 
 async def show_login(
-    url: str, open_browser: OpenBrowser | None, otherwise: Callable[[str], None] = log
+    url: str, open_browser: OpenBrowser | None, otherwise: Callable[[str], None] = log_url
 ) -> None:
     """Show the URL of a login. Raises TokenError, with what went wrong as its cause."""
     try:
-        await show(url, open_browser, otherwise)
+        await open_url(url, open_browser, otherwise)
     except Exception as error:
         raise TokenError(f"The browser could not be opened: {type(error).__name__}") from error
 
@@ -101,7 +101,7 @@ def authorization_url(endpoint: URL, parameters: Form) -> str:
 def refusal(answer: Mapping[str, str], secrets: Iterable[str] = ()) -> AuthorizationError:
     """Return the error that an answer in the browser is, without what is secret."""
     words = {
-        name: without(answer[name], secrets)
+        name: mask_secrets(answer[name], secrets)
         for name in ("error", "error_description", "error_uri")
         if name in answer
     }

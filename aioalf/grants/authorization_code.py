@@ -19,15 +19,15 @@ from aioalf.errors import AuthorizationError, TokenConfigurationError, TokenResp
 from aioalf.grants import _pkce as pkce
 from aioalf.grants._interactive import (
     authorization_url,
-    beside,
     check_timeout,
     client_id_of,
-    limited,
+    login_time_limit,
     refusal,
+    run_while_showing,
     show_login,
 )
 from aioalf.grants._prompt import print_url
-from aioalf.grants.protocols import TokenSource
+from aioalf.grants.protocols import AuthorizationServer
 from aioalf.token import Token
 
 
@@ -41,16 +41,14 @@ class _Came(NamedTuple):
 class AuthorizationCode:
     """Have a person sign in; the code that the browser comes back with is exchanged once.
 
-    The browser comes back to 127.0.0.1: to any free port, or to one of ``ports``, an inclusive
+    The browser comes back to 127.0.0.1: to any free port, or to one of ``redirect_ports``, an inclusive
     range. ``open_browser`` is called with the URL, in a thread if it is a plain function, in place
     of the default browser; when that returns False, the URL is written to standard error.
     ``timeout`` is in seconds, None for no limit. The request is pushed
-    ahead of the browser (RFC 9126) when the issuer requires it; ``pushed=True`` does so always.
+    ahead of the browser (RFC 9126) when the issuer requires it; ``par=True`` does so always.
     An answer with a right ``iss`` from an issuer whose metadata promises none is refused, unless
     ``allow_unadvertised_iss`` (RFC 9207 §2.4). Raises TokenConfigurationError for what cannot work.
     """
-
-    __slots__ = ("_allow_unadvertised_iss", "_open_browser", "_ports", "_pushed", "_timeout")
 
     name = "authorization_code"
     can_begin = True
@@ -59,20 +57,20 @@ class AuthorizationCode:
     def __init__(
         self,
         *,
-        ports: tuple[int, int] | None = None,
+        redirect_ports: tuple[int, int] | None = None,
         open_browser: OpenBrowser | None = None,
         timeout: float | None = 300,
-        pushed: bool | None = None,
+        par: bool | None = None,
         allow_unadvertised_iss: bool = False,
     ) -> None:
-        checked_ports(ports)
-        self._ports = ports
+        checked_ports(redirect_ports)
+        self._ports = redirect_ports
         self._open_browser = open_browser
         self._timeout = check_timeout(timeout)
-        self._pushed = pushed
+        self._par = par
         self._allow_unadvertised_iss = allow_unadvertised_iss
 
-    async def request_token(self, endpoint: TokenSource) -> Token:
+    async def request_token(self, endpoint: AuthorizationServer) -> Token:
         """Return the token of a new login.
 
         Raises AuthorizationError for a no and for an answer that is another server's,
@@ -92,7 +90,7 @@ class AuthorizationCode:
             "code_challenge": pkce.challenge_of(verifier),
             "code_challenge_method": pkce.METHOD,
         }
-        async with limited(self._timeout):
+        async with login_time_limit(self._timeout):
             answer, redirect_uri = await self._sign_in(endpoint, parameters, metadata, state)
         self._check_issuer(answer, issuer, metadata)
         if "error" in answer:
@@ -107,7 +105,11 @@ class AuthorizationCode:
         )
 
     async def _sign_in(
-        self, endpoint: TokenSource, parameters: Form, metadata: Mapping[str, object], state: str
+        self,
+        endpoint: AuthorizationServer,
+        parameters: Form,
+        metadata: Mapping[str, object],
+        state: str,
     ) -> _Came:
         from aioalf._browser.redirect_listener import (  # noqa: PLC0415 - imports aiohttp.web
             RedirectListener,
@@ -121,16 +123,16 @@ class AuthorizationCode:
                 parameters = await _push(endpoint, parameters)
             url = authorization_url(page, parameters)
             showing = show_login(url, self._open_browser, print_url)
-            return _Came(await beside(showing, listener.wait(state)), redirect_uri)
+            return _Came(await run_while_showing(showing, listener.wait(state)), redirect_uri)
 
     def _is_pushed(self, metadata: Mapping[str, object]) -> bool:
         is_required = metadata.get("require_pushed_authorization_requests") is True
-        if is_required and self._pushed is False:
+        if is_required and self._par is False:
             raise TokenConfigurationError(
                 "The authorization server requires pushed requests (RFC 9126 §5): leave out "
-                "pushed=False"
+                "par=False"
             )
-        return is_required or bool(self._pushed)
+        return is_required or bool(self._par)
 
     def _check_issuer(
         self, answer: Mapping[str, str], issuer: str | None, metadata: Mapping[str, object]
@@ -157,7 +159,7 @@ def _not_from(what: str) -> AuthorizationError:
     )
 
 
-async def _push(endpoint: TokenSource, parameters: Form) -> Form:
+async def _push(endpoint: AuthorizationServer, parameters: Form) -> Form:
     """Hand the request in, and return what is left for the browser: its name, for one use."""
     clock = asyncio.get_running_loop().time
     sent_at = clock()

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from aioalf.grants.protocols import TokenSource
+from aioalf.grants.protocols import AuthorizationServer
 from aioalf.token import Token
 
 
 class ClientCredentials:
     """Ask with the client's own credentials; a refresh token in the answer is ignored (§4.4.3)."""
 
-    __slots__ = ()
-
     name = "client_credentials"
     can_begin = True
     keeps_refresh_token = False
 
-    async def request_token(self, endpoint: TokenSource) -> Token:
+    async def request_token(self, endpoint: AuthorizationServer) -> Token:
         """Return a new token. Raises TokenError."""
         return await endpoint.request({"grant_type": self.name}, is_repeatable=True)
 

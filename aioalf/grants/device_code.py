@@ -7,20 +7,20 @@ from __future__ import annotations
 
 import asyncio
 
-from aioalf._callbacks import outcome
+from aioalf._callbacks import call_user_function
 from aioalf.errors import (
     AccessDeniedError,
     LoginTimeoutError,
-    NoAnswerError,
     TokenConfigurationError,
+    TokenConnectionError,
     TokenError,
     TokenHTTPError,
     TokenResponseError,
 )
 from aioalf.grants._device_response import Device, read_device
-from aioalf.grants._interactive import beside, check_timeout, client_id_of
+from aioalf.grants._interactive import check_timeout, client_id_of, run_while_showing
 from aioalf.grants._prompt import ShowPrompt, print_prompt
-from aioalf.grants.protocols import TokenSource
+from aioalf.grants.protocols import AuthorizationServer
 from aioalf.token import Token
 
 _SLOWER = 5
@@ -36,8 +36,6 @@ class DeviceCode:
     for who does not want to wait as long as the server would.
     """
 
-    __slots__ = ("_prompt", "_timeout")
-
     name = "urn:ietf:params:oauth:grant-type:device_code"
     can_begin = True
     keeps_refresh_token = True
@@ -48,7 +46,7 @@ class DeviceCode:
         self._prompt = prompt or print_prompt
         self._timeout = check_timeout(timeout)
 
-    async def request_token(self, endpoint: TokenSource) -> Token:
+    async def request_token(self, endpoint: AuthorizationServer) -> Token:
         """Return the token of a new login.
 
         Raises AccessDeniedError for a no, LoginTimeoutError when nobody came in time, and the
@@ -63,11 +61,13 @@ class DeviceCode:
         limit: float = device.prompt.expires_in
         if self._timeout is not None:
             limit = min(limit, self._timeout)
-        showing = outcome("prompt", self._prompt, device.prompt)
-        return await beside(showing, _poll(endpoint, self.name, device, begun + limit))
+        showing = call_user_function("prompt", self._prompt, device.prompt)
+        return await run_while_showing(showing, _poll(endpoint, self.name, device, begun + limit))
 
 
-async def _poll(endpoint: TokenSource, grant_type: str, device: Device, deadline: float) -> Token:
+async def _poll(
+    endpoint: AuthorizationServer, grant_type: str, device: Device, deadline: float
+) -> Token:
     """Ask as often as the server lets, until the person has decided (§3.4, §3.5)."""
     clock, interval, pause = asyncio.get_running_loop().time, device.interval, 0.0
     while clock() + max(interval, pause) < deadline:
@@ -108,7 +108,7 @@ def _is_out_of_reach(error: TokenError) -> bool:
     if isinstance(error, TokenHTTPError) and error.error is None:
         status = error.response_status or 0
         return status == 429 or status >= 500
-    return isinstance(error, NoAnswerError) and error.may_pass
+    return isinstance(error, TokenConnectionError) and error.is_transient
 
 
 def _asked_pause(error: TokenError) -> float:

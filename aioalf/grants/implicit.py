@@ -12,23 +12,23 @@ from dataclasses import dataclass
 
 from yarl import URL
 
-from aioalf._auth_server.token_response import Expected, read_token
+from aioalf._auth_server.token_response import ResponsePolicy, read_token
 from aioalf._browser.open_url import OpenBrowser
 from aioalf._syntax import join_scope, scope_set
 from aioalf.grants._interactive import (
     authorization_url,
-    beside,
-    limited,
+    login_time_limit,
     refusal,
     require_client_id,
+    run_while_showing,
     show_login,
 )
-from aioalf.grants.protocols import TokenSource
+from aioalf.grants.protocols import AuthorizationServer
 from aioalf.token import Token
 
 
 @dataclass(frozen=True, slots=True)
-class Login:
+class ImplicitLogin:
     """How a person is asked: where the browser comes back to, what shows it, and for how long.
 
     ``ports`` is an inclusive range; ``authorization_endpoint`` None is
@@ -44,8 +44,6 @@ class Login:
 class Implicit:
     """Have a person sign in; the token is taken from an answer with this login's ``state`` only."""
 
-    __slots__ = ("_client_id", "_expected", "_login", "_scope")
-
     name = "implicit"
     can_begin = True
     keeps_refresh_token = False
@@ -53,16 +51,16 @@ class Implicit:
     def __init__(
         self,
         client_id: str | None,
-        login: Login,
+        login: ImplicitLogin,
         scope: str | Collection[str] | None,
-        expected: Expected | None,
+        expected: ResponsePolicy | None,
     ) -> None:
         self._client_id = client_id
         self._login = login
         self._scope = join_scope(scope)
-        self._expected = (expected or Expected()).of(scope_set(self._scope))
+        self._expected = (expected or ResponsePolicy()).of(scope_set(self._scope))
 
-    async def request_token(self, endpoint: TokenSource) -> Token:
+    async def request_token(self, endpoint: AuthorizationServer) -> Token:
         """Return the token of a new login.
 
         Raises AuthorizationError for a no, LoginTimeoutError when nobody came, ListenerError
@@ -70,7 +68,7 @@ class Implicit:
         """
         client_id = require_client_id(self._client_id)
         state = secrets.token_urlsafe(32)
-        async with limited(self._login.timeout):
+        async with login_time_limit(self._login.timeout):
             answer = await self._answer(await endpoint.url_of("token_endpoint"), state)
         if "error" in answer:
             raise refusal(answer, (state, client_id))
@@ -89,7 +87,7 @@ class Implicit:
         async with listener:
             url = self._authorization_url(token_endpoint, listener.redirect_uri, state)
             showing = show_login(url, self._login.open_browser)
-            return await beside(showing, listener.wait(state))
+            return await run_while_showing(showing, listener.wait(state))
 
     def _authorization_url(self, token_endpoint: URL, redirect_uri: str, state: str) -> str:
         parameters = {

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from aioalf._redaction import Unpicklable
 from aioalf.client_auth._assertion import LIFETIME, new_claims
 from aioalf.client_auth._signing_key import PrivateKey, SigningKey
 from aioalf.errors import TokenConfigurationError
-from aioalf.grants._secret_source import Unpicklable, check_text
-from aioalf.grants.protocols import TokenSource, subject_digest
+from aioalf.grants._secret_source import check_text
+from aioalf.grants.protocols import AuthorizationServer, subject_digest
 from aioalf.token import Token
 
 
@@ -20,8 +21,6 @@ class JWTBearer(Unpicklable):
     endpoint; ``lifetime`` is in seconds; ``claims`` go in besides. Each assertion is new and is
     sent once. Raises TokenConfigurationError for what cannot work.
     """
-
-    __slots__ = ("_audience", "_claims", "_issuer", "_key", "_lifetime", "_subject")
 
     name = "urn:ietf:params:oauth:grant-type:jwt-bearer"
     can_begin = True
@@ -59,7 +58,7 @@ class JWTBearer(Unpicklable):
         """For whom the assertions speak: `OfSubject`."""
         return subject_digest(self._issuer, self._subject, self._audience, self._claims)
 
-    async def request_token(self, endpoint: TokenSource) -> Token:
+    async def request_token(self, endpoint: AuthorizationServer) -> Token:
         """Return the token for a new assertion. Raises TokenError."""
         audience = self._audience or endpoint.issuer
         audience = audience or str(await endpoint.url_of("token_endpoint"))

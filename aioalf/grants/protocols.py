@@ -9,13 +9,13 @@ from typing import Protocol, runtime_checkable
 
 from yarl import URL
 
-from aioalf._auth_server.request_params import Asked, Form
+from aioalf._auth_server.request_params import Form, TokenRequestParams
 from aioalf.token import Token
 
-__all__ = ("Form", "Grant", "OfSubject", "TokenSource", "subject_digest")
+__all__ = ("Form", "Grant", "SubjectGrant", "AuthorizationServer", "subject_digest")
 
 
-class TokenSource(Protocol):
+class AuthorizationServer(Protocol):
     """The authorization server, as a grant sees it."""
 
     @property
@@ -29,7 +29,7 @@ class TokenSource(Protocol):
         ...
 
     @property
-    def asked(self) -> Asked:
+    def asked(self) -> TokenRequestParams:
         """Scope, resources and the like; `request` adds them to each form by itself."""
         ...
 
@@ -55,13 +55,13 @@ class TokenSource(Protocol):
     async def post(self, name: str, form: Form) -> Mapping[str, object]:
         """POST the form as it is to another endpoint, authenticated; return the members answered.
 
-        Raises TokenHTTPError, TokenResponseError for what is no JSON object, NoAnswerError.
+        Raises TokenHTTPError, TokenResponseError for what is no JSON object, TokenConnectionError.
         """
         ...
 
 
 @runtime_checkable
-class OfSubject(Protocol):
+class SubjectGrant(Protocol):
     """A grant whose tokens are for somebody who is in its parameters, and not for who logs in.
 
     It may be used with a cache where it can say for whom, as `subject_digest` does.
@@ -100,6 +100,6 @@ class Grant(Protocol):
         """Whether a refresh token in the answer is used (RFC 6749 §4.4.3)."""
         return False
 
-    async def request_token(self, endpoint: TokenSource) -> Token:
+    async def request_token(self, endpoint: AuthorizationServer) -> Token:
         """Return a token from the beginning. Raises TokenError."""
         ...

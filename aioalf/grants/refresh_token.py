@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from aioalf.grants._secret_source import Given, Unpicklable, check_given, value_of
-from aioalf.grants.protocols import TokenSource
+from aioalf._redaction import Unpicklable
+from aioalf.grants._secret_source import (
+    SecretSource,
+    check_secret_source,
+    secret_value,
+)
+from aioalf.grants.protocols import AuthorizationServer
 from aioalf.token import Token
 
 
@@ -15,20 +20,18 @@ class RefreshToken(Unpicklable):
     TokenConfigurationError for what is no text.
     """
 
-    __slots__ = ("_token",)
-
     name = "refresh_token"
     can_begin = False
     keeps_refresh_token = True
 
-    def __init__(self, token: Given) -> None:
-        self._token = check_given("token", token)
+    def __init__(self, token: SecretSource) -> None:
+        self._token = check_secret_source("token", token)
 
-    async def request_token(self, endpoint: TokenSource) -> Token:
+    async def request_token(self, endpoint: AuthorizationServer) -> Token:
         """Return the token for the refresh token. Raises TokenError."""
         refresh_token = await self.refresh_token()
         return await endpoint.request({"grant_type": self.name, "refresh_token": refresh_token})
 
     async def refresh_token(self) -> str:
         """Return the refresh token that was given. Raises TokenError."""
-        return await value_of("token", self._token)
+        return await secret_value("token", self._token)

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from aioalf._redaction import Unpicklable
 from aioalf.errors import TokenConfigurationError, TokenResponseError
 from aioalf.grants._jwt_expiry import expiry_of
-from aioalf.grants._secret_source import Given, Unpicklable, check_given, check_text, value_of
+from aioalf.grants._secret_source import (
+    SecretSource,
+    check_secret_source,
+    check_text,
+    secret_value,
+)
 from aioalf.grants._token_types import REFRESH_TOKEN
-from aioalf.grants.protocols import TokenSource, subject_digest
+from aioalf.grants.protocols import AuthorizationServer, subject_digest
 from aioalf.token import Token
 
 
@@ -23,18 +29,16 @@ class TokenExchange(Unpicklable):
     TokenConfigurationError for what cannot work.
     """
 
-    __slots__ = ("_actor_token", "_form", "_subject_token")
-
     name = "urn:ietf:params:oauth:grant-type:token-exchange"
     can_begin = True
     keeps_refresh_token = False
 
     def __init__(
         self,
-        subject_token: Given,
+        subject_token: SecretSource,
         subject_token_type: str,
         *,
-        actor_token: Given | None = None,
+        actor_token: SecretSource | None = None,
         actor_token_type: str | None = None,
         requested_token_type: str | None = None,
     ) -> None:
@@ -42,8 +46,10 @@ class TokenExchange(Unpicklable):
             raise TokenConfigurationError(
                 "actor_token and actor_token_type go together (RFC 8693 §2.1)"
             )
-        self._subject_token = check_given("subject_token", subject_token)
-        self._actor_token = None if actor_token is None else check_given("actor_token", actor_token)
+        self._subject_token = check_secret_source("subject_token", subject_token)
+        self._actor_token = (
+            None if actor_token is None else check_secret_source("actor_token", actor_token)
+        )
         self._form = {
             "grant_type": self.name,
             "subject_token_type": check_text("subject_token_type", subject_token_type),
@@ -63,16 +69,16 @@ class TokenExchange(Unpicklable):
             return None
         return subject_digest(self._form, self._subject_token, self._actor_token)
 
-    async def request_token(self, endpoint: TokenSource) -> Token:
+    async def request_token(self, endpoint: AuthorizationServer) -> Token:
         """Return the token for the subject token. Raises TokenError.
 
         A token of another use than in a Bearer header (``token_type`` ``N_A``) is an error, and so
         is one whose kind is not said (§2.2.1).
         """
-        subject_token = await value_of("subject_token", self._subject_token)
+        subject_token = await secret_value("subject_token", self._subject_token)
         form = {**self._form, "subject_token": subject_token}
         if self._actor_token is not None:
-            form["actor_token"] = await value_of("actor_token", self._actor_token)
+            form["actor_token"] = await secret_value("actor_token", self._actor_token)
         # A refresh token may be good once.
         token = await endpoint.request(form, is_repeatable=REFRESH_TOKEN not in form.values())
         kind = token.extra.get("issued_token_type")

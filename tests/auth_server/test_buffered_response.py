@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import ClientPayloadError, ClientResponse, ClientSession
 
-from aioalf._auth_server.buffered_response import buffer, twin
+from aioalf._auth_server.buffered_response import buffer, copy_response
 from tests.support.raw_server import RawServer, answer
 
 LIMIT = 2**18
@@ -104,7 +104,7 @@ async def test_the_credentials_of_the_request_are_forgotten(session: ClientSessi
 async def test_twins_are_read_and_released_each_on_its_own(session: ClientSession) -> None:
     """Many callers get one response, and none takes it from another."""
     response, _ = await fetch(session, answer(b"body", status="400 Bad Request"))
-    first, second = twin(response), twin(response)
+    first, second = copy_response(response), copy_response(response)
     async with first:
         assert await first.read() == b"body"
     assert await second.content.read() == b"body"

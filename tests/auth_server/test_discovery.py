@@ -11,8 +11,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from aioalf._auth_server.discovery import FRESH, LAST_GOOD, Discovery
-from aioalf._auth_server.http import MAX_BODY, Exchange
+from aioalf._auth_server.discovery import FRESH, LAST_GOOD, MetadataCache
+from aioalf._auth_server.http import MAX_BODY, AuthServerHTTP
 from aioalf.errors import MetadataError, TokenError
 
 STANDARD = "/.well-known/oauth-authorization-server/tenant"
@@ -41,9 +41,9 @@ class Issuer:
         """Its metadata."""
         return json.dumps({"issuer": self.name, **members}).encode()
 
-    def discovery(self) -> Discovery:
+    def discovery(self) -> MetadataCache:
         """What asks it."""
-        return Discovery(self.name, Exchange(None, lambda: None))
+        return MetadataCache(self.name, AuthServerHTTP(None, lambda: None))
 
     async def _respond(self, request: web.Request) -> web.Response:
         self.asked.append(request.path)
@@ -163,7 +163,7 @@ async def test_what_cannot_be_used_is_an_error_that_names_the_place(
 
 async def test_an_issuer_that_does_not_answer_is_an_error() -> None:
     """Of the same kind: without metadata there is no endpoint to ask."""
-    discovery = Discovery("http://127.0.0.1:1/", Exchange(None, lambda: None))
+    discovery = MetadataCache("http://127.0.0.1:1/", AuthServerHTTP(None, lambda: None))
     with pytest.raises(MetadataError, match=r"No answer from the issuer http://127\.0\.0\.1:1/"):
         await discovery.metadata()
 

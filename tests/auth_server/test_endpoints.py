@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 from yarl import URL
 
-from aioalf._auth_server.endpoints import Server
-from aioalf._auth_server.http import Answer, Exchange
+from aioalf._auth_server.endpoints import ServerEndpoints
+from aioalf._auth_server.http import AuthServerHTTP, RawResponse
 from aioalf.errors import (
     InsecureTransportWarning,
     MetadataError,
@@ -20,7 +20,7 @@ from aioalf.errors import (
 ISSUER = "https://auth.example.com"
 
 
-class Told(Exchange):
+class Told(AuthServerHTTP):
     """Answers every GET with metadata; counts them."""
 
     __slots__ = ("asked", "members")
@@ -30,16 +30,18 @@ class Told(Exchange):
         self.asked = 0
         self.members: Mapping[str, object] = {"issuer": ISSUER, **members}
 
-    async def get(self, what: str, url: URL) -> Answer:
+    async def get(self, what: str, url: URL) -> RawResponse:
         """The metadata."""
         self.asked += 1
-        answer = object.__new__(Answer)
+        answer = object.__new__(RawResponse)
         answer.status, answer.content_type = 200, "application/json"
         answer.body = json.dumps(self.members).encode()
         return answer
 
 
-async def url_of(server: Server, name: str = "token_endpoint", *, over_mtls: bool = False) -> str:
+async def url_of(
+    server: ServerEndpoints, name: str = "token_endpoint", *, over_mtls: bool = False
+) -> str:
     """An endpoint as text."""
     return str(await server.url_of(name, over_mtls=over_mtls))
 
@@ -48,7 +50,7 @@ async def url_of(server: Server, name: str = "token_endpoint", *, over_mtls: boo
 async def test_an_endpoint_is_the_issuer_s_unless_one_is_given() -> None:
     """The metadata is read when it is needed, once."""
     told = Told(token_endpoint="https://a.example/t", revocation_endpoint="https://a.example/r")
-    server = Server(ISSUER, {"token_endpoint": "https://given.example/t"}, told)
+    server = ServerEndpoints(ISSUER, {"token_endpoint": "https://given.example/t"}, told)
     assert await url_of(server) == "https://given.example/t"
     assert told.asked == 0
     assert await url_of(server, "revocation_endpoint") == "https://a.example/r"
@@ -61,9 +63,9 @@ async def test_how_to_authenticate_is_the_issuer_s_word_unless_the_endpoint_is_g
     """Who gives an endpoint may have an issuer without metadata: it is not asked."""
     told = Told(revocation_endpoint_auth_methods_supported=["client_secret_basic"])
     given = {"revocation_endpoint": "https://given.example/r"}
-    assert await Server(ISSUER, given, told).methods_at("revocation_endpoint") is None
+    assert await ServerEndpoints(ISSUER, given, told).methods_at("revocation_endpoint") is None
     assert told.asked == 0
-    server = Server(ISSUER, {}, told)
+    server = ServerEndpoints(ISSUER, {}, told)
     assert await server.methods_at("revocation_endpoint") == frozenset({"client_secret_basic"})
     assert await server.methods_at("introspection_endpoint") is None
 
@@ -79,7 +81,7 @@ async def test_with_mutual_tls_the_alias_goes_first() -> None:
             "introspection_endpoint": "https://mtls.example/i",
         },
     )
-    server = Server(ISSUER, {"introspection_endpoint": "https://given.example/i"}, told)
+    server = ServerEndpoints(ISSUER, {"introspection_endpoint": "https://given.example/i"}, told)
     assert await url_of(server) == "https://a.example/t"
     assert await url_of(server, over_mtls=True) == "https://mtls.example/t"
     assert await url_of(server, "revocation_endpoint", over_mtls=True) == "https://a.example/r"
@@ -91,7 +93,7 @@ async def test_with_mutual_tls_the_alias_goes_first() -> None:
 async def test_without_an_issuer_there_is_what_was_given() -> None:
     """And no metadata; what is missing is named, with what to pass."""
     told = Told()
-    server = Server(None, {"token_endpoint": "https://given.example/t?a=b"}, told)
+    server = ServerEndpoints(None, {"token_endpoint": "https://given.example/t?a=b"}, told)
     assert await url_of(server) == "https://given.example/t?a=b"
     assert (server.issuer, await server.metadata(), told.asked) == (None, {}, 0)
     with pytest.raises(TokenConfigurationError, match=r"pass issuer, or endpoints=.*revocation"):
@@ -101,7 +103,7 @@ async def test_without_an_issuer_there_is_what_was_given() -> None:
 
 async def test_an_endpoint_that_the_issuer_has_not_is_named() -> None:
     """Nothing is made up."""
-    server = Server(ISSUER, {}, Told(token_endpoint=None))
+    server = ServerEndpoints(ISSUER, {}, Told(token_endpoint=None))
     with pytest.raises(TokenConfigurationError, match="Missing token endpoint: the issuer's"):
         await url_of(server)
 
@@ -112,7 +114,7 @@ async def test_an_odd_endpoint_of_the_issuer_is_not_asked(url: object) -> None:
     """Also where it is an alias."""
     for told in (Told(token_endpoint=url), Told(mtls_endpoint_aliases={"token_endpoint": url})):
         with pytest.raises(MetadataError):
-            await url_of(Server(ISSUER, {}, told), over_mtls=True)
+            await url_of(ServerEndpoints(ISSUER, {}, told), over_mtls=True)
 
 
 @pytest.mark.rule("R123")
@@ -126,7 +128,7 @@ async def test_metadata_without_what_is_wanted_is_asked_for_again_soon(
         "aioalf._auth_server.discovery.time", SimpleNamespace(monotonic=lambda: clock.now)
     )
     told = Told(token_endpoint=endpoint)
-    server = Server(ISSUER, {}, told)
+    server = ServerEndpoints(ISSUER, {}, told)
     for _ in range(3):
         with pytest.raises(TokenError):
             await url_of(server)
@@ -147,7 +149,7 @@ async def test_metadata_without_what_is_wanted_is_asked_for_again_soon(
 def test_an_odd_endpoint_is_refused_when_it_is_given(url: str) -> None:
     """By its name, without the URL."""
     with pytest.raises(TokenConfigurationError, match=r"^revocation_endpoint "):
-        Server(None, {"revocation_endpoint": url}, Told())
+        ServerEndpoints(None, {"revocation_endpoint": url}, Told())
 
 
 @pytest.mark.rule("R122")
@@ -155,17 +157,17 @@ def test_an_odd_endpoint_is_refused_when_it_is_given(url: str) -> None:
 def test_an_odd_issuer_is_refused_when_it_is_given(issuer: str) -> None:
     """An https URL without query and fragment."""
     with pytest.raises(TokenConfigurationError, match="issuer must"):
-        Server(issuer, {}, Told())
+        ServerEndpoints(issuer, {}, Told())
 
 
 @pytest.mark.rule("R013")
 def test_plain_http_to_another_machine_is_warned_of() -> None:
     """Once for each that is given; on this machine nobody listens in."""
     with pytest.warns(InsecureTransportWarning, match="The token endpoint http://a.example"):
-        Server(None, {"token_endpoint": "http://a.example"}, Told())
+        ServerEndpoints(None, {"token_endpoint": "http://a.example"}, Told())
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        Server("http://localhost:1", {"revocation_endpoint": "http://127.0.0.1"}, Told())
+        ServerEndpoints("http://localhost:1", {"revocation_endpoint": "http://127.0.0.1"}, Told())
 
 
 @pytest.mark.rule("R161")
@@ -173,17 +175,20 @@ def test_plain_http_to_another_machine_is_warned_of() -> None:
 def test_plain_http_is_refused_where_tokens_are_sent(name: str) -> None:
     """A warning would not do: whoever is on the way could use them."""
     with pytest.raises(TokenConfigurationError, match=f"{name} must be an https URL"):
-        Server(None, {name: "http://a.example"}, Told())
+        ServerEndpoints(None, {name: "http://a.example"}, Told())
 
 
 @pytest.mark.rule("R161")
 async def test_plain_http_of_an_issuer_is_refused_where_tokens_are_sent() -> None:
     """Its metadata is not believed."""
-    server = Server(ISSUER, {}, Told(revocation_endpoint="http://a.example/revoke"))
+    server = ServerEndpoints(ISSUER, {}, Told(revocation_endpoint="http://a.example/revoke"))
     with pytest.raises(MetadataError, match="plain http"):
         await server.find("revocation_endpoint", over_mtls=False)
 
 
 async def test_an_endpoint_that_there_is_not_is_none() -> None:
     """For who can do without."""
-    assert await Server(ISSUER, {}, Told()).find("revocation_endpoint", over_mtls=False) is None
+    assert (
+        await ServerEndpoints(ISSUER, {}, Told()).find("revocation_endpoint", over_mtls=False)
+        is None
+    )

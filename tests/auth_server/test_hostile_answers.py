@@ -21,7 +21,7 @@ from aiohttp.http_parser import HttpResponseParserPy
 from aioalf._auth_server.http import MAX_BODY
 from aioalf._auth_server.token_endpoint import TokenEndpoint
 from aioalf.client_auth import ClientSecretBasic, Credentials
-from aioalf.errors import NoAnswerError, TokenError, TokenHTTPError, TokenResponseError
+from aioalf.errors import TokenConnectionError, TokenError, TokenHTTPError, TokenResponseError
 from aioalf.retry import Retry
 from aioalf.token import Token
 from tests.support.raw_server import RawServer, answer
@@ -114,9 +114,9 @@ async def test_what_is_not_http_is_not_quoted(
     caplog.set_level(logging.DEBUG)
     async with RawServer(*pieces) as server:
         error = await outcome(server, seconds=0.3)
-    assert isinstance(error, NoAnswerError | TokenResponseError)
+    assert isinstance(error, TokenConnectionError | TokenResponseError)
     assert error.__context__ in {None, error.__cause__}
-    if isinstance(error, NoAnswerError) and error.__cause__.__class__ is not TimeoutError:
+    if isinstance(error, TokenConnectionError) and error.__cause__.__class__ is not TimeoutError:
         kind, _, reason = str(error).partition(server.url + ": ")[2].partition(": ")
         assert SAID[kind] == reason == str(error.__cause__)
     assert "granted" not in "".join(traceback.format_exception(error)) + repr(error.__cause__)
@@ -145,7 +145,9 @@ async def test_what_a_proxy_says_is_told_by_its_status() -> None:
             ClientSecretBasic(),
             network=lambda: session,
         )
-        with pytest.raises(NoAnswerError, match="ClientHttpProxyError: the proxy answered 407"):
+        with pytest.raises(
+            TokenConnectionError, match="ClientHttpProxyError: the proxy answered 407"
+        ):
             await endpoint.request({})
 
 

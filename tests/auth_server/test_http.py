@@ -8,9 +8,9 @@ import pytest
 from aiohttp import ClientSession
 from yarl import URL
 
-from aioalf._auth_server.http import Answer, Exchange
+from aioalf._auth_server.http import AuthServerHTTP, RawResponse
 from aioalf._auth_server.request_params import Form
-from aioalf.errors import NoAnswerError, TokenConfigurationError
+from aioalf.errors import TokenConfigurationError, TokenConnectionError
 from tests.support.raw_server import RawServer, answer
 
 
@@ -19,7 +19,7 @@ async def test_several_values_of_a_name_are_sent_one_by_one() -> None:
     resources = ("https://a.example", "", "https://b.example")
     form: Form = {"resource": resources, "scope": "", "code": "ab"}
     async with RawServer(answer(b"{}", Content_Type="text/x")) as server:
-        exchange = Exchange(None, lambda: None)
+        exchange = AuthServerHTTP(None, lambda: None)
         found = await exchange.post("the endpoint", URL(server.url), form, {"X-A": "1"})
     assert (found.status, found.content_type, found.body) == (200, "text/x", b"{}")
     head, _, body = server.requests[0].partition(b"\r\n\r\n")
@@ -30,7 +30,7 @@ async def test_several_values_of_a_name_are_sent_one_by_one() -> None:
 async def test_a_certificate_is_shown_over_https_only() -> None:
     """Nothing is sent, and it is said to whom it was meant to be."""
     async with RawServer(answer(b"{}")) as server:
-        exchange = Exchange(None, lambda: None)
+        exchange = AuthServerHTTP(None, lambda: None)
         url = URL(server.url).with_path("/token").with_query(key="secret")
         said = rf"certificate cannot be shown to the endpoint {server.url}/token: it needs https"
         with pytest.raises(TokenConfigurationError, match=said):
@@ -40,7 +40,7 @@ async def test_a_certificate_is_shown_over_https_only() -> None:
 
 async def test_an_option_that_aiohttp_does_not_know_is_told() -> None:
     """In its words, which name the option."""
-    exchange = Exchange({"speed": "high"}, lambda: None)
+    exchange = AuthServerHTTP({"speed": "high"}, lambda: None)
     said = "look at http_options: .* unexpected keyword argument 'speed'"
     with pytest.raises(TokenConfigurationError, match=said):
         await exchange.get("it", URL("http://127.0.0.1:1/"))
@@ -53,9 +53,9 @@ async def test_the_reason_of_no_answer_is_told(
     monkeypatch: pytest.MonkeyPatch, error: OSError, reason: str
 ) -> None:
     """By its name, and what it says, if it says something."""
-    monkeypatch.setattr(Exchange, "_send", AsyncMock(side_effect=error))
-    with pytest.raises(NoAnswerError) as caught:
-        await Exchange(None, lambda: None).get("it", URL("http://127.0.0.1:1/token?a=b"))
+    monkeypatch.setattr(AuthServerHTTP, "_send", AsyncMock(side_effect=error))
+    with pytest.raises(TokenConnectionError) as caught:
+        await AuthServerHTTP(None, lambda: None).get("it", URL("http://127.0.0.1:1/token?a=b"))
     assert str(caught.value) == f"No answer from it http://127.0.0.1:1/token: {reason}"
 
 
@@ -65,10 +65,10 @@ def test_the_network_of_another_event_loop_is_left_alone() -> None:
     async def opened() -> ClientSession:
         return ClientSession()
 
-    async def asked(network: ClientSession) -> Answer:
+    async def asked(network: ClientSession) -> RawResponse:
         async with RawServer(answer(b"{}")) as server:
             taken = network.connector
-            answered = await Exchange(None, lambda: network).get("it", URL(server.url))
+            answered = await AuthServerHTTP(None, lambda: network).get("it", URL(server.url))
             assert network.connector is taken
             assert not network.closed
             return answered

@@ -13,7 +13,7 @@ from aioalf._auth_server.metadata import (
     endpoint_in,
     read_issuer,
     read_metadata,
-    texts_in,
+    string_set,
     well_known,
 )
 from aioalf.errors import MetadataError, TokenConfigurationError
@@ -191,8 +191,8 @@ def test_an_endpoint_that_cannot_be_asked_is_not_believed(value: object, problem
 def test_a_list_of_texts_is_a_set() -> None:
     """What is none is as if it were absent; what is no text in it is left out."""
     metadata: dict[str, object] = {"a": ["x", "y", "x", 5], "b": "x", "c": None, "d": []}
-    assert texts_in(metadata, "a") == frozenset({"x", "y"})
-    assert texts_in(metadata, "b") is None
-    assert texts_in(metadata, "c") is None
-    assert texts_in(metadata, "d") == frozenset()
-    assert texts_in(metadata, "e") is None
+    assert string_set(metadata, "a") == frozenset({"x", "y"})
+    assert string_set(metadata, "b") is None
+    assert string_set(metadata, "c") is None
+    assert string_set(metadata, "d") == frozenset()
+    assert string_set(metadata, "e") is None

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aioalf._auth_server.request_params import Asked
+from aioalf._auth_server.request_params import TokenRequestParams
 from aioalf.errors import TokenConfigurationError
 
 API = "https://api.example.com/"
@@ -14,7 +14,7 @@ API = "https://api.example.com/"
 
 def test_nothing_is_asked_for_by_default() -> None:
     """No scope, no resource, no audience, nothing else."""
-    asked = Asked()
+    asked = TokenRequestParams()
     assert (asked.scope, asked.scope_set) == ("", None)
     assert (asked.resource, asked.audience, dict(asked.extra)) == ((), (), {})
     assert not any(asked.form().values())
@@ -23,7 +23,7 @@ def test_nothing_is_asked_for_by_default() -> None:
 @pytest.mark.rule("R002", "R016", "R126")
 def test_each_thing_is_asked_for_as_it_was_given() -> None:
     """The form holds scope, resources and audiences in their order, and what is sent besides."""
-    asked = Asked(["b", "a"], [API, "urn:example:two"], "things", {"tenant": "one"})
+    asked = TokenRequestParams(["b", "a"], [API, "urn:example:two"], "things", {"tenant": "one"})
     assert asked.scope_set == frozenset({"a", "b"})
     assert asked.form() == {
         "scope": "b a",
@@ -35,7 +35,7 @@ def test_each_thing_is_asked_for_as_it_was_given() -> None:
 
 def test_what_is_given_twice_is_asked_for_once() -> None:
     """In the order in which it was first named; of a set, in the order of the alphabet."""
-    asked = Asked(resource=["urn:b", "urn:a", "urn:b"], audience={"b", "a"})
+    asked = TokenRequestParams(resource=["urn:b", "urn:a", "urn:b"], audience={"b", "a"})
     assert asked.resource == ("urn:b", "urn:a")
     assert asked.audience == ("a", "b")
 
@@ -47,7 +47,7 @@ def test_what_is_given_twice_is_asked_for_once() -> None:
 )
 def test_an_absolute_uri_is_a_resource(resource: str) -> None:
     """With a path and a query, and of any scheme."""
-    assert Asked(resource=resource).resource == (resource,)
+    assert TokenRequestParams(resource=resource).resource == (resource,)
 
 
 @pytest.mark.rule("R126")
@@ -65,21 +65,21 @@ def test_an_absolute_uri_is_a_resource(resource: str) -> None:
 def test_a_resource_that_is_no_absolute_uri_is_told_when_it_is_given(resource: Any) -> None:
     """Nor has it a fragment; not when the first token is needed."""
     with pytest.raises(TokenConfigurationError, match="resource must be"):
-        Asked(resource=resource)
+        TokenRequestParams(resource=resource)
 
 
 @pytest.mark.parametrize("audience", ["", [""], 0, 5, {"a": "b"}, ["a", 5], "\ud800"], ids=ascii)
 def test_an_audience_that_is_no_text_is_told_when_it_is_given(audience: Any) -> None:
     """An empty one, too: it would not be sent."""
     with pytest.raises(TokenConfigurationError, match="audience must be"):
-        Asked(audience=audience)
+        TokenRequestParams(audience=audience)
 
 
 @pytest.mark.parametrize("scope", [5, [5], "a \ud800"], ids=ascii)
 def test_a_scope_that_is_no_text_is_told_when_it_is_given(scope: Any) -> None:
     """What no form can hold is none."""
     with pytest.raises(TokenConfigurationError, match="scope must be"):
-        Asked(scope)
+        TokenRequestParams(scope)
 
 
 @pytest.mark.rule("R002")
@@ -95,7 +95,7 @@ def test_a_scope_that_is_no_text_is_told_when_it_is_given(scope: Any) -> None:
 def test_a_parameter_that_is_set_elsewhere_cannot_be_set_besides(name: str) -> None:
     """Else it would be sent twice, or in the place of the right one."""
     with pytest.raises(TokenConfigurationError, match=f"{name} cannot be set there"):
-        Asked(extra={"tenant": "one", name: "x"})
+        TokenRequestParams(extra={"tenant": "one", name: "x"})
 
 
 @pytest.mark.parametrize(
@@ -104,13 +104,13 @@ def test_a_parameter_that_is_set_elsewhere_cannot_be_set_besides(name: str) -> N
 def test_parameters_that_are_no_texts_are_told_when_they_are_given(extra: Any) -> None:
     """Names and values."""
     with pytest.raises(TokenConfigurationError, match="mapping of texts to texts"):
-        Asked(extra=extra)
+        TokenRequestParams(extra=extra)
 
 
 def test_what_a_caller_changes_afterwards_is_not_asked_for() -> None:
     """The caller's objects are read once, and not changed."""
     extra, resource = {"a": "b"}, [API]
-    asked = Asked(resource=resource, extra=extra)
+    asked = TokenRequestParams(resource=resource, extra=extra)
     extra["c"] = "d"
     resource.clear()
     assert dict(asked.extra) == {"a": "b"}
@@ -133,7 +133,9 @@ def test_no_value_is_lost_and_none_appears_twice(
 ) -> None:
     """Whatever is asked for comes out once."""
     names = {"scope", "audience", "resource", "code", "state", "request"}
-    form = Asked(scope, audience=audience, extra=extra if not names & set(extra) else None).form()
+    form = TokenRequestParams(
+        scope, audience=audience, extra=extra if not names & set(extra) else None
+    ).form()
     words = str(form["scope"]).split()
     assert words == list(dict.fromkeys(word for value in scope for word in value.split()))
     assert form["audience"] == tuple(dict.fromkeys(audience))
@@ -143,7 +145,7 @@ def test_no_value_is_lost_and_none_appears_twice(
 def test_any_text_is_a_resource_or_a_configuration_error(text: str) -> None:
     """What is taken has a scheme, no fragment and nothing that a form or a URL must escape."""
     try:
-        asked = Asked(resource=text)
+        asked = TokenRequestParams(resource=text)
     except TokenConfigurationError:
         return
     assert asked.resource == (text,)

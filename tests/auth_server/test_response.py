@@ -9,9 +9,9 @@ from aiohttp import ClientResponse
 from multidict import CIMultiDict
 from yarl import URL
 
-from aioalf._auth_server.http import Answer
+from aioalf._auth_server.http import RawResponse
 from aioalf._auth_server.request_params import Form
-from aioalf._auth_server.response import Reply, hidden_in
+from aioalf._auth_server.response import ServerResponse, secrets_in_request
 from aioalf.client_auth import Credentials
 
 AT = URL("https://user:password@auth.example.com/token?tenant=secret-tenant")
@@ -20,13 +20,13 @@ SECRET = "a-client-secret"
 
 def answer_of(
     status: int, body: bytes | dict[str, Any], content_type: str | None = None, **fields: str
-) -> Answer:
+) -> RawResponse:
     """An answer as the exchange gives it."""
     headers = CIMultiDict({name.replace("_", "-"): value for name, value in fields.items()})
     if content_type is not None:
         headers["Content-Type"] = content_type
     response = cast("ClientResponse", SimpleNamespace(status=status, headers=headers))
-    return Answer(response, body if isinstance(body, bytes) else json.dumps(body).encode())
+    return RawResponse(response, body if isinstance(body, bytes) else json.dumps(body).encode())
 
 
 def reply_of(
@@ -36,10 +36,10 @@ def reply_of(
     *hidden: str,
     name: str = "token_endpoint",
     **fields: str,
-) -> Reply:
+) -> ServerResponse:
     """A reply of an endpoint."""
     answer = answer_of(status, body, content_type, **fields)
-    return Reply(name, AT, answer, frozenset(hidden))
+    return ServerResponse(name, AT, answer, frozenset(hidden))
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_a_url_is_shown_without_what_may_be_secret() -> None:
 def test_what_is_sent_as_a_proof_is_hidden(name: str) -> None:
     """Beside the client's credentials."""
     form: Form = {"grant_type": "x", name: "a-proof", "scope": "read", "resource": ("a", "b")}
-    hidden = hidden_in(Credentials("client-id", SECRET), form)
+    hidden = secrets_in_request(Credentials("client-id", SECRET), form)
     assert {"a-proof", "client-id", SECRET} <= hidden
     assert not hidden & {"x", "read", "", ("a", "b")}
 
@@ -140,4 +140,4 @@ def test_what_is_sent_as_a_proof_is_hidden(name: str) -> None:
 def test_what_is_empty_hides_nothing() -> None:
     """Else there would be a mask between all characters."""
     credentials = Credentials("client-id", SECRET)
-    assert hidden_in(credentials, {"code": "", "token": ("a", "b")}) == credentials.known()
+    assert secrets_in_request(credentials, {"code": "", "token": ("a", "b")}) == credentials.known()

@@ -42,14 +42,14 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from aioalf._auth_server.http import MAX_BODY, Network
-from aioalf._auth_server.request_params import Asked
+from aioalf._auth_server.request_params import TokenRequestParams
 from aioalf._auth_server.token_endpoint import TokenEndpoint
-from aioalf._auth_server.token_response import Expected
-from aioalf.client_auth import ClientSecretBasic, Credentials, FormInMaking
+from aioalf._auth_server.token_response import ResponsePolicy
+from aioalf.client_auth import ClientSecretBasic, Credentials, MutableForm
 from aioalf.errors import (
     InsecureTransportWarning,
-    NoAnswerError,
     TokenConfigurationError,
+    TokenConnectionError,
     TokenError,
     TokenHTTPError,
     TokenResponseError,
@@ -83,7 +83,7 @@ def at(
         http_options=http_options,
         network=network,
         retry=retry,
-        asked=Asked(scope),
+        asked=TokenRequestParams(scope),
     )
 
 
@@ -237,8 +237,8 @@ async def test_what_is_expected_is_handed_on(oauth_server: OAuthServer) -> None:
         oauth_server.token_endpoint,
         Credentials("client-id", "secret"),
         ClientSecretBasic(),
-        expected=Expected(default_lifetime=60, allow_narrower_scope=True),
-        asked=Asked("read write"),
+        expected=ResponsePolicy(default_expires_in=60, allow_narrower_scope=True),
+        asked=TokenRequestParams("read write"),
     )
     token = await ask(endpoint)
     assert (token.expires_in, token.scope) == (60, frozenset({"read"}))
@@ -456,7 +456,7 @@ async def test_no_whole_answer_is_a_token_error_with_its_cause(
     oauth_server.token_fault = fault
     options = {"timeout": ClientTimeout(total=0.2 if cause is TimeoutError else 10)}
     error = await failure(at(oauth_server.token_endpoint, options))
-    assert isinstance(error, NoAnswerError)
+    assert isinstance(error, TokenConnectionError)
     assert isinstance(error.__cause__, cause)
     assert str(error).startswith(f"No answer from the token endpoint {oauth_server.token_endpoint}")
     assert type(error.__cause__).__name__ in str(error)
@@ -480,7 +480,7 @@ async def test_a_connection_that_is_reset_is_a_token_error() -> None:
     async with await asyncio.start_server(abort, "127.0.0.1", 0) as server:
         port: int = server.sockets[0].getsockname()[1]
         error = await failure(at(f"http://127.0.0.1:{port}/token"))
-    assert isinstance(error, NoAnswerError)
+    assert isinstance(error, TokenConnectionError)
     assert error.__cause__ is not None
 
 
@@ -489,7 +489,7 @@ async def test_an_answer_that_is_not_http_is_a_token_error() -> None:
     """The reason is kept without the request, whose header holds the secret."""
     async with RawServer(b"SSH-2.0-OpenSSH_9.2\r\n") as server:
         error = await failure(at(f"{server.url}/token?key=hidden"))
-    assert isinstance(error, NoAnswerError)
+    assert isinstance(error, TokenConnectionError)
     assert error.__cause__ is not None
     assert not isinstance(error.__cause__, ClientResponseError)
     assert "ClientResponseError: " in str(error)
@@ -771,7 +771,7 @@ async def test_a_session_may_be_closed_while_a_connection_is_waited_for(
             with pytest.raises(asyncio.CancelledError):
                 await waiting
         else:
-            with pytest.raises(NoAnswerError, match="the session was closed"):
+            with pytest.raises(TokenConnectionError, match="the session was closed"):
                 await waiting
         busy.cancel()
         await asyncio.gather(busy, return_exceptions=True)
@@ -933,9 +933,9 @@ async def untrusted_url() -> AsyncIterator[str]:
 async def test_certificates_are_checked(untrusted_url: str) -> None:
     """A server that cannot prove its name gets no secret; only an explicit option lets it."""
     error = await failure(at(untrusted_url, retry=None))
-    assert isinstance(error, NoAnswerError)
+    assert isinstance(error, TokenConnectionError)
     assert isinstance(error.__cause__, ClientConnectorCertificateError)
-    assert not error.may_pass
+    assert not error.is_transient
     assert (await ask(at(untrusted_url, {"ssl": False}))).access_token == "abc"
 
 
@@ -970,7 +970,7 @@ async def test_a_certificate_is_checked_where_tokens_are_revoked(untrusted_url: 
             endpoints={"revocation_endpoint": untrusted_url},
         )
 
-    with pytest.raises(NoAnswerError) as caught:
+    with pytest.raises(TokenConnectionError) as caught:
         await endpoint(None).revoke("token-of-mine", "access_token")
     assert isinstance(caught.value.__cause__, ClientConnectorCertificateError)
     context = ssl.create_default_context(
@@ -1000,8 +1000,8 @@ async def test_what_a_client_proves_itself_with_checks_certificates_or_gets_no_t
     async with ClientSession(connector=TCPConnector(resolver=Here())) as session:
         for client_auth, http_options, kind in (
             (Certified(unchecked), {"ssl": True}, TokenConfigurationError),
-            (Certified(checked), {"ssl": False}, NoAnswerError),
-            (ClientSecretBasic(), None, NoAnswerError),
+            (Certified(checked), {"ssl": False}, TokenConnectionError),
+            (ClientSecretBasic(), None, TokenConnectionError),
         ):
             endpoint = TokenEndpoint(
                 None,
@@ -1055,7 +1055,7 @@ async def test_what_may_pass_is_tried_again_where_tokens_are_revoked(
         credentials,
         ClientSecretBasic(),
         endpoints={"revocation_endpoint": f"{oauth_server.issuer}/revoke"},
-        retry=Retry(attempts=5, delay=0),
+        retry=Retry(attempts=5, wait_initial=0),
     )
     oauth_server.faults["revocation"] = Fault.status(503).times(4)
     await endpoint.revoke("token-of-mine", "access_token")
@@ -1073,7 +1073,7 @@ async def test_a_proof_for_who_has_no_issuer_and_no_token_endpoint_is_for_who_is
         """Takes note of whom the proof is for."""
 
         async def authenticate(
-            self, credentials: Credentials, form: FormInMaking, audience: str
+            self, credentials: Credentials, form: MutableForm, audience: str
         ) -> Mapping[str, str]:
             audiences.append(audience)
             return await super().authenticate(credentials, form, audience)

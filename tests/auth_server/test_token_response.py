@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aioalf._auth_server.token_response import (
-    Expected,
-    OAuthError,
+    OAuthErrorFields,
+    ResponsePolicy,
     read_oauth_error,
     read_object,
     read_token,
@@ -25,7 +25,7 @@ from tests.support.identity import in_ascii
 GOOD: dict[str, object] = {"access_token": "abc", "token_type": "Bearer", "expires_in": 3600}
 
 
-def with_(**members: object) -> dict[str, object]:
+def response_with(**members: object) -> dict[str, object]:
     """A good response, but for these members."""
     return {**GOOD, **members}
 
@@ -85,7 +85,7 @@ def is_read(body: bytes) -> bool:
     members = read_object(body)
     str(read_oauth_error(members or {}))
     try:
-        token = read_token(members, Expected(frozenset({"a"})))
+        token = read_token(members, ResponsePolicy(frozenset({"a"})))
     except TokenResponseError:
         return False
     assert isinstance(token, Token)
@@ -120,7 +120,7 @@ def test_any_members_are_a_token_or_an_error(members: dict[str, object]) -> None
 def test_a_token_that_is_read_cannot_split_a_header(text: str) -> None:
     """What becomes a token has no space, no line end, and nothing but visible ASCII."""
     try:
-        token = read_token(with_(access_token=text))
+        token = read_token(response_with(access_token=text))
     except TokenResponseError:
         return
     assert token.access_token == text
@@ -131,7 +131,7 @@ def test_a_token_that_is_read_cannot_split_a_header(text: str) -> None:
 def test_a_good_response_is_a_token() -> None:
     """All that the standard names is read."""
     sent_on = datetime(2024, 5, 6, tzinfo=UTC)
-    token = read_token(with_(scope="b a"), sent_on=sent_on)
+    token = read_token(response_with(scope="b a"), sent_on=sent_on)
     assert (token.access_token, token.token_type, token.expires_in) == ("abc", "Bearer", 3600)
     assert token.scope == frozenset({"a", "b"})
     assert token.expires_on == sent_on + timedelta(hours=1)
@@ -150,7 +150,7 @@ def test_an_access_token_that_is_none_is_an_error(value: object) -> None:
     """Missing, empty or not text: there is no token, and the error says which."""
     problem = "access_token .* is not text" if value else "no access_token"
     with pytest.raises(TokenResponseError, match=problem):
-        read_token(with_(access_token=value))
+        read_token(response_with(access_token=value))
 
 
 @pytest.mark.rule("R020")
@@ -173,21 +173,21 @@ def test_what_is_no_mapping_is_an_error(members: object) -> None:
 def test_a_token_that_no_header_may_carry_is_an_error(value: str) -> None:
     """It is refused before it can be sent, and not shown."""
     with pytest.raises(TokenResponseError, match="header") as caught:
-        read_token(with_(access_token=value))
+        read_token(response_with(access_token=value))
     assert value not in str(caught.value)
 
 
 @pytest.mark.rule("R032")
 def test_a_long_token_is_read() -> None:
     """The size of a token has no limit of ours."""
-    assert read_token(with_(access_token="x" * 100_000)).access_token == "x" * 100_000
+    assert read_token(response_with(access_token="x" * 100_000)).access_token == "x" * 100_000
 
 
 @pytest.mark.rule("R022")
 @pytest.mark.parametrize("value", ["bearer", "BEARER", "Bearer", "bEaReR"])
 def test_the_case_of_the_type_does_not_matter(value: str) -> None:
     """However the server writes it, the header says Bearer."""
-    assert read_token(with_(token_type=value)).token_type == "Bearer"
+    assert read_token(response_with(token_type=value)).token_type == "Bearer"
 
 
 @pytest.mark.rule("R021")
@@ -195,13 +195,13 @@ def test_the_case_of_the_type_does_not_matter(value: str) -> None:
 def test_a_token_of_another_type_is_an_error(value: object) -> None:
     """A token that is to be used in another way is not sent as Bearer."""
     with pytest.raises(TokenResponseError, match="is not Bearer"):
-        read_token(with_(token_type=value))
+        read_token(response_with(token_type=value))
 
 
 def test_no_more_of_a_type_is_shown_than_helps() -> None:
     """A server may send anything."""
     with pytest.raises(TokenResponseError) as caught:
-        read_token(with_(token_type="x" * 1000))
+        read_token(response_with(token_type="x" * 1000))
     shown = str(caught.value).removeprefix("token_type ").partition(" in the response")[0]
     assert shown == "'" + "x" * 39 + "… (1002 characters)"
 
@@ -209,7 +209,7 @@ def test_no_more_of_a_type_is_shown_than_helps() -> None:
 @pytest.mark.rule("R021")
 def test_a_null_type_means_bearer() -> None:
     """Null says as little as nothing."""
-    assert read_token(with_(token_type=None)).token_type == "Bearer"
+    assert read_token(response_with(token_type=None)).token_type == "Bearer"
 
 
 @pytest.mark.rule("R024")
@@ -219,7 +219,7 @@ def test_a_null_type_means_bearer() -> None:
 )
 def test_a_lifetime_may_be_a_number_or_digits(value: object, seconds: int) -> None:
     """What servers send is understood, and the very long is clamped."""
-    assert read_token(with_(expires_in=value)).expires_in == seconds
+    assert read_token(response_with(expires_in=value)).expires_in == seconds
 
 
 @pytest.mark.rule("R024")
@@ -229,7 +229,7 @@ def test_a_lifetime_may_be_a_number_or_digits(value: object, seconds: int) -> No
 def test_a_lifetime_that_is_nonsense_is_an_error(value: object) -> None:
     """A token of unknown age is not used by accident."""
     with pytest.raises(TokenResponseError, match=r"expires_in is .* in the response"):
-        read_token(with_(expires_in=value))
+        read_token(response_with(expires_in=value))
 
 
 @pytest.mark.rule("R024")
@@ -248,23 +248,23 @@ def test_numbers_that_python_reads_but_json_lacks_are_errors(text: str) -> None:
 def test_an_unknown_lifetime_may_be_given_a_default(members: Mapping[str, object]) -> None:
     """Without one it stays unknown; with one it is that; what the server says comes first."""
     assert read_token(members).expires_in is None
-    assert read_token(members, Expected(default_lifetime=60)).expires_in == 60
-    assert read_token(GOOD, Expected(default_lifetime=60)).expires_in == 3600
+    assert read_token(members, ResponsePolicy(default_expires_in=60)).expires_in == 60
+    assert read_token(GOOD, ResponsePolicy(default_expires_in=60)).expires_in == 3600
 
 
 @pytest.mark.rule("R011", "R026")
 def test_unknown_members_are_kept_and_a_refresh_token_is_not() -> None:
     """What a server adds is at hand in `extra`; a refresh token is not for client credentials."""
-    token = read_token(with_(refresh_token="rrr", id_token="iii", deep={"a": [1]}))
+    token = read_token(response_with(refresh_token="rrr", id_token="iii", deep={"a": [1]}))
     assert dict(token.extra) == {"id_token": "iii", "deep": {"a": [1]}}
 
 
 @pytest.mark.parametrize("value", ["", 5, None, ["r"], "half a character: \ud800"])
 def test_a_refresh_token_that_could_not_be_sent_is_none(value: object) -> None:
     """The access token serves without it; the grant begins anew where another is needed."""
-    token = read_token(with_(refresh_token=value))
+    token = read_token(response_with(refresh_token=value))
     assert (token.access_token, token.refresh_token) == (GOOD["access_token"], None)
-    assert read_token(with_(refresh_token="é")).refresh_token == "é"
+    assert read_token(response_with(refresh_token="é")).refresh_token == "é"
 
 
 @pytest.mark.rule("R027", "R028")
@@ -280,7 +280,7 @@ def test_a_refresh_token_that_could_not_be_sent_is_none(value: object) -> None:
 )
 def test_what_was_asked_for_and_more_is_granted(value: object, granted: set[str]) -> None:
     """The token tells what it may do, in any order, as text or as a list."""
-    token = read_token(with_(scope=value), Expected(frozenset({"a", "b"})))
+    token = read_token(response_with(scope=value), ResponsePolicy(frozenset({"a", "b"})))
     assert token.scope == frozenset(granted)
 
 
@@ -288,7 +288,7 @@ def test_what_was_asked_for_and_more_is_granted(value: object, granted: set[str]
 @pytest.mark.parametrize("asked", [None, frozenset({"a"})])
 def test_no_scope_in_the_response_means_what_was_asked(asked: frozenset[str] | None) -> None:
     """Silence grants what was asked for."""
-    assert read_token(GOOD, Expected(asked)).scope == asked
+    assert read_token(GOOD, ResponsePolicy(asked)).scope == asked
 
 
 @pytest.mark.rule("R027", "R028")
@@ -297,8 +297,8 @@ def test_less_than_was_asked_for_is_an_error_unless_allowed(value: object) -> No
     """The error says what is lacking; who can live with it says so beforehand."""
     asked = frozenset({"a", "b"})
     with pytest.raises(TokenResponseError, match=r"granted less .* missing from scope"):
-        read_token(with_(scope=value), Expected(asked))
-    token = read_token(with_(scope=value), Expected(asked, allow_narrower_scope=True))
+        read_token(response_with(scope=value), ResponsePolicy(asked))
+    token = read_token(response_with(scope=value), ResponsePolicy(asked, allow_narrower_scope=True))
     assert token.scope is not None
     assert not token.scope >= asked
 
@@ -307,25 +307,25 @@ def test_less_than_was_asked_for_is_an_error_unless_allowed(value: object) -> No
 def test_a_scope_that_is_no_text_is_an_error(value: object) -> None:
     """Nobody can tell what such a token may do."""
     with pytest.raises(TokenResponseError, match="scope in the response is not text"):
-        read_token(with_(scope=value))
+        read_token(response_with(scope=value))
 
 
 @pytest.mark.rule("R031")
 @pytest.mark.parametrize(
     "members",
     [
-        with_(access_token="secret-token", token_type="mac"),
-        with_(access_token="secret-token", expires_in="x"),
-        with_(access_token="secret-token", scope=5),
-        with_(access_token="secret token"),
-        with_(access_token=["secret-token"]),
-        with_(access_token="abc", refresh_token="secret-token", expires_in=-1),
+        response_with(access_token="secret-token", token_type="mac"),
+        response_with(access_token="secret-token", expires_in="x"),
+        response_with(access_token="secret-token", scope=5),
+        response_with(access_token="secret token"),
+        response_with(access_token=["secret-token"]),
+        response_with(access_token="abc", refresh_token="secret-token", expires_in=-1),
     ],
 )
 def test_no_token_of_a_refused_response_is_shown(members: dict[str, object]) -> None:
     """The error names the member that is wrong, and shows nothing secret."""
     with pytest.raises(TokenResponseError) as caught:
-        read_token(members, Expected(frozenset({"x"})))
+        read_token(members, ResponsePolicy(frozenset({"x"})))
     assert "secret" not in f"{caught.value!r} {caught.value}"
 
 
@@ -333,7 +333,7 @@ def test_no_token_of_a_refused_response_is_shown(members: dict[str, object]) -> 
 def test_the_members_of_an_error_are_read() -> None:
     """Code, description and URI, each as the server wrote it."""
     words = read_oauth_error({"error": "e", "error_description": "d", "error_uri": "u"})
-    assert words == OAuthError("e", "d", "u")
+    assert words == OAuthErrorFields("e", "d", "u")
     assert str(words) == "e: d"
 
 
@@ -342,7 +342,7 @@ def test_the_members_of_an_error_are_read() -> None:
 def test_a_member_of_an_error_that_is_no_text_is_none(value: object) -> None:
     """A field holds what a server said, or None."""
     words = read_oauth_error({"error": value, "error_description": value, "error_uri": value})
-    assert words == OAuthError()
+    assert words == OAuthErrorFields()
     assert str(words) == ""
 
 

@@ -7,7 +7,7 @@ import webbrowser
 
 import pytest
 
-from aioalf._browser.open_url import show
+from aioalf._browser.open_url import open_url
 
 URL = "https://auth.example.com/authorize?client_id=desktop"
 
@@ -23,7 +23,7 @@ async def test_the_default_browser_is_looked_up_when_it_is_needed(
         return True
 
     monkeypatch.setattr(webbrowser, "open", open_browser)
-    await show(URL)
+    await open_url(URL)
     assert opened == [URL]
     assert not caplog.records
 
@@ -39,14 +39,14 @@ async def test_a_url_that_nobody_could_show_is_logged(
 
     monkeypatch.setattr(webbrowser, "open", no_browser)
     with caplog.at_level(logging.WARNING):
-        await show(URL)
+        await open_url(URL)
     assert URL in caplog.text
 
 
 async def test_a_plain_function_runs_in_a_thread() -> None:
     """A text browser, which returns when it is left, holds up nobody."""
     threads: list[int] = []
-    await show(URL, lambda _: threads.append(threading.get_ident()))
+    await open_url(URL, lambda _: threads.append(threading.get_ident()))
     assert threads != [threading.get_ident()]
 
 
@@ -58,8 +58,8 @@ async def test_a_coroutine_function_runs_in_the_loop() -> None:
     async def hand_on(url: str) -> None:
         handed.append((url, asyncio.current_task()))
 
-    await show(URL, hand_on)
-    await show(URL, lambda url: hand_on(url))  # noqa: PLW0108 - not a coroutine function itself
+    await open_url(URL, hand_on)
+    await open_url(URL, lambda url: hand_on(url))  # noqa: PLW0108 - not a coroutine function itself
     assert handed == [(URL, asyncio.current_task())] * 2
 
 
@@ -72,7 +72,7 @@ async def test_an_object_that_is_called_as_one_is_a_coroutine_function() -> None
             begun.append(url)
             await asyncio.Event().wait()
 
-    showing = asyncio.create_task(show(URL, Window()))
+    showing = asyncio.create_task(open_url(URL, Window()))
     await asyncio.sleep(0)
     showing.cancel()
     await asyncio.wait({showing})
@@ -86,4 +86,4 @@ async def test_what_opening_raises_comes_through() -> None:
         raise OSError("no display")
 
     with pytest.raises(OSError, match="no display"):
-        await show(URL, broken)
+        await open_url(URL, broken)

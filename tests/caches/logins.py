@@ -16,7 +16,7 @@ from typing import Any, cast
 
 from aioalf import Client
 from aioalf._browser.open_url import OpenBrowser
-from aioalf._login.stored_login import Record, read_record
+from aioalf._login.stored_login import StoredLogin, read_stored_login
 from aioalf.caches import FileCache
 from aioalf.grants import AuthorizationCode
 from aioalf.testing import OAuthServer
@@ -70,9 +70,9 @@ class Login:
         """Its key in the cache."""
         return str(self._envelope()["key"])
 
-    def record(self) -> Record:
+    def record(self) -> StoredLogin:
         """What is kept, read from the disk; AssertionError where that is no record."""
-        record = read_record(self._envelope()["value"], now=datetime.now(UTC), monotonic=0)
+        record = read_stored_login(self._envelope()["value"], now=datetime.now(UTC), monotonic=0)
         assert record is not None
         return record
 

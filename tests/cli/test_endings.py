@@ -14,7 +14,7 @@ from aioalf.__main__ import main
 from aioalf._cli.login_options import grant_of
 from aioalf._cli.profiles import CODE, DEVICE, SERVICE, Profile
 from aioalf._cli.terminal import Terminal
-from aioalf.errors import NoAnswerError
+from aioalf.errors import TokenConnectionError
 from aioalf.testing import Fault, OAuthServer
 from aioalf.token import Token
 from tests.cli.calls import Call
@@ -127,7 +127,7 @@ def test_a_token_that_ended_while_it_was_renewed_in_vain_is_not_handed_out(
     logged_in: OAuthServer, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The failure is said instead."""
-    answers: list[Token | Exception] = [Token("a", 0), NoAnswerError("No answer")]
+    answers: list[Token | Exception] = [Token("a", 0), TokenConnectionError("No answer")]
 
     class Waiting:
         def __init__(self, *_: object, **__: object) -> None:
@@ -139,7 +139,7 @@ def test_a_token_that_ended_while_it_was_renewed_in_vain_is_not_handed_out(
                 raise answer
             return answer
 
-    monkeypatch.setattr("aioalf._cli.client_factory.Authorization", Waiting)
+    monkeypatch.setattr("aioalf._cli.client_factory.Login", Waiting)
     ended = call("token")
     assert (ended.code, ended.out, ended.said) == (1, "", "Error: No answer\n")
 

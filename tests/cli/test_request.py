@@ -206,7 +206,7 @@ def test_plain_http_is_used_where_one_says_so(
     """The token goes there, without a warning."""
     url = logged_in.url("/things")
     monkeypatch.setattr(
-        "aioalf._requests.authorization_header.is_elsewhere", told := Mock(return_value=True)
+        "aioalf._requests.authorization_header.is_remote", told := Mock(return_value=True)
     )
     ended = call("request", "GET", url)
     assert (ended.code, ended.out) == (1, "")

@@ -262,8 +262,8 @@ async def test_a_users_manager_class_gets_the_five_keywords() -> None:
 
     KeptClient("id", "secret", "https://auth.example.com/token")
     KeptClient("id", "secret", "https://auth.example.com/token", {"ssl": False}, "a b")
-    with pytest.raises(TypeError, match="default_lifetime"):
-        KeptClient("id", default_lifetime=60)
+    with pytest.raises(TypeError, match="default_expires_in"):
+        KeptClient("id", default_expires_in=60)
     assert [manager.arguments for manager in made] == [
         ("https://auth.example.com/token", "id", "secret", {}, None),
         ("https://auth.example.com/token", "id", "secret", {"ssl": False}, "a b"),
@@ -459,7 +459,7 @@ async def test_a_request_method_that_was_replaced_is_called(
         with mock.patch.object(ClientSession, "request", pretend):
             await client.get(oauth_server.url("/things"))
     double = mock.Mock(request=pretend, timeout=ClientTimeout(), spec_set=ClientSession)
-    monkeypatch.setattr(TokenManager, "peek", mock.Mock(return_value="token"))
+    monkeypatch.setattr(TokenManager, "cached_token", mock.Mock(return_value="token"))
     async with client_of(oauth_server, double) as client:
         await client.get(oauth_server.url("/things"))
     async with client_of(oauth_server) as client:

@@ -1,4 +1,4 @@
-"""`Client.with_()`: tokens for something else, with one session, one login and one end."""
+"""`Client.with_options()`: tokens for something else, with one session, one login and one end."""
 
 import asyncio
 import json
@@ -85,13 +85,13 @@ def cache(request: pytest.FixtureRequest, tmp_path: Path) -> TokenCache | None:
 async def test_each_has_a_token_of_its_own(scene: Scene, cache: TokenCache | None) -> None:
     """What is not given is the parent's; a loop makes one token request."""
     parameters = {"tenant": "one"}
-    async with scene.client(scope="a", parameters=parameters, cache=cache) as client:
+    async with scene.client(scope="a", extra_params=parameters, cache=cache) as client:
         for _ in range(3):
             await scene.get(client)
             own = scene.token
-            await scene.get(client.with_(scope="b", resource="urn:things"))
+            await scene.get(client.with_options(scope="b", resource="urn:things"))
             assert scene.token != own
-            await scene.get(client.with_(audience="them", parameters={"tenant": "two"}))
+            await scene.get(client.with_options(audience="them", extra_params={"tenant": "two"}))
     assert [(each["scope"], each.get("resource"), each["tenant"]) for each in scene.forms] == [
         ("a", None, "one"),
         ("b", "urn:things", "one"),
@@ -105,33 +105,35 @@ async def test_each_has_a_token_of_its_own(scene: Scene, cache: TokenCache | Non
 async def test_the_same_arguments_give_the_same_client(scene: Scene) -> None:
     """Sets are compared as sets; what is derived from it is derived from the first."""
     async with scene.client(scope="a") as client:
-        derived = client.with_(scope="b c", resource=["urn:one", "urn:two"])
-        assert derived is client.with_(resource=["urn:two", "urn:one"], scope=["c", "b"])
-        assert derived is client.with_(scope="b c").with_(resource=("urn:one", "urn:two"))
-        assert derived is derived.with_()
-        assert derived is not client.with_(scope="b c")
-        assert client.with_() is client.with_(scope="a") is not client
+        derived = client.with_options(scope="b c", resource=["urn:one", "urn:two"])
+        assert derived is client.with_options(resource=["urn:two", "urn:one"], scope=["c", "b"])
+        assert derived is client.with_options(scope="b c").with_options(
+            resource=("urn:one", "urn:two")
+        )
+        assert derived is derived.with_options()
+        assert derived is not client.with_options(scope="b c")
+        assert client.with_options() is client.with_options(scope="a") is not client
         odd_ones: list[dict[str, Any]] = [
-            *({"resource": "things"}, {"scope": 5}, {"parameters": {"scope": "b"}})
+            *({"resource": "things"}, {"scope": 5}, {"extra_params": {"scope": "b"}})
         ]
         for odd in odd_ones:
             with pytest.raises(TokenConfigurationError):
-                client.with_(**odd)
+                client.with_options(**odd)
     with pytest.raises(TokenConfigurationError, match="token_endpoint"):
-        Client().with_(scope="a")
+        Client().with_options(scope="a")
 
 
 @pytest.mark.rule("R073")
 async def test_a_failure_of_one_is_not_the_other_s(scene: Scene) -> None:
     """Nor is its pause, nor its wait."""
-    async with scene.client(renewal=Renewal(pause=60), raise_token_errors=True) as client:
+    async with scene.client(renewal=Renewal(failure_backoff=60), raise_token_errors=True) as client:
         scene.server.token_fault = Fault.status(500).times(1)
         with pytest.raises(TokenHTTPError):
             await scene.get(client)
         scene.server.token_fault = Fault.slow(30).times(1)
-        waiting = asyncio.create_task(scene.get(client.with_(scope="a")))
+        waiting = asyncio.create_task(scene.get(client.with_options(scope="a")))
         await scene.server.reached(token_requests=2)
-        await scene.get(client.with_(scope="b"))
+        await scene.get(client.with_options(scope="b"))
         with pytest.raises(TokenHTTPError):
             await scene.get(client)
         waiting.cancel()
@@ -143,7 +145,7 @@ async def test_a_refused_token_is_renewed_where_it_is_from(scene: Scene) -> None
         for given in (None, session):
             async with scene.client(session=given) as client:
                 await scene.get(client)
-                derived = client.with_(scope="b")
+                derived = client.with_options(scope="b")
                 await scene.get(derived)
                 scene.server.revoke(scene.token)
                 requests = scene.server.token_requests
@@ -157,7 +159,7 @@ async def test_a_websocket_is_opened_with_the_derived_token(scene: Scene) -> Non
     """A refused one is renewed as what it is, and never becomes the parent's."""
     async with scene.client(scope="a") as client:
         await scene.get(client)
-        derived = client.with_(scope="b")
+        derived = client.with_options(scope="b")
         await scene.get(derived)
         scene.server.revoke(scene.token)
         with pytest.raises(aiohttp.WSServerHandshakeError):
@@ -169,9 +171,9 @@ async def test_a_websocket_is_opened_with_the_derived_token(scene: Scene) -> Non
 
 
 async def test_a_middleware_takes_a_derived_manager(scene: Scene) -> None:
-    """`TokenManager.with_` is the same without a session."""
+    """`TokenManager.with_options` is the same without a session."""
     manager = TokenManager(scene.server.token_endpoint, "client-id", "secret")
-    middleware = OAuth2Middleware(manager.with_(scope="b"))
+    middleware = OAuth2Middleware(manager.with_options(scope="b"))
     async with (
         ClientSession(middlewares=[middleware]) as session,
         session.get(scene.server.url("/things")) as response,
@@ -179,7 +181,7 @@ async def test_a_middleware_takes_a_derived_manager(scene: Scene) -> None:
         assert (await response.json())["scope"] == "b"
     await manager.close()
     with pytest.raises(TokenConfigurationError, match="Missing token endpoint:"):
-        TokenManager(None, "id", "secret").with_(scope="b")
+        TokenManager(None, "id", "secret").with_options(scope="b")
 
 
 # One login
@@ -194,7 +196,7 @@ async def test_one_login_serves_both(
     """Whoever needs it first; each refresh sends what the last one brought, whosever it was."""
     scene.server.rotate_refresh_tokens = rotates
     async with scene.login(cache=cache) as client:
-        derived = client.with_(scope="a", resource=scene.server.api_url)
+        derived = client.with_options(scope="a", resource=scene.server.api_url)
         pair = [client, derived]
         for each in reversed(pair) if is_derived_first else pair:
             await scene.get(each)
@@ -215,8 +217,8 @@ async def test_what_was_granted_is_found_again(scene: Scene, tmp_path: Path) -> 
     for _ in range(2):
         async with scene.login(cache=FileCache(tmp_path / "cache")) as client:
             await scene.get(client)
-            await scene.get(client.with_(scope="a"))
-            await scene.get(client.with_(scope="b"))
+            await scene.get(client.with_options(scope="a"))
+            await scene.get(client.with_options(scope="b"))
     assert (scene.server.logins, scene.server.token_requests) == (1, 3)
 
 
@@ -225,7 +227,7 @@ async def test_a_service_s_tokens_are_one_for_each_request_in_the_cache(scene: S
     cache = MemoryCache()
     async with scene.client(scope="a", cache=cache) as client:
         await scene.get(client)
-        await scene.get(client.with_(scope="b"))
+        await scene.get(client.with_options(scope="b"))
     async with scene.client(scope="b", cache=cache) as other:
         await scene.get(other)
     assert scene.server.token_requests == 2
@@ -237,7 +239,7 @@ async def test_a_service_of_an_endpoint_finds_its_derived_tokens_again(scene: Sc
     cache = MemoryCache()
     for _ in range(2):
         async with scene.client(**where, scope="a", cache=cache) as client:
-            await scene.get(client.with_(scope="b"))
+            await scene.get(client.with_options(scope="b"))
     assert [form["scope"] for form in scene.forms] == ["b"]
 
 
@@ -274,7 +276,7 @@ async def test_a_login_that_lands_while_one_is_to_be_asked_for_is_enough(
                 await scene.get(client)
 
         cache.released = [*[None] * (look - 1), somebody_logs_in]
-        await scene.get(client.with_(scope="a"))
+        await scene.get(client.with_options(scope="a"))
     assert (scene.server.logins, scene.server.token_requests) == (1, 2)
 
 
@@ -287,13 +289,13 @@ async def test_more_than_was_granted_is_refused_here(
         await scene.get(client)
         requests = scene.server.token_requests
         with pytest.raises(ScopeNotGrantedError, match=r"scope c d.*log in again") as caught:
-            await scene.get(client.with_(scope="a c d"))
+            await scene.get(client.with_options(scope="a c d"))
         assert caught.value.missing == {"c", "d"}
         assert scene.server.token_requests == requests
         await scene.get(client)
     async with scene.client(scope="a", cache=cache) as service:
         await scene.get(service)
-        assert (await scene.get(service.with_(scope="c")))["scope"] == "c"
+        assert (await scene.get(service.with_options(scope="c")))["scope"] == "c"
 
 
 @pytest.mark.rule("R045")
@@ -302,12 +304,12 @@ async def test_a_login_that_is_over_begins_anew_once(
 ) -> None:
     """By the parent, for it asks for all, though its own token is good still."""
     async with scene.login(cache=cache) as client:
-        derived = client.with_(scope="a")
+        derived = client.with_options(scope="a")
         await scene.get(client)
         await scene.get(derived)
         scene.server.revoke_refresh_tokens()
         scene.server.revoke(scene.token)
-        await asyncio.gather(scene.get(derived), scene.get(client.with_(scope="b")))
+        await asyncio.gather(scene.get(derived), scene.get(client.with_options(scope="b")))
         await scene.get(client)
     assert scene.server.logins == 2
     assert scene.server.refused == {"invalid_grant": 1}
@@ -321,10 +323,10 @@ async def test_a_given_refresh_token_that_is_over_needs_a_login(scene: Scene) ->
         await scene.get(client)
     grant = RefreshToken(str(tokens[0].refresh_token))
     async with scene.client(grant, scope="a b") as client:
-        await scene.get(client.with_(scope="a"))
+        await scene.get(client.with_options(scope="a"))
         scene.server.revoke_refresh_tokens()
         scene.server.revoke_all()
-        for each in (client.with_(scope="a"), client):
+        for each in (client.with_options(scope="a"), client):
             with pytest.raises(LoginRequiredError):
                 await scene.get(each)
 
@@ -338,10 +340,10 @@ async def test_a_given_refresh_token_serves_both(scene: Scene, *, rotates: bool)
     scene.server.rotate_refresh_tokens = rotates
     given = str(tokens[0].refresh_token)
     async with scene.client(RefreshToken(given), scope="a b") as client:
-        assert (await scene.get(client.with_(scope="a")))["scope"] == "a"
+        assert (await scene.get(client.with_options(scope="a")))["scope"] == "a"
         assert (await scene.get(client))["scope"] == "a b"
         with pytest.raises(ScopeNotGrantedError):
-            await scene.get(client.with_(scope="c"))
+            await scene.get(client.with_options(scope="c"))
     assert scene.server.logins == 1
     assert (set(scene.sent) == {given}) != rotates
 
@@ -352,7 +354,7 @@ async def test_without_a_refresh_token_each_logs_in_by_itself(
     """The parent first, and then not again for the other."""
     scene.server.refresh_tokens = False
     async with scene.login(cache=cache) as client:
-        derived = client.with_(scope="c")
+        derived = client.with_options(scope="c")
         await scene.get(client)
         assert scene.server.logins == 1
         for logins in (2, 3):
@@ -361,7 +363,7 @@ async def test_without_a_refresh_token_each_logs_in_by_itself(
             scene.server.revoke(scene.token)
         await scene.get(client)
     async with scene.login() as client:
-        await scene.get(client.with_(scope="c"))
+        await scene.get(client.with_options(scope="c"))
         await scene.get(client)
     assert scene.server.logins == 5
 
@@ -372,7 +374,7 @@ async def test_a_refresh_token_that_is_refused_at_once_makes_no_loop(scene: Scen
     async with scene.login() as client:
         scene.server.refresh_token_lifetime = 0
         with pytest.raises(LoginRequiredError, match="new login was refused"):
-            await scene.get(client.with_(scope="a"))
+            await scene.get(client.with_options(scope="a"))
     assert scene.server.logins <= 3
 
 
@@ -386,7 +388,7 @@ async def test_a_useless_answer_to_a_derived_client_loses_no_refresh_token(
         answer = {"access_token": "x", "token_type": "mac", "refresh_token": "the-next-one"}
         scene.server.token_fault = Fault.body(json.dumps(answer).encode()).times(1)
         with pytest.raises(TokenError, match="mac"):
-            await scene.get(client.with_(scope="a"))
+            await scene.get(client.with_options(scope="a"))
         scene.server.revoke_all()
         await scene.get(client)
     assert scene.sent[-1] == "the-next-one"
@@ -396,7 +398,7 @@ async def test_a_derived_token_is_told_of(scene: Scene) -> None:
     """As every new one is."""
     told: list[Token] = []
     async with scene.login(on_token=told.append) as client:
-        await scene.get(client.with_(scope="a"))
+        await scene.get(client.with_options(scope="a"))
     assert [token.scope for token in told] == [frozenset("ab"), frozenset("a")]
 
 
@@ -411,7 +413,7 @@ async def test_a_logout_of_either_ends_the_login_of_both(
     """Every token is revoked, the refresh token once; what is in the air does not come back."""
     server = scene.server
     async with scene.login(cache=cache) as client:
-        derived = client.with_(scope="a")
+        derived = client.with_options(scope="a")
         await scene.get(client)
         await scene.get(derived)
         tokens = [scene.token]
@@ -439,9 +441,9 @@ async def test_a_service_s_cache_is_emptied_of_all(scene: Scene, tmp_path: Path)
     cache = FileCache(tmp_path / "cache")
     async with scene.client(cache=cache) as client:
         for scope in ("a", "b"):
-            await scene.get(client.with_(scope=scope))
+            await scene.get(client.with_options(scope=scope))
         assert len(list((tmp_path / "cache").glob("*.json"))) == 2
-        await client.with_(scope="a").logout()
+        await client.with_options(scope="a").logout()
     assert not list((tmp_path / "cache").glob("*.json"))
     assert scene.revoked == ["access_token"] * 2
 
@@ -450,7 +452,7 @@ async def test_a_service_s_cache_is_emptied_of_all(scene: Scene, tmp_path: Path)
 async def test_it_is_closed_with_its_parent(scene: Scene, recwarn: pytest.WarningsRecorder) -> None:
     """And opened with it; alone it closes neither the session nor the parent."""
     client = scene.client()
-    derived = client.with_(scope="a")
+    derived = client.with_options(scope="a")
     await scene.get(derived)
     await scene.get(client)
     async with derived:
@@ -459,11 +461,11 @@ async def test_it_is_closed_with_its_parent(scene: Scene, recwarn: pytest.Warnin
     with pytest.raises(RuntimeError, match="closed"):
         await derived.get(scene.server.url("/things"))
     await scene.get(client)
-    assert client.with_(scope="a") is derived
+    assert client.with_options(scope="a") is derived
     await scene.get(derived)
     await client.close()
     assert derived.closed
-    assert client.with_(scope="b").closed
+    assert client.with_options(scope="b").closed
     with pytest.raises(RuntimeError, match="closed"):
         await derived.get(scene.server.url("/things"))
     async with client:
@@ -476,7 +478,7 @@ async def test_what_is_under_way_is_ended_with_the_parent(scene: Scene) -> None:
     """For all at once."""
     client = scene.client()
     scene.server.token_fault = Fault.slow(30)
-    waiting = [asyncio.create_task(scene.get(client.with_(scope=scope))) for scope in "abc"]
+    waiting = [asyncio.create_task(scene.get(client.with_options(scope=scope))) for scope in "abc"]
     await scene.server.reached(token_requests=3)
     async with asyncio.timeout(5):
         await client.close()
@@ -491,7 +493,7 @@ async def test_closing_it_ends_no_request_of_the_parent_s(scene: Scene) -> None:
     client = scene.client()
     scene.server.faults["metadata"] = Fault.slow(0.1)
     own = asyncio.create_task(scene.get(client))
-    derived = client.with_(scope="a")
+    derived = client.with_options(scope="a")
     theirs = asyncio.create_task(scene.get(derived))
     await scene.server.reached(requests={"metadata": 1})
     await derived.close()
@@ -514,7 +516,7 @@ def test_it_serves_one_event_loop_after_another() -> None:
                     await each.get(server.url("/things"))
 
     client = Client("id", "secret", "http://127.0.0.1:1/token", retry=Retry(attempts=1))
-    derived = client.with_(scope="a")
+    derived = client.with_options(scope="a")
     for _ in range(2):
         asyncio.run(use(client, derived))
     asyncio.run(client.close())
@@ -523,7 +525,7 @@ def test_it_serves_one_event_loop_after_another() -> None:
 async def test_cookies_and_connections_are_shared(scene: Scene) -> None:
     """A derived client is the same user agent."""
     async with scene.client() as client:
-        derived = client.with_(scope="a")
+        derived = client.with_options(scope="a")
         await scene.get(derived)
         await scene.get(client)
         sessions = [each._sessions.current() for each in (client, derived)]  # noqa: SLF001
@@ -533,10 +535,10 @@ async def test_cookies_and_connections_are_shared(scene: Scene) -> None:
 
 async def test_origins_are_the_parent_s(scene: Scene) -> None:
     """A token goes nowhere else."""
-    async with scene.client(origins=[scene.server.api_url]) as client:
-        await scene.get(client.with_(scope="a"))
+    async with scene.client(allowed_origins=[scene.server.api_url]) as client:
+        await scene.get(client.with_options(scope="a"))
         with pytest.raises(TokenError, match="another origin"):
-            await client.with_(scope="a").get(scene.server.other_url)
+            await client.with_options(scope="a").get(scene.server.other_url)
 
 
 # Classes of a user's own
@@ -567,14 +569,14 @@ async def test_a_class_made_for_0_4_0_is_passed_what_it_knows(scene: Scene) -> N
         token_manager_class = OfOld
 
     async with OldClient("id", "secret", scene.server.token_endpoint, scope="a") as client:
-        derived = client.with_(scope="b")
+        derived = client.with_options(scope="b")
         assert isinstance(derived, OldClient)
-        assert derived is client.with_(scope=["b"]) is derived.with_()
+        assert derived is client.with_options(scope=["b"]) is derived.with_options()
         assert OfOld.made == [("id", "a"), ("id", "b")]
         with pytest.raises(
             TokenConfigurationError, match="OfOld cannot ask for another audience or resource"
         ):
-            client.with_(resource="urn:a", audience="b")
+            client.with_options(resource="urn:a", audience="b")
         managers = [each._token_manager for each in (client, derived)]  # noqa: SLF001
         await derived.logout()
         assert [manager.resets for manager in managers] == [1, 1]  # type: ignore[attr-defined]
@@ -596,10 +598,10 @@ async def test_a_class_that_takes_anything_is_passed_it(scene: Scene) -> None:
         token_manager_class = Any_
 
     async with AnyClient("id", "secret") as client:
-        client.with_(parameters={"tenant": "one"})
+        client.with_options(extra_params={"tenant": "one"})
         with pytest.raises(TokenError, match="not now"):
             await client.logout()
-    assert made[1]["parameters"] == {"tenant": "one"}
+    assert made[1]["extra_params"] == {"tenant": "one"}
 
 
 async def test_a_class_with_a_with_of_its_own_is_asked(scene: Scene) -> None:
@@ -607,7 +609,7 @@ async def test_a_class_with_a_with_of_its_own_is_asked(scene: Scene) -> None:
     other = UserManager("", "", "", {}, None)
 
     class Knowing(UserManager):
-        def with_(self, **changes: Any) -> UserManager:
+        def with_options(self, **changes: Any) -> UserManager:
             assert changes["scope"] == "b"
             return other
 
@@ -615,9 +617,9 @@ async def test_a_class_with_a_with_of_its_own_is_asked(scene: Scene) -> None:
         token_manager_class = Knowing
 
     async with KnowingClient("id", "secret") as client:
-        derived = client.with_(scope="b")
+        derived = client.with_options(scope="b")
         assert derived._token_manager is other  # noqa: SLF001
-        assert client.with_(scope="b") is derived
+        assert client.with_options(scope="b") is derived
 
 
 async def test_a_subclass_of_today_s_is_made_anew(scene: Scene) -> None:
@@ -630,11 +632,11 @@ async def test_a_subclass_of_today_s_is_made_anew(scene: Scene) -> None:
         token_manager_class = Own
 
     async with OwnClient("client-id", "secret", scene.server.token_endpoint) as client:
-        assert (await scene.get(client.with_(scope="b")))["scope"] == "b"
+        assert (await scene.get(client.with_options(scope="b")))["scope"] == "b"
         manager = client._token_manager  # noqa: SLF001
         assert isinstance(manager, Own)
         with pytest.raises(TokenConfigurationError, match="Own is a class of its own"):
-            manager.with_(scope="b")
+            manager.with_options(scope="b")
 
 
 async def test_the_implicit_flow_has_one_storage_for_one_scope(
@@ -645,5 +647,5 @@ async def test_the_implicit_flow_has_one_storage_for_one_scope(
     await use_implicit_flow(TokenStorage(), open_browser=scene.visitor)
     async with Client("client-id", "", scene.server.token_endpoint, scope="a") as client:
         with pytest.raises(TokenConfigurationError, match="cannot ask for another resource"):
-            client.with_(resource="urn:a")
+            client.with_options(resource="urn:a")
         await client.logout()

@@ -9,9 +9,9 @@ import pytest
 
 from aioalf import (
     Client,
-    NoAnswerError,
     Retry,
     TokenConfigurationError,
+    TokenConnectionError,
     TokenError,
     TokenHTTPError,
     TokenManager,
@@ -102,7 +102,7 @@ async def test_an_answer_that_does_not_say_whether_it_is_active_is_an_error(
         (Fault.status(500, TOKEN), TokenHTTPError),
         (Fault.html(f"<h1>{TOKEN}</h1>"), TokenResponseError),
         (Fault.redirect("/elsewhere"), TokenHTTPError),
-        (Fault.hang_up(), NoAnswerError),
+        (Fault.hang_up(), TokenConnectionError),
     ],
     ids=["refused", "broken", "a page", "a redirect", "hang up"],
 )
@@ -124,7 +124,7 @@ async def test_no_answer_is_an_error_without_the_token(
 async def test_what_may_pass_is_asked_again(oauth_server: OAuthServer) -> None:
     """As a token is."""
     oauth_server.faults["introspection"] = Fault.status(503).times(4)
-    async with api_of(oauth_server, retry=Retry(attempts=5, delay=0)) as client:
+    async with api_of(oauth_server, retry=Retry(attempts=5, wait_initial=0)) as client:
         assert await client.introspect(TOKEN) == {"active": False}
     assert oauth_server.requests["introspection"] == 5
 

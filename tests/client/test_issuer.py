@@ -481,7 +481,7 @@ async def test_what_is_asked_for_is_asked_for_each_time(scene: Scene, name: str)
     resources = ("https://api.example.com/a", "https://api.example.com/b")
     asked = {"resource": resources, "audience": ("x", "y"), "scope": "a b"}
     grant = await scene.grant(name)
-    async with scene.client(grant, parameters={"tenant": "one"}, **asked) as client:
+    async with scene.client(grant, extra_params={"tenant": "one"}, **asked) as client:
         answer = await get(client, scene.server)
         scene.server.revoke_all()
         assert (await get(client, scene.server))["scope"] == answer["scope"] == "a b"
@@ -598,7 +598,7 @@ async def test_a_token_of_a_cache_is_renewed_ahead_of_its_expiry(
     scene: Scene, clock: Clock
 ) -> None:
     """Once, in the background; the one in the cache is not taken for the new one."""
-    options = {"cache": MemoryCache(), "renewal": Renewal(window=300)}
+    options = {"cache": MemoryCache(), "renewal": Renewal(before_expiry=300)}
     async with scene.client(await scene.grant("code"), **options) as client:
         first = await get(client, scene.server)
         clock.now += 3590

@@ -254,7 +254,7 @@ async def test_a_server_that_stays_busy_is_an_error_that_says_so(
     scene: Scene, cache: TokenCache | None, fault: Fault, tries: int
 ) -> None:
     """Within the limits of Retry, and not for the next token again; the token is forgotten."""
-    async with scene.login(cache=cache, retry=Retry(attempts=3, delay=0)) as client:
+    async with scene.login(cache=cache, retry=Retry(attempts=3, wait_initial=0)) as client:
         access = await scene.get(client)
         scene.server.faults["revocation"] = fault
         with pytest.raises(RevocationError, match="forgotten here, but not revoked"):
@@ -361,7 +361,7 @@ async def test_a_login_in_the_air_is_ended(scene: Scene, cache: TokenCache | Non
 @pytest.mark.rule("R083")
 async def test_what_a_service_asked_for_does_not_come_back(scene: Scene) -> None:
     """Nor does a renewal in the background."""
-    async with scene.client(renewal=Renewal(window=3600)) as client:
+    async with scene.client(renewal=Renewal(before_expiry=3600)) as client:
         scene.server.token_fault = Fault.slow(0.1).times(1)
         waiting = asyncio.create_task(scene.get(client))
         await scene.server.reached(token_requests=1)

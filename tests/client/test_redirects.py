@@ -294,7 +294,7 @@ async def test_a_client_refuses_a_request_outside_of_its_origins(
         oauth_server.client_id,
         oauth_server.client_secret,
         oauth_server.token_endpoint,
-        origins=[oauth_server.api_url],
+        allowed_origins=[oauth_server.api_url],
     ) as client:
         async with client.get(oauth_server.url("/things")) as response:
             assert response.status == 200
@@ -318,7 +318,11 @@ async def test_a_relative_url_is_of_the_origin_of_the_session_s_base(
     async with ClientSession(base_url=oauth_server.url("/")) as session:
         for origin in (oauth_server.api_url, oauth_server.other_url):
             client = Client(
-                client_id, secret, oauth_server.token_endpoint, session=session, origins=[origin]
+                client_id,
+                secret,
+                oauth_server.token_endpoint,
+                session=session,
+                allowed_origins=[origin],
             )
             async with client:
                 if origin == oauth_server.api_url:

@@ -98,7 +98,7 @@ async def test_an_api_that_refuses_every_token_is_not_renewed_for_all_the_time(
 async def test_the_pause_after_a_useless_renewal_can_be_none(oauth_server: OAuthServer) -> None:
     """Then each 401 is renewed."""
     oauth_server.api_fault = Fault.status(401)
-    async with client_of(oauth_server, renewal=Renewal(pause=0)) as client:
+    async with client_of(oauth_server, renewal=Renewal(failure_backoff=0)) as client:
         for _ in range(3):
             async with client.get(oauth_server.url("/things")) as response:
                 assert response.status == 401

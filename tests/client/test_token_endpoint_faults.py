@@ -154,7 +154,7 @@ async def test_a_lifetime_that_makes_sense_is_believed(
     clock = Clock(monkeypatch)
     oauth_server.expires_in = expires_in
     has_end = lifetime < math.inf
-    async with client_of(oauth_server, renewal=Renewal(window=0)) as client:
+    async with client_of(oauth_server, renewal=Renewal(before_expiry=0)) as client:
         for seconds in (0, lifetime - 1 if has_end else 10 * MAX_LIFETIME):
             clock.advance(seconds)
             async with client.get(oauth_server.url("/things")) as response:
@@ -269,7 +269,7 @@ async def test_an_api_that_hangs_up_is_aiohttps_error(oauth_server: OAuthServer,
 async def test_a_client_recovers(oauth_server: OAuthServer) -> None:
     """No failure is kept: the next request asks for a token again."""
     url = oauth_server.url("/things")
-    async with client_of(oauth_server, retry=ONCE, renewal=Renewal(pause=0)) as client:
+    async with client_of(oauth_server, retry=ONCE, renewal=Renewal(failure_backoff=0)) as client:
         oauth_server.token_fault = Fault.status(500)
         assert (await client.get(url)).status == 500
         for fault in (Fault.truncated(), Fault.hang_up(after=3)):

@@ -6,7 +6,7 @@ from typing import cast
 
 from joserfc import jwk, jws
 
-from aioalf.client_auth import ClientAuth, Credentials, FormInMaking
+from aioalf.client_auth import ClientAuth, Credentials, MutableForm
 
 ISSUER = "https://auth.example.com"
 SECRET = "a secret of thirty-two octets, or more"
@@ -43,9 +43,9 @@ def jwk_of(key: jwk.Key, **members: object) -> dict[str, object]:
 
 async def sent(
     client_auth: ClientAuth, credentials: Credentials | None = None
-) -> tuple[Mapping[str, str], FormInMaking]:
+) -> tuple[Mapping[str, str], MutableForm]:
     """The header fields, and the form but for what was in it before."""
-    form: FormInMaking = {"grant_type": "client_credentials"}
+    form: MutableForm = {"grant_type": "client_credentials"}
     fields = await client_auth.authenticate(
         credentials or Credentials("client-id", SECRET), form, ISSUER
     )

@@ -16,7 +16,7 @@ from aioalf.client_auth import (
     PrivateKeyJWT,
     TLSClientAuth,
 )
-from aioalf.errors import NoAnswerError, TokenHTTPError
+from aioalf.errors import TokenConnectionError, TokenHTTPError
 from aioalf.manager import TokenManager
 from aioalf.retry import Retry
 from aioalf.testing import Fault, OAuthServer
@@ -41,7 +41,7 @@ def manager_of(
 ) -> TokenManager:
     """A manager that authenticates so; the server takes its endpoint for the audience."""
     server.assertion_audience = server.token_endpoint
-    retry = Retry(attempts=attempts, delay=0)
+    retry = Retry(attempts=attempts, wait_initial=0)
     return TokenManager(server.token_endpoint, client_id, secret, client_auth=method, retry=retry)
 
 
@@ -136,5 +136,5 @@ async def test_a_certificate_is_good_for_its_client() -> None:
         for context in (other, none):
             with pytest.raises(TokenHTTPError, match="invalid_client"):
                 await manager_of(server, TLSClientAuth(context)).get_token()
-        with pytest.raises(NoAnswerError):  # which trusts nobody of this test
+        with pytest.raises(TokenConnectionError):  # which trusts nobody of this test
             await manager_of(server, TLSClientAuth(ssl.create_default_context())).get_token()

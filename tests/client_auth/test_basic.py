@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aioalf.client_auth import ClientSecretBasic, Credentials, FormInMaking
+from aioalf.client_auth import ClientSecretBasic, Credentials, MutableForm
 from aioalf.errors import TokenConfigurationError
 
 AUDIENCE = "https://auth.example.com"
@@ -64,7 +64,7 @@ def test_raw_refuses_an_id_with_a_colon() -> None:
 @pytest.mark.rule("R005")
 def test_basic_leaves_the_form_alone() -> None:
     """Credentials in the header are not in the body as well."""
-    form: FormInMaking = {"grant_type": "client_credentials"}
+    form: MutableForm = {"grant_type": "client_credentials"}
     asyncio.run(ClientSecretBasic().authenticate(Credentials("id", "secret"), form, AUDIENCE))
     assert form == {"grant_type": "client_credentials"}
 

@@ -163,7 +163,7 @@ async def test_a_retry_asks_for_the_secret_again(oauth_server: OAuthServer) -> N
         return "secret"
 
     oauth_server.token_fault = Fault.status(503).times(1)
-    retry = Retry(attempts=2, delay=0)
+    retry = Retry(attempts=2, wait_initial=0)
     manager = TokenManager(oauth_server.token_endpoint, "client-id", ask, retry=retry)
     assert await manager.get_token()
     assert len(asked) == oauth_server.token_requests == 2

@@ -393,7 +393,7 @@ async def test_an_assertion_that_a_server_sends_back_is_masked(content_type: str
             server.url,
             NOBODY,
             PrivateKeyJWT(pem_of(EC[256])),
-            retry=Retry(attempts=2, delay=0),
+            retry=Retry(attempts=2, wait_initial=0),
         )
         with pytest.raises(TokenHTTPError) as caught:
             await endpoint.request({"grant_type": "x"}, is_repeatable=True)

@@ -11,7 +11,7 @@ from aiohttp import ClientSession, TCPConnector, web
 
 from aioalf import Client
 from aioalf.client_auth import Credentials, PublicClient, TLSClientAuth
-from aioalf.errors import NoAnswerError, TokenConfigurationError
+from aioalf.errors import TokenConfigurationError, TokenConnectionError
 from aioalf.manager import TokenManager
 from aioalf.retry import Retry
 from aioalf.testing import OAuthServer
@@ -124,7 +124,7 @@ async def test_without_a_certificate_there_is_no_answer(authority: Authority) ->
             client_auth=TLSClientAuth(client_context(authority.ca)),
             retry=ONCE,
         )
-        with pytest.raises(NoAnswerError):
+        with pytest.raises(TokenConnectionError):
             await manager.get_token()
     assert not server.seen
 
@@ -134,9 +134,9 @@ async def test_a_server_that_is_not_trusted_is_shown_nothing(authority: Authorit
     async with door(Authority(), ssl.CERT_OPTIONAL) as server:
         method = TLSClientAuth(authority.client())
         manager = TokenManager(server.url, "id", None, client_auth=method)
-        with pytest.raises(NoAnswerError) as caught:
+        with pytest.raises(TokenConnectionError) as caught:
             await manager.get_token()
-    assert (caught.value.may_pass, server.seen) == (False, [])
+    assert (caught.value.is_transient, server.seen) == (False, [])
 
 
 async def test_the_api_is_not_shown_the_certificate(

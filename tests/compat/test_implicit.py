@@ -526,10 +526,10 @@ async def test_a_late_refusal_is_no_news_of_a_newer_token(
     await use_implicit_flow(TokenStorage(), PORTS, open_browser=person)
     manager = OAuthImplicitTokenManager(oauth_server.token_endpoint, "client-id", "")
     first = await manager.renew_token("of another day")
-    assert manager.may_renew(first)
+    assert manager.can_renew(first)
     second = await manager.renew_token(first)
     assert await manager.renew_token(first) == second
-    assert not manager.may_renew(second)
+    assert not manager.can_renew(second)
     await person.done()
     assert len(person.opened) == 2
 
@@ -899,9 +899,9 @@ async def test_a_person_is_not_asked_again_and_again(
     await use_implicit_flow(TokenStorage(), PORTS, open_browser=person)
     manager = OAuthImplicitTokenManager(oauth_server.token_endpoint, "client-id", "")
     renewed = await manager.renew_token(await manager.get_token())
-    assert not manager.may_renew(renewed)
+    assert not manager.can_renew(renewed)
     assert await manager.renew_token(renewed) == renewed
-    manager.reject(renewed)
+    manager.mark_rejected(renewed)
     assert await manager.get_token() == renewed
     await person.done()
     assert len(person.opened) == 2

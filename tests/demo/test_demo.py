@@ -100,7 +100,7 @@ async def test_a_request_without_an_answer_is_shown_as_such(oauth_server: OAuthS
     kept, shown = await played(Step("Hang up", "…", hang_up), oauth_server, client_of)
     assert not kept
     assert re.search(r"POST /token .* ---  3 times\n", shown)
-    assert "✗ ended with: NoAnswerError (No answer" in shown
+    assert "✗ ended with: TokenConnectionError (No answer" in shown
 
 
 # Steps that fail

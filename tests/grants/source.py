@@ -6,8 +6,13 @@ from collections.abc import Mapping
 import aiohttp
 from yarl import URL
 
-from aioalf._auth_server.request_params import Asked, Form
-from aioalf._auth_server.token_response import Expected, read_oauth_error, read_object, read_token
+from aioalf._auth_server.request_params import Form, TokenRequestParams
+from aioalf._auth_server.token_response import (
+    ResponsePolicy,
+    read_oauth_error,
+    read_object,
+    read_token,
+)
 from aioalf.errors import TokenHTTPError, TokenResponseError
 from aioalf.testing import OAuthServer
 from aioalf.token import Token
@@ -30,14 +35,14 @@ class ServerSource:
     def __init__(
         self,
         server: OAuthServer,
-        asked: Asked | None = None,
+        asked: TokenRequestParams | None = None,
         *,
         client_id: str = "client-id",
         client_secret: str | None = "secret",
     ) -> None:
         self.client_id: str | None = client_id
         self.issuer: str | None = server.issuer
-        self.asked = asked or Asked()
+        self.asked = asked or TokenRequestParams()
         self.forms: list[Form] = []
         self.repeatable: list[bool] = []
         self._server = server
@@ -58,7 +63,7 @@ class ServerSource:
         self.forms.append(form)
         self.repeatable.append(is_repeatable)
         members = await self._send(URL(self._server.token_endpoint), {**self.asked.form(), **form})
-        return read_token(members, Expected(self.asked.scope_set))
+        return read_token(members, ResponsePolicy(self.asked.scope_set))
 
     async def post(self, name: str, form: Form) -> Mapping[str, object]:
         """The members of an answer, or the error that it is."""
@@ -93,14 +98,14 @@ class ScriptedSource:
         self,
         *replies: Token | Exception,
         posted: Mapping[str, object] | Exception | None = None,
-        asked: Asked | None = None,
+        asked: TokenRequestParams | None = None,
         issuer: str | None = "https://auth.example.com",
         metadata: Mapping[str, object] | None = None,
         client_id: str | None = "client-id",
     ) -> None:
         self.client_id = client_id
         self.issuer = issuer
-        self.asked = asked or Asked()
+        self.asked = asked or TokenRequestParams()
         self.forms: list[Form] = []
         self.posts: list[tuple[str, Form]] = []
         self.times: list[float] = []

@@ -12,15 +12,15 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from aioalf._auth_server.request_params import Asked
+from aioalf._auth_server.request_params import TokenRequestParams
 from aioalf.errors import (
     AccessDeniedError,
     AuthorizationError,
     AuthorizationServerError,
     ListenerError,
     LoginTimeoutError,
-    NoAnswerError,
     TokenConfigurationError,
+    TokenConnectionError,
     TokenError,
     TokenHTTPError,
     TokenResponseError,
@@ -127,7 +127,7 @@ async def test_each_login_has_a_state_and_a_verifier_of_its_own(server: OAuthSer
 async def test_what_is_asked_for_goes_with_the_browser(server: OAuthServer) -> None:
     """Scope, resources one by one, and what the server wants besides."""
     resources = ["https://api.example.com/a", "https://api.example.com/b"]
-    asked = Asked("things more", resources, extra={"prompt": "login"})
+    asked = TokenRequestParams("things more", resources, extra={"prompt": "login"})
     _, query = await login(ServerSource(server, asked), Visitor())
     assert query["scope"] == ["things more"]
     assert query["resource"] == resources
@@ -149,7 +149,7 @@ async def test_the_browser_comes_back_to_a_port_of_the_range(server: OAuthServer
     """Which is listened on while the login waits, and not after."""
     with socket.create_server(("127.0.0.1", 0)) as busy:
         port = busy.getsockname()[1]
-    _, asked = await login(ServerSource(server), Visitor(), ports=(port, port))
+    _, asked = await login(ServerSource(server), Visitor(), redirect_ports=(port, port))
     assert asked["redirect_uri"] == [f"http://127.0.0.1:{port}"]
     assert not await is_listening(port)
 
@@ -164,13 +164,15 @@ async def test_without_a_port_no_browser_opens(server: OAuthServer) -> None:
         with suppress(OSError):  # the IP version to fall back to, if there is one
             address = ("::1", port)
             stack.enter_context(socket.create_server(address, family=socket.AF_INET6))
-        error = await refused(ServerSource(server), visitor, ports=(port, port))
+        error = await refused(ServerSource(server), visitor, redirect_ports=(port, port))
     assert isinstance(error, ListenerError)
     assert not visitor.opened
 
 
 @pytest.mark.parametrize(
-    "options", [{"ports": (9, 8)}, {"timeout": 0}, {"timeout": True}, {"timeout": "5"}], ids=str
+    "options",
+    [{"redirect_ports": (9, 8)}, {"timeout": 0}, {"timeout": True}, {"timeout": "5"}],
+    ids=str,
 )
 def test_what_cannot_work_is_told_when_the_grant_is_made(options: dict[str, Any]) -> None:
     """Not when somebody is to sign in."""
@@ -344,9 +346,9 @@ async def test_metadata_without_s256_changes_nothing(server: OAuthServer) -> Non
 @pytest.mark.rule("R097")
 async def test_a_code_is_sent_once_though_no_answer_came() -> None:
     """Nobody knows whether it was used: another login is what helps."""
-    source = ScriptedSource(NoAnswerError("timed out"))
+    source = ScriptedSource(TokenConnectionError("timed out"))
     error = await refused(source, Answering(code="abc"))
-    assert isinstance(error, NoAnswerError)
+    assert isinstance(error, TokenConnectionError)
     assert len(source.forms) == 1
     assert source.repeatable == [False]
 
@@ -430,8 +432,8 @@ async def test_without_a_browser_the_url_is_on_standard_error_and_not_in_the_log
 @pytest.mark.rule("R153", "R154")
 async def test_a_request_is_pushed_when_that_is_asked_for(server: OAuthServer) -> None:
     """All is handed in behind the browser, which brings a name for it, used once."""
-    source, visitor = ServerSource(server, Asked("things")), Visitor()
-    token, query = await login(source, visitor, pushed=True)
+    source, visitor = ServerSource(server, TokenRequestParams("things")), Visitor()
+    token, query = await login(source, visitor, par=True)
     assert token.is_valid()
     assert query.keys() == {"client_id", "request_uri"}
     pushed, exchanged = source.forms
@@ -446,14 +448,14 @@ async def test_a_request_is_pushed_when_the_server_requires_it(server: OAuthServ
     server.require_pushed_authorization_requests = True
     _, query = await login(ServerSource(server), Visitor())
     assert query.keys() == {"client_id", "request_uri"}
-    error = await refused(ServerSource(server), Visitor(), pushed=False)
+    error = await refused(ServerSource(server), Visitor(), par=False)
     assert isinstance(error, TokenConfigurationError)
-    assert "pushed=False" in str(error)
+    assert "par=False" in str(error)
 
 
 async def test_a_request_is_not_pushed_unless_there_is_need(server: OAuthServer) -> None:
     """Servers that can do it do not all require it."""
-    _, query = await login(ServerSource(server), Visitor(), pushed=False)
+    _, query = await login(ServerSource(server), Visitor(), par=False)
     assert "request_uri" not in query
 
 
@@ -462,7 +464,7 @@ async def test_each_login_is_pushed_anew(server: OAuthServer) -> None:
     """A request_uri is good for one login."""
     source, visitor = ServerSource(server), Visitor()
     for _ in range(2):
-        await login(source, visitor, pushed=True)
+        await login(source, visitor, par=True)
     assert len({query_of(url)["request_uri"][0] for url in visitor.opened}) == 2
 
 
@@ -488,7 +490,7 @@ async def test_a_pushed_request_without_request_uri_or_lifetime_opens_no_browser
 ) -> None:
     """Both are required of the server."""
     visitor = Visitor()
-    error = await refused(ScriptedSource(posted=posted), visitor, pushed=True)
+    error = await refused(ScriptedSource(posted=posted), visitor, par=True)
     assert isinstance(error, TokenResponseError)
     assert "request_uri" in str(error)
     assert not visitor.opened
@@ -504,7 +506,7 @@ async def test_a_pushed_request_that_has_expired_opens_no_browser(
     loop = asyncio.get_running_loop()
     now = loop.time
     monkeypatch.setattr(loop, "time", lambda: now() + (2 if source.posts else 0))
-    error = await refused(source, visitor, pushed=True)
+    error = await refused(source, visitor, par=True)
     assert isinstance(error, TokenResponseError)
     assert "expired before it could be used, after 1 seconds" in str(error)
     assert not visitor.opened
@@ -513,8 +515,8 @@ async def test_a_pushed_request_that_has_expired_opens_no_browser(
 async def test_a_pushed_request_that_is_refused_is_an_error(server: OAuthServer) -> None:
     """As by invalid_target for a resource that the server does not know."""
     server.resources = ["https://api.example.com/"]
-    source = ServerSource(server, Asked(resource="https://other.example.com/"))
-    error = await refused(source, Visitor(), pushed=True)
+    source = ServerSource(server, TokenRequestParams(resource="https://other.example.com/"))
+    error = await refused(source, Visitor(), par=True)
     assert isinstance(error, TokenHTTPError)
     assert error.error == "invalid_target"
 
@@ -522,7 +524,7 @@ async def test_a_pushed_request_that_is_refused_is_an_error(server: OAuthServer)
 async def test_a_server_without_a_place_to_push_to_is_a_configuration_error() -> None:
     """What to pass is said by whoever knows the endpoints."""
     source = ScriptedSource(posted=TokenConfigurationError("Missing endpoint"))
-    error = await refused(source, Visitor(), pushed=True)
+    error = await refused(source, Visitor(), par=True)
     assert isinstance(error, TokenConfigurationError)
     assert source.posts[0][0] == "pushed_authorization_request_endpoint"
 

@@ -1,10 +1,9 @@
 """The client credentials grant, and what the package of grants exports."""
 
-
 import pytest
 
 import aioalf.grants
-from aioalf._auth_server.request_params import Asked
+from aioalf._auth_server.request_params import TokenRequestParams
 from aioalf.grants import ClientCredentials
 from aioalf.testing import OAuthServer
 from tests.grants.source import ScriptedSource, ServerSource
@@ -25,7 +24,7 @@ async def test_client_credentials_ask_the_same_each_time() -> None:
 @pytest.mark.rule("R012", "R016")
 async def test_client_credentials_get_a_token(oauth_server: OAuthServer) -> None:
     """With the scope that was asked for."""
-    source = ServerSource(oauth_server, Asked("a b"))
+    source = ServerSource(oauth_server, TokenRequestParams("a b"))
     token = await ClientCredentials().request_token(source)
     assert token.is_valid()
     assert token.scope == frozenset({"a", "b"})

@@ -14,7 +14,7 @@ from aioalf.client_auth import Credentials
 from aioalf.errors import (
     AccessDeniedError,
     LoginRequiredError,
-    NoAnswerError,
+    TokenConnectionError,
     TokenError,
     TokenHTTPError,
     TokenResponseError,
@@ -91,12 +91,12 @@ async def user_of(server: OAuthServer, grant: Grant, *, is_public: bool = False)
 
 @pytest.mark.rule("R009", "R090")
 @pytest.mark.parametrize("is_public", [True, False])
-@pytest.mark.parametrize("pushed", [True, None])
+@pytest.mark.parametrize("par", [True, None])
 async def test_a_client_signs_in_with_a_code(
-    server: OAuthServer, visitor: Visitor, *, is_public: bool, pushed: bool | None
+    server: OAuthServer, visitor: Visitor, *, is_public: bool, par: bool | None
 ) -> None:
     """With a secret and without, pushed and not."""
-    grant = AuthorizationCode(open_browser=visitor, pushed=pushed)
+    grant = AuthorizationCode(open_browser=visitor, par=par)
     assert await user_of(server, grant, is_public=is_public) == "Ada"
     assert server.token_requests == 1
 
@@ -165,7 +165,7 @@ async def endpoint_with(server: OAuthServer, visitor: Visitor) -> tuple[TokenEnd
         (Fault.too_many_requests(1), TokenHTTPError),
         (Fault.status(503), TokenHTTPError),
         (Fault.html(), TokenResponseError),
-        (Fault.hang_up(), NoAnswerError),
+        (Fault.hang_up(), TokenConnectionError),
     ],
     ids=["400", "401", "429", "503", "HTML", "hang-up"],
 )

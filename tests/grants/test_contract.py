@@ -1,13 +1,13 @@
 """A grant of a user's own."""
 
-from aioalf.grants import Grant, TokenSource
+from aioalf.grants import AuthorizationServer, Grant
 from aioalf.token import Token
 
 
 class Account(Grant):
     """Needs no more than the one method."""
 
-    async def request_token(self, endpoint: TokenSource) -> Token:
+    async def request_token(self, endpoint: AuthorizationServer) -> Token:
         """Ask in a way of its own."""
         return await endpoint.request({"grant_type": "urn:example:account"})
 

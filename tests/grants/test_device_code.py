@@ -13,13 +13,13 @@ from typing import Any, TypeVar
 
 import pytest
 
-from aioalf._auth_server.request_params import Asked
+from aioalf._auth_server.request_params import TokenRequestParams
 from aioalf.errors import (
     AccessDeniedError,
     AuthorizationError,
     LoginTimeoutError,
-    NoAnswerError,
     TokenConfigurationError,
+    TokenConnectionError,
     TokenError,
     TokenHTTPError,
     TokenResponseError,
@@ -142,7 +142,7 @@ def test_access_denied() -> None:
             refused(None, 404),
         ),
         *(TokenResponseError("no access_token"), TokenConfigurationError("Missing")),
-        NoAnswerError("certificate", may_pass=False),
+        TokenConnectionError("certificate", is_transient=False),
     ],
     ids=repr,
 )
@@ -156,7 +156,7 @@ def test_any_other_error_ends_the_login(answer: TokenError) -> None:
 @pytest.mark.rule("R158")
 def test_a_server_that_is_out_of_reach_is_asked_half_as_often() -> None:
     """Each time that it is, for good; a failure without a word of OAuth is the same."""
-    lost = NoAnswerError("timed out")
+    lost = TokenConnectionError("timed out")
     assert polls_of(lost, PENDING, lost, TOKEN)[0] == [5, 10, 10, 20]
     assert polls_of(refused(None, 502), refused(None, 429), TOKEN)[0] == [5, 10, 20]
 
@@ -288,7 +288,7 @@ async def test_a_person_signs_in_elsewhere(server: OAuthServer) -> None:
         shown.append(prompt)
         server.approve(prompt.user_code)
 
-    asked = Asked("things", "https://api.example.com/")
+    asked = TokenRequestParams("things", "https://api.example.com/")
     source = ServerSource(server, asked)
     token = await DeviceCode(show).request_token(source)
     assert token.is_valid()

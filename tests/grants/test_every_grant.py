@@ -50,7 +50,7 @@ SECRET = "a secret with / + = % & é: and more than 32 octets"
 PAGES = ("/authorize", "/device")
 REPEATABLE = {"resource", "audience"}
 
-EVERY = (*NAMES, "pushed")
+EVERY = (*NAMES, "par")
 
 every_grant = pytest.mark.parametrize("name", EVERY)
 
@@ -77,8 +77,8 @@ async def scene(oauth_server: OAuthServer) -> AsyncIterator[Scene]:
 
 async def grant_of(scene: Scene, name: str) -> Grant:
     """One of each kind, and one whose requests are pushed (RFC 9126)."""
-    if name == "pushed":
-        return AuthorizationCode(open_browser=scene.visitor, pushed=True)
+    if name == "par":
+        return AuthorizationCode(open_browser=scene.visitor, par=True)
     return await scene.grant(name)
 
 
@@ -116,7 +116,7 @@ async def traffic(scene: Scene, name: str, **options: Any) -> list[Exchange]:
 async def test_every_request_is_a_post_with_a_form(scene: Scene, name: str) -> None:
     """In UTF-8, whatever is asked for, its scopes joined by one space."""
     scopes = ["a", "b"] if name == "given" else ["lesen", "größe"]
-    options: dict[str, Any] = {"scope": scopes, "parameters": {"mandant": "Zoë & Söhne"}}
+    options: dict[str, Any] = {"scope": scopes, "extra_params": {"mandant": "Zoë & Söhne"}}
     for exchange in await traffic(scene, name, **options):
         assert exchange.method == "POST"
         kind = exchange.headers["Content-Type"].partition(";")[0]
@@ -129,7 +129,7 @@ async def test_every_request_is_a_post_with_a_form(scene: Scene, name: str) -> N
 @every_grant
 async def test_no_parameter_comes_twice_or_empty_or_unasked(scene: Scene, name: str) -> None:
     """But for resources and audiences, which may be several; without a wish there is none."""
-    options: dict[str, Any] = {"scope": "", "parameters": {"empty": ""}}
+    options: dict[str, Any] = {"scope": "", "extra_params": {"empty": ""}}
     for exchange in await traffic(scene, name, **options):
         pairs = pairs_of(exchange)
         names = [name for name, _ in pairs]
@@ -282,7 +282,7 @@ PLAIN: dict[str, Grant] = {
 }
 WITH_REFRESH: dict[str, Grant] = {
     "code": AuthorizationCode(),
-    "pushed": AuthorizationCode(pushed=True),
+    "par": AuthorizationCode(par=True),
     "device": DeviceCode(),
     "given": RefreshToken("theirs"),
 }

@@ -2,8 +2,8 @@
 
 import asyncio
 
-from aioalf._auth_server.token_response import Expected
-from aioalf.grants.implicit import Implicit, Login
+from aioalf._auth_server.token_response import ResponsePolicy
+from aioalf.grants.implicit import Implicit, ImplicitLogin
 from tests.grants.source import ScriptedSource
 from tests.grants.visitor import query_of
 from tests.support.person import come_back
@@ -21,8 +21,8 @@ async def test_the_login_page_is_below_the_token_endpoint() -> None:
         answer = f"{redirect_uri}#access_token=abc&state={state}"
         tasks.append(asyncio.create_task(come_back(answer)))
 
-    login = Login((32000, 32999), open_browser=browser)
-    grant = Implicit("desktop", login, None, Expected())
+    login = ImplicitLogin((32000, 32999), open_browser=browser)
+    grant = Implicit("desktop", login, None, ResponsePolicy())
     token = await grant.request_token(ScriptedSource())
     assert token.access_token == "abc"
     assert opened[0].startswith("https://auth.example.com/token_endpoint/authorize?")

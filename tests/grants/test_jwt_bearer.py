@@ -8,8 +8,8 @@ from typing import Any, cast
 import pytest
 from joserfc import jwk, jwt
 
-from aioalf._auth_server.request_params import Asked
-from aioalf.errors import NoAnswerError, TokenConfigurationError, TokenHTTPError
+from aioalf._auth_server.request_params import TokenRequestParams
+from aioalf.errors import TokenConfigurationError, TokenConnectionError, TokenHTTPError
 from aioalf.grants import JWTBearer
 from aioalf.testing import OAuthServer
 from tests.grants.source import ScriptedSource, ServerSource
@@ -38,7 +38,7 @@ async def assertion_of(source: ScriptedSource, **options: Any) -> jwt.Token:
 async def test_an_assertion_gets_a_token(oauth_server: OAuthServer) -> None:
     """Of an issuer that the server trusts; scope and resource go beside it."""
     oauth_server.trust_assertions("service", members(EC, private=False))
-    asked = Asked("things", "https://api.example.com/")
+    asked = TokenRequestParams("things", "https://api.example.com/")
     source = ServerSource(oauth_server, asked)
     token = await grant_of(subject="Ada").request_token(source)
     assert token.is_valid()
@@ -82,10 +82,10 @@ async def test_without_an_issuer_the_audience_is_the_token_endpoint() -> None:
 
 async def test_each_assertion_is_new_and_sent_once() -> None:
     """A server that takes none twice is not given one twice, though no answer came."""
-    source = ScriptedSource(NoAnswerError("timed out"))
+    source = ScriptedSource(TokenConnectionError("timed out"))
     identifiers: set[str] = set()
     for _ in range(2):
-        with pytest.raises(NoAnswerError):
+        with pytest.raises(TokenConnectionError):
             await grant_of().request_token(source)
         token = jwt.decode(str(source.forms[-1]["assertion"]), EC, algorithms=["ES256"])
         identifiers.add(token.claims["jti"])

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from aioalf.errors import TokenError
-from aioalf.grants._interactive import beside
+from aioalf.grants._interactive import run_while_showing
 
 
 async def fail(error: Exception) -> None:
@@ -24,7 +24,7 @@ async def test_the_error_of_either_comes_out_as_it_is(*, is_shown: bool) -> None
     error = TokenError("no")
     showing, waiting = (fail(error), wait()) if is_shown else (wait(), fail(error))
     with pytest.raises(TokenError) as caught:
-        await beside(showing, waiting)
+        await run_while_showing(showing, waiting)
     assert caught.value is error
     assert isinstance(error.__cause__, OSError)
 
@@ -44,6 +44,6 @@ async def test_what_is_no_error_of_ours_is_not_passed_over(*, is_ours_too: bool)
         await fail(TokenError("no"))
 
     with pytest.raises(ExceptionGroup) as caught:
-        await beside(err(), refuse() if is_ours_too else wait())
+        await run_while_showing(err(), refuse() if is_ours_too else wait())
     kinds = {type(error) for error in caught.value.exceptions}
     assert kinds == ({ValueError, TokenError} if is_ours_too else {ValueError})

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aioalf._auth_server.request_params import Asked
+from aioalf._auth_server.request_params import TokenRequestParams
 from aioalf.errors import TokenConfigurationError, TokenHTTPError, TokenResponseError
 from aioalf.grants import ACCESS_TOKEN, ID_TOKEN, JWT, REFRESH_TOKEN, SAML1, SAML2, TokenExchange
 from aioalf.grants._jwt_expiry import expiry_of
@@ -38,7 +38,7 @@ def server(oauth_server: OAuthServer) -> OAuthServer:
 @pytest.mark.rule("R126", "R156", "R157")
 async def test_a_token_is_exchanged_for_another(server: OAuthServer) -> None:
     """The form says what is given, scope and resource say what for."""
-    source = ServerSource(server, Asked("things", API, audience="things"))
+    source = ServerSource(server, TokenRequestParams("things", API, audience="things"))
     token = await TokenExchange("incoming", ACCESS_TOKEN).request_token(source)
     assert token.is_valid()
     assert token.scope == frozenset({"things"})
@@ -95,7 +95,7 @@ async def test_a_subject_token_that_is_not_good_is_an_error(server: OAuthServer)
 async def test_invalid_target(server: OAuthServer) -> None:
     """A resource that the server does not know is an error that says so."""
     server.resources = [API]
-    source = ServerSource(server, Asked(resource="https://other.example.com/"))
+    source = ServerSource(server, TokenRequestParams(resource="https://other.example.com/"))
     with pytest.raises(TokenHTTPError) as caught:
         await TokenExchange("incoming", ACCESS_TOKEN).request_token(source)
     assert caught.value.error == "invalid_target"

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 from aiohttp import ClientSession
 
-from aioalf import AccessDeniedError, AuthorizationError, NoAnswerError, TokenHTTPError
+from aioalf import AccessDeniedError, AuthorizationError, TokenConnectionError, TokenHTTPError
 from aioalf.grants import AuthorizationCode
 from tests.interop.conftest import Ask, Said
 from tests.interop.middleman import Form, Middleman
@@ -81,7 +81,7 @@ async def test_a_request_is_pushed_when_that_is_asked_for(
     provider: Provider, visitor: Visitor, ask: Ask, registered: Registered
 ) -> None:
     """The browser carries the client's id and the name of the request, and nothing else."""
-    grant = AuthorizationCode(open_browser=visitor.show, timeout=30, pushed=True)
+    grant = AuthorizationCode(open_browser=visitor.show, timeout=30, par=True)
     async with client_of(provider, registered, grant=grant, scope="things:read") as client:
         waiting = ask(client)
         url = await visitor.next_url(waiting)
@@ -230,7 +230,7 @@ async def test_a_code_whose_answer_got_lost_is_not_sent_again(
 ) -> None:
     """The provider has answered, nobody has heard it: an error, for a code is good once."""
     middleman.loses_answers = 1
-    with pytest.raises(NoAnswerError):
+    with pytest.raises(TokenConnectionError):
         await signing_in
     assert len(middleman.forms) == 1
     assert await provider.requests(session) == [CODE]

@@ -159,7 +159,7 @@ def secret_of(method: str, registered: RegisteredClient) -> str | None:
 
 def login_at(person: Person) -> AuthorizationCode:
     """The grant, with this person at the browser."""
-    return AuthorizationCode(open_browser=person, ports=PORTS, timeout=LOGIN_SECONDS)
+    return AuthorizationCode(open_browser=person, redirect_ports=PORTS, timeout=LOGIN_SECONDS)
 
 
 async def next_second() -> None:
@@ -508,7 +508,9 @@ async def test_a_person_signs_in_with_chromium(
 ) -> None:
     """Name, password, consent and our page at the end, in a real browser, with its scripts."""
     registered = await desktop(canaille, session, PUBLIC, key)
-    grant = AuthorizationCode(open_browser=visitor.show, ports=PORTS, timeout=LOGIN_SECONDS)
+    grant = AuthorizationCode(
+        open_browser=visitor.show, redirect_ports=PORTS, timeout=LOGIN_SECONDS
+    )
     manager = TokenManager(
         None, registered.client_id, None, issuer=canaille.issuer, grant=grant, scope=SCOPE
     )

@@ -218,7 +218,7 @@ async def test_a_login_is_proven_at_each_endpoint(
 ) -> None:
     """Pushed, exchanged, refreshed and revoked: each request by a proof of its own."""
     tokens: list[Token] = []
-    grant = AuthorizationCode(open_browser=QuickPerson(), timeout=30, pushed=True)
+    grant = AuthorizationCode(open_browser=QuickPerson(), timeout=30, par=True)
     async with client_of(
         provider,
         registered,

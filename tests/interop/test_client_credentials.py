@@ -84,7 +84,7 @@ async def test_a_bare_session_with_the_middleware_is_let_in(
     provider: Provider, things: ResourceServer
 ) -> None:
     """The middleware alone makes any aiohttp session one that the resource server lets in."""
-    middleware = OAuth2Middleware(manager_of(provider, SPECIAL), origins=[things.url])
+    middleware = OAuth2Middleware(manager_of(provider, SPECIAL), allowed_origins=[things.url])
     async with ClientSession(middlewares=[middleware]) as session:
         assert (await session.get(things.url)).status == 200
 

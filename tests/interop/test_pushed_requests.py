@@ -54,7 +54,7 @@ async def test_a_request_that_was_not_pushed_is_refused_here(
     asked = {"client_id": DESKTOP.client_id, "response_type": "code", "scope": "things:read"}
     page = f"{provider.issuer}/auth?{urlencode(asked)}"
     assert await error_at(session, page) == "invalid_request"
-    grant = AuthorizationCode(open_browser=visitor.show, pushed=False)
+    grant = AuthorizationCode(open_browser=visitor.show, par=False)
     async with client_of(provider, DESKTOP, grant=grant) as client:
         with pytest.raises(TokenConfigurationError, match="RFC 9126 §5"):
             await client.get(f"{provider.issuer}/things")

@@ -131,7 +131,7 @@ async def test_after_a_reuse_a_program_without_a_person_says_so(
     ) as client:
         await ask(client)
     given = str(tokens[0].refresh_token)
-    never_paused = Renewal(pause=0)
+    never_paused = Renewal(failure_backoff=0)
     async with client_of(
         provider, DESKTOP, grant=RefreshToken(given), renewal=never_paused
     ) as client:

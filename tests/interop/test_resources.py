@@ -106,7 +106,7 @@ async def test_one_login_serves_two_resources(
     async with client_of(
         provider, registered, grant=grant, scope="things:read", resource=[THINGS, BOOKS]
     ) as client:
-        books = client.with_(resource=BOOKS)
+        books = client.with_options(resource=BOOKS)
         await ask(books if is_derived else client)
         for _ in range(2):
             said = await asyncio.gather(ask(client), ask(books))
@@ -142,7 +142,7 @@ async def test_a_resource_that_the_login_is_not_for_is_refused(
     ) as client:
         await ask(client)
         with pytest.raises(TokenHTTPError) as caught:
-            await ask(client.with_(resource=BOOKS))
+            await ask(client.with_options(resource=BOOKS))
         assert caught.value.error == "invalid_target"
         things.distrust()
         assert (await ask(client))["audience"] == THINGS

@@ -12,29 +12,29 @@ from pathlib import Path
 import pytest
 from yarl import URL
 
-from aioalf._auth_server.request_params import Asked, Form
-from aioalf._login.cache_key import key_of
-from aioalf._login.login import Authorization
-from aioalf._login.stored_login import Record, read_record, write_record
+from aioalf._auth_server.request_params import Form, TokenRequestParams
+from aioalf._login.cache_key import cache_key_for
+from aioalf._login.login import Login
+from aioalf._login.stored_login import StoredLogin, read_stored_login, write_stored_login
 from aioalf._syntax import scope_set
 from aioalf.caches import FileCache, MemoryCache, TokenCache
 from aioalf.errors import (
     CacheError,
     LoginRequiredError,
-    NoAnswerError,
     ScopeNotGrantedError,
     TokenConfigurationError,
+    TokenConnectionError,
     TokenError,
     TokenHTTPError,
     TokenResponseError,
 )
 from aioalf.grants import (
     AuthorizationCode,
+    AuthorizationServer,
     ClientCredentials,
     Grant,
     RefreshToken,
     TokenExchange,
-    TokenSource,
 )
 from aioalf.token import Token
 
@@ -43,7 +43,7 @@ KEY = "alf1-key"
 GONE = TokenHTTPError("no", 400, error="invalid_grant")
 
 
-class Login:
+class SignInGrant:
     """A grant whose logins give refresh tokens: "login-1", "login-2" …"""
 
     name = "authorization_code"
@@ -54,7 +54,7 @@ class Login:
         self.logins = 0
         self._scope = scope
 
-    async def request_token(self, endpoint: TokenSource) -> Token:
+    async def request_token(self, endpoint: AuthorizationServer) -> Token:
         """A token of a new login."""
         self.logins += 1
         name = f"login-{self.logins}"
@@ -68,7 +68,7 @@ class Given:
     can_begin = False
     keeps_refresh_token = True
 
-    async def request_token(self, endpoint: TokenSource) -> Token:
+    async def request_token(self, endpoint: AuthorizationServer) -> Token:
         """The token for it."""
         return await endpoint.request({"grant_type": "refresh_token", "refresh_token": "given"})
 
@@ -76,10 +76,12 @@ class Given:
 class Server:
     """An endpoint that gives "refresh-1", "refresh-2" … when its gate is open, or an error."""
 
-    def __init__(self, issuer: str | None = ISSUER, asked: Asked | None = None) -> None:
+    def __init__(
+        self, issuer: str | None = ISSUER, asked: TokenRequestParams | None = None
+    ) -> None:
         self.client_id: str | None = "client-id"
         self.issuer = issuer
-        self.asked = asked or Asked()
+        self.asked = asked or TokenRequestParams()
         self.forms: list[Form] = []
         self.error: Exception | None = None
         self.lifetime: float | None = 3600
@@ -158,10 +160,10 @@ async def turn() -> None:
         await asyncio.sleep(0)
 
 
-async def record_in(cache: TokenCache, key: str = KEY) -> Record | None:
+async def record_in(cache: TokenCache, key: str = KEY) -> StoredLogin | None:
     """What is kept."""
     text = await cache.get(key) or ""
-    return read_record(text, now=datetime.now(UTC), monotonic=time.monotonic())
+    return read_stored_login(text, now=datetime.now(UTC), monotonic=time.monotonic())
 
 
 async def cancelled(*tasks: asyncio.Task[Token]) -> None:
@@ -201,8 +203,8 @@ async def test_a_refresh_token_is_sent_once_and_replaced(
     server: Server, cache: TokenCache | None
 ) -> None:
     """Each answer's counts from then on; nobody logs in again."""
-    grant = Login()
-    authorization = Authorization(grant, cache=cache, key=KEY)
+    grant = SignInGrant()
+    authorization = Login(grant, cache=cache, key=KEY)
     token = await authorization.token(server, None)
     for _ in range(3):
         token = await authorization.token(server, spent(token))
@@ -216,7 +218,7 @@ async def test_a_refresh_token_stays_where_none_replaces_it(
 ) -> None:
     """A server that does not rotate sends none."""
     server.rotates = False
-    authorization = Authorization(Login(), cache=cache, key=KEY)
+    authorization = Login(SignInGrant(), cache=cache, key=KEY)
     token = await authorization.token(server, None)
     for _ in range(2):
         token = await authorization.token(server, spent(token))
@@ -227,13 +229,13 @@ async def test_a_refresh_token_stays_where_none_replaces_it(
 async def test_a_refresh_token_that_nobody_asked_for_is_ignored(server: Server) -> None:
     """Client credentials are good for another token at any time."""
 
-    class Service(Login):
+    class Service(SignInGrant):
         """As client credentials are."""
 
         keeps_refresh_token = False
 
     cache, grant = MemoryCache(), Service()
-    authorization = Authorization(grant, cache=cache, key=KEY)
+    authorization = Login(grant, cache=cache, key=KEY)
     token = await authorization.token(server, None)
     await authorization.token(server, spent(token))
     assert (server.sent, grant.logins) == ([], 2)
@@ -249,7 +251,7 @@ async def test_a_refresh_token_that_nobody_asked_for_is_ignored(server: Server) 
         TokenHTTPError("busy", 503),
         TokenHTTPError("busy", 429, retry_after=1),
         TokenHTTPError("who?", 401, error="invalid_client"),
-        NoAnswerError("hung up", may_pass=True),
+        TokenConnectionError("hung up", is_transient=True),
         TokenResponseError("HTML", 200),
     ],
     ids=str,
@@ -258,8 +260,8 @@ async def test_a_failure_does_not_lose_the_refresh_token(
     server: Server, cache: TokenCache | None, error: TokenError
 ) -> None:
     """A second try sends it again and succeeds."""
-    grant = Login()
-    authorization = Authorization(grant, cache=cache, key=KEY)
+    grant = SignInGrant()
+    authorization = Login(grant, cache=cache, key=KEY)
     token = await authorization.token(server, None)
     server.error = error
     with pytest.raises(type(error)):
@@ -282,14 +284,14 @@ async def test_a_refresh_token_that_comes_with_a_useless_token_counts(
     server: Server, cache: TokenCache | None
 ) -> None:
     """The old one is not sent again, by another client of the cache neither."""
-    grant = Login()
-    authorization = Authorization(grant, cache=cache, key=KEY)
+    grant = SignInGrant()
+    authorization = Login(grant, cache=cache, key=KEY)
     token = await authorization.token(server, None)
     server.error = useless("newer")
     with pytest.raises(TokenResponseError, match="less scope"):
         await authorization.token(server, spent(token))
     server.error = None
-    other = authorization if cache is None else Authorization(grant, cache=cache, key=KEY)
+    other = authorization if cache is None else Login(grant, cache=cache, key=KEY)
     await other.token(server, spent(token))
     assert (server.sent, grant.logins) == (["login-1", "newer"], 1)
 
@@ -302,7 +304,7 @@ async def test_a_given_refresh_token_is_replaced_by_a_useless_answer(server: Ser
     def keep(token: Token) -> None:
         told.append((token.access_token, token.refresh_token))
 
-    authorization = Authorization(Given(), on_token=keep)
+    authorization = Login(Given(), on_token=keep)
     server.error = useless("newer")
     with pytest.raises(TokenResponseError, match="less scope"):
         await authorization.token(server, None)
@@ -318,8 +320,8 @@ async def test_a_refused_refresh_token_makes_the_grant_begin_anew_once(
     server: Server, cache: TokenCache | None, error: TokenError
 ) -> None:
     """Also where the server says so with a status of 200; the old one is never sent again."""
-    grant = Login()
-    authorization = Authorization(grant, cache=cache, key=KEY)
+    grant = SignInGrant()
+    authorization = Login(grant, cache=cache, key=KEY)
     token = await authorization.token(server, None)
     server.error = error
     token = await authorization.token(server, spent(token))
@@ -335,7 +337,7 @@ async def test_where_nobody_can_log_in_again_that_is_said_without_a_request(
     server: Server, after: int
 ) -> None:
     """The given one or one that replaced it was refused: neither is sent again, nor at first."""
-    authorization = Authorization(Given())
+    authorization = Login(Given())
     if after:
         await authorization.token(server, None)
     server.error = GONE
@@ -351,7 +353,7 @@ async def test_where_nobody_can_log_in_again_that_is_said_without_a_request(
 async def test_a_given_refresh_token_survives_what_passes(server: Server) -> None:
     """It is sent again after a failure, and while the server replaces it with none."""
     server.rotates = False
-    authorization = Authorization(Given())
+    authorization = Login(Given())
     server.error = TokenHTTPError("busy", 503)
     with pytest.raises(TokenHTTPError):
         await authorization.token(server, None)
@@ -367,8 +369,8 @@ async def test_a_given_refresh_token_survives_what_passes(server: Server) -> Non
 @pytest.mark.rule("R042")
 async def test_a_refresh_asks_for_no_more_than_was_granted(cache: TokenCache | None) -> None:
     """Where less than asked for was granted, and that is allowed, all of it is not asked again."""
-    server = Server(asked=Asked("read write admin"))
-    authorization = Authorization(Login(frozenset({"admin", "read"})), cache=cache, key=KEY)
+    server = Server(asked=TokenRequestParams("read write admin"))
+    authorization = Login(SignInGrant(frozenset({"admin", "read"})), cache=cache, key=KEY)
     token = await authorization.token(server, None)
     for _ in range(2):
         token = await authorization.token(server, spent(token))
@@ -377,8 +379,8 @@ async def test_a_refresh_asks_for_no_more_than_was_granted(cache: TokenCache | N
 
 async def test_a_scope_that_nobody_knows_is_left_to_the_request() -> None:
     """A refresh token that was given says nothing of what was granted."""
-    server = Server(asked=Asked("read"))
-    authorization = Authorization(Given())
+    server = Server(asked=TokenRequestParams("read"))
+    authorization = Login(Given())
     token = await authorization.token(server, None)
     await authorization.token(server, spent(token))
     assert all("scope" not in form for form in server.forms)
@@ -388,7 +390,7 @@ async def test_a_scope_that_nobody_knows_is_left_to_the_request() -> None:
 
 
 async def derived(
-    authorization: Authorization, server: Server, asked: Asked, *, is_of_scope: bool
+    authorization: Login, server: Server, asked: TokenRequestParams, *, is_of_scope: bool
 ) -> Token:
     """What a derived client gets of a login."""
     endpoint = Server(asked=asked)
@@ -404,12 +406,12 @@ async def test_a_derived_refresh_asks_for_no_more_than_was_granted(
     server: Server, cache: TokenCache | None
 ) -> None:
     """Less may have been granted than the login asked for: who asks for the same gets that."""
-    authorization = Authorization(Login(frozenset({"admin", "read"})), cache=cache, key=KEY)
+    authorization = Login(SignInGrant(frozenset({"admin", "read"})), cache=cache, key=KEY)
     await authorization.token(server, None)
-    await derived(authorization, server, Asked("read write"), is_of_scope=False)
+    await derived(authorization, server, TokenRequestParams("read write"), is_of_scope=False)
     assert server.forms[-1]["scope"] == "read"
     with pytest.raises(ScopeNotGrantedError, match="scope write, ") as caught:
-        await derived(authorization, server, Asked("read write"), is_of_scope=True)
+        await derived(authorization, server, TokenRequestParams("read write"), is_of_scope=True)
     assert caught.value.missing == {"write"}
     assert len(server.forms) == 1
 
@@ -417,10 +419,10 @@ async def test_a_derived_refresh_asks_for_no_more_than_was_granted(
 @pytest.mark.rule("R042")
 async def test_a_derived_refresh_narrows_no_login(server: Server) -> None:
     """What was granted to the login is asked for again, whatever was asked for in between."""
-    server.asked = Asked("read write")
-    authorization = Authorization(Login(frozenset({"read", "write"})))
+    server.asked = TokenRequestParams("read write")
+    authorization = Login(SignInGrant(frozenset({"read", "write"})))
     token = await authorization.token(server, None)
-    await derived(authorization, server, Asked("read"), is_of_scope=True)
+    await derived(authorization, server, TokenRequestParams("read"), is_of_scope=True)
     await authorization.token(server, spent(token))
     assert [form["scope"] for form in server.forms] == ["read", "read write"]
 
@@ -431,10 +433,10 @@ async def test_a_derived_token_and_the_next_refresh_token_are_kept_in_one_write(
 ) -> None:
     """Whoever reads meanwhile has both or neither; what has expired is left out."""
     cache = MemoryCache()
-    authorization = Authorization(Login(), cache=cache, key=KEY)
+    authorization = Login(SignInGrant(), cache=cache, key=KEY)
     own = await authorization.token(server, None)
     server.lifetime = 0
-    await derived(authorization, server, Asked(), is_of_scope=False)
+    await derived(authorization, server, TokenRequestParams(), is_of_scope=False)
     server.lifetime = 60
     endpoint = Server()
     endpoint.request = server.request  # type: ignore[method-assign]
@@ -452,10 +454,10 @@ async def test_a_derived_token_and_the_next_refresh_token_are_kept_in_one_write(
 async def test_what_lives_longest_says_how_long_a_record_is_kept(server: Server) -> None:
     """Where no refresh token is in it."""
 
-    class Brief(Login):
+    class Brief(SignInGrant):
         """Gives no refresh token, and a token for a minute, or for as long as is asked for."""
 
-        async def request_token(self, endpoint: TokenSource) -> Token:
+        async def request_token(self, endpoint: AuthorizationServer) -> Token:
             return Token("brief", float(endpoint.asked.scope or 60))
 
     class Watched(MemoryCache):
@@ -466,9 +468,9 @@ async def test_what_lives_longest_says_how_long_a_record_is_kept(server: Server)
             await super().set(key, value, ttl)
 
     lives: list[float | None] = []
-    authorization = Authorization(Brief(), cache=Watched(), key=KEY)
+    authorization = Login(Brief(), cache=Watched(), key=KEY)
     await authorization.token(server, None)
-    await derived(authorization, server, Asked("90"), is_of_scope=True)
+    await derived(authorization, server, TokenRequestParams("90"), is_of_scope=True)
     assert lives == [60, 90]
 
 
@@ -481,7 +483,7 @@ async def test_the_answer_is_kept_for_who_was_cancelled(
     server: Server, cache: TokenCache | None, times: int
 ) -> None:
     """However often; the next one goes on with what came."""
-    authorization = Authorization(Login(), cache=cache, key=KEY)
+    authorization = Login(SignInGrant(), cache=cache, key=KEY)
     token = await authorization.token(server, None)
     server.gate.clear()
     task = asyncio.create_task(authorization.token(server, spent(token)))
@@ -502,7 +504,7 @@ async def test_an_answer_that_comes_when_no_thread_is_left_is_kept(
 ) -> None:
     """The old refresh token does not stay in the file of a program that is about to end."""
     cache = FileCache(tmp_path / "cache")
-    authorization = Authorization(Login(), cache=cache, key=KEY)
+    authorization = Login(SignInGrant(), cache=cache, key=KEY)
     token = await authorization.token(server, None)
     server.gate.clear()
     task = asyncio.create_task(authorization.token(server, spent(token)))
@@ -520,7 +522,7 @@ async def test_an_error_that_nobody_waits_for_is_no_warning(
     server: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Who left does not want to hear of it, and asyncio does not tell of it."""
-    authorization = Authorization(Login())
+    authorization = Login(SignInGrant())
     token = await authorization.token(server, None)
     server.gate.clear()
     task = asyncio.create_task(authorization.token(server, spent(token)))
@@ -534,7 +536,7 @@ async def test_an_error_that_nobody_waits_for_is_no_warning(
 
 async def test_a_request_that_is_ended_by_its_loop_ends_who_waits(server: Server) -> None:
     """As asyncio.run does: every task is cancelled, and none is left."""
-    authorization = Authorization(Login())
+    authorization = Login(SignInGrant())
     token = await authorization.token(server, None)
     server.gate.clear()
     before = asyncio.all_tasks()
@@ -550,13 +552,13 @@ async def test_nobody_sends_what_a_cancelled_request_has_sent(
     server: Server, cache: TokenCache | None
 ) -> None:
     """Who is cancelled holds the lock until the answer is kept: the next one finds the new one."""
-    authorization = Authorization(Login(), cache=cache, key=KEY)
+    authorization = Login(SignInGrant(), cache=cache, key=KEY)
     token = await authorization.token(server, None)
     server.gate.clear()
     first = asyncio.create_task(authorization.token(server, spent(token)))
     await server.reached.wait()
     first.cancel()
-    other = authorization if cache is None else Authorization(Login(), cache=cache, key=KEY)
+    other = authorization if cache is None else Login(SignInGrant(), cache=cache, key=KEY)
     second = asyncio.create_task(other.token(server, spent(token)))
     await asyncio.sleep(0.05)  # a file's lock is looked at now and then
     server.gate.set()
@@ -573,7 +575,7 @@ async def test_whatever_is_cancelled_when_no_refresh_token_is_sent_twice(
 ) -> None:
     """Many callers, of two clients where they share a cache, and each may leave at any moment."""
     chance = random.Random(seed)  # noqa: S311 - the same again is the point
-    server, grant = Server(), Login()
+    server, grant = Server(), SignInGrant()
 
     async def request(form: Form, *, is_repeatable: bool = False) -> Token:
         for _ in range(chance.randrange(8)):
@@ -586,7 +588,7 @@ async def test_whatever_is_cancelled_when_no_refresh_token_is_sent_twice(
     endpoint = Server()
     endpoint.request = request  # type: ignore[method-assign]
     cache = MemoryCache() if is_cached else None
-    clients = [Authorization(grant, cache=cache, key=KEY) for _ in range(1 + is_cached)]
+    clients = [Login(grant, cache=cache, key=KEY) for _ in range(1 + is_cached)]
     token = await clients[0].token(endpoint, None)
     tasks: list[asyncio.Task[Token]] = []
     for _ in range(40):
@@ -610,7 +612,7 @@ async def test_two_with_one_cache_make_one_refresh(server: Server, tmp_path: Pat
     """Who waited for the lock takes what is there; so does who comes with what was refused."""
     for cache in (MemoryCache(), FileCache(tmp_path / "cache")):
         server.forms.clear()
-        one, two = (Authorization(Login(), cache=cache, key=KEY) for _ in range(2))
+        one, two = (Login(SignInGrant(), cache=cache, key=KEY) for _ in range(2))
         token = await one.token(server, None)
         found = await asyncio.gather(*(who.token(server, spent(token)) for who in (one, two)))
         assert found[0].access_token == found[1].access_token == "access-1"
@@ -620,16 +622,16 @@ async def test_two_with_one_cache_make_one_refresh(server: Server, tmp_path: Pat
 async def test_a_login_is_ended_by_who_cancels_it(server: Server) -> None:
     """Nobody waits for a person who may never come; the lock is free at once."""
 
-    class Absent(Login):
+    class Absent(SignInGrant):
         """Waits for ever the first time."""
 
-        async def request_token(self, endpoint: TokenSource) -> Token:
+        async def request_token(self, endpoint: AuthorizationServer) -> Token:
             if not self.logins:
                 self.logins += 1
                 await asyncio.Event().wait()
             return await super().request_token(endpoint)
 
-    authorization = Authorization(Absent(), cache=MemoryCache(), key=KEY)
+    authorization = Login(Absent(), cache=MemoryCache(), key=KEY)
     task = asyncio.create_task(authorization.token(server, None))
     await turn()
     task.cancel()
@@ -642,9 +644,9 @@ async def test_a_login_is_ended_by_who_cancels_it(server: Server) -> None:
 
 async def test_a_token_of_the_cache_is_used_until_it_is_unwanted(server: Server) -> None:
     """It is a login that somebody else made; nobody is asked again."""
-    cache, grant = MemoryCache(), Login()
-    first = await Authorization(Login(), cache=cache, key=KEY).token(server, None)
-    authorization = Authorization(grant, cache=cache, key=KEY)
+    cache, grant = MemoryCache(), SignInGrant()
+    first = await Login(SignInGrant(), cache=cache, key=KEY).token(server, None)
+    authorization = Login(grant, cache=cache, key=KEY)
     found = await authorization.token(server, None)
     assert found.access_token == first.access_token
     await authorization.token(server, spent(found))
@@ -654,9 +656,9 @@ async def test_a_token_of_the_cache_is_used_until_it_is_unwanted(server: Server)
 async def test_an_expired_token_of_the_cache_is_refreshed(server: Server) -> None:
     """The refresh token outlives it."""
     cache = MemoryCache()
-    record = Record(Token("old", 0), "kept", ISSUER)
-    await cache.set(KEY, write_record(record), None)
-    token = await Authorization(Login(), cache=cache, key=KEY).token(server, None)
+    record = StoredLogin(Token("old", 0), "kept", ISSUER)
+    await cache.set(KEY, write_stored_login(record), None)
+    token = await Login(SignInGrant(), cache=cache, key=KEY).token(server, None)
     assert (token.access_token, server.sent) == ("access-1", ["kept"])
 
 
@@ -666,10 +668,10 @@ async def test_a_record_of_another_issuer_is_ignored(
     server: Server, caplog: pytest.LogCaptureFixture, issuer: str | None
 ) -> None:
     """Its refresh token goes nowhere, and it is replaced."""
-    cache, grant = MemoryCache(), Login()
-    record = Record(Token("theirs", 3600), "their-refresh", issuer)
-    await cache.set(KEY, write_record(record), None)
-    token = await Authorization(grant, cache=cache, key=KEY).token(server, None)
+    cache, grant = MemoryCache(), SignInGrant()
+    record = StoredLogin(Token("theirs", 3600), "their-refresh", issuer)
+    await cache.set(KEY, write_stored_login(record), None)
+    token = await Login(grant, cache=cache, key=KEY).token(server, None)
     assert (token.access_token, server.sent) == ("access-of-login-1", [])
     found = await record_in(cache)
     assert found is not None
@@ -682,7 +684,7 @@ async def test_a_record_of_another_issuer_is_ignored(
 async def test_without_an_issuer_the_token_endpoint_is_who_issued() -> None:
     """What was stored by one that has an issuer is not for it, nor the other way about."""
     cache = MemoryCache()
-    await Authorization(Login(), cache=cache, key=KEY).token(Server(None), None)
+    await Login(SignInGrant(), cache=cache, key=KEY).token(Server(None), None)
     found = await record_in(cache)
     assert found is not None
     assert found.issuer == "https://auth.example.com/token_endpoint"
@@ -692,9 +694,9 @@ async def test_without_an_issuer_the_token_endpoint_is_who_issued() -> None:
 @pytest.mark.parametrize("text", ["", "{}", "null", "\x00", '{"version": 2}'])
 async def test_what_is_no_record_is_replaced(server: Server, text: str) -> None:
     """Whatever is there: a login, and it is right again."""
-    cache, grant = MemoryCache(), Login()
+    cache, grant = MemoryCache(), SignInGrant()
     await cache.set(KEY, text, None)
-    await Authorization(grant, cache=cache, key=KEY).token(server, None)
+    await Login(grant, cache=cache, key=KEY).token(server, None)
     assert grant.logins == 1
     assert await record_in(cache) is not None
 
@@ -705,8 +707,8 @@ async def test_a_login_that_was_removed_from_the_cache_is_over(server: Server) -
 
     So it is with what is remembered in place of a record that another version wrote.
     """
-    cache, grant = MemoryCache(), Login()
-    authorization = Authorization(grant, cache=cache, key=KEY)
+    cache, grant = MemoryCache(), SignInGrant()
+    authorization = Login(grant, cache=cache, key=KEY)
     for number, text in enumerate(("", "of another version"), 2):
         token = await authorization.token(server, None)
         await cache.delete(KEY)
@@ -719,13 +721,13 @@ async def test_a_login_that_was_removed_from_the_cache_is_over(server: Server) -
 @pytest.mark.rule("R080")
 async def test_a_login_outlives_the_damage_of_its_record(server: Server) -> None:
     """Who remembers it refreshes, and repairs what is there; nobody who does not can."""
-    cache, grant = MemoryCache(), Login()
-    authorization = Authorization(grant, cache=cache, key=KEY)
+    cache, grant = MemoryCache(), SignInGrant()
+    authorization = Login(grant, cache=cache, key=KEY)
     token = await authorization.token(server, None)
     await cache.set(KEY, "", None)
     token = await authorization.token(server, spent(token))
     assert (server.sent, grant.logins) == (["login-1"], 1)
-    other = Authorization(grant, cache=cache, key=KEY)
+    other = Login(grant, cache=cache, key=KEY)
     assert (await other.token(server, None)).access_token == token.access_token
     await other.token(server, spent(token))
     assert (server.sent, grant.logins) == (["login-1", "refresh-1"], 1)
@@ -741,8 +743,8 @@ async def test_what_lives_shortly_is_kept_as_long(server: Server) -> None:
         async def set(self, key: str, value: str, ttl: float | None) -> None:
             lives.append(ttl)
 
-    await Authorization(Login(), cache=Watched(), key=KEY).token(server, None)
-    service = Authorization(ClientCredentials(), cache=Watched(), key=KEY)
+    await Login(SignInGrant(), cache=Watched(), key=KEY).token(server, None)
+    service = Login(ClientCredentials(), cache=Watched(), key=KEY)
 
     async def request(form: Form, *, is_repeatable: bool = False) -> Token:
         return Token("abc", 60, refresh_token="ignored")
@@ -759,9 +761,9 @@ async def test_what_cannot_be_written_is_used_from_memory_and_logged_once(
     server: Server, caplog: pytest.LogCaptureFixture, error: Exception, *, is_new: bool
 ) -> None:
     """What the cache holds is older, and is not used in its place; later it is written again."""
-    cache, grant = Stubborn(), Login()
+    cache, grant = Stubborn(), SignInGrant()
     cache.error = error
-    authorization = Authorization(grant, cache=cache, key=KEY)
+    authorization = Login(grant, cache=cache, key=KEY)
     if is_new:
         cache.failing = {"set"}
     token = await authorization.token(server, None)
@@ -790,7 +792,7 @@ async def test_a_spent_refresh_token_does_not_stay_where_no_other_can_be_written
 ) -> None:
     """Who shares the cache would send it again, and a server that rotates would end the login."""
     cache = Stubborn()
-    authorization = Authorization(Login(), cache=cache, key=KEY)
+    authorization = Login(SignInGrant(), cache=cache, key=KEY)
     token = await authorization.token(server, None)
     cache.failing = failing
     token = await authorization.token(server, spent(token))
@@ -809,7 +811,7 @@ async def test_a_refresh_token_that_still_counts_stays_where_it_is(server: Serve
     """A server that does not rotate has not used it up."""
     cache = Stubborn()
     server.rotates = False
-    authorization = Authorization(Login(), cache=cache, key=KEY)
+    authorization = Login(SignInGrant(), cache=cache, key=KEY)
     token = await authorization.token(server, None)
     cache.failing = {"set"}
     await authorization.token(server, spent(token))
@@ -821,20 +823,20 @@ async def test_a_refresh_token_that_still_counts_stays_where_it_is(server: Serve
 async def test_who_wrote_since_goes_before_what_could_not_be_written(server: Server) -> None:
     """It is newer than both."""
     cache = Stubborn()
-    authorization = Authorization(Login(), cache=cache, key=KEY)
+    authorization = Login(SignInGrant(), cache=cache, key=KEY)
     token = await authorization.token(server, None)
     cache.failing = {"set"}
     token = await authorization.token(server, spent(token))
-    record = Record(Token("theirs", 3600), "theirs", ISSUER)
-    await cache.inner.set(KEY, write_record(record), None)
+    record = StoredLogin(Token("theirs", 3600), "theirs", ISSUER)
+    await cache.inner.set(KEY, write_stored_login(record), None)
     assert (await authorization.token(server, spent(token))).access_token == "theirs"
 
 
 @pytest.mark.rule("R045")
 async def test_a_refused_token_that_cannot_be_removed_is_not_sent_again(server: Server) -> None:
     """The cache holds it still; the login that follows is used from memory."""
-    cache, grant = Stubborn(), Login()
-    authorization = Authorization(grant, cache=cache, key=KEY)
+    cache, grant = Stubborn(), SignInGrant()
+    authorization = Login(grant, cache=cache, key=KEY)
     token = await authorization.token(server, None)
     cache.failing = {"delete", "set"}
     server.error = GONE
@@ -849,7 +851,7 @@ async def test_a_refused_token_that_cannot_be_removed_is_not_sent_again(server: 
 async def test_what_cannot_be_read_or_locked_is_an_error(server: Server, failing: str) -> None:
     """Without the lock a refresh token may be sent twice; once it can be had, nothing is lost."""
     cache = Stubborn()
-    authorization = Authorization(Login(), cache=cache, key=KEY)
+    authorization = Login(SignInGrant(), cache=cache, key=KEY)
     token = await authorization.token(server, None)
     cache.failing = {failing}
     with pytest.raises(CacheError, match="the disk is full"):
@@ -862,13 +864,13 @@ async def test_what_cannot_be_read_or_locked_is_an_error(server: Server, failing
 async def test_a_token_that_no_cache_may_hold_is_used_all_the_same(server: Server) -> None:
     """A grant of the user's own may give any."""
 
-    class Odd(Login):
+    class Odd(SignInGrant):
         """Gives one that no header may carry."""
 
-        async def request_token(self, endpoint: TokenSource) -> Token:
+        async def request_token(self, endpoint: AuthorizationServer) -> Token:
             return Token("two words", 3600)
 
-    token = await Authorization(Odd(), cache=MemoryCache(), key=KEY).token(server, None)
+    token = await Login(Odd(), cache=MemoryCache(), key=KEY).token(server, None)
     assert token.access_token == "two words"
 
 
@@ -880,9 +882,9 @@ async def test_who_asks_before_the_cache_is_emptied_does_not_get_what_was_in_it(
     server: Server,
 ) -> None:
     """It is emptied by who has its lock first, and all of it is to be revoked."""
-    cache, grant = MemoryCache(), Login()
-    authorization = Authorization(grant, cache=cache, key=KEY)
-    await Authorization(grant, cache=cache, key=KEY).token(server, None)
+    cache, grant = MemoryCache(), SignInGrant()
+    authorization = Login(grant, cache=cache, key=KEY)
+    await Login(grant, cache=cache, key=KEY).token(server, None)
     left = authorization.leave()
     assert (await authorization.token(server, None)).access_token == "access-of-login-2"
     await authorization.forget(server, left)
@@ -893,7 +895,7 @@ async def test_who_asks_before_the_cache_is_emptied_does_not_get_what_was_in_it(
 @pytest.mark.rule("R083")
 async def test_who_waited_when_somebody_logged_out_sends_nothing(server: Server) -> None:
     """Whatever refresh token there is by then."""
-    authorization = Authorization(Login())
+    authorization = Login(SignInGrant())
     token = await authorization.token(server, None)
     server.gate.clear()
     tasks = [asyncio.create_task(authorization.token(server, spent(token))) for _ in range(2)]
@@ -913,14 +915,14 @@ async def test_who_waited_when_somebody_logged_out_sends_nothing(server: Server)
 
 
 @pytest.mark.rule("R083")
-@pytest.mark.parametrize("grant", [Login(), Given()])
+@pytest.mark.parametrize("grant", [SignInGrant(), Given()])
 async def test_a_logout_before_a_refresh_has_left_sends_nothing_in_its_place(
     server: Server, grant: Grant
 ) -> None:
     """Neither is somebody asked to log in, whom the logout would wait for, nor is a token spent."""
-    authorization = Authorization(grant)
+    authorization = Login(grant)
     token = await authorization.token(server, None)
-    logins, sent = grant.logins if isinstance(grant, Login) else 0, list(server.sent)
+    logins, sent = grant.logins if isinstance(grant, SignInGrant) else 0, list(server.sent)
     asking = asyncio.create_task(authorization.token(server, spent(token)))
     await asyncio.sleep(0)
     left = authorization.leave()
@@ -928,7 +930,7 @@ async def test_a_logout_before_a_refresh_has_left_sends_nothing_in_its_place(
     with pytest.raises(TokenError, match="logged out meanwhile"):
         await asking
     assert server.sent == sent
-    assert not isinstance(grant, Login) or grant.logins == logins
+    assert not isinstance(grant, SignInGrant) or grant.logins == logins
 
 
 @pytest.mark.rule("R040", "R083")
@@ -937,7 +939,7 @@ async def test_nobody_finds_a_refresh_token_in_the_cache_that_a_logout_saw_spent
 ) -> None:
     """Who waits for the lock has it before the one that logs out, and would send it again."""
     cache = MemoryCache()
-    one, other = (Authorization(Login(), cache=cache, key=KEY) for _ in range(2))
+    one, other = (Login(SignInGrant(), cache=cache, key=KEY) for _ in range(2))
     token = await one.token(server, None)
     server.gate.clear()
     asking = [asyncio.create_task(each.token(server, spent(token))) for each in (one, other)]
@@ -965,7 +967,7 @@ async def test_a_token_that_is_told_of_at_a_logout_is_not_given(
         telling.set()
         await told.wait()
 
-    authorization = Authorization(Login(), cache=cache, key=KEY, on_token=tell)
+    authorization = Login(SignInGrant(), cache=cache, key=KEY, on_token=tell)
     task = asyncio.create_task(authorization.token(server, None))
     await telling.wait()
     left = authorization.leave()
@@ -981,11 +983,11 @@ async def test_a_grant_that_cannot_begin_again_needs_a_login_after_a_logout(
     server: Server,
 ) -> None:
     """One of a user's own has nothing more to revoke than what came."""
-    unused = Authorization(Given())
+    unused = Login(Given())
     left = unused.leave()
     await unused.forget(server, left)
     assert left.hinted() == []
-    authorization = Authorization(Given())
+    authorization = Login(Given())
     await authorization.token(server, None)
     left = authorization.leave()
     await authorization.forget(server, left)
@@ -1016,8 +1018,8 @@ async def test_each_new_token_is_told_before_its_caller_has_it(
         plain(token)
 
     cache = MemoryCache()
-    authorization = Authorization(
-        Login(), cache=cache, key=KEY, on_token=plain if is_plain else waiting
+    authorization = Login(
+        SignInGrant(), cache=cache, key=KEY, on_token=plain if is_plain else waiting
     )
     first = await authorization.token(server, None)
     assert told == [first.access_token]
@@ -1035,7 +1037,7 @@ async def test_a_token_is_used_though_telling_of_it_failed(
     def fail(token: Token) -> None:
         raise ValueError(token.access_token)
 
-    authorization = Authorization(Login(), on_token=fail)
+    authorization = Login(SignInGrant(), on_token=fail)
     token = await authorization.token(server, None)
     await authorization.token(server, spent(token))
     assert server.sent == ["login-1"]
@@ -1060,7 +1062,7 @@ async def test_who_is_told_and_does_not_end_is_not_waited_for(
         told.set()
         await asyncio.Event().wait()
 
-    authorization = Authorization(Login(), on_token=hang)
+    authorization = Login(SignInGrant(), on_token=hang)
     task = asyncio.create_task(authorization.token(server, None))
     await told.wait()
     if is_cancelled:
@@ -1078,9 +1080,19 @@ def test_a_key_tells_what_is_asked_for_and_by_whom() -> None:
     """An order or a repetition makes no other one."""
     endpoint = Server()
     grant = AuthorizationCode()
-    asked = [Asked("a b"), Asked("b a"), Asked("a"), Asked("a b", "https://a.example")]
-    keys = [key_of(grant, Server(asked=each), "https://auth.example.com/token") for each in asked]
-    keys += [key_of(grant, endpoint, None), key_of(ClientCredentials(), endpoint, None)]
+    asked = [
+        TokenRequestParams("a b"),
+        TokenRequestParams("b a"),
+        TokenRequestParams("a"),
+        TokenRequestParams("a b", "https://a.example"),
+    ]
+    keys = [
+        cache_key_for(grant, Server(asked=each), "https://auth.example.com/token") for each in asked
+    ]
+    keys += [
+        cache_key_for(grant, endpoint, None),
+        cache_key_for(ClientCredentials(), endpoint, None),
+    ]
     assert keys[0] == keys[1]
     assert len(set(keys)) == len(keys) - 1
 
@@ -1088,12 +1100,12 @@ def test_a_key_tells_what_is_asked_for_and_by_whom() -> None:
 def test_a_token_for_somebody_who_is_not_in_the_key_is_not_cached() -> None:
     """Two people would have one entry."""
     with pytest.raises(TokenConfigurationError, match="cannot be used with refresh_token"):
-        key_of(RefreshToken("abc"), Server(), None)
+        cache_key_for(RefreshToken("abc"), Server(), None)
 
 
 def test_a_loop_that_was_abandoned_locks_nobody_out() -> None:
     """One program may run one loop after another, also with a request in the air."""
-    authorization = Authorization(Login())
+    authorization = Login(SignInGrant())
 
     async def abandon() -> None:
         server = Server()
@@ -1115,7 +1127,7 @@ def test_a_loop_that_was_abandoned_locks_nobody_out() -> None:
 def test_a_key_names_the_subject_and_shows_nothing_of_it() -> None:
     """Each part of whom a token is for makes another key; a grant of yours may say it, too."""
 
-    class Account(Login):
+    class Account(SignInGrant):
         """For one account."""
 
         name = "urn:example:account"
@@ -1133,9 +1145,9 @@ def test_a_key_names_the_subject_and_shows_nothing_of_it() -> None:
         TokenExchange("a", "urn:a", actor_token="c", actor_token_type="urn:a"),
     ]
     grants: list[Grant] = [*exchanges, Account("one"), Account("two")]
-    keys = [key_of(grant, Server(), None) for grant in grants]
+    keys = [cache_key_for(grant, Server(), None) for grant in grants]
     assert len(set(keys)) == len(keys)
-    assert keys[0] == key_of(TokenExchange("a", "urn:a"), Server(), None)
+    assert keys[0] == cache_key_for(TokenExchange("a", "urn:a"), Server(), None)
     assert exchanges[0].subject_key not in {"a", None}
     with pytest.raises(TokenConfigurationError, match="cannot be used with urn:example:account"):
-        key_of(Account(None), Server(), None)
+        cache_key_for(Account(None), Server(), None)

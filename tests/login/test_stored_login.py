@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aioalf._login.stored_login import Record, read_record, write_record
+from aioalf._login.stored_login import StoredLogin, read_stored_login, write_stored_login
 from aioalf._syntax import MAX_LIFETIME
 from aioalf.token import Token
 
@@ -25,23 +25,23 @@ TOKEN = Token(
     sent_on=NOW,
 )
 OTHER = Token("another-access-token", 60, scope=frozenset({"read"}), sent_at=5000.0, sent_on=NOW)
-RECORD = Record(TOKEN, "the-refresh-token", "https://id.example.com", {"alf1-a": OTHER})
-WRITTEN = write_record(RECORD)
+RECORD = StoredLogin(TOKEN, "the-refresh-token", "https://id.example.com", {"alf1-a": OTHER})
+WRITTEN = write_stored_login(RECORD)
 
 
-def read(text: str, now: datetime = NOW, monotonic: float = 70.0) -> Record | None:
+def read(text: str, now: datetime = NOW, monotonic: float = 70.0) -> StoredLogin | None:
     """Read a record in a process whose monotonic clock stands at 70."""
-    return read_record(text, now=now, monotonic=monotonic)
+    return read_stored_login(text, now=now, monotonic=monotonic)
 
 
-def read_well(text: str, now: datetime = NOW, monotonic: float = 70.0) -> Record:
+def read_well(text: str, now: datetime = NOW, monotonic: float = 70.0) -> StoredLogin:
     """Read a text that is a record."""
     record = read(text, now, monotonic)
     assert record is not None
     return record
 
 
-def members_of(record: Record) -> tuple[object, ...]:
+def members_of(record: StoredLogin) -> tuple[object, ...]:
     """What a record holds, without the monotonic clock."""
     derived = {name: members_of_token(token) for name, token in record.derived.items()}
     return (*members_of_token(record.token), record.refresh_token, record.issuer, derived)
@@ -84,13 +84,15 @@ TOKENS = st.builds(
 TEXT = st.none() | st.text(min_size=1)
 
 
-@given(st.builds(Record, TOKENS, TEXT, TEXT, st.dictionaries(st.text("ab1-"), TOKENS, max_size=2)))
-def test_any_record_comes_back(record: Record) -> None:
+@given(
+    st.builds(StoredLogin, TOKENS, TEXT, TEXT, st.dictionaries(st.text("ab1-"), TOKENS, max_size=2))
+)
+def test_any_record_comes_back(record: StoredLogin) -> None:
     """Whatever a server put into it, at any time, as far as JSON has a form for it."""
     if "inf" in repr([token.extra for token in record.derived.values()]):
-        record = Record(record.token, record.refresh_token, record.issuer)
+        record = StoredLogin(record.token, record.refresh_token, record.issuer)
     finite = {name: value for name, value in record.token.extra.items() if "inf" not in repr(value)}
-    read_back = read_well(write_record(record), NOW + 70 * YEAR)
+    read_back = read_well(write_stored_login(record), NOW + 70 * YEAR)
     if finite == record.token.extra:
         assert members_of(read_back) == members_of(record)
     assert read_back.token.extra.items() >= finite.items()
@@ -123,7 +125,7 @@ def test_what_is_left_of_a_lifetime_is_told_by_the_wall_clock(
 def test_a_clock_set_back_is_not_trusted_again_and_again() -> None:
     """Once written anew, the record ends by the clock as it is now."""
     early = NOW - timedelta(days=400)
-    again = read_well(write_record(read_well(WRITTEN, early)), early + HOUR)
+    again = read_well(write_stored_login(read_well(WRITTEN, early)), early + HOUR)
     assert again.token.deadline == pytest.approx(70.0)
 
 
@@ -135,7 +137,7 @@ def test_an_expired_token_keeps_its_refresh_token() -> None:
 
 def test_a_lifetime_that_is_not_known_stays_so() -> None:
     """Such a token is used until it is refused, whatever the clock says."""
-    text = write_record(Record(Token("a", None)))
+    text = write_stored_login(StoredLogin(Token("a", None)))
     for now in (NOW, NOW + 10_000 * HOUR):
         token = read_well(text, now).token
         assert (token.expires_in, token.expires_on, token.deadline) == (None, None, math.inf)
@@ -145,7 +147,7 @@ def test_times_of_other_zones_are_understood() -> None:
     """A token asked for by a local clock is written and read in UTC."""
     zone = timezone(timedelta(hours=5, minutes=30))
     token = Token("a", 3600, sent_on=NOW.astimezone(zone))
-    text = write_record(Record(token))
+    text = write_stored_login(StoredLogin(token))
     assert json.loads(text)["expires_on"] == "2026-05-01T13:00:00+00:00"
     assert read_well(changed(expires_on="2026-05-01T18:30:00+05:30")).token.expires_on == NOW + HOUR
 
@@ -154,7 +156,7 @@ def test_times_of_other_zones_are_understood() -> None:
 def test_what_json_has_no_form_for_is_left_out(value: object) -> None:
     """The rest is kept: a login is not lost to one odd member of a response."""
     token = Token("a", 60, extra={"odd": value, "good": 1}, sent_on=NOW)
-    record = read_well(write_record(Record(token, "r")))
+    record = read_well(write_stored_login(StoredLogin(token, "r")))
     assert (dict(record.token.extra), record.refresh_token) == ({"good": 1}, "r")
 
 
@@ -166,7 +168,7 @@ def test_what_json_has_no_form_for_is_left_out(value: object) -> None:
 def test_a_token_that_could_not_be_read_again_is_not_written(token: Token) -> None:
     """The caller is told, instead of a login being lost in silence."""
     with pytest.raises(ValueError, match="only a Bearer token that a header may carry"):
-        write_record(Record(token, "r"))
+        write_stored_login(StoredLogin(token, "r"))
 
 
 ODD: list[dict[str, object]] = [

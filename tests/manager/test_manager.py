@@ -12,14 +12,14 @@ from aiohttp import ClientSession
 from yarl import URL
 
 from aioalf.caches import MemoryCache
-from aioalf.client_auth import ClientSecretBasic, Credentials, FormInMaking
+from aioalf.client_auth import ClientSecretBasic, Credentials, MutableForm
 from aioalf.errors import (
     TokenConfigurationError,
     TokenError,
     TokenHTTPError,
     TokenResponseError,
 )
-from aioalf.grants import ClientCredentials, Grant, RefreshToken, TokenSource
+from aioalf.grants import AuthorizationServer, ClientCredentials, Grant, RefreshToken
 from aioalf.manager import TokenManager
 from aioalf.renewal import Renewal
 from aioalf.retry import Retry
@@ -33,7 +33,7 @@ ENDPOINT = "https://auth.example.com/token"
 
 def manager_of(server: OAuthServer, **options: Any) -> TokenManager:
     """A manager for the server's client, which asks once and leaves nobody alone."""
-    options = {"retry": Retry(attempts=1), "renewal": Renewal(pause=0), **options}
+    options = {"retry": Retry(attempts=1), "renewal": Renewal(failure_backoff=0), **options}
     return TokenManager(server.token_endpoint, server.client_id, server.client_secret, **options)
 
 
@@ -58,7 +58,7 @@ class Gate(Grant):
         await self._at_gate.wait()
         await turn()
 
-    async def request_token(self, endpoint: TokenSource) -> Token:
+    async def request_token(self, endpoint: AuthorizationServer) -> Token:
         """The next token, once the gate is open."""
         self.asked += 1
         number = self.asked
@@ -84,7 +84,7 @@ async def gate() -> Gate:
 @pytest.fixture
 def manager(gate: Gate) -> TokenManager:
     """A manager that asks at the gate."""
-    return TokenManager(ENDPOINT, "id", "secret", grant=gate, renewal=Renewal(pause=0))
+    return TokenManager(ENDPOINT, "id", "secret", grant=gate, renewal=Renewal(failure_backoff=0))
 
 
 async def waiting(manager: TokenManager, gate: Gate, count: int) -> list[asyncio.Task[str]]:
@@ -113,12 +113,12 @@ async def test_a_token_is_used_until_it_expires(
 ) -> None:
     """Not a second longer, and not one shorter where nothing is renewed ahead."""
     clock = Clock(monkeypatch)
-    manager = manager_of(oauth_server, renewal=Renewal(window=0))
+    manager = manager_of(oauth_server, renewal=Renewal(before_expiry=0))
     first = await manager.get_token()
     clock.advance(3599)
     assert await manager.get_token() == first
     clock.advance(1)
-    assert manager.peek() is None
+    assert manager.cached_token() is None
     assert await manager.get_token() != first
     assert oauth_server.token_requests == 2
 
@@ -140,13 +140,13 @@ async def test_a_token_without_a_lifetime_is_used_until_it_is_refused(
 
 
 @pytest.mark.rule("R023")
-async def test_a_default_lifetime_stands_for_a_missing_one(
+async def test_a_default_expires_in_stands_for_a_missing_one(
     oauth_server: OAuthServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """For servers that are known to leave it out."""
     clock = Clock(monkeypatch)
     oauth_server.expires_in = MISSING
-    manager = manager_of(oauth_server, default_lifetime=60)
+    manager = manager_of(oauth_server, default_expires_in=60)
     first = await manager.get_token()
     clock.advance(60)
     assert await manager.get_token() != first
@@ -162,7 +162,7 @@ async def test_a_token_that_expires_at_once_serves_those_who_waited(
     manager = manager_of(oauth_server)
     tokens = await asyncio.gather(*(manager.get_token() for _ in range(10)))
     assert len(set(tokens)) == 1
-    assert manager.peek() is None
+    assert manager.cached_token() is None
     assert await manager.get_token() != tokens[0]
     assert oauth_server.token_requests == 2
 
@@ -186,7 +186,7 @@ async def test_managers_that_ask_for_different_things_share_nothing(
     """Each asks for its own scope, at the same time, and keeps its own token."""
     managers = [manager_of(oauth_server, scope=scope) for scope in (None, "read", ["write", "a"])]
     tokens = await asyncio.gather(*(manager.get_token() for manager in managers))
-    assert [manager.peek() for manager in managers] == tokens
+    assert [manager.cached_token() for manager in managers] == tokens
     assert len(set(tokens)) == 3
     asked = sorted(seen.form.get("scope", "none") for seen in oauth_server.log)
     assert asked == ["none", "read", "write a"]
@@ -236,7 +236,7 @@ async def test_a_failure_is_shared_and_not_kept(
     assert all(isinstance(error, kind) for error in errors)
     assert len({str(error) for error in errors}) == 1
     assert oauth_server.token_requests == 1
-    assert manager.peek() is None
+    assert manager.cached_token() is None
     assert await manager.get_token()
     assert oauth_server.token_requests == 2
 
@@ -312,8 +312,8 @@ async def test_a_login_without_an_endpoint_says_what_is_missing_too() -> None:
         ({"token_endpoint": "https://a.example/token#x"}, "fragment"),
         ({"token_endpoint": "a.example/token"}, "absolute"),
         ({"scope": 5}, "scope must be"),
-        ({"default_lifetime": -1}, "default_lifetime must be"),
-        ({"default_lifetime": "soon"}, "default_lifetime must be"),
+        ({"default_expires_in": -1}, "default_expires_in must be"),
+        ({"default_expires_in": "soon"}, "default_expires_in must be"),
         ({"http_options": {"data": "x"}}, "data cannot be set"),
         ({"grant": ClientCredentials}, "grant must be an object, not a class"),
         ({"client_auth": ClientSecretBasic}, "client_auth must be an object, not a class"),
@@ -364,7 +364,7 @@ async def test_when_all_have_left_the_token_is_kept(manager: TokenManager, gate:
     await asyncio.gather(*tasks, return_exceptions=True)
     gate.open()
     await turn()
-    assert manager.peek() == "token-1"
+    assert manager.cached_token() == "token-1"
     assert gate.asked == 1
 
 
@@ -390,7 +390,7 @@ async def test_many_rejections_of_one_token_make_one_request(
     manager = manager_of(oauth_server)
     rejected = await manager.get_token()
     renewed = await asyncio.gather(*(manager.renew_token(rejected) for _ in range(100)))
-    assert set(renewed) == {manager.peek()}
+    assert set(renewed) == {manager.cached_token()}
     assert rejected not in renewed
     assert oauth_server.token_requests == 2
 
@@ -426,7 +426,7 @@ async def test_after_a_reset_the_next_caller_asks_anew(manager: TokenManager, ga
     gate.open()
     assert await manager.get_token() == "token-1"
     await manager.reset_token()
-    assert manager.peek() is None
+    assert manager.cached_token() is None
     assert await manager.get_token() == "token-2"
 
 
@@ -454,7 +454,7 @@ async def test_what_is_on_its_way_at_a_reset_does_not_come_back(
     await turn()
     gate.open()
     assert [await early, await late] == ["token-1", "token-2"]
-    assert manager.peek() == "token-2"
+    assert manager.cached_token() == "token-2"
 
 
 @pytest.mark.rule("R077", "R083")
@@ -467,7 +467,7 @@ async def test_close_ends_the_request_and_tells_those_who_wait(
     errors = await asyncio.gather(*tasks, return_exceptions=True)
     assert all(isinstance(error, TokenError) for error in errors)
     assert asyncio.all_tasks() == {asyncio.current_task()}
-    assert manager.peek() is None
+    assert manager.cached_token() is None
 
 
 @pytest.mark.rule("R077")
@@ -562,7 +562,7 @@ def test_a_manager_is_made_without_a_loop_and_used_in_one_after_another() -> Non
     grant: list[Gate] = []
 
     class Late(Grant):
-        async def request_token(self, endpoint: TokenSource) -> Token:
+        async def request_token(self, endpoint: AuthorizationServer) -> Token:
             grant.append(Gate(is_open=True))
             return await grant[-1].request_token(endpoint)
 
@@ -614,7 +614,7 @@ async def test_two_loops_at_once_are_an_error(manager: TokenManager, gate: Gate,
     gate.open()
     assert await task == "token-1"
     assert [str(error) for error in errors if "two event loops at once" in str(error)]
-    assert manager.peek() == "token-1"
+    assert manager.cached_token() == "token-1"
 
 
 # What users plug in
@@ -636,7 +636,7 @@ class Hooked(TokenManager):
 
 def hooked(members: Any) -> Hooked:
     """One whose hook returns these."""
-    manager = Hooked(None, None, None, renewal=Renewal(window=0, pause=0))
+    manager = Hooked(None, None, None, renewal=Renewal(before_expiry=0, failure_backoff=0))
     manager.members = members
     return manager
 
@@ -665,10 +665,10 @@ async def test_what_a_subclass_returns_is_read_as_a_response(members: Any) -> No
 @pytest.mark.rule("R023")
 async def test_what_a_subclass_leaves_out_has_its_default() -> None:
     """As with a response of the endpoint."""
-    manager = Hooked(None, None, None, default_lifetime=0)
+    manager = Hooked(None, None, None, default_expires_in=0)
     manager.members = {"access_token": "a"}
     await manager.get_token()
-    assert manager.peek() is None
+    assert manager.cached_token() is None
 
 
 @pytest.mark.rule("R025")
@@ -684,14 +684,14 @@ async def test_a_subclass_s_lifetime_counts_from_before_it_was_asked(
 
     manager.before = before
     await manager.get_token()
-    assert manager.peek() is None
+    assert manager.cached_token() is None
 
 
 async def test_a_grant_of_the_user_is_asked_with_the_endpoint_in_hand() -> None:
     """A new way to get a token is one class."""
 
     class Custom(Grant):
-        async def request_token(self, endpoint: TokenSource) -> Token:
+        async def request_token(self, endpoint: AuthorizationServer) -> Token:
             return await endpoint.request({"grant_type": "custom", "x": "y"})
 
     async with RawServer(answer(b'{"access_token": "abc"}')) as server:
@@ -711,7 +711,7 @@ async def test_another_way_to_prove_who_the_client_is_replaces_basic(
         ssl_context = None
 
         async def authenticate(
-            self, credentials: Credentials, form: FormInMaking, audience: str
+            self, credentials: Credentials, form: MutableForm, audience: str
         ) -> dict[str, str]:
             assert audience == oauth_server.token_endpoint
             form["client_id"], form["client_secret"] = "client-id", "secret"

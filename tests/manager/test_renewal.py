@@ -17,12 +17,12 @@ from aioalf.client_auth import SecretFile
 from aioalf.errors import (
     AccessDeniedError,
     LoginTimeoutError,
-    NoAnswerError,
     TokenConfigurationError,
+    TokenConnectionError,
     TokenError,
     TokenHTTPError,
 )
-from aioalf.grants import Grant, TokenSource
+from aioalf.grants import AuthorizationServer, Grant
 from aioalf.testing import Fault, OAuthServer
 from aioalf.token import Token
 from tests.support.clocks import Clock
@@ -41,7 +41,7 @@ class Scripted(Grant):
         self.asked = 0
         self._answers: asyncio.Queue[Token | Exception] = asyncio.Queue()
 
-    async def request_token(self, endpoint: TokenSource) -> Token:
+    async def request_token(self, endpoint: AuthorizationServer) -> Token:
         """Return or raise the next answer."""
         self.asked += 1
         answer = await self._answers.get()
@@ -106,7 +106,7 @@ async def test_in_the_window_callers_are_served_while_one_renewal_runs(scene: Sc
 
 
 @pytest.mark.rule("R074")
-@pytest.mark.parametrize("error", [NoAnswerError("down"), TokenConfigurationError("down")])
+@pytest.mark.parametrize("error", [TokenConnectionError("down"), TokenConfigurationError("down")])
 async def test_a_failed_renewal_is_hidden_until_the_token_has_expired(
     scene: Scene, error: TokenError, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -124,8 +124,8 @@ async def test_a_failed_renewal_is_hidden_until_the_token_has_expired(
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
     assert caplog.messages == ["The token could not be renewed ahead of its expiry: down"]
     scene.clock.advance(300)
-    scene.grant.give(NoAnswerError("still down"))
-    with pytest.raises(NoAnswerError, match="still down"):
+    scene.grant.give(TokenConnectionError("still down"))
+    with pytest.raises(TokenConnectionError, match="still down"):
         await scene.manager.get_token()
 
 
@@ -136,7 +136,7 @@ async def test_who_said_no_is_not_asked_again_ahead_of_time(
 ) -> None:
     """No page opens each second while the token still serves; when it has expired, one does."""
     scene.clock.advance(LIFETIME - 299)
-    scene.grant.give(NoAnswerError("down"))
+    scene.grant.give(TokenConnectionError("down"))
     assert await scene.manager.get_token() == "first"
     await scene.settle()
     scene.clock.advance(2)
@@ -157,8 +157,8 @@ async def test_a_failure_at_expiry_is_the_callers_and_is_not_logged(
 ) -> None:
     """A token whose time is up serves nobody: there is nothing to hide the failure behind."""
     scene.clock.advance(LIFETIME)
-    scene.grant.give(NoAnswerError("down"))
-    with pytest.raises(NoAnswerError):
+    scene.grant.give(TokenConnectionError("down"))
+    with pytest.raises(TokenConnectionError):
         await scene.manager.get_token()
     assert not caplog.records
 
@@ -169,7 +169,7 @@ async def test_a_renewal_that_succeeds_ends_the_trouble(
     """The next trouble is logged anew."""
     for number in (1, 2):
         scene.clock.advance(LIFETIME - 299)
-        scene.grant.give(NoAnswerError("down"))
+        scene.grant.give(TokenConnectionError("down"))
         await scene.manager.get_token()
         await scene.settle()
         scene.clock.advance(1)
@@ -258,7 +258,7 @@ async def test_close_ends_a_renewal_in_the_background(scene: Scene) -> None:
 @pytest.mark.rule("R074")
 async def test_a_window_of_zero_renews_what_has_expired_only(clock: Clock) -> None:
     """The background renewal can be switched off."""
-    scene = Scene(clock, Renewal(window=0))
+    scene = Scene(clock, Renewal(before_expiry=0))
     scene.grant.give(scene.token("first"))
     await scene.manager.get_token()
     clock.advance(LIFETIME - 0.001)
@@ -271,22 +271,22 @@ async def test_a_window_of_zero_renews_what_has_expired_only(clock: Clock) -> No
 async def test_a_failure_is_remembered_for_the_pause(clock: Clock) -> None:
     """All who come meanwhile get it, each an own copy, without a request; then one tries again."""
     scene = Scene(clock)
-    failure = NoAnswerError("down")
+    failure = TokenConnectionError("down")
     scene.grant.give(failure)
     errors = await asyncio.gather(
         *(scene.manager.get_token() for _ in range(100)), return_exceptions=True
     )
     clock.advance(0.9)
-    assert scene.manager.pause_left() == pytest.approx(0.1)
-    with pytest.raises(NoAnswerError, match="down") as caught:
+    assert scene.manager.retry_after() == pytest.approx(0.1)
+    with pytest.raises(TokenConnectionError, match="down") as caught:
         await scene.manager.get_token()
     assert len({id(error) for error in (*errors, caught.value, failure)}) == 102
     assert scene.grant.asked == 1
     clock.advance(0.1)
-    assert scene.manager.pause_left() == 0
+    assert scene.manager.retry_after() == 0
     scene.grant.give(scene.token("first"))
     assert await scene.manager.get_token() == "first"
-    assert scene.manager.pause_left() == 0
+    assert scene.manager.retry_after() == 0
     assert scene.grant.asked == 2
 
 
@@ -302,14 +302,14 @@ async def test_a_server_may_ask_for_a_longer_pause(
     scene.grant.give(TokenHTTPError("busy", 503, "", retry_after=retry_after))
     with pytest.raises(TokenHTTPError):
         await scene.manager.get_token()
-    assert scene.manager.pause_left() == pytest.approx(pause)
+    assert scene.manager.retry_after() == pytest.approx(pause)
 
 
 async def test_without_a_pause_the_next_caller_tries_again(clock: Clock) -> None:
     """`Renewal(pause=0)` is for tests that let a server fail and recover."""
-    scene = Scene(clock, Renewal(pause=0))
-    scene.grant.give(NoAnswerError("down"))
-    with pytest.raises(NoAnswerError):
+    scene = Scene(clock, Renewal(failure_backoff=0))
+    scene.grant.give(TokenConnectionError("down"))
+    with pytest.raises(TokenConnectionError):
         await scene.manager.get_token()
     scene.grant.give(scene.token("first"))
     assert await scene.manager.get_token() == "first"
@@ -318,11 +318,11 @@ async def test_without_a_pause_the_next_caller_tries_again(clock: Clock) -> None
 async def test_a_failure_is_remembered_without_the_frames_of_it(clock: Clock) -> None:
     """They hold the request, and what authenticates it."""
     scene = Scene(clock)
-    problem = NoAnswerError("down")
+    problem = TokenConnectionError("down")
     problem.__cause__ = OSError("reset")
     scene.grant.give(problem)
     for _ in range(2):
-        with pytest.raises(NoAnswerError, match="down") as caught:
+        with pytest.raises(TokenConnectionError, match="down") as caught:
             await scene.manager.get_token()
         assert str(caught.value.__cause__) == "reset"
     kept = scene.manager._failure  # noqa: SLF001 - nothing else shows it
@@ -342,31 +342,31 @@ async def test_a_renewal_that_took_long_is_useless_from_when_it_came(scene: Scen
     scene.grant.give(scene.token("second"))
     assert await renewing == "second"
     scene.clock.advance(0.9)
-    assert not scene.manager.may_renew("second")
+    assert not scene.manager.can_renew("second")
     assert await scene.manager.renew_token("second") == "second"
     scene.clock.advance(0.1)
-    assert scene.manager.may_renew("second")
-    scene.manager.reject("second")
+    assert scene.manager.can_renew("second")
+    scene.manager.mark_rejected("second")
     await scene.manager.reset_token()
     scene.grant.give(scene.token("third"))
     await scene.manager.get_token()
-    assert scene.manager.may_renew("third")
+    assert scene.manager.can_renew("third")
 
 
 async def test_reset_forgets_the_failure_too(clock: Clock) -> None:
     """Who mends what was wrong need not wait."""
     scene = Scene(clock)
-    scene.grant.give(NoAnswerError("down"))
-    with pytest.raises(NoAnswerError):
+    scene.grant.give(TokenConnectionError("down"))
+    with pytest.raises(TokenConnectionError):
         await scene.manager.get_token()
     await scene.manager.reset_token()
-    assert scene.manager.pause_left() == 0
+    assert scene.manager.retry_after() == 0
     scene.grant.give(scene.token("first"))
     assert await scene.manager.get_token() == "first"
 
 
 @pytest.mark.rule("R083")
-@pytest.mark.parametrize("landing", [NoAnswerError("late"), None])
+@pytest.mark.parametrize("landing", [TokenConnectionError("late"), None])
 async def test_what_was_in_the_air_at_a_reset_leaves_nothing(
     clock: Clock, landing: Exception | None
 ) -> None:
@@ -378,8 +378,8 @@ async def test_what_was_in_the_air_at_a_reset_leaves_nothing(
     await scene.manager.reset_token()
     scene.grant.give(landing or scene.token("early"))
     await asyncio.gather(early, return_exceptions=True)
-    assert scene.manager.peek() is None
-    assert scene.manager.pause_left() == 0
+    assert scene.manager.cached_token() is None
+    assert scene.manager.retry_after() == 0
 
 
 @pytest.mark.rule("R083")
@@ -391,7 +391,7 @@ async def test_a_reset_counts_for_what_has_not_taken_its_first_step(clock: Clock
     scene.grant.give(scene.token("early"))
     assert await early == "early"
     await resetting
-    assert scene.manager.peek() is None
+    assert scene.manager.cached_token() is None
 
 
 @pytest.mark.rule("R083")
@@ -399,7 +399,7 @@ async def test_a_request_that_will_not_end_at_close_leaves_nothing(clock: Clock)
     """A grant that answers its cancellation with a token has that token for itself."""
 
     class Stubborn(Scripted):
-        async def request_token(self, endpoint: TokenSource) -> Token:
+        async def request_token(self, endpoint: AuthorizationServer) -> Token:
             try:
                 return await super().request_token(endpoint)
             except asyncio.CancelledError:
@@ -412,7 +412,7 @@ async def test_a_request_that_will_not_end_at_close_leaves_nothing(clock: Clock)
     await scene.settle()
     await scene.manager.close()
     assert await early == "late"
-    assert scene.manager.peek() is None
+    assert scene.manager.cached_token() is None
 
 
 async def test_what_is_missing_is_said_at_once_and_without_a_pause() -> None:
@@ -420,7 +420,7 @@ async def test_what_is_missing_is_said_at_once_and_without_a_pause() -> None:
     manager = TokenManager(None, "id", "secret")
     with pytest.raises(TokenConfigurationError):
         await manager.get_token()
-    assert manager.pause_left() == 0
+    assert manager.retry_after() == 0
 
 
 @pytest.mark.rule("R060")
@@ -428,12 +428,12 @@ async def test_a_useless_renewal_is_not_repeated_within_the_pause(scene: Scene) 
     """A renewed token that is refused too is not renewed at once; after the pause it is."""
     scene.grant.give(scene.token("second"))
     assert await scene.manager.renew_token("first") == "second"
-    assert not scene.manager.may_renew("second")
+    assert not scene.manager.can_renew("second")
     assert await scene.manager.renew_token("second") == "second"
-    assert scene.manager.may_renew("first")
+    assert scene.manager.can_renew("first")
     assert await scene.manager.renew_token("first") == "second"
     scene.clock.advance(1)
-    assert scene.manager.may_renew("second")
+    assert scene.manager.can_renew("second")
     scene.grant.give(scene.token("third"))
     assert await scene.manager.renew_token("second") == "third"
     assert scene.grant.asked == 3
@@ -444,23 +444,23 @@ async def test_what_a_useless_renewal_gave_is_forgotten_after_the_pause_only(sce
     """A request that cannot be sent again rejects its token: the next one would renew it."""
     scene.grant.give(scene.token("second"))
     assert await scene.manager.renew_token("first") == "second"
-    scene.manager.reject("second")
-    assert scene.manager.peek() == "second"
+    scene.manager.mark_rejected("second")
+    assert scene.manager.cached_token() == "second"
     scene.clock.advance(1)
-    scene.manager.reject("second")
-    assert scene.manager.peek() is None
+    scene.manager.mark_rejected("second")
+    assert scene.manager.cached_token() is None
 
 
 @pytest.mark.rule("R060")
 async def test_a_renewed_token_that_expired_is_renewed_whatever_the_pause(clock: Clock) -> None:
     """That it is refused then says nothing about renewals."""
-    scene = Scene(clock, Renewal(pause=60))
+    scene = Scene(clock, Renewal(failure_backoff=60))
     for name in ("first", "second", "third"):
         scene.grant.give(scene.token(name, 2))
     assert await scene.manager.get_token() == "first"
     assert await scene.manager.renew_token("first") == "second"
     scene.clock.advance(2)
-    assert scene.manager.may_renew("second")
+    assert scene.manager.can_renew("second")
     assert await scene.manager.renew_token("second") == "third"
 
 
@@ -469,7 +469,7 @@ async def test_a_renewal_that_helped_may_be_repeated_at_once(scene: Scene) -> No
     """Two revocations within a second cost two token requests and no 401."""
     scene.grant.give(scene.token("second"))
     await scene.manager.renew_token("first")
-    scene.manager.accept()
+    scene.manager.mark_accepted()
     scene.grant.give(scene.token("third"))
     assert await scene.manager.renew_token("second") == "third"
 
@@ -510,8 +510,8 @@ async def test_a_thousand_callers_of_a_failing_endpoint_make_one_request(
         oauth_server.client_id,
         oauth_server.client_secret,
         oauth_server.token_endpoint,
-        retry=Retry(attempts=3, delay=0),
-        renewal=Renewal(pause=60),
+        retry=Retry(attempts=3, wait_initial=0),
+        renewal=Renewal(failure_backoff=60),
     ) as client:
         statuses = await asyncio.gather(*(_status(client.get, oauth_server) for _ in range(1000)))
         assert set(statuses) == {503}
@@ -560,7 +560,7 @@ async def test_closing_raises_a_token_error_for_those_who_wait(clock: Clock) -> 
     await scene.manager.close()
     with pytest.raises(TokenError, match="closed"):
         await waiting
-    assert scene.manager.pause_left() == 0
+    assert scene.manager.retry_after() == 0
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from aioalf import InsecureTransportWarning, TokenError, TokenManager
-from aioalf._requests.authorization_header import Bearer, InsecureOrigins, is_renewable
+from aioalf._requests.authorization_header import AuthorizationHeader, InsecureOrigins, is_renewable
 from aioalf._requests.manager_adapter import TokenProvider
 from tests.support.front import FixedManager, UserManager
 
@@ -65,7 +65,7 @@ class ClosableManager(FixedManager):
 )
 async def test_what_is_no_bearer_token_is_refused(token: object) -> None:
     """Whatever a manager gives, only a b64token gets into the field."""
-    bearer = Bearer(FixedManager(token))
+    bearer = AuthorizationHeader(FixedManager(token))
     with pytest.raises(TokenError, match="no token that a Bearer header may carry") as caught:
         await bearer.authorization()
     assert "Evil" not in str(caught.value)
@@ -75,12 +75,12 @@ async def test_what_is_no_bearer_token_is_refused(token: object) -> None:
 @pytest.mark.parametrize("token", ["token", "a-._~+/b==", "x" * 100_000])
 async def test_a_b64token_follows_the_word_bearer(token: str) -> None:
     """The field is the scheme, one space and the token."""
-    assert await Bearer(FixedManager(token)).authorization() == f"Bearer {token}"
+    assert await AuthorizationHeader(FixedManager(token)).authorization() == f"Bearer {token}"
 
 
 async def test_a_token_at_hand_needs_no_waiting() -> None:
     """A manager of ours is asked without a turn of the loop once it has a token."""
-    bearer = Bearer(CountingManager())
+    bearer = AuthorizationHeader(CountingManager())
     assert bearer.ready() is None
     field = await bearer.authorization()
     assert bearer.ready() == field == "Bearer data-1"
@@ -99,10 +99,10 @@ def test_an_answer_tells_whether_a_new_token_was_accepted(status: int, *, accept
     accepted: list[int] = []
 
     class Accepting(CountingManager):
-        def accept(self) -> None:
+        def mark_accepted(self) -> None:
             accepted.append(status)
 
-    Bearer(Accepting()).judge(status)
+    AuthorizationHeader(Accepting()).judge(status)
     assert bool(accepted) is accepts
 
 
@@ -111,7 +111,7 @@ def test_an_answer_tells_whether_a_new_token_was_accepted(status: int, *, accept
 )
 async def test_a_get_token_of_the_users_is_always_asked(manager: TokenProvider) -> None:
     """Nothing is looked up behind the back of a get_token that is not ours."""
-    bearer = Bearer(manager)
+    bearer = AuthorizationHeader(manager)
     await bearer.authorization()
     assert bearer.ready() is None
 
@@ -120,7 +120,7 @@ async def test_a_get_token_of_the_users_is_always_asked(manager: TokenProvider) 
 async def test_many_refusals_of_one_token_make_one_reset() -> None:
     """0.4.0's two methods are enough for a renewal that is keyed to the refused token."""
     manager = user_manager()
-    bearer = Bearer(manager)
+    bearer = AuthorizationHeader(manager)
     field = await bearer.authorization()
     fields = await asyncio.gather(*(bearer.renewed(field) for _ in range(100)))
     assert set(fields) == {"Bearer token-1"}
@@ -131,7 +131,7 @@ async def test_many_refusals_of_one_token_make_one_reset() -> None:
 async def test_a_manager_that_gives_the_refused_token_again_is_reset_once() -> None:
     """The request is then sent with it, and the second 401 is the answer."""
     manager = FixedManager()
-    bearer = Bearer(manager)
+    bearer = AuthorizationHeader(manager)
     fields = await asyncio.gather(*(bearer.renewed("Bearer token") for _ in range(10)))
     assert set(fields) == {"Bearer token"}
     assert manager.resets == 1
@@ -141,7 +141,7 @@ async def test_a_renewal_of_another_token_is_not_taken_for_this_ones() -> None:
     """Who joins a flight that leaves the own token in place has it renewed after that."""
     manager = user_manager()
     manager.resets = 1
-    bearer = Bearer(manager)
+    bearer = AuthorizationHeader(manager)
     older, newer = bearer.renewed("Bearer token-0"), bearer.renewed("Bearer token-1")
     assert tuple(await asyncio.gather(older, newer)) == ("Bearer token-1", "Bearer token-2")
     assert manager.resets == 2
@@ -150,14 +150,14 @@ async def test_a_renewal_of_another_token_is_not_taken_for_this_ones() -> None:
 async def test_a_renewal_of_the_managers_own_is_preferred() -> None:
     """A manager that takes the refused token is told it, without the scheme."""
     manager = OwnRenewalManager("", "", "", {}, None)
-    assert await Bearer(manager).renewed("Bearer stale") == "Bearer renewed"
+    assert await AuthorizationHeader(manager).renewed("Bearer stale") == "Bearer renewed"
     assert (manager.rejected, manager.resets) == ("stale", 0)
 
 
 async def test_a_subclass_that_gets_token_data_is_renewed_by_our_manager() -> None:
     """0.4.0's inner hook keeps its place: the data is asked for once more."""
     manager = CountingManager()
-    bearer = Bearer(manager)
+    bearer = AuthorizationHeader(manager)
     field = await bearer.authorization()
     assert await bearer.renewed(field) == "Bearer data-2"
     assert await bearer.renewed(field) == "Bearer data-2"
@@ -166,7 +166,7 @@ async def test_a_subclass_that_gets_token_data_is_renewed_by_our_manager() -> No
 
 async def test_a_subclass_with_its_own_get_token_gives_the_renewed_one_too() -> None:
     """The inherited renewal would know nothing of that token."""
-    bearer = Bearer(OwnGetManager())
+    bearer = AuthorizationHeader(OwnGetManager())
     field = await bearer.authorization()
     assert await bearer.renewed(field) == "Bearer own-data-2"
 
@@ -181,7 +181,7 @@ async def test_closing_ends_a_renewal_with_an_error() -> None:
             await asyncio.Event().wait()
             raise AssertionError("nobody sets it")
 
-    bearer = Bearer(Waiting())
+    bearer = AuthorizationHeader(Waiting())
     waiting = asyncio.create_task(bearer.renewed("Bearer token"))
     await asked.wait()
     await bearer.close()
@@ -193,7 +193,7 @@ async def test_a_manager_is_closed_whichever_way_it_is_made() -> None:
     """A coroutine, a plain function, or nothing at all."""
     ours, plain = CountingManager(), ClosableManager()
     for manager in (ours, plain, user_manager()):
-        await Bearer(manager).close()
+        await AuthorizationHeader(manager).close()
     assert plain.closed
 
 
@@ -252,11 +252,11 @@ def test_what_a_repeated_request_says_of_its_token(status: int, *, proven: bool)
     class Judged(TokenManager):
         proofs = 0
 
-        def accept(self) -> None:
+        def mark_accepted(self) -> None:
             self.proofs += 1
 
     manager = Judged("https://auth.example.com/token", "id", "secret")
-    Bearer(manager).judge(status)
+    AuthorizationHeader(manager).judge(status)
     assert manager.proofs == proven
 
 
@@ -274,21 +274,21 @@ async def test_a_users_manager_is_not_reset_for_each_refusal() -> None:
             self.resets += 1
 
     manager = Plain()
-    bearer = Bearer(manager)
+    bearer = AuthorizationHeader(manager)
     field = await bearer.authorization()
-    assert bearer.may_renew(field)
+    assert bearer.can_renew(field)
     renewed = await bearer.renewed(field)
-    assert not bearer.may_renew(renewed)
-    bearer.reject(renewed)
+    assert not bearer.can_renew(renewed)
+    bearer.mark_rejected(renewed)
     assert await bearer.authorization() == renewed
     bearer.judge(200)
-    bearer.reject(renewed)
+    bearer.mark_rejected(renewed)
     assert await bearer.authorization() == "Bearer token-2"
 
 
 async def test_nothing_is_renewed_after_close() -> None:
     """A 401 that comes late is the answer."""
-    bearer = Bearer(TokenManager("https://auth.example.com/token", "id", "secret"))
-    assert bearer.may_renew("Bearer old")
+    bearer = AuthorizationHeader(TokenManager("https://auth.example.com/token", "id", "secret"))
+    assert bearer.can_renew("Bearer old")
     await bearer.close()
-    assert not bearer.may_renew("Bearer old")
+    assert not bearer.can_renew("Bearer old")

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from aioalf import Client
-from aioalf._requests.authorization_header import Bearer
-from aioalf._requests.context import Pending
-from aioalf._requests.retry_on_401 import CallField, RenewalMiddleware
+from aioalf._requests.authorization_header import AuthorizationHeader
+from aioalf._requests.context import RequestContextManager
+from aioalf._requests.retry_on_401 import AuthorizationValue, RenewalMiddleware
 from aioalf.testing import OAuthServer
 from tests.support.front import FixedManager, api_log, client_of, manager_of
 
@@ -44,7 +44,7 @@ async def make(thing: Thing) -> Thing:
 async def test_a_call_can_be_awaited_once() -> None:
     """As a coroutine."""
     thing = Thing()
-    pending = Pending(make(thing))
+    pending = RequestContextManager(make(thing))
     assert await pending is thing
     with pytest.raises(RuntimeError, match="reuse"):
         await pending
@@ -56,7 +56,7 @@ async def test_a_call_can_be_entered() -> None:
     thing = Thing()
 
     async def fail() -> None:
-        async with Pending(make(thing)) as result:
+        async with RequestContextManager(make(thing)) as result:
             assert result is thing
             assert thing.entered
             assert not thing.left
@@ -77,7 +77,7 @@ async def test_what_a_block_raised_is_told_to_what_is_left() -> None:
 
     error = KeyError()
     with pytest.raises(KeyError):
-        async with Pending(make(Curious())):
+        async with RequestContextManager(make(Curious())):
             raise error
     assert seen[:2] == [KeyError, error]
     assert isinstance(seen[2], types.TracebackType)
@@ -94,7 +94,7 @@ def test_what_a_loop_sends_reaches_the_coroutine() -> None:
         assert await ask() == "answer"
         return Thing()
 
-    pending = Pending(talk())
+    pending = RequestContextManager(talk())
     assert pending.send(None) == "question"
     with pytest.raises(StopIteration):
         pending.send("answer")
@@ -103,13 +103,13 @@ def test_what_a_loop_sends_reaches_the_coroutine() -> None:
 async def test_a_call_runs_wherever_a_coroutine_does() -> None:
     """It is taken for one by asyncio."""
     thing = Thing()
-    pending = Pending(make(thing))
+    pending = RequestContextManager(make(thing))
     assert asyncio.iscoroutine(pending)
     assert await pending is thing
-    assert await asyncio.create_task(Pending(make(thing))) is thing
-    assert await asyncio.ensure_future(Pending(make(thing))) is thing
-    assert await asyncio.wait_for(Pending(make(thing)), 5) is thing
-    assert await asyncio.shield(Pending(make(thing))) is thing
+    assert await asyncio.create_task(RequestContextManager(make(thing))) is thing
+    assert await asyncio.ensure_future(RequestContextManager(make(thing))) is thing
+    assert await asyncio.wait_for(RequestContextManager(make(thing)), 5) is thing
+    assert await asyncio.shield(RequestContextManager(make(thing))) is thing
 
 
 async def test_a_task_of_a_call_can_be_shown_and_cancelled() -> None:
@@ -124,9 +124,9 @@ async def test_a_task_of_a_call_can_be_shown_and_cancelled() -> None:
             raise
         raise AssertionError("nobody sets it")
 
-    task = asyncio.create_task(Pending(wait()))
+    task = asyncio.create_task(RequestContextManager(wait()))
     await asyncio.sleep(0)
-    assert "Pending" in repr(task)
+    assert "RequestContextManager" in repr(task)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -136,19 +136,19 @@ async def test_a_task_of_a_call_can_be_shown_and_cancelled() -> None:
 def test_a_call_runs_as_a_main_program() -> None:
     """asyncio.run takes it too."""
     thing = Thing()
-    assert asyncio.run(Pending(make(thing))) is thing
+    assert asyncio.run(RequestContextManager(make(thing))) is thing
 
 
 def test_a_closed_call_is_silent() -> None:
     """It ends without having run."""
-    Pending(make(Thing())).close()
+    RequestContextManager(make(Thing())).close()
     gc.collect()
 
 
 def test_a_forgotten_call_is_told_as_a_coroutine_is() -> None:
     """Python's own warning names what was never awaited."""
     client = Client("client-id", "secret", "https://auth.example.com/token")
-    with pytest.warns(RuntimeWarning, match=r"Sender\.send' was never awaited"):
+    with pytest.warns(RuntimeWarning, match=r"RequestDispatcher\.send' was never awaited"):
         client.get("https://api.example.com/things")
 
 
@@ -200,7 +200,7 @@ async def test_head_follows_no_redirect_unasked(oauth_server: OAuthServer) -> No
 
 async def test_a_request_that_is_no_call_passes_the_renewal(oauth_server: OAuthServer) -> None:
     """A session that holds the middleware of a client sends others' requests as they are."""
-    middleware = RenewalMiddleware(Bearer(FixedManager()))
+    middleware = RenewalMiddleware(AuthorizationHeader(FixedManager()))
     async with (
         ClientSession(middlewares=[middleware]) as session,
         session.get(oauth_server.url("/things")) as response,
@@ -213,7 +213,7 @@ async def test_a_request_that_is_no_call_passes_the_renewal(oauth_server: OAuthS
 @given(st.text())
 def test_a_call_begins_as_its_field(authorization: str) -> None:
     """It is the string that it was made of, not refused, and replaced by nothing."""
-    field = CallField(authorization)
+    field = AuthorizationValue(authorization)
     assert field == authorization
     assert (field.renewed, field.was_refused) == (None, False)
 
@@ -226,7 +226,7 @@ async def test_the_field_of_a_call_is_known_again_on_each_hop(oauth_server: OAut
         met.append(request.headers["Authorization"])
         return await handler(request)
 
-    field = CallField(f"Bearer {await manager_of(oauth_server).get_token()}")
+    field = AuthorizationValue(f"Bearer {await manager_of(oauth_server).get_token()}")
     async with ClientSession(headers={"Accept": "*/*"}, middlewares=[look]) as session:
         for headers in ({"Authorization": field}, CIMultiDict({"Authorization": field})):
             url = oauth_server.url("/redirect?to=/things")

@@ -9,12 +9,12 @@ from aiohttp.typedefs import StrOrURL
 from yarl import URL
 
 from aioalf import InsecureTransportWarning, TokenError
-from aioalf._requests.dispatcher import Sender
+from aioalf._requests.dispatcher import RequestDispatcher
 from aioalf._requests.retry_on_401 import RenewalMiddleware
-from aioalf._requests.session import SessionHolder
+from aioalf._requests.session import SessionProvider
 
 if TYPE_CHECKING:
-    from aioalf._requests.authorization_header import Bearer
+    pass
 
 HERE = "http://127.0.0.1:8080"
 
@@ -23,15 +23,15 @@ HERE = "http://127.0.0.1:8080"
 def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The URLs that were read to see where they lead."""
     urls: list[str] = []
-    target = Sender._target  # noqa: SLF001 - nothing else shows it
+    target = RequestDispatcher._target  # noqa: SLF001 - nothing else shows it
 
     def look(
-        self: Sender, session: ClientSession, url: StrOrURL, options: dict[str, object]
+        self: RequestDispatcher, session: ClientSession, url: StrOrURL, options: dict[str, object]
     ) -> object:
         urls.append(str(url))
         return target(self, session, url, options)
 
-    monkeypatch.setattr(Sender, "_target", look)
+    monkeypatch.setattr(RequestDispatcher, "_target", look)
     return urls
 
 
@@ -43,22 +43,22 @@ class Ready:
         return "Bearer token"
 
 
-async def sender(**options: Any) -> Sender:
+async def sender(**options: Any) -> RequestDispatcher:
     """A sender whose session lets nothing leave this machine."""
     session = ClientSession()
     await session.close()
-    bearer = cast("Bearer", Ready())
-    sessions = SessionHolder(RenewalMiddleware(bearer), session)
+    bearer = cast("Any", Ready())
+    sessions = SessionProvider(RenewalMiddleware(bearer), session)
     given: dict[str, Any] = {
-        "origins": None,
+        "allowed_origins": None,
         "require_https": False,
         "raise_token_errors": False,
         **options,
     }
-    return Sender(bearer, sessions, **given)
+    return RequestDispatcher(bearer, sessions, **given)
 
 
-async def ask(sending: Sender, *urls: StrOrURL, **options: object) -> None:
+async def ask(sending: RequestDispatcher, *urls: StrOrURL, **options: object) -> None:
     """Send requests as far as the session."""
     for url in urls:
         with pytest.raises(RuntimeError, match="Session is closed"):
@@ -68,7 +68,7 @@ async def ask(sending: Sender, *urls: StrOrURL, **options: object) -> None:
 @pytest.mark.parametrize("origins", [None, [HERE]])
 async def test_an_origin_is_looked_at_once(read: list[str], origins: list[str] | None) -> None:
     """Texts that begin with it go there without being read, which takes time."""
-    sending = await sender(origins=origins)
+    sending = await sender(allowed_origins=origins)
     paths = ("/things?a=b#c", "/things", "/", "//other.example")
     await ask(sending, *(HERE + path for path in paths))
     assert read == [f"{HERE}/things?a=b#c"]
@@ -90,7 +90,7 @@ async def test_https_needs_no_look(read: list[str]) -> None:
 
 async def test_https_is_looked_at_where_there_are_origins(read: list[str]) -> None:
     """It is another origin until it is found to be one of them."""
-    sending = await sender(origins=["https://a.example"])
+    sending = await sender(allowed_origins=["https://a.example"])
     for _ in range(2):
         await ask(sending, "https://a.example/")
         with pytest.raises(TokenError, match="another origin"):
@@ -137,7 +137,7 @@ async def test_an_origin_that_was_refused_is_refused_again(read: list[str]) -> N
 async def test_with_origins_the_newest_are_known_by_text(read: list[str]) -> None:
     """None has a place that is kept for it."""
     urls = [f"https://{number}.example/" for number in range(9)]
-    sending = await sender(origins=urls)
+    sending = await sender(allowed_origins=urls)
     await ask(sending, *urls, *urls[1:])
     assert read == urls
     await ask(sending, urls[0], urls[1])

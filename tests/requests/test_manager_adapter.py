@@ -7,8 +7,8 @@ import pytest
 
 from aioalf import Renewal, TokenError, TokenManager
 from aioalf._auth_server.http import Network
-from aioalf._requests.authorization_header import Bearer
-from aioalf._requests.manager_adapter import ResetRenewal, keyed
+from aioalf._requests.authorization_header import AuthorizationHeader
+from aioalf._requests.manager_adapter import LegacyManagerAdapter, renewable
 from tests.support.front import UserManager
 
 
@@ -29,7 +29,7 @@ class Asked(UserManager):
 async def test_a_renewal_asks_before_and_after_the_reset() -> None:
     """Once to see whether somebody has renewed already, once for the new token."""
     manager = Asked()
-    renewal = ResetRenewal(manager)
+    renewal = LegacyManagerAdapter(manager)
     assert await renewal.renew_token("token-0") == "token-1"
     assert (manager.times, manager.resets) == (2, 1)
     assert await renewal.renew_token("token-0") == "token-1"
@@ -44,31 +44,31 @@ async def test_a_useless_renewal_is_not_repeated_within_the_pause(
     monkeypatch.setattr(
         "aioalf._requests.manager_adapter.time", SimpleNamespace(monotonic=lambda: clock.now)
     )
-    renewal = ResetRenewal(Asked())
-    assert renewal.may_renew("token-0")
+    renewal = LegacyManagerAdapter(Asked())
+    assert renewal.can_renew("token-0")
     renewed = await renewal.renew_token("token-0")
-    assert not renewal.may_renew(renewed)
-    assert renewal.may_renew("token-0")
-    clock.now += Renewal().pause / 2
-    assert not renewal.may_renew(renewed)
-    clock.now += Renewal().pause / 2
-    assert renewal.may_renew(renewed)
+    assert not renewal.can_renew(renewed)
+    assert renewal.can_renew("token-0")
+    clock.now += Renewal().failure_backoff / 2
+    assert not renewal.can_renew(renewed)
+    clock.now += Renewal().failure_backoff / 2
+    assert renewal.can_renew(renewed)
 
 
 async def test_a_renewal_that_helped_may_be_repeated_at_once() -> None:
     """An accepted token proves the manager."""
-    renewal = ResetRenewal(Asked())
+    renewal = LegacyManagerAdapter(Asked())
     renewed = await renewal.renew_token("token-0")
-    renewal.accept()
-    assert renewal.may_renew(renewed)
+    renewal.mark_accepted()
+    assert renewal.can_renew(renewed)
 
 
 async def test_a_rejected_token_is_renewed_before_it_is_used_again() -> None:
     """Once: what the manager gives after that is taken as it is."""
     manager = Asked()
-    renewal = ResetRenewal(manager)
+    renewal = LegacyManagerAdapter(manager)
     assert await renewal.get_token() == "token-0"
-    renewal.reject("token-0")
+    renewal.mark_rejected("token-0")
     assert [await renewal.get_token() for _ in range(2)] == ["token-1", "token-1"]
     assert manager.resets == 1
 
@@ -76,9 +76,9 @@ async def test_a_rejected_token_is_renewed_before_it_is_used_again() -> None:
 async def test_a_rejection_within_the_pause_changes_nothing() -> None:
     """An API that refuses everything makes no reset each time."""
     manager = Asked()
-    renewal = ResetRenewal(manager)
+    renewal = LegacyManagerAdapter(manager)
     renewed = await renewal.renew_token("token-0")
-    renewal.reject(renewed)
+    renewal.mark_rejected(renewed)
     assert await renewal.get_token() == renewed
     assert manager.resets == 1
 
@@ -93,7 +93,7 @@ async def test_no_token_is_no_rejected_one() -> None:
 
     manager = Empty()
     with pytest.raises(TokenError, match="no token"):
-        await Bearer(manager).authorization()
+        await AuthorizationHeader(manager).authorization()
     assert (manager.times, manager.resets) == (1, 0)
 
 
@@ -112,8 +112,8 @@ def test_a_subclass_of_ours_is_told_whose_network_to_use() -> None:
         """No session."""
 
     for manager in (Own(None, None, None), Asked()):
-        renewal = keyed(manager)
-        assert isinstance(renewal, ResetRenewal)
+        renewal = renewable(manager)
+        assert isinstance(renewal, LegacyManagerAdapter)
         renewal.use_network(network)
     assert told == [network]
 
@@ -126,7 +126,7 @@ def test_a_subclass_with_one_method_of_its_own_is_asked_as_the_users(name: str) 
         return "its own"
 
     kind = type("Own", (TokenManager,), {name: method})
-    assert isinstance(keyed(kind("", "id", "secret")), ResetRenewal)
+    assert isinstance(renewable(kind("", "id", "secret")), LegacyManagerAdapter)
 
 
 def test_a_subclass_that_has_its_own_peek_too_knows_what_it_does() -> None:
@@ -135,12 +135,12 @@ def test_a_subclass_that_has_its_own_peek_too_knows_what_it_does() -> None:
     async def get_token(self: TokenManager) -> str:
         return "its own"
 
-    def peek(self: TokenManager) -> str:
+    def cached_token(self: TokenManager) -> str:
         return "its own"
 
-    kind = type("Own", (TokenManager,), {"get_token": get_token, "peek": peek})
+    kind = type("Own", (TokenManager,), {"get_token": get_token, "cached_token": cached_token})
     for manager in (kind("", "id", "secret"), TokenManager("", "id", "secret")):
-        assert keyed(manager) is manager
+        assert renewable(manager) is manager
 
 
 # Logging out
@@ -149,8 +149,8 @@ def test_a_subclass_that_has_its_own_peek_too_knows_what_it_does() -> None:
 async def test_a_manager_is_reset_at_a_logout() -> None:
     """It knows no other way; what it was told of refusals is over."""
     manager = Asked()
-    renewal = ResetRenewal(manager)
-    renewal.reject("token-0")
+    renewal = LegacyManagerAdapter(manager)
+    renewal.mark_rejected("token-0")
     await renewal.logout()
     assert await renewal.get_token() == "token-1"
     assert (manager.resets, manager.times) == (1, 1)
@@ -168,7 +168,7 @@ async def test_a_manager_with_a_logout_is_asked_for_that() -> None:
             self.logouts += 1
 
     manager = Leaving()
-    await ResetRenewal(manager).logout()
+    await LegacyManagerAdapter(manager).logout()
     assert (manager.logouts, manager.resets) == (1, 0)
 
 
@@ -184,8 +184,8 @@ async def test_a_subclass_of_today_s_is_logged_out_and_reset() -> None:
             await super().reset_token()
 
     manager = Own("https://auth.example.com/token", "id", "secret")
-    renewal = keyed(manager)
-    assert isinstance(renewal, ResetRenewal)
+    renewal = renewable(manager)
+    assert isinstance(renewal, LegacyManagerAdapter)
     await renewal.logout()
     assert done == ["reset"]
 
@@ -202,7 +202,7 @@ async def test_a_logout_ends_a_renewal_that_is_under_way() -> None:
             await asyncio.Event().wait()
             return ""
 
-    renewal = ResetRenewal(Slow())
+    renewal = LegacyManagerAdapter(Slow())
     waiting = asyncio.create_task(renewal.renew_token("token-0"))
     await asked.wait()
     await renewal.logout()

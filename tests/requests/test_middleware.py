@@ -96,7 +96,7 @@ async def test_only_the_origins_given_get_the_token(url: str, field: str | None)
         "https://api.example.com/a/path",
         URL("https://other.example.com:8443"),
     ]
-    assert await field_sent(OAuth2Middleware(FixedManager(), origins=origins), url) == field
+    assert await field_sent(OAuth2Middleware(FixedManager(), allowed_origins=origins), url) == field
 
 
 @pytest.mark.rule("R055")
@@ -135,7 +135,7 @@ async def test_an_origin_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> N
         return may_go_to(self, url)
 
     monkeypatch.setattr(OAuth2Middleware, "_may_go_to", look)
-    middleware = OAuth2Middleware(FixedManager(), origins=["https://a.example"])
+    middleware = OAuth2Middleware(FixedManager(), allowed_origins=["https://a.example"])
     known, elsewhere = "https://a.example/1", ("http://a.example:443/", "https://b.example/")
     for url in (known, *elsewhere, known, *elsewhere):
         assert await field_sent(middleware, url) == ("Bearer token" if url == known else None)

@@ -22,7 +22,7 @@ def failing_at_once(server: OAuthServer, grant: Grant | None) -> dict[str, Any]:
         "client_id": "client-id",
         "client_secret": "secret",
         "grant": grant,
-        "renewal": Renewal(pause=0),
+        "renewal": Renewal(failure_backoff=0),
         "retry": Retry(attempts=1),
     }
 

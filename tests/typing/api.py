@@ -42,7 +42,7 @@ async def requests() -> None:
         assert_type(websocket, ClientWebSocketResponse)
     assert_type(await client.ws_connect(url), ClientWebSocketResponse)
     assert_type(await client.introspect("a token", "access_token"), Mapping[str, object])
-    assert_type(client.with_(scope="a", resource=["urn:a"]), Client)
+    assert_type(client.with_options(scope="a", resource=["urn:a"]), Client)
     assert_type(await client.logout(), None)
     assert_type(await client.close(), None)
 
@@ -55,11 +55,11 @@ async def clients(session: ClientSession) -> None:
         token_endpoint="https://auth.example.com/token",
         scope=["things", "more"],
         session=session,
-        origins=["https://api.example.com", URL("https://other.example.com")],
+        allowed_origins=["https://api.example.com", URL("https://other.example.com")],
         require_https=True,
         raise_token_errors=True,
         client_auth=ClientSecretBasic(form_encode=False),
-        default_lifetime=60,
+        default_expires_in=60,
         allow_narrower_scope=True,
     ) as client:
         assert_type(client, Client)
@@ -77,11 +77,13 @@ async def managers() -> None:
     assert_type(await manager.get_token(), str)
     assert_type(await manager.renew_token("rejected"), str)
     assert_type(await manager.reset_token(), None)
-    assert_type(manager.with_(audience="a", parameters={"tenant": "one"}), TokenManager)
+    assert_type(manager.with_options(audience="a", extra_params={"tenant": "one"}), TokenManager)
     assert_type(await manager.logout(), None)
     assert_type(await manager.introspect("a token"), Mapping[str, object])
     assert_type(await manager.close(), None)
-    middleware = OAuth2Middleware(manager, origins=["https://api.example.com"], require_https=True)
+    middleware = OAuth2Middleware(
+        manager, allowed_origins=["https://api.example.com"], require_https=True
+    )
     async with ClientSession(middlewares=[middleware]) as session:
         assert_type(session, ClientSession)
 

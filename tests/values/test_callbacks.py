@@ -6,7 +6,7 @@ from threading import current_thread, main_thread
 
 import pytest
 
-from aioalf._callbacks import outcome
+from aioalf._callbacks import call_user_function
 from aioalf.errors import TokenConfigurationError, TokenError
 
 tenant: ContextVar[str] = ContextVar("tenant", default="nobody")
@@ -26,14 +26,14 @@ async def of_the_loop(word: str) -> tuple[str, str, bool]:
 async def test_a_plain_function_runs_in_a_thread_with_the_caller_s_context() -> None:
     """It may wait without holding others up, and knows for whom it is asked."""
     tenant.set("a")
-    assert await outcome("word", of_a_thread, "word") == ("word", "a", False)
+    assert await call_user_function("word", of_a_thread, "word") == ("word", "a", False)
 
 
 async def test_a_coroutine_function_runs_in_the_loop() -> None:
     """As does what a plain function returns to be awaited."""
     tenant.set("a")
-    assert await outcome("word", of_the_loop, "word") == ("word", "a", True)
-    assert await outcome("word", lambda: of_the_loop("word")) == ("word", "a", True)
+    assert await call_user_function("word", of_the_loop, "word") == ("word", "a", True)
+    assert await call_user_function("word", lambda: of_the_loop("word")) == ("word", "a", True)
 
 
 async def test_an_object_that_is_called_as_one_is_a_coroutine_function() -> None:
@@ -45,7 +45,7 @@ async def test_an_object_that_is_called_as_one_is_a_coroutine_function() -> None
             begun.append(word)
             await asyncio.Event().wait()
 
-    asked = asyncio.create_task(outcome("word", Vault(), "word"))
+    asked = asyncio.create_task(call_user_function("word", Vault(), "word"))
     await asyncio.sleep(0)
     asked.cancel()
     await asyncio.wait({asked})
@@ -59,7 +59,7 @@ async def test_what_it_raises_is_the_cause_of_a_token_error() -> None:
         raise KeyError("the-secret")
 
     with pytest.raises(TokenError, match=r"No word: .* KeyError") as caught:
-        await outcome("word", fail)
+        await call_user_function("word", fail)
     assert "the-secret" not in str(caught.value)
     assert isinstance(caught.value.__cause__, KeyError)
 
@@ -72,11 +72,11 @@ async def test_its_own_token_errors_are_passed_on() -> None:
         raise problem
 
     with pytest.raises(TokenConfigurationError) as caught:
-        await outcome("word", fail)
+        await call_user_function("word", fail)
     assert caught.value is problem
 
     async def forever() -> None:
         await asyncio.Event().wait()
 
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(outcome("word", forever), 0.01)
+        await asyncio.wait_for(call_user_function("word", forever), 0.01)

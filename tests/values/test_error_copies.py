@@ -8,14 +8,14 @@ from typing import Self
 import pytest
 from aiohttp import ClientConnectorError, ClientSession
 
-from aioalf._single_flight import own_copy, without_frames
+from aioalf._single_flight import copy_exception, copy_without_frames
 
 
 def test_a_copy_of_an_error_tells_where_it_came_from() -> None:
     """What was raised where, because of what, is what the copy says."""
     with pytest.raises(ValueError, match="first") as caught:
         raise ValueError("first") from KeyError("cause")
-    twin = own_copy(caught.value)
+    twin = copy_exception(caught.value)
     assert twin is not caught.value
     assert twin.__traceback__ is caught.value.__traceback__ is not None
     assert twin.__cause__ is caught.value.__cause__ is not None
@@ -29,12 +29,12 @@ def test_an_error_that_copies_itself_does_so() -> None:
         def __copy__(self) -> "SharingError":
             return SharingError("copied")
 
-    assert str(own_copy(SharingError("first"))) == "copied"
+    assert str(copy_exception(SharingError("first"))) == "copied"
 
 
 def test_an_error_of_the_system_keeps_its_number() -> None:
     """Some classes hold what they are made with out of sight."""
-    twin = own_copy(FileNotFoundError(2, "none"))
+    twin = copy_exception(FileNotFoundError(2, "none"))
     assert (twin.errno, twin.strerror) == (2, "none")
 
 
@@ -51,7 +51,7 @@ def broken_text() -> UnicodeDecodeError:
 def test_what_a_class_of_pythons_holds_is_in_the_copy(make: Callable[[], Exception]) -> None:
     """It is neither in ``args`` nor in ``__dict__``."""
     error = make()
-    twin = own_copy(error)
+    twin = copy_exception(error)
     assert twin is not error
     assert (str(twin), repr(twin)) == (str(error), repr(error))
     names = {name for kind in type(error).__mro__[:-2] for name in vars(kind) if name[0] != "_"}
@@ -68,7 +68,7 @@ def test_what_a_class_has_slots_for_is_in_the_copy() -> None:
 
     error = Slotted("text")
     error.code = 5  # type: ignore[attr-defined]
-    twin = own_copy(error)
+    twin = copy_exception(error)
     assert twin is not error
     assert (twin.args, twin.code) == (("text",), 5)  # type: ignore[attr-defined]
     assert not hasattr(twin, "nothing")
@@ -82,7 +82,7 @@ async def test_a_connection_that_was_refused_is_told_of_in_the_copy() -> None:
         async with ClientSession() as session:
             with pytest.raises(ClientConnectorError) as caught:
                 await session.get(f"http://127.0.0.1:{port}/")
-    twin = own_copy(caught.value)
+    twin = copy_exception(caught.value)
     assert twin.errno == errno.ECONNREFUSED
     assert (str(twin), twin.host) == (str(caught.value), "127.0.0.1")
 
@@ -100,8 +100,8 @@ def test_what_cannot_be_copied_is_shared() -> None:
             super().__init__("single", secret)
 
     error = Single(secret=True)
-    assert own_copy(error) is error
-    assert without_frames(error) is error
+    assert copy_exception(error) is error
+    assert copy_without_frames(error) is error
 
 
 def raised(error: Exception, cause: BaseException | None = None) -> Exception:
@@ -117,7 +117,7 @@ def test_a_copy_to_keep_holds_no_frames() -> None:
     below = raised(KeyError("below"), system)
     below.of_the_system = system  # type: ignore[attr-defined]
     error = raised(ValueError("above"), below)
-    kept = without_frames(error)
+    kept = copy_without_frames(error)
     assert (str(kept), str(kept.__cause__)) == ("above", "'below'")
     cause = kept.__cause__
     assert cause is not None
@@ -133,7 +133,7 @@ def test_a_circle_of_causes_has_an_end() -> None:
     """Anybody may tie one."""
     error = raised(ValueError("round"))
     error.__cause__ = error
-    depth, kept = 0, without_frames(error)
+    depth, kept = 0, copy_without_frames(error)
     while kept.__cause__ is not None:
         depth, kept = depth + 1, kept.__cause__  # type: ignore[assignment]
     assert depth == 3

@@ -13,18 +13,19 @@ from aioalf.errors import (
     AuthorizationServerError,
     ListenerError,
     LoginTimeoutError,
-    NoAnswerError,
+    OAuthErrorMembers,
     TemporarilyUnavailableError,
     TokenConfigurationError,
+    TokenConnectionError,
     TokenError,
     TokenHTTPError,
     TokenResponseError,
 )
 
 if TYPE_CHECKING:
-    from aioalf.errors import Words
+    pass
 
-WORDS: "Words" = {
+WORDS: OAuthErrorMembers = {
     "error": "invalid_scope",
     "error_description": "no",
     "error_uri": "https://e.example",
@@ -32,7 +33,7 @@ WORDS: "Words" = {
 EVERY_ERROR = [
     TokenError("m"),
     TokenConfigurationError("m"),
-    NoAnswerError("m", may_pass=False),
+    TokenConnectionError("m", is_transient=False),
     TokenResponseError("m", 200, "text/html", **WORDS),
     TokenHTTPError("m", 400, "text", retry_after=2.5, **WORDS),
     AuthorizationError("m", **WORDS),

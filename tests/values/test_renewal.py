@@ -40,7 +40,7 @@ def test_renewal_begins_late_in_a_life_and_never_after_it(
     lifetime: float, chance: float, window: float
 ) -> None:
     """Not on every request of a token that lives shorter than the window, and not too late."""
-    begins_at = Renewal(window=window).begins_at(lifetime, lifetime, chance)
+    begins_at = Renewal(before_expiry=window).begins_at(lifetime, lifetime, chance)
     assert lifetime * 2 / 3 <= begins_at * (1 + 1e-9)
     assert begins_at < lifetime
 
@@ -56,7 +56,7 @@ def test_a_fleet_spreads_its_renewals() -> None:
 @given(lifetime=LIFETIMES, chance=CHANCES)
 def test_a_window_of_zero_switches_it_off(lifetime: float, chance: float) -> None:
     """Then a token is renewed when it has expired."""
-    assert Renewal(window=0).begins_at(lifetime, lifetime, chance) == lifetime
+    assert Renewal(before_expiry=0).begins_at(lifetime, lifetime, chance) == lifetime
 
 
 @pytest.mark.rule("R023")
@@ -66,7 +66,7 @@ def test_a_token_that_does_not_expire_is_not_renewed() -> None:
 
 
 @pytest.mark.parametrize("value", [-1, math.nan, math.inf, True, "5", None])
-@pytest.mark.parametrize("name", ["window", "pause"])
+@pytest.mark.parametrize("name", ["before_expiry", "failure_backoff"])
 def test_what_is_no_number_of_seconds_is_refused(name: str, value: object) -> None:
     """The error names the option."""
     with pytest.raises(TokenConfigurationError, match=name):
@@ -75,10 +75,10 @@ def test_what_is_no_number_of_seconds_is_refused(name: str, value: object) -> No
 
 def test_the_defaults_are_those_that_are_documented() -> None:
     """Five minutes ahead, and a second after what failed."""
-    assert (Renewal().window, Renewal().pause) == (300, 1)
+    assert (Renewal().before_expiry, Renewal().failure_backoff) == (300, 1)
 
 
-@pytest.mark.parametrize("name", ["window", "pause"])
+@pytest.mark.parametrize("name", ["before_expiry", "failure_backoff"])
 def test_an_error_names_the_option_that_cannot_work(name: str) -> None:
     """Else a caller with both would have to guess."""
     with pytest.raises(TokenConfigurationError, match=f"^{name} must be"):

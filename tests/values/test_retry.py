@@ -13,24 +13,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aioalf._auth_server.http import Answer, Exchange
+from aioalf._auth_server.http import AuthServerHTTP, RawResponse
 from aioalf._auth_server.token_endpoint import TokenEndpoint
 from aioalf._syntax import read_retry_after
 from aioalf.client_auth import ClientSecretBasic, Credentials
 from aioalf.errors import (
-    NoAnswerError,
     TokenConfigurationError,
+    TokenConnectionError,
     TokenError,
     TokenHTTPError,
     TokenResponseError,
 )
-from aioalf.retry import Retry, may_pass
+from aioalf.retry import Retry, is_transient
 from aioalf.testing import Fault, OAuthServer
 from tests.support.virtual_time import VirtualTimeLoop, follow_the_loop
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 FORM = {"grant_type": "client_credentials"}
-AT_ONCE = Retry(delay=0)
+AT_ONCE = Retry(wait_initial=0)
 
 
 def http_error(status: int, retry_after: float | None = None) -> TokenHTTPError:
@@ -57,8 +57,8 @@ def endpoint_of(server: OAuthServer, retry: Retry = AT_ONCE) -> TokenEndpoint:
         (http_error(404), False),
         (http_error(302), False),
         (TokenHTTPError("a manager's own"), False),
-        (NoAnswerError("refused"), True),
-        (NoAnswerError("not trusted", may_pass=False), False),
+        (TokenConnectionError("refused"), True),
+        (TokenConnectionError("not trusted", is_transient=False), False),
         (TokenResponseError("no token"), False),
         (TokenConfigurationError("no endpoint"), False),
         (TokenError("closed"), False),
@@ -66,7 +66,7 @@ def endpoint_of(server: OAuthServer, retry: Retry = AT_ONCE) -> TokenEndpoint:
 )
 def test_what_may_pass_is_tried_again(error: TokenError, *, expected: bool) -> None:
     """Overload, a server's own failure and the lack of an answer; nothing that is the client's."""
-    assert may_pass(error) is expected
+    assert is_transient(error) is expected
     assert (Retry().wait_after(error, 1, 0, 0.5) is not None) is expected
 
 
@@ -91,7 +91,7 @@ def test_the_wait_grows_and_has_a_limit(attempt: int, chance: float) -> None:
         (Retry(), 1, 0, 25, None),
         (Retry(), 1, 1, 25, None),
         (Retry(), 1, 24.9, None, None),
-        (Retry(deadline=0), 1, 0.1, None, None),
+        (Retry(timeout=0), 1, 0.1, None, None),
     ],
 )
 def test_attempts_and_time_are_limited(
@@ -136,8 +136,8 @@ def test_any_retry_after_is_read_without_harm(value: str) -> None:
     ("name", "value"),
     [
         *[("attempts", value) for value in (0, 1.5, True)],
-        *[("delay", value) for value in (-1, "1", math.nan)],
-        *[("deadline", value) for value in (math.inf, None, True)],
+        *[("wait_initial", value) for value in (-1, "1", math.nan)],
+        *[("timeout", value) for value in (math.inf, None, True)],
     ],
 )
 def test_what_is_no_count_or_time_is_refused(name: str, value: object) -> None:
@@ -168,14 +168,14 @@ async def test_a_refusal_is_not_repeated(oauth_server: OAuthServer) -> None:
 async def test_what_may_be_sent_once_only_is_not_repeated(oauth_server: OAuthServer) -> None:
     """Unless a grant says otherwise: a code in the form is spent by the first attempt, it seems."""
     oauth_server.token_fault = Fault.hang_up()
-    with pytest.raises(NoAnswerError):
+    with pytest.raises(TokenConnectionError):
         await endpoint_of(oauth_server).request(FORM)
     assert oauth_server.token_requests == 1
 
 
 async def test_the_last_answer_says_more_than_no_answer(oauth_server: OAuthServer) -> None:
     """A server that fails, then vanishes: the caller learns what it said."""
-    endpoint = endpoint_of(oauth_server, Retry(delay=0.5))
+    endpoint = endpoint_of(oauth_server, Retry(wait_initial=0.5))
     oauth_server.token_fault = Fault.status(500, "going down").times(1)
     asking = asyncio.create_task(endpoint.request(FORM, is_repeatable=True))
     await oauth_server.reached(token_requests=1)
@@ -187,10 +187,10 @@ async def test_the_last_answer_says_more_than_no_answer(oauth_server: OAuthServe
 
 def test_the_defaults_are_those_that_are_documented() -> None:
     """Three attempts within twenty-five seconds."""
-    assert (Retry().attempts, Retry().delay, Retry().deadline) == (3, 0.25, 25)
+    assert (Retry().attempts, Retry().wait_initial, Retry().timeout) == (3, 0.25, 25)
 
 
-@pytest.mark.parametrize("name", ["attempts", "delay", "deadline"])
+@pytest.mark.parametrize("name", ["attempts", "wait_initial", "timeout"])
 def test_an_error_names_the_option_that_cannot_work(name: str) -> None:
     """Else a caller with several would have to guess."""
     with pytest.raises(TokenConfigurationError, match=f"^{name} must be"):
@@ -200,17 +200,17 @@ def test_an_error_names_the_option_that_cannot_work(name: str) -> None:
 # On a clock
 
 
-class Scripted(Exchange):
+class Scripted(AuthServerHTTP):
     """Answers each attempt after its seconds, with its end; nothing goes anywhere."""
 
     __slots__ = ("begun", "script")
 
-    def __init__(self, *script: tuple[float, Answer | Exception]) -> None:
+    def __init__(self, *script: tuple[float, RawResponse | Exception]) -> None:
         super().__init__(None, lambda: None)
         self.script = list(script)
         self.begun: list[float] = []
 
-    async def post(self, *_: object, **__: object) -> Answer:
+    async def post(self, *_: object, **__: object) -> RawResponse:
         """The next of the script."""
         self.begun.append(asyncio.get_running_loop().time())
         seconds, end = self.script.pop(0)
@@ -220,9 +220,9 @@ class Scripted(Exchange):
         return end
 
 
-def token() -> Answer:
+def token() -> RawResponse:
     """An answer with one."""
-    answer = object.__new__(Answer)
+    answer = object.__new__(RawResponse)
     answer.status, answer.content_type = 200, "application/json"
     answer.body = b'{"access_token": "abc", "expires_in": 3600}'
     return answer
@@ -239,22 +239,20 @@ class Play:
 
     def __call__(
         self,
-        *script: tuple[float, Answer | Exception],
+        *script: tuple[float, RawResponse | Exception],
         retry: Retry | None = None,
         chances: Iterable[float] = repeat(0.5),
         patience: float | None = None,
     ) -> BaseException | None:
         """Return what a request raises, None when it gives a token."""
         drawn = iter(chances)
-        self._patch.setattr(
-            "aioalf.retry.random", SimpleNamespace(random=lambda: next(drawn))
-        )
+        self._patch.setattr("aioalf.retry.random", SimpleNamespace(random=lambda: next(drawn)))
         exchange = Scripted(*script)
 
         async def request() -> None:
             began = asyncio.get_running_loop().time()
             self._patch.setattr(
-                "aioalf._auth_server.token_endpoint.Exchange", Mock(return_value=exchange)
+                "aioalf._auth_server.token_endpoint.AuthServerHTTP", Mock(return_value=exchange)
             )
             endpoint = TokenEndpoint(
                 "https://auth.example.com/token",
@@ -287,7 +285,9 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Play:
 @pytest.mark.parametrize("chances", [(0.0, 0.0), (0.1, 0.9), (0.999, 0.0), (0.5, 0.5)])
 def test_between_attempts_passes_what_chance_says(play: Play, chances: tuple[float, float]) -> None:
     """Up to a quarter of a second, then up to a half; the whole of each is left to chance."""
-    end = play((0, http_error(503)), (0, NoAnswerError("reset")), (0, token()), chances=chances)
+    end = play(
+        (0, http_error(503)), (0, TokenConnectionError("reset")), (0, token()), chances=chances
+    )
     assert end is None
     first, second = chances
     assert play.begun == pytest.approx([0, first * 0.25, first * 0.25 + second * 0.5])
@@ -312,7 +312,7 @@ def test_a_time_beyond_the_deadline_is_not_waited_for(play: Play) -> None:
 def test_no_attempt_begins_after_the_deadline(play: Play) -> None:
     """However many there may be."""
     failures = [(1.0, http_error(503))] * 100
-    retry = Retry(attempts=100, delay=0, deadline=7.5)
+    retry = Retry(attempts=100, wait_initial=0, timeout=7.5)
     assert isinstance(play(*failures, retry=retry), TokenHTTPError)
     assert play.begun == [0, 1, 2, 3, 4, 5, 6, 7]
     assert play.ended == 7.5
@@ -321,12 +321,12 @@ def test_no_attempt_begins_after_the_deadline(play: Play) -> None:
 @pytest.mark.rule("R033")
 def test_at_the_deadline_all_is_over(play: Play) -> None:
     """Of a server that never answers, too: the last failure that was heard of is raised."""
-    silence = [(10.0, NoAnswerError(f"silence {count}")) for count in (1, 2, 3)]
+    silence = [(10.0, TokenConnectionError(f"silence {count}")) for count in (1, 2, 3)]
     end = play(*silence)
     assert (str(end), play.ended) == ("silence 2", 25)
     assert end is not None
     assert end.__suppress_context__
-    answered, lost = http_error(500), NoAnswerError("reset")
+    answered, lost = http_error(500), TokenConnectionError("reset")
     assert play((0, answered), (1, lost), (60, token())) is answered
     assert play.ended == 25
 
@@ -336,7 +336,7 @@ def test_the_first_attempt_has_the_time_of_its_own_timeout(play: Play) -> None:
     """A deadline is for trying again."""
     assert play((60, token())) is None
     assert play.ended == 60
-    assert str(play((60, NoAnswerError("silence")), (0, token()))) == "silence"
+    assert str(play((60, TokenConnectionError("silence")), (0, token()))) == "silence"
     assert (play.begun, play.ended) == ([0], 60)
 
 

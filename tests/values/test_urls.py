@@ -5,7 +5,7 @@ import inspect
 import pytest
 from yarl import URL
 
-from aioalf._urls import is_insecure, read_endpoint, shown, warn_insecure
+from aioalf._urls import is_insecure, read_endpoint, redact_url, warn_insecure
 from aioalf.client import Client
 from aioalf.errors import InsecureTransportWarning, TokenConfigurationError
 from aioalf.grants import ClientCredentials
@@ -70,7 +70,7 @@ def test_an_endpoint_that_cannot_work_is_refused(url: object, problem: str) -> N
 )
 def test_a_url_is_shown_without_what_may_be_secret(url: str, text: str) -> None:
     """Scheme, host, port and path are enough to know which one is meant."""
-    assert shown(URL(url)) == text
+    assert redact_url(URL(url)) == text
 
 
 @pytest.mark.rule("R013", "R053")

@@ -160,8 +160,8 @@ async def _call(pieces: tuple[bytes, ...]) -> None:
             SECRET,
             endpoint.url,
             {"timeout": ClientTimeout(total=NETWORK_SECONDS)},
-            retry=Retry(attempts=2, delay=0, deadline=0),
-            renewal=Renewal(pause=0),
+            retry=Retry(attempts=2, wait_initial=0, timeout=0),
+            renewal=Renewal(failure_backoff=0),
         ) as client,
     ):
         with suppress(TokenError):

@@ -3,7 +3,7 @@
 import re
 
 from aioalf import TokenManager
-from aioalf._requests.manager_adapter import KeyedManager
+from aioalf._requests.manager_adapter import RenewableManager
 from tests.project.docs.blocks import ROOT
 
 
@@ -17,4 +17,4 @@ def test_the_tables_name_the_methods_of_a_manager() -> None:
     text = (ROOT / "docs" / "managers.rst").read_text(encoding="utf-8")
     named = set(re.findall(r"^``(?:await )?(\w+)\(\w*\)``  ", text, re.MULTILINE))
     assert named == public(TokenManager)
-    assert named > public(KeyedManager)
+    assert named > public(RenewableManager)

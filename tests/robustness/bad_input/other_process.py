@@ -51,7 +51,7 @@ async def perform(job: dict[str, str]) -> None:
     browsers: dict[str, OpenBrowser] = {"refuse": refuse, "wait": wait, "sign in": visitor}
     cache = (Deadly if job["writing"] == "dies" else FileCache)(job["cache"])
     grant = AuthorizationCode(open_browser=browsers[job["person"]])
-    options: dict[str, Any] = {"retry": Retry(attempts=1), "renewal": Renewal(pause=0)}
+    options: dict[str, Any] = {"retry": Retry(attempts=1), "renewal": Renewal(failure_backoff=0)}
     async with Client(
         "client-id", "secret", issuer=job["issuer"], grant=grant, cache=cache, **options
     ) as client:

@@ -38,7 +38,7 @@ class Scene:
             "grant": grant or AuthorizationCode(open_browser=self.visitor),
             "cache": FileCache(self.cache),
             "retry": Retry(attempts=1),
-            "renewal": Renewal(pause=0),
+            "renewal": Renewal(failure_backoff=0),
             "raise_token_errors": True,
         }
         self.client = Client(**{**usual, **options})

@@ -45,10 +45,12 @@ class Waiting:
 async def test_two_logins_and_one_port(scene: Scene) -> None:
     """The second one is told, the first one goes on; afterwards the port is free again."""
     port, person = free_port(), Waiting()
-    first = scene.make(AuthorizationCode(open_browser=person, ports=(port, port)), cache=None)
+    first = scene.make(
+        AuthorizationCode(open_browser=person, redirect_ports=(port, port)), cache=None
+    )
     asking = asyncio.create_task(scene.get())
     url = await person.opened.get()
-    second = AuthorizationCode(open_browser=scene.visitor, ports=(port, port))
+    second = AuthorizationCode(open_browser=scene.visitor, redirect_ports=(port, port))
     scene.make(second, cache=None)
     with ExitStack() as stack:
         with suppress(OSError):  # the IP version to fall back to, if there is one
@@ -83,7 +85,7 @@ async def test_a_client_that_is_closed_while_an_endpoint_is_silent(
     scene: Scene, endpoint: Any
 ) -> None:
     """The login ends at once, nothing listens any more, and another one begins anew."""
-    grant = AuthorizationCode(open_browser=scene.visitor, pushed=True)
+    grant = AuthorizationCode(open_browser=scene.visitor, par=True)
     client = scene.make(grant)
     scene.server.faults[endpoint] = Fault.slow(60)
     asking = asyncio.create_task(scene.get())

@@ -11,7 +11,7 @@ import pytest
 from aioalf import (
     AccessDeniedError,
     AuthorizationError,
-    NoAnswerError,
+    TokenConnectionError,
     TokenError,
     TokenHTTPError,
     TokenResponseError,
@@ -144,7 +144,7 @@ async def test_access_denied_in_the_browser(scene: Scene) -> None:
 @pytest.mark.parametrize(
     ("fault", "kind"),
     [
-        (Fault.hang_up(), NoAnswerError),
+        (Fault.hang_up(), TokenConnectionError),
         (Fault.status(503), TokenHTTPError),
         (Fault.html(), TokenResponseError),
     ],

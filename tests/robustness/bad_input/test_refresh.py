@@ -2,7 +2,7 @@
 
 import pytest
 
-from aioalf import NoAnswerError, TokenError, TokenHTTPError, TokenResponseError
+from aioalf import TokenConnectionError, TokenError, TokenHTTPError, TokenResponseError
 from aioalf.testing import ConnectionFault, Fault, FaultProxy
 from tests.robustness.bad_input.scene import Scene
 
@@ -73,13 +73,15 @@ async def test_refresh_answered_with_html(scene: Scene, status: int) -> None:
 @pytest.mark.rule("R033")
 async def test_refresh_answered_with_a_hang_up(scene: Scene) -> None:
     """Nothing came: the refresh token counts, as far as one can know."""
-    await answered(scene, Fault.hang_up(), NoAnswerError, "No answer from the token endpoint")
+    await answered(
+        scene, Fault.hang_up(), TokenConnectionError, "No answer from the token endpoint"
+    )
 
 
 @pytest.mark.rule("R033", "R040")
 async def test_refresh_answered_with_half_a_token(scene: Scene) -> None:
     """What breaks off is no answer, and what is cut off is no token."""
-    await answered(scene, Fault.hang_up(after=40), NoAnswerError, "broke off")
+    await answered(scene, Fault.hang_up(after=40), TokenConnectionError, "broke off")
     scene.server.revoke_all()
     scene.server.faults["token"] = Fault.truncated().times(1)
     await scene.fails(TokenResponseError, "not a JSON object")
@@ -115,7 +117,7 @@ async def test_refresh_whose_answer_is_lost(scene: Scene, *, rotates: bool) -> N
         await scene.log_in()
         proxy.disconnect()
         proxy.fault = ConnectionFault.reset().times(1)
-        await scene.fails(NoAnswerError, "No answer from the token endpoint")
+        await scene.fails(TokenConnectionError, "No answer from the token endpoint")
         for _ in range(2):
             await scene.get()
         assert scene.server.logins == int(rotates)

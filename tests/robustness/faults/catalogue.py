@@ -25,7 +25,7 @@ class Case:
 
     name: str
     trouble: Trouble
-    sees: str = "NoAnswerError"
+    sees: str = "TokenConnectionError"
     fails: bool = True
     is_tls: bool = False
     connections: int = 100

@@ -137,7 +137,7 @@ async def observe(case: Case, token: Token, pace: Pace) -> Observation:
                 answers = await asyncio.gather(*callers)
             await asyncio.sleep(pace.calm)
             observer.enough.set()
-        flights = 1 + (_now() - begun) / pace.renewal.pause
+        flights = 1 + (_now() - begun) / pace.renewal.failure_backoff
         api_log = [exchange for exchange in watched.server.log if exchange.server == "api"]
         return Observation(
             case=case,

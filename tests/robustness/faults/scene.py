@@ -19,7 +19,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from aioalf import Client, ClientSecretBasic, Renewal, Retry
-from aioalf.client_auth import Credentials, FormInMaking
+from aioalf.client_auth import Credentials, MutableForm
 from aioalf.testing import FaultProxy, OAuthServer
 from tests.support.tls import client_context, server_context
 
@@ -68,7 +68,7 @@ class CountingBasic(ClientSecretBasic):
         self._more = asyncio.Event()
 
     async def authenticate(
-        self, credentials: Credentials, form: FormInMaking, audience: str
+        self, credentials: Credentials, form: MutableForm, audience: str
     ) -> Mapping[str, str]:
         """Count, and do what the default does."""
         self.requests += 1

@@ -15,8 +15,8 @@ SHORT = Pace(
     slow=0.02,
     trickle=0.02,
     retry_after=1,
-    retry=Retry(delay=0.02),
-    renewal=Renewal(pause=0.1),
+    retry=Retry(wait_initial=0.02),
+    renewal=Renewal(failure_backoff=0.1),
 )
 
 

@@ -27,7 +27,7 @@ def observation(token: Token, **changed: object) -> Observation:
     values: dict[str, object] = {
         "case": CASES[0],
         "token": token,
-        "saw": Counter({"200": 60, "NoAnswerError": 40}),
+        "saw": Counter({"200": 60, "TokenConnectionError": 40}),
         "longest_wait": 1.234,
         "requests": 200,
         "lost": 0,
@@ -68,7 +68,7 @@ def test_a_run_is_written_between_the_comments(
     assert document.read_text(encoding="utf-8") == written
     assert written.startswith("Head\n")
     assert written.endswith("\n\nTail\n")
-    cells = ["60 times 200, 40 times NoAnswerError", "1.23 s", "0 of 200", "3", "0.50 s"]
+    cells = ["60 times 200, 40 times TokenConnectionError", "1.23 s", "0 of 200", "3", "0.50 s"]
     assert tables_of(written) == [[[CASES[0].name, *cells]]] * 2
 
 

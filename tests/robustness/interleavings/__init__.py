@@ -15,9 +15,9 @@ from aiohttp import ClientRequest, ClientResponse
 from multidict import CIMultiDict
 from yarl import URL
 
-from aioalf import NoAnswerError, OAuth2Middleware, Token, TokenManager
-from aioalf.grants import Grant, TokenSource
-from aioalf.grants.implicit import Login
+from aioalf import OAuth2Middleware, Token, TokenConnectionError, TokenManager
+from aioalf.grants import AuthorizationServer, Grant
+from aioalf.grants.implicit import ImplicitLogin
 from aioalf.implicit import Flow, OAuthImplicitTokenManager
 from aioalf.renewal import Renewal
 from tests.robustness.interleavings.oracle import (
@@ -67,7 +67,7 @@ class Server:
         if world.likely(self.failing):
             if world.likely(0.2):
                 await asyncio.sleep(HANGING)
-                raise NoAnswerError("timed out")
+                raise TokenConnectionError("timed out")
             raise failure(world)
         issued = self._same_again() or self._issue()
         await world.pass_time(self.steps)
@@ -96,7 +96,7 @@ class FakeGrant(Grant):
         self._watch = watch
         self.owner = owner
 
-    async def request_token(self, endpoint: TokenSource) -> Token:
+    async def request_token(self, endpoint: AuthorizationServer) -> Token:
         """Return a token, or fail as the server does."""
         flight = self._watch.take_off(self.owner)
         try:
@@ -124,13 +124,13 @@ class ObservedManager(TokenManager):
 
     async def renew_token(self, rejected: str) -> str:
         """As it is."""
-        self.watch.refuse(rejected, is_heard=self.may_renew(rejected))
+        self.watch.refuse(rejected, is_heard=self.can_renew(rejected))
         return await super().renew_token(rejected)
 
-    def accept(self) -> None:
+    def mark_accepted(self) -> None:
         """As it is."""
-        self.watch.accept()
-        super().accept()
+        self.watch.mark_accepted()
+        super().mark_accepted()
 
     async def reset_token(self) -> None:
         """As it is."""
@@ -167,9 +167,9 @@ class ObservedManager(TokenManager):
 class ObservedKeyedManager(ObservedManager):
     """The same of a class that is known to have all that a middleware asks for."""
 
-    def peek(self) -> str | None:
+    def cached_token(self) -> str | None:
         """As it is."""
-        return super().peek()
+        return super().cached_token()
 
 
 class ObservedImplicitManager(ObservedManager, OAuthImplicitTokenManager):
@@ -296,8 +296,8 @@ class Scenario:
         self.server = Server(self.world)
         self.script = self.world.script
         self.renewal = Renewal(
-            window=self.script.choice([0.0, 1.0, 300.0]),
-            pause=self.script.choice([0.0, 0.5, 1.0, 2.0]),
+            before_expiry=self.script.choice([0.0, 1.0, 300.0]),
+            failure_backoff=self.script.choice([0.0, 0.5, 1.0, 2.0]),
         )
         self.faults = [
             *(self._revoke, self._refuse_all, self._fall_ill),
@@ -471,7 +471,7 @@ class ImplicitScenario(Scenario):
     def _make_managers(self) -> tuple[Watch, Sequence[ObservedManager]]:
         self.faults += [self._revoke, self._reset, self._reset_when_busy]
         self.storage = storage = AsyncStorage(self.world)
-        flow = Flow(storage, Login((32000, 32009)))
+        flow = Flow(storage, ImplicitLogin((32000, 32009)))
         count = self.script.choice([1, 1, 2])
         watch = LoginWatch(self.world, self.renewal, self.server.expiry_of)
         watch.is_shared = count > 1

@@ -16,8 +16,8 @@ from aiohttp import ClientError, ClientResponse, ClientResponseError, ClientSess
 from multidict import CIMultiDict
 from yarl import URL
 
-from aioalf import Client, NoAnswerError, Retry, Token, TokenError, TokenHTTPError
-from aioalf.grants import Grant, TokenSource
+from aioalf import Client, Retry, Token, TokenConnectionError, TokenError, TokenHTTPError
+from aioalf.grants import AuthorizationServer, Grant
 from aioalf.grants.client_credentials import CLIENT_CREDENTIALS
 from aioalf.manager import TokenManager
 from tests.robustness.interleavings import Scenario
@@ -40,7 +40,7 @@ class ObservedGrant(Grant):
     def __init__(self, watch: Watch) -> None:
         self._watch = watch
 
-    async def request_token(self, endpoint: TokenSource) -> Token:
+    async def request_token(self, endpoint: AuthorizationServer) -> Token:
         """As it is."""
         flight = self._watch.take_off(self)
         try:
@@ -109,7 +109,7 @@ class ClientScenario(Scenario):
             endpoints={"revocation_endpoint": f"https://{_AS}/revoke"},
             grant=ObservedGrant(self.watch),
             renewal=self.renewal,
-            retry=Retry(attempts=self.script.choice([1, 1, 2]), delay=0.5),
+            retry=Retry(attempts=self.script.choice([1, 1, 2]), wait_initial=0.5),
             session=self.session,
         )
         self.manager = cast("TokenManager", client._token_manager)  # noqa: SLF001 - to be observed
@@ -118,25 +118,31 @@ class ClientScenario(Scenario):
 
     def _observe(self, manager: TokenManager) -> None:
         """Hear what the client tells its manager, which stays of a class that it knows."""
-        renew_token, reject, accept = manager.renew_token, manager.reject, manager.accept
+        renew_token, reject, accept = (
+            manager.renew_token,
+            manager.mark_rejected,
+            manager.mark_accepted,
+        )
 
         async def observed_renewal(rejected: str) -> str:
-            self.watch.refuse(rejected, is_heard=manager.may_renew(rejected))
+            self.watch.refuse(rejected, is_heard=manager.can_renew(rejected))
             self.callers[asyncio.current_task()].asked = self.watch.moment(other_than=rejected)
             return await renew_token(rejected)
 
         def observed_rejection(token: str) -> None:
-            self.watch.refuse(token, is_heard=manager.may_renew(token))
+            self.watch.refuse(token, is_heard=manager.can_renew(token))
             reject(token)
 
         def observed_acceptance() -> None:
             statuses = self.callers[asyncio.current_task()].statuses
             self.world.must("who says that a token was good was let in", holds=statuses[-1] == 200)
-            self.watch.accept()
+            self.watch.mark_accepted()
             accept()
 
         vars(manager).update(
-            renew_token=observed_renewal, reject=observed_rejection, accept=observed_acceptance
+            renew_token=observed_renewal,
+            mark_rejected=observed_rejection,
+            mark_accepted=observed_acceptance,
         )
 
     async def _end(self) -> None:
@@ -180,7 +186,7 @@ class ClientScenario(Scenario):
             )
             words = {"error": "invalid_client", "error_description": said}
             return answer_of(error.response_status or 500, words, fields)
-        except NoAnswerError:
+        except TokenConnectionError:
             return None
         except TokenError:
             return f"HTTP/1.1 200 OK\r\n{MARK}-t: {said}\r\n broken {MARK}\r\r\n\r\n".encode()
@@ -243,7 +249,7 @@ class ClientScenario(Scenario):
         return call.statuses[-1]
 
     def _can_be_helped(self, token: str) -> bool:
-        return self.watch.may_renew(token) and not self.client.closed
+        return self.watch.can_renew(token) and not self.client.closed
 
     @staticmethod
     def _fields(call: Call) -> Mapping[str, str]:

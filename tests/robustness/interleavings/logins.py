@@ -20,15 +20,15 @@ from yarl import URL
 from aioalf import (
     AccessDeniedError,
     LoginTimeoutError,
-    NoAnswerError,
     RevocationError,
     ScopeNotGrantedError,
     Token,
+    TokenConnectionError,
     TokenError,
     TokenManager,
 )
 from aioalf.caches._key_locks import KeyLocks
-from aioalf.grants import Grant, RefreshToken, TokenSource
+from aioalf.grants import AuthorizationServer, Grant, RefreshToken
 from tests.robustness.interleavings import KINDS, Scenario
 from tests.robustness.interleavings.client import ClientScenario
 from tests.robustness.interleavings.oracle import MARK, Watch, World
@@ -159,7 +159,7 @@ class LoginServer:
         await world.pass_time()
         if world.likely(self.failing):
             if world.likely(0.5):
-                raise NoAnswerError("reset")
+                raise TokenConnectionError("reset")
             said = " ".join(map(str, form.values()))  # some servers say what they were sent
             return _answered(503, {"error": "temporarily_unavailable", "error_description": said})
         if used is not None and (used.is_spent or used.login.is_over):
@@ -185,7 +185,7 @@ class LoginServer:
         if world.likely(self.losing):
             if world.likely(0.5):
                 world.note("is lost")
-                raise NoAnswerError("reset")
+                raise TokenConnectionError("reset")
             members.pop("access_token")
         if used is not None:
             used.is_lost = False
@@ -245,7 +245,7 @@ class Person:
         self._server = server
         self._owner = owner
 
-    async def request_token(self, endpoint: TokenSource) -> Token:
+    async def request_token(self, endpoint: AuthorizationServer) -> Token:
         """Ask."""
         world = self._server.world
         world.note("asks a person")
@@ -322,7 +322,7 @@ class LoginScenario(Scenario):
             "scope": ["b", "a"],
             "endpoints": {"revocation_endpoint": _REVOCATION},
             "http_options": {"headers": {"X-Tenant": "one"}},
-            "parameters": {"tenant": "one"},
+            "extra_params": {"tenant": "one"},
         }
         roots = [self._make_root(server, is_given=is_given) for _ in range(count)]
         self.roots = roots
@@ -368,7 +368,7 @@ class LoginScenario(Scenario):
     def _pick(self) -> tuple[TokenManager, TokenManager, str]:
         root = self.script.choice(self.roots)
         want = self.script.choice(self.wants)
-        manager = root.with_(**want) if want else root
+        manager = root.with_options(**want) if want else root
         scope, resource = want.get("scope", ["a", "b"]), want.get("resource", [])
         return root, manager, f"{' '.join(scope)} {' '.join(resource)}"
 
@@ -418,7 +418,7 @@ class LoginScenario(Scenario):
         await self.world.pass_time()
         if self.logins.accepts(token):
             return
-        may_renew = manager.may_renew(token)
+        may_renew = manager.can_renew(token)
         self.world.note("refused by the API", token)
         other = await self._obtain(what, root, lambda: manager.renew_token(token))
         self.world.must(
@@ -427,7 +427,7 @@ class LoginScenario(Scenario):
         )
         await self.world.pass_time()
         if self.logins.accepts(other):
-            manager.accept()
+            manager.mark_accepted()
 
     async def _revoke(self) -> None:
         self.world.note("all access tokens are revoked")

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
 
-from aioalf import NoAnswerError, TokenConfigurationError, TokenError, TokenHTTPError
+from aioalf import TokenConfigurationError, TokenConnectionError, TokenError, TokenHTTPError
 from aioalf.renewal import Renewal
 from tests.support.virtual_time import VirtualTimeLoop
 
@@ -155,7 +155,7 @@ class Watch:
         )
 
     def _renewable_from(self, token: Flight) -> float:
-        return token.deadline - min(self.renewal.window, token.lifetime / 3)
+        return token.deadline - min(self.renewal.before_expiry, token.lifetime / 3)
 
     def land(self, flight: Flight, token: str, lifetime: float | None) -> None:
         """It brings a token."""
@@ -164,7 +164,7 @@ class Watch:
         flight.is_over = True
         if self._counts(flight):
             if self.current is None and self.unproven_until > -inf:
-                self.unproven_until = self.now + self.renewal.pause
+                self.unproven_until = self.now + self.renewal.failure_backoff
             self.current, self.paused_until = flight, -inf
 
     def fail(self, flight: Flight, error: BaseException) -> None:
@@ -177,7 +177,7 @@ class Watch:
         if isinstance(error, TokenConfigurationError) and not is_served:
             return  # who mends it need not wait
         asked_for = (error.retry_after if isinstance(error, TokenHTTPError) else None) or 0.0
-        self.paused_until = self.now + max(self.renewal.pause, min(asked_for, 60.0))
+        self.paused_until = self.now + max(self.renewal.failure_backoff, min(asked_for, 60.0))
 
     # What the client is told.
 
@@ -188,16 +188,16 @@ class Watch:
             return
         if self.now >= min(self.unproven_until, current.deadline):
             self.refusals.append((token, event, asyncio.current_task()))
-            self.current, self.unproven_until = None, self.now + self.renewal.pause
+            self.current, self.unproven_until = None, self.now + self.renewal.failure_backoff
 
-    def may_renew(self, token: str) -> bool:
+    def can_renew(self, token: str) -> bool:
         """Tell whether another token than one that was refused is there, or to be had."""
         current = self.current
         if current is None or current.token != token:
             return True
         return self.now >= min(self.unproven_until, current.deadline)
 
-    def accept(self) -> None:
+    def mark_accepted(self) -> None:
         """The client hears that a renewed token was good."""
         self.world.note("accepted")
         self.unproven_until = -inf
@@ -396,7 +396,7 @@ def failure(world: World) -> Exception:
     if kind == 1:
         return TokenHTTPError("busy", 503, retry_after=world.script.choice([0.0, 2.0, 3600.0]))
     if kind == 2:
-        return NoAnswerError("reset")
+        return TokenConnectionError("reset")
     if kind == 3:
         return TokenConfigurationError("missing")
     return OddError("odd")

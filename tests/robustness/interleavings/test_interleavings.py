@@ -28,11 +28,11 @@ from aioalf._auth_server import request_params
 from aioalf._auth_server.http import TIMEOUT
 from aioalf._auth_server.token_response import read_token
 from aioalf._login.cache_entry import CacheEntry
-from aioalf._login.login import Authorization
-from aioalf._login.revocation import Outstanding
-from aioalf._requests.authorization_header import Bearer
-from aioalf._requests.dispatcher import Sender
-from aioalf._requests.session import SessionHolder
+from aioalf._login.login import Login
+from aioalf._login.revocation import TokensToRevoke
+from aioalf._requests.authorization_header import AuthorizationHeader
+from aioalf._requests.dispatcher import RequestDispatcher
+from aioalf._requests.session import SessionProvider
 from aioalf._single_flight import SingleFlight
 from aioalf.implicit import Flow
 from aioalf.manager import TokenManager
@@ -199,7 +199,7 @@ def a_close_that_cancels_who_waits(patch: pytest.MonkeyPatch) -> None:
 @mutant("every error is an object of its own")
 def errors_that_are_shared(patch: pytest.MonkeyPatch) -> None:
     """One object is raised in many tasks."""
-    patch.setattr("aioalf._single_flight.own_copy", lambda error: error)
+    patch.setattr("aioalf._single_flight.copy_exception", lambda error: error)
 
 
 @mutant("no token from before a reset after it")
@@ -243,7 +243,7 @@ def a_renewal_that_is_not_keyed(patch: pytest.MonkeyPatch) -> None:
 @mutant("no request without a need")
 def useless_renewals_that_are_repeated(patch: pytest.MonkeyPatch) -> None:
     """An API that refuses everything makes a request each time."""
-    patch.setattr(TokenManager, "may_renew", lambda *_: True)
+    patch.setattr(TokenManager, "can_renew", lambda *_: True)
 
 
 @mutant("a token that was refused is not handed out again")
@@ -259,7 +259,7 @@ def a_refusal_that_is_not_heard(patch: pytest.MonkeyPatch) -> None:
 @mutant("no request within the pause")
 def a_pause_that_is_ignored(patch: pytest.MonkeyPatch) -> None:
     """Every caller asks an endpoint that is down."""
-    patch.setattr(TokenManager, "pause_left", lambda _: 0.0)
+    patch.setattr(TokenManager, "retry_after", lambda _: 0.0)
 
 
 @mutant("no request within the pause")
@@ -288,11 +288,11 @@ def a_background_renewal_beside_another(patch: pytest.MonkeyPatch) -> None:
 def a_window_in_which_callers_wait(patch: pytest.MonkeyPatch) -> None:
     """The token is taken for expired as soon as it is to be renewed."""
 
-    def peek(self: TokenManager) -> str | None:
+    def cached_token(self: TokenManager) -> str | None:
         token = self._token
         return None if token is None or time_of() >= self._renew_at else token.access_token
 
-    patch.setattr(TokenManager, "peek", peek)
+    patch.setattr(TokenManager, "cached_token", cached_token)
 
 
 @mutant("nobody gets an error while a token is valid")
@@ -311,10 +311,10 @@ def a_failure_that_costs_the_token(patch: pytest.MonkeyPatch) -> None:
 def an_expiry_that_is_not_seen(patch: pytest.MonkeyPatch) -> None:
     """A token serves until it is refused."""
 
-    def peek(self: TokenManager) -> str | None:
+    def cached_token(self: TokenManager) -> str | None:
         return None if self._token is None else self._token.access_token
 
-    patch.setattr(TokenManager, "peek", peek)
+    patch.setattr(TokenManager, "cached_token", cached_token)
 
 
 @mutant("a token is valid when it is handed out")
@@ -377,7 +377,7 @@ def a_refresh_that_is_cut(patch: pytest.MonkeyPatch) -> None:
     async def cut(call: Coroutine[object, object, Token]) -> Token:
         return await call
 
-    patch.setattr("aioalf._login.login.uncut", cut)
+    patch.setattr("aioalf._login.login.run_to_completion", cut)
 
 
 @mutant("a refresh token is sent by one at a time", kind="login")
@@ -396,11 +396,11 @@ def a_logout_that_leaves_a_spent_token_in_the_cache(patch: pytest.MonkeyPatch) -
 def a_login_that_does_not_hear_of_a_logout(patch: pytest.MonkeyPatch) -> None:
     """What was on its way is kept, and goes on."""
 
-    def leave(self: Authorization) -> Outstanding:
+    def leave(self: Login) -> TokensToRevoke:
         self._token = self._refresh_token = None
-        return Outstanding()
+        return TokensToRevoke()
 
-    patch.setattr(Authorization, "leave", leave)
+    patch.setattr(Login, "leave", leave)
 
 
 @mutant("no token and no secret is shown: a manager")
@@ -424,13 +424,13 @@ def a_token_that_is_logged(patch: pytest.MonkeyPatch) -> None:
 @mutant("no token and no secret is shown: a log")
 def a_refusal_that_is_logged_with_its_cause(patch: pytest.MonkeyPatch) -> None:
     """The message tells nothing, the traceback does."""
-    reject = TokenManager.reject
+    reject = TokenManager.mark_rejected
 
     def log(self: TokenManager, token: str) -> None:
         logger.debug("refused", exc_info=ValueError(token))
         reject(self, token)
 
-    patch.setattr(TokenManager, "reject", log)
+    patch.setattr(TokenManager, "mark_rejected", log)
 
 
 @mutant("no token and no secret is shown: an error")
@@ -456,7 +456,7 @@ def a_body_that_is_shown(patch: pytest.MonkeyPatch) -> None:
 @mutant("no token and no secret is shown: an error", kind="login")
 def a_server_that_is_quoted(patch: pytest.MonkeyPatch) -> None:
     """Some say what they were sent."""
-    patch.setattr("aioalf._auth_server.token_endpoint.hidden_in", lambda *_: frozenset())
+    patch.setattr("aioalf._auth_server.token_endpoint.secrets_in_request", lambda *_: frozenset())
 
 
 @mutant("no token and no secret is shown: an error", kind="client")
@@ -511,59 +511,61 @@ def options_that_are_completed_in_place(patch: pytest.MonkeyPatch) -> None:
 @mutant("a token is valid when it is handed out")
 def a_field_that_is_kept(patch: pytest.MonkeyPatch) -> None:
     """What was put into words once serves for good."""
-    ready = Bearer.ready
+    ready = AuthorizationHeader.ready
 
-    def keep(self: Bearer) -> str | None:
+    def keep(self: AuthorizationHeader) -> str | None:
         kept = self._authorization
         return ready(self) and (kept or self._authorization)
 
-    patch.setattr(Bearer, "ready", keep)
+    patch.setattr(AuthorizationHeader, "ready", keep)
 
 
 @mutant("no token from before a reset after it", kind="client")
 def a_logout_that_is_not_passed_on(patch: pytest.MonkeyPatch) -> None:
     """The manager does not hear of it."""
-    patch.setattr(Bearer, "logout", _nothing)
+    patch.setattr(AuthorizationHeader, "logout", _nothing)
 
 
 @mutant("a token that was refused is not handed out again", kind="client")
 def a_repeat_with_the_refused_token(patch: pytest.MonkeyPatch) -> None:
     """The request goes out again as it was."""
 
-    async def renewed(self: Bearer, rejected: str) -> str:
+    async def renewed(self: AuthorizationHeader, rejected: str) -> str:
         await self._manager.renew_token(rejected.removeprefix("Bearer "))
         return rejected
 
-    patch.setattr(Bearer, "renewed", renewed)
+    patch.setattr(AuthorizationHeader, "renewed", renewed)
 
 
 @mutant("who says that a token was good was let in", kind="client")
 def a_second_refusal_that_is_taken_for_good(patch: pytest.MonkeyPatch) -> None:
     """Any answer to a repeat proves the new token."""
-    patch.setattr(Bearer, "judge", lambda self, _: self._manager.accept())
+    patch.setattr(AuthorizationHeader, "judge", lambda self, _: self._manager.mark_accepted())
 
 
 @mutant("a refusal is heard, also of what cannot be sent again", kind="client")
 def a_rejection_that_is_not_passed_on(patch: pytest.MonkeyPatch) -> None:
     """The next request carries the same token."""
-    patch.setattr(Bearer, "reject", lambda *_: None)
+    patch.setattr(AuthorizationHeader, "mark_rejected", lambda *_: None)
 
 
 @mutant("a request is sent twice at most", kind="client")
 def a_repeat_by_both(patch: pytest.MonkeyPatch) -> None:
     """What the middleware has repeated, the facade repeats again."""
-    may_repeat = Sender._may_repeat  # noqa: SLF001 - as above
+    may_repeat = RequestDispatcher._may_repeat  # noqa: SLF001 - as above
 
-    def may(self: Sender, answer: Any, options: Mapping[str, object], field: str) -> bool:
+    def may(
+        self: RequestDispatcher, answer: Any, options: Mapping[str, object], field: str
+    ) -> bool:
         return may_repeat(self, answer, options, str(field))
 
-    patch.setattr(Sender, "_may_repeat", may)
+    patch.setattr(RequestDispatcher, "_may_repeat", may)
 
 
 @mutant("who is refused, and can be helped, is", kind="client")
 def a_facade_that_repeats_nothing(patch: pytest.MonkeyPatch) -> None:
     """The middleware alone does, of what passes it."""
-    patch.setattr(Sender, "_may_repeat", lambda *_: False)
+    patch.setattr(RequestDispatcher, "_may_repeat", lambda *_: False)
 
 
 @mutant("who is refused, and can be helped, is", kind="client")
@@ -587,13 +589,13 @@ def a_stream_that_is_handed_over_again(patch: pytest.MonkeyPatch) -> None:
 @mutant("what is sent is whole, each time", kind="client")
 def a_repeat_without_its_options(patch: pytest.MonkeyPatch) -> None:
     """Neither the body nor the caller's headers are sent again."""
-    send_again = Sender._send_again  # noqa: SLF001 - as above
+    send_again = RequestDispatcher._send_again  # noqa: SLF001 - as above
 
-    async def bare(self: Sender, *arguments: Any) -> ClientResponse:
+    async def bare(self: RequestDispatcher, *arguments: Any) -> ClientResponse:
         session, method, url, _, *rest = arguments
         return await send_again(self, session, method, url, {}, *rest)
 
-    patch.setattr(Sender, "_send_again", bare)
+    patch.setattr(RequestDispatcher, "_send_again", bare)
 
 
 @mutant("an answer comes in time, a repeat's too", kind="client")
@@ -611,27 +613,27 @@ def a_refused_answer_that_keeps_its_connection(patch: pytest.MonkeyPatch) -> Non
 @mutant("close() leaves no open connection", kind="client")
 def a_session_that_is_left_open(patch: pytest.MonkeyPatch) -> None:
     """The client closes its manager alone."""
-    patch.setattr(SessionHolder, "close", _nothing)
+    patch.setattr(SessionProvider, "close", _nothing)
 
 
 @mutant("close() leaves the caller's session", kind="client")
 def a_given_session_that_is_closed(patch: pytest.MonkeyPatch) -> None:
     """It is taken for the client's own."""
 
-    async def close(self: SessionHolder) -> None:
+    async def close(self: SessionProvider) -> None:
         session = self.network()
         if session is not None:
             await session.close()
 
-    patch.setattr(SessionHolder, "close", close)
+    patch.setattr(SessionProvider, "close", close)
 
 
 @mutant("an answer is to one's own request", kind="client")
 def an_answer_that_serves_twice(patch: pytest.MonkeyPatch) -> None:
     """Every other GET gets the one before it."""
-    send, kept = Sender.send, list[ClientResponse]()
+    send, kept = RequestDispatcher.send, list[ClientResponse]()
 
-    async def serve(self: Sender, method: str, *arguments: Any) -> ClientResponse:
+    async def serve(self: RequestDispatcher, method: str, *arguments: Any) -> ClientResponse:
         if method != "GET":
             return await send(self, method, *arguments)
         if kept:
@@ -639,7 +641,7 @@ def an_answer_that_serves_twice(patch: pytest.MonkeyPatch) -> None:
         kept.append(await send(self, method, *arguments))
         return kept[0]
 
-    patch.setattr(Sender, "send", serve)
+    patch.setattr(RequestDispatcher, "send", serve)
 
 
 @mutant("no request leaves without a token", kind="client")
@@ -651,13 +653,15 @@ def a_request_without_a_field(patch: pytest.MonkeyPatch) -> None:
 @mutant("no token and no secret is shown: a URL", kind="client")
 def a_token_in_the_url(patch: pytest.MonkeyPatch) -> None:
     """Where servers log it."""
-    send = Sender.send
+    send = RequestDispatcher.send
 
-    async def show(self: Sender, method: str, url: StrOrURL, *others: Any) -> ClientResponse:
+    async def show(
+        self: RequestDispatcher, method: str, url: StrOrURL, *others: Any
+    ) -> ClientResponse:
         shown = URL(url).update_query(access_token=str(self._bearer.ready()))
         return await send(self, method, shown, *others)
 
-    patch.setattr(Sender, "send", show)
+    patch.setattr(RequestDispatcher, "send", show)
 
 
 @mutant("no token and no secret is shown: a client", kind="client")

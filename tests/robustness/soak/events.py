@@ -101,7 +101,7 @@ def _raising(kind: str) -> bool:
 
 
 # There is no answer that could be returned: all raise.
-_NO_ANSWER: Excuses = {"NoAnswerError": _any}
+_NO_ANSWER: Excuses = {"TokenConnectionError": _any}
 _USELESS: Excuses = {"TokenResponseError": _any}
 # The error of the token endpoint is returned by a `Client`, where it has a response to return;
 # the others raise it.

@@ -26,8 +26,8 @@ from aioalf import (
     TokenError,
     TokenManager,
 )
-from aioalf.client_auth import Credentials, FormInMaking
-from aioalf.grants import ClientCredentials, Grant, TokenSource
+from aioalf.client_auth import Credentials, MutableForm
+from aioalf.grants import AuthorizationServer, ClientCredentials, Grant
 from tests.robustness.soak.diary import Diary
 from tests.robustness.soak.events import GET_TOKEN, WEBSOCKET
 from tests.robustness.soak.refusals import PAUSE, STREAM, Request
@@ -35,8 +35,8 @@ from tests.robustness.soak.refusals import PAUSE, STREAM, Request
 Sender = Client | ClientSession
 Exchange = Callable[[Sender, str, int], Awaitable[str]]
 
-RETRY: Final = Retry(delay=0.1)
-RENEWAL: Final = Renewal(pause=PAUSE)
+RETRY: Final = Retry(wait_initial=0.1)
+RENEWAL: Final = Renewal(failure_backoff=PAUSE)
 TIMEOUT: Final = 1.0
 """Of a token request, in seconds."""
 GRACE: Final = 4.0
@@ -97,7 +97,7 @@ class Account(ClientSecretBasic, Grant):
         self._last: str | None = None
 
     async def authenticate(
-        self, credentials: Credentials, form: FormInMaking, audience: str
+        self, credentials: Credentials, form: MutableForm, audience: str
     ) -> Mapping[str, str]:
         """Count an attempt."""
         if (attempts := self._attempts.get()) is not None:
@@ -105,7 +105,7 @@ class Account(ClientSecretBasic, Grant):
             attempts.last_at = _now()
         return await super().authenticate(credentials, form, audience)
 
-    async def request_token(self, endpoint: TokenSource) -> Token:
+    async def request_token(self, endpoint: AuthorizationServer) -> Token:
         """Get a token as the default grant does."""
         begun, got = _now(), False
         attempts = _Attempts(begun)
