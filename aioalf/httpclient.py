@@ -1,4 +1,4 @@
-"""A request as a value."""
+"""`HTTPRequest`: a request as a value, since 0.4.0."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from aiohttp.typedefs import StrOrURL
 
 
 class HTTPRequest:
-    """What `Client.request` and `Client.fetch` send: a URL, a method (GET by default) and options.
+    """A request that `Client.request` and `Client.fetch` send.
 
-    The options are the keywords of aiohttp's ``request``: ``data``, ``json``, ``headers`` …
+    Args:
+        url: URL of the request.
+        method: HTTP method.
+        options: Keyword arguments of aiohttp's ``request``: ``data``, ``json``, ``headers`` …
     """
 
     def __init__(

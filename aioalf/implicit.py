@@ -209,7 +209,7 @@ class OAuthImplicitTokenManager(TokenManager):
             retry=retry,
         )
         self._flow = self.flow
-        self._grant = Implicit(client_id, self._flow.login, scope, self._expected)
+        self._grant = Implicit(client_id, self._flow.login, scope, self._policy)
         self._key = (str(token_endpoint), client_id, scope_set(join_scope(scope)))
         self._refused: set[str] = set()
         self._unsaved: str | None = None
@@ -258,7 +258,7 @@ class OAuthImplicitTokenManager(TokenManager):
         self._flight.end()
         await run_to_completion(self.reset_token())
 
-    async def _renew(self) -> Token:
+    async def _fetch_token(self) -> Token:
         async with self._flow.lock():
             stored = await self._load()
             if stored is not None:
@@ -266,7 +266,7 @@ class OAuthImplicitTokenManager(TokenManager):
                     return Token(stored, None)
                 self._unsaved = None
                 await self._flow.clean()
-            token = await self._fetch()
+            token = await super()._fetch_token()
             if token.is_valid():
                 if stored in self._refused:
                     pause = max(self._renewal.failure_backoff, _PAUSE_OF_PEOPLE)

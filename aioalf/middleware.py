@@ -1,7 +1,7 @@
-"""An aiohttp client middleware that makes any session an authorized one.
+"""`OAuth2Middleware`: an aiohttp client middleware that authorizes any session.
 
-It sees each hop of a request: it puts the token on those that go to the right origin, and repeats
-one that was refused. It fetches and caches nothing.
+It sees each hop of a request, adds the token to hops that go to an allowed origin, and repeats a
+rejected hop once. Must not fetch or cache tokens.
 """
 
 from __future__ import annotations
@@ -12,29 +12,30 @@ from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from aiohttp.hdrs import AUTHORIZATION
 from yarl import URL
 
-from aioalf._requests.authorization_header import (
-    UNAUTHORIZED,
-    AuthorizationHeader,
-    InsecureOrigins,
-)
+from aioalf._requests.authorization_header import AuthorizationHeader
 from aioalf._requests.manager_adapter import TokenProvider
-from aioalf._requests.origin_policy import origin_of, read_origins
-from aioalf._requests.retry_on_401 import renewal_for, send_again
+from aioalf._requests.origin_policy import OriginPolicy
+from aioalf._requests.retry_on_401 import UNAUTHORIZED, renew_for_hop, repeat_hop
 
 
 class OAuth2Middleware:
-    """Puts a bearer token on every hop to the right origin, and renews it once if one is refused.
+    """Adds a bearer token to each hop to an allowed origin, and renews it once after a 401.
 
-    ``manager`` is a `TokenManager` or anything with its ``get_token`` and ``reset_token``.
-    ``allowed_origins`` are the origins that get the token (``https://api.example.com``; a path is ignored);
-    without them it is the first origin that a request goes to. Other requests go out as they are.
-    An Authorization field of the caller's is replaced on the requests that get the token.
-    ``require_https`` refuses plain http to other machines, else that is warned of once per origin
-    (RFC 6750 §5.3).
+    An Authorization header of the caller is replaced on these hops. Other hops are sent unchanged.
+    If a new token may help after a 401, the token is renewed and the hop repeated once with its
+    whole body; if the body cannot be sent again, the 401 is the response (RFC 6750 §3.1).
 
-    After a 401 that a new token may help, the token is renewed and the hop repeated, once, its body
-    whole; where the body cannot be sent again, the 401 is the answer (RFC 6750 §3.1).
-    Calls raise TokenError when no token can be had: nothing is sent without one.
+    Requests raise `TokenError` if no token is available; none is sent without a token.
+
+    Args:
+        manager: A `TokenManager`, or an object with its ``get_token`` and ``reset_token``.
+        allowed_origins: Origins that get the token, such as ``https://api.example.com``; a path is
+            ignored. By default only the origin of the first request gets it.
+        require_https: Refuse plain http to other machines. By default it causes one warning for
+            each host (RFC 6750 §5.3).
+
+    Raises:
+        TokenConfigurationError: If `allowed_origins` is empty or not a list of URLs.
     """
 
     def __init__(
@@ -44,42 +45,33 @@ class OAuth2Middleware:
         allowed_origins: Iterable[str | URL] | None = None,
         require_https: bool = False,
     ) -> None:
-        self._bearer = AuthorizationHeader(manager)
-        self._origins = None if allowed_origins is None else read_origins(allowed_origins)
-        self._insecure = InsecureOrigins(refuse=require_https)
-        self._known: tuple[str, str] | None = None
+        self._header = AuthorizationHeader(manager)
+        self._policy = OriginPolicy(allowed_origins, require_https=require_https)
+        self._checked: tuple[str, str] | None = None
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         """Send one hop."""
-        # What keeps a hop fast: most go where one went before, with a token that is at hand.
-        url = request.url
-        if (url.scheme, url.raw_authority) != self._known and not self._may_go_to(url):
+        if not self._may_send_to(request.url):
             return await handler(request)
-        authorization = self._bearer.ready()
-        if authorization is None:
-            self._use_network_of(request)
-            authorization = await self._bearer.authorization()
-        request.headers[AUTHORIZATION] = authorization
+        value = self._header.cached() or await self._header.get(request.session)
+        request.headers[AUTHORIZATION] = value
         response = await handler(request)
         if response.status != UNAUTHORIZED:
             return response
-        self._use_network_of(request)
-        renewed = await renewal_for(request, response, authorization, self._bearer)
+        renewed = await renew_for_hop(request, response, value, self._header)
         if renewed is None:
             return response
-        return await send_again(request, handler, renewed, self._bearer)
+        return await repeat_hop(request, handler, renewed, self._header)
 
-    def _may_go_to(self, url: URL) -> bool:
-        """Tell whether the token may go there, and note it; raise TokenError for want of https."""
-        origin = origin_of(url)
-        if self._origins is None:
-            self._origins = frozenset((origin,))
-        if origin not in self._origins:
+    def _may_send_to(self, url: URL) -> bool:
+        """Tell whether the origin gets the token. Raises TokenError if https is required."""
+        # Most requests go where the last one went: comparing is faster than checking again.
+        target = url.scheme, url.raw_authority
+        if target == self._checked:
+            return True
+        self._policy.pin(url)
+        if not self._policy.allows(url):
             return False
-        self._insecure.check(url)
-        self._known = url.scheme, url.raw_authority
+        self._policy.check_transport(url)
+        self._checked = target
         return True
-
-    def _use_network_of(self, request: ClientRequest) -> None:
-        session = request.session
-        self._bearer.use_network(lambda: session)

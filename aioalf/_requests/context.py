@@ -1,34 +1,31 @@
-"""One call of a `Client` on its way: what is awaited or entered, and what a refused hop becomes.
+"""What the methods of `Client` return: it can be awaited, or entered with ``async with``.
 
-The facade puts the Authorization field on the call; the middleware here sees each of its hops. It
-knows no session and no token manager.
+Must not know sessions or tokens.
 """
 
 from __future__ import annotations
 
 from collections.abc import Coroutine, Generator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
-
-from aiohttp import ClientResponse
+from typing import Any, Protocol, TypeVar
 
 
-class _Context(Protocol):
+class _AsyncContext(Protocol):
     async def __aenter__(self) -> object: ...
     async def __aexit__(
         self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
         /,
     ) -> bool | None: ...
 
 
-R = TypeVar("R", bound="_Context")
+R = TypeVar("R", bound=_AsyncContext)
 
 
 class RequestContextManager(Coroutine[Any, Any, R]):
-    """A call that may be awaited, run as a task, or entered with ``async with``."""
+    """A request that may be awaited, run as a task, or entered with ``async with``."""
 
     def __init__(self, coroutine: Coroutine[Any, Any, R]) -> None:
         self._coroutine = coroutine
@@ -37,33 +34,26 @@ class RequestContextManager(Coroutine[Any, Any, R]):
         return self._coroutine.__await__()
 
     async def __aenter__(self) -> R:
-        self._result = result = await self._coroutine
-        if result.__class__ is not ClientResponse:  # whose __aenter__ returns it, and takes time
-            await result.__aenter__()
-        return result
+        self._result = await self._coroutine
+        await self._result.__aenter__()
+        return self._result
 
-    if TYPE_CHECKING:
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool | None:
+        return await self._result.__aexit__(exc_type, exc, traceback)
 
-        async def __aexit__(
-            self,
-            kind: type[BaseException] | None,
-            error: BaseException | None,
-            trace: TracebackType | None,
-        ) -> bool | None: ...
-
-    else:
-
-        def __aexit__(self, *raised: object) -> Coroutine[Any, Any, bool | None]:
-            return self._result.__aexit__(*raised)  # as it is: a coroutine around it takes time
-
-    def send(self, value: Any, /) -> Any:  # noqa: ANN401 - as the event loop has it
-        """Go on (for event loops)."""
+    def send(self, value: Any, /) -> Any:  # noqa: ANN401 - the signature of coroutines
+        """Resume the coroutine (called by event loops)."""
         return self._coroutine.send(value)
 
-    def throw(self, *error: Any) -> Any:  # noqa: ANN401 - as the event loop has it
-        """Raise inside (for event loops)."""
+    def throw(self, *error: Any) -> Any:  # noqa: ANN401 - the signature of coroutines
+        """Raise an error in the coroutine (called by event loops)."""
         return self._coroutine.throw(*error)
 
     def close(self) -> None:
-        """End without a result (for event loops)."""
+        """End the coroutine without a result (called by event loops)."""
         self._coroutine.close()

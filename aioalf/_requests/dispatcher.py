@@ -1,15 +1,13 @@
-"""The path of a request, from a call to its answer.
+"""Sends the requests of a client: adds the Authorization header, and repeats a request after a 401.
 
-It puts the token on a call, has it renewed where no middleware can, and gives back what came. It
-knows nothing of getting tokens, and of sessions only that there is one to send with.
+Must not know how tokens are fetched.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import nullcontext
 from copy import copy
 from typing import Any, cast
 
@@ -17,7 +15,6 @@ from aiohttp import (
     ClientResponse,
     ClientResponseError,
     ClientSession,
-    ClientTimeout,
     ClientWebSocketResponse,
     FormData,
 )
@@ -28,264 +25,192 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from aioalf._auth_server.buffered_response import copy_response
-from aioalf._requests.authorization_header import (
+from aioalf._requests.authorization_header import AuthorizationHeader
+from aioalf._requests.origin_policy import OriginPolicy, origin_of
+from aioalf._requests.retry_on_401 import (
     UNAUTHORIZED,
-    AuthorizationHeader,
-    InsecureOrigins,
-    is_renewable,
+    AuthorizationValue,
+    should_renew,
 )
-from aioalf._requests.origin_policy import origin_of, read_origins
-from aioalf._requests.retry_on_401 import AuthorizationValue
 from aioalf._requests.session import SessionProvider
-from aioalf._urls import redact_url
-from aioalf.errors import TokenError, TokenHTTPError
-
-_Request = Callable[..., Awaitable[ClientResponse]]
+from aioalf._requests.time_limit import TimeLimit, start_time_limit
+from aioalf.errors import TokenHTTPError
 
 logger: logging.Logger = logging.getLogger(__name__)
+
+_Options = Mapping[str, Any]
+_Request = Callable[..., Awaitable[ClientResponse]]
 
 _REQUEST = ClientSession.request
 _SWITCHING_PROTOCOLS = 101
 _REPEATABLE = (type(None), str, bytes, bytearray, memoryview, Mapping, list, tuple, FormData)
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110 §9.2.1, of those with a verb here
-_SIMPLE = frozenset({"allow_redirects", "headers", "max_redirects", "params", "ssl", "timeout"})
-_ANY_HTTPS = ("https://",)
-_STARTS_AT_MOST = 8
+"""Types of ``data`` that aiohttp can send twice."""
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110 §9.2.1
+_SIMPLE_OPTIONS = frozenset(
+    {"allow_redirects", "headers", "max_redirects", "params", "ssl", "timeout"}
+)
 
 
 class RequestDispatcher:
-    """Sends calls with the tokens of one manager through one session; `Client` says the rest."""
+    """Sends requests and opens websockets with the tokens of one manager."""
 
     def __init__(
         self,
-        bearer: AuthorizationHeader,
+        header: AuthorizationHeader,
         sessions: SessionProvider,
+        policy: OriginPolicy,
         *,
-        allowed_origins: Iterable[str | URL] | None,
-        require_https: bool,
         raise_token_errors: bool,
     ) -> None:
-        self._bearer = bearer
+        self._header = header
         self._sessions = sessions
-        self._origins = None if allowed_origins is None else read_origins(allowed_origins)
-        self._insecure = InsecureOrigins(refuse=require_https)
-        # A token may go, unread, to any text that begins so and holds no credentials.
-        self._known_starts: tuple[str, ...] = _ANY_HTTPS if allowed_origins is None else ()
+        self._policy = policy
         self._raise_token_errors = raise_token_errors
-        self._told: object = None
+        self._logged: object = None
 
-    def derive(self, bearer: AuthorizationHeader, sessions: SessionProvider) -> RequestDispatcher:
-        """Return one with other tokens, for the same origins."""
-        other = copy(self)
-        other._bearer, other._sessions = bearer, sessions  # noqa: SLF001 - it is one of these
-        return other
+    def derive(self, header: AuthorizationHeader) -> RequestDispatcher:
+        """Return a dispatcher with other tokens, and the same session and origins."""
+        derived = copy(self)
+        derived._header = header  # noqa: SLF001 - of the same class
+        return derived
 
-    async def send(
+    # Requests
+
+    async def send(self, method: str, url: StrOrURL, options: _Options) -> ClientResponse:
+        """Send a request; return its response, or the error response of the token endpoint."""
+        session = self._current_session()
+        self._check_target(session, url, options)
+        limit = self._start_time_limit(options)
+        try:
+            authorization = self._header.cached()
+            if authorization is None:
+                async with _wait(limit):
+                    authorization = await self._header.get(session)
+                if limit is not None:
+                    options = {**options, "timeout": limit.rest()}
+            return await self._send_with(authorization, session, method, url, options, limit)
+        except TokenHTTPError as error:
+            return await self._error_response(error, session, options)
+
+    async def _send_with(
         self,
+        authorization: str,
+        session: ClientSession,
         method: str,
         url: StrOrURL,
-        options: Mapping[str, object],
-        authorization: str | None = None,
+        options: _Options,
+        limit: TimeLimit | None,
     ) -> ClientResponse:
-        """Send a request, and return its answer or that of a token endpoint that failed."""
-        # What keeps a call fast: most go to https, or where one went before, with a token at hand
-        # and no options. They cost one coroutine, a look for the session and one for the token.
-        session = self._sessions.current()
-        is_known = (
-            type(url) is str
-            and url.startswith(self._known_starts)
-            and "@" not in url
-            and "auth" not in options
-        )
-        target = url if is_known else self._target(session, url, options)
-        authorization = authorization or self._bearer.ready()
-        if authorization is None:
-            limit = self._total_timeout(options)
-            if limit is not None:
-                return await self._send_within(limit, session, method, target, options)
-            try:
-                authorization = await self._bearer.authorization()
-            except TokenHTTPError as error:
-                return await self._answer_of_token_endpoint(error, session, options)
-        if not options and method in _SAFE and not self._sessions.is_given:
-            field, ends_at, arguments = authorization, None, None
-            headers: Any = {AUTHORIZATION: field}
-            is_aiohttps = ClientSession.request is _REQUEST  # as `_request_of` looks, with no call
-            request: _Request = session._request if is_aiohttps else session.request  # noqa: SLF001
-        else:
-            field, ends_at = self._field(method, options, authorization), self._end_of(options)
-            session = session if field is authorization else self._sessions.guarded()
-            arguments, request = self._arguments(options, field), _request_of(session)
-            headers = arguments["headers"]
+        if self._can_repeat_whole(method, options):
+            arguments, sent = _with_header(options, authorization), authorization
+        else:  # our middleware repeats the rejected hop alone
+            sent = AuthorizationValue(authorization, self._header)
+            arguments = self._sessions.with_middleware(_with_header(options, sent))
+            session = self._sessions.guarded()
+        request = _request_function(session)
         try:
-            response = await (
-                request(method, target, headers=headers)  # less time than with ** takes
-                if arguments is None
-                else request(method, target, **arguments)
-            )
-        except TokenHTTPError as error:
-            return await self._answer_of_token_endpoint(error, session, options)
-        except ClientResponseError as error:
-            if not self._may_repeat(error, options, field):
+            response = await request(method, url, **arguments)
+        except ClientResponseError as error:  # raise_for_status
+            if error.status != UNAUTHORIZED or not self._should_retry(error, options, sent):
                 raise
         else:
-            if response.status != UNAUTHORIZED or not self._may_repeat(response, options, field):
+            if response.status != UNAUTHORIZED or not self._should_retry(response, options, sent):
                 return response
             response.release()
-        options = {**options, "headers": headers}  # an iterator has none left
-        return await self._send_again(session, method, target, options, authorization, ends_at)
-
-    async def _send_within(
-        self,
-        limit: float,
-        session: ClientSession,
-        method: str,
-        url: StrOrURL,
-        options: Mapping[str, object],
-    ) -> ClientResponse:
-        # aiohttp's total runs from when it is called: the wait for a token would come on top.
-        async with asyncio.timeout(limit):
-            try:
-                authorization = await self._bearer.authorization()
-            except TokenHTTPError as error:
-                return await self._answer_of_token_endpoint(error, session, options)
-            return await self.send(method, url, options, authorization)
-
-    async def _send_again(
-        self,
-        session: ClientSession,
-        method: str,
-        url: StrOrURL,
-        options: Mapping[str, object],
-        refused: str,
-        ends_at: float | None,
-    ) -> ClientResponse:
-        # Whole: no middleware of ours was asked for, or the session's _request was replaced,
-        # middlewares and all, as mocks and recorders do.
-        try:
-            async with asyncio.timeout(None if ends_at is None else _left(ends_at)):
-                authorization = await self._bearer.renewed(refused)
-        except TokenHTTPError as error:
-            return await self._answer_of_token_endpoint(error, session, options)
-        arguments = self._arguments(options, authorization)
-        if ends_at is not None:
-            given = options.get("timeout", self._sessions.timeout)
-            arguments["timeout"] = _shortened(given, _left(ends_at))
-        response = await _request_of(session)(method, url, **arguments)
-        self._bearer.judge(response.status)
+        async with _wait(limit):
+            renewed = await self._header.renew(sent, session)
+        if limit is not None:
+            arguments["timeout"] = limit.rest()
+        response = await request(method, url, **_with_header(arguments, renewed))
+        self._header.note_result(response.status)
         return response
 
-    def _field(self, method: str, options: Mapping[str, object], authorization: str) -> str:
-        """Return the field as it is if the request can be repeated from its start, redirects too.
+    def _start_time_limit(self, options: _Options) -> TimeLimit | None:
+        # The default of the client's own session is aiohttp's: a sign-in may take longer.
+        timeout = options.get("timeout", sentinel)
+        return start_time_limit(self._sessions.timeout if timeout is sentinel else timeout)
 
-        Of others the middleware, which takes time, repeats the very hop that was refused.
-        """
-        may_go_whole = (
-            method in _SAFE
-            and options.keys() <= _SIMPLE
-            and (not self._sessions.is_given or self._sessions.is_plain)
+    def _can_repeat_whole(self, method: str, options: _Options) -> bool:
+        return (
+            method in _SAFE_METHODS
+            and options.keys() <= _SIMPLE_OPTIONS
+            and not self._sessions.has_middlewares_or_checks
         )
-        return authorization if may_go_whole else AuthorizationValue(authorization)
 
-    def _may_repeat(
-        self,
-        answer: ClientResponse | ClientResponseError,
-        options: Mapping[str, object],
-        field: str,
+    def _should_retry(
+        self, response: ClientResponse | ClientResponseError, options: _Options, sent: str
     ) -> bool:
-        if isinstance(field, AuthorizationValue) and field.was_refused:
+        """Decide after a 401 that no middleware handled: a mock may replace aiohttp's sending."""
+        if isinstance(sent, AuthorizationValue) and sent.was_rejected:
             return False
-        if not _is_refused_by_the_origin(answer):
+        if not _is_from_first_origin(response):
             return False
-        if not isinstance(options.get("data"), _REPEATABLE):
-            self._bearer.mark_rejected(field)
-            return False
-        return self._bearer.can_renew(field)
+        can_repeat = isinstance(options.get("data"), _REPEATABLE)
+        headers = CIMultiDict(response.headers or ())
+        return should_renew(self._header, sent, headers, can_repeat=can_repeat)
 
-    async def connect(
-        self, url: StrOrURL, options: Mapping[str, object]
-    ) -> ClientWebSocketResponse:
+    # Websockets
+
+    async def connect(self, url: StrOrURL, options: _Options) -> ClientWebSocketResponse:
         """Open a websocket."""
-        session = self._sessions.current()
-        target = self._target(session, url, options)
-        options = _readable_twice(options)
-        async with asyncio.timeout(self._total_timeout({})):
-            authorization = self._bearer.ready() or await self._bearer.authorization()
+        session = self._current_session()
+        self._check_target(session, url, options)
+        options = _without_iterators(options)
+        async with _wait(start_time_limit(self._sessions.timeout)):
+            sent = self._header.cached() or await self._header.get(session)
             try:
-                return await _open_websocket(session, target, options, authorization)
-            except ClientResponseError as error:  # ws_connect takes no middlewares
-                if not self._may_repeat(error, {}, authorization):
+                return await _open_websocket(session, url, options, sent)
+            except ClientResponseError as error:  # ws_connect accepts no middlewares
+                if error.status != UNAUTHORIZED or not self._should_retry(error, {}, sent):
                     raise
-            authorization = await self._bearer.renewed(authorization)
-            websocket = await _open_websocket(session, target, options, authorization)
-            self._bearer.judge(_SWITCHING_PROTOCOLS)
+            renewed = await self._header.renew(sent, session)
+            websocket = await _open_websocket(session, url, options, renewed)
+            self._header.note_result(_SWITCHING_PROTOCOLS)
             return websocket
 
-    def _arguments(self, options: Mapping[str, object], field: str) -> dict[str, Any]:
-        arguments = _with_field(options, field)
-        if isinstance(field, AuthorizationValue) and (
-            self._sessions.is_given or "middlewares" in options
-        ):
-            arguments["middlewares"] = self._sessions.middlewares(arguments.get("middlewares"))
-        return arguments
+    # Checks and errors
 
-    def _total_timeout(self, options: Mapping[str, object]) -> float | None:
-        # The default of an own session is no wish of the caller's, and a person may need longer.
-        timeout: Any = options.get("timeout", sentinel)
-        if timeout is sentinel:
-            timeout = self._sessions.timeout
-        total: float | None = timeout.total if isinstance(timeout, ClientTimeout) else timeout
-        return total or None  # to aiohttp, 0 is no limit
+    def _current_session(self) -> ClientSession:
+        if self._header.is_closed:
+            raise RuntimeError("Session is closed")  # aiohttp's words
+        return self._sessions.current()
 
-    def _end_of(self, options: Mapping[str, object]) -> float | None:
-        limit = self._total_timeout(options)
-        return None if limit is None else time.monotonic() + limit
-
-    def _target(
-        self, session: ClientSession, url: StrOrURL, options: Mapping[str, object]
-    ) -> StrOrURL:
-        """Return the URL as it is: a token may go there, and nothing else authorizes the call."""
+    def _check_target(self, session: ClientSession, url: StrOrURL, options: _Options) -> None:
+        """Check that a token may be sent to the URL, and that nothing else authorizes the call."""
         if options.get("auth") is not None:
-            raise _two_authorizations()
+            raise _two_credentials()
+        # Parsing the URL costs time, and most clients allow any https URL.
+        if (
+            self._policy.allowed is None
+            and isinstance(url, str)
+            and url.startswith("https://")
+            and "@" not in url
+        ):
+            return
         try:
             target = URL(url)
         except (TypeError, ValueError):
-            return url  # aiohttp says what is wrong with it
+            return  # aiohttp reports what is wrong with it
         if "@" in target.raw_authority:
-            raise _two_authorizations()
-        absolute = target if target.absolute else _joined(session, target)
-        if self._origins is not None and origin_of(absolute) not in self._origins:
-            raise TokenError(
-                f"{redact_url(absolute)} is of another origin than the client's origins: it is not sent"
-            )
-        if absolute.absolute:
-            self._insecure.check(absolute)
-        if type(url) is str:
-            self._note_start(url, target)
-        return url
+            raise _two_credentials()
+        base: URL | None = getattr(session, "_base_url", None)  # it has no public name
+        if not target.absolute and base is not None:
+            target = base.join(target)
+        if target.absolute or self._policy.allowed is not None:
+            self._policy.check(target)
 
-    def _note_start(self, url: str, target: URL) -> None:
-        # That the text begins with what yarl made of it says that it is in yarl's own form up to
-        # the "/", which ends the authority: all that begin so are of the same origin.
-        start = f"{target.scheme}://{target.raw_authority}/"
-        known = self._known_starts
-        if target.absolute and url.startswith(start) and not url.startswith(known):
-            kept = len(_ANY_HTTPS) if self._origins is None else 0
-            self._known_starts = (*known[:kept], start, *known[kept:])[:_STARTS_AT_MOST]
-
-    async def _answer_of_token_endpoint(
-        self, error: TokenHTTPError, session: ClientSession, options: Mapping[str, object]
+    async def _error_response(
+        self, error: TokenHTTPError, session: ClientSession, options: _Options
     ) -> ClientResponse:
         status = error.response_status or 0
         if self._raise_token_errors or error.response is None or status < 400:
             raise error
-        # Once for a failure, however many share it: their copies of its response share its headers.
-        if error.response.headers is not self._told:
-            self._told = error.response.headers
+        # Callers that share a failure get copies of one response, with the same headers object.
+        if error.response.headers is not self._logged:
+            self._logged = error.response.headers
             logger.warning("%s; its response is returned, the request was not sent", error)
-
         response = copy_response(error.response)
-        check: Any = options.get("raise_for_status")
+        check = options.get("raise_for_status")
         if check is None:
             check = session.raise_for_status
         if check is True:
@@ -295,36 +220,24 @@ class RequestDispatcher:
         return response
 
 
-def _request_of(session: ClientSession) -> _Request:
-    """Return the session's request(), unwrapped where it is aiohttp's own.
+def _wait(limit: TimeLimit | None) -> Any:
+    return nullcontext() if limit is None else limit.wait()
 
-    Its wrapper is an alias of typing to call, which takes longer than all that is done here; what
-    it wraps has no public name, but is what mocks and recorders replace.
+
+def _request_function(session: ClientSession) -> _Request:
+    """Return ``session.request``, without its wrapper if it is aiohttp's own.
+
+    The wrapper takes longer than all of the dispatcher. Mocks and recorders replace the private
+    method that it wraps.
     """
     if getattr(session.request, "__func__", None) is _REQUEST:
         return session._request  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
     return session.request
 
 
-def _left(ends_at: float) -> float:
-    return max(ends_at - time.monotonic(), 0.001)  # to aiohttp, 0 is no limit
-
-
-def _shortened(timeout: object, total: float) -> ClientTimeout:
-    if not isinstance(timeout, ClientTimeout):
-        return ClientTimeout(total=total)
-    return ClientTimeout(
-        total=total,
-        connect=timeout.connect,
-        sock_connect=timeout.sock_connect,
-        sock_read=timeout.sock_read,
-        ceil_threshold=timeout.ceil_threshold,
-    )
-
-
-def _with_field(options: Mapping[str, object], authorization: str) -> dict[str, Any]:
-    """Return the options with the Authorization field, the caller's headers as they were."""
-    given: Any = options.get("headers")
+def _with_header(options: _Options, authorization: str) -> dict[str, Any]:
+    """Return a copy of the options with the Authorization header added to a copy of the headers."""
+    given = options.get("headers")
     if not given:
         return {**options, "headers": {AUTHORIZATION: authorization}}
     headers = CIMultiDict(given)
@@ -332,35 +245,27 @@ def _with_field(options: Mapping[str, object], authorization: str) -> dict[str, 
     return {**options, "headers": headers}
 
 
-def _readable_twice(options: Mapping[str, object]) -> Mapping[str, object]:
+def _without_iterators(options: _Options) -> _Options:
     kinds: dict[str, Callable[[Any], object]] = {"headers": CIMultiDict, "protocols": tuple}
     return {**options, **{name: kinds[name](options[name]) for name in kinds if options.get(name)}}
 
 
-def _two_authorizations() -> ValueError:
+def _two_credentials() -> ValueError:
     return ValueError(
-        "auth= or credentials in a URL cannot go with a Client: its requests carry a bearer token"
+        "auth= or credentials in a URL cannot be used with a Client: "
+        "its requests carry a bearer token"
     )
 
 
 async def _open_websocket(
-    session: ClientSession, url: StrOrURL, options: Mapping[str, object], authorization: str
+    session: ClientSession, url: StrOrURL, options: _Options, authorization: str
 ) -> ClientWebSocketResponse:
-    arguments = _with_field(options, authorization)
-    # What it is generic in depends on an option that aiohttp 3.12 does not have.
+    arguments = _with_header(options, authorization)
+    # The class is generic in newer versions of aiohttp only.
     return cast("ClientWebSocketResponse", await session.ws_connect(url, **arguments))
 
 
-def _joined(session: ClientSession, url: URL) -> URL:
-    base: URL | None = getattr(session, "_base_url", None)  # it has no public name
-    return url if base is None else base.join(url)
-
-
-def _is_refused_by_the_origin(answer: ClientResponse | ClientResponseError) -> bool:
-    """Tell whether a new token may help, and the old one was shown where the 401 comes from."""
-    if answer.status != UNAUTHORIZED:
-        return False
-    origin = origin_of(answer.request_info.url)
-    if any(origin_of(hop.url) != origin for hop in answer.history):
-        return False
-    return is_renewable(CIMultiDict(answer.headers or ()))
+def _is_from_first_origin(response: ClientResponse | ClientResponseError) -> bool:
+    """Tell whether the response is from the origin that got the token, after redirects."""
+    origin = origin_of(response.request_info.url)
+    return all(origin_of(hop.url) == origin for hop in response.history)

@@ -1,46 +1,56 @@
-"""What `Bearer` asks of a token manager, and how one made for 0.4.0 comes to it.
+"""The interface of token managers that requests use, and an adapter for simpler managers.
 
-Such a manager has ``get_token()`` and ``reset_token()``, which is all that 0.4.0's Client used. It
-knows nothing of header fields and of requests.
+0.4.0's `Client` only called ``get_token()`` and ``reset_token()``. The adapter adds the rest to
+such managers. Must not know headers or requests.
 """
 
 from __future__ import annotations
 
-import inspect
 import math
 import time
 from collections.abc import Awaitable
 from typing import Protocol
 
-from aioalf._auth_server.http import Network
+from aiohttp import ClientSession
+
+from aioalf._callbacks import await_if_needed
 from aioalf._single_flight import SingleFlight
 from aioalf.manager import TokenManager
 from aioalf.renewal import Renewal
 
 
 class TokenProvider(Protocol):
-    """What a token manager must be able to do: give an access token, and forget it."""
+    """The least that a token manager can do: provide an access token, and forget it."""
 
-    async def get_token(self) -> str: ...  # noqa: D102 - the class says it
-    def reset_token(self) -> Awaitable[None] | None: ...  # noqa: D102 - a coroutine or not
+    async def get_token(self) -> str:
+        """Return an access token."""
+        ...
+
+    def reset_token(self) -> Awaitable[None] | None:
+        """Forget the token; may be a coroutine function."""
+        ...
 
 
 class RenewableManager(Protocol):
-    """A manager whose renewal is keyed to the refused token; `TokenManager` says what each does."""
+    """A manager that renews the token that was rejected. `TokenManager` documents each method."""
 
-    def cached_token(self) -> str | None: ...  # noqa: D102
-    async def get_token(self) -> str: ...  # noqa: D102
-    async def renew_token(self, rejected: str) -> str: ...  # noqa: D102
-    def can_renew(self, rejected: str) -> bool: ...  # noqa: D102
-    def mark_rejected(self, token: str) -> None: ...  # noqa: D102
-    def mark_accepted(self) -> None: ...  # noqa: D102
-    def use_network(self, network: Network) -> None: ...  # noqa: D102
-    async def logout(self) -> None: ...  # noqa: D102
-    async def close(self) -> None: ...  # noqa: D102
+    def cached_token(self) -> str | None: ...
+    async def get_token(self) -> str: ...
+    async def renew_token(self, rejected: str) -> str: ...
+    def can_renew(self, rejected: str) -> bool: ...
+    def mark_rejected(self, token: str) -> None: ...
+    def mark_accepted(self) -> None: ...
+    def use_session(self, session: ClientSession) -> None: ...
+    async def logout(self) -> None: ...
+    async def close(self) -> None: ...
 
 
 def renewable(manager: TokenProvider) -> RenewableManager:
-    """Return the manager itself where it is one of ours throughout, else what adds the rest."""
+    """Return a `TokenManager` unchanged, and any other manager wrapped in an adapter.
+
+    A subclass that overrides ``get_token``, ``renew_token`` or ``reset_token`` but not
+    ``cached_token`` is wrapped too: its tokens would otherwise come from two places.
+    """
     if isinstance(manager, TokenManager) and (
         overrides(manager, "cached_token")
         or not overrides(manager, "get_token", "renew_token", "reset_token")
@@ -50,11 +60,7 @@ def renewable(manager: TokenProvider) -> RenewableManager:
 
 
 class LegacyManagerAdapter:
-    """Renews by `reset_token`, once for all who were refused the same token.
-
-    A subclass of `TokenManager` with a ``get_token`` of its own comes here too: with the inherited
-    renewal it would have its tokens from two places.
-    """
+    """Renews with ``reset_token()``, once for all requests that were rejected with one token."""
 
     def __init__(self, manager: TokenProvider) -> None:
         self._manager = manager
@@ -64,25 +70,25 @@ class LegacyManagerAdapter:
         self._unproven_until = -math.inf
 
     def cached_token(self) -> None:
-        """Know nothing without asking."""
+        """Return None: the manager has to be asked each time."""
 
     async def get_token(self) -> str:
-        """Return the manager's token, another one if it is known to be refused."""
+        """Return the manager's token, or a renewed one if that token was rejected."""
         token = await self._manager.get_token()
         return await self.renew_token(token) if token == self._rejected else token
 
     async def renew_token(self, rejected: str) -> str:
-        """Return a token in place of a refused one."""
+        """Return a token to use instead of a rejected one."""
         self._rejected = None
         if overrides(self._manager, "renew_token"):
             return await self._manager.renew_token(rejected)  # type: ignore[attr-defined, no-any-return]
-        about, token = await self._flight.run(lambda: self._renew(rejected))
-        if token == rejected != about:  # that flight was about another token
+        renewed_from, token = await self._flight.run(lambda: self._renew(rejected))
+        if token == rejected != renewed_from:  # that flight renewed another token
             _, token = await self._flight.run(lambda: self._renew(rejected))
         return token
 
     def can_renew(self, rejected: str) -> bool:
-        """Tell whether it is not itself the product of a renewal that helped nobody."""
+        """Tell whether the token is not itself the result of a useless renewal."""
         return rejected != self._renewed or time.monotonic() >= self._unproven_until
 
     def mark_rejected(self, token: str) -> None:
@@ -91,52 +97,45 @@ class LegacyManagerAdapter:
             self._rejected = token
 
     def mark_accepted(self) -> None:
-        """Take note that a renewed token was accepted."""
+        """Note that a renewed token was accepted."""
         self._unproven_until = -math.inf
 
-    def use_network(self, network: Network) -> None:
-        """Pass on whose connector to use, where the manager can be told."""
+    def use_session(self, session: ClientSession) -> None:
+        """Pass the session on, if the manager is a subclass of `TokenManager`."""
         if isinstance(self._manager, TokenManager):
-            self._manager.use_network(network)
+            self._manager.use_session(session)
 
     async def logout(self) -> None:
-        """Log out where the manager can be told, else reset it."""
+        """Call the manager's own ``logout()`` if it has one; otherwise reset the token."""
         self._flight.end()
         self._rejected = None
         logout = getattr(self._manager, "logout", None)
         try:
             if logout is not None:
-                await _settle(logout())
+                await await_if_needed(logout())
         finally:
             if not overrides(self._manager, "logout"):
-                await _settle(self._manager.reset_token())
+                await await_if_needed(self._manager.reset_token())
 
     async def close(self) -> None:
-        """End what is under way, the manager's too where it can be told."""
+        """Cancel a renewal in flight, and close the manager if it has a ``close()``."""
         await self._flight.close()
         close = getattr(self._manager, "close", None)
         if close is not None:
-            await _settle(close())
+            await await_if_needed(close())
 
     async def _renew(self, rejected: str) -> tuple[str, str]:
         token = await self._manager.get_token()
         if token == rejected:
-            await _settle(self._manager.reset_token())
+            await await_if_needed(self._manager.reset_token())
             token = await self._manager.get_token()
-            self._renewed, self._unproven_until = (
-                token,
-                time.monotonic() + Renewal().failure_backoff,
-            )
+            self._renewed = token
+            self._unproven_until = time.monotonic() + Renewal().failure_backoff
         return rejected, token
 
 
-async def _settle(result: object) -> None:
-    if inspect.isawaitable(result):
-        await result
-
-
 def overrides(manager: object, *names: str) -> bool:
-    """Tell whether a manager has one of these of its own."""
+    """Tell whether the class of a manager defines one of these methods itself."""
     return any(
         getattr(type(manager), name, None) not in {None, getattr(TokenManager, name)}
         for name in names

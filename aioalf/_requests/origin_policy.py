@@ -1,4 +1,7 @@
-"""Origins: scheme, host and port, compared as RFC 6454 §5 does. Pure."""
+"""Where a token may be sent: the allowed origins, and plain http only with a warning.
+
+An origin is scheme, host and port (RFC 6454 §5). Must not know tokens, sessions or requests.
+"""
 
 from __future__ import annotations
 
@@ -7,40 +10,95 @@ from typing import Final
 
 from yarl import URL
 
-from aioalf.errors import TokenConfigurationError
+from aioalf._urls import SECURE_SCHEMES, is_remote, redact_url, warn_insecure
+from aioalf.errors import TokenConfigurationError, TokenError
 
 Origin = tuple[str, str | None, int | None]
-"""A scheme, a host and a port, as yarl normalizes them: lower case, the default port in place."""
+"""Scheme, host and port as yarl normalises them: in lower case, with the default port filled in."""
 
-_SAME: Final = {"ws": "http", "wss": "https"}
+_HTTP_SCHEME: Final = {"ws": "http", "wss": "https"}
+
+
+class OriginPolicy:
+    """Decides whether the token may be sent to a URL.
+
+    Args:
+        allowed_origins: URLs whose origins may get the token; a path is ignored. None allows all.
+        require_https: Refuse plain http to other machines. By default it causes one warning for
+            each host (RFC 6750 §5.3).
+
+    Raises:
+        TokenConfigurationError: If `allowed_origins` is empty, or is not a list of http(s) URLs.
+    """
+
+    def __init__(
+        self, allowed_origins: Iterable[str | URL] | None, *, require_https: bool = False
+    ) -> None:
+        self.allowed = None if allowed_origins is None else read_origins(allowed_origins)
+        self._require_https = require_https
+        self._checked: set[str] = set()
+
+    def allows(self, url: URL) -> bool:
+        """Tell whether the token may be sent to the origin of an absolute URL."""
+        return self.allowed is None or origin_of(url) in self.allowed
+
+    def pin(self, url: URL) -> None:
+        """Without allowed origins, allow only the origin of this URL from now on."""
+        if self.allowed is None:
+            self.allowed = frozenset((origin_of(url),))
+
+    def check(self, url: URL) -> None:
+        """Check an absolute URL that the caller wants to send the token to.
+
+        Warns if it is plain http to another machine.
+
+        Raises:
+            TokenError: If the origin is not allowed, or if https is required.
+        """
+        if not self.allows(url):
+            raise TokenError(
+                f"{redact_url(url)} is not in allowed_origins, so the request was not sent"
+            )
+        self.check_transport(url)
+
+    def check_transport(self, url: URL) -> None:
+        """Warn about plain http to another machine, or raise TokenError if https is required."""
+        authority = url.raw_authority
+        if url.scheme in SECURE_SCHEMES or authority in self._checked:
+            return
+        if is_remote(url):
+            if self._require_https:
+                raise TokenError(
+                    f"{redact_url(url)} is plain http, and require_https is set, "
+                    "so no token was sent"
+                )
+            warn_insecure("The resource", url)
+        self._checked.add(authority)  # not before: the warning may be an error
 
 
 def origin_of(url: URL) -> Origin:
-    """Return the origin of an absolute URL; a websocket's is that of its handshake."""
+    """Return the origin of an absolute URL; for a websocket, the origin of its handshake."""
     scheme = url.scheme
-    return (_SAME.get(scheme, scheme), url.raw_host, url.port)
+    return (_HTTP_SCHEME.get(scheme, scheme), url.raw_host, url.port)
 
 
 def read_origins(origins: Iterable[str | URL]) -> frozenset[Origin]:
-    """Return origins as configured; a path is ignored.
-
-    Raises TokenConfigurationError for none at all, and for what is not an http(s) URL with a host.
-    """
+    """Return the origins of URLs. Raises TokenConfigurationError as `OriginPolicy` does."""
     if isinstance(origins, str | URL):
-        raise TokenConfigurationError("origins must be a list: ['https://api.example.com']")
-    found = frozenset(origin_of(_read(origin)) for origin in origins)
+        raise TokenConfigurationError("allowed_origins must be a list: ['https://api.example.com']")
+    found = frozenset(_read_origin(origin) for origin in origins)
     if not found:
-        raise TokenConfigurationError("origins is empty: no request would get a token")
+        raise TokenConfigurationError("allowed_origins is empty: no request would get a token")
     return found
 
 
-def _read(origin: str | URL) -> URL:
+def _read_origin(origin: object) -> Origin:
     try:
-        url = URL(origin)
-        return url.origin() if url.scheme in {"http", "https", "ws", "wss"} else _refuse()
+        url = URL(origin)  # type: ignore[arg-type]
+        if url.scheme in {"http", "https", "ws", "wss"}:
+            return origin_of(url.origin())
     except (TypeError, ValueError):
-        return _refuse()
-
-
-def _refuse() -> URL:
-    raise TokenConfigurationError("each of origins must be a URL such as https://api.example.com")
+        pass
+    raise TokenConfigurationError(
+        f"allowed_origins must contain URLs such as https://api.example.com, not {origin!r:.80}"
+    )

@@ -1,103 +1,129 @@
-"""Retries one hop of a request after a 401, with a new token (RFC 6750 §3.1)."""
+"""Whether and how a request is repeated with a new token after a 401 (RFC 6750 §3.1).
+
+`should_renew` decides. `send_hop` repeats one hop of a request in a middleware; where no middleware
+ran, `RequestDispatcher` repeats the whole request. Must not know sessions or token managers.
+"""
 
 from __future__ import annotations
+
+from typing import Self
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from aiohttp.hdrs import AUTHORIZATION
 from aiohttp.multipart import MultipartWriter
 from aiohttp.payload import AsyncIterablePayload, Payload
+from multidict import CIMultiDict, CIMultiDictProxy
 
-from aioalf._requests.authorization_header import UNAUTHORIZED, AuthorizationHeader, is_renewable
+from aioalf._requests.authorization_header import AuthorizationHeader
+from aioalf._requests.challenge import is_renewal_useful, parse_challenges
+
+UNAUTHORIZED = 401
 
 
-class AuthorizationValue(str):  # noqa: SLOT000 - what is never set takes no room
-    """The Authorization field of one call, with what its hops met.
+class AuthorizationValue(str):  # noqa: SLOT000 - the instance has attributes
+    """The header value of one call of a client, with what its hops met.
 
-    aiohttp makes each hop from the fields of the call, so that the middleware meets this very
-    object again; for mocks, traces and the wire it is a string like any other.
+    aiohttp makes each hop from the headers of the call, so the middleware finds this same object on
+    each hop. For mocks, traces and the wire it is an ordinary string.
     """
 
-    renewed: str | None = None
-    """What replaces it on the hops that follow, once it was refused and renewed."""
+    def __new__(cls, value: str, header: AuthorizationHeader) -> Self:
+        """Return the value, with the header object that made it."""
+        made = super().__new__(cls, value)
+        made.header = header
+        made.renewed = None
+        made.was_rejected = False
+        return made
 
-    was_refused: bool = False
-    """Whether the middleware saw a 401 for it: what is to be done about it, was done there."""
+    header: AuthorizationHeader
+    """Makes the next value."""
+
+    renewed: str | None
+    """The value that replaces this one on the following hops, after a renewal."""
+
+    was_rejected: bool
+    """Whether the middleware saw a 401: it already did what was possible."""
 
 
-class RenewalMiddleware:
-    """Repeats a refused hop once with a new token, if it carried the call's own (RFC 6750 §3.1).
+async def renew_rejected_hop(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+    """Repeat a rejected hop once with a new token, if it carried a client's own header value.
 
-    aiohttp takes the field off a hop to another origin; such a hop is left alone.
+    A client middleware. aiohttp removes the header from a hop to another origin; such a hop is left
+    alone.
     """
-
-    def __init__(self, bearer: AuthorizationHeader) -> None:
-        self._bearer = bearer
-
-    async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-        """Send one hop."""
-        field = request.headers.get(AUTHORIZATION)
-        if not isinstance(field, AuthorizationValue):
-            return await handler(request)
-        if field.renewed is not None:
-            request.headers[AUTHORIZATION] = field.renewed
-            return await handler(request)
-        response = await handler(request)
-        if response.status != UNAUTHORIZED:
-            return response
-
-        field.was_refused = True
-        renewed = await renewal_for(request, response, field, self._bearer)
-        if renewed is None:
-            return response
-        field.renewed = renewed
-        return await send_again(request, handler, renewed, self._bearer)
-
-
-async def renewal_for(
-    request: ClientRequest, response: ClientResponse, refused: str, bearer: AuthorizationHeader
-) -> str | None:
-    """Return the field with which to repeat a refused hop; None where the 401 is the answer.
-
-    The hop's connection has been given back then, and its request may be sent again.
-    """
-    if not is_renewable(response.headers):
-        return None
-    if not _is_whole(request.body):
-        bearer.mark_rejected(refused)
-        return None
-    if not bearer.can_renew(refused):
-        return None
-    await _let_go(request, response)
-    return await bearer.renewed(refused)
-
-
-async def send_again(
-    request: ClientRequest,
-    handler: ClientHandlerType,
-    authorization: str,
-    bearer: AuthorizationHeader,
-) -> ClientResponse:
-    """Send a refused hop with another field; its second refusal is the answer."""
-    request.headers[AUTHORIZATION] = authorization
+    value = request.headers.get(AUTHORIZATION)
+    if not isinstance(value, AuthorizationValue):
+        return await handler(request)
+    if value.renewed is not None:
+        request.headers[AUTHORIZATION] = value.renewed
+        return await handler(request)
     response = await handler(request)
-    bearer.judge(response.status)
+    if response.status == UNAUTHORIZED:
+        value.was_rejected = True
+        value.renewed = await renew_for_hop(request, response, value, value.header)
+        if value.renewed is not None:
+            return await repeat_hop(request, handler, value.renewed, value.header)
     return response
 
 
-async def _let_go(request: ClientRequest, response: ClientResponse) -> None:
-    if "Expect" not in request.headers:
-        response.release()
+def should_renew(
+    header: AuthorizationHeader,
+    rejected: str,
+    response_headers: CIMultiDictProxy[str] | CIMultiDict[str],
+    *,
+    can_repeat: bool,
+) -> bool:
+    """Decide whether to renew the token after a 401 and repeat the request.
+
+    If the request cannot be sent again (`can_repeat`), only the next request gets a new token.
+    """
+    if not is_renewal_useful(parse_challenges(response_headers.getall("WWW-Authenticate", ()))):
+        return False
+    if not can_repeat:
+        header.mark_rejected(rejected)
+        return False
+    return header.can_renew(rejected)
+
+
+async def renew_for_hop(
+    request: ClientRequest, response: ClientResponse, rejected: str, header: AuthorizationHeader
+) -> str | None:
+    """Return the value to repeat a rejected hop with, or None if the 401 is the response.
+
+    If it returns a value, the connection of the hop was given back. Raises TokenError.
+    """
+    can_repeat = _is_replayable(request.body)
+    if not should_renew(header, rejected, response.headers, can_repeat=can_repeat):
+        return None
+    await _end_hop(request, response)
+    return await header.renew(rejected, request.session)
+
+
+async def repeat_hop(
+    request: ClientRequest, handler: ClientHandlerType, value: str, header: AuthorizationHeader
+) -> ClientResponse:
+    """Send a rejected hop again with a new value; a second 401 is the response."""
+    request.headers[AUTHORIZATION] = value
+    response = await handler(request)
+    header.note_result(response.status)
+    return response
+
+
+async def _end_hop(request: ClientRequest, response: ClientResponse) -> None:
+    expects_continue = "Expect" in request.headers
+    if expects_continue:
+        response.close()  # the server may still wait for the announced body
     else:
-        response.close()  # the server may still wait for the body that was announced
-    await request.close()  # a body that was still being sent is cut off: wait until it is
-    if "Expect" in request.headers:
-        request.update_expect_continue()  # the old future is done, or was cancelled with the body
+        response.release()
+    await request.close()  # waits for the writer of a body that was still being sent
+    if expects_continue:
+        request.update_expect_continue()  # the old future is done or cancelled
 
 
-def _is_whole(body: object) -> bool:
+def _is_replayable(body: object) -> bool:
     if isinstance(body, MultipartWriter):
-        return not body.consumed and all(_is_whole(part) for part, _, _ in body)
-    # An iterator is gone once it has begun; before 3.14 aiohttp notes that at its end only.
+        return not body.consumed and all(_is_replayable(part) for part, _, _ in body)
+    # Once started, an iterator is used up; before 3.14 aiohttp notes that only at its end.
     if isinstance(body, AsyncIterablePayload):
         return False
     return not isinstance(body, Payload) or not body.consumed

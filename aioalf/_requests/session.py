@@ -1,108 +1,105 @@
-"""The session that a client sends with: its own, made on first use, or one that it was given.
+"""The aiohttp session that a client sends requests with: the caller's, or one of its own.
 
-It knows event loops and aiohttp's sessions, and nothing of tokens but the middleware it is handed.
+Must not know tokens.
 """
 
 from __future__ import annotations
 
 from asyncio import AbstractEventLoop, get_running_loop
 from collections.abc import Sequence
+from typing import Any
 
 from aiohttp import ClientMiddlewareType, ClientSession, ClientTimeout
 
+from aioalf._requests.retry_on_401 import renew_rejected_hop
+
 
 class SessionProvider:
-    """Holds a session, and another way to send in which each request passes a middleware.
+    """Provides the caller's session, which it never closes, or a session made on first use."""
 
-    An own one has a twin for that, on the same connections and cookies; a session that was given
-    gets the middleware with the call, and is not closed with this.
-    """
-
-    def __init__(self, middleware: ClientMiddlewareType, given: ClientSession | None) -> None:
-        self._middleware = middleware
-        self._given = given
-        self.is_given: bool = given is not None
+    def __init__(self, given: ClientSession | None = None) -> None:
+        self.given = given
         self._own: ClientSession | None = None
-        self._twin: ClientSession | None = None
+        self._guarded: ClientSession | None = None
         self._loop: AbstractEventLoop | None = None
-        self.closed: bool = False
-
-    @property
-    def timeout(self) -> ClientTimeout | None:
-        """What the caller wants of a session that was given; an own one has no wish."""
-        return None if self._given is None else self._given.timeout
-
-    def network(self) -> ClientSession | None:
-        """Return the session as it is, None before an own one has been made."""
-        return self._given or self._own
 
     def current(self) -> ClientSession:
-        """Return the session for this event loop. Raises RuntimeError once closed."""
-        if self.closed:
-            raise RuntimeError("Session is closed")
-        if self._given is not None:
-            return self._given
+        """Return the session for the running event loop."""
+        if self.given is not None:
+            return self.given
         loop = get_running_loop()
         if self._own is None or self._loop is not loop:
             self._own = self._open(loop)
         return self._own
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether an answer comes as it is: nothing of the session's owner sees it before."""
-        given = self._given
-        return given is None or not (given.raise_for_status or _middlewares_of(given))
-
     def guarded(self) -> ClientSession:
-        """Return the session in which each request passes the middleware, or is to be given it."""
+        """Return the session whose requests pass `renew_rejected_hop`.
+
+        The client's own session has a twin for that, with the same connections and cookies, so that
+        mocks and recorders see only the arguments of the caller. For the caller's session
+        `with_middleware` adds the middleware to the arguments.
+        """
         session = self.current()
-        if self.is_given:
+        if self.given is not None:
             return session
-        if self._twin is None:
-            self._twin = ClientSession(
+        if self._guarded is None:
+            self._guarded = ClientSession(
                 connector=session.connector,
                 connector_owner=False,
                 cookie_jar=session.cookie_jar,
-                middlewares=(self._middleware,),
+                middlewares=(renew_rejected_hop,),
             )
-        return self._twin
+        return self._guarded
 
-    def middlewares(
-        self, of_call: Sequence[ClientMiddlewareType] | None
-    ) -> Sequence[ClientMiddlewareType]:
-        """Return the middlewares to pass with a call, which replace those of the session."""
-        return (*(_middlewares_of(self._given) if of_call is None else of_call), self._middleware)
+    def with_middleware(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Add the middleware to the arguments of a request that `guarded` sends, if necessary."""
+        middlewares = arguments.get("middlewares")
+        if middlewares is None and self.given is None:
+            return arguments
+        # The middlewares of a request replace those of the session.
+        if middlewares is None:
+            middlewares = _middlewares_of(self.given)
+        return {**arguments, "middlewares": (*middlewares, renew_rejected_hop)}
+
+    @property
+    def timeout(self) -> ClientTimeout | None:
+        """The timeout of the caller's session; None for a session of its own."""
+        return None if self.given is None else self.given.timeout
+
+    @property
+    def has_middlewares_or_checks(self) -> bool:
+        """Whether the caller's session has middlewares or raises for a status."""
+        given = self.given
+        return given is not None and bool(given.raise_for_status or _middlewares_of(given))
 
     def check_loop(self) -> None:
-        """Raise RuntimeError while an own session is at work in another event loop."""
+        """Raise RuntimeError if a session of its own is in use in another running event loop."""
         if self._own is None or self._loop is None or self._loop is get_running_loop():
             return
         if self._loop.is_running():
             raise RuntimeError("a Client is used from two event loops at once: make one for each")
 
     async def close(self) -> None:
-        """Close an own session; a given one stays open."""
+        """Close a session of its own."""
         own, self._own = self._own, None
-        self._drop_twin()
+        self._drop_guarded()
         if own is not None:
             await own.close()
 
     def _open(self, loop: AbstractEventLoop) -> ClientSession:
         self.check_loop()
         if self._own is not None:
-            self._own.detach()  # its loop is gone, and its connections with it
-            self._drop_twin()
+            self._own.detach()  # its event loop has ended, and its connections with it
+            self._drop_guarded()
         self._loop = loop
-        return self._make()
-
-    def _make(self) -> ClientSession:
         return ClientSession()
 
-    def _drop_twin(self) -> None:
-        twin, self._twin = self._twin, None
-        if twin is not None:
-            twin.detach()  # its connections are not its own
+    def _drop_guarded(self) -> None:
+        guarded, self._guarded = self._guarded, None
+        if guarded is not None:
+            guarded.detach()  # the connector belongs to the other session
 
 
 def _middlewares_of(session: ClientSession | None) -> Sequence[ClientMiddlewareType]:
-    return getattr(session, "_middlewares", ())  # they have no public name
+    """Return the middlewares of a session, which have no public name."""
+    return getattr(session, "_middlewares", ())

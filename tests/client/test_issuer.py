@@ -78,6 +78,7 @@ class Clock:
             "token",
             "_auth_server.token_endpoint",
             "retry",
+            "_renewing_token",
             "manager",
             "_login.cache_entry",
         ):

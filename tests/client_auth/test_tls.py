@@ -98,7 +98,7 @@ async def test_the_caller_s_session_shows_no_certificate_of_its_own(authority: A
         for name in ("one.example.com", "two.example.com", None):
             method = PublicClient() if name is None else TLSClientAuth(authority.client(name))
             manager = TokenManager(server.url, "id", None, client_auth=method, retry=ONCE)
-            manager.use_network(lambda: session)
+            manager.use_session(session)
             assert await manager.get_token() == "abc"
     assert [name for name, _ in server.seen] == ["one.example.com", "two.example.com", None]
 

@@ -500,7 +500,7 @@ async def test_a_session_that_was_lent_stays_open(oauth_server: OAuthServer) -> 
     """It is used for its network, and is its owner's to close."""
     async with ClientSession() as session:
         manager = manager_of(oauth_server)
-        manager.use_network(lambda: session)
+        manager.use_session(session)
         await manager.get_token()
         await manager.close()
         assert not session.closed
@@ -510,7 +510,7 @@ async def test_a_session_that_was_lent_stays_open(oauth_server: OAuthServer) -> 
 
 def test_a_network_is_of_no_use_without_an_endpoint() -> None:
     """A subclass with tokens of its own may be lent one all the same."""
-    TokenManager(None, None, None).use_network(lambda: None)
+    TokenManager(None, None, None).use_session(None)
 
 
 @pytest.mark.rule("R060")

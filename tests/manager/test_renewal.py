@@ -75,7 +75,7 @@ class Scene:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Time that passes when the test says so; chance is at its least."""
-    monkeypatch.setattr("aioalf.manager.random.random", lambda: 0.0)
+    monkeypatch.setattr("aioalf._renewing_token.random.random", lambda: 0.0)
     return Clock(monkeypatch)
 
 
@@ -225,7 +225,7 @@ async def test_managers_that_started_together_do_not_renew_together(
     clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A hundred with tokens of one moment: their renewals begin over a hundred seconds."""
-    monkeypatch.setattr("aioalf.manager.random.random", random.Random(0).random)  # noqa: S311
+    monkeypatch.setattr("aioalf._renewing_token.random.random", random.Random(0).random)  # noqa: S311
     scenes = [Scene(clock) for _ in range(100)]
     for scene in scenes:
         scene.grant.give(scene.token("first"))
@@ -277,16 +277,16 @@ async def test_a_failure_is_remembered_for_the_pause(clock: Clock) -> None:
         *(scene.manager.get_token() for _ in range(100)), return_exceptions=True
     )
     clock.advance(0.9)
-    assert scene.manager.retry_after() == pytest.approx(0.1)
+    assert scene.manager.retry_after == pytest.approx(0.1)
     with pytest.raises(TokenConnectionError, match="down") as caught:
         await scene.manager.get_token()
     assert len({id(error) for error in (*errors, caught.value, failure)}) == 102
     assert scene.grant.asked == 1
     clock.advance(0.1)
-    assert scene.manager.retry_after() == 0
+    assert scene.manager.retry_after == 0
     scene.grant.give(scene.token("first"))
     assert await scene.manager.get_token() == "first"
-    assert scene.manager.retry_after() == 0
+    assert scene.manager.retry_after == 0
     assert scene.grant.asked == 2
 
 
@@ -302,7 +302,7 @@ async def test_a_server_may_ask_for_a_longer_pause(
     scene.grant.give(TokenHTTPError("busy", 503, "", retry_after=retry_after))
     with pytest.raises(TokenHTTPError):
         await scene.manager.get_token()
-    assert scene.manager.retry_after() == pytest.approx(pause)
+    assert scene.manager.retry_after == pytest.approx(pause)
 
 
 async def test_without_a_pause_the_next_caller_tries_again(clock: Clock) -> None:
@@ -360,7 +360,7 @@ async def test_reset_forgets_the_failure_too(clock: Clock) -> None:
     with pytest.raises(TokenConnectionError):
         await scene.manager.get_token()
     await scene.manager.reset_token()
-    assert scene.manager.retry_after() == 0
+    assert scene.manager.retry_after == 0
     scene.grant.give(scene.token("first"))
     assert await scene.manager.get_token() == "first"
 
@@ -379,7 +379,7 @@ async def test_what_was_in_the_air_at_a_reset_leaves_nothing(
     scene.grant.give(landing or scene.token("early"))
     await asyncio.gather(early, return_exceptions=True)
     assert scene.manager.cached_token() is None
-    assert scene.manager.retry_after() == 0
+    assert scene.manager.retry_after == 0
 
 
 @pytest.mark.rule("R083")
@@ -420,7 +420,7 @@ async def test_what_is_missing_is_said_at_once_and_without_a_pause() -> None:
     manager = TokenManager(None, "id", "secret")
     with pytest.raises(TokenConfigurationError):
         await manager.get_token()
-    assert manager.retry_after() == 0
+    assert manager.retry_after == 0
 
 
 @pytest.mark.rule("R060")
@@ -560,7 +560,7 @@ async def test_closing_raises_a_token_error_for_those_who_wait(clock: Clock) -> 
     await scene.manager.close()
     with pytest.raises(TokenError, match="closed"):
         await waiting
-    assert scene.manager.retry_after() == 0
+    assert scene.manager.retry_after == 0
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,12 @@ LAYERS: list[tuple[str, dict[str, set[str]]]] = [
     ),
     (
         "One valid token for many callers.",
-        {"manager": {"logging", "random", "time"}},
+        {
+            "_legacy_hooks": set(),
+            "_options": set(),
+            "_renewing_token": {"logging", "random", "time"},
+            "manager": {"aiohttp", "time"},
+        },
     ),
     (
         "A request to an API: Authorization header, origin policy, retry on 401.",

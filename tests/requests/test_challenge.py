@@ -168,3 +168,22 @@ def test_a_challenge_is_a_value() -> None:
     assert challenge == Challenge("bearer", {"a": "b"})
     with pytest.raises(TypeError):
         challenge.parameters["a"] = "c"  # type: ignore[index]
+
+
+@pytest.mark.rule("R057")
+@pytest.mark.parametrize(
+    ("lines", "renewable"),
+    [
+        ([], True),
+        (['Bearer realm="a"'], True),
+        (['Bearer error="invalid_token"'], True),
+        (['Bearer error="insufficient_scope"'], False),
+        (['Bearer error="insufficient_user_authentication", acr_values="loa2"'], False),
+        (["Basic", 'Bearer error="insufficient_scope", scope="admin"'], False),
+    ],
+)
+def test_a_challenge_says_whether_a_new_token_can_help(
+    lines: list[str], *, renewable: bool
+) -> None:
+    """All lines of the header count."""
+    assert is_renewal_useful(parse_challenges(lines)) is renewable

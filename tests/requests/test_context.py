@@ -15,7 +15,7 @@ from multidict import CIMultiDict
 from aioalf import Client
 from aioalf._requests.authorization_header import AuthorizationHeader
 from aioalf._requests.context import RequestContextManager
-from aioalf._requests.retry_on_401 import AuthorizationValue, RenewalMiddleware
+from aioalf._requests.retry_on_401 import AuthorizationValue, renew_rejected_hop
 from aioalf.testing import OAuthServer
 from tests.support.front import FixedManager, api_log, client_of, manager_of
 
@@ -198,11 +198,13 @@ async def test_head_follows_no_redirect_unasked(oauth_server: OAuthServer) -> No
             assert response.status == 200
 
 
+HEADER = AuthorizationHeader(FixedManager())
+
+
 async def test_a_request_that_is_no_call_passes_the_renewal(oauth_server: OAuthServer) -> None:
     """A session that holds the middleware of a client sends others' requests as they are."""
-    middleware = RenewalMiddleware(AuthorizationHeader(FixedManager()))
     async with (
-        ClientSession(middlewares=[middleware]) as session,
+        ClientSession(middlewares=[renew_rejected_hop]) as session,
         session.get(oauth_server.url("/things")) as response,
     ):
         assert response.status == 401
@@ -213,9 +215,9 @@ async def test_a_request_that_is_no_call_passes_the_renewal(oauth_server: OAuthS
 @given(st.text())
 def test_a_call_begins_as_its_field(authorization: str) -> None:
     """It is the string that it was made of, not refused, and replaced by nothing."""
-    field = AuthorizationValue(authorization)
+    field = AuthorizationValue(authorization, HEADER)
     assert field == authorization
-    assert (field.renewed, field.was_refused) == (None, False)
+    assert (field.renewed, field.was_rejected) == (None, False)
 
 
 async def test_the_field_of_a_call_is_known_again_on_each_hop(oauth_server: OAuthServer) -> None:
@@ -226,7 +228,7 @@ async def test_the_field_of_a_call_is_known_again_on_each_hop(oauth_server: OAut
         met.append(request.headers["Authorization"])
         return await handler(request)
 
-    field = AuthorizationValue(f"Bearer {await manager_of(oauth_server).get_token()}")
+    field = AuthorizationValue(f"Bearer {await manager_of(oauth_server).get_token()}", HEADER)
     async with ClientSession(headers={"Accept": "*/*"}, middlewares=[look]) as session:
         for headers in ({"Authorization": field}, CIMultiDict({"Authorization": field})):
             url = oauth_server.url("/redirect?to=/things")

@@ -2,14 +2,17 @@
 
 import asyncio
 from types import SimpleNamespace
+from typing import cast
 
 import pytest
+from aiohttp import ClientSession
 
 from aioalf import Renewal, TokenError, TokenManager
-from aioalf._auth_server.http import Network
 from aioalf._requests.authorization_header import AuthorizationHeader
 from aioalf._requests.manager_adapter import LegacyManagerAdapter, renewable
 from tests.support.front import UserManager
+
+SESSION = cast("ClientSession", object())
 
 
 class Asked(UserManager):
@@ -92,30 +95,27 @@ async def test_no_token_is_no_rejected_one() -> None:
             return ""
 
     manager = Empty()
-    with pytest.raises(TokenError, match="no token"):
-        await AuthorizationHeader(manager).authorization()
+    with pytest.raises(TokenError, match="returned a token that is not valid"):
+        await AuthorizationHeader(manager).get(SESSION)
     assert (manager.times, manager.resets) == (1, 0)
 
 
-def test_a_subclass_of_ours_is_told_whose_network_to_use() -> None:
-    """Its own get_token may ask the endpoint after all; a user's manager has nobody to tell."""
-    told: list[Network] = []
+def test_a_subclass_is_told_which_session_to_use() -> None:
+    """Its own get_token may still send requests; other managers do not know sessions."""
+    told: list[object] = []
 
     class Own(TokenManager):
         async def get_token(self) -> str:
             return "own"
 
-        def use_network(self, network: Network) -> None:
-            told.append(network)
-
-    def network() -> None:
-        """No session."""
+        def use_session(self, session: ClientSession) -> None:
+            told.append(session)
 
     for manager in (Own(None, None, None), Asked()):
-        renewal = renewable(manager)
-        assert isinstance(renewal, LegacyManagerAdapter)
-        renewal.use_network(network)
-    assert told == [network]
+        adapter = renewable(manager)
+        assert isinstance(adapter, LegacyManagerAdapter)
+        adapter.use_session(SESSION)
+    assert told == [SESSION]
 
 
 @pytest.mark.parametrize("name", ["get_token", "renew_token", "reset_token"])

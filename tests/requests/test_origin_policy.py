@@ -1,10 +1,12 @@
 """Origins: what is the same place, and what is another."""
 
+import warnings
+
 import pytest
 from yarl import URL
 
-from aioalf._requests.origin_policy import origin_of, read_origins
-from aioalf.errors import TokenConfigurationError
+from aioalf._requests.origin_policy import OriginPolicy, origin_of, read_origins
+from aioalf.errors import InsecureTransportWarning, TokenConfigurationError, TokenError
 
 BASE = "https://api.example.com"
 
@@ -66,7 +68,7 @@ def test_origins_are_read_from_texts_and_urls() -> None:
 )
 def test_what_is_no_origin_is_refused(origin: object) -> None:
     """A mistake is told when the list is given, not by a missing token later."""
-    with pytest.raises(TokenConfigurationError, match="each of origins must be a URL"):
+    with pytest.raises(TokenConfigurationError, match="must contain URLs such as"):
         read_origins([origin])  # type: ignore[list-item]
 
 
@@ -81,3 +83,28 @@ def test_an_empty_list_is_refused() -> None:
     """A list that no request could satisfy is a mistake."""
     with pytest.raises(TokenConfigurationError, match="origins is empty"):
         read_origins([])
+
+
+@pytest.mark.rule("R053")
+def test_plain_http_is_warned_of_once_an_origin() -> None:
+    """Another port is another origin; https and this machine are none of its business."""
+    policy = OriginPolicy(None)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for url in (
+            *("http://a.example/1", "http://a.example/2", "ws://a.example", "http://a.example:81"),
+            *("https://b.example/", "http://localhost/", "http://127.0.0.1:8080/", "http://[::1]/"),
+            *("http://a.example/3", "https://c.example:8443/", "http://c.example:8443/"),
+        ):
+            policy.check(URL(url))
+    assert [warning.category for warning in caught] == [InsecureTransportWarning] * 3
+
+
+@pytest.mark.rule("R053", "R063")
+def test_plain_http_is_refused_where_https_is_required() -> None:
+    """The error names the place and nothing that is secret in its URL."""
+    policy = OriginPolicy(None, require_https=True)
+    with pytest.raises(TokenError, match=r"http://a\.example/things is plain http") as caught:
+        policy.check(URL("http://ada:hunter2@a.example/things?code=hunter2"))
+    assert "hunter2" not in str(caught.value)
+    policy.check(URL("https://a.example/things"))

@@ -12,7 +12,13 @@ class Clock:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = time.monotonic()
         stopped = SimpleNamespace(monotonic=lambda: self.now)
-        for module in ("token", "_auth_server.token_endpoint", "retry", "manager"):
+        for module in (
+            "token",
+            "_auth_server.token_endpoint",
+            "retry",
+            "_renewing_token",
+            "manager",
+        ):
             monkeypatch.setattr(f"aioalf.{module}.time", stopped)
 
     def advance(self, seconds: float) -> None:

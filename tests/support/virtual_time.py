@@ -147,9 +147,10 @@ _WITH_A_CLOCK = (
     "retry",
     "_auth_server.token_endpoint",
     "_login.cache_entry",
+    "_renewing_token",
     "manager",
     "_requests.manager_adapter",
-    "_requests.dispatcher",
+    "_requests.time_limit",
     "implicit",
 )
 """The modules that read the monotonic clock."""
@@ -163,5 +164,5 @@ def follow_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("token", "_auth_server.token_endpoint", "_login.cache_entry"):
         monkeypatch.setattr(f"aioalf.{module}.datetime", _VirtualDatetime)
     chance = SimpleNamespace(random=lambda: _running().chance())
-    for module in ("retry", "manager"):
+    for module in ("retry", "_renewing_token"):
         monkeypatch.setattr(f"aioalf.{module}.random", chance)

@@ -1,0 +1,71 @@
+"""The keyword options of `TokenManager` and `Client`: their names, their types and their checks.
+
+A new option of both has its name here. Must not import the manager.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import TypedDict
+
+from yarl import URL
+
+from aioalf._callbacks import OnToken
+from aioalf.caches import TokenCache
+from aioalf.client_auth import ClientAuth
+from aioalf.errors import TokenConfigurationError
+from aioalf.grants import Grant
+from aioalf.renewal import Renewal
+from aioalf.retry import Retry
+
+
+class TokenRequestOptions(TypedDict, total=False):
+    """What to request with each token. `TokenManager` documents each option."""
+
+    scope: str | Collection[str] | None
+    resource: str | Collection[str] | None
+    audience: str | Collection[str] | None
+    extra_params: Mapping[str, str] | None
+
+
+class TokenManagerOptions(TypedDict, total=False):
+    """The keyword-only options of a token manager. `TokenManager` documents each option."""
+
+    issuer: str | None
+    endpoints: Mapping[str, str | URL] | None
+    resource: str | Collection[str] | None
+    audience: str | Collection[str] | None
+    extra_params: Mapping[str, str] | None
+    client_auth: ClientAuth | None
+    grant: Grant | None
+    cache: TokenCache | None
+    on_token: OnToken | None
+    default_expires_in: float | None
+    allow_narrower_scope: bool
+    renewal: Renewal | None
+    retry: Retry | None
+
+
+_KINDS: dict[str, type] = {"endpoints": Mapping, "renewal": Renewal, "retry": Retry}
+
+
+def check_options(options: TokenManagerOptions) -> None:
+    """Check the names and kinds of options.
+
+    Raises:
+        TypeError: If there is no option of this name.
+        TokenConfigurationError: If a value is a class, or is not of the option's kind.
+    """
+    unknown = options.keys() - TokenManagerOptions.__annotations__.keys()
+    if unknown:
+        raise TypeError(f"got an unexpected keyword argument {min(unknown)!r}")
+    for name, value in options.items():
+        if isinstance(value, type):
+            raise TokenConfigurationError(f"{name} must be an object, not a class: call it")
+        kind = _KINDS.get(name)
+        if kind is not None and not isinstance(value, kind | None):
+            raise TokenConfigurationError(
+                f"{name} must be a {kind.__name__}, not {type(value).__name__}"
+            )
+    if not callable(options.get("on_token") or print):
+        raise TokenConfigurationError("on_token must be callable")

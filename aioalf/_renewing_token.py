@@ -1,0 +1,186 @@
+"""One cached token: shared by concurrent callers and renewed ahead of expiry.
+
+The base class of `TokenManager`, which knows how a token is fetched. Must not know grants, logins
+or HTTP.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import random
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Coroutine
+
+from aioalf._single_flight import SingleFlight, copy_exception, copy_without_frames
+from aioalf.errors import AuthorizationError, LoginTimeoutError, TokenConfigurationError
+from aioalf.renewal import Renewal
+from aioalf.retry import retry_after_of
+from aioalf.token import Token
+
+logger: logging.Logger = logging.getLogger("aioalf.manager")
+
+_NEVER = -math.inf
+_MAX_BACKOFF = 60.0
+"""Seconds. A longer ``Retry-After`` does not delay the next token request any further."""
+
+
+class RenewingToken(ABC):
+    """Holds the current token, the token request in flight, and the last failure."""
+
+    def __init__(self, renewal: Renewal) -> None:
+        self._renewal = renewal
+        self._start_without_token()
+
+    def _start_without_token(self) -> None:
+        self._flight = SingleFlight[Token]()
+        self._generation = 0
+        self._token: Token | None = None
+        self._rejected_token: str | None = None
+        self._renew_at = _NEVER
+        self._failure: Exception | None = None
+        self._paused_until = _NEVER
+        self._unproven_until = _NEVER
+
+    def cached_token(self) -> str | None:
+        """Return the current token without waiting, or None if there is no valid one.
+
+        In the last part of the token's life this starts a renewal in the background.
+        """
+        token = self._token
+        if token is None:
+            return None
+        now = time.monotonic()
+        if now >= self._renew_at:
+            if now >= token.deadline:
+                return None
+            self._renew_in_background(now)
+        return token.access_token
+
+    async def get_token(self) -> str:
+        """Return a valid access token, requesting one if necessary.
+
+        Concurrent callers share one token request; each gets its token or a copy of its error. For
+        a short time after a failure the error is raised again without a request (see `Renewal`). A
+        token with ``expires_in`` 0 is returned to the callers that waited for it and not cached.
+
+        Raises:
+            TokenError: If no token is available.
+        """
+        return self.cached_token() or (await self._obtain()).access_token
+
+    def can_renew(self, rejected: str) -> bool:
+        """Tell whether `renew_token` would return another token than the rejected one.
+
+        False if the rejected token itself came from a renewal less than ``failure_backoff`` seconds
+        ago, no request has succeeded with it, and it has not expired. An API that rejects every
+        token therefore does not cause a token request for each API request.
+        """
+        token = self._token
+        return (
+            token is None
+            or token.access_token != rejected
+            or time.monotonic() >= min(self._unproven_until, token.deadline)
+        )
+
+    async def renew_token(self, rejected: str) -> str:
+        """Return a token to use instead of one that an API rejected (RFC 6750 §3.1).
+
+        If the token has already been replaced, this returns the replacement. Concurrent callers
+        share one token request. If `can_renew` is false, this returns the rejected token.
+
+        Raises:
+            TokenError: If no token is available.
+        """
+        if not self.can_renew(rejected):
+            return rejected
+        may_be_cached = self._token is None and self._login is not None
+        self.mark_rejected(rejected)
+        token = await self.get_token()
+        if token == rejected and may_be_cached:  # a flight that started before the rejection
+            self.mark_rejected(rejected)
+            token = await self.get_token()
+        return token
+
+    def mark_rejected(self, token: str) -> None:
+        """Forget a token that an API rejected, if it is the current one and `can_renew` is true."""
+        if self._token is not None and self._token.access_token == token and self.can_renew(token):
+            self._token = None
+            self._rejected_token = token
+            self._unproven_until = math.inf  # `_keep` shortens this when a new token arrives
+
+    def mark_accepted(self) -> None:
+        """Note that an API accepted a renewed token: the next rejection renews it at once."""
+        self._unproven_until = _NEVER
+
+    async def reset_token(self) -> None:
+        """Forget the token and the last failure; the next `get_token` requests a new token.
+
+        Callers that wait for a token request in flight get its token, which is not cached.
+        """
+        self._flight.abandon()
+        if self._token is not None:
+            self._rejected_token = self._token.access_token  # a token cache may still hold it
+        self._forget()
+
+    @property
+    def retry_after(self) -> float:
+        """Seconds for which the last failure is raised again without a request; 0 if none."""
+        return 0.0 if self._failure is None else max(0.0, self._paused_until - time.monotonic())
+
+    @abstractmethod
+    async def _fetch_token(self) -> Token:
+        """Return a new token. Raises TokenError."""
+
+    def _obtain(self) -> Coroutine[object, object, Token]:
+        if self._failure is not None and not self._flight.is_in_the_air and self.retry_after:
+            raise copy_exception(self._failure)
+        return self._flight.run(self._run_flight)
+
+    def _renew_in_background(self, now: float) -> None:
+        if now >= self._paused_until and not self._flight.is_in_the_air:
+            self._flight.start(self._run_flight)
+
+    def _run_flight(self) -> Coroutine[object, object, Token]:
+        # The generation is read now: a reset may come before the first step of the coroutine.
+        return self._run_flight_of(self._generation)
+
+    async def _run_flight_of(self, generation: int) -> Token:
+        try:
+            token = await self._fetch_token()
+        except Exception as error:
+            if generation == self._generation:
+                self._note_failure(error)
+            raise
+        if generation == self._generation:
+            self._failure = None
+            self._keep(token)
+        return token
+
+    def _keep(self, token: Token) -> None:
+        if self._token is None and self._unproven_until > _NEVER:
+            # Counted from now, since fetching may have taken longer than the backoff.
+            self._unproven_until = time.monotonic() + self._renewal.failure_backoff
+        self._token = token
+        chance = random.random()  # noqa: S311 - jitter needs no secure randomness
+        self._renew_at = self._renewal.begins_at(token.expires_in, token.deadline, chance)
+
+    def _note_failure(self, error: Exception) -> None:
+        """Back off from the token endpoint; log once if callers still have a valid token."""
+        now = time.monotonic()
+        if self._token is not None and now < self._token.deadline:
+            if self._failure is None:
+                logger.warning("The token could not be renewed ahead of its expiry: %s", error)
+            if isinstance(error, AuthorizationError | LoginTimeoutError):
+                self._renew_at = self._token.deadline  # do not ask the person twice
+        elif isinstance(error, TokenConfigurationError):
+            return  # no request was sent, and a corrected configuration should work at once
+        self._failure = copy_without_frames(error)
+        asked_for = min(retry_after_of(error) or 0.0, _MAX_BACKOFF)
+        self._paused_until = now + max(self._renewal.failure_backoff, asked_for)
+
+    def _forget(self) -> None:
+        self._token = self._failure = None
+        self._unproven_until = _NEVER
+        self._generation += 1
