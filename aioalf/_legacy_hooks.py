@@ -69,8 +69,8 @@ def refuse_removed_hooks(manager_class: type) -> None:
     for name, advice in _REMOVED.items():
         if name in vars(manager_class):
             raise TokenConfigurationError(
-                f"{manager_class.__name__}.{name}() overrides a method of 0.4.0's TokenManager that "
-                f"is not called any longer. Instead, {advice}"
+                f"{manager_class.__name__}.{name}() overrides a method of 0.4.0's TokenManager "
+                f"that nothing calls now. Instead, {advice}"
             )
 
 

@@ -29,6 +29,9 @@ _MAX_BACKOFF = 60.0
 class RenewingToken(ABC):
     """Holds the current token, the token request in flight, and the last failure."""
 
+    _uses_stored_tokens = False
+    """Whether `_fetch_token` may return a token that was stored earlier, such as a rejected one."""
+
     def __init__(self, renewal: Renewal) -> None:
         self._renewal = renewal
         self._start_without_token()
@@ -95,10 +98,10 @@ class RenewingToken(ABC):
         """
         if not self.can_renew(rejected):
             return rejected
-        may_be_cached = self._token is None and self._login is not None
+        may_be_stored = self._token is None and self._uses_stored_tokens
         self.mark_rejected(rejected)
         token = await self.get_token()
-        if token == rejected and may_be_cached:  # a flight that started before the rejection
+        if token == rejected and may_be_stored:  # a flight that started before the rejection
             self.mark_rejected(rejected)
             token = await self.get_token()
         return token

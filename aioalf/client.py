@@ -308,8 +308,11 @@ class Client:
             last_first.push_async_callback(self._header.manager.close)
 
     def _set_closed(self, *, is_closed: bool) -> None:
-        for client in (self, *self._derived.values()):
+        for client in self._family():
             client._header.is_closed = is_closed
+
+    def _family(self) -> tuple[Self, ...]:
+        return (self, *self._derived.values())
 
     async def __aenter__(self) -> Self:
         self._set_closed(is_closed=False)

@@ -83,7 +83,7 @@ class TokenManager(LegacyAttributes, RenewingToken):
         TokenConfigurationError: If a URL is malformed or options contradict each other.
     """
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         refuse_removed_hooks(cls)
 
@@ -108,6 +108,7 @@ class TokenManager(LegacyAttributes, RenewingToken):
         )
         self._endpoint = self._make_endpoint(options)
         self._login = self._make_login(options)
+        self._uses_stored_tokens = self._login is not None
         super().__init__(options.get("renewal") or Renewal())
         self._root: TokenManager | None = None
         self._derived: dict[object, TokenManager] = {}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext
 from copy import copy
 from typing import Any, cast
 
@@ -220,7 +220,7 @@ class RequestDispatcher:
         return response
 
 
-def _wait(limit: TimeLimit | None) -> Any:
+def _wait(limit: TimeLimit | None) -> AbstractAsyncContextManager[object]:
     return nullcontext() if limit is None else limit.wait()
 
 
