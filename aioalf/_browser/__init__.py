@@ -1,1 +1,1 @@
-"""Opening a browser, and the loopback listener that receives the redirect (RFC 8252)."""
+"""Opens a browser and receives the redirect on a loopback listener (RFC 8252)."""

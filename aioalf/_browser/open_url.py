@@ -1,47 +1,38 @@
-"""Showing a URL to a person: the browser of this machine, or whatever the caller has instead.
+"""Shows a URL to the user: in the default browser, or through a function of the program.
 
-It knows browsers and threads; it knows nothing of what the URL is for.
+Must not know what the URL is for.
 """
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 import logging
 import webbrowser
 from collections.abc import Awaitable, Callable
 
-from aioalf._callbacks import is_coroutine_function
+from aioalf._callbacks import call
 
 OpenBrowser = Callable[[str], object] | Callable[[str], Awaitable[object]]
-"""Called with the URL: a coroutine function, or a plain one, which runs in a thread. False means:
-not shown.
+"""Shows a URL to the user. A coroutine function, or a plain function, which runs in a thread.
+
+A return value of False means that the URL could not be shown.
 """
 
 logger: logging.Logger = logging.getLogger(__name__)
 
 
 def log_url(url: str) -> None:
-    """Log the URL, for a person who reads the log."""
+    """Log the URL, for a user who reads the log."""
     logger.warning("No browser could be opened on this machine. To sign in, open this URL: %s", url)
 
 
 async def open_url(
     url: str, open_browser: OpenBrowser | None = None, otherwise: Callable[[str], None] = log_url
 ) -> None:
-    """Show the URL, in the default browser unless there is another way; `otherwise` is called with
-    it when nobody could show it.
+    """Show the URL with `open_browser`, or in the default browser if that is None.
 
-    Raises what `open_browser` and `otherwise` raise.
+    Calls `otherwise` with the URL if it could not be shown. Raises what the functions raise.
     """
-    # A text browser keeps its caller waiting until it is left.
-    shown = await _call(open_browser or webbrowser.open, url)
-    if shown is False:
+    # Some browsers, such as text browsers, block until they are closed: `call` uses a thread.
+    is_shown = await call(open_browser or webbrowser.open, url)
+    if is_shown is False:
         otherwise(url)
-
-
-async def _call(open_browser: OpenBrowser, url: str) -> object:
-    if is_coroutine_function(open_browser):
-        return await open_browser(url)
-    result = await asyncio.to_thread(open_browser, url)
-    return await result if inspect.isawaitable(result) else result

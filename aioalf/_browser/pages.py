@@ -1,7 +1,7 @@
-"""What a browser is shown when it comes back from a login: one page, five outcomes.
+"""The pages that the redirect listener serves: one document with five outcomes, and its headers.
 
-Text and headers only: no I/O, no aiohttp. It knows no token, no state, no application's name,
-and the only foreign words on it are an error's description, cut and escaped.
+Must not import aiohttp or do I/O. No token or `state` appears on a page, and the only foreign text
+is an error description, which is cut and escaped.
 """
 
 from __future__ import annotations
@@ -12,28 +12,28 @@ import html
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from string import Template
-from types import MappingProxyType
+from typing import Final
 
 __all__ = (
+    "CUSTOM_HEADERS",
+    "HEADERS",
     "NOTHING_TO_DO",
     "SIGNED_IN",
     "SIGNING_IN",
     "TRY_AGAIN",
     "Page",
-    "headers",
     "refused",
     "render_html",
     "render_json",
 )
 
-DESCRIPTION_CHARACTERS = 300
+MAX_DESCRIPTION_LENGTH: Final = 300
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Page:
-    """One outcome and the words for it; `status` is the HTTP status it is sent with."""
+    """One outcome: its text, and the HTTP status of the response."""
 
     outcome: str
     title: str
@@ -45,7 +45,7 @@ class Page:
 SIGNING_IN = Page(
     "signing-in",
     "Signing you in\N{HORIZONTAL ELLIPSIS}",
-    "One moment. Your sign-in is on its way to the application that asked for it.",
+    "One moment. Your sign-in is being passed to the application.",
 )
 SIGNED_IN = Page(
     "signed-in",
@@ -55,35 +55,34 @@ SIGNED_IN = Page(
 TRY_AGAIN = Page(
     "try-again",
     "Please try again",
-    "The application was not waiting for this answer. "
-    "Go back to it and start the sign-in once more.",
+    "The application was not waiting for this sign-in. Go back to the application and start again.",
     status=400,
 )
 NOTHING_TO_DO = Page(
     "nothing-to-do",
     "Nothing to do here",
-    "No sign-in is waiting on this page. You can close this window.",
+    "The application is not waiting for a sign-in. You can close this window.",
 )
 
 
 def refused(description: str) -> Page:
-    """Return the page of an answer that says no, with the server's words (RFC 6749, 4.1.2.1).
+    """Return the page for an error response, with the server's description (RFC 6749 §4.1.2.1).
 
-    Control and direction characters become spaces; what is longer than 300 characters is cut.
+    Control and direction characters become spaces. Only the first 300 characters are shown.
     """
-    words = " ".join("".join(c if c.isprintable() else " " for c in description).split())
-    if len(words) > DESCRIPTION_CHARACTERS:
-        words = words[: DESCRIPTION_CHARACTERS - 1].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
+    shown = " ".join("".join(c if c.isprintable() else " " for c in description).split())
+    if len(shown) > MAX_DESCRIPTION_LENGTH:
+        shown = shown[: MAX_DESCRIPTION_LENGTH - 1].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
     return Page(
         "refused",
         "The sign-in was refused",
-        "The application has been told. You can close this window.",
-        detail=words,
+        "The application knows about it. You can close this window.",
+        detail=shown,
     )
 
 
 def render_html(page: Page) -> str:
-    """Return the whole document; every value in it is escaped."""
+    """Return the HTML document. All values are escaped."""
     values = {
         "outcome": page.outcome,
         "title": page.title,
@@ -101,55 +100,27 @@ def render_html(page: Page) -> str:
     )
 
 
-def render_json(page: Page) -> str:
-    """Return what the script of the sign-in page needs in order to show an outcome."""
-    return json.dumps(
-        {"outcome": page.outcome, "title": page.title, "text": page.text, "detail": page.detail}
-    )
+def render_json(page: Page, document: str | None = None) -> str:
+    """Return what the script of the sign-in page needs to show an outcome.
+
+    A `document` replaces the whole page.
+    """
+    shown = {"outcome": page.outcome, "title": page.title, "text": page.text, "detail": page.detail}
+    return json.dumps(shown if document is None else {**shown, "document": document})
 
 
-@cache
-def headers() -> Mapping[str, str]:
-    """Return the headers of every answer (RFC 9700, 4.2.4: nothing leaks, nothing foreign runs)."""
-    policy = (
-        "default-src 'none'",
-        f"script-src '{_digest(_SCRIPT)}'",
-        f"style-src '{_digest(_STYLE)}'",
-        "connect-src 'self'",
-        "img-src data:",
-        "base-uri 'none'",
-        "form-action 'none'",
-        "frame-ancestors 'none'",
-    )
-    return MappingProxyType(
-        {
-            "Content-Security-Policy": "; ".join(policy),
-            "Cache-Control": "no-store",
-            "Referrer-Policy": "no-referrer",
-            "X-Content-Type-Options": "nosniff",
-            "X-Frame-Options": "DENY",
-            "Cross-Origin-Opener-Policy": "same-origin",
-        }
-    )
-
-
-def _digest(text: str) -> str:
-    digest = hashlib.sha256(text.encode()).digest()
-    return "sha256-" + base64.b64encode(digest).decode()
-
-
-# It runs in the head, so that the answer is out of the address bar before anything is drawn.
+# Runs in the head: the token leaves the address bar before the page is drawn.
 _SCRIPT = """
 "use strict";
 (() => {
-  const answer = location.hash.slice(1);
+  const response = location.hash.slice(1);
   history.replaceState(null, "", location.pathname);
 
-  const ask = async () => {
+  const relay = async () => {
     const reply = await fetch(location.pathname, {
       method: "POST",
       headers: {"Content-Type": "application/x-www-form-urlencoded"},
-      body: answer,
+      body: response,
       cache: "no-store",
       credentials: "omit",
       redirect: "error",
@@ -158,6 +129,12 @@ _SCRIPT = """
   };
 
   const show = (card, page) => {
+    if (page.document) {
+      document.open();
+      document.write(page.document);
+      document.close();
+      return;
+    }
     for (const name of ["title", "text", "detail"]) {
       card.querySelector("." + name).textContent = page[name];
     }
@@ -170,11 +147,11 @@ _SCRIPT = """
     const card = document.querySelector("main");
     if (card.dataset.outcome !== "signing-in") return;
     let page = JSON.parse(card.dataset.failed);
-    if (answer) {
+    if (response) {
       try {
-        page = await ask();
+        page = await relay();
       } catch {
-        // Nobody listens any more, or not to this page.
+        // The listener is closed, or refused the request.
       }
     }
     show(card, page);
@@ -242,19 +219,19 @@ h2 { font-size: 1.375rem; line-height: 1.25; font-weight: 650; text-wrap: balanc
 @media (max-width: 26rem) { main { padding: 2.25rem 1.5rem 2rem; } }
 """
 
-# In the page itself: a browser that finds no icon there asks for /favicon.ico.
+# Without an icon in the page, browsers request /favicon.ico.
 _ICON = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 48 48'%3E"
     "%3Ccircle cx='24' cy='24' r='23' fill='%233457c9'/%3E%3Cpath d='m15.5 24.8 5.8 5.8 "
     "11.2-12.4' fill='none' stroke='white' stroke-width='4' stroke-linecap='round'/%3E%3C/svg%3E"
 )
 
-# An answer in the fragment never reaches a server by itself: the page cannot do without script.
+# Only a script can pass on the fragment: browsers do not send it to the server.
 _WITHOUT_SCRIPT = """\
 <noscript>
 <h2>JavaScript is switched off</h2>
-<p class="text">This page needs it once, to hand your sign-in to the application. Allow JavaScript
-here, then go back to the application and start the sign-in once more.</p>
+<p class="text">This page needs JavaScript to pass your sign-in to the application. Allow JavaScript
+here, then go back to the application and start again.</p>
 </noscript>
 """
 
@@ -288,3 +265,37 @@ $noscript</main>
 </body>
 </html>
 """
+
+
+def _digest(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return "'sha256-" + base64.b64encode(digest).decode() + "'"
+
+
+def _headers(script: str, style: str) -> Mapping[str, str]:
+    """Return headers against leaks, framing and foreign content (RFC 9700 §4.2.4)."""
+    policy = (
+        "default-src 'none'",
+        f"script-src {script}",
+        f"style-src {style}",
+        "connect-src 'self'",
+        "img-src data:",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    )
+    return {
+        "Content-Security-Policy": "; ".join(policy),
+        "Cache-Control": "no-store",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+        "Cross-Origin-Opener-Policy": "same-origin",
+    }
+
+
+HEADERS: Final = _headers(_digest(_SCRIPT), _digest(_STYLE))
+"""The headers of every response."""
+
+CUSTOM_HEADERS: Final = _headers("'unsafe-inline'", "'unsafe-inline'")
+"""The headers of a page of the program: its inline scripts run. It contains no foreign text."""

@@ -1,7 +1,7 @@
-"""The redirect listener: a small web server on this machine that waits for one login's answer.
+"""A web server on this machine that waits for the redirect of one sign-in.
 
-It knows ports, requests and `state`. It does not know which grant it serves, what becomes of
-the answer, or who waits. What it receives is secret and is in no log and no error of its own.
+Checks Host, Origin and `state`. Must not know which grant it serves. The response that it receives
+is secret: it must not appear in a log or an error message.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 
 from aioalf._browser import pages
-from aioalf._browser.redirect_server import MAX_ANSWER_BYTES, LoopbackServer, refuse, reply
+from aioalf._browser.custom_pages import CustomPages
+from aioalf._browser.redirect_server import MAX_RESPONSE_BYTES, LoopbackServer, refuse, reply
 from aioalf._browser.sockets import checked_host, checked_ports, listen
 from aioalf.errors import TokenConfigurationError
 
@@ -29,14 +30,21 @@ _FORM: Final = "application/x-www-form-urlencoded"
 
 
 class RedirectListener:
-    """Listens on loopback while a login waits, and hands over the answer that belongs to it.
+    """Listens on loopback during a sign-in and returns the authorization response for its `state`.
 
-    The sockets open on `async with` and are closed when it ends, however it ends. `ports` is an
-    inclusive range, tried in order; None takes any free port. With host "localhost" both
-    127.0.0.1 and ::1 are listened on; an IP literal falls back to the other IP version where
-    the machine lacks it. `awaited` names the parameters one of which a finished answer holds,
-    unless it holds `error`. Raises TokenConfigurationError for what cannot work, and
-    ListenerError on entry when no port can be had (RFC 8252, 7.3, 8.3, 8.9, 8.10).
+    The sockets are open inside `async with` (RFC 8252 §7.3, §8.3, §8.9, §8.10).
+
+    Args:
+        ports: First and last port to try, in order. None takes any free port.
+        host: "localhost" listens on both 127.0.0.1 and ::1. With an IP address, the other IP
+            version is used only if this machine lacks that one.
+        path: Path of the redirect URI.
+        awaited: A response must contain one of these parameters, or `error`.
+        custom_pages: HTML documents that replace the listener's own.
+
+    Raises:
+        TokenConfigurationError: An argument cannot work.
+        ListenerError: No port is available, on entering `async with`.
     """
 
     def __init__(
@@ -46,11 +54,13 @@ class RedirectListener:
         host: str = "127.0.0.1",
         path: str = "/",
         awaited: Collection[str],
+        custom_pages: CustomPages | None = None,
     ) -> None:
         self._ports = checked_ports(ports)
         self._host = checked_host(host)
         self._path = _checked_path(path)
         self._awaited = frozenset(awaited)
+        self._custom_pages = custom_pages or CustomPages()
         self._authority = ""
         self._server: LoopbackServer | None = None
         self._waiting: tuple[bytes, asyncio.Future[Mapping[str, str]]] | None = None
@@ -58,30 +68,27 @@ class RedirectListener:
 
     @property
     def redirect_uri(self) -> str:
-        """Where the authorization server sends the browser; known once the sockets are open.
-
-        The path "/" is left out. Raises RuntimeError before `async with`.
-        """
+        """The redirect URI, without a path if that is "/". RuntimeError outside `async with`."""
         if not self._authority:
             raise RuntimeError("The redirect URI is known inside `async with` only.")
         return self._origin + ("" if self._path == "/" else self._path)
 
     async def wait(self, state: str) -> Mapping[str, str]:
-        """Return the parameters of the answer whose `state` is this one.
+        """Return the parameters of the authorization response with this `state`.
 
-        Forged, repeated, stateless and tokenless answers do not end it, and it has no time
-        limit of its own. Parameters without a value are left out (RFC 6749, 3.1).
+        Ignores responses that have another `state`, repeat a parameter or lack an awaited one.
+        Parameters without a value are left out (RFC 6749 §3.1). There is no time limit.
         Raises ValueError for an empty state.
         """
         if not state:
-            raise ValueError("An empty state protects nothing.")
+            raise ValueError("The state is empty: it must be unguessable.")
         if self._waiting is not None:
-            raise RuntimeError("This listener already waits for an answer.")
-        answer: asyncio.Future[Mapping[str, str]] = asyncio.get_running_loop().create_future()
-        self._waiting = (state.encode(), answer)
+            raise RuntimeError("This listener already waits for a response.")
+        response: asyncio.Future[Mapping[str, str]] = asyncio.get_running_loop().create_future()
+        self._waiting = (state.encode(), response)
         self._is_finished = False
         try:
-            return await answer
+            return await response
         finally:
             self._waiting = None
 
@@ -109,57 +116,69 @@ class RedirectListener:
         return f"http://{self._authority}"
 
     async def _respond(self, request: web.BaseRequest) -> web.Response:
-        # A page that had its own name resolve to this machine says that name here.
+        # After DNS rebinding, a foreign page sends its own name here.
         if request.headers.getall("Host", []) != [without_default_port(self._authority)]:
             return refuse(403)
         path, _, query = request.raw_path.partition("?")
         if path != self._path:
             return refuse(404)
         if request.method == "GET":
-            return _show(self._judge(_raw(query)) if query else self._page_without_answer())
+            return self._show(self._accept(_raw(query)) if query else self._page_without_response())
         if request.method == "POST":
-            return await self._take_form(request)
+            return await self._accept_form(request)
         return refuse(405, {"Allow": "GET, POST"})
 
-    async def _take_form(self, request: web.BaseRequest) -> web.Response:
+    async def _accept_form(self, request: web.BaseRequest) -> web.Response:
+        """Take a response that the script of the sign-in page posts."""
         if not _is_from(request, without_default_port(self._origin)):
             return refuse(403)
         if request.content_type != _FORM:
             return refuse(415)
         try:
-            body = await _read(request, MAX_ANSWER_BYTES)
+            body = await _read(request, MAX_RESPONSE_BYTES)
         except (web.RequestPayloadError, ConnectionError):
             return refuse(400)
         if body is None:
             return refuse(413)
-        page = self._judge(body)
-        return reply(pages.render_json(page), "application/json", page.status)
+        page = self._accept(body)
+        text = pages.render_json(page, self._custom_pages.document(page))
+        return reply(text, "application/json", page.status)
 
-    def _page_without_answer(self) -> pages.Page:
+    def _page_without_response(self) -> pages.Page:
         return pages.NOTHING_TO_DO if self._is_finished else pages.SIGNING_IN
 
-    def _judge(self, encoded: bytes) -> pages.Page:
+    def _accept(self, encoded: bytes) -> pages.Page:
+        """Finish the wait if these parameters are its response; return the page to show."""
         if self._is_finished:
             return pages.NOTHING_TO_DO
-        answer = _parameters(encoded)
-        if self._waiting is None or answer is None or not self._is_complete(answer):
+        response = _parameters(encoded)
+        if self._waiting is None or response is None or not self._is_complete(response):
             return pages.TRY_AGAIN
         state, future = self._waiting
-        # A wait that was cancelled a moment ago is over, though its task has not run yet.
-        if future.done() or not hmac.compare_digest(answer["state"].encode(), state):
+        # A cancelled wait is over, even if its task has not run since.
+        if future.done() or not hmac.compare_digest(response["state"].encode(), state):
             return pages.TRY_AGAIN
         self._is_finished = True
-        future.set_result(answer)
-        if "error" in answer:
-            return pages.refused(answer.get("error_description", answer["error"]))
+        future.set_result(response)
+        if "error" in response:
+            return pages.refused(response.get("error_description", response["error"]))
         return pages.SIGNED_IN
 
-    def _is_complete(self, answer: Mapping[str, str]) -> bool:
-        return "state" in answer and ("error" in answer or not self._awaited.isdisjoint(answer))
+    def _is_complete(self, response: Mapping[str, str]) -> bool:
+        return "state" in response and (
+            "error" in response or not self._awaited.isdisjoint(response)
+        )
+
+    def _show(self, page: pages.Page) -> web.Response:
+        document = self._custom_pages.document(page)
+        # The script of the sign-in page replaces its document with a custom one after the sign-in.
+        is_replaced = page is pages.SIGNING_IN and self._custom_pages.signed_in is not None
+        headers = pages.CUSTOM_HEADERS if document or is_replaced else pages.HEADERS
+        return reply(document or pages.render_html(page), "text/html", page.status, headers)
 
 
 def _parameters(encoded: bytes) -> dict[str, str] | None:
-    """Read the parameters of an answer; None if it is malformed or repeats one."""
+    """Parse form-encoded parameters; None if they are malformed or one is repeated."""
     try:
         pairs = parse_qsl(
             encoded.decode(),
@@ -169,10 +188,10 @@ def _parameters(encoded: bytes) -> dict[str, str] | None:
         )
     except ValueError:
         return None
-    answer = dict(pairs)
-    if len(answer) != len(pairs):
+    parameters = dict(pairs)
+    if len(parameters) != len(pairs):
         return None
-    return {name: value for name, value in answer.items() if value}
+    return {name: value for name, value in parameters.items() if value}
 
 
 def _raw(text: str) -> bytes:
@@ -180,7 +199,7 @@ def _raw(text: str) -> bytes:
 
 
 def without_default_port(url: str) -> str:
-    # Browsers leave out the default port.
+    """Return the URL or authority as browsers send it, without ":80"."""
     return url.removesuffix(":80")
 
 
@@ -190,7 +209,7 @@ def _is_from(request: web.BaseRequest, origin: str) -> bool:
 
 
 async def _read(request: web.BaseRequest, limit: int) -> bytes | None:
-    """Return the whole body, or None as soon as it is longer than the limit."""
+    """Return the body, or None if it is longer than the limit."""
     body = bytearray()
     async for chunk in request.content.iter_any():
         body += chunk
@@ -199,14 +218,10 @@ async def _read(request: web.BaseRequest, limit: int) -> bytes | None:
     return bytes(body)
 
 
-def _show(page: pages.Page) -> web.Response:
-    return reply(pages.render_html(page), "text/html", page.status)
-
-
 def _checked_path(path: str) -> str:
     if re.fullmatch(r"/[!-~]*", path) and not set(path) & set("?#"):
         return path
     raise TokenConfigurationError(
-        f"The redirect listener's path is {path!r}; write one that starts with a slash "
-        "and has no query, fragment or space, percent-encoded."
+        f"The path of the redirect URI is {path!r}; it must start with a slash and be "
+        "percent-encoded, without a query or a fragment"
     )

@@ -1,6 +1,6 @@
-"""The web server under a redirect listener: few connections, little time, nothing in any log.
+"""The HTTP server of the redirect listener: few connections, short time limits, no log lines.
 
-It knows HTTP and what hostile clients do with connections; it knows nothing of what it serves.
+Defends against hostile clients on this machine. Must not know sign-ins or the served pages.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from aiohttp import web
 
 from aioalf._browser import pages
 
-MAX_ANSWER_BYTES: Final = 64 * 1024
-MAX_HEADER_BYTES: Final = 32 * 1024  # other programs on localhost may have left many cookies
+MAX_RESPONSE_BYTES: Final = 64 * 1024
+MAX_HEADER_BYTES: Final = 32 * 1024  # cookies of other programs on localhost
 MAX_CONNECTIONS: Final = 64
 REQUEST_SECONDS: Final = 5.0
 DRAIN_SECONDS: Final = 1.0
-ACCEPT_TURNS: Final = 3  # of the loop: from the accepted socket to its protocol
+ACCEPT_TURNS: Final = 3  # event loop iterations from an accepted socket to its protocol
 
 
 class LoopbackServer:
-    """Serves on given sockets, and ends within a second whatever its clients do."""
+    """Serves on given sockets. `close` ends within a bounded time, whatever clients do."""
 
     def __init__(self, handler: Callable[[web.BaseRequest], Awaitable[web.Response]]) -> None:
         self._loop = asyncio.get_running_loop()
@@ -36,7 +36,7 @@ class LoopbackServer:
         self._is_open = True
 
     async def start(self, sockets: Sequence[socket.socket]) -> None:
-        """Serve on the sockets, which are closed with the server, or if this fails."""
+        """Serve on the sockets. They are closed by `close`, or if this method fails."""
         with ExitStack() as undo:
             for listening in sockets:
                 undo.enter_context(listening)
@@ -52,28 +52,28 @@ class LoopbackServer:
             undo.pop_all()
 
     async def close(self) -> None:
-        """Accept no more, let answers that are under way reach the browser, then close hard."""
+        """Stop accepting, send the responses in progress, then abort all connections."""
         try:
             await self._stop_accepting()
-            under_way: list[asyncio.Future[None]] = []
+            in_progress: list[asyncio.Future[None]] = []
             for connection in [*self._connections]:
                 if connection.is_answering:
-                    under_way.append(connection.lost)
+                    in_progress.append(connection.lost)
                 else:
                     connection.abort()
-            if under_way:
-                await asyncio.wait(under_way, timeout=DRAIN_SECONDS)
+            if in_progress:
+                await asyncio.wait(in_progress, timeout=DRAIN_SECONDS)
         finally:
-            left = [connection.lost for connection in self._connections]
+            remaining = [connection.lost for connection in self._connections]
             self._close_now()
-        if left:
-            await asyncio.wait(left, timeout=DRAIN_SECONDS)
+        if remaining:
+            await asyncio.wait(remaining, timeout=DRAIN_SECONDS)
 
     async def _stop_accepting(self) -> None:
-        # asyncio drops, with a warning, a connection accepted just before its server is closed.
+        # asyncio logs a warning for a connection that it accepted just before the server closed.
         for server in self._servers:
             for listening in server.sockets:
-                # Not every loop has readers.
+                # Proactor event loops have no readers.
                 with suppress(NotImplementedError, RuntimeError):
                     self._loop.remove_reader(listening)
         for _ in range(ACCEPT_TURNS):
@@ -91,13 +91,14 @@ class LoopbackServer:
 
     def _opened(self, connection: _Connection) -> None:
         if len(self._connections) >= MAX_CONNECTIONS:
-            # The oldest one that has not sent its request: whoever hoards, the browser gets in.
+            # Idle connections must not keep the browser out.
             self._oldest().abort()
         self._connections[connection] = None
         if not self._is_open:
             connection.abort()
 
     def _oldest(self) -> _Connection:
+        """Return the oldest connection, preferably one without a complete request."""
         return min(self._connections, key=lambda connection: connection.is_answering)
 
     def _lost(self, connection: _Connection) -> None:
@@ -111,13 +112,14 @@ class LoopbackServer:
         return response
 
 
-# What aiohttp says of a bad request quotes it, and a token may be in it.
-_SILENCE: Final = logging.Logger("aioalf._browser.redirect_listener")  # noqa: LOG001 - in nobody's reach
+# aiohttp quotes bad requests in its log lines, and they may contain a token. This logger is not in
+# logging's registry, so a logging configuration cannot enable it.
+_SILENCE: Final = logging.Logger("aioalf._browser.redirect_listener")  # noqa: LOG001 - see above
 _SILENCE.disabled = True
 
 
 class _Connection(web.RequestHandler):
-    """One request, little time to send it, and nothing of it in any log."""
+    """A connection for one request, with a time limit and without log lines."""
 
     def __init__(
         self,
@@ -131,7 +133,7 @@ class _Connection(web.RequestHandler):
             loop=loop,
             logger=_SILENCE,
             access_log=_SILENCE,
-            max_line_size=MAX_ANSWER_BYTES,
+            max_line_size=MAX_RESPONSE_BYTES,
             max_field_size=MAX_HEADER_BYTES,
             lingering_time=DRAIN_SECONDS,
             auto_decompress=False,
@@ -146,7 +148,7 @@ class _Connection(web.RequestHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        # aiohttp forgets a transport that it closes, though it may still have much to send.
+        # Kept here because aiohttp drops its reference while the transport still sends.
         self._socket_transport = cast("asyncio.Transport", transport)
         self._time_limit = self._loop.call_later(REQUEST_SECONDS, self.abort)
         self._on_opened(self)
@@ -156,21 +158,21 @@ class _Connection(web.RequestHandler):
         self._on_lost(self)
         super().connection_lost(exc)
         if self.is_answered:
-            # aiohttp would go on waiting for the rest of a body, which nobody sends any more.
+            # aiohttp would wait for the rest of a request body that cannot arrive.
             self._serving.cancel()
         self.lost.set_result(None)
 
     def data_received(self, data: bytes) -> None:
         try:
             super().data_received(data)
-        except Exception:  # noqa: BLE001 - the loop would log it, with what it quotes
+        except Exception:  # noqa: BLE001 - the event loop would log it
             self.abort()
 
     async def start(self) -> None:
         self._serving = cast("asyncio.Task[None]", asyncio.current_task())
         try:
             await super().start()
-        except Exception:  # noqa: BLE001 - as above
+        except Exception:  # noqa: BLE001 - the event loop would log it
             self.abort()
 
     def handle_error(
@@ -183,21 +185,17 @@ class _Connection(web.RequestHandler):
         return refuse(status)
 
 
-def refuse(status: int, more: Mapping[str, str] | None = None) -> web.Response:
-    """Return an answer that says its status and nothing else."""
-    return reply(f"{status}\n", "text/plain", status, more)
+def refuse(status: int, headers: Mapping[str, str] | None = None) -> web.Response:
+    """Return a response that shows its status only, with these extra headers."""
+    return reply(f"{status}\n", "text/plain", status, {**pages.HEADERS, **(headers or {})})
 
 
 def reply(
-    text: str, content_type: str, status: int, more: Mapping[str, str] | None = None
+    text: str, content_type: str, status: int, headers: Mapping[str, str] = pages.HEADERS
 ) -> web.Response:
-    """Return an answer with the headers of a page, after which the connection ends."""
+    """Return a response after which the connection is closed."""
     response = web.Response(
-        text=text,
-        content_type=content_type,
-        charset="utf-8",
-        status=status,
-        headers={**pages.headers(), **(more or {})},
+        text=text, content_type=content_type, charset="utf-8", status=status, headers=headers
     )
     response.force_close()
     return response

@@ -1,6 +1,6 @@
-"""The sockets of a redirect listener: which addresses of this machine, which port.
+"""The listening sockets of the redirect listener: loopback addresses and ports.
 
-It knows IP versions and what a busy port is; it knows nothing of HTTP and of logins.
+Must not know HTTP or sign-ins.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from aioalf.errors import ListenerError, TokenConfigurationError
 MAX_PORT: Final = 65535
 FREE_PORT_ATTEMPTS: Final = 16
 
-# Each group is listened on as a whole; the next one is for machines that lack the first.
+# For each host, groups of addresses to try in order. All addresses of a group share one port.
 _ADDRESSES: Final[Mapping[str, Sequence[Sequence[str]]]] = {
-    # Browsers try ::1 first: whoever else had the port there would be handed the token.
+    # Browsers try ::1 first: another program on that port of ::1 would receive the token.
     "localhost": [["127.0.0.1", "::1"]],
     "127.0.0.1": [["127.0.0.1"], ["::1"]],
     "::1": [["::1"], ["127.0.0.1"]],
@@ -27,7 +27,7 @@ _NO_SUCH_ADDRESS: Final = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 
 
 def checked_ports(ports: object) -> Sequence[int]:
-    """Return the ports to try in order; TokenConfigurationError for what is no range."""
+    """Return the ports to try in order. Raises TokenConfigurationError for an invalid range."""
     match ports:
         case None:
             return [0] * FREE_PORT_ATTEMPTS
@@ -35,23 +35,23 @@ def checked_ports(ports: object) -> Sequence[int]:
             return range(first, last + 1)
         case _:
             raise TokenConfigurationError(
-                f"The redirect listener's ports are {ports!r}; write two whole numbers "
-                f"from 1 to {MAX_PORT}, the lower one first, such as (32000, 32009)."
+                f"The ports of the redirect listener are {ports!r}; they must be two whole "
+                f"numbers from 1 to {MAX_PORT}, the lower one first, such as (32000, 32009)"
             )
 
 
 def checked_host(host: str) -> str:
-    """Return the host; TokenConfigurationError for one that is not this machine alone."""
+    """Return the host. Raises TokenConfigurationError unless it is a loopback host."""
     if host in _ADDRESSES:
         return host
     raise TokenConfigurationError(
-        f"The redirect listener's host is {host!r}; write one of {', '.join(_ADDRESSES)}: "
-        "a login's answer is received on this machine only."
+        f"The host of the redirect listener is {host!r}; it must be one of "
+        f"{', '.join(_ADDRESSES)}: other machines must not reach it"
     )
 
 
 def listen(host: str, ports: Sequence[int]) -> list[socket.socket]:
-    """Return the sockets of the first port that is to be had, or raise ListenerError."""
+    """Listen on the first available port. Raises ListenerError if there is none."""
     cause: OSError | None = None
     for addresses in _ADDRESSES[host]:
         for port in ports:
@@ -65,13 +65,13 @@ def listen(host: str, ports: Sequence[int]) -> list[socket.socket]:
             break
     span = f"from {ports[0]} to {ports[-1]}" if any(ports) else "of this machine"
     raise ListenerError(
-        f"The redirect listener got no port {span} on {host}: all are busy or forbidden. "
-        "End what uses them, or choose other ports."
+        f"The redirect listener got no port {span} on {host}: all are in use or forbidden. "
+        "End the programs that use them, or choose other ports"
     ) from cause
 
 
 def _listen_on_each(addresses: Sequence[str], port: int) -> list[socket.socket]:
-    """Listen on one port of every address that exists here; all or nothing."""
+    """Listen on one port on all of these addresses that this machine has."""
     sockets: list[socket.socket] = []
     with ExitStack() as undo:
         for address in addresses:
@@ -91,5 +91,5 @@ def _listen_on_each(addresses: Sequence[str], port: int) -> list[socket.socket]:
 def _bind(address: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     listening = socket.create_server((address, port), family=family)
-    listening.setblocking(False)  # noqa: FBT003 - its only argument
+    listening.setblocking(False)  # noqa: FBT003 - positional-only
     return listening

@@ -7,12 +7,13 @@ and shows a URL; it stores nothing.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from yarl import URL
 
 from aioalf._auth_server.token_response import ResponsePolicy, read_token
+from aioalf._browser.custom_pages import CustomPages
 from aioalf._browser.open_url import OpenBrowser
 from aioalf._syntax import join_scope, scope_set
 from aioalf.grants._interactive import (
@@ -54,10 +55,12 @@ class Implicit:
         login: ImplicitLogin,
         scope: str | Collection[str] | None,
         expected: ResponsePolicy | None,
+        custom_pages: Callable[[], CustomPages] = CustomPages,
     ) -> None:
         self._client_id = client_id
         self._login = login
         self._scope = join_scope(scope)
+        self._custom_pages = custom_pages
         self._expected = (expected or ResponsePolicy()).of(scope_set(self._scope))
 
     async def request_token(self, endpoint: AuthorizationServer) -> Token:
@@ -82,7 +85,10 @@ class Implicit:
         )
 
         listener = RedirectListener(
-            ports=self._login.ports, host="localhost", awaited=("access_token",)
+            ports=self._login.ports,
+            host="localhost",
+            awaited=("access_token",),
+            custom_pages=self._custom_pages(),
         )
         async with listener:
             url = self._authorization_url(token_endpoint, listener.redirect_uri, state)

@@ -38,7 +38,7 @@ def storage() -> TokenStorage:
 def no_flow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test chooses the flow, and none leaves it to the next."""
     monkeypatch.setattr(Client, "token_manager_class", TokenManager)
-    monkeypatch.setattr(OAuthImplicitTokenManager, "flow", None)
+    monkeypatch.setattr(OAuthImplicitTokenManager, "storage", None)
 
 
 @pytest.fixture

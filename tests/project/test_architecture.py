@@ -81,8 +81,9 @@ LAYERS: list[tuple[str, dict[str, set[str]]]] = [
     (
         "0.4.0's import paths, the test server, the demo and the commands.",
         {
-            "implicit": {"asyncio", "logging", "time"},
-            "implicit_manager": set(),
+            "_implicit_storage": {"asyncio", "logging"},
+            "implicit_manager": {"logging", "time"},
+            "implicit": set(),
             "testing": {
                 *("aiohttp", "aiohttp.web", "asyncio", "joserfc", "pytest_asyncio"),
                 *("secrets", "socket", "ssl", "time", "warnings"),

@@ -151,7 +151,7 @@ _WITH_A_CLOCK = (
     "manager",
     "_requests.manager_adapter",
     "_requests.time_limit",
-    "implicit",
+    "implicit_manager",
 )
 """The modules that read the monotonic clock."""
 

@@ -17,8 +17,7 @@ from yarl import URL
 
 from aioalf import OAuth2Middleware, Token, TokenConnectionError, TokenManager
 from aioalf.grants import AuthorizationServer, Grant
-from aioalf.grants.implicit import ImplicitLogin
-from aioalf.implicit import Flow, OAuthImplicitTokenManager
+from aioalf.implicit import OAuthImplicitTokenManager
 from aioalf.renewal import Renewal
 from tests.robustness.interleavings.oracle import (
     HANGING,
@@ -471,12 +470,11 @@ class ImplicitScenario(Scenario):
     def _make_managers(self) -> tuple[Watch, Sequence[ObservedManager]]:
         self.faults += [self._revoke, self._reset, self._reset_when_busy]
         self.storage = storage = AsyncStorage(self.world)
-        flow = Flow(storage, ImplicitLogin((32000, 32009)))
         count = self.script.choice([1, 1, 2])
         watch = LoginWatch(self.world, self.renewal, self.server.expiry_of)
         watch.is_shared = count > 1
         watch.is_stored = lambda: storage.token is not None
-        ObservedImplicitManager.flow = flow
+        ObservedImplicitManager.storage = storage
         managers = [
             ObservedImplicitManager("https://as.example.com/", "id", "", renewal=self.renewal)
             for _ in range(count)

@@ -27,6 +27,7 @@ from aioalf import Client, TokenError
 from aioalf._auth_server import request_params
 from aioalf._auth_server.http import TIMEOUT
 from aioalf._auth_server.token_response import read_token
+from aioalf._implicit_storage import SharedStorage
 from aioalf._login.cache_entry import CacheEntry
 from aioalf._login.login import Login
 from aioalf._login.revocation import TokensToRevoke
@@ -34,7 +35,6 @@ from aioalf._requests.authorization_header import AuthorizationHeader
 from aioalf._requests.dispatcher import RequestDispatcher
 from aioalf._requests.session import SessionProvider
 from aioalf._single_flight import SingleFlight
-from aioalf.implicit import Flow
 from aioalf.manager import TokenManager
 from aioalf.token import Token
 from tests.robustness.interleavings import Scenario, play
@@ -355,19 +355,19 @@ def a_close_that_closes_nothing(patch: pytest.MonkeyPatch) -> None:
 @mutant("one login at a time", kind="implicit")
 def logins_without_a_lock(patch: pytest.MonkeyPatch) -> None:
     """Two clients of one flow each open a browser."""
-    patch.setattr(Flow, "lock", lambda _: asyncio.Lock())
+    patch.setattr(SharedStorage, "lock", lambda _: asyncio.Lock())
 
 
 @mutant("no token from before a reset after it", kind="implicit")
 def a_storage_that_is_cleaned_before_it_is_written(patch: pytest.MonkeyPatch) -> None:
     """A reset does not wait for what is being saved."""
-    patch.setattr(Flow, "clean", lambda self: self.storage.clean())
+    patch.setattr(SharedStorage, "clean", lambda self: self.storage.clean())
 
 
 @mutant("a token that was refused is not handed out again", kind="implicit")
 def a_storage_that_is_believed_late(patch: pytest.MonkeyPatch) -> None:
     """What was loaded is used though another token has been stored meanwhile."""
-    patch.setattr(Flow, "load", lambda self: self.storage.load())
+    patch.setattr(SharedStorage, "load", lambda self: self.storage.load())
 
 
 @mutant("a refresh that has left is not cut off", kind="login")
