@@ -24,7 +24,7 @@ _CLEAR_ADDRESS = '<script>history.replaceState(null, "", location.pathname)</scr
 _DOCTYPE = re.compile(r"\s*<!doctype[^>]*>", re.IGNORECASE)
 _READS_ADDRESS = re.compile(r"\blocation\b|\bdocument\.URL\b")
 _LOADS_A_FILE = re.compile(
-    r"<(?:script|link|img|iframe)\b[^>]*\s(?:src|href)\s*=\s*[\"']?(?!data:)", re.IGNORECASE
+    r"<(?:script|link|img|iframe)\b[^>]*\s(?:src|href)\s*=\s*(?![\"']?data:)", re.IGNORECASE
 )
 
 

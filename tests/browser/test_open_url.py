@@ -1,4 +1,4 @@
-"""How a URL is shown to a person."""
+"""How a URL is shown to the user."""
 
 import asyncio
 import logging
@@ -12,10 +12,10 @@ from aioalf._browser.open_url import open_url
 URL = "https://auth.example.com/authorize?client_id=desktop"
 
 
-async def test_the_default_browser_is_looked_up_when_it_is_needed(
+async def test_default_browser_is_looked_up_at_each_call(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What a program puts in place of `webbrowser.open` is used, and a success is not logged."""
+    """A replacement of `webbrowser.open` is used, and a success is not logged."""
     opened: list[str] = []
 
     def open_browser(url: str) -> bool:
@@ -29,10 +29,10 @@ async def test_the_default_browser_is_looked_up_when_it_is_needed(
 
 
 @pytest.mark.rule("R118")
-async def test_a_url_that_nobody_could_show_is_logged(
+async def test_url_is_logged_without_a_browser(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Without a browser the person reads the URL in the log."""
+    """If no browser can be opened, the user finds the URL in the log."""
 
     def no_browser(_url: str) -> bool:
         return False
@@ -43,44 +43,44 @@ async def test_a_url_that_nobody_could_show_is_logged(
     assert URL in caplog.text
 
 
-async def test_a_plain_function_runs_in_a_thread() -> None:
-    """A text browser, which returns when it is left, holds up nobody."""
+async def test_plain_function_runs_in_a_thread() -> None:
+    """A browser that blocks until it is closed does not block the event loop."""
     threads: list[int] = []
     await open_url(URL, lambda _: threads.append(threading.get_ident()))
     assert threads != [threading.get_ident()]
 
 
 @pytest.mark.rule("R118")
-async def test_a_coroutine_function_runs_in_the_loop() -> None:
-    """A program may hand the URL on in its own way."""
-    handed: list[tuple[str, object]] = []
+async def test_coroutine_function_runs_in_the_event_loop() -> None:
+    """A program may show the URL with its own coroutine function."""
+    shown: list[tuple[str, object]] = []
 
-    async def hand_on(url: str) -> None:
-        handed.append((url, asyncio.current_task()))
+    async def show(url: str) -> None:
+        shown.append((url, asyncio.current_task()))
 
-    await open_url(URL, hand_on)
-    await open_url(URL, lambda url: hand_on(url))  # noqa: PLW0108 - not a coroutine function itself
-    assert handed == [(URL, asyncio.current_task())] * 2
+    await open_url(URL, show)
+    await open_url(URL, lambda url: show(url))  # noqa: PLW0108 - a plain function that returns a coroutine
+    assert shown == [(URL, asyncio.current_task())] * 2
 
 
-async def test_an_object_that_is_called_as_one_is_a_coroutine_function() -> None:
-    """It begins in the loop at once: no coroutine is made in a thread that nobody awaits then."""
-    begun: list[str] = []
+async def test_object_with_async_call_runs_in_the_event_loop() -> None:
+    """An object with an async `__call__` does not run in a thread."""
+    started: list[str] = []
 
     class Window:
         async def __call__(self, url: str) -> None:
-            begun.append(url)
+            started.append(url)
             await asyncio.Event().wait()
 
     showing = asyncio.create_task(open_url(URL, Window()))
     await asyncio.sleep(0)
     showing.cancel()
     await asyncio.wait({showing})
-    assert begun == [URL]
+    assert started == [URL]
 
 
-async def test_what_opening_raises_comes_through() -> None:
-    """The caller says what a failure means."""
+async def test_exceptions_are_passed_on() -> None:
+    """An exception of the function reaches the caller unchanged."""
 
     def broken(_url: str) -> None:
         raise OSError("no display")

@@ -1,4 +1,4 @@
-"""The pages of the redirect listener: what they say, and what they must never hold."""
+"""The pages of the redirect listener: their text, their headers and what they must not contain."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ import pytest
 
 from aioalf._browser import pages
 
-REFUSED = pages.refused("The person said no.")
+REFUSED = pages.refused("The user refused.")
 ALL = [pages.SIGNING_IN, pages.SIGNED_IN, REFUSED, pages.TRY_AGAIN, pages.NOTHING_TO_DO]
 
 
 def each_page() -> pytest.MarkDecorator:
-    """Run a test once for each outcome."""
+    """Run a test for each outcome."""
     return pytest.mark.parametrize("page", ALL, ids=lambda page: page.outcome)
 
 
 def element(name: str, document: str) -> str:
-    """Return what the only element of this name holds."""
+    """Return the content of the only element with this name."""
     found = re.findall(rf"<{name}>(.*?)</{name}>", document, re.DOTALL)
     assert len(found) == 1
     return str(found[0])
 
 
 def digest(text: str) -> str:
-    """Return a source of a content security policy."""
+    """Return the hash of a text as a content security policy has it."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 @each_page()
-def test_the_words_are_there_without_script(page: pages.Page) -> None:
-    """Title, text and detail are in the document itself, in English, for any reader."""
+def test_text_is_readable_without_script(page: pages.Page) -> None:
+    """Title, text and detail are in the document itself, for screen readers too."""
     document = pages.render_html(page)
     assert f"<title>{page.title}</title>" in document
     assert f'<h1 class="title" tabindex="-1">{page.title}</h1>' in document
@@ -47,7 +47,7 @@ def test_the_words_are_there_without_script(page: pages.Page) -> None:
 
 @each_page()
 def test_each_outcome_has_its_own_mark_and_colour(page: pages.Page) -> None:
-    """Whatever the outcome, a mark of its own is shown, in dark and in light."""
+    """Each outcome shows its own mark, in the light and the dark colour scheme."""
     document = pages.render_html(page)
     assert f'class="mark {page.outcome}"' in document
     assert f'[data-outcome="{page.outcome}"] svg' in document
@@ -57,8 +57,8 @@ def test_each_outcome_has_its_own_mark_and_colour(page: pages.Page) -> None:
 
 @pytest.mark.rule("R107")
 @each_page()
-def test_nothing_is_loaded_from_anywhere(page: pages.Page) -> None:
-    """The only addresses in the document are an SVG namespace and the icon inside the page."""
+def test_no_file_is_loaded(page: pages.Page) -> None:
+    """The only addresses in the document are an SVG namespace and the embedded icon."""
     document = pages.render_html(page)
     assert re.findall(r"(?:https?:)?//[a-z][^\s'\"]*", document) == ["http://www.w3.org/2000/svg"]
     assert re.findall(r'(?:src|href|action)="([^"]{5})', document) == ["data:"]
@@ -68,10 +68,10 @@ def test_nothing_is_loaded_from_anywhere(page: pages.Page) -> None:
 
 @pytest.mark.rule("R107")
 @each_page()
-def test_the_policy_allows_this_script_and_this_style_only(page: pages.Page) -> None:
-    """The hashes of the policy are those of what the document holds; nothing else may run."""
+def test_policy_allows_only_the_own_script_and_style(page: pages.Page) -> None:
+    """The policy contains the hashes of the script and the style of the document."""
     document = pages.render_html(page)
-    policy = pages.headers()["Content-Security-Policy"].split("; ")
+    policy = pages.HEADERS["Content-Security-Policy"].split("; ")
     assert policy == [
         "default-src 'none'",
         f"script-src '{digest(element('script', document))}'",
@@ -86,9 +86,9 @@ def test_the_policy_allows_this_script_and_this_style_only(page: pages.Page) -> 
 
 
 @pytest.mark.rule("R107")
-def test_the_headers_let_nothing_be_stored_framed_sniffed_or_referred() -> None:
-    """Every answer carries the headers that keep an answer in the page it came to."""
-    headers = dict(pages.headers())
+def test_headers_forbid_storing_framing_sniffing_and_referrers() -> None:
+    """The headers keep a token inside the page that received it."""
+    headers = dict(pages.HEADERS)
     del headers["Content-Security-Policy"]
     assert headers == {
         "Cache-Control": "no-store",
@@ -100,37 +100,37 @@ def test_the_headers_let_nothing_be_stored_framed_sniffed_or_referred() -> None:
 
 
 @pytest.mark.rule("R106", "R107")
-def test_the_answer_leaves_the_address_bar_before_anything_else_happens() -> None:
-    """The script runs in the head, and its first two acts are to take the hash and remove it."""
+def test_fragment_is_removed_from_the_address_first() -> None:
+    """The script runs in the head; its first two steps read and remove the fragment."""
     document = pages.render_html(pages.SIGNING_IN)
     script = element("script", document)
     assert document.index("<script>") < document.index("<style>") < document.index("<body>")
-    acts = [
+    steps = [
         script.index("location.hash"),
         script.index('history.replaceState(null, "", location.pathname)'),
         script.index("fetch(location.pathname"),
         script.index("addEventListener("),
     ]
-    assert acts == sorted(acts)
+    assert steps == sorted(steps)
 
 
-def test_only_the_sign_in_page_needs_script_and_says_so() -> None:
-    """Without script, the page that relays the fragment says what to do; the others need none."""
-    needing = [page.outcome for page in ALL if "<noscript>" in pages.render_html(page)]
-    assert needing == ["signing-in"]
+def test_only_the_sign_in_page_needs_javascript() -> None:
+    """Without JavaScript, the page that relays the fragment tells the user what to do."""
+    needs_script = [page.outcome for page in ALL if "<noscript>" in pages.render_html(page)]
+    assert needs_script == ["signing-in"]
     assert "Allow JavaScript" in element("noscript", pages.render_html(pages.SIGNING_IN))
 
 
-def test_the_sign_in_page_brings_the_words_for_a_listener_that_is_gone() -> None:
-    """What is shown when nobody answers any more comes with the page."""
+def test_sign_in_page_contains_the_text_for_a_closed_listener() -> None:
+    """The page can show an outcome even if the listener has closed."""
     assert 'data-failed="{&quot;outcome&quot;: &quot;try-again&quot;' in pages.render_html(
         pages.SIGNING_IN
     )
 
 
 @pytest.mark.rule("R107")
-def test_a_description_is_escaped() -> None:
-    """A server's words are text on the page, whatever they hold."""
+def test_error_description_is_escaped() -> None:
+    """A server's error description is shown as text, not as HTML."""
     document = pages.render_html(pages.refused("""</p><script>alert("1")</script>'$title'&"""))
     assert (
         '<blockquote class="detail">&lt;/p&gt;&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;'
@@ -148,14 +148,14 @@ def test_a_description_is_escaped() -> None:
         ("\N{ZERO WIDTH SPACE}", ""),
     ],
 )
-def test_a_description_is_cut_and_cleaned(description: str, shown: str) -> None:
-    """At most 300 characters are shown, without control or direction characters."""
+def test_error_description_is_cut_and_cleaned(description: str, shown: str) -> None:
+    """At most 300 characters are shown, without control and direction characters."""
     assert pages.refused(description).detail == shown
 
 
 @each_page()
-def test_the_script_is_told_the_same_words(page: pages.Page) -> None:
-    """What the script shows is what the document would have said."""
+def test_json_has_the_text_of_the_page(page: pages.Page) -> None:
+    """The script shows the same text as the document."""
     assert json.loads(pages.render_json(page)) == {
         "outcome": page.outcome,
         "title": page.title,
@@ -164,8 +164,8 @@ def test_the_script_is_told_the_same_words(page: pages.Page) -> None:
     }
 
 
-def test_only_an_answer_that_does_not_belong_is_an_error() -> None:
-    """A browser and a test see by the status which answer was turned away."""
+def test_only_a_refused_response_has_an_error_status() -> None:
+    """The HTTP status tells whether a response was refused."""
     assert {page.outcome: page.status for page in ALL} == {
         "signing-in": 200,
         "signed-in": 200,
