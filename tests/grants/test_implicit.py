@@ -1,4 +1,4 @@
-"""The implicit grant on its own; `tests/compat/test_implicit.py` has the flow."""
+"""The implicit grant alone. `tests/compat` tests the whole flow."""
 
 import asyncio
 
