@@ -1,4 +1,4 @@
-"""The token manager of the implicit flow: a user signs in in the browser, a storage keeps the token.
+"""The implicit flow's token manager: a user signs in in the browser, a storage keeps the token.
 
 Binds the implicit grant and a `TokenStorage` to `Client`. Must not know how the redirect is
 received. 0.4.0's names and hooks are kept here, where programs import and set them.

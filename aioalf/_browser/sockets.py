@@ -51,7 +51,7 @@ def checked_host(host: str) -> str:
 
 
 def listen(host: str, ports: Sequence[int]) -> list[socket.socket]:
-    """Listen on the first available port. Raises ListenerError if there is none."""
+    """Listen on the first available port. Raises ListenerError if all are busy."""
     cause: OSError | None = None
     for addresses in _ADDRESSES[host]:
         for port in ports:

@@ -90,7 +90,7 @@ def test_names_of_0_4_0_can_be_imported() -> None:
 async def test_manager_made_by_hand_uses_its_storage(
     oauth_server: OAuthServer, browser: Person
 ) -> None:
-    """Without `use_implicit_flow`, a storage set on the manager is enough, on the default ports."""
+    """A storage set on the manager is enough; the default ports are used."""
     manager = OAuthImplictTokenManager(oauth_server.token_endpoint, "client-id", "")
     manager.storage = TokenStorage()
 
@@ -143,7 +143,7 @@ async def test_storage_may_be_set_on_the_class_after_the_manager_was_made() -> N
 async def test_managers_with_the_same_storage_share_one_sign_in(
     oauth_server: OAuthServer, browser: Person
 ) -> None:
-    """A storage set by hand is shared as one of `use_implicit_flow` is."""
+    """A storage set by hand is shared too, and refused for a client with another client_id."""
     storage = TokenStorage()
     first, second = (
         OAuthImplictTokenManager(oauth_server.token_endpoint, "client-id", "") for _ in range(2)
@@ -159,7 +159,7 @@ async def test_managers_with_the_same_storage_share_one_sign_in(
 
 
 async def test_storage_is_readable_after_use_implicit_flow() -> None:
-    """As in 0.4.0, the class and the managers have the storage; a later call leaves managers be."""
+    """The class and its managers have the storage; a later call does not change managers."""
     one, two = TokenStorage(), TokenStorage()
     await use_implicit_flow(one)
     manager = OAuthImplictTokenManager("https://auth.example.com/token", "client-id", "")
@@ -178,7 +178,7 @@ async def test_manager_without_a_storage_says_how_to_set_one(method: str) -> Non
 
 
 async def test_invalid_storage_is_refused_on_first_use() -> None:
-    """The error is the same as that of `use_implicit_flow`."""
+    """The error has the same text as in `use_implicit_flow`."""
     manager = OAuthImplictTokenManager("https://auth.example.com/token", "client-id", "")
     manager.storage = TokenStorage  # type: ignore[assignment] # pyright: ignore[reportAttributeAccessIssue]
     with pytest.raises(TokenConfigurationError, match=r"TokenStorage\(\)"):

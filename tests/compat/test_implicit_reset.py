@@ -123,13 +123,13 @@ async def test_cancelled_reset_keeps_the_token(oauth_server: OAuthServer, person
     await use_implicit_flow(storage, PORTS, open_browser=person)
     manager = manager_of(oauth_server)
     token = await manager.get_token()
-    known = repr(manager)
+    before = repr(manager)
     reset = asyncio.create_task(manager.reset_token())
     await storage.cleaning.wait()
-    assert repr(manager) == known
+    assert repr(manager) == before
     reset.cancel()
     await asyncio.wait([reset])
-    assert repr(manager) == known
+    assert repr(manager) == before
     assert await manager.get_token() == token
     await person.done()
 

@@ -60,14 +60,14 @@ async def test_forged_response_does_not_end_the_sign_in(oauth_server: OAuthServe
     person = Person()
     outcomes: list[str] = []
 
-    async def attacked(url: str) -> None:
+    async def attack_first(url: str) -> None:
         redirect_uri = query_of(url)["redirect_uri"][0]
         forged = ("access_token=evil", "access_token=evil&state=guessed", "state=guessed")
         outcomes.extend([await come_back(f"{redirect_uri}#{fragment}") for fragment in forged])
         await person(url)
 
     storage = TokenStorage()
-    await use_implicit_flow(storage, PORTS, open_browser=attacked)
+    await use_implicit_flow(storage, PORTS, open_browser=attack_first)
     async with client_of(oauth_server) as client:
         assert await status_of(client, oauth_server) == 200
     await person.done()
@@ -99,13 +99,13 @@ async def test_rejected_token_causes_one_new_sign_in(
     await use_implicit_flow(storage, PORTS, open_browser=person)
     async with client_of(oauth_server) as client:
         await status_of(client, oauth_server)
-        refused = storage.token
+        rejected = storage.token
         oauth_server.revoke_all()
         statuses = await asyncio.gather(*(status_of(client, oauth_server) for _ in range(20)))
     await person.done()
     assert statuses == [200] * 20
     assert len(person.opened) == 2
-    assert storage.token not in {None, refused}
+    assert storage.token not in {None, rejected}
 
 
 async def test_expired_token_causes_a_new_sign_in(
@@ -160,19 +160,19 @@ async def test_port_is_open_only_during_a_sign_in(
     oauth_server: OAuthServer, person: Person
 ) -> None:
     """The listener's port is closed before the first request and after the sign-in."""
-    seen: list[bool] = []
+    is_open: list[bool] = []
 
-    async def look(url: str) -> None:
-        seen.append(await is_listening(PORTS[0]))
+    async def check_port(url: str) -> None:
+        is_open.append(await is_listening(PORTS[0]))
         await person(url)
 
-    await use_implicit_flow(TokenStorage(), PORTS, open_browser=look)
+    await use_implicit_flow(TokenStorage(), PORTS, open_browser=check_port)
     async with client_of(oauth_server) as client:
         assert not await is_listening(PORTS[0])
         await status_of(client, oauth_server)
         assert not await is_listening(PORTS[0])
     await person.done()
-    assert seen == [True]
+    assert is_open == [True]
 
 
 @pytest.mark.rule("R118")
@@ -265,13 +265,13 @@ async def test_closing_one_client_does_not_affect_the_other(oauth_server: OAuthS
 async def test_refresh_token_is_ignored(oauth_server: OAuthServer) -> None:
     """A refresh token in the redirect is ignored, and the state is not kept with the token."""
 
-    async def offer(url: str) -> None:
+    async def redirect(url: str) -> None:
         query = query_of(url)
         await come_back(
             f"{query['redirect_uri'][0]}#access_token=a&refresh_token=r&state={query['state'][0]}"
         )
 
-    await use_implicit_flow(TokenStorage(), PORTS, open_browser=offer)
+    await use_implicit_flow(TokenStorage(), PORTS, open_browser=redirect)
     manager = manager_of(oauth_server)
     await manager.get_token()
     assert manager._token is not None  # noqa: SLF001

@@ -1,5 +1,5 @@
-"""The project page of 0.4.0, its examples word for word, with what it promises beside them."""
-# ruff: noqa: Q000 - the quotes of its code are the page's
+"""The project page of 0.4.0: its examples, unchanged, and its promises."""
+# ruff: noqa: Q000 - the examples keep the page's quotes
 
 import base64
 
@@ -12,11 +12,11 @@ from aioalf.httpclient import HTTPRequest
 from tests.support.mocked_responses import MockedResponses
 
 TOKEN = {"access_token": "token", "expires_in": 3600}
-warns_of_http = pytest.mark.filterwarnings("ignore::aioalf.InsecureTransportWarning")
+ignore_http_warnings = pytest.mark.filterwarnings("ignore::aioalf.InsecureTransportWarning")
 
 
-def built_before_any_loop_runs() -> Client:
-    """A client as the page makes it, at the top of a module."""
+def client_without_event_loop() -> Client:
+    """Create a client as the page does, at import time."""
     with pytest.warns(InsecureTransportWarning, match="http://example.com/token"):
         return Client(
             token_endpoint='http://example.com/token',
@@ -24,12 +24,12 @@ def built_before_any_loop_runs() -> Client:
             client_secret='secret')  # fmt: skip
 
 
-client = built_before_any_loop_runs()
+client = client_without_event_loop()
 
 
-@warns_of_http
-async def test_the_first_example(aioresponses: MockedResponses) -> None:
-    """A client made before the loop, a POST with data and headers, a token by Basic."""
+@ignore_http_warnings
+async def test_first_example(aioresponses: MockedResponses) -> None:
+    """A client created before the event loop sends a POST with data, headers and a token."""
     aioresponses.post("http://example.com/token", payload=TOKEN)
     aioresponses.post("http://example.com/resource", status=201)
     resource_uri = "http://example.com/resource"
@@ -42,10 +42,10 @@ async def test_the_first_example(aioresponses: MockedResponses) -> None:
 
     assert response.status == 201
     await client.close()
-    [asked] = aioresponses.requests["POST", URL("http://example.com/token")]
+    [token_request] = aioresponses.requests["POST", URL("http://example.com/token")]
     credentials = base64.b64encode(b"client-id:secret").decode()
-    assert asked.kwargs["headers"]["Authorization"] == f"Basic {credentials}"
-    assert asked.kwargs["data"] == {"grant_type": "client_credentials"}
+    assert token_request.kwargs["headers"]["Authorization"] == f"Basic {credentials}"
+    assert token_request.kwargs["data"] == {"grant_type": "client_credentials"}
     [sent] = aioresponses.requests["POST", URL(resource_uri)]
     assert sent.kwargs["headers"] == {
         "Content-Type": "application/json",
@@ -54,9 +54,9 @@ async def test_the_first_example(aioresponses: MockedResponses) -> None:
     assert sent.kwargs["data"] == '{"name": "alf"}'
 
 
-@warns_of_http
-async def test_a_request_as_a_value(aioresponses: MockedResponses) -> None:
-    """An HTTPRequest goes through request, and through fetch."""
+@ignore_http_warnings
+async def test_http_request_object(aioresponses: MockedResponses) -> None:
+    """`request` and `fetch` accept an HTTPRequest."""
     aioresponses.post("http://example.com/token", payload=TOKEN)
     aioresponses.post("http://example.com/resource", status=201, repeat=True)
     request = HTTPRequest(
@@ -72,9 +72,9 @@ async def test_a_request_as_a_value(aioresponses: MockedResponses) -> None:
     assert [call.kwargs["data"] for call in sent] == ['{"name": "alf"}'] * 2
 
 
-@warns_of_http
-async def test_a_string_passed_directly_to_fetch(aioresponses: MockedResponses) -> None:
-    """A GET, or what the options say."""
+@ignore_http_warnings
+async def test_fetch_accepts_a_url(aioresponses: MockedResponses) -> None:
+    """`fetch` sends a GET by default, or the method of its options."""
     aioresponses.post("http://example.com/token", payload=TOKEN)
     aioresponses.get("http://example.com/resource", body="got")
     aioresponses.put("http://example.com/resource", body="put")
@@ -86,9 +86,9 @@ async def test_a_string_passed_directly_to_fetch(aioresponses: MockedResponses) 
 
 
 @pytest.mark.rule("R056")
-@warns_of_http
-async def test_how_it_works(aioresponses: MockedResponses) -> None:
-    """A token once, a new one after a 401, and the second error is returned."""
+@ignore_http_warnings
+async def test_token_is_reused_and_renewed_once_after_a_401(aioresponses: MockedResponses) -> None:
+    """A token is reused, a 401 causes one retry with a new token, and a second 401 is returned."""
     for number in (1, 2, 3):
         payload = {"access_token": f"token-{number}", "expires_in": 3600}
         aioresponses.post("http://example.com/token", payload=payload)
@@ -104,9 +104,9 @@ async def test_how_it_works(aioresponses: MockedResponses) -> None:
 
 
 @pytest.mark.rule("R062")
-@warns_of_http
-async def test_in_case_of_an_error_retrieving_a_token(aioresponses: MockedResponses) -> None:
-    """The error response is returned, and the real request does not happen."""
+@ignore_http_warnings
+async def test_token_error_response_is_returned(aioresponses: MockedResponses) -> None:
+    """The error response of the token endpoint is returned, and no request is sent to the API."""
     aioresponses.post("http://example.com/token", status=500, body="down")
     async with Client("client-id", "secret", "http://example.com/token") as client:
         response = await client.get("http://example.com/resource/1")
@@ -114,7 +114,7 @@ async def test_in_case_of_an_error_retrieving_a_token(aioresponses: MockedRespon
     assert ("GET", URL("http://example.com/resource/1")) not in aioresponses.requests
 
 
-def test_names_are_where_0_4_0_had_them() -> None:
-    """`aioalf.client` gives the manager and the errors, too."""
+def test_client_module_has_the_names_of_0_4_0() -> None:
+    """`aioalf.client` also exports the token manager and the errors."""
     assert issubclass(TokenHTTPError, TokenError)
     assert Client.token_manager_class is TokenManager
