@@ -57,7 +57,7 @@ class LoopbackServer:
             await self._stop_accepting()
             in_progress: list[asyncio.Future[None]] = []
             for connection in [*self._connections]:
-                if connection.is_answering:
+                if connection.has_request:
                     in_progress.append(connection.lost)
                 else:
                     connection.abort()
@@ -99,16 +99,16 @@ class LoopbackServer:
 
     def _oldest(self) -> _Connection:
         """Return the oldest connection, preferably one without a complete request."""
-        return min(self._connections, key=lambda connection: connection.is_answering)
+        return min(self._connections, key=lambda connection: connection.has_request)
 
     def _lost(self, connection: _Connection) -> None:
         self._connections.pop(connection, None)
 
     async def _handle(self, request: web.BaseRequest) -> web.Response:
         connection = cast("_Connection", request.protocol)
-        connection.is_answering = True
+        connection.has_request = True
         response = await self._handler(request)
-        connection.is_answered = True
+        connection.has_response = True
         return response
 
 
@@ -138,7 +138,7 @@ class _Connection(web.RequestHandler):
             lingering_time=DRAIN_SECONDS,
             auto_decompress=False,
         )
-        self.is_answering = self.is_answered = False
+        self.has_request = self.has_response = False
         self.lost: asyncio.Future[None] = loop.create_future()
         self._on_opened = opened
         self._on_lost = lost
@@ -157,7 +157,7 @@ class _Connection(web.RequestHandler):
         self._time_limit.cancel()
         self._on_lost(self)
         super().connection_lost(exc)
-        if self.is_answered:
+        if self.has_response:
             # aiohttp would wait for the rest of a request body that cannot arrive.
             self._serving.cancel()
         self.lost.set_result(None)

@@ -239,9 +239,10 @@ async def test_page_that_cannot_work_is_refused_at_the_sign_in(
 
 async def test_override_of_ask_for_token_is_called() -> None:
     """A subclass may get the token in its own way, and return a mapping as in 0.4.0."""
+    keyring = Keyring()
 
     class ScriptedManager(OAuthImplictTokenManager):
-        storage = Keyring()
+        storage = keyring
 
         async def _ask_for_token(self) -> dict[str, Any]:
             return {"access_token": "scripted", "token_type": None, "expires_in": "3600"}
@@ -249,7 +250,7 @@ async def test_override_of_ask_for_token_is_called() -> None:
     assert await ScriptedManager("https://auth.example.com/token", "id", "").get_token() == (
         "scripted"
     )
-    assert ScriptedManager.storage.token == "scripted"
+    assert keyring.token == "scripted"
 
 
 @pytest.mark.parametrize(
@@ -263,4 +264,4 @@ async def test_override_of_ask_for_token_is_called() -> None:
 def test_override_that_would_be_ignored_is_refused(name: str, advice: str) -> None:
     """Making the subclass raises an error that says what to override instead."""
     with pytest.raises(TokenConfigurationError, match=rf"Mine\.{name} .* {advice}"):
-        type("Mine", (OAuthImplictTokenManager,), {name: lambda _: None})
+        type("Mine", (OAuthImplictTokenManager,), {name: print})
