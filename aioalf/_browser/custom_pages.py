@@ -32,7 +32,7 @@ _LOADS_A_FILE = re.compile(
 class CustomPages:
     """The program's pages: `sign_in` relays the fragment, `signed_in` follows a sign-in.
 
-    None stands for the listener's own page.
+    None keeps the listener's own page.
     """
 
     sign_in: str | None = None
