@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Collection, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 from yarl import URL
 
@@ -25,17 +25,14 @@ from aioalf._implicit_storage import (
     shared_storage,
     unshare,
 )
+from aioalf._options import TokenManagerOptions
 from aioalf._single_flight import run_to_completion
 from aioalf._syntax import join_scope, scope_set
 from aioalf._urls import is_insecure, read_endpoint, warn_insecure
 from aioalf.client import Client
-from aioalf.client_auth import ClientAuth
 from aioalf.errors import TokenConfigurationError
-from aioalf.grants import Grant
 from aioalf.grants.implicit import Implicit, ImplicitLogin
 from aioalf.manager import TokenManager
-from aioalf.renewal import Renewal
-from aioalf.retry import Retry
 from aioalf.token import Token
 
 __all__ = (
@@ -71,6 +68,10 @@ _REMOVED_HOOKS = {
     "_shall_open_browser": "pass open_browser to use_implicit_flow",
 }
 
+_USABLE_OPTIONS = {
+    *("client_auth", "default_expires_in", "allow_narrower_scope", "renewal", "retry"),
+}
+
 
 class OAuthImplicitTokenManager(TokenManager):
     """Gets its token from the storage, or from a sign-in in the browser.
@@ -85,12 +86,8 @@ class OAuthImplicitTokenManager(TokenManager):
         client_secret: Not sent in this flow.
         http_options: Not used in this flow.
         scope: The scope to request, a string or a collection of strings.
-        client_auth: Not used in this flow.
-        grant: Must be None.
-        default_expires_in: Lifetime in seconds of a token whose response has no ``expires_in``.
-        allow_narrower_scope: Accept a token with less scope than requested.
-        renewal: How long to wait before another sign-in after a failure.
-        retry: Not used in this flow.
+        options: ``default_expires_in``, ``allow_narrower_scope`` and ``renewal`` of
+            `TokenManager`; ``client_auth`` and ``retry`` are not used in this flow.
 
     Raises:
         TokenConfigurationError: An option cannot work.
@@ -117,30 +114,16 @@ class OAuthImplicitTokenManager(TokenManager):
         client_secret: str | None,
         http_options: Mapping[str, Any] | None = None,
         scope: str | Collection[str] | None = None,
-        *,
-        client_auth: ClientAuth | None = None,
-        grant: Grant | None = None,
-        default_expires_in: float | None = None,
-        allow_narrower_scope: bool = False,
-        renewal: Renewal | None = None,
-        retry: Retry | None = None,
+        **options: Unpack[TokenManagerOptions],
     ) -> None:
-        if grant is not None:
-            raise TokenConfigurationError(
-                "Clients made after use_implicit_flow use the implicit grant: for another grant, "
-                "set Client.token_manager_class = TokenManager before making the client"
-            )
+        _refuse_unusable(options)
         super().__init__(
             token_endpoint or self.login.authorization_endpoint,
             client_id,
             client_secret,
             http_options,
             scope,
-            client_auth=client_auth,
-            default_expires_in=default_expires_in,
-            allow_narrower_scope=allow_narrower_scope,
-            renewal=renewal,
-            retry=retry,
+            **options,
         )
         self._grant = Implicit(client_id, self.login, scope, self._policy, _custom_pages)
         self._key = (str(token_endpoint), client_id, scope_set(join_scope(scope)))
@@ -223,7 +206,7 @@ class OAuthImplicitTokenManager(TokenManager):
 
     async def _ask_for_token(self) -> Token | Mapping[str, Any]:
         """Let the user sign in. An override returns a token or a mapping with ``access_token``."""
-        return await super()._get_token_data()
+        return await self._new_token()
 
     def _keep(self, token: Token) -> None:
         """Do nothing: a new token is stored already, and a stored one has no known lifetime."""
@@ -308,3 +291,17 @@ def _custom_pages() -> CustomPages:
         None if sign_in == DEFAULT_PAGE else DEFAULT_PAGE,
         None if signed_in == CLOSE_PAGE else CLOSE_PAGE,
     )
+
+
+def _refuse_unusable(options: TokenManagerOptions) -> None:
+    if options.get("grant") is not None:
+        raise TokenConfigurationError(
+            "Clients made after use_implicit_flow use the implicit grant: for another grant, "
+            "set Client.token_manager_class = TokenManager before making the client"
+        )
+    given = {name for name, value in options.items() if value is not None}
+    if unusable := sorted(given - _USABLE_OPTIONS):
+        raise TokenConfigurationError(
+            f"{', '.join(unusable)} cannot be used with the implicit flow: use the authorization "
+            "code grant instead"
+        )
