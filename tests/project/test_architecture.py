@@ -1,7 +1,7 @@
 """The architecture as a table that is tested: the layers, and what each package may touch.
 
 A package or module may import the ones listed before it. It may touch only the outside worlds
-(network, clocks, files, processes) that its line names. Imports under `TYPE_CHECKING` must point
+(network, clocks, files, processes) that its entry names. Imports under `TYPE_CHECKING` must point
 downwards too, but touch nothing.
 """
 
@@ -50,15 +50,15 @@ LAYERS: list[tuple[str, dict[str, set[str]]]] = [
         {"_auth_server": {"aiohttp", "asyncio", "logging", "ssl", "time"}},
     ),
     (
-        "Grants: one class for each way to get a token.",
+        "Grants: one class for each grant type.",
         {"grants": {"asyncio", "os", "secrets", "segno", "shutil"}},
     ),
     (
-        "A login that outlives one token: refresh token, cache entry, logout.",
+        "A login that outlives one token: refresh token, cache entry, sign-out.",
         {"_login": {"asyncio", "logging", "time"}},
     ),
     (
-        "One valid token for many callers.",
+        "The token manager: one valid token for many callers.",
         {
             "_legacy_hooks": set(),
             "_options": set(),
@@ -71,7 +71,7 @@ LAYERS: list[tuple[str, dict[str, set[str]]]] = [
         {"_requests": {"aiohttp", "asyncio", "logging", "time"}},
     ),
     (
-        "What users hold in their hands.",
+        "The public classes for requests: `Client` and `OAuth2Middleware`.",
         {
             "httpclient": {"aiohttp"},
             "middleware": {"aiohttp"},
@@ -105,7 +105,7 @@ PUBLIC = {
     *("implicit_manager", "manager", "middleware", "providers", "renewal", "retry", "testing"),
     "token",
 }
-"""What users may import from; all the rest starts with an underscore."""
+"""The modules that users may import; all others start with an underscore."""
 
 MAX_LINES = 350
 VALUES_ONLY = {"yarl", "multidict"}  # third-party packages that only hold values
@@ -117,7 +117,7 @@ OUTSIDE = {
 
 
 def files() -> dict[Path, str]:
-    """Return each file of the package, with the line of the table it belongs to."""
+    """Return each file of the package, with its entry in the table."""
     paths = (path.relative_to(SOURCE) for path in sorted(SOURCE.rglob("*.py")))
     return {path: path.parts[0].removesuffix(".py") for path in paths if str(path) != "__init__.py"}
 
@@ -149,7 +149,7 @@ def _imported_modules(node: ast.ImportFrom) -> Iterator[str]:
 
 
 def worlds(names: Iterator[str]) -> set[str]:
-    """Return the imported modules that reach outside of this process's own values."""
+    """Return the imported modules that do more than compute values."""
     tops = {
         "aiohttp.web" if name.startswith("aiohttp.web") else name.split(".")[0] for name in names
     }
@@ -163,24 +163,24 @@ def parse(path: Path) -> ast.Module:
 
 
 def test_there_are_at_most_ten_layers() -> None:
-    """A reader can hold the layers in the head."""
+    """A reader can remember ten layers."""
     assert len(LAYERS) <= 10
 
 
 def test_every_module_is_in_the_table() -> None:
-    """A new module has no place until the table gives it one."""
+    """Each new module needs an entry in the table."""
     assert set(files().values()) <= set(ORDER)
 
 
 def test_the_public_modules_are_few_and_listed() -> None:
-    """Everything that users should not import from starts with an underscore."""
+    """Modules that users should not import start with an underscore."""
     assert {name for name in files().values() if not name.startswith("_")} <= PUBLIC
     assert len(PUBLIC) <= 15  # and `aioalf` itself
 
 
 @pytest.mark.parametrize(("path", "package"), files().items(), ids=str)
 def test_a_module_imports_only_what_is_listed_before_it(path: Path, package: str) -> None:
-    """Imports point downwards: there are no cycles, and no part knows its users."""
+    """Imports point downwards: there are no cycles, and no module knows its users."""
     names = [name.split(".") for name in imports(parse(path), typing_too=True)]
     ours = {name[1] for name in names if name[0] == "aioalf"} - {package, "__version__"}
     assert not {other for other in ours if ORDER.index(other) >= ORDER.index(package)}
@@ -188,24 +188,24 @@ def test_a_module_imports_only_what_is_listed_before_it(path: Path, package: str
 
 @pytest.mark.parametrize(("path", "package"), files().items(), ids=str)
 def test_a_module_touches_only_what_its_package_may(path: Path, package: str) -> None:
-    """Network, clocks, randomness and files are used in few known places."""
+    """Network, clocks, randomness and files are used only in the listed places."""
     assert worlds(imports(parse(path), typing_too=False)) <= MAY_TOUCH[package]
 
 
 @pytest.mark.parametrize("path", files(), ids=str)
-def test_no_file_is_too_long_to_read(path: Path) -> None:
-    """A file holds one idea."""
+def test_no_file_is_too_long(path: Path) -> None:
+    """A file has at most 350 lines, so that it holds one idea."""
     assert len((SOURCE / path).read_text(encoding="utf-8").splitlines()) <= MAX_LINES
 
 
 @pytest.mark.parametrize("path", files(), ids=str)
 def test_errors_are_not_caught_by_except_star(path: Path) -> None:
-    """Before Python 3.11.4, errors raised inside `except*` come out in an exception group."""
+    """Before Python 3.11.4, an error raised inside `except*` is wrapped in an exception group."""
     assert not [node for node in ast.walk(parse(path)) if isinstance(node, ast.TryStar)]
 
 
 def test_only_the_demo_uses_the_test_server() -> None:
-    """Production code does not import the server for tests, nor does that import the client."""
+    """Only the demo imports `aioalf.testing`, which imports nothing from the client."""
     users = {
         package
         for path, package in files().items()
@@ -225,8 +225,8 @@ def test_the_package_itself_only_exports() -> None:
     assert {ast.unparse(node).split(" ")[0] for node in others} == {"__all__", "__version__"}
 
 
-def test_all_is_true() -> None:
-    """`__all__` names everything that is imported, once, and all of it exists."""
+def test_all_lists_every_export() -> None:
+    """`__all__` lists each imported name once, and each name exists."""
     tree = parse(Path("__init__.py"))
     imported = {
         alias.asname or alias.name
@@ -240,7 +240,7 @@ def test_all_is_true() -> None:
 
 
 def test_importing_the_package_loads_no_server_browser_or_extra() -> None:
-    """A listener, the test server, pytest and the extras are loaded when they are needed."""
+    """The loopback listener, the test server, pytest and the extras are imported on first use."""
     program = "import sys, aioalf; print(*sys.modules)"
     run = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True

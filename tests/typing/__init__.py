@@ -1,1 +1,1 @@
-"""The API as type checkers see it: read by them, never run."""
+"""Typed uses of the API: type checkers read them, and nothing runs them."""

@@ -1,4 +1,4 @@
-"""The API as a user's type checker sees it: mypy and pyright read this file, nothing runs it."""
+"""Typed uses of the public API: mypy and pyright check this file, and nothing runs it."""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -20,11 +20,11 @@ from aioalf import (
     TokenResponseError,
 )
 from aioalf.implicit import OAuthImplictTokenManager, TokenStorage, use_implicit_flow
-from aioalf.implicit_manager import use_implicit_flow as use_implicit_flow_of_old
+from aioalf.implicit_manager import use_implicit_flow as old_use_implicit_flow
 
 
 async def requests() -> None:
-    """Every verb can be awaited and entered, and gives aiohttp's own response."""
+    """Each method can be awaited or used with `async with`, and returns a ClientResponse."""
     client = Client(
         "client-id", "secret", "https://auth.example.com/token", {"ssl": True}, "things"
     )
@@ -48,7 +48,7 @@ async def requests() -> None:
 
 
 async def clients(session: ClientSession) -> None:
-    """A client is a context of itself, and takes a session and its options by name."""
+    """A client is an async context manager, and takes a session and options as keywords."""
     async with Client(
         client_id="client-id",
         client_secret="secret",
@@ -66,13 +66,13 @@ async def clients(session: ClientSession) -> None:
 
 
 def refused_by_the_checker(client: Client) -> None:
-    """A plain `with`, options by position and unknown options are errors before anything runs."""
+    """Unknown options and a missing manager are type errors."""
     client.get("https://api.example.com/", timeouts=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     OAuth2Middleware(None)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 async def managers() -> None:
-    """A manager gives tokens as strings; a middleware takes it to any session."""
+    """A manager returns tokens as strings; a middleware uses it in any session."""
     manager = TokenManager("https://auth.example.com/token", "client-id", "secret")
     assert_type(await manager.get_token(), str)
     assert_type(await manager.renew_token("rejected"), str)
@@ -89,7 +89,7 @@ async def managers() -> None:
 
 
 def tokens(token: Token) -> None:
-    """A token is a value that says when it ends and what it is for."""
+    """A token has an expiry, a scope and extra members."""
     assert_type(token.access_token, str)
     assert_type(token.token_type, str)
     assert_type(token.expires_in, int | None)
@@ -100,7 +100,7 @@ def tokens(token: Token) -> None:
 
 
 def errors(error: TokenError) -> None:
-    """One class catches all; the evidence is in fields of the others."""
+    """All errors are TokenErrors; details are attributes of the subclasses."""
     if isinstance(error, TokenHTTPError):
         assert_type(error.response_status, int | None)
         assert_type(error.response_text, str | None)
@@ -114,27 +114,27 @@ def errors(error: TokenError) -> None:
 
 
 async def show(url: str) -> None:
-    """Stand in for a browser."""
-    print(url)  # noqa: T201  # what a user's own function might do
+    """Show the URL instead of opening a browser."""
+    print(url)  # noqa: T201 - as a user's function might
 
 
 class Keyring(TokenStorage):
-    """A storage of a user's, with coroutines."""
+    """A user's token storage with coroutine methods."""
 
     async def save(self, token: str) -> None:
-        """Keep a token."""
+        """Store a token."""
 
     async def load(self) -> str | None:
-        """Give it back."""
+        """Return the stored token."""
 
     async def clean(self) -> None:
-        """Forget it."""
+        """Delete the stored token."""
 
 
 async def logins() -> None:
-    """The implicit flow is set up by one call, under its old import path, too."""
+    """The implicit flow is enabled by one call, also with its old import path."""
     await use_implicit_flow(TokenStorage(), (30000, 30009))
-    await use_implicit_flow_of_old(Keyring())
+    await old_use_implicit_flow(Keyring())
     await use_implicit_flow(
         Keyring(),
         authorization_endpoint="https://auth.example.com/authorize",

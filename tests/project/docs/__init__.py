@@ -1,1 +1,1 @@
-"""The tests of the documents: they render, their links lead somewhere, their code runs."""
+"""Tests of the documents: they render, their links work, and their code runs."""

@@ -1,8 +1,8 @@
-"""The code blocks of the documents, and the small world that they run in.
+"""The code blocks of the documents, and the fake network that they run in.
 
-In that world ``auth.example.com``, ``token.endpoint`` and ``id.example.com`` are the authorization
-server of `aioalf.testing`, which takes the last for its own name, and ``api.example.com`` its API:
-connections to these names go to its ports, in the clear; everything else of aiohttp is as it is.
+``auth.example.com``, ``token.endpoint`` and ``id.example.com`` lead to the authorization server of
+`aioalf.testing`, whose issuer is the last one. ``api.example.com`` leads to its API. Connections to
+these names go to local ports without TLS; the rest of aiohttp is not changed.
 """
 
 import ast
@@ -30,13 +30,12 @@ from tests.support.person import Person
 
 ROOT = Path(__file__).resolve().parents[3]
 ISSUER = "https://id.example.com"
-# other tests run them
-ELSEWHERE = {"cli.rst", "client_authentication.rst", "providers.rst", "testing.rst"}
+TESTED_ELSEWHERE = {"cli.rst", "client_authentication.rst", "providers.rst", "testing.rst"}
 
 
 @dataclass(frozen=True)
 class Block:
-    """A literal block of a document: its language, ``""`` without one, and its text."""
+    """A literal block of a document: its language (``""`` if it has none) and its text."""
 
     document: str
     number: int
@@ -48,14 +47,14 @@ class Block:
 
     @property
     def is_script(self) -> bool:
-        """Whether it is a program that runs by itself, an event loop of its own included."""
+        """Whether the block is a program that runs its own event loop."""
         return self.language == "python" and "asyncio.run(" in self.text
 
 
 def all_blocks() -> Iterator[Block]:
-    """Every block of every document, but those that are run elsewhere."""
+    """Yield every block of every document, except those that other tests run."""
     for path in sorted([*ROOT.glob("*.rst"), *(ROOT / "docs").rglob("*.rst")]):
-        if path.name not in ELSEWHERE:
+        if path.name not in TESTED_ELSEWHERE:
             yield from _blocks_of(path)
 
 
@@ -70,12 +69,12 @@ BLOCKS = list(all_blocks())
 
 
 def blocks_in(*languages: str) -> list[Block]:
-    """The blocks of these languages."""
+    """Return the blocks of these languages."""
     return [block for block in BLOCKS if block.language in languages]
 
 
 async def run(block: Block) -> None:
-    """Run a Python block as it is written, then the tests that it defines."""
+    """Run a Python block unchanged, then the tests that it defines."""
     names: dict[str, object] = {"__name__": str(block)}
     code = compile(block.text, str(block), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     result: object = eval(code, names)  # noqa: S307 - the document is the project's own
@@ -87,12 +86,12 @@ async def run(block: Block) -> None:
 
 
 class Terminal(io.StringIO):
-    """Somebody reads it who has a telephone at hand: opens the page, and enters the code."""
+    """A terminal whose reader opens the page that it shows, and enters the user code there."""
 
     has_answered = False
 
     def write(self, text: str) -> int:
-        """Show the text; come back when it has been done as it says."""
+        """Write the text, and return after the reader has followed its instructions."""
         shown = super().write(text)
         told = re.search(
             r"(https://\S+/device)\s+and enter (?:the code +)?(\S+)\s", self.getvalue()
@@ -109,9 +108,9 @@ class Terminal(io.StringIO):
 
 
 def run_script(block: Block) -> str:
-    """Run a program, and return what its terminal shows at the end.
+    """Run a program and return everything that it printed.
 
-    To be called in a thread beside the server: it brings an event loop of its own.
+    Call it in another thread than the server's, because the program starts its own event loop.
     """
     code = compile(block.text, str(block), "exec")
     terminal = Terminal()
@@ -120,8 +119,8 @@ def run_script(block: Block) -> str:
     return terminal.getvalue()
 
 
-def inhabit(monkeypatch: pytest.MonkeyPatch, server: OAuthServer, **ports: int | None) -> None:
-    """Make the documents' names lead to the server, or to these ports of this machine."""
+def fake_network(monkeypatch: pytest.MonkeyPatch, server: OAuthServer, **ports: int | None) -> None:
+    """Connect the host names of the documents to the server, or to the local ports in `ports`."""
     places = {
         "auth.example.com": ports.get("auth") or URL(server.token_endpoint).port,
         "token.endpoint": URL(server.token_endpoint).port,
@@ -130,8 +129,8 @@ def inhabit(monkeypatch: pytest.MonkeyPatch, server: OAuthServer, **ports: int |
     }
     server.add_client("glBQ3nYU/8/kaVi/bIgXGA==", "")
     server.add_client("desktop", "")
-    # As behind a proxy that speaks TLS for it: metadata, pages and `iss` say its public name.
-    monkeypatch.setattr(server._authorization, "_origin", lambda: ISSUER)  # noqa: SLF001 - as below
+    # As behind a TLS proxy: metadata, pages and `iss` use the public name.
+    monkeypatch.setattr(server._authorization, "_origin", lambda: ISSUER)  # noqa: SLF001 - no option
     original = TCPConnector._create_connection  # noqa: SLF001 - where a name becomes a socket
 
     async def connect(
@@ -147,8 +146,8 @@ def inhabit(monkeypatch: pytest.MonkeyPatch, server: OAuthServer, **ports: int |
     monkeypatch.setattr(TCPConnector, "_create_connection", connect)
 
 
-def seat_person(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put a person before this machine's browser, who signs in."""
+def fake_browser(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replace the default browser by a person who signs in."""
 
     async def visit(url: str) -> None:
         person = Person()

@@ -1,4 +1,4 @@
-"""That every block of code in the documents runs as it is written."""
+"""Every code block of the documents runs without changes."""
 
 import argparse
 import importlib.util
@@ -12,19 +12,27 @@ import aioalf
 from aioalf import Client, TokenError
 from aioalf.__main__ import COMMANDS, parser
 from aioalf.testing import OAuthServer
-from tests.project.docs.blocks import BLOCKS, ROOT, Block, blocks_in, inhabit, run, seat_person
+from tests.project.docs.blocks import (
+    BLOCKS,
+    ROOT,
+    Block,
+    blocks_in,
+    fake_browser,
+    fake_network,
+    run,
+)
 from tests.support.mocked_responses import MockedResponses
 
-IN_A_LOOP = [block for block in blocks_in("python") if not block.is_script]
+SNIPPETS = [block for block in blocks_in("python") if not block.is_script]
 
 
-@pytest.mark.parametrize("block", IN_A_LOOP, ids=str)
-async def test_a_python_block_runs(
+@pytest.mark.parametrize("block", SNIPPETS, ids=str)
+async def test_python_block_runs(
     block: Block, oauth_server: OAuthServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """What is awaited at the top is awaited; what the block sends arrives."""
-    inhabit(monkeypatch, oauth_server)
-    seat_person(monkeypatch)
+    """The block runs in an event loop, and its requests reach the server."""
+    fake_network(monkeypatch, oauth_server)
+    fake_browser(monkeypatch)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr("aioresponses.aioresponses", MockedResponses)
@@ -34,13 +42,13 @@ async def test_a_python_block_runs(
         assert oauth_server.token_requests + oauth_server.logins >= 1
 
 
-def test_every_block_is_of_a_kind_that_is_tested() -> None:
-    """A language without a test here is a mistake, or wants one."""
+def test_every_block_has_a_tested_language() -> None:
+    """A new language needs a test in this file."""
     assert {block.language for block in BLOCKS} <= {"", "console", "http", "python", "text"}
 
 
-def test_the_readme_has_its_first_code_before_line_25() -> None:
-    """A reader sees at once what it is for."""
+def test_readme_has_its_first_code_before_line_20() -> None:
+    """A reader sees an example without scrolling."""
     lines = (ROOT / "README.rst").read_text(encoding="utf-8").splitlines()
     assert lines.index(".. code-block:: python") < 20
 
@@ -49,7 +57,7 @@ def test_the_readme_has_its_first_code_before_line_25() -> None:
 
 
 def commands() -> list[str]:
-    """Each command of the documents, as typed."""
+    """Return each command of the documents."""
     typed = [line for block in blocks_in("console") for line in block.text.splitlines()]
     assert all(line.startswith("$ ") for line in typed)
     plain = [line for block in blocks_in("") for line in block.text.splitlines()]
@@ -57,8 +65,8 @@ def commands() -> list[str]:
 
 
 @pytest.mark.parametrize("command", commands())
-def test_a_command_is_one_that_there_is(command: str) -> None:
-    """Its target, package, module, arguments or extras exist."""
+def test_command_exists(command: str) -> None:
+    """The target, package, module, arguments and extras of a command exist."""
     match shlex.split(command):
         case ["make", target]:
             assert re.search(f"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
@@ -71,11 +79,11 @@ def test_a_command_is_one_that_there_is(command: str) -> None:
             assert importlib.util.find_spec(module)
             check_arguments(module, arguments)
         case _:
-            pytest.fail(f"nothing is known of {command}")
+            pytest.fail(f"unknown command: {command}")
 
 
 def check_arguments(module: str, arguments: list[str]) -> None:
-    """See that a module takes these arguments."""
+    """Check that a module accepts these arguments."""
     match module, arguments:
         case "aioalf", [command, *_] if command in COMMANDS:
             pass  # tests/cli runs them
@@ -87,21 +95,21 @@ def check_arguments(module: str, arguments: list[str]) -> None:
         case ("venv", [".venv"]) | ("pytest", []):
             pass
         case _:
-            pytest.fail(f"nothing is known of {module} {arguments}")
+            pytest.fail(f"unknown command: python -m {module} {arguments}")
 
 
 # Trees
 
 
 def depth_of(error: type[TokenError]) -> int:
-    """How many public errors are above this one."""
+    """Return the number of public base classes of an error."""
     above = [base for base in error.__mro__[1:] if issubclass(base, TokenError)]
     return sum(base.__name__ in aioalf.__all__ for base in above)
 
 
 @pytest.mark.parametrize("block", blocks_in("text"), ids=str)
-def test_the_tree_of_errors_is_that_of_the_package(block: Block) -> None:
-    """Each class is where the picture has it, and none is missing."""
+def test_error_tree_matches_the_package(block: Block) -> None:
+    """Each error class has the place that the tree shows, and no class is missing."""
     drawn = {
         match[2]: len(match[1]) // 4
         for match in re.finditer(r"^([│├└─ ]*)(\w+) +\S", block.text, re.MULTILINE)

@@ -1,7 +1,7 @@
-"""That each page of a flow has a program that runs, and says nothing that is not so.
+"""Each page of a grant has a program that runs, and lists the options of the grant.
 
-The programs run as they are written, in a thread beside the authorization server that their names
-lead to; where a person is needed, there is one.
+The programs run without changes, in another thread than the authorization server. The test
+plays the person where a sign-in is needed.
 """
 
 import ast
@@ -33,36 +33,36 @@ from tests.project.docs.blocks import (
     ISSUER,
     ROOT,
     Block,
-    inhabit,
+    fake_browser,
+    fake_network,
     run_script,
-    seat_person,
 )
 
 PAGES = sorted((ROOT / "docs" / "flows").glob("*.rst"))
 SCRIPTS = [block for block in BLOCKS if block.is_script]
 KEY = ECKey.generate_key("P-256")
-AT_EACH_START = {"authorization_code.rst-1": False, "device_code.rst-1": False}
-"""Whether a program that is started again gets a token as at first; True where nothing is said."""
+TOKEN_ON_RESTART = {"authorization_code.rst-1": False, "device_code.rst-1": False}
+"""Whether a program uses the grant again when it is restarted; the default is True."""
 
 
 @dataclass(frozen=True)
-class Done:
-    """What a program has done at the server, and what it showed in the end."""
+class Result:
+    """The grants and sign-ins that a program used at the server, and its output."""
 
     granted: Mapping[str, int]
     logins: int
-    shown: str
+    output: str
 
 
 EXPECTED = {
-    "client_credentials.rst-1": Done({"client_credentials": 1}, 0, "'client_id': 'reports'"),
-    "authorization_code.rst-1": Done({AuthorizationCode.name: 1}, 1, "'user': 'Ada'"),
-    "device_code.rst-1": Done({DeviceCode.name: 1}, 1, "'user': 'Ada'"),
-    "device_code.rst-2": Done({DeviceCode.name: 1}, 1, "There are 10 minutes left.\n200"),
-    "implicit.rst-1": Done({"implicit": 1}, 1, "200"),
-    "jwt_bearer.rst-1": Done({JWTBearer.name: 1}, 0, "'user': 'Ada'"),
-    "refresh_token.rst-1": Done({RefreshToken.name: 1}, 0, "'user': 'Ada'"),
-    "token_exchange.rst-1": Done({TokenExchange.name: 1}, 0, "'user': 'Ada'"),
+    "client_credentials.rst-1": Result({"client_credentials": 1}, 0, "'client_id': 'reports'"),
+    "authorization_code.rst-1": Result({AuthorizationCode.name: 1}, 1, "'user': 'Ada'"),
+    "device_code.rst-1": Result({DeviceCode.name: 1}, 1, "'user': 'Ada'"),
+    "device_code.rst-2": Result({DeviceCode.name: 1}, 1, "There are 10 minutes left.\n200"),
+    "implicit.rst-1": Result({"implicit": 1}, 1, "200"),
+    "jwt_bearer.rst-1": Result({JWTBearer.name: 1}, 0, "'user': 'Ada'"),
+    "refresh_token.rst-1": Result({RefreshToken.name: 1}, 0, "'user': 'Ada'"),
+    "token_exchange.rst-1": Result({TokenExchange.name: 1}, 0, "'user': 'Ada'"),
 }
 
 
@@ -70,9 +70,9 @@ EXPECTED = {
 async def world(
     oauth_server: OAuthServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> OAuthServer:
-    """A server that knows the programs of the pages, and a machine that has their files."""
-    inhabit(monkeypatch, oauth_server)
-    seat_person(monkeypatch)
+    """Register the clients of the pages at the server, and create the files that they need."""
+    fake_network(monkeypatch, oauth_server)
+    fake_browser(monkeypatch)
     monkeypatch.setattr(Client, "token_manager_class", Client.token_manager_class)
     monkeypatch.chdir(tmp_path)
     for name, value in {"HOME": str(tmp_path), "CLIENT_SECRET": "secret"}.items():
@@ -82,92 +82,92 @@ async def world(
     for name in ("desktop", "tv", "service"):
         oauth_server.add_client(name)
     oauth_server.device_slow_down = False
-    hurry_devices(monkeypatch, oauth_server)
+    poll_without_waiting(monkeypatch, oauth_server)
     oauth_server.trust_assertions(
         "service", cast("Mapping[str, object]", KEY.as_dict(private=False))
     )
     (tmp_path / "service.pem").write_bytes(KEY.as_pem(private=True))
     oauth_server.add_subject_token("of-the-caller", "Ada")
     monkeypatch.setenv("CALLER_TOKEN", "of-the-caller")
-    (tmp_path / "refresh-token").write_text(await a_refresh_token() + "\n")
+    (tmp_path / "refresh-token").write_text(await new_refresh_token() + "\n")
     oauth_server.reset_counters()
     return oauth_server
 
 
-def hurry_devices(monkeypatch: pytest.MonkeyPatch, server: OAuthServer) -> None:
-    """Let seconds between two questions pass at once, when the person has answered."""
+def poll_without_waiting(monkeypatch: pytest.MonkeyPatch, server: OAuthServer) -> None:
+    """Replace the wait between two polls by waiting for the person's sign-in."""
 
     async def sleep(_seconds: float) -> None:
         deadline = asyncio.get_running_loop().time() + 10
         while not server.logins:
-            assert asyncio.get_running_loop().time() < deadline, "nobody has answered"
+            assert asyncio.get_running_loop().time() < deadline, "the person has not signed in"
             await asyncio.sleep(0.001)
 
-    hurried = SimpleNamespace(sleep=sleep, get_running_loop=asyncio.get_running_loop)
-    monkeypatch.setattr("aioalf.grants.device_code.asyncio", hurried)
+    fast_asyncio = SimpleNamespace(sleep=sleep, get_running_loop=asyncio.get_running_loop)
+    monkeypatch.setattr("aioalf.grants.device_code.asyncio", fast_asyncio)
 
 
-async def a_refresh_token() -> str:
-    """One that an earlier login has left."""
-    left: list[str | None] = []
+async def new_refresh_token() -> str:
+    """Sign in and return the refresh token."""
+    issued: list[str | None] = []
     grant = AuthorizationCode()
     client = Client(
         issuer=ISSUER,
         client_id="desktop",
         grant=grant,
-        on_token=lambda token: left.append(token.refresh_token),
+        on_token=lambda token: issued.append(token.refresh_token),
     )
     async with client, client.get("https://api.example.com/things"):
-        assert left[0] is not None
-        return left[0]
+        assert issued[0] is not None
+        return issued[0]
 
 
 @pytest.mark.parametrize("block", SCRIPTS, ids=str)
-async def test_a_program_runs_as_it_is_written(block: Block, world: OAuthServer) -> None:
-    """It gets its token by the grant of its page, and what it prints is the API's answer."""
+async def test_program_runs(block: Block, world: OAuthServer) -> None:
+    """A program uses the grant of its page and prints the response of the API."""
     expected = EXPECTED[str(block)]
-    shown = await asyncio.to_thread(run_script, block)
-    # A prompt is shown in a thread: what it says last may come after the answer.
-    assert all(line in shown for line in expected.shown.splitlines())
+    output = await asyncio.to_thread(run_script, block)
+    # The prompt is written in another thread, so its last line may follow the response.
+    assert all(line in output for line in expected.output.splitlines())
     assert (world.granted, world.logins) == (expected.granted, expected.logins)
     assert world.log[-1].server == "api"
     assert world.log[-1].status == 200
 
 
 @pytest.mark.parametrize("block", SCRIPTS, ids=str)
-async def test_a_program_can_be_started_again(block: Block, world: OAuthServer) -> None:
-    """With what its first run has left; where that is a login, nobody is asked again."""
+async def test_program_can_be_restarted(block: Block, world: OAuthServer) -> None:
+    """A restarted program works, and needs no sign-in if the first run stored a login."""
     for _ in range(2):
         await asyncio.to_thread(run_script, block)
-    is_anew = AT_EACH_START.get(str(block), True)
+    is_granted_again = TOKEN_ON_RESTART.get(str(block), True)
     ((_, times),) = world.granted.items()
-    assert times == 1 + is_anew
+    assert times == 1 + is_granted_again
     assert world.api_requests == 2
 
 
-def test_every_program_is_known_here() -> None:
-    """A new one wants its line above, and none there is left of one that has gone."""
+def test_every_program_is_tested() -> None:
+    """`EXPECTED` has an entry for each program and for no other."""
     assert {str(block) for block in SCRIPTS} == EXPECTED.keys()
-    assert EXPECTED.keys() >= AT_EACH_START.keys()
+    assert EXPECTED.keys() >= TOKEN_ON_RESTART.keys()
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
-def test_a_page_has_the_parts_of_every_page(path: Path) -> None:
-    """When to use it, the program, the picture, what can go wrong, and what is kept where."""
+def test_page_has_the_required_parts(path: Path) -> None:
+    """Each page says when to use the grant, and has the same sections and a picture."""
     text = path.read_text(encoding="utf-8")
     tree = publish_doctree(text)
     headings = [next(part.findall(title)).astext() for part in tree.findall(section)]
-    wanted = ["The script", "What happens", "What can go wrong", "What is kept where"]
-    assert [heading for heading in headings if heading in wanted] == wanted
-    introduction = text.partition("The script\n")[0]
+    required = ["Example", "How it works", "Troubleshooting", "Storage"]
+    assert [heading for heading in headings if heading in required] == required
+    introduction = text.partition("Example\n")[0]
     assert "**Use it**" in introduction
     assert "**Not**" in introduction
     assert [picture["uri"] for picture in tree.findall(image)] == [f"{path.stem}.svg"]
 
 
 @pytest.mark.parametrize("grant", [AuthorizationCode, DeviceCode, TokenExchange, JWTBearer])
-def test_a_page_tells_of_each_option(grant: type[Grant]) -> None:
-    """The keywords of a grant that has a page, with its plain defaults."""
+def test_page_lists_each_option(grant: type[Grant]) -> None:
+    """The page of a grant mentions each of its keyword arguments."""
     name = grant.__module__.rpartition(".")[2]
     text = (ROOT / "docs" / "flows" / f"{name}.rst").read_text(encoding="utf-8")
     module = ast.parse((ROOT / "aioalf" / "grants" / f"{name}.py").read_text(encoding="utf-8"))
@@ -177,6 +177,6 @@ def test_a_page_tells_of_each_option(grant: type[Grant]) -> None:
         if isinstance(node, ast.FunctionDef) and node.name == "__init__"
     )
     options = [each.arg for each in [*init.args.args[1:], *init.args.kwonlyargs]]
-    given = set(re.findall(rf"{grant.__name__}\(([a-z]+)=", text))
-    told = set(re.findall(r"``(\w+)``", text)) | given
-    assert set(options) - told <= {"key"}
+    in_examples = set(re.findall(rf"{grant.__name__}\(([a-z_]+)=", text))
+    mentioned = set(re.findall(r"``(\w+)``", text)) | in_examples
+    assert set(options) - mentioned <= {"key"}

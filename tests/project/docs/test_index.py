@@ -1,4 +1,4 @@
-"""That who begins at README.rst finds every page, and that the index says what each is."""
+"""Every page can be found from README.rst through the index, which describes each page."""
 
 import re
 
@@ -14,37 +14,37 @@ README = (ROOT / "README.rst").read_text(encoding="utf-8")
 PAGES = sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.rst"))
 
 
-def lines() -> dict[str, str]:
-    """Each page that the index lists, with its line there."""
+def entries() -> dict[str, str]:
+    """Return each page that the index lists, with the text of its entry."""
     items = list(INDEX.findall(list_item))
     return {str(next(item.findall(reference))["refuri"]): item.astext() for item in items}
 
 
-def test_the_index_lists_every_page_once() -> None:
-    """All but itself, and README.rst names it."""
-    assert sorted([*lines(), "index.rst"]) == PAGES
-    assert len(list(INDEX.findall(list_item))) == len(lines())
+def test_index_lists_every_page_once() -> None:
+    """The index lists all pages except itself, and README.rst names the index."""
+    assert sorted([*entries(), "index.rst"]) == PAGES
+    assert len(list(INDEX.findall(list_item))) == len(entries())
     assert "``docs/index.rst``" in README
 
 
-@pytest.mark.parametrize("page", lines())
-def test_a_line_calls_a_page_by_its_name(page: str) -> None:
-    """The title, as far as it goes, and one line of what is there."""
+@pytest.mark.parametrize("page", entries())
+def test_index_entry_starts_with_the_title_of_the_page(page: str) -> None:
+    """An entry is the beginning of the title, and a description on the same line."""
     tree = publish_doctree((DOCS / page).read_text(encoding="utf-8"))
-    name, _, told = lines()[page].partition(": ")
+    name, _, description = entries()[page].partition(": ")
     assert next(tree.findall(title)).astext().startswith(name)
-    assert told
-    assert "\n" not in told
+    assert description
+    assert "\n" not in description
 
 
-def test_the_readme_names_the_page_of_each_flow() -> None:
-    """Who knows what they want need not look at the index first."""
+def test_readme_names_the_page_of_each_flow() -> None:
+    """The page of each grant can be found without the index."""
     flows = {page for page in PAGES if page.startswith("flows/")}
     assert flows <= set(re.findall(r"``docs/(flows/\w+\.rst)``", README))
 
 
-def test_the_password_grant_is_spoken_of_in_one_place() -> None:
-    """It is not offered, and the index says so, with the reason; the rules have it as a rule."""
+def test_password_grant_is_explained_only_in_the_index() -> None:
+    """The index says why the password grant is not offered; only the rules mention it too."""
     places = [
         path.relative_to(ROOT).as_posix()
         for path in [ROOT / "README.rst", *DOCS.rglob("*.rst")]

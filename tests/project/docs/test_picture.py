@@ -1,4 +1,4 @@
-"""That each picture in the repository is what its source gives, and that it can be read."""
+"""Each sequence diagram is drawn from its source, and is readable."""
 
 import re
 import runpy
@@ -11,8 +11,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 DOCS = ROOT / "docs"
 SOURCES = sorted(DOCS.rglob("*.seq"))
-ROOM = {"actor": 135, "noted": 190}
-"""How wide the words of a class may be, at some 7 a letter."""
+MAX_WIDTH = {"actor": 135, "noted": 190}
+"""The maximum width of the texts of a class, in pixels."""
+LETTER_WIDTH = 7
 SVG = "{http://www.w3.org/2000/svg}"
 
 PROGRAM = runpy.run_path(str(ROOT / "tools" / "draw_sequence.py"))
@@ -23,25 +24,25 @@ each_source = pytest.mark.parametrize("source", SOURCES, ids=lambda source: sour
 
 
 def elements(picture: str) -> list[ET.Element]:
-    """Every element of a picture, from its first to its last."""
+    """Return all elements of a picture in document order."""
     return list(ET.fromstring(picture).iter())  # noqa: S314 - the project's own
 
 
 @each_source
-def test_the_picture_is_what_its_source_gives(source: Path) -> None:
-    """`python tools/draw_sequence.py` was run after the last change."""
+def test_picture_is_up_to_date(source: Path) -> None:
+    """`python tools/draw_sequence.py` was run after the last change of the source."""
     picture = source.with_suffix(".svg").read_text(encoding="utf-8")
     assert picture == draw(source.read_text(encoding="utf-8"))
 
 
-def test_every_picture_of_a_sequence_has_its_source() -> None:
-    """None is left of a source that has gone, and none was drawn by hand."""
+def test_every_picture_has_a_source() -> None:
+    """No picture was drawn by hand or remains from a deleted source."""
     pictures = [*DOCS.glob("*.svg"), *(DOCS / "flows").glob("*.svg")]
     assert sorted(picture.with_suffix(".seq") for picture in pictures) == sorted(SOURCES)
 
 
-def test_the_sources_that_are_named_are_drawn(tmp_path: Path) -> None:
-    """An SVG beside each, and beside no other."""
+def test_only_named_sources_are_drawn(tmp_path: Path) -> None:
+    """A picture is written next to each source that was named, and to no other."""
     for name in ("one.seq", "other.seq"):
         (tmp_path / name).write_text("actor a A\n", encoding="utf-8")
     main([str(tmp_path / "one.seq")])
@@ -49,21 +50,21 @@ def test_the_sources_that_are_named_are_drawn(tmp_path: Path) -> None:
     assert (tmp_path / "one.svg").read_text(encoding="utf-8") == draw("actor a A\n")
 
 
-def test_without_a_name_all_sources_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those below docs, each beside itself."""
+def test_all_sources_are_drawn_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without arguments, all sources below docs are drawn."""
     drawn: list[Path] = []
 
-    def note(path: Path, _text: str, **_options: str) -> None:
+    def record(path: Path, _text: str, **_options: str) -> None:
         drawn.append(path)
 
-    monkeypatch.setattr(Path, "write_text", note)
+    monkeypatch.setattr(Path, "write_text", record)
     main([])
     assert drawn == [source.with_suffix(".svg") for source in SOURCES]
 
 
 @each_source
-def test_the_picture_loads_nothing_and_runs_nothing(source: Path) -> None:
-    """No script, no link, no font from elsewhere."""
+def test_picture_has_no_scripts_and_no_external_content(source: Path) -> None:
+    """A picture contains no script, no link and no external font."""
     picture = source.with_suffix(".svg").read_text(encoding="utf-8")
     names = {element.tag.removeprefix(SVG) for element in elements(picture)}
     assert names <= {"svg", "title", "style", "rect", "line", "path", "text"}
@@ -71,41 +72,44 @@ def test_the_picture_loads_nothing_and_runs_nothing(source: Path) -> None:
 
 
 @each_source
-def test_words_have_room(source: Path) -> None:
-    """An actor's in the box, a note's on the note; an arrow's may reach out on both sides of it."""
+def test_texts_fit_their_space(source: Path) -> None:
+    """Names fit their boxes, notes fit their sheets, and labels of arrows fit the picture."""
     root, *parts = elements(source.with_suffix(".svg").read_text(encoding="utf-8"))
     for element in parts:
         kind = element.get("class")
-        if element.tag == f"{SVG}text" and kind in ROOM:
-            assert len(element.text or "") * 7 < ROOM[kind], element.text
+        width = len(element.text or "") * LETTER_WIDTH
+        if element.tag == f"{SVG}text" and kind in MAX_WIDTH:
+            assert width < MAX_WIDTH[kind], element.text
         elif element.tag == f"{SVG}text" and kind is None:
-            half, middle = len(element.text or "") * 7 / 2, float(element.attrib["x"])
-            assert 0 < middle - half < middle + half < float(root.attrib["width"]), element.text
+            middle = float(element.attrib["x"])
+            left, right = middle - width / 2, middle + width / 2
+            assert 0 < left < right < float(root.attrib["width"]), element.text
 
 
 def test_both_colour_schemes_set_the_same_colours() -> None:
-    """What is dark on light has its counterpart that is light on dark."""
+    """Each colour of the light scheme has a counterpart in the dark scheme."""
     light, dark = draw("actor a A\n").split("prefers-color-scheme: dark")
     names = re.findall(r"(--[\w-]+): #", light)
     assert names == re.findall(r"(--[\w-]+): #", dark)
     assert len(names) > 5
 
 
-def test_everything_a_source_says_is_drawn() -> None:
-    """Actors, headings, requests, answers and notes, with what XML would take amiss."""
+def test_all_lines_of_a_source_are_drawn() -> None:
+    """Actors, headings, requests, responses and notes are drawn, with XML characters escaped."""
     source = "actor a A & B\nactor b C\n\n# no\npart <D>\na -> b: E\nb --> a: F\nnote b: G\n"
     texts = [element.text for element in elements(draw(source)) if element.tag == f"{SVG}text"]
     assert texts == ["A & B", "C", "<D>", "E", "F", "G"]
 
 
 @pytest.mark.parametrize(
-    ("source", "complaint"),
+    ("source", "message"),
     [
         ("actor a A\na => a: what", "line 2 is not understood: a => a: what"),
         ("actor a A\na -> b: hello", "line 2: there is no actor 'b'"),
     ],
+    ids=["unknown syntax", "unknown actor"],
 )
-def test_a_line_that_says_nothing_known_is_refused(source: str, complaint: str) -> None:
-    """The error names the line."""
-    with pytest.raises(ValueError, match=re.escape(complaint)):
+def test_invalid_line_is_refused(source: str, message: str) -> None:
+    """The error message names the line."""
+    with pytest.raises(ValueError, match=re.escape(message)):
         draw(source)

@@ -1,4 +1,4 @@
-"""That the clients of docs/providers.rst can be made, and that each fact there has a source."""
+"""The clients of docs/providers.rst can be created, and each fact there has a source."""
 
 import re
 from typing import NoReturn
@@ -23,13 +23,13 @@ each_provider = pytest.mark.parametrize(
 
 
 @each_provider
-async def test_the_clients_of_a_provider_can_be_made(
+async def test_clients_of_a_provider_can_be_created(
     provider: section, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without an error or a warning, and without a word to anybody."""
+    """The clients are created without errors, warnings or connections."""
 
     async def refuse(*_: object) -> NoReturn:
-        raise AssertionError("nothing is to leave this machine")
+        raise AssertionError("no connection is expected")
 
     monkeypatch.setattr(TCPConnector, "_create_connection", refuse)
     (block,) = provider.findall(literal_block)
@@ -42,19 +42,19 @@ async def test_the_clients_of_a_provider_can_be_made(
 
 
 @each_provider
-def test_each_fact_has_its_source(provider: section) -> None:
-    """A package, its version and a file in it, or a section of an RFC."""
+def test_each_fact_has_a_source(provider: section) -> None:
+    """A source is a package with its version and a file, or a section of an RFC."""
     rows = list(provider.findall(row))
     assert rows
-    for fact, source in (each.findall(entry) for each in rows):
+    for fact, sources in (each.findall(entry) for each in rows):
         assert fact.astext()
-        for said in " ".join(source.astext().split()).split("; "):
-            assert SOURCE.fullmatch(said), said
+        for source in " ".join(sources.astext().split()).split("; "):
+            assert SOURCE.fullmatch(source), source
 
 
 @each_provider
-def test_nothing_is_said_without_a_source(provider: section) -> None:
-    """Besides the table and the program there are no words."""
-    told = [part for part in provider.children if not isinstance(part, title)]
-    assert not [part for part in told if isinstance(part, paragraph)]
-    assert len(told) == 2
+def test_section_has_no_text_without_a_source(provider: section) -> None:
+    """A section contains a program and a table, and no paragraphs."""
+    parts = [part for part in provider.children if not isinstance(part, title)]
+    assert not [part for part in parts if isinstance(part, paragraph)]
+    assert len(parts) == 2

@@ -1,4 +1,4 @@
-"""That every document renders as it is meant to."""
+"""Every document renders, and its links and file names exist."""
 
 import re
 from pathlib import Path
@@ -9,28 +9,32 @@ from docutils.nodes import Element, document
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCUMENTS = sorted([*ROOT.glob("*.rst"), *(ROOT / "docs").rglob("*.rst")])
-EVERY_COMPLAINT = {"report_level": 1, "halt_level": 1}
+REPORT_EVERYTHING = {"report_level": 1, "halt_level": 1}
+
+each_document = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 
 
-def read(path: Path) -> document:
-    """Parse a document; any complaint of the parser's raises."""
+def parse(path: Path) -> document:
+    """Parse a document, and raise if the parser reports anything."""
     return publish_doctree(
-        path.read_text(encoding="utf-8"), source_path=str(path), settings_overrides=EVERY_COMPLAINT
+        path.read_text(encoding="utf-8"),
+        source_path=str(path),
+        settings_overrides=REPORT_EVERYTHING,
     )
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_a_document_renders_without_a_complaint(path: Path) -> None:
-    """Titles, lists, tables and code blocks are what their author meant."""
-    assert read(path).children
+@each_document
+def test_document_renders_without_warnings(path: Path) -> None:
+    """Titles, lists, tables and code blocks are valid reStructuredText."""
+    assert parse(path).children
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_links_to_files_of_the_project_lead_somewhere(path: Path) -> None:
-    """A link or picture without a scheme names a file that is there."""
+@each_document
+def test_local_links_lead_to_existing_files(path: Path) -> None:
+    """A link or picture without a scheme names an existing file."""
     targets = [
         str(node[attribute])
-        for node in read(path).findall(Element)
+        for node in parse(path).findall(Element)
         for attribute in ("refuri", "uri")
         if attribute in node
     ]
@@ -38,9 +42,9 @@ def test_links_to_files_of_the_project_lead_somewhere(path: Path) -> None:
     assert not [name for name in local if not (path.parent / name).exists()]
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+@each_document
 def test_files_named_in_a_document_exist(path: Path) -> None:
-    """A path in double backquotes that names a file of ours is that file's path."""
+    """A project path in double backquotes exists."""
     text = path.read_text(encoding="utf-8")
-    named = re.findall(r"``((?:aioalf|tests|docs|benchmarks)/[\w./-]*)``", text)
+    named = re.findall(r"``((?:aioalf|tests|docs|tools)/[\w./-]*)``", text)
     assert not [name for name in named if not (ROOT / name).exists()]

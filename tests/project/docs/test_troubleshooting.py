@@ -1,4 +1,4 @@
-"""That what the documents say of troubles and options is what one meets: messages, defaults."""
+"""The messages in README's Troubleshooting are real, and docs/options.rst has all options."""
 
 import inspect
 import logging
@@ -15,7 +15,7 @@ from docutils.nodes import definition_list_item, entry, literal, section, term, 
 from aioalf import Client, InsecureTransportWarning, Renewal, Retry, TokenError, TokenManager
 from aioalf.implicit import TokenStorage, use_implicit_flow
 from aioalf.testing import Fault, OAuthServer
-from tests.project.docs.blocks import ROOT, inhabit
+from tests.project.docs.blocks import ROOT, fake_network
 
 README = publish_doctree((ROOT / "README.rst").read_text(encoding="utf-8"))
 OPTIONS = publish_doctree((ROOT / "docs" / "options.rst").read_text(encoding="utf-8"))
@@ -24,7 +24,7 @@ THINGS = "https://api.example.com/things"
 
 
 def section_of(heading: str) -> section:
-    """The section of the README with this heading."""
+    """Return the section of the README with this heading."""
     (found,) = (
         part for part in README.findall(section) if next(part.findall(title)).astext() == heading
     )
@@ -32,7 +32,7 @@ def section_of(heading: str) -> section:
 
 
 def quoted() -> list[str]:
-    """The messages that head the entries of Troubleshooting, with ``…`` for what is left out."""
+    """Return the messages quoted in Troubleshooting; ``…`` marks omitted text."""
     terms = [
         next(item.findall(term))
         for item in section_of("Troubleshooting").findall(definition_list_item)
@@ -40,11 +40,11 @@ def quoted() -> list[str]:
     return [only.astext() for only in terms if [type(node) for node in only.children] == [literal]]
 
 
-# One trouble each: what is done, and the message that is met.
+# Each function causes one problem and returns the message.
 
 
 async def message_of(client: Client) -> str:
-    """Ask for the things, and return what the error says."""
+    """Send a request and return the message of the error."""
     async with client:
         with pytest.raises(TokenError) as caught:
             await client.get(THINGS)
@@ -52,42 +52,42 @@ async def message_of(client: Client) -> str:
 
 
 async def without_secret(_: OAuthServer) -> str:
-    """A client whose secret was forgotten."""
+    """The client has no secret."""
     return await message_of(Client("client-id", None, TOKEN_ENDPOINT))
 
 
 async def with_wrong_secret(_: OAuthServer) -> str:
-    """A client with a wrong secret."""
+    """The client has a wrong secret."""
     return await message_of(Client("client-id", "no", TOKEN_ENDPOINT, raise_token_errors=True))
 
 
-async def without_answer(server: OAuthServer) -> str:
-    """A server that hangs up."""
+async def without_response(server: OAuthServer) -> str:
+    """The server closes the connection."""
     server.token_fault = Fault.hang_up()
     return await message_of(Client("client-id", "secret", TOKEN_ENDPOINT, retry=Retry(attempts=1)))
 
 
 async def behind_a_portal(server: OAuthServer) -> str:
-    """A page for people in the place of a token."""
+    """The response is an HTML page."""
     server.token_fault = Fault.html()
     return await message_of(Client("client-id", "secret", TOKEN_ENDPOINT))
 
 
 async def with_too_little_scope(server: OAuthServer) -> str:
-    """A server that grants a part."""
+    """The server grants a part of the requested scope."""
     server.token_fault = Fault.wrong_json({"access_token": "a", "scope": "read"})
     return await message_of(Client("client-id", "secret", TOKEN_ENDPOINT, scope="read write"))
 
 
 async def over_plain_http(_: OAuthServer) -> str:
-    """A token endpoint without TLS."""
+    """The token endpoint has an http URL."""
     with pytest.warns(InsecureTransportWarning) as caught:
         TokenManager("http://auth.example.com/token", "client-id", "secret")
     return str(caught[0].message)
 
 
 async def with_all_ports_busy(_: OAuthServer) -> str:
-    """A range of ports that others have."""
+    """All ports of the range are in use."""
     await use_implicit_flow(TokenStorage(), (30000, 30009))
     with ExitStack() as sockets:
         for port in range(30000, 30010):
@@ -99,26 +99,26 @@ async def with_all_ports_busy(_: OAuthServer) -> str:
         return await message_of(Client("client-id", "", TOKEN_ENDPOINT))
 
 
-async def with_nobody_there(_: OAuthServer) -> str:
-    """A login that nobody finishes."""
+async def without_sign_in(_: OAuthServer) -> str:
+    """The sign-in times out."""
     await use_implicit_flow(TokenStorage(), (30000, 30009), open_browser=str, timeout=0.01)
     return (await message_of(Client("client-id", "", TOKEN_ENDPOINT))).replace("0.01", "300")
 
 
-TROUBLES: list[Callable[[OAuthServer], Awaitable[str]]] = [
+PROBLEMS: list[Callable[[OAuthServer], Awaitable[str]]] = [
     without_secret,
     with_wrong_secret,
-    without_answer,
+    without_response,
     behind_a_portal,
     with_too_little_scope,
     over_plain_http,
     with_all_ports_busy,
-    with_nobody_there,
+    without_sign_in,
 ]
 
 
-def is_quoted(message: str) -> list[str]:
-    """The entries of Troubleshooting that this message falls under."""
+def entries_for(message: str) -> list[str]:
+    """Return the entries of Troubleshooting that match this message."""
     return [
         words
         for words in quoted()
@@ -128,38 +128,38 @@ def is_quoted(message: str) -> list[str]:
 
 @pytest.fixture
 def world(oauth_server: OAuthServer, monkeypatch: pytest.MonkeyPatch) -> OAuthServer:
-    """The documents' names lead to this server, and no choice of a flow stays."""
-    inhabit(monkeypatch, oauth_server)
+    """Connect the host names of the documents to this server, and restore the default grant."""
+    fake_network(monkeypatch, oauth_server)
     monkeypatch.setattr(Client, "token_manager_class", Client.token_manager_class)
     return oauth_server
 
 
-@pytest.mark.parametrize("trouble", TROUBLES, ids=lambda trouble: trouble.__name__)
-async def test_a_trouble_is_found_by_its_message(
-    world: OAuthServer, trouble: Callable[[OAuthServer], Awaitable[str]]
+@pytest.mark.parametrize("problem", PROBLEMS, ids=lambda problem: problem.__name__)
+async def test_problem_is_found_by_its_message(
+    world: OAuthServer, problem: Callable[[OAuthServer], Awaitable[str]]
 ) -> None:
-    """What one meets is what one finds in the README."""
-    assert len(is_quoted(await trouble(world))) == 1
+    """The message of a problem matches one entry of Troubleshooting."""
+    assert len(entries_for(await problem(world))) == 1
 
 
-async def test_the_warning_of_a_returned_error_is_found(
+async def test_warning_about_a_returned_error_is_found(
     world: OAuthServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The log says that a response is the token endpoint's."""
+    """Troubleshooting quotes the warning about a returned response of the token endpoint."""
     world.token_fault = Fault.status(503)
     with caplog.at_level(logging.WARNING, "aioalf"):
         async with Client("client-id", "secret", TOKEN_ENDPOINT, retry=Retry(attempts=1)) as client:
             assert (await client.get(THINGS)).status == 503
-    assert len(is_quoted(caplog.messages[0])) == 1
+    assert len(entries_for(caplog.messages[0])) == 1
 
 
-def test_every_message_that_is_quoted_is_met_above() -> None:
-    """The README quotes nothing that nobody sees."""
-    assert len(quoted()) == len(TROUBLES) + 1
+def test_every_quoted_message_is_tested() -> None:
+    """Troubleshooting quotes only messages that occur in these tests."""
+    assert len(quoted()) == len(PROBLEMS) + 1
 
 
-def test_the_warning_can_be_switched_off_as_it_says() -> None:
-    """The call of `warnings.simplefilter` in the README does what it says."""
+def test_warning_can_be_disabled() -> None:
+    """The call of `warnings.simplefilter` in the README disables the warning."""
     (call,) = (
         node.astext()
         for node in section_of("Troubleshooting").findall(literal)
@@ -171,20 +171,20 @@ def test_the_warning_can_be_switched_off_as_it_says() -> None:
         TokenManager("http://auth.example.com/token", "client-id", "secret")
 
 
-def test_the_table_of_options_is_that_of_the_client() -> None:
-    """Each keyword is in the table, and its default where that is a plain value."""
+def test_option_table_matches_the_client() -> None:
+    """The table lists each keyword of `Client`, with its default if that is None or False."""
     cells = [cell.astext() for cell in OPTIONS.findall(entry)]
-    told = dict(zip(cells[::3], cells[1::3], strict=True))
+    listed = dict(zip(cells[::3], cells[1::3], strict=True))
     parameters = dict(list(inspect.signature(Client).parameters.items())[3:])
-    assert told.keys() == parameters.keys()
-    plain = {name: value for name, value in told.items() if value in {"None", "False"}}
+    assert listed.keys() == parameters.keys()
+    plain = {name: value for name, value in listed.items() if value in {"None", "False"}}
     assert plain == {name: str(parameters[name].default) for name in plain}
-    assert told.keys() - plain.keys() == {"client_auth", "grant", "renewal", "retry"}
+    assert listed.keys() - plain.keys() == {"client_auth", "grant", "renewal", "retry"}
 
 
 @pytest.mark.parametrize("default", [Renewal(), Retry()], ids=lambda value: type(value).__name__)
-def test_the_numbers_in_the_table_are_the_defaults(default: Renewal | Retry) -> None:
-    """What is spelled out for `Renewal` and `Retry` is what they are by themselves."""
+def test_option_table_shows_the_default_numbers(default: Renewal | Retry) -> None:
+    """The arguments shown for `Renewal` and `Retry` are their defaults."""
     (spelled,) = (
         node.astext()
         for node in OPTIONS.findall(literal)
@@ -192,5 +192,4 @@ def test_the_numbers_in_the_table_are_the_defaults(default: Renewal | Retry) -> 
     )
     names = {"Renewal": Renewal, "Retry": Retry}
     written = eval(spelled, names)  # noqa: S307 - the document is the project's own
-    for name in type(default).__slots__:
-        assert getattr(written, name) == getattr(default, name)
+    assert vars(written) == vars(default)
