@@ -88,7 +88,7 @@ async def run(block: Block) -> None:
 class Terminal(io.StringIO):
     """A terminal whose reader opens the page that it shows, and enters the user code there."""
 
-    has_answered = False
+    has_approved = False
 
     def write(self, text: str) -> int:
         """Write the text, and return after the reader has followed its instructions."""
@@ -96,15 +96,15 @@ class Terminal(io.StringIO):
         told = re.search(
             r"(https://\S+/device)\s+and enter (?:the code +)?(\S+)\s", self.getvalue()
         )
-        if told is not None and not self.has_answered:
-            self.has_answered = True
+        if told is not None and not self.has_approved:
+            self.has_approved = True
             asyncio.run(self._approve(told[1], told[2]))
         return shown
 
     async def _approve(self, page: str, code: str) -> None:
         form = {"user_code": code, "username": "Ada", "decision": "approve"}
-        async with ClientSession() as telephone, telephone.post(page, data=form) as answer:
-            assert "The device is signed in." in await answer.text()
+        async with ClientSession() as telephone, telephone.post(page, data=form) as response:
+            assert "The device is signed in." in await response.text()
 
 
 def run_script(block: Block) -> str:
