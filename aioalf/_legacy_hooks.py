@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from yarl import URL
 
@@ -62,6 +62,12 @@ class LegacyAttributes:
     @property
     def _scope(self) -> str | Collection[str] | None:
         return self._arguments.scope
+
+    async def _fetch(self, *_arguments: object, **_options: object) -> NoReturn:
+        raise TokenConfigurationError(
+            "_fetch() of 0.4.0's TokenManager does not exist any longer: return the members of a "
+            "token response, or call super()._request_token()"
+        )
 
 
 def refuse_removed_hooks(manager_class: type) -> None:

@@ -266,7 +266,7 @@ class TokenManager(LegacyAttributes, RenewingToken):
         """Return the members of a token response. A hook for subclasses, since 0.4.0."""
         return await self._request_token()
 
-    async def _request_token(self) -> Token | Mapping[str, Any]:
+    async def _request_token(self) -> Mapping[str, Any]:
         """Return the members of a token response. A hook for subclasses, since 0.4.0."""
         return response_members(await self._new_token())
 

@@ -9,7 +9,7 @@ from tests.project.docs.blocks import ROOT
 
 def public(kind: type[object]) -> set[str]:
     """Return the public names of a class."""
-    return {name for name in vars(kind) if not name.startswith("_")}
+    return {name for name in dir(kind) if not name.startswith("_")}
 
 
 def test_tables_list_the_methods_of_a_manager() -> None:

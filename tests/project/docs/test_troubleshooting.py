@@ -13,6 +13,7 @@ from docutils.core import publish_doctree
 from docutils.nodes import definition_list_item, entry, literal, section, term, title
 
 from aioalf import Client, InsecureTransportWarning, Renewal, Retry, TokenError, TokenManager
+from aioalf._options import TokenManagerOptions
 from aioalf.implicit import TokenStorage, use_implicit_flow
 from aioalf.testing import Fault, OAuthServer
 from tests.project.docs.blocks import ROOT, fake_network
@@ -175,10 +176,14 @@ def test_option_table_matches_the_client() -> None:
     """The table lists each keyword of `Client`, with its default if that is None or False."""
     cells = [cell.astext() for cell in OPTIONS.findall(entry)]
     listed = dict(zip(cells[::3], cells[1::3], strict=True))
-    parameters = dict(list(inspect.signature(Client).parameters.items())[3:])
-    assert listed.keys() == parameters.keys()
+    own = dict(list(inspect.signature(Client).parameters.items())[3:-1])
+    shared = TokenManagerOptions.__annotations__
+    assert listed.keys() == own.keys() | shared.keys()
     plain = {name: value for name, value in listed.items() if value in {"None", "False"}}
-    assert plain == {name: str(parameters[name].default) for name in plain}
+    is_flag = {name: "bool" in str(kind) for name, kind in shared.items()}
+    for name, default in plain.items():
+        expected = own[name].default if name in own else (False if is_flag[name] else None)
+        assert default == str(expected), name
     assert listed.keys() - plain.keys() == {"client_auth", "grant", "renewal", "retry"}
 
 

@@ -1,0 +1,112 @@
+"""Subclasses of `TokenManager` as users of 0.4.0 wrote them: called, or refused with advice."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from aioalf import Client, TokenConfigurationError, TokenManager
+from aioalf.testing import OAuthServer
+
+
+async def sent_token(server: OAuthServer, manager_class: type[TokenManager], **options: Any) -> str:
+    """Return the Authorization header that the API got from a client with this manager."""
+
+    class OwnClient(Client):
+        token_manager_class = manager_class
+
+    async with OwnClient(
+        client_id="client-id",
+        client_secret="secret",
+        token_endpoint=server.token_endpoint,
+        **options,
+    ) as client:
+        await client.request("GET", server.url("/things"))
+    return server.log[-1].headers["Authorization"]
+
+
+class OwnRequest(TokenManager):
+    """Requests the token in its own way."""
+
+    async def _request_token(self) -> dict[str, Any]:
+        return {"access_token": "mine", "expires_in": 60}
+
+
+class OwnData(TokenManager):
+    """Provides the members of the token response."""
+
+    async def _get_token_data(self) -> dict[str, Any]:
+        return {"access_token": "mine", "expires_in": 60}
+
+
+class Prefixed(TokenManager):
+    """Changes the response of the base class."""
+
+    responses: list[Mapping[str, Any]]
+
+    async def _request_token(self) -> dict[str, Any]:
+        response = dict(await super()._request_token())
+        self.responses = [response]
+        return {**response, "expires_in": int(response["expires_in"]) // 2}
+
+
+@pytest.mark.parametrize("manager_class", [OwnRequest, OwnData])
+async def test_an_override_is_called(
+    oauth_server: OAuthServer, manager_class: type[TokenManager]
+) -> None:
+    """The token of the override is sent, and the token endpoint gets no request."""
+    assert await sent_token(oauth_server, manager_class) == "Bearer mine"
+    assert oauth_server.token_requests == 0
+
+
+async def test_an_override_may_call_the_base_class(oauth_server: OAuthServer) -> None:
+    """The base class returns the members of the token response, as a mapping."""
+    manager = Prefixed(oauth_server.token_endpoint, "client-id", "secret")
+    token = await manager.get_token()
+    assert manager.responses[0]["access_token"] == token
+    assert manager.responses[0]["expires_in"] == 3600
+    assert manager._token is not None  # noqa: SLF001 - 0.4.0's attribute
+    assert manager._token.expires_in == 1800  # noqa: SLF001 - as above
+    assert oauth_server.token_requests == 1
+
+
+async def test_an_override_reads_the_arguments_of_the_manager() -> None:
+    """The attributes of 0.4.0 are there, and hidden from `vars`."""
+
+    class Reading(TokenManager):
+        async def _request_token(self) -> dict[str, Any]:
+            parts = (self._token_endpoint, self._client_id, self._client_secret, self._scope)
+            assert self._http_options == {"timeout": 5}
+            return {"access_token": "-".join(map(str, parts)).replace(":", ""), "expires_in": 60}
+
+    manager = Reading("https://auth.example.com/token", "id", "hunter2", {"timeout": 5}, "a")
+    assert await manager.get_token() == "https//auth.example.com/token-id-hunter2-a"
+    assert "hunter2" not in str(vars(manager))
+
+
+@pytest.mark.parametrize("name", ["_fetch", "_update_token", "_has_token"])
+def test_an_override_that_nothing_calls_is_refused(name: str) -> None:
+    """Defining the class raises an error that names the method and says what to do instead."""
+
+    async def method(self: TokenManager, *_: object, **__: object) -> None:
+        """Do something of 0.4.0's."""
+
+    with pytest.raises(TokenConfigurationError, match=rf"Mine\.{name}\(\).*Instead, \w+"):
+        type("Mine", (TokenManager,), {name: method})
+
+
+async def test_an_override_that_calls_fetch_is_told_what_to_do() -> None:
+    """0.4.0's `_fetch` sent the token request; it does not exist any longer."""
+
+    class Fetching(TokenManager):
+        async def _request_token(self) -> Any:
+            return await self._fetch(url=self._token_endpoint, method="POST", data={})
+
+    with pytest.raises(TokenConfigurationError, match="super\\(\\)._request_token"):
+        await Fetching("https://auth.example.com/token", "id", "secret").get_token()
+
+
+async def test_subclasses_of_subclasses_are_checked_too() -> None:
+    """The error does not depend on the depth of the class hierarchy."""
+    with pytest.raises(TokenConfigurationError, match="_update_token"):
+        type("Deeper", (OwnRequest,), {"_update_token": None})
