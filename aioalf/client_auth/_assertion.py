@@ -1,7 +1,6 @@
-"""A client's assertion: the claims that say who it is, and where in a form it goes.
+"""The claims of a JWT assertion, and the form parameters that carry a client assertion.
 
-RFC 7521 §4.2, RFC 7523 §2.2 and §3. Pure, but for the clock and the chance that are looked up at
-each call. It knows nothing of keys and of signing.
+RFC 7521 §4.2, RFC 7523 §2.2 and §3. This module must not know keys or signatures.
 """
 
 from __future__ import annotations
@@ -14,13 +13,13 @@ from aioalf.client_auth.protocols import MutableForm
 
 CLIENT_ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 LIFETIME: Final = 60
-"""Seconds for which an assertion holds: it is made for one request."""
+"""Default lifetime of an assertion in seconds. Each assertion is used for one request only."""
 
 
 def new_claims(
     issuer: str, subject: str, audience: str, lifetime: int = LIFETIME
 ) -> dict[str, object]:
-    """Return the claims of an assertion that is made now, its ``jti`` new (RFC 7523 §3)."""
+    """Return the claims of an assertion issued now, with a fresh ``jti`` (RFC 7523 §3)."""
     now = int(time.time())
     return {
         "iss": issuer,
@@ -33,7 +32,10 @@ def new_claims(
 
 
 def put_assertion(form: MutableForm, client_id: str, assertion: str) -> None:
-    """Put it into the form, and the id: optional there, and some servers want it (§2.2)."""
+    """Add a client assertion to the form.
+
+    ``client_id`` is optional in RFC 7523 §2.2, but some servers require it.
+    """
     form["client_id"] = client_id
     form["client_assertion_type"] = CLIENT_ASSERTION_TYPE
     form["client_assertion"] = assertion

@@ -1,43 +1,78 @@
-"""The JOSE library, as little of it as signing needs (RFC 7515, RFC 7517, RFC 7518).
+"""Reads keys and signs JWTs with joserfc (RFC 7515, RFC 7517, RFC 7518).
 
-The one place that imports it, and itself imported on first use. It knows nothing of OAuth.
+The only module of the package that imports joserfc, which is an optional extra and is imported on
+first use. This module must not know OAuth.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
-from joserfc import jwk, jws
+from aioalf.errors import TokenConfigurationError
 
 if TYPE_CHECKING:
+    from joserfc import jwk
     from joserfc._rfc7515.model import JWSAlgModel
 
 
-class _Registry(jws.JWSRegistry):
-    """Takes the algorithm that the caller chose. The library's own warns of the name EdDSA, which
-    RFC 9864 deprecates, and which is the one that servers know.
+def read_private_key(key: object, key_type: str) -> jwk.Key:
+    """Read a private key from PEM text or from a JWK.
+
+    `key_type` is the ``kty`` that a key in PEM must have. Raises TokenConfigurationError for
+    anything but an unencrypted private key; joserfc raises its own errors for a malformed key.
     """
-
-    def get_alg(self, name: str) -> JWSAlgModel:
-        return self.algorithms[name]
-
-
-def read_pem(pem: bytes, key_type: str) -> jwk.Key:
-    """Return the key of a PEM text; `key_type` is the ``kty`` that it is to be of."""
-    return jwk.JWKRegistry.import_key(pem, key_type)
-
-
-def read_jwk(members: Mapping[str, object]) -> jwk.Key:
-    """Return the key that a JWK holds."""
-    return jwk.JWKRegistry.import_key(cast("jwk.DictKey", dict(members)))
+    registry = _key_registry()
+    data = key.encode() if isinstance(key, str) else key
+    if isinstance(data, Mapping):
+        read = registry.import_key(dict(cast("jwk.DictKey", data)))
+    elif not isinstance(data, bytes):
+        raise TokenConfigurationError(
+            "the function passed as key must return PEM text, a JWK or a Signer, "
+            f"not {type(data).__name__}"
+        )
+    elif data.lstrip().startswith(b"{"):
+        read = registry.import_key(json.loads(data))
+    elif b"-----BEGIN " not in data:
+        raise TokenConfigurationError("key is neither PEM text nor a JWK")
+    elif b"ENCRYPTED" in data:
+        raise TokenConfigurationError("key is encrypted: decrypt it first, or pass a Signer")
+    else:
+        read = registry.import_key(data, key_type)
+    if not read.is_private:
+        raise TokenConfigurationError("key has no private part: pass the private key to sign with")
+    return read
 
 
 def read_secret(secret: str) -> jwk.Key:
-    """Return the key that a client's secret is: its octets in UTF-8 (OpenID Connect Core §10.1)."""
-    return jwk.OctKey.import_key(secret.encode())
+    """Return the key made of the UTF-8 bytes of a client secret (OpenID Connect Core §10.1)."""
+    registry = _key_registry()
+    try:
+        return registry.import_key(secret.encode(), "oct")
+    except ValueError:  # joserfc refuses a public key in PEM, which everybody could know
+        raise TokenConfigurationError("client_secret must not be a public key") from None
 
 
 def sign(header: Mapping[str, object], payload: bytes, key: jwk.Key) -> str:
-    """Return the payload signed, in compact form; ``alg`` of the header says how."""
-    return jws.serialize_compact(dict(header), payload, key, registry=_Registry())
+    """Return the payload as a compact JWS, signed with the ``alg`` of the header."""
+    from joserfc import jws  # noqa: PLC0415 - an extra
+
+    class AnyAlgorithm(jws.JWSRegistry):
+        # joserfc's own registry warns about the name EdDSA. RFC 9864 deprecates it, but it is the
+        # name that servers know.
+        def get_alg(self, name: str) -> JWSAlgModel:
+            return self.algorithms[name]
+
+    return jws.serialize_compact(dict(header), payload, key, registry=AnyAlgorithm())
+
+
+def _key_registry() -> type[jwk.JWKRegistry]:
+    """Import joserfc. Raises TokenConfigurationError, which names the extra, if it is missing."""
+    try:
+        from joserfc import jwk  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise TokenConfigurationError(
+            "Signing a JWT needs the package joserfc: install aio-alf[jose]"
+        ) from error
+    return jwk.JWKRegistry

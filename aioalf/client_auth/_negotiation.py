@@ -1,4 +1,7 @@
-"""Which method is used where the caller chose none (RFC 6749 §2.3.1, RFC 8414 §2). Pure."""
+"""Chooses the client authentication method if the caller passed none (RFC 6749 §2.3.1).
+
+Pure: metadata in, method out (RFC 8414 §2).
+"""
 
 from __future__ import annotations
 
@@ -14,11 +17,11 @@ from aioalf.errors import TokenConfigurationError
 
 
 def default_method(listed: Collection[str] | None, *, has_secret: bool) -> ClientAuth:
-    """Return the method for a server that lists these, None for one that lists nothing.
+    """Choose a method that the server's metadata lists; `listed` is None if it lists nothing.
 
-    A client without a secret is a public one. With a secret it is HTTP Basic where the server takes
-    it, else the form, else an assertion. Raises TokenConfigurationError where it takes none of
-    them: then a key or a certificate is needed, which only the caller has.
+    A client without a secret is a public client. A client with a secret uses the first supported
+    of HTTP Basic, the form, and a JWT. Raises TokenConfigurationError if the server supports none
+    of these: then the caller has to pass a key or a certificate.
     """
     if not has_secret:
         return PublicClient()
@@ -30,21 +33,21 @@ def default_method(listed: Collection[str] | None, *, has_secret: bool) -> Clien
         return ClientSecretJWT()
     names = printable(", ".join(sorted(listed))) or "no method"
     raise TokenConfigurationError(
-        f"The server authenticates clients by {names}, and not by a client_secret: pass client_auth"
+        f"The server authenticates clients by {names}, not by a client_secret: pass client_auth"
     )
 
 
 def method_elsewhere(
     method: ClientAuth, listed: Collection[str] | None, *, has_secret: bool
 ) -> ClientAuth:
-    """Return the method for another endpoint than the token endpoint, which lists its own.
+    """Return the method for an endpoint other than the token endpoint, such as revocation.
 
-    It is the same unless that is not listed and the secret serves for one that is: some servers
-    revoke with HTTP Basic alone.
+    The same method is used unless the endpoint's metadata does not list it and the client's secret
+    works with a listed one: some servers accept only HTTP Basic for revocation.
     """
     if listed is None or method.method in listed or not has_secret:
         return method
     try:
         return default_method(listed, has_secret=True)
-    except TokenConfigurationError:  # then let the server say what it wants
+    except TokenConfigurationError:  # send the request anyway: the server's error says more
         return method

@@ -1,7 +1,7 @@
-"""A private key in any of the shapes that users have it in, and what it signs: a JWT.
+"""A private key in any supported form, and the JWTs signed with it.
 
-It knows what a JWT looks like and nothing of what is claimed in it; reading keys and signing with
-them are the JOSE library's, which is imported when it is needed, in a thread.
+Reading keys and signing with them is left to `_jose`, and runs in a thread. This module must not
+know which claims a JWT makes.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ import asyncio
 import json
 from base64 import urlsafe_b64encode
 from collections.abc import Awaitable, Callable, Mapping
-from importlib import import_module
-from typing import TYPE_CHECKING, Final, NoReturn, Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Final, Protocol, cast, runtime_checkable
 
 from aioalf._callbacks import call_user_function
+from aioalf._redaction import Unpicklable
+from aioalf.client_auth import _jose as jose
 from aioalf.errors import TokenConfigurationError, TokenError
 
 if TYPE_CHECKING:
@@ -24,38 +25,38 @@ _KEY_TYPES: Final = {
     **dict.fromkeys(("ES256", "ES384", "ES512"), "EC"),
     "EdDSA": "OKP",
 }
-_OCTETS: Final = {"ES256": (64,), "ES384": (96,), "ES512": (132,), "EdDSA": (64, 114)}
+_SIGNATURE_LENGTHS: Final = {"ES256": (64,), "ES384": (96,), "ES512": (132,), "EdDSA": (64, 114)}
 
 
 @runtime_checkable
 class Signer(Protocol):
-    """What signs with a key that it does not give away, as an HSM does.
+    """Signs with a key that it does not give out, such as a key in an HSM.
 
-    It may have a ``key_id`` as well, the ``kid`` of the key that signs.
+    It may also have an attribute ``key_id``, the ``kid`` of the key it signs with.
     """
 
     def sign(self, data: bytes, /) -> bytes | Awaitable[bytes]:
-        """Return the signature of `data`, made as the algorithm says (RFC 7518 §3).
+        """Return the signature of `data` in the format of the algorithm (RFC 7518 §3).
 
-        For ES256, ES384 and ES512 that is r and s, each of the curve's length, and not DER
-        (§3.4). A coroutine, or a plain function, which runs in a thread.
+        For ES256, ES384 and ES512 this is r followed by s, each as long as the curve requires
+        (§3.4), not DER. May be a coroutine function, or a plain function, which runs in a thread.
         """
         ...
 
 
-_Material = str | bytes | Mapping[str, object] | Signer
-PrivateKey = _Material | Callable[[], _Material | Awaitable[_Material]]
-"""PEM text, a JWK (a mapping, or its JSON), a `Signer`, or a function that gives one of these at
-each use: a coroutine function, or a plain one, which runs in a thread.
+_KeyMaterial = str | bytes | Mapping[str, object] | Signer
+PrivateKey = _KeyMaterial | Callable[[], _KeyMaterial | Awaitable[_KeyMaterial]]
+"""PEM text, a JWK (a mapping or JSON text), a `Signer`, or a function that returns one of these.
+
+The function is called for each signature. It may be a coroutine function, or a plain function,
+which runs in a thread.
 """
 
 
-class SigningKey:
-    """A private key and the algorithm that it signs with.
+class SigningKey(Unpicklable):
+    """A private key and the algorithm to sign with. ``repr`` does not show the key.
 
-    Raises TokenConfigurationError for a key of no known shape, or an algorithm that is none of
-    RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 and EdDSA. ``repr`` does not show
-    it, and it cannot be pickled.
+    Raises TokenConfigurationError for an unsupported type of key or algorithm.
     """
 
     def __init__(self, key: PrivateKey, algorithm: str, key_id: str | None = None) -> None:
@@ -63,112 +64,76 @@ class SigningKey:
             raise TokenConfigurationError(f"algorithm must be one of {', '.join(_KEY_TYPES)}")
         if not isinstance(key, str | bytes | Mapping | Signer) and not callable(key):
             raise TokenConfigurationError(
-                "key must be PEM text, a JWK, a function that gives one, or an object that signs"
+                "key must be PEM text, a JWK, a Signer or a function that returns one of these, "
+                f"not {type(key).__name__}"
             )
         self._key: PrivateKey = key
         self._algorithm = algorithm
         self._key_id = key_id
-        self._read: tuple[object, Key] | None = None
+        self._last_read: tuple[object, Key] | None = None
 
     def __repr__(self) -> str:
         return f"<SigningKey {self._algorithm}>"
 
-    def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError("a private key is a secret and is not pickled")
-
     async def sign(self, claims: Mapping[str, object]) -> str:
-        """Return the claims as a JWT, signed with the key as it is now.
+        """Return the claims as a signed JWT.
 
-        Raises TokenConfigurationError for a key that cannot be used or whose ``kid`` is another
-        than ``key_id``, TokenError when the function or the signer that was given raises.
+        Raises TokenConfigurationError if the key cannot be used or if its ``kid`` differs from
+        `key_id`, and TokenError if the user's function or signer raises.
         """
         key = await self._current()
         payload = json.dumps(claims).encode()
         if isinstance(key, Signer):
-            return await self._signed_elsewhere(key, payload)
-        return await asyncio.to_thread(self._signed, key, payload)
+            return await self._sign_with_signer(key, payload)
+        return await asyncio.to_thread(self._sign_with_key, key, payload)
 
     async def _current(self) -> object:
         if callable(self._key) and not isinstance(self._key, Signer):
             return await call_user_function("key", self._key)
         return self._key
 
-    async def _signed_elsewhere(self, signer: Signer, payload: bytes) -> str:
+    async def _sign_with_signer(self, signer: Signer, payload: bytes) -> str:
         header = json.dumps(self._header(getattr(signer, "key_id", None))).encode()
         signed = b".".join(map(_base64url, (header, payload)))
         signature = await call_user_function("signature", signer.sign, signed)
         if not isinstance(signature, bytes) or not signature:
-            raise TokenError(f"The signer gave no signature, but {type(signature).__name__}")
-        if len(signature) not in _OCTETS.get(self._algorithm, (len(signature),)):
+            found = "empty bytes" if signature == b"" else type(signature).__name__
+            raise TokenError(f"The Signer must return the signature as bytes, but returned {found}")
+        if len(signature) not in _SIGNATURE_LENGTHS.get(self._algorithm, (len(signature),)):
             raise TokenError(
-                f"The signer's signature is not one of {self._algorithm}: it has {len(signature)} "
-                "octets; what a device gives in DER has to be r and s (RFC 7518 §3.4)"
+                f"The Signer returned {len(signature)} bytes, which cannot be an {self._algorithm} "
+                "signature: if the device returns DER, convert it to r and s (RFC 7518 §3.4)"
             )
         return (signed + b"." + _base64url(signature)).decode("ascii")
 
-    def _signed(self, material: object, payload: bytes) -> str:
-        need_library()
-        from aioalf.client_auth import _jose as jose  # noqa: PLC0415 - few need it
-
+    def _sign_with_key(self, material: object, payload: bytes) -> str:
         try:
-            key = self._readable(material)
+            key = self._read(material)
             return jose.sign(self._header(key.kid), payload, key)
         except TokenConfigurationError:
             raise
-        except Exception as error:  # noqa: BLE001 - keys go wrong in many ways
+        except Exception as error:  # noqa: BLE001 - keys are malformed in many ways
             problem = getattr(error, "error", None) or type(error).__name__
-        # Not from the error, which may quote the key.
+        # Raised outside the handler: the original error may quote the key.
         raise TokenConfigurationError(f"key cannot be used for {self._algorithm}: {problem}")
 
-    def _readable(self, material: object) -> Key:
-        """Return the key, which is read once only as long as it stays the same."""
+    def _read(self, material: object) -> Key:
+        """Return the parsed key; an unchanged key is parsed only once."""
         if isinstance(material, Mapping):
             material = dict(cast("Mapping[str, object]", material))
-        if self._read is None or self._read[0] != material:
-            self._read = (material, _read(material, _KEY_TYPES[self._algorithm]))
-        return self._read[1]
+        if self._last_read is None or self._last_read[0] != material:
+            key = jose.read_private_key(material, _KEY_TYPES[self._algorithm])
+            self._last_read = (material, key)
+        return self._last_read[1]
 
-    def _header(self, own_id: str | None) -> dict[str, object]:
-        if self._key_id is not None and own_id not in {None, self._key_id}:
+    def _header(self, kid: str | None) -> dict[str, object]:
+        if self._key_id is not None and kid not in {None, self._key_id}:
             raise TokenConfigurationError(
-                "key_id is not the key's own kid: leave key_id out, and the key's is used"
+                "key_id differs from the key's own kid: leave key_id out to use the kid"
             )
-        key_id = own_id or self._key_id
+        key_id = kid or self._key_id
         return {"alg": self._algorithm, **({} if key_id is None else {"kid": key_id})}
 
 
-def need_library() -> None:
-    """Raise TokenConfigurationError, naming the extra, where the JOSE library is missing."""
-    try:
-        import_module("aioalf.client_auth._jose")
-    except ImportError as error:
-        raise TokenConfigurationError(
-            "A JWT cannot be signed without a JOSE library: install aio-alf[jose]"
-        ) from error
-
-
-def _read(material: object, key_type: str) -> Key:
-    from aioalf.client_auth import _jose as jose  # noqa: PLC0415 - few need it
-
-    text = material.encode() if isinstance(material, str) else material
-    if isinstance(text, dict):
-        key = jose.read_jwk(cast("dict[str, object]", text))
-    elif not isinstance(text, bytes):
-        raise TokenConfigurationError(
-            f"key must give PEM text, a JWK or an object that signs, not {type(text).__name__}"
-        )
-    elif text.lstrip().startswith(b"{"):
-        key = jose.read_jwk(json.loads(text))
-    elif b"-----BEGIN " not in text:
-        raise TokenConfigurationError("key is neither PEM text nor a JWK")
-    elif b"ENCRYPTED" in text:
-        raise TokenConfigurationError("key is encrypted: pass it without its password, or a Signer")
-    else:
-        key = jose.read_pem(text, key_type)
-    if not key.is_private:
-        raise TokenConfigurationError("key has no private part: it cannot sign")
-    return key
-
-
-def _base64url(octets: bytes) -> bytes:
-    return urlsafe_b64encode(octets).rstrip(b"=")
+def _base64url(data: bytes) -> bytes:
+    return urlsafe_b64encode(data).rstrip(b"=")

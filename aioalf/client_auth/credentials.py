@@ -1,28 +1,33 @@
-"""Who a client is to the authorization server: its identifier and its secret (RFC 6749 §2.3).
+"""The client's identifier and secret (RFC 6749 §2.3).
 
-It knows nothing of how they are sent.
+This module must not know how they are sent.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import NoReturn
 from urllib.parse import quote_plus
 
 from aioalf._callbacks import call_user_function
+from aioalf._redaction import Unpicklable
 from aioalf._syntax import is_sendable
 from aioalf.errors import TokenConfigurationError
 
 ClientSecret = str | Callable[[], str | Awaitable[str]]
-"""A client's secret, or what gives it: a coroutine function, or a plain one, which runs in a
-thread. It is asked before each attempt at a request, so that a new secret needs no restart.
+"""A client secret, or a function that returns it.
+
+The function is called for each attempt of a request, so a changed secret needs no restart. It may
+be a coroutine function, or a plain function, which runs in a thread.
 """
 
 
-class Credentials:
-    """A client's identifier and secret; None is what was not given, or was not asked for yet.
+class Credentials(Unpicklable):
+    """A client's identifier and secret. ``repr`` shows neither.
 
-    ``repr`` shows neither, and they cannot be pickled.
+    Attributes:
+        client_id: The client identifier; None if it was not passed.
+        client_secret: The client secret; None if it was not passed, or if it is a function that
+            has not been called yet (see `current`).
     """
 
     def __init__(self, client_id: str | None, client_secret: ClientSecret | None) -> None:
@@ -37,13 +42,12 @@ class Credentials:
     def __repr__(self) -> str:
         return "<Credentials>"
 
-    def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError("a client's credentials are a secret and are not pickled")
-
     async def current(self) -> Credentials:
-        """Return the credentials as they are now, the secret asked for where it is a function.
+        """Return credentials that hold the secret itself; a secret function is called.
 
-        Raises TokenConfigurationError when that gives no text, TokenError when it raises.
+        Raises:
+            TokenConfigurationError: The function returned something other than a string.
+            TokenError: The function raised an exception.
         """
         if self._source is None:
             return self
@@ -51,26 +55,27 @@ class Credentials:
         secret = await call_user_function("client_secret", self._source)
         if not isinstance(secret, str):
             raise TokenConfigurationError(
-                f"client_secret must give text, and gave {type(secret).__name__}"
+                "The function passed as client_secret must return a string, "
+                f"but returned {type(secret).__name__}"
             )
         return Credentials(self.client_id, secret)
 
     def known(self) -> frozenset[str]:
-        """Return what must not be shown: id, secret, and both as HTTP Basic joins them."""
+        """Return the texts to mask in logs and errors: id, secret, and both joined as in Basic."""
         parts = [part for part in (self.client_id, self.client_secret) if part]
         return frozenset({*parts, ":".join(parts), ":".join(map(quote_plus, parts))} - {""})
 
 
 def require_client_id(credentials: Credentials) -> str:
-    """Return the id. Raises TokenConfigurationError when it is missing."""
+    """Return the client id. Raises TokenConfigurationError if it is missing or empty."""
     client_id = _text("client_id", credentials.client_id)
     if not client_id:
         raise TokenConfigurationError("Missing client_id: it is empty")
     return client_id
 
 
-def require(credentials: Credentials) -> tuple[str, str]:
-    """Return id and secret. Raises TokenConfigurationError naming the one that is missing."""
+def require_id_and_secret(credentials: Credentials) -> tuple[str, str]:
+    """Return client id and secret. Raises TokenConfigurationError that names the missing one."""
     return require_client_id(credentials), _text("client_secret", credentials.client_secret)
 
 

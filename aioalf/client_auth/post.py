@@ -1,19 +1,19 @@
-"""The client's secret in the form (RFC 6749 §2.3.1). Pure."""
+"""Client authentication with the secret in the form (RFC 6749 §2.3.1). Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from ssl import SSLContext
 
-from aioalf.client_auth.credentials import Credentials, require
+from aioalf.client_auth.credentials import Credentials, require_id_and_secret
 from aioalf.client_auth.protocols import MutableForm
 
 
 class ClientSecretPost:
-    """The client's id and secret as parameters of the form, for servers that do not take Basic.
+    """Send the client id and secret as form parameters, for servers that do not support Basic.
 
-    The standard advises against it, so it is never what comes without a choice where Basic will do
-    (RFC 6749 §2.3.1). An empty secret is not sent.
+    RFC 6749 §2.3.1 recommends against it, so it is only the default if the server's metadata does
+    not list HTTP Basic. An empty secret is left out.
     """
 
     method: str = "client_secret_post"
@@ -23,10 +23,14 @@ class ClientSecretPost:
         self,
         credentials: Credentials,
         form: MutableForm,
-        audience: str,  # noqa: ARG002 - a secret is for whoever it is sent to
+        audience: str,  # noqa: ARG002 - part of the protocol
     ) -> Mapping[str, str]:
-        """Put id and secret into the form; no header field is needed."""
-        form["client_id"], client_secret = require(credentials)
+        """Add id and secret to the form; no header is needed.
+
+        Raises:
+            TokenConfigurationError: The id or the secret is missing or is not valid text.
+        """
+        form["client_id"], client_secret = require_id_and_secret(credentials)
         if client_secret:
             form["client_secret"] = client_secret
         return {}

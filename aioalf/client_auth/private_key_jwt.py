@@ -1,4 +1,7 @@
-"""An assertion that the client's private key signs (OpenID Connect Core §9, RFC 7523 §2.2)."""
+"""Client authentication with a JWT signed by a private key (RFC 7523 §2.2).
+
+OpenID Connect Core §9 names the method.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +15,20 @@ from aioalf.client_auth.protocols import MutableForm
 
 
 class PrivateKeyJWT:
-    """A JWT that the client's private key signs; the server knows the public one.
+    """Send a JWT signed with the client's private key; the server has the public key.
 
-    ``key`` is PEM text, a JWK, a function that gives one at each use, or a `Signer` that keeps it;
-    ``algorithm`` is RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 or EdDSA;
-    ``key_id`` names a key that has no ``kid`` of its own. ``audience`` stands in the place of the
-    server's issuer, for servers that want the token endpoint's URL there. Needs the extra
-    ``aio-alf[jose]``, but for a `Signer`. Raises TokenConfigurationError for a key or an algorithm
-    of another kind; what is inside the key is read on first use.
+    Needs the extra ``aio-alf[jose]``, unless `key` is a `Signer`.
+
+    Args:
+        key: PEM text, a JWK (a mapping or JSON text), a `Signer`, or a function that returns one
+            of these and is called for each JWT. The key is parsed when it is first used.
+        algorithm: RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 or EdDSA.
+        key_id: The ``kid`` header, for a key that has no ``kid`` of its own.
+        audience: The ``aud`` claim. Default: the server's issuer, or the token endpoint if the
+            issuer is not known. Some servers require the URL of the token endpoint.
+
+    Raises:
+        TokenConfigurationError: The type of the key or the algorithm is not supported.
     """
 
     method: str = "private_key_jwt"
@@ -39,7 +48,13 @@ class PrivateKeyJWT:
     async def authenticate(
         self, credentials: Credentials, form: MutableForm, audience: str
     ) -> Mapping[str, str]:
-        """Put a new assertion into the form; no header field is needed."""
+        """Add a new JWT to the form; no header is needed.
+
+        Raises:
+            TokenConfigurationError: The client id is missing, the key cannot be used, or the extra
+                is not installed.
+            TokenError: The function or the `Signer` passed as key raised an exception.
+        """
         client_id = require_client_id(credentials)
         claims = new_claims(client_id, client_id, self._audience or audience)
         put_assertion(form, client_id, await self._key.sign(claims))

@@ -1,6 +1,6 @@
-"""What a method of client authentication is (RFC 6749 §2.3).
+"""The protocol of client authentication methods (RFC 6749 §2.3).
 
-It knows nothing of grants and of sending.
+This module must not know grants or how requests are sent.
 """
 
 from __future__ import annotations
@@ -12,28 +12,34 @@ from typing import Protocol
 from aioalf.client_auth.credentials import Credentials
 
 MutableForm = dict[str, str | tuple[str, ...]]
-"""The parameters of a request that is being put together."""
+"""The parameters of a request that has not been sent yet."""
 
 
 class ClientAuth(Protocol):
-    """One method of client authentication."""
+    """A method of client authentication."""
 
     @property
     def method(self) -> str:
-        """Its name in a server's metadata (RFC 8414 §2)."""
+        """The name of the method in server metadata (RFC 8414 §2)."""
         ...
 
     @property
     def ssl_context(self) -> SSLContext | None:
-        """What connections are made with that prove who the client is; None for all others."""
+        """The TLS settings with the client's certificate; None to use the usual ones."""
         ...
 
     async def authenticate(
         self, credentials: Credentials, form: MutableForm, audience: str
     ) -> Mapping[str, str]:
-        """Return the header fields that authenticate the request; its form gets what belongs there.
+        """Authenticate one request: return its headers, and add parameters to its form.
 
-        `audience` is who the proof is for: the issuer, or the token endpoint where none is known.
-        Raises TokenConfigurationError when the credentials do not serve for this method.
+        Args:
+            credentials: The client's id and secret. A secret function has been called already.
+            form: The parameters of the request, to be changed in place.
+            audience: The server that will check the proof: its issuer, or the URL of the token
+                endpoint if the issuer is not known.
+
+        Raises:
+            TokenConfigurationError: The credentials cannot be used with this method.
         """
         ...

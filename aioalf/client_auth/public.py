@@ -1,4 +1,4 @@
-"""No authentication: the client only says its name (RFC 6749 §2.1, §3.2.1). Pure."""
+"""Public clients: no client authentication, only the client id (RFC 6749 §2.1, §3.2.1). Pure."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from aioalf.client_auth.protocols import MutableForm
 
 
 class PublicClient:
-    """For a client that can keep no secret, as one on a person's machine: its id is in the form.
+    """Send only the client id, for clients that cannot keep a secret, such as desktop programs.
 
-    A secret, were there one, is not sent.
+    A client secret is ignored.
     """
 
     method: str = "none"
@@ -22,8 +22,12 @@ class PublicClient:
         self,
         credentials: Credentials,
         form: MutableForm,
-        audience: str,  # noqa: ARG002 - nothing is proven, to nobody
+        audience: str,  # noqa: ARG002 - part of the protocol
     ) -> Mapping[str, str]:
-        """Put the id into the form; no header field is needed."""
+        """Add the client id to the form; no header is needed.
+
+        Raises:
+            TokenConfigurationError: The client id is missing or is not valid text.
+        """
         form["client_id"] = require_client_id(credentials)
         return {}

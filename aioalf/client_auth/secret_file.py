@@ -1,4 +1,4 @@
-"""A secret that is in a file, read anew each time. It knows files, and not what the secret is."""
+"""A secret in a file, which is read for each use. This module must not know what the secret is."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from aioalf.errors import TokenConfigurationError
 class SecretFile:
     """A file that holds a secret or a key: ``client_secret=SecretFile("/run/secrets/client")``.
 
-    It is read in a thread at each use, so that a new secret needs no restart; one line end after
-    the text is not part of it. Raises TokenConfigurationError when the file cannot be read, is
-    empty, or is not UTF-8.
+    The file is read in a thread for each use, so a changed secret needs no restart. One newline at
+    the end of the file is not part of the secret.
+
+    Args:
+        path: The path of the file.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -25,7 +27,11 @@ class SecretFile:
         return f"SecretFile({str(self._path)!r})"
 
     async def __call__(self) -> str:
-        """Return what the file says now."""
+        """Return the current content of the file.
+
+        Raises:
+            TokenConfigurationError: The file cannot be read, is empty, or is not UTF-8.
+        """
         return await asyncio.to_thread(self._read)
 
     def _read(self) -> str:
@@ -36,7 +42,7 @@ class SecretFile:
             raise TokenConfigurationError(
                 f"The file {name} cannot be read: {error.strerror or type(error).__name__}"
             ) from error
-        except UnicodeDecodeError:  # which quotes it
+        except UnicodeDecodeError:  # no cause: the original error quotes the secret
             raise TokenConfigurationError(f"The file {name} is not UTF-8") from None
         secret = text.removesuffix("\n").removesuffix("\r")
         if not secret:

@@ -1,4 +1,7 @@
-"""An assertion that the client's secret authenticates (OpenID Connect Core §9, RFC 7523 §2.2)."""
+"""Client authentication with a JWT made with the client secret (RFC 7523 §2.2).
+
+OpenID Connect Core §9 names the method.
+"""
 
 from __future__ import annotations
 
@@ -8,53 +11,61 @@ from collections.abc import Mapping
 from ssl import SSLContext
 from typing import Final
 
+from aioalf.client_auth import _jose as jose
 from aioalf.client_auth._assertion import new_claims, put_assertion
-from aioalf.client_auth._signing_key import need_library
-from aioalf.client_auth.credentials import Credentials, require
+from aioalf.client_auth.credentials import Credentials, require_id_and_secret
 from aioalf.client_auth.protocols import MutableForm
 from aioalf.errors import TokenConfigurationError
 
-_OCTETS: Final = {"HS256": 32, "HS384": 48, "HS512": 64}
+_MIN_SECRET_BYTES: Final = {"HS256": 32, "HS384": 48, "HS512": 64}
 
 
 class ClientSecretJWT:
-    """A JWT with a MAC made of the client's secret, which itself is not sent.
+    """Send a JWT authenticated with the client secret (HMAC); the secret itself is not sent.
 
-    ``algorithm`` is HS256, HS384 or HS512; the secret must have 32, 48 or 64 octets at least
-    (RFC 7518 §3.2). ``audience`` stands in the place of the server's issuer, for servers that want
-    the token endpoint's URL there. Needs the extra ``aio-alf[jose]``. Raises
-    TokenConfigurationError for another algorithm.
+    Needs the extra ``aio-alf[jose]``.
+
+    Args:
+        algorithm: HS256, HS384 or HS512. The secret must have at least 32, 48 or 64 bytes
+            (RFC 7518 §3.2).
+        audience: The ``aud`` claim. Default: the server's issuer, or the token endpoint if the
+            issuer is not known. Some servers require the URL of the token endpoint.
+
+    Raises:
+        TokenConfigurationError: The algorithm is not supported.
     """
 
     method: str = "client_secret_jwt"
     ssl_context: SSLContext | None = None
 
     def __init__(self, algorithm: str = "HS256", *, audience: str | None = None) -> None:
-        if algorithm not in _OCTETS:
-            raise TokenConfigurationError(f"algorithm must be one of {', '.join(_OCTETS)}")
+        if algorithm not in _MIN_SECRET_BYTES:
+            raise TokenConfigurationError(
+                f"algorithm must be one of {', '.join(_MIN_SECRET_BYTES)}"
+            )
         self._algorithm = algorithm
         self._audience = audience
 
     async def authenticate(
         self, credentials: Credentials, form: MutableForm, audience: str
     ) -> Mapping[str, str]:
-        """Put a new assertion into the form; no header field is needed."""
-        client_id, secret = require(credentials)
-        if len(secret.encode()) < _OCTETS[self._algorithm]:
+        """Add a new JWT to the form; no header is needed.
+
+        Raises:
+            TokenConfigurationError: The id or the secret is missing, the secret is too short, or
+                the extra is not installed.
+        """
+        client_id, secret = require_id_and_secret(credentials)
+        min_bytes = _MIN_SECRET_BYTES[self._algorithm]
+        if len(secret.encode()) < min_bytes:
             raise TokenConfigurationError(
-                f"client_secret is too short for {self._algorithm}, which needs "
-                f"{_OCTETS[self._algorithm]} octets (RFC 7518 §3.2)"
+                f"client_secret is too short for {self._algorithm}, which needs at least "
+                f"{min_bytes} bytes (RFC 7518 §3.2): use a longer secret or another algorithm"
             )
         claims = new_claims(client_id, client_id, self._audience or audience)
-        put_assertion(form, client_id, await asyncio.to_thread(self._signed, claims, secret))
+        put_assertion(form, client_id, await asyncio.to_thread(self._sign, claims, secret))
         return {}
 
-    def _signed(self, claims: Mapping[str, object], secret: str) -> str:
-        need_library()
-        from aioalf.client_auth import _jose as jose  # noqa: PLC0415 - few need it
-
-        try:
-            key = jose.read_secret(secret)
-        except ValueError:  # which the library raises for one that is itself a public key
-            raise TokenConfigurationError("client_secret must not be a public key") from None
-        return jose.sign({"alg": self._algorithm}, json.dumps(claims).encode(), key)
+    def _sign(self, claims: Mapping[str, object], secret: str) -> str:
+        payload = json.dumps(claims).encode()
+        return jose.sign({"alg": self._algorithm}, payload, jose.read_secret(secret))

@@ -1,6 +1,6 @@
-"""Mutual TLS: the certificate of the connection proves who the client is (RFC 8705 §2).
+"""Client authentication with mutual TLS: the client's certificate (RFC 8705 §2).
 
-It holds an SSL context and opens no connection.
+This module holds an SSL context and opens no connection.
 """
 
 from __future__ import annotations
@@ -17,13 +17,19 @@ _METHODS: Final = ("tls_client_auth", "self_signed_tls_client_auth")
 
 
 class TLSClientAuth:
-    """The client's certificate, shown when the connection is made; its id is in the form.
+    """Present a client certificate in the TLS handshake; the client id is sent in the form.
 
-    ``ssl_context`` has the certificate and its key (`ssl.SSLContext.load_cert_chain`), and is used
-    for requests to the authorization server only, in the place of one in ``http_options``.
-    ``method`` is ``tls_client_auth`` for a certificate of an authority that the server trusts,
-    ``self_signed_tls_client_auth`` for one that is registered itself (§2.1, §2.2). Raises
-    TokenConfigurationError for anything else.
+    Args:
+        ssl_context: A context with the client's certificate and key loaded
+            (`ssl.SSLContext.load_cert_chain`). It is used for requests to the authorization server
+            only, and overrides ``ssl`` in ``http_options``.
+        method: ``tls_client_auth`` for a certificate issued by an authority that the server trusts
+            (RFC 8705 §2.1), ``self_signed_tls_client_auth`` for a certificate that is registered at
+            the server (§2.2).
+
+    Raises:
+        TokenConfigurationError: `ssl_context` is not an SSL context, or `method` is neither of the
+            two.
     """
 
     def __init__(self, ssl_context: ssl.SSLContext, *, method: str = "tls_client_auth") -> None:
@@ -38,20 +44,24 @@ class TLSClientAuth:
 
     @property
     def method(self) -> str:
-        """Its name in a server's metadata."""
+        """The name of the method in server metadata."""
         return self._method
 
     @property
     def ssl_context(self) -> ssl.SSLContext:
-        """What connections are made with."""
+        """The TLS settings with the client's certificate."""
         return self._ssl_context
 
     async def authenticate(
         self,
         credentials: Credentials,
         form: MutableForm,
-        audience: str,  # noqa: ARG002 - the connection is to one server
+        audience: str,  # noqa: ARG002 - part of the protocol
     ) -> Mapping[str, str]:
-        """Put the id into the form; the rest is the connection's."""
+        """Add the client id to the form; the TLS connection does the rest.
+
+        Raises:
+            TokenConfigurationError: The client id is missing or is not valid text.
+        """
         form["client_id"] = require_client_id(credentials)
         return {}

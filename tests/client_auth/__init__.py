@@ -1,1 +1,1 @@
-"""How a client proves who it is, method by method."""
+"""Tests of client authentication: one file for each method."""

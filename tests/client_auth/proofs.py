@@ -1,4 +1,4 @@
-"""What the tests of the methods share: a form as it is sent, and assertions taken apart."""
+"""Keys, and functions that authenticate a request and decode its assertion."""
 
 import json
 from collections.abc import Mapping
@@ -24,37 +24,37 @@ KEYS: dict[str, jwk.Key] = {
 
 
 class _Registry(jws.JWSRegistry):
-    """Takes every algorithm, without the library's word on the name EdDSA."""
+    """Allow every algorithm, without joserfc's warning about the name EdDSA."""
 
-    def get_alg(self, name: str):  # type: ignore[no-untyped-def]  # noqa: ANN202 - the library does not export its type
+    def get_alg(self, name: str):  # type: ignore[no-untyped-def]  # noqa: ANN202 - joserfc does not export the type
         return self.algorithms[name]
 
 
 def pem_of(key: jwk.Key) -> bytes:
-    """A private key as PEM."""
+    """Return a private key as PEM."""
     assert isinstance(key, jwk.RSAKey | jwk.ECKey | jwk.OKPKey)
     return key.as_pem(private=True)
 
 
 def jwk_of(key: jwk.Key, **members: object) -> dict[str, object]:
-    """A private key as a JWK, with some members more."""
+    """Return a private key as a JWK, with additional members."""
     return {**cast("dict[str, object]", key.as_dict(private=True)), **members}
 
 
 async def sent(
     client_auth: ClientAuth, credentials: Credentials | None = None
 ) -> tuple[Mapping[str, str], MutableForm]:
-    """The header fields, and the form but for what was in it before."""
+    """Authenticate a request; return its headers and the parameters added to its form."""
     form: MutableForm = {"grant_type": "client_credentials"}
-    fields = await client_auth.authenticate(
+    headers = await client_auth.authenticate(
         credentials or Credentials("client-id", SECRET), form, ISSUER
     )
     assert form.pop("grant_type") == "client_credentials"
-    return fields, form
+    return headers, form
 
 
 def opened(assertion: object, key: jwk.Key) -> tuple[dict[str, object], dict[str, object]]:
-    """The header and the claims of a JWT, its signature checked by the library."""
+    """Verify a JWT and return its header and claims."""
     assert isinstance(assertion, str)
     signed = jws.deserialize_compact(assertion, key, registry=_Registry())
     claims: dict[str, object] = json.loads(signed.payload)

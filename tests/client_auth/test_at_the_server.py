@@ -1,4 +1,4 @@
-"""Each method against a server that knows them all, and shares nothing with the client."""
+"""Each method against the test server, which shares no code with the client."""
 
 import ssl
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ SECRET_METHODS = [ClientSecretBasic(), ClientSecretPost(), ClientSecretJWT()]
 
 
 def public(key: jwk.Key, **members: str) -> dict[str, object]:
-    """What the server is told of a key."""
+    """Return the public key that is registered at the server."""
     return {**cast("Mapping[str, object]", key.as_dict(private=False)), **members}
 
 
@@ -39,7 +39,7 @@ def manager_of(
     *,
     attempts: int = 1,
 ) -> TokenManager:
-    """A manager that authenticates so; the server takes its endpoint for the audience."""
+    """Return a manager that uses `method`; the server expects its token endpoint as audience."""
     server.assertion_audience = server.token_endpoint
     retry = Retry(attempts=attempts, wait_initial=0)
     return TokenManager(server.token_endpoint, client_id, secret, client_auth=method, retry=retry)
@@ -47,20 +47,20 @@ def manager_of(
 
 @pytest.mark.rule("R005", "R006", "R152")
 @pytest.mark.parametrize("method", SECRET_METHODS, ids=lambda method: method.method)
-async def test_a_secret_is_good_by_each_method(
+async def test_server_accepts_secret_with_each_method(
     oauth_server: OAuthServer, method: ClientAuth
 ) -> None:
-    """Also one that every encoding has to touch, and an id like it."""
+    """Id and secret may contain characters that every encoding has to escape."""
     client_id, secret = "i:d+ %€/==", f"s:e+c %€&= {SECRET}"
     oauth_server.add_client(client_id, secret, auth_methods=[method.method])
     assert await manager_of(oauth_server, method, client_id, secret).get_token()
 
 
 @pytest.mark.parametrize("method", SECRET_METHODS, ids=lambda method: method.method)
-async def test_a_wrong_secret_is_good_by_none(
+async def test_server_rejects_wrong_secret_with_each_method(
     oauth_server: OAuthServer, method: ClientAuth
 ) -> None:
-    """The server says who was refused, and the client what the server said."""
+    """The error carries the server's error code, invalid_client."""
     oauth_server.add_client("client", SECRET, auth_methods=[method.method])
     with pytest.raises(TokenHTTPError) as caught:
         await manager_of(oauth_server, method, "client", SECRET + "!").get_token()
@@ -69,17 +69,17 @@ async def test_a_wrong_secret_is_good_by_none(
 
 @pytest.mark.rule("R163")
 @pytest.mark.parametrize(("algorithm", "key"), KEYS.items())
-async def test_a_key_is_good_with_each_algorithm(
+async def test_server_accepts_key_with_each_algorithm(
     oauth_server: OAuthServer, algorithm: str, key: jwk.Key
 ) -> None:
-    """The server has the public one."""
+    """The server verifies the signature with the public key."""
     oauth_server.add_client("client", public_key=public(key))
     assert await manager_of(oauth_server, PrivateKeyJWT(pem_of(key), algorithm)).get_token()
 
 
 @pytest.mark.rule("R163")
-async def test_a_new_key_is_used_without_a_restart(oauth_server: OAuthServer) -> None:
-    """The server goes by the kid; the client's next assertion has the new one."""
+async def test_rotated_key_is_used_without_restart(oauth_server: OAuthServer) -> None:
+    """The next assertion has the kid of the new key, by which the server finds it."""
     new = jwk.ECKey.generate_key("P-256")
     keys = [public(EC[256], kid="old"), public(new, kid="new")]
     oauth_server.add_client("client", public_key={"keys": keys})
@@ -94,10 +94,8 @@ async def test_a_new_key_is_used_without_a_restart(oauth_server: OAuthServer) ->
 
 @pytest.mark.rule("R150")
 @pytest.mark.parametrize("method", [PrivateKeyJWT(pem_of(EC[256])), ClientSecretJWT()])
-async def test_a_retry_has_an_assertion_of_its_own(
-    oauth_server: OAuthServer, method: ClientAuth
-) -> None:
-    """The server takes each one once, and has seen the first."""
+async def test_retry_sends_new_assertion(oauth_server: OAuthServer, method: ClientAuth) -> None:
+    """The server accepts each assertion only once, and has already seen the first."""
     oauth_server.add_client(
         "client", SECRET, public_key=public(EC[256]), auth_methods=[method.method]
     )
@@ -111,8 +109,8 @@ async def test_a_retry_has_an_assertion_of_its_own(
 
 
 @pytest.mark.rule("R151")
-async def test_an_assertion_for_another_server_is_refused(oauth_server: OAuthServer) -> None:
-    """Nobody can use at one server what was made for another."""
+async def test_server_rejects_assertion_for_another_audience(oauth_server: OAuthServer) -> None:
+    """An assertion for one server cannot be used at another."""
     oauth_server.add_client("client", public_key=public(EC[256]))
     method = PrivateKeyJWT(pem_of(EC[256]), audience="https://other.example.com")
     with pytest.raises(TokenHTTPError) as caught:
@@ -121,8 +119,8 @@ async def test_an_assertion_for_another_server_is_refused(oauth_server: OAuthSer
 
 
 @pytest.mark.rule("R152")
-async def test_a_certificate_is_good_for_its_client() -> None:
-    """And another one of the same authority is not, nor is none."""
+async def test_server_accepts_only_the_certificate_of_the_client() -> None:
+    """Another certificate of the same authority, or no certificate, is rejected."""
     authority = trustme.CA()
     serving = server_context(authority)
     authority.configure_trust(serving)
@@ -136,5 +134,5 @@ async def test_a_certificate_is_good_for_its_client() -> None:
         for context in (other, none):
             with pytest.raises(TokenHTTPError, match="invalid_client"):
                 await manager_of(server, TLSClientAuth(context)).get_token()
-        with pytest.raises(TokenConnectionError):  # which trusts nobody of this test
+        with pytest.raises(TokenConnectionError):  # a context that does not trust the server
             await manager_of(server, TLSClientAuth(ssl.create_default_context())).get_token()

@@ -1,4 +1,4 @@
-"""HTTP Basic, and the credentials that every method works with."""
+"""HTTP Basic, and the credentials that all methods use."""
 
 import asyncio
 import base64
@@ -16,63 +16,63 @@ from aioalf.errors import TokenConfigurationError
 AUDIENCE = "https://auth.example.com"
 
 
-def sent(credentials: Credentials, *, form_encode: bool = True) -> str:
-    """What is in the Authorization field, decoded from base64."""
+def basic_value(credentials: Credentials, *, form_encode: bool = True) -> str:
+    """Return the Authorization header's value, decoded from base64."""
     basic = ClientSecretBasic(form_encode=form_encode)
-    fields = asyncio.run(basic.authenticate(credentials, {}, AUDIENCE))
-    scheme, _, value = fields["Authorization"].partition(" ")
-    assert (list(fields), scheme) == (["Authorization"], "Basic")
+    headers = asyncio.run(basic.authenticate(credentials, {}, AUDIENCE))
+    scheme, _, value = headers["Authorization"].partition(" ")
+    assert (list(headers), scheme) == (["Authorization"], "Basic")
     return base64.b64decode(value, validate=True).decode()
 
 
 @pytest.mark.rule("R006")
 def test_basic_form_encodes_the_secret() -> None:
-    """The example of RFC 6749 Appendix B."""
-    assert sent(Credentials("id", " %&+£€")) == "id:+%25%26%2B%C2%A3%E2%82%AC"
+    """The secret of the example in RFC 6749 Appendix B is encoded as shown there."""
+    assert basic_value(Credentials("id", " %&+£€")) == "id:+%25%26%2B%C2%A3%E2%82%AC"
 
 
 @pytest.mark.rule("R006")
 @given(st.text(st.characters(codec="utf-8"), min_size=1), st.text(st.characters(codec="utf-8")))
-def test_a_server_that_decodes_gets_id_and_secret_back(client_id: str, secret: str) -> None:
-    """Colons, spaces, signs, any letters: each of the two comes out whole."""
-    first, _, second = sent(Credentials(client_id, secret)).partition(":")
+def test_decoding_restores_id_and_secret(client_id: str, secret: str) -> None:
+    """Any id and any secret survive encoding and decoding, colons and spaces included."""
+    first, _, second = basic_value(Credentials(client_id, secret)).partition(":")
     assert (unquote_plus(first), unquote_plus(second)) == (client_id, secret)
 
 
 @pytest.mark.rule("R006")
-def test_the_project_page_s_client_id_is_encoded() -> None:
-    """An id that is itself base64 holds what the encoding must touch."""
-    assert sent(Credentials("glBQ3nYU/8/kaVi/bIgXGA==", "")) == (
+def test_base64_client_id_is_encoded() -> None:
+    """The project page's client id is base64, whose characters / and = must be encoded."""
+    assert basic_value(Credentials("glBQ3nYU/8/kaVi/bIgXGA==", "")) == (
         "glBQ3nYU%2F8%2FkaVi%2FbIgXGA%3D%3D:"
     )
 
 
 @pytest.mark.rule("R006")
-def test_raw_is_one_option_away() -> None:
-    """A server that does not decode gets what it compares."""
-    assert sent(Credentials("i+d", "s%: é"), form_encode=False) == "i+d:s%: é"
+def test_form_encode_false_sends_id_and_secret_unencoded() -> None:
+    """Servers that do not decode receive id and secret unchanged."""
+    assert basic_value(Credentials("i+d", "s%: é"), form_encode=False) == "i+d:s%: é"
 
 
 @pytest.mark.rule("R006")
-def test_raw_refuses_an_id_with_a_colon() -> None:
-    """Unencoded, nobody could tell where such an id ends (RFC 7617 §2)."""
+def test_unencoded_id_with_colon_is_refused() -> None:
+    """A server could not tell where an unencoded id with a colon ends (RFC 7617 §2)."""
     with pytest.raises(TokenConfigurationError, match="form_encode=True") as caught:
-        sent(Credentials("a:b", "secret"), form_encode=False)
+        basic_value(Credentials("a:b", "secret"), form_encode=False)
     assert "a:b" not in str(caught.value)
 
 
 @pytest.mark.rule("R005")
-def test_basic_leaves_the_form_alone() -> None:
-    """Credentials in the header are not in the body as well."""
+def test_basic_does_not_change_the_form() -> None:
+    """Credentials in the header are not sent in the body, too."""
     form: MutableForm = {"grant_type": "client_credentials"}
     asyncio.run(ClientSecretBasic().authenticate(Credentials("id", "secret"), form, AUDIENCE))
     assert form == {"grant_type": "client_credentials"}
 
 
 @pytest.mark.rule("R010")
-def test_an_empty_secret_is_sent_as_empty() -> None:
-    """A client without a secret is named all the same."""
-    assert sent(Credentials("id", "")) == "id:"
+def test_empty_secret_is_sent_as_empty() -> None:
+    """The header of a client with an empty secret still names the client id."""
+    assert basic_value(Credentials("id", "")) == "id:"
 
 
 @pytest.mark.rule("R010")
@@ -85,38 +85,38 @@ def test_an_empty_secret_is_sent_as_empty() -> None:
         (Credentials("", "secret"), "Missing client_id"),
     ],
 )
-def test_what_is_missing_is_named(credentials: Credentials, missing: str) -> None:
-    """The error says which of the two it is."""
+def test_error_names_the_missing_credential(credentials: Credentials, missing: str) -> None:
+    """The error says whether the id or the secret is missing."""
     with pytest.raises(TokenConfigurationError, match=missing):
-        sent(credentials)
+        basic_value(credentials)
 
 
 @pytest.mark.parametrize("value", [5, b"bytes", "\ud800"])
-def test_what_is_no_text_is_refused(value: object) -> None:
-    """Bytes and lone surrogates have no form that a server could compare."""
+def test_credential_that_is_not_text_is_refused(value: object) -> None:
+    """Bytes and lone surrogates are refused, since they cannot be sent as UTF-8."""
     with pytest.raises(TokenConfigurationError, match="client_secret must be text"):
-        sent(Credentials("id", value))  # type: ignore[arg-type]
+        basic_value(Credentials("id", value))  # type: ignore[arg-type]
     with pytest.raises(TokenConfigurationError, match="client_id must be text"):
-        sent(Credentials(value, "secret"))  # type: ignore[arg-type]
+        basic_value(Credentials(value, "secret"))  # type: ignore[arg-type]
 
 
 @pytest.mark.rule("R007")
-def test_credentials_do_not_show_themselves() -> None:
-    """They are in frames that an error reporter prints."""
+def test_repr_of_credentials_shows_neither_id_nor_secret() -> None:
+    """Error reporters print the repr of local variables."""
     assert repr(Credentials("the-id", "the-secret")) == "<Credentials>"
 
 
 @pytest.mark.rule("R063")
-def test_credentials_are_not_pickled() -> None:
-    """A secret does not slip into a file or a queue."""
+def test_credentials_cannot_be_pickled_or_copied() -> None:
+    """A secret does not end up in a file or a queue by accident."""
     for write in (pickle.dumps, copy.copy):
-        with pytest.raises(TypeError, match="not pickled"):
+        with pytest.raises(TypeError, match="Credentials holds a secret and is not pickled"):
             write(Credentials("id", "secret"))
 
 
 @pytest.mark.rule("R007")
-def test_what_must_not_be_shown_is_known() -> None:
-    """Id, secret, and what Basic makes of the two; nothing of what was not given."""
+def test_known_lists_the_texts_to_mask() -> None:
+    """The texts to mask are the id, the secret and both joined as in Basic, if they are set."""
     known = Credentials("i d", "s+t").known()
     assert known == {"i d", "s+t", "i d:s+t", f"{quote_plus('i d')}:{quote_plus('s+t')}"}
     assert Credentials("id", "").known() == Credentials("id", None).known() == {"id"}

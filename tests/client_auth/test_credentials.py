@@ -1,4 +1,4 @@
-"""A client's secret that is a function or a file: asked for at each attempt, shown nowhere."""
+"""Client secrets from a function or a file: read for each attempt, and never shown."""
 
 import logging
 import traceback
@@ -20,29 +20,29 @@ SECRET = "the-secret-of-today"
 
 
 async def current_secret(source: Callable[[], str | Awaitable[str]]) -> str | None:
-    """The secret that credentials have when they are asked for it."""
+    """Return the current secret of credentials with this secret function."""
     return (await Credentials("id", source).current()).client_secret
 
 
-async def a_coroutine() -> str:
-    """A secret that is waited for."""
+async def secret_coroutine() -> str:
+    """Return the secret."""
     return SECRET
 
 
-async def test_a_plain_secret_is_there_already() -> None:
-    """Nothing is asked, and nothing made anew."""
+async def test_credentials_with_a_text_secret_are_returned_unchanged() -> None:
+    """Nothing has to be called or copied."""
     credentials = Credentials("id", SECRET)
     assert await credentials.current() is credentials
 
 
-@pytest.mark.parametrize("source", [lambda: SECRET, a_coroutine, lambda: a_coroutine()])  # noqa: PLW0108 - a plain function that gives a coroutine
-async def test_a_secret_may_be_a_function(source: Callable[[], str | Awaitable[str]]) -> None:
-    """Plain, a coroutine function, or one that returns something to wait for."""
+@pytest.mark.parametrize("source", [lambda: SECRET, secret_coroutine, lambda: secret_coroutine()])  # noqa: PLW0108 - a plain function that returns a coroutine
+async def test_secret_can_be_a_function(source: Callable[[], str | Awaitable[str]]) -> None:
+    """A plain function, a coroutine function, and a function that returns an awaitable work."""
     assert await current_secret(source) == SECRET
 
 
-async def test_a_plain_function_runs_in_a_thread() -> None:
-    """One that waits for a disk or a vault holds nobody else up."""
+async def test_plain_secret_function_runs_in_a_thread() -> None:
+    """A function that waits for a disk or a vault does not block the event loop."""
     threads: list[object] = []
 
     def ask() -> str:
@@ -53,17 +53,17 @@ async def test_a_plain_function_runs_in_a_thread() -> None:
     assert threads != [main_thread()]
 
 
-async def test_what_was_not_asked_for_yet_is_not_shown() -> None:
-    """Until then there is no secret that could be known."""
-    credentials = Credentials("id", a_coroutine)
+async def test_secret_function_is_called_by_current_only() -> None:
+    """Before `current` is called, there is no secret that could be shown."""
+    credentials = Credentials("id", secret_coroutine)
     assert (credentials.client_secret, set(credentials.known())) == (None, {"id"})
     assert repr(credentials) == "<Credentials>"
     now = await credentials.current()
     assert now.known() == {"id", SECRET, f"id:{SECRET}"}
 
 
-async def test_a_function_that_raises_is_a_token_error() -> None:
-    """What it raised is the cause; the message names its kind."""
+async def test_error_of_secret_function_becomes_token_error() -> None:
+    """The original error is the cause, and the message names its type."""
     problem = ConnectionError("the vault is sealed")
 
     def ask() -> str:
@@ -75,8 +75,8 @@ async def test_a_function_that_raises_is_a_token_error() -> None:
     assert caught.value.__cause__ is problem
 
 
-async def test_a_function_s_own_token_error_stays() -> None:
-    """Who knows better what went wrong may say it."""
+async def test_token_error_of_secret_function_is_raised_unchanged() -> None:
+    """A secret function can raise a TokenError with its own message."""
     problem = TokenConfigurationError("no such secret in the vault")
 
     async def ask() -> str:
@@ -88,8 +88,8 @@ async def test_a_function_s_own_token_error_stays() -> None:
 
 
 @pytest.mark.parametrize("value", [None, SECRET.encode(), 5])
-async def test_a_function_that_gives_no_text_is_refused(value: object) -> None:
-    """The error says of what kind it was, and not what."""
+async def test_secret_function_must_return_text(value: object) -> None:
+    """The error names the type of the returned value and does not show the value."""
     with pytest.raises(TokenConfigurationError, match=type(value).__name__) as caught:
         await current_secret(lambda: value)  # type: ignore[arg-type,return-value]
     assert SECRET not in "".join(traceback.format_exception(caught.value))
@@ -99,15 +99,15 @@ async def test_a_function_that_gives_no_text_is_refused(value: object) -> None:
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"])
-async def test_a_file_holds_a_secret_and_one_line_end(tmp_path: Path, end: str) -> None:
-    """Editors put a line end there, which is not part of it; a second one is."""
+async def test_one_newline_at_the_end_of_the_file_is_removed(tmp_path: Path, end: str) -> None:
+    """The final newline that editors add is not part of the secret; a second one is."""
     file = tmp_path / "secret"
     file.write_bytes(f" s\n{end}".encode())
     assert await SecretFile(str(file))() == (" s\n" if end else " s")
 
 
-async def test_a_new_secret_in_the_file_is_the_secret(tmp_path: Path) -> None:
-    """Rotation needs no restart."""
+async def test_secret_file_is_read_for_each_use(tmp_path: Path) -> None:
+    """A rotated secret needs no restart."""
     file = tmp_path / "secret"
     source = SecretFile(file)
     for secret in ("yesterday", "today"):
@@ -119,10 +119,10 @@ async def test_a_new_secret_in_the_file_is_the_secret(tmp_path: Path) -> None:
     ("content", "problem"),
     [(None, "No such file"), (b"", "is empty"), (b"\n", "is empty"), (b"\xffhush", "not UTF-8")],
 )
-async def test_a_file_without_a_secret_is_named(
+async def test_error_names_the_file_without_a_secret(
     tmp_path: Path, content: bytes | None, problem: str
 ) -> None:
-    """Missing, empty, or not text: the path is said, and what is in it is not."""
+    """For a missing, empty or binary file, the error has its path and not its content."""
     file = tmp_path / "secret"
     if content is not None:
         file.write_bytes(content)
@@ -132,18 +132,18 @@ async def test_a_file_without_a_secret_is_named(
     assert "hush" not in "".join(traceback.format_exception(caught.value))
 
 
-def test_a_file_shows_its_path_only(tmp_path: Path) -> None:
-    """It is in the options that people print."""
+def test_repr_of_secret_file_shows_only_the_path(tmp_path: Path) -> None:
+    """Users print their options, which hold the SecretFile."""
     file = tmp_path / "secret"
     file.write_text(SECRET)
     assert repr(SecretFile(file)) == f"SecretFile({str(file)!r})"
 
 
-# At work
+# In token requests
 
 
-async def test_each_attempt_asks_for_the_secret(oauth_server: OAuthServer) -> None:
-    """A secret that is changed between two attempts is right in the second one."""
+async def test_secret_function_is_called_for_each_token_request(oauth_server: OAuthServer) -> None:
+    """A secret that changed between two token requests is used in the second."""
     secrets = iter(["wrong", "secret"])
     manager = TokenManager(
         oauth_server.token_endpoint, oauth_server.client_id, lambda: next(secrets)
@@ -154,8 +154,8 @@ async def test_each_attempt_asks_for_the_secret(oauth_server: OAuthServer) -> No
     assert await manager.get_token()
 
 
-async def test_a_retry_asks_for_the_secret_again(oauth_server: OAuthServer) -> None:
-    """The answer to the first attempt may have taken its time."""
+async def test_secret_function_is_called_again_for_a_retry(oauth_server: OAuthServer) -> None:
+    """The secret may have changed while the first attempt was waiting for a response."""
     asked: list[str] = []
 
     async def ask() -> str:
@@ -170,10 +170,10 @@ async def test_a_retry_asks_for_the_secret_again(oauth_server: OAuthServer) -> N
 
 
 @pytest.mark.rule("R007", "R063")
-async def test_a_secret_that_a_server_sends_back_is_masked(
+async def test_secret_in_the_server_response_is_masked(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The one in use, which nobody knew when the client was made."""
+    """A secret that a function returned is masked like one that was passed directly."""
     caplog.set_level(logging.DEBUG)
     body = f'{{"error": "invalid_client", "error_description": "not {SECRET}"}}'.encode()
     async with RawServer(answer(body, status="401 Unauthorized")) as server:

@@ -1,4 +1,4 @@
-"""That what docs/client_authentication.rst shows runs as it is written, and names what there is."""
+"""docs/client_authentication.rst: its code runs, and it names every method and algorithm."""
 
 import asyncio
 import json
@@ -30,7 +30,7 @@ ISSUER = "https://auth.example.com"
 
 
 def blocks() -> Iterator[Block]:
-    """The blocks of the document."""
+    """Yield the code blocks of the document."""
     tree = publish_doctree(DOCUMENT.read_text(encoding="utf-8"))
     for number, node in enumerate(tree.findall(literal_block), 1):
         yield Block(DOCUMENT.name, number, "python", node.astext())
@@ -41,13 +41,13 @@ BLOCKS = list(blocks())
 
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:
-    """Who issues the certificates of both sides."""
+    """The authority that issues the certificates of server and client."""
     return trustme.CA()
 
 
 @pytest.fixture
 async def server(authority: trustme.CA) -> AsyncIterator[OAuthServer]:
-    """An authorization server by TLS, at which the document's clients are registered."""
+    """An authorization server with TLS, where the document's clients are registered."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("auth.example.com").configure_cert(context)
     authority.configure_trust(context)
@@ -69,7 +69,7 @@ async def server(authority: trustme.CA) -> AsyncIterator[OAuthServer]:
 def world(
     server: OAuthServer, authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The document's names lead to the server, by TLS, and to its API; its files are there."""
+    """Connect the document's host names to the test server, and create the document's files."""
     secrets = tmp_path / "secrets"
     secrets.mkdir()
     (secrets / "client").write_text("secret\n")
@@ -108,8 +108,8 @@ def world(
 
 @pytest.mark.usefixtures("world")
 @pytest.mark.parametrize("block", BLOCKS, ids=str)
-async def test_a_block_runs(block: Block, server: OAuthServer) -> None:
-    """Each client gets its token, and the API's answer."""
+async def test_code_block_runs(block: Block, server: OAuthServer) -> None:
+    """The client in each block gets a token and a response of the API."""
     if "async def get_things(vault)" in block.text:
         assert await with_a_vault(block) == 200
     else:
@@ -119,23 +119,23 @@ async def test_a_block_runs(block: Block, server: OAuthServer) -> None:
 
 
 class Vault:
-    """What the document's class asks."""
+    """The signing service that the document's class calls."""
 
     async def sign(self, name: str, data: bytes) -> bytes:
-        """The signature with the key of that name."""
+        """Return the signature made with the named key."""
         assert name == "client-key"
         return Device(EC[256]).sign(data)
 
 
 async def with_a_vault(block: Block) -> int:
-    """What the block's function returns when it is given a vault."""
+    """Call the block's function with a vault and return its result."""
     names: dict[str, object] = {}
-    exec(block.text, names)  # noqa: S102 - the document is the project's own
+    exec(block.text, names)  # noqa: S102 - the project's own document
     return await cast("Callable[[Vault], Awaitable[int]]", names["get_things"])(Vault())
 
 
-def test_the_table_names_every_method() -> None:
-    """By the name in metadata, and by its class."""
+def test_table_names_every_method() -> None:
+    """The table has each method's name in metadata and its class."""
     table = DOCUMENT.read_text(encoding="utf-8").partition("A request carries one")[0]
     assert not [name for name in CLIENT_AUTH_METHODS if f"``{name}``" not in table]
     classes = {name for name in client_auth.__all__ if is_method(name)}
@@ -144,13 +144,13 @@ def test_the_table_names_every_method() -> None:
 
 
 def is_method(name: str) -> bool:
-    """Whether this is a method of client authentication, and not what is said of them."""
+    """Tell whether a name of the package is a client authentication method."""
     value = getattr(client_auth, name)
     return isinstance(value, type) and value is not ClientAuth and hasattr(value, "authenticate")
 
 
-def test_the_text_names_every_algorithm() -> None:
-    """Those that the key's class takes."""
+def test_text_names_every_algorithm() -> None:
+    """The document names each algorithm that `SigningKey` supports."""
     words = set(DOCUMENT.read_text(encoding="utf-8").replace(",", " ").replace(".", " ").split())
     for algorithm in ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "EdDSA"):
         assert repr(SigningKey("-----BEGIN …", algorithm)) == f"<SigningKey {algorithm}>"

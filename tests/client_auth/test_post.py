@@ -1,4 +1,4 @@
-"""The secret in the form, and no secret at all."""
+"""The client secret in the form, and public clients."""
 
 import pytest
 from hypothesis import given
@@ -16,43 +16,43 @@ TEXTS = st.text(st.characters(codec="utf-8"), min_size=1)
 
 @pytest.mark.rule("R005", "R008")
 @given(TEXTS, TEXTS)
-async def test_the_secret_is_in_the_form_alone(client_id: str, secret: str) -> None:
-    """Whatever they hold, id and secret are parameters as they are, and no header is sent."""
-    fields, form = await sent(ClientSecretPost(), Credentials(client_id, secret))
-    assert (dict(fields), form) == ({}, {"client_id": client_id, "client_secret": secret})
+async def test_secret_is_sent_only_in_the_form(client_id: str, secret: str) -> None:
+    """Any id and secret are added to the form unchanged, and no header is sent."""
+    headers, form = await sent(ClientSecretPost(), Credentials(client_id, secret))
+    assert (dict(headers), form) == ({}, {"client_id": client_id, "client_secret": secret})
 
 
-async def test_an_empty_secret_is_left_out() -> None:
-    """A parameter without a value is not sent (RFC 6749 §2.3.1, §3.2)."""
+async def test_empty_secret_is_left_out() -> None:
+    """Parameters without a value are not sent (RFC 6749 §2.3.1, §3.2)."""
     assert await sent(ClientSecretPost(), Credentials("id", "")) == ({}, {"client_id": "id"})
 
 
 @pytest.mark.rule("R009")
-async def test_a_public_client_sends_its_id_alone() -> None:
-    """A secret, were there one, stays where it is."""
+async def test_public_client_sends_only_its_id() -> None:
+    """A public client does not send its secret, even if there is one."""
     for secret in (None, "", "secret"):
         assert await sent(PublicClient(), Credentials("id", secret)) == ({}, {"client_id": "id"})
 
 
 @pytest.mark.rule("R010")
 @pytest.mark.parametrize("client_id", [None, ""])
-async def test_an_id_is_needed(client_id: str | None) -> None:
-    """The error names what is missing."""
+async def test_client_id_is_required(client_id: str | None) -> None:
+    """The error says that the client id is missing."""
     for method in (ClientSecretPost(), PublicClient()):
         with pytest.raises(TokenConfigurationError, match="Missing client_id"):
             await sent(method, Credentials(client_id, "secret"))
 
 
 @pytest.mark.rule("R010")
-async def test_a_secret_is_needed_in_the_form() -> None:
-    """Without one the method to choose is another."""
+async def test_client_secret_post_requires_a_secret() -> None:
+    """A client without a secret needs another method."""
     with pytest.raises(TokenConfigurationError, match="Missing client_secret"):
         await sent(ClientSecretPost(), Credentials("id", None))
 
 
 @pytest.mark.rule("R005")
-async def test_a_server_takes_the_secret_from_the_form(oauth_server: OAuthServer) -> None:
-    """One that wants it there, and nowhere else."""
+async def test_server_accepts_secret_in_the_form(oauth_server: OAuthServer) -> None:
+    """The secret is in the form, and neither in a header nor in the URL."""
     oauth_server.add_client("in-form", "s€cret &+%", auth_methods=["client_secret_post"])
     endpoint = oauth_server.token_endpoint
     manager = TokenManager(endpoint, "in-form", "s€cret &+%", client_auth=ClientSecretPost())
@@ -63,8 +63,8 @@ async def test_a_server_takes_the_secret_from_the_form(oauth_server: OAuthServer
 
 
 @pytest.mark.rule("R009")
-async def test_a_public_client_is_known_by_its_name() -> None:
-    """Nothing else of it is sent."""
+async def test_public_client_sends_its_id_in_the_form() -> None:
+    """The request has the client id in its form and no Authorization header."""
     async with RawServer(answer(b'{"access_token": "abc", "token_type": "Bearer"}')) as server:
         manager = TokenManager(server.url, "public/id", "secret", client_auth=PublicClient())
         assert await manager.get_token() == "abc"

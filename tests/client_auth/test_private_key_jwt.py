@@ -1,4 +1,4 @@
-"""An assertion that the client's private key signs, in whatever shape the key is."""
+"""Assertions signed with the client's private key, in each supported form of the key."""
 
 import asyncio
 import json
@@ -21,6 +21,7 @@ from aioalf.client_auth import (
     PrivateKeyJWT,
     SecretFile,
     Signer,
+    _jose,
 )
 from aioalf.client_auth._signing_key import SigningKey
 from aioalf.errors import TokenConfigurationError, TokenError, TokenHTTPError
@@ -38,23 +39,23 @@ from tests.client_auth.proofs import (
 )
 from tests.support.raw_server import RawServer, answer
 
-NOBODY = Credentials("client-id", None)
+NO_SECRET = Credentials("client-id", None)
 
 
 async def assertion_of(method: PrivateKeyJWT) -> object:
-    """The assertion that is sent."""
-    return (await sent(method, NOBODY))[1]["client_assertion"]
+    """Authenticate a request and return its client assertion."""
+    return (await sent(method, NO_SECRET))[1]["client_assertion"]
 
 
-# What is signed
+# The assertion
 
 
 @pytest.mark.rule("R005", "R150", "R151", "R152")
-async def test_the_form_holds_an_assertion() -> None:
-    """The id, the URN and the JWT; the secret is not needed, and not sent."""
-    fields, form = await sent(PrivateKeyJWT(pem_of(EC[256]), key_id="k1"))
+async def test_form_has_the_assertion() -> None:
+    """The form gets the id, the URN of the assertion type and the JWT; no secret is needed."""
+    headers, form = await sent(PrivateKeyJWT(pem_of(EC[256]), key_id="k1"))
     header, claims = opened(form.pop("client_assertion"), EC[256])
-    assert (dict(fields), form) == (
+    assert (dict(headers), form) == (
         {},
         {
             "client_id": "client-id",
@@ -67,8 +68,8 @@ async def test_the_form_holds_an_assertion() -> None:
 
 
 @pytest.mark.rule("R151")
-async def test_a_server_may_want_another_audience() -> None:
-    """The token endpoint's URL, say, but only where that is chosen."""
+async def test_audience_can_be_set() -> None:
+    """The audience option replaces the issuer in the aud claim."""
     method = PrivateKeyJWT(pem_of(EC[256]), audience="https://auth.example.com/token")
     _, claims = opened(await assertion_of(method), EC[256])
     assert claims["aud"] == "https://auth.example.com/token"
@@ -76,16 +77,16 @@ async def test_a_server_may_want_another_audience() -> None:
 
 @pytest.mark.rule("R163")
 @pytest.mark.parametrize(("algorithm", "key"), KEYS.items())
-async def test_every_algorithm_signs(algorithm: str, key: jwk.Key) -> None:
-    """With a key from PEM and from a JWK; the library checks what came out."""
+async def test_each_algorithm_signs(algorithm: str, key: jwk.Key) -> None:
+    """Each algorithm makes a valid signature with a key in PEM and as a JWK."""
     for given_key in (pem_of(key), pem_of(key).decode(), jwk_of(key), json.dumps(jwk_of(key))):
         header, _ = opened(await assertion_of(PrivateKeyJWT(given_key, algorithm)), key)
         assert header == {"alg": algorithm}
 
 
 @given(st.text(min_size=1), st.text(min_size=1))
-def test_any_id_and_audience_come_out_as_they_went_in(client_id: str, audience: str) -> None:
-    """But an id that UTF-8 cannot encode is refused."""
+def test_any_id_and_audience_are_kept_unchanged(client_id: str, audience: str) -> None:
+    """Any id and audience are in the claims unchanged; an id that is not UTF-8 is refused."""
     method = PrivateKeyJWT(pem_of(EC[256]), audience=audience)
     try:
         _, form = asyncio.run(sent(method, Credentials(client_id, None)))
@@ -101,8 +102,8 @@ def test_any_id_and_audience_come_out_as_they_went_in(client_id: str, audience: 
 
 
 @pytest.mark.rule("R010")
-async def test_an_id_is_needed() -> None:
-    """Nobody else could be the subject."""
+async def test_client_id_is_required() -> None:
+    """The client id is the subject of the assertion."""
     with pytest.raises(TokenConfigurationError, match="Missing client_id"):
         await sent(PrivateKeyJWT(pem_of(EC[256])), Credentials(None, None))
 
@@ -112,19 +113,19 @@ async def test_an_id_is_needed() -> None:
 
 @pytest.mark.rule("R163")
 @pytest.mark.parametrize("is_coroutine", [False, True])
-async def test_a_function_gives_the_key_at_each_use(*, is_coroutine: bool) -> None:
-    """After a rotation the new key signs, with its own kid, without a restart."""
+async def test_key_function_is_called_for_each_assertion(*, is_coroutine: bool) -> None:
+    """Each assertion is signed with the key that the function returns at that time."""
     keys = iter(
         [jwk_of(EC[256], kid="old"), jwk_of(EC[256], kid="old"), jwk_of(ED25519, kid="new")]
     )
 
-    def give() -> dict[str, object]:
+    def current_key() -> dict[str, object]:
         return next(keys)
 
-    async def give_later() -> dict[str, object]:
-        return give()
+    async def current_key_async() -> dict[str, object]:
+        return current_key()
 
-    method = PrivateKeyJWT(give_later if is_coroutine else give)
+    method = PrivateKeyJWT(current_key_async if is_coroutine else current_key)
     for _ in range(2):
         header, _ = opened(await assertion_of(method), EC[256])
         assert header["kid"] == "old"
@@ -133,8 +134,8 @@ async def test_a_function_gives_the_key_at_each_use(*, is_coroutine: bool) -> No
 
 
 @pytest.mark.rule("R163")
-async def test_a_new_key_signs_under_its_own_kid() -> None:
-    """A JWK that is replaced in place is a new one, too."""
+async def test_rotated_key_signs_with_its_own_kid() -> None:
+    """A JWK that is changed in place counts as a new key."""
     key = jwk_of(EC[256], kid="old")
     method = PrivateKeyJWT(lambda: key)
     opened(await assertion_of(method), EC[256])
@@ -145,8 +146,8 @@ async def test_a_new_key_signs_under_its_own_kid() -> None:
 
 
 @pytest.mark.rule("R163")
-async def test_a_key_may_be_in_a_file(tmp_path: Path) -> None:
-    """What reads a secret from a file reads a key, and reads it anew."""
+async def test_key_can_be_in_a_file(tmp_path: Path) -> None:
+    """SecretFile provides a key, and reads it for each assertion."""
     file = tmp_path / "key.pem"
     method = PrivateKeyJWT(SecretFile(file))
     for key in (EC[256], jwk.ECKey.generate_key("P-256")):
@@ -154,18 +155,16 @@ async def test_a_key_may_be_in_a_file(tmp_path: Path) -> None:
         opened(await assertion_of(method), key)
 
 
-async def test_a_key_that_stays_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reading RSA keys takes time."""
-    from aioalf.client_auth import _jose as jose  # noqa: PLC0415 - it is imported on first use
+async def test_unchanged_key_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An RSA key is parsed once, since that takes time."""
+    read: list[object] = []
+    original = _jose.read_private_key
 
-    read: list[bytes] = []
-    original = jose.read_pem
+    def counting(key: object, key_type: str) -> jwk.Key:
+        read.append(key)
+        return original(key, key_type)
 
-    def counting(pem: bytes, key_type: str) -> jwk.Key:
-        read.append(pem)
-        return original(pem, key_type)
-
-    monkeypatch.setattr(jose, "read_pem", counting)
+    monkeypatch.setattr(_jose, "read_private_key", counting)
     method = PrivateKeyJWT(lambda: pem_of(RSA), "PS256")
     for _ in range(3):
         opened(await assertion_of(method), RSA)
@@ -173,8 +172,8 @@ async def test_a_key_that_stays_is_read_once(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.rule("R163")
-async def test_a_kid_that_key_id_contradicts_is_refused() -> None:
-    """Else a rotated key would go by the old one's name."""
+async def test_key_id_that_differs_from_the_kid_is_refused() -> None:
+    """Otherwise a rotated key would be sent with the kid of the old key."""
     for key in (jwk_of(EC[256], kid="other"), Device(EC[256], "other")):
         with pytest.raises(TokenConfigurationError, match="leave key_id out"):
             await assertion_of(PrivateKeyJWT(key, key_id="mine"))
@@ -184,33 +183,33 @@ async def test_a_kid_that_key_id_contradicts_is_refused() -> None:
     assert header["kid"] == "mine"
 
 
-# Keys that stay in a device
+# Signers
 
 
 class Device:
-    """Signs, and does not give the key away."""
+    """A signer that keeps the key, such as an HSM."""
 
     def __init__(self, key: jwk.Key, key_id: str | None = None) -> None:
         self._key = key
         self.key_id = key_id
 
     def sign(self, data: bytes) -> bytes:
-        """The signature alone."""
+        """Return the signature of `data`."""
         return signature(data, self._key)
 
 
 class SlowDevice:
-    """Is asked over a network, and its key has no name."""
+    """A signer with a coroutine function and without a key_id."""
 
     async def sign(self, data: bytes) -> bytes:
-        """The signature, after a while."""
+        """Return the signature later."""
         await asyncio.sleep(0)
         return signature(data, EC[256])
 
 
 def signature(data: bytes, key: jwk.Key) -> bytes:
-    """What the library makes of the data, as a JWS wants it."""
-    from joserfc.jws import JWSRegistry  # noqa: PLC0415 - its algorithms are types without a name
+    """Sign `data` with joserfc, in the format of a JWS."""
+    from joserfc.jws import JWSRegistry  # noqa: PLC0415 - its algorithms have no exported type
 
     header = json.loads(jwk_header(data))
     signed: bytes = JWSRegistry.algorithms[header["alg"]].sign(data, key)
@@ -218,7 +217,7 @@ def signature(data: bytes, key: jwk.Key) -> bytes:
 
 
 def jwk_header(data: bytes) -> bytes:
-    """The header that is signed."""
+    """Return the header in the signed data."""
     from joserfc.util import urlsafe_b64decode  # noqa: PLC0415 - as above
 
     return urlsafe_b64decode(data.split(b".")[0])
@@ -226,8 +225,8 @@ def jwk_header(data: bytes) -> bytes:
 
 @pytest.mark.rule("R163")
 @pytest.mark.parametrize(("algorithm", "key"), KEYS.items())
-async def test_a_device_signs(algorithm: str, key: jwk.Key) -> None:
-    """Under the kid that it says, with each algorithm."""
+async def test_signer_signs_with_each_algorithm(algorithm: str, key: jwk.Key) -> None:
+    """The assertion has the kid of the signer's key_id."""
     header, claims = opened(
         await assertion_of(PrivateKeyJWT(Device(key, "in-the-device"), algorithm)), key
     )
@@ -235,25 +234,25 @@ async def test_a_device_signs(algorithm: str, key: jwk.Key) -> None:
     assert claims["aud"] == ISSUER
 
 
-async def test_a_device_may_take_its_time() -> None:
-    """A coroutine is awaited; key_id names the key where the device does not."""
+async def test_signer_can_be_a_coroutine_function() -> None:
+    """The option key_id is used if the signer has no key_id of its own."""
     header, _ = opened(await assertion_of(PrivateKeyJWT(SlowDevice(), key_id="k")), EC[256])
     assert header["kid"] == "k"
 
 
-async def test_a_function_may_give_a_device() -> None:
-    """The one that holds today's key."""
+async def test_key_function_can_return_a_signer() -> None:
+    """A function can return the signer that has the current key."""
     opened(await assertion_of(PrivateKeyJWT(lambda: Device(EC[256]))), EC[256])
 
 
-async def test_a_device_needs_no_library(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Putting a signature behind what was signed is all there is to do."""
-    monkeypatch.setitem(sys.modules, "aioalf.client_auth._jose", None)
+async def test_signer_does_not_need_joserfc(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A JWT with the signature of a signer is made without joserfc."""
+    monkeypatch.setitem(sys.modules, "joserfc", None)
     opened(await assertion_of(PrivateKeyJWT(Device(EC[256]))), EC[256])
 
 
-async def test_a_device_that_fails_is_a_token_error() -> None:
-    """What it raised is the cause."""
+async def test_error_of_signer_becomes_token_error() -> None:
+    """The original error is the cause."""
 
     class Broken:
         def sign(self, data: bytes) -> bytes:
@@ -268,16 +267,16 @@ async def test_a_device_that_fails_is_a_token_error() -> None:
     ("algorithm", "given_signature", "problem"),
     [
         ("ES256", b"0" * 71, "DER"),
-        ("EdDSA", b"0" * 63, "63 octets"),
-        ("ES256", b"", "no signature"),
-        ("RS256", None, "no signature, but NoneType"),
-        ("RS256", "text", "no signature, but str"),
+        ("EdDSA", b"0" * 63, "63 bytes"),
+        ("ES256", b"", "returned empty bytes"),
+        ("RS256", None, "returned NoneType"),
+        ("RS256", "text", "returned str"),
     ],
 )
-async def test_what_a_device_gives_must_be_a_signature(
+async def test_signer_must_return_a_signature_of_the_algorithm(
     algorithm: str, given_signature: Any, problem: str
 ) -> None:
-    """ECDSA in DER, which most devices give, is told of: a server would only say no."""
+    """The error explains signatures in DER, which many devices return and servers reject."""
 
     class Odd:
         def sign(self, data: bytes) -> Any:
@@ -287,19 +286,19 @@ async def test_what_a_device_gives_must_be_a_signature(
         await assertion_of(PrivateKeyJWT(Odd(), algorithm))
 
 
-# What cannot work
+# Keys and algorithms that cannot be used
 
 
 @pytest.mark.parametrize("algorithm", ["HS256", "none", "es256", ""])
-def test_an_algorithm_without_a_private_key_is_refused(algorithm: str) -> None:
-    """At once, and with those that there are."""
+def test_unsupported_algorithm_is_refused(algorithm: str) -> None:
+    """The constructor raises, and the error lists the supported algorithms."""
     with pytest.raises(TokenConfigurationError, match=r"RS256, .*, EdDSA"):
         PrivateKeyJWT(pem_of(EC[256]), algorithm)
 
 
 @pytest.mark.parametrize("key", [None, 5, Path("key.pem")])
-def test_what_is_no_key_is_refused(key: Any) -> None:
-    """At once, and with what would be one."""
+def test_unsupported_type_of_key_is_refused(key: Any) -> None:
+    """The constructor raises, and the error lists the supported types."""
     with pytest.raises(TokenConfigurationError, match="PEM text, a JWK"):
         PrivateKeyJWT(key)
 
@@ -332,8 +331,8 @@ ENCRYPTED = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nhush\n-----END ENCRYPTED PRI
         ("\ud800", "UnicodeEncodeError"),
     ],
 )
-async def test_a_key_that_cannot_sign_is_refused(key: Any, problem: str) -> None:
-    """On first use, with the reason and without the key."""
+async def test_key_that_cannot_sign_is_refused(key: Any, problem: str) -> None:
+    """The first use raises an error with the reason and without the key."""
     with pytest.raises(TokenConfigurationError, match=problem) as caught:
         await assertion_of(PrivateKeyJWT(key))
     shown = "".join(traceback.format_exception(caught.value)).replace('Path("hush")', "")
@@ -341,57 +340,56 @@ async def test_a_key_that_cannot_sign_is_refused(key: Any, problem: str) -> None
     assert str(jwk_of(EC[256])["d"]) not in shown
 
 
-async def test_a_function_for_a_key_that_raises_is_a_token_error() -> None:
-    """What it raised is the cause."""
+async def test_error_of_key_function_becomes_token_error() -> None:
+    """The original error is the cause."""
 
-    async def give() -> str:
+    async def failing() -> str:
         raise TimeoutError
 
     with pytest.raises(TokenError, match=r"No key: .* TimeoutError") as caught:
-        await assertion_of(PrivateKeyJWT(give))
+        await assertion_of(PrivateKeyJWT(failing))
     assert isinstance(caught.value.__cause__, TimeoutError)
 
 
 @pytest.mark.parametrize("make", [lambda: PrivateKeyJWT(pem_of(EC[256])), ClientSecretJWT])
-async def test_without_the_library_the_extra_is_named(
+async def test_error_without_joserfc_names_the_extra(
     make: Callable[[], PrivateKeyJWT | ClientSecretJWT], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The methods can be made without it, and say what to install when they are used."""
-    monkeypatch.delitem(sys.modules, "aioalf.client_auth._jose", raising=False)
+    """The methods can be constructed without joserfc; using them raises."""
     monkeypatch.setitem(sys.modules, "joserfc", None)
     with pytest.raises(TokenConfigurationError, match=r"aio-alf\[jose\]") as caught:
         await sent(make())
     assert isinstance(caught.value.__cause__, ImportError)
 
 
-# What is not shown
+# The key is never shown
 
 
 @pytest.mark.rule("R007", "R063")
-def test_a_key_does_not_show_itself() -> None:
-    """Neither printed nor pickled."""
+def test_key_is_not_in_repr_and_cannot_be_pickled() -> None:
+    """The repr does not show the key, and pickling raises."""
     key = SigningKey(jwk_of(EC[256]), "ES256")
     assert repr(key) == "<SigningKey ES256>"
     for secret in (key, PrivateKeyJWT(jwk_of(EC[256]))):
         assert str(jwk_of(EC[256])["d"]) not in repr(secret)
-        with pytest.raises(TypeError, match="not pickled"):
+        with pytest.raises(TypeError, match="SigningKey holds a secret and is not pickled"):
             pickle.dumps(secret)
 
 
-def test_a_device_is_known_by_what_it_does() -> None:
-    """A `Signer` needs no base class."""
+def test_signer_needs_no_base_class() -> None:
+    """Any object with a method `sign` is a `Signer`."""
     assert isinstance(Device(EC[256]), Signer)
     assert not isinstance(pem_of(EC[256]), Signer)
 
 
 @pytest.mark.rule("R063", "R150")
 @pytest.mark.parametrize("content_type", ["application/json", "text/plain"])
-async def test_an_assertion_that_a_server_sends_back_is_masked(content_type: str) -> None:
-    """It proves who the client is for a minute more; each attempt has a new one."""
+async def test_assertion_in_the_server_response_is_masked(content_type: str) -> None:
+    """An assertion is valid for a minute, so errors must not show it."""
     async with EchoServer(content_type) as server:
         endpoint = TokenEndpoint(
             server.url,
-            NOBODY,
+            NO_SECRET,
             PrivateKeyJWT(pem_of(EC[256])),
             retry=Retry(attempts=2, wait_initial=0),
         )
@@ -406,7 +404,7 @@ async def test_an_assertion_that_a_server_sends_back_is_masked(content_type: str
 
 
 class EchoServer(RawServer):
-    """Says no, and with it what it was sent."""
+    """Respond with an error that quotes the assertion of the request."""
 
     def __init__(self, content_type: str) -> None:
         super().__init__()
@@ -420,6 +418,6 @@ class EchoServer(RawServer):
         assertion = form.partition("client_assertion=")[2].partition("&")[0]
         self.assertions.append(assertion)
         body = json.dumps({"error": "server_error", "error_description": f"not {assertion}"})
-        fields = {"Content_Type": self._content_type}
-        writer.write(answer(body.encode(), status="503 Busy", **fields))
+        headers = {"Content_Type": self._content_type}
+        writer.write(answer(body.encode(), status="503 Busy", **headers))
         writer.close()

@@ -1,4 +1,4 @@
-"""An assertion that the client's secret authenticates."""
+"""Assertions authenticated with the client secret."""
 
 import asyncio
 import time
@@ -16,11 +16,11 @@ URN = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
 @pytest.mark.rule("R005", "R150", "R151", "R152")
-async def test_the_form_holds_an_assertion_and_no_secret() -> None:
-    """The id, the URN and the JWT: nothing else, and no header field."""
-    fields, form = await sent(ClientSecretJWT())
+async def test_form_has_the_assertion_and_no_secret() -> None:
+    """The form gets the id, the URN of the assertion type and the JWT; no header is sent."""
+    headers, form = await sent(ClientSecretJWT())
     assertion = form.pop("client_assertion")
-    assert (dict(fields), form) == ({}, {"client_id": "client-id", "client_assertion_type": URN})
+    assert (dict(headers), form) == ({}, {"client_id": "client-id", "client_assertion_type": URN})
     assert SECRET not in str(assertion)
     header, claims = opened(assertion, jwk.OctKey.import_key(SECRET))
     assert header == {"alg": "HS256"}
@@ -28,8 +28,8 @@ async def test_the_form_holds_an_assertion_and_no_secret() -> None:
 
 
 @pytest.mark.rule("R150")
-async def test_an_assertion_holds_for_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It says since when and until when."""
+async def test_assertion_is_valid_for_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The claims iat and exp are whole seconds, one minute apart."""
     monkeypatch.setattr(time, "time", lambda: 1_000.9)
     _, form = await sent(ClientSecretJWT())
     _, claims = opened(form["client_assertion"], jwk.OctKey.import_key(SECRET))
@@ -38,8 +38,8 @@ async def test_an_assertion_holds_for_a_minute(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.rule("R150")
-async def test_each_assertion_is_new() -> None:
-    """A server that keeps the identifiers it has seen takes every one."""
+async def test_each_assertion_has_a_new_jti() -> None:
+    """A server that remembers the identifiers of assertions accepts each assertion."""
     method, key = ClientSecretJWT(), jwk.OctKey.import_key(SECRET)
     forms = [(await sent(method))[1] for _ in range(20)]
     names = {opened(form["client_assertion"], key)[1]["jti"] for form in forms}
@@ -48,8 +48,8 @@ async def test_each_assertion_is_new() -> None:
 
 
 @pytest.mark.rule("R151")
-async def test_a_server_may_want_another_audience() -> None:
-    """The token endpoint's URL, say, but only where that is chosen."""
+async def test_audience_can_be_set() -> None:
+    """The audience option replaces the issuer in the aud claim."""
     method = ClientSecretJWT(audience="https://auth.example.com/token")
     _, form = await sent(method)
     _, claims = opened(form["client_assertion"], jwk.OctKey.import_key(SECRET))
@@ -57,37 +57,37 @@ async def test_a_server_may_want_another_audience() -> None:
 
 
 @given(st.text(st.characters(codec="utf-8"), min_size=32), st.text(min_size=1))
-def test_any_secret_makes_an_assertion_that_its_owner_can_check(secret: str, audience: str) -> None:
-    """Its octets in UTF-8 are the key; the audience comes out as it went in."""
+def test_any_secret_makes_a_verifiable_assertion(secret: str, audience: str) -> None:
+    """The key is the secret in UTF-8, and the audience is in the claims unchanged."""
     method = ClientSecretJWT(audience=audience)
     _, form = asyncio.run(sent(method, Credentials("ïd", secret)))
     _, claims = opened(form["client_assertion"], jwk.OctKey.import_key(secret.encode()))
     assert (claims["sub"], claims["aud"]) == ("ïd", audience)
 
 
-@pytest.mark.parametrize(("algorithm", "octets"), [("HS256", 32), ("HS384", 48), ("HS512", 64)])
-async def test_a_secret_must_be_as_long_as_the_hash(algorithm: str, octets: int) -> None:
-    """RFC 7518 §3.2; the octets count, not the letters."""
+@pytest.mark.parametrize(("algorithm", "min_bytes"), [("HS256", 32), ("HS384", 48), ("HS512", 64)])
+async def test_secret_must_be_as_long_as_the_hash(algorithm: str, min_bytes: int) -> None:
+    """The minimum is in bytes of UTF-8, not in characters (RFC 7518 §3.2)."""
     method = ClientSecretJWT(algorithm)
-    secret = "é" * (octets // 2)
+    secret = "é" * (min_bytes // 2)
     _, form = await sent(method, Credentials("id", secret))
     header, _ = opened(form["client_assertion"], jwk.OctKey.import_key(secret.encode()))
     assert header["alg"] == algorithm
-    with pytest.raises(TokenConfigurationError, match=f"{octets} octets") as caught:
-        await sent(method, Credentials("id", "s" * (octets - 1)))
+    with pytest.raises(TokenConfigurationError, match=f"{min_bytes} bytes") as caught:
+        await sent(method, Credentials("id", "s" * (min_bytes - 1)))
     assert "sss" not in str(caught.value)
 
 
-async def test_a_public_key_is_no_secret() -> None:
-    """Everyone has it, and could make the assertion."""
+async def test_public_key_as_secret_is_refused() -> None:
+    """Anyone can have the public key and could make the assertion."""
     pem = EC[256].as_pem(private=False).decode()
     with pytest.raises(TokenConfigurationError, match="must not be a public key"):
         await sent(ClientSecretJWT(), Credentials("id", pem))
 
 
 @pytest.mark.parametrize("algorithm", ["none", "RS256", "hs256", ""])
-def test_an_algorithm_of_another_kind_is_refused(algorithm: str) -> None:
-    """At once, and with those that there are."""
+def test_unsupported_algorithm_is_refused(algorithm: str) -> None:
+    """The constructor raises, and the error lists the supported algorithms."""
     with pytest.raises(TokenConfigurationError, match="HS256, HS384, HS512"):
         ClientSecretJWT(algorithm)
 
@@ -97,7 +97,7 @@ def test_an_algorithm_of_another_kind_is_refused(algorithm: str) -> None:
     ("credentials", "missing"),
     [(Credentials(None, SECRET), "client_id"), (Credentials("id", None), "client_secret")],
 )
-async def test_id_and_secret_are_needed(credentials: Credentials, missing: str) -> None:
-    """The error names what is missing."""
+async def test_id_and_secret_are_required(credentials: Credentials, missing: str) -> None:
+    """The error says whether the id or the secret is missing."""
     with pytest.raises(TokenConfigurationError, match=f"Missing {missing}"):
         await sent(ClientSecretJWT(), credentials)

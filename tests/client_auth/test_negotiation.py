@@ -1,4 +1,4 @@
-"""Which method is used where the caller chose none, or where the one chosen is not taken."""
+"""The method that is used if the caller chose none, or if an endpoint does not support it."""
 
 import pytest
 
@@ -19,25 +19,29 @@ BASIC, POST, JWT = "client_secret_basic", "client_secret_post", "client_secret_j
         (["none", JWT], JWT),
     ],
 )
-def test_basic_is_first_where_there_is_a_secret(listed: list[str] | None, method: str) -> None:
-    """Then what the server takes instead; a server that lists nothing takes Basic."""
+def test_basic_is_preferred_for_a_client_with_a_secret(
+    listed: list[str] | None, method: str
+) -> None:
+    """If the server does not list Basic, another method is used; if it lists nothing, Basic is."""
     assert default_method(listed, has_secret=True).method == method
 
 
 @pytest.mark.rule("R009")
 @pytest.mark.parametrize("listed", [None, [BASIC], ["none"]])
-def test_without_a_secret_a_client_is_public(listed: list[str] | None) -> None:
-    """Some servers take such clients and do not list it."""
+def test_client_without_secret_is_public(listed: list[str] | None) -> None:
+    """Some servers accept public clients without listing the method "none"."""
     assert default_method(listed, has_secret=False).method == "none"
 
 
 @pytest.mark.parametrize(
-    ("listed", "said"),
+    ("listed", "names"),
     [(["tls_client_auth", "private_key_jwt"], "private_key_jwt, tls"), ([], "no")],
 )
-def test_what_only_the_caller_has_is_asked_for(listed: list[str], said: str) -> None:
-    """A key or a certificate does not come without a choice."""
-    with pytest.raises(TokenConfigurationError, match=f"by {said}.*: pass client_auth"):
+def test_error_asks_for_client_auth_if_no_secret_method_is_supported(
+    listed: list[str], names: str
+) -> None:
+    """A key or a certificate can only come from the caller."""
+    with pytest.raises(TokenConfigurationError, match=f"by {names}.*: pass client_auth"):
         default_method(listed, has_secret=True)
 
 
@@ -52,13 +56,13 @@ def test_what_only_the_caller_has_is_asked_for(listed: list[str], said: str) -> 
         (ClientSecretPost(), [], POST),
     ],
 )
-def test_another_endpoint_is_shown_the_secret_as_it_takes_it(
+def test_other_endpoint_gets_the_secret_with_a_method_it_supports(
     method: ClientAuth, listed: list[str] | None, used: str
 ) -> None:
-    """The method stays the same where that is taken, and where no other is possible."""
+    """The method only changes if the endpoint does not list it but lists another for secrets."""
     assert method_elsewhere(method, listed, has_secret=True).method == used
 
 
-def test_another_endpoint_gets_no_secret_of_a_client_without_one() -> None:
-    """A public client stays one, whatever is listed."""
+def test_public_client_stays_public_at_other_endpoints() -> None:
+    """A public client stays public, whichever methods the endpoint lists."""
     assert method_elsewhere(PublicClient(), [BASIC], has_secret=False).method == "none"
