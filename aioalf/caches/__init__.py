@@ -1,4 +1,4 @@
-"""Token caches: where what was granted outlives a client, and how several processes share it."""
+"""Token caches: keep logins longer than a client lives, and share them between processes."""
 
 from aioalf.caches.file import FileCache
 from aioalf.caches.memory import MemoryCache

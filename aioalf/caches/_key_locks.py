@@ -1,4 +1,4 @@
-"""A lock for each key among the tasks of an event loop. It knows nothing of what is locked."""
+"""One lock per key, for the tasks of an event loop. This module must not know caches or tokens."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 from aioalf.errors import CacheError
 
 
-class _Queue:
-    """Those who hold or want the lock of one key; ``users`` counts them."""
+class _KeyLock:
+    """The lock of one key. `users` counts the tasks that hold it or wait for it."""
 
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
@@ -19,32 +19,32 @@ class _Queue:
 
 
 class KeyLocks:
-    """Locks that are there only while somebody holds or wants them; who came first is first."""
+    """Locks by key, granted in the order of the requests and discarded when no task uses them."""
 
     def __init__(self) -> None:
-        # A loop that was abandoned with a lock held does not lock out the next one.
-        self._queues: dict[tuple[asyncio.AbstractEventLoop, str], _Queue] = {}
+        # By event loop: a loop that was abandoned while it held a lock does not block the next one.
+        self._locks: dict[tuple[asyncio.AbstractEventLoop, str], _KeyLock] = {}
 
     @asynccontextmanager
     async def hold(self, key: str) -> AsyncIterator[None]:
-        """Hold the lock of a key. Raises CacheError where this task holds it already."""
+        """Hold the lock of a key. Raises CacheError if the current task already holds it."""
         place = (asyncio.get_running_loop(), key)
-        queue = self._queues.setdefault(place, _Queue())
+        entry = self._locks.setdefault(place, _KeyLock())
         task = asyncio.current_task()
-        if queue.holder is not None and queue.holder is task:
+        if entry.holder is not None and entry.holder is task:
             raise CacheError(
-                "The lock of the token cache is held by this task already and would never come "
-                "free: do not use the client from within its own renewal"
+                "This task already holds the lock of the token cache and would wait for itself "
+                "forever: do not use the client in a function that it calls to get a token"
             )
-        queue.users += 1
+        entry.users += 1
         try:
-            async with queue.lock:
-                queue.holder = task
+            async with entry.lock:
+                entry.holder = task
                 try:
                     yield
                 finally:
-                    queue.holder = None
+                    entry.holder = None
         finally:
-            queue.users -= 1
-            if not queue.users:
-                del self._queues[place]
+            entry.users -= 1
+            if not entry.users:
+                del self._locks[place]

@@ -1,51 +1,50 @@
-"""The files of the file cache: one directory that is the user's own, and files replaced whole.
+"""A directory that only its user can write to, with files that are replaced atomically.
 
-It blocks, and knows nothing of event loops, of locks and of what the files hold.
+All calls block. This module must not know event loops, locks or the content of the files.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-import stat
-import tempfile
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
+from aioalf.caches._file_modes import DIRECTORY_MODE, FILE_MODE, reason_not_to_trust
 from aioalf.errors import CacheError
 
 Result = TypeVar("Result")
 
-_WINDOWS: Final = os.name == "nt"
+_IS_WINDOWS: Final = os.name == "nt"
 _NOFOLLOW: Final[int] = getattr(os, "O_NOFOLLOW", 0)
-_NONBLOCK: Final[int] = getattr(os, "O_NONBLOCK", 0)  # a pipe in a file's place has no end
-_SUFFIX: Final = ".tmp"
+_NONBLOCK: Final[int] = getattr(os, "O_NONBLOCK", 0)  # reading a named pipe would block
+_UNFINISHED: Final = ".tmp"
 _TRIES_ON_WINDOWS: Final = 50
-_LEFT_BEHIND: Final = 3600.0
-"""The age in seconds at which an unfinished file's writer is taken for dead."""
+_ABANDONED_AFTER: Final = 3600.0
+"""Age in seconds at which the writer of an unfinished file is assumed to be dead."""
 
 _ADVICE: Final = {
     errno.EACCES: "let this user read and write it, or choose another path",
     errno.EPERM: "let this user read and write it, or choose another path",
     errno.EROFS: "its file system is read-only: choose another path",
-    errno.ENOSPC: "the disk is full: make room, or choose another path",
-    errno.EDQUOT: "the disk quota is used up: make room, or choose another path",
-    errno.ELOOP: "a symbolic link is in its place: remove it",
-    errno.EISDIR: "a directory is in the place of a file: remove it",
-    errno.ENOTDIR: "a file is in the place of a directory: choose another path",
-    errno.EEXIST: "a file is in the place of a directory: choose another path",
+    errno.ENOSPC: "the disk is full: free some space, or choose another path",
+    errno.EDQUOT: "the disk quota is used up: free some space, or choose another path",
+    errno.ELOOP: "there is a symbolic link in place of a file: remove it",
+    errno.EISDIR: "there is a directory in place of a file: remove it",
+    errno.ENOTDIR: "there is a file in place of a directory: choose another path",
+    errno.EEXIST: "there is a file in place of a directory: choose another path",
 }
 
 
 class PrivateDirectory:
-    """A directory of mode 0700 with files of mode 0600, where the system has modes.
+    """A directory and files with the modes of `_file_modes`, on systems that have modes.
 
-    It is made when it is first written to. One that is a symbolic link, another user's, or open to
-    others' writing is refused: who can replace its files chooses whose tokens are used. Errors call
-    it `what` it is.
+    The directory is created on the first write. A directory that is a symbolic link, belongs to
+    another user or can be written to by others is refused. `what` names the directory in errors.
     """
 
     def __init__(self, path: Path, what: str = "token cache") -> None:
@@ -53,58 +52,58 @@ class PrivateDirectory:
         self._what = what
 
     def prepare(self) -> None:
-        """Make it where it is missing. Raises CacheError for one that cannot be trusted."""
-        with self.explained("made"):
-            self.path.mkdir(0o700, parents=True, exist_ok=True)
+        """Create the directory if it is missing. Raises CacheError if it cannot be trusted."""
+        with self.explain_errors("created"):
+            self.path.mkdir(DIRECTORY_MODE, parents=True, exist_ok=True)
         self.exists()
 
     def exists(self) -> bool:
-        """Tell whether it is there. Raises CacheError for one that cannot be trusted."""
-        with self.explained("read"):
+        """Tell whether the directory exists. Raises CacheError if it cannot be trusted."""
+        with self.explain_errors("read"):
             try:
                 found = self.path.lstat()
             except FileNotFoundError:
                 return False
-        problem = _problem_of(found)
-        if problem:
-            raise CacheError(f"The {self._what} {self.path} is not used: {problem}")
+        reason = reason_not_to_trust(found)
+        if reason:
+            raise CacheError(f"The {self._what} {self.path} is not used: {reason}")
         return True
 
     def read(self, name: str, limit: int) -> bytes | None:
-        """Return at most so many bytes of a file, None when there is none."""
+        """Return at most `limit` bytes of a file; None if there is no such file."""
         if not self.exists():
             return None
-        with self.explained("read"):
+        with self.explain_errors("read"):
             try:
-                return _patiently(lambda: _read(self.path / name, limit))
+                return _retry_on_windows(lambda: _read(self.path / name, limit))
             except FileNotFoundError:
                 return None
 
     def replace(self, name: str, content: bytes) -> None:
-        """Put a file in the place of any other, on the disk itself, whole or not at all."""
+        """Write a file, completely or not at all. It is on the disk when this method returns."""
         self.prepare()
-        with self.explained("written"):
-            unfinished = self._write(name, content)
+        with self.explain_errors("written"):
+            unfinished = self._write_unfinished(name, content)
             try:
-                _patiently(lambda: unfinished.replace(self.path / name))
+                _retry_on_windows(lambda: unfinished.replace(self.path / name))
             except BaseException:
                 unfinished.unlink(missing_ok=True)
                 raise
         self._sync()
-        self._sweep()
+        self._remove_abandoned()
 
     def remove(self, name: str) -> None:
-        """Remove a file, if there is one."""
+        """Remove a file, if it exists."""
         if not self.exists():
             return
-        with self.explained("written"):
-            _patiently(lambda: (self.path / name).unlink(missing_ok=True))
+        with self.explain_errors("written"):
+            _retry_on_windows(lambda: (self.path / name).unlink(missing_ok=True))
         self._sync()
-        self._sweep()
+        self._remove_abandoned()
 
     @contextmanager
-    def explained(self, done: str) -> Iterator[None]:
-        """Raise a CacheError that says what to do in the place of an OSError."""
+    def explain_errors(self, done: str) -> Iterator[None]:
+        """Turn an OSError into a CacheError that says what to do."""
         try:
             yield
         except OSError as error:
@@ -114,20 +113,21 @@ class PrivateDirectory:
                 f"The {self._what} {self.path} could not be {done} ({reason}): {advice}"
             ) from error
 
-    def _write(self, name: str, content: bytes) -> Path:
-        descriptor, path = tempfile.mkstemp(_SUFFIX, f"{name}.", self.path)  # of mode 0600
+    def _write_unfinished(self, name: str, content: bytes) -> Path:
+        path = self.path / f"{name}.{secrets.token_hex(8)}{_UNFINISHED}"
+        file = open(path, "xb", opener=_create)  # noqa: SIM115 - closed below
         try:
-            with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor has no path
+            with file:
                 file.write(content)
                 file.flush()
-                os.fsync(descriptor)
+                os.fsync(file.fileno())
         except BaseException:
-            Path(path).unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
             raise
-        return Path(path)
+        return path
 
     def _sync(self) -> None:
-        # Makes the new name last. Windows and some file systems cannot; their files are whole, too.
+        # Write the directory entry to the disk. Windows and some file systems cannot do this.
         with suppress(OSError):
             descriptor = os.open(self.path, os.O_RDONLY)
             try:
@@ -135,39 +135,30 @@ class PrivateDirectory:
             finally:
                 os.close(descriptor)
 
-    def _sweep(self) -> None:
-        """Remove what killed writers left, which holds tokens, too."""
+    def _remove_abandoned(self) -> None:
+        """Remove unfinished files of killed processes, since they hold tokens, too."""
         with suppress(OSError):
-            for path in self.path.glob(f"*{_SUFFIX}"):
-                if path.lstat().st_mtime < time.time() - _LEFT_BEHIND:
+            for path in self.path.glob(f"*{_UNFINISHED}"):
+                if path.lstat().st_mtime < time.time() - _ABANDONED_AFTER:
                     path.unlink(missing_ok=True)
 
 
-def _problem_of(found: os.stat_result) -> str:
-    if stat.S_ISLNK(found.st_mode):
-        return "it is a symbolic link; give the path of the directory itself"
-    if not stat.S_ISDIR(found.st_mode):
-        return "it is no directory; choose another path"
-    if _WINDOWS:  # which has access lists, not owners and modes
-        return ""
-    if found.st_uid != os.geteuid():
-        return "it is another user's; choose another path"
-    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        return "others can write to it; chmod 700 it, if what it holds is yours"
-    return ""
+def _create(path: str, flags: int) -> int:
+    return os.open(path, flags | _NOFOLLOW, FILE_MODE)
+
+
+def _open_to_read(path: str, flags: int) -> int:
+    return os.open(path, flags | _NOFOLLOW | _NONBLOCK)
 
 
 def _read(path: Path, limit: int) -> bytes:
-    def opener(path: str, flags: int) -> int:
-        return os.open(path, flags | _NOFOLLOW | _NONBLOCK)
-
-    with open(path, "rb", opener=opener) as file:
+    with open(path, "rb", opener=_open_to_read) as file:
         return file.read(limit)
 
 
-def _patiently(work: Callable[[], Result]) -> Result:
-    # Windows refuses to replace a file while it is read, and to read it while it is replaced.
-    for _ in range(_TRIES_ON_WINDOWS if _WINDOWS else 0):
+def _retry_on_windows(work: Callable[[], Result]) -> Result:
+    # Windows refuses to replace a file while it is being read, and the other way round.
+    for _ in range(_TRIES_ON_WINDOWS if _IS_WINDOWS else 0):
         try:
             return work()
         except PermissionError:

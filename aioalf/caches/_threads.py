@@ -1,4 +1,4 @@
-"""Blocking work in a thread. It knows nothing of what the work is."""
+"""Runs blocking work in a thread, to completion. This module must not know what the work is."""
 
 from __future__ import annotations
 
@@ -10,25 +10,26 @@ Result = TypeVar("Result")
 
 
 async def in_thread(work: Callable[[], Result]) -> Result:
-    """Return what the work returns; who is cancelled meanwhile is so when the work has ended.
+    """Run `work` in a thread and return its result.
 
-    A thread cannot be stopped: a write that went on unseen could undo one that came later. Where no
-    thread is to be had any more, it is done here and now.
+    If the caller is cancelled, the cancellation is raised after the work has ended: a thread cannot
+    be stopped, and a write that continues unseen could undo a later one. If no thread can be
+    started, `work` blocks the event loop.
     """
     try:
         running = asyncio.get_running_loop().run_in_executor(None, work)
-    except RuntimeError:  # the threads are gone, as at a program's end; what came last counts, too
+    except RuntimeError:  # at interpreter shutdown; the last write must not be lost
         return work()
     try:
         return await asyncio.shield(running)
     except asyncio.CancelledError:
-        await _ended(running)
+        await _wait_until_done(running)
         raise
 
 
-async def _ended(running: asyncio.Future[Result]) -> None:
+async def _wait_until_done(running: asyncio.Future[Result]) -> None:
     while not running.done():
         try:
             await asyncio.wait([running])
         except asyncio.CancelledError:
-            continue  # it is on its way to whoever cancels
+            continue  # `in_thread` re-raises the first cancellation

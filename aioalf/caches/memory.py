@@ -1,4 +1,4 @@
-"""The token cache of one process: a bounded dictionary. It knows nothing of tokens."""
+"""A token cache in the memory of one process. This module must not know tokens."""
 
 from __future__ import annotations
 
@@ -11,23 +11,29 @@ from aioalf.errors import TokenConfigurationError
 
 
 class MemoryCache:
-    """Keeps what was granted while the process lives; clients may share it, in one event loop.
+    """Keep logins for as long as the process lives. Clients in one event loop can share it.
 
-    It holds ``max_entries`` values, and drops the one that was longest unused for a new one:
-    subjects of token exchange are as many as an API has callers. What is dropped is asked for
-    anew; where that would mean a login, let there be enough room. Time is the monotonic clock's.
-    Raises TokenConfigurationError when ``max_entries`` is not 1 or more.
+    When the cache is full, a new entry replaces the least recently used one. The token of a
+    replaced entry is requested again, which may require a user to sign in: choose `max_entries`
+    large enough. Expiry is measured with the monotonic clock.
+
+    Args:
+        max_entries: Maximum number of entries. Token exchange, for example, makes an entry for each
+            subject.
+
+    Raises:
+        TokenConfigurationError: `max_entries` is not a whole number of 1 or more.
     """
 
     def __init__(self, max_entries: int = 10_000) -> None:
         if not isinstance(max_entries, int) or max_entries < 1:
-            raise TokenConfigurationError("max_entries must be a whole number from 1 up")
+            raise TokenConfigurationError("max_entries must be a whole number of 1 or more")
         self._max_entries = max_entries
-        self._entries: dict[str, tuple[str, float]] = {}  # the longest unused first
+        self._entries: dict[str, tuple[str, float]] = {}  # the least recently used first
         self._locks = KeyLocks()
 
     async def get(self, key: str) -> str | None:
-        """Return the value, None when there is none or its time is over."""
+        """Return the value; None if it is missing or has expired."""
         value, deadline = self._entries.pop(key, ("", -math.inf))
         if time.monotonic() >= deadline:
             return None
@@ -35,7 +41,7 @@ class MemoryCache:
         return value
 
     async def set(self, key: str, value: str, ttl: float | None) -> None:
-        """Keep a value for ``ttl`` seconds, None for good."""
+        """Store a value for `ttl` seconds, or without expiry if `ttl` is None."""
         self._entries.pop(key, None)
         if ttl is not None and not ttl > 0:
             return
@@ -44,11 +50,11 @@ class MemoryCache:
         self._entries[key] = value, math.inf if ttl is None else time.monotonic() + ttl
 
     async def delete(self, key: str) -> None:
-        """Forget the value."""
+        """Remove the value."""
         self._entries.pop(key, None)
 
     def lock(self, key: str) -> AbstractAsyncContextManager[None]:
-        """Return a context that one task of this event loop holds at a time."""
+        """Return a context manager that one task of this event loop can hold at a time."""
         return self._locks.hold(key)
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""What a token cache is. It knows nothing of tokens: keys and values are text."""
+"""The protocol of token caches. Keys and values are text; a cache does not know tokens."""
 
 from __future__ import annotations
 
@@ -7,49 +7,58 @@ from typing import Protocol
 
 
 class TokenCache(Protocol):
-    """Keeps texts under keys, for one client or for many in many processes.
+    """Stores values by key, for one client or for many clients in many processes.
 
-    A value is opaque, and as secret as a password: it is in no log and no message, and whoever can
-    read the store can act for who logged in. A key is short printable ASCII, and no secret.
+    A value is opaque and as secret as a password: anyone who can read it can act for the user who
+    signed in. It must not appear in logs or error messages. A key is short printable ASCII and not
+    secret.
 
-    Who implements this keeps what its methods promise, and:
+    An implementation keeps the promises of each method, and these:
 
-    * A value is replaced whole or not at all: who reads meanwhile, or after a crash, has the old
-      one or the new one.
-    * Where a store cannot be reached or used, a method raises `CacheError`, with a message that
-      says what to do, and has changed nothing. A value that is damaged is "".
-    * A method that is cancelled leaves no work behind that goes on changing the store.
-    * Nothing is bound to an event loop before first use, nor after last use: one object serves one
-      loop after another.
+    * A value is replaced completely or not at all. A concurrent reader, and a reader after a crash,
+      gets the old value or the new one.
+    * If the store cannot be reached or used, a method raises `CacheError` with a message that says
+      what to do, and changes nothing. A damaged value is returned as "".
+    * After a method has been cancelled, it no longer changes the store.
+    * A cache is not bound to an event loop before its first use or after its last use: one object
+      can be used in one loop after another.
     """
 
     async def get(self, key: str) -> str | None:
-        """Return the value that was set last, None when there is none or its time is over.
+        """Return the stored value; None if it is missing or has expired; "" if it is damaged.
 
-        Where it was damaged, that is "": what a client remembers goes on counting then. With None
-        it does not, for somebody may have logged out.
+        None may mean that another client has logged out, so a client that gets None forgets its
+        login. A client that gets "" keeps the login that it has in memory.
         """
         ...
 
     async def set(self, key: str, value: str, ttl: float | None) -> None:
-        """Keep a value in place of any other, for ``ttl`` seconds; None is for as long as can be.
+        """Store a value for `ttl` seconds, and replace any earlier value.
 
-        With a ``ttl`` of 0 or less, nothing is kept. When this returns, the value outlives a crash
-        of this process, if the cache is one that can: a refresh token that was rotated cannot be
-        had again.
+        When this method returns, the value must survive a crash of the process if the cache can
+        outlive the process at all: a rotated refresh token cannot be fetched again.
+
+        Args:
+            key: The key.
+            value: The value.
+            ttl: Time to live in seconds. None keeps the value for as long as possible. With 0 or
+                less, the value is removed.
         """
         ...
 
     async def delete(self, key: str) -> None:
-        """Forget the value, if there is one."""
+        """Remove the value, if there is one."""
         ...
 
     def lock(self, key: str) -> AbstractAsyncContextManager[object]:
-        """Return a context that one task holds at a time, of all that share the cache.
+        """Return a context manager that one task at a time can hold, in all clients of the cache.
 
-        It is held over reading, renewing and writing. The other methods neither need nor take it;
-        locks of other keys are independent. Who waits can be cancelled, and waits without limit.
-        The lock of a process that died is free, at once or after a lease. A task that holds it and
-        asks for it again gets `CacheError`, for it would wait for itself.
+        A client holds the lock while it reads, renews and writes a login. The other methods work
+        with and without the lock, and locks of different keys are independent. Waiting for the lock
+        has no time limit and can be cancelled. The lock of a process that died is released at once,
+        or after a lease.
+
+        Raises:
+            CacheError: The current task already holds the lock and would wait for itself.
         """
         ...

@@ -1,1 +1,1 @@
-"""The tests of the token caches: what all promise, and what each does besides."""
+"""Tests of the token caches: the contract of all caches, and the features of each."""

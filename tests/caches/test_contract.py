@@ -1,4 +1,4 @@
-"""What every token cache promises, the one that docs/caches.rst sketches among them."""
+"""The contract of token caches, for each cache and for the RedisCache in docs/caches.rst."""
 
 import asyncio
 import math
@@ -10,14 +10,14 @@ import pytest
 
 from aioalf import CacheError
 from aioalf.caches import FileCache, MemoryCache, TokenCache
-from tests.caches.fake_redis import FakeRedis, sketched_cache
+from tests.caches.redis_sketch import FakeRedis, sketched_cache
 
 ODD_KEYS = ["", "a b", "../../tokens", "/etc/passwd", "a\0b", "é" * 300, "\ud800", "CON", "k.json"]
 
 
 @pytest.fixture(params=["memory", "file", "redis"])
 def cache(request: pytest.FixtureRequest, tmp_path: Path) -> TokenCache:
-    """One cache of each kind, empty."""
+    """An empty cache of each kind."""
     match request.param:
         case "memory":
             return MemoryCache()
@@ -29,23 +29,23 @@ def cache(request: pytest.FixtureRequest, tmp_path: Path) -> TokenCache:
 
 @asynccontextmanager
 async def held(cache: TokenCache, key: str) -> AsyncIterator[asyncio.Event]:
-    """The lock of a key held by another task, until the event is set."""
-    has, let_go = asyncio.Event(), asyncio.Event()
+    """Hold the lock of a key in another task until the event is set."""
+    acquired, release = asyncio.Event(), asyncio.Event()
 
     async def hold() -> None:
         async with cache.lock(key):
-            has.set()
-            await let_go.wait()
+            acquired.set()
+            await release.wait()
 
     task = asyncio.create_task(hold())
-    await has.wait()
-    yield let_go
-    let_go.set()
+    await acquired.wait()
+    yield release
+    release.set()
     await task
 
 
-async def test_what_was_set_last_is_had(cache: TokenCache) -> None:
-    """Nothing before, then the value, then the next one; each key has its own."""
+async def test_get_returns_the_last_value_set(cache: TokenCache) -> None:
+    """A key has no value at first, then the value set last; keys are independent."""
     assert await cache.get("a") is None
     await cache.set("a", "1", None)
     await cache.set("b", "2", 1000)
@@ -53,8 +53,8 @@ async def test_what_was_set_last_is_had(cache: TokenCache) -> None:
     assert (await cache.get("a"), await cache.get("b")) == ("3 é \n", "2")
 
 
-async def test_what_was_deleted_is_gone(cache: TokenCache) -> None:
-    """It does not come back, another key's stays, and deleting nothing is no error."""
+async def test_deleted_value_is_gone(cache: TokenCache) -> None:
+    """Deleting removes only the value of this key; deleting a missing value is not an error."""
     await cache.delete("a")
     await cache.set("a", "1", None)
     await cache.set("b", "2", None)
@@ -64,16 +64,16 @@ async def test_what_was_deleted_is_gone(cache: TokenCache) -> None:
 
 
 @pytest.mark.parametrize("ttl", [0, -1.5, -math.inf, math.nan])
-async def test_a_value_without_time_is_not_kept(cache: TokenCache, ttl: float) -> None:
-    """It is gone at once, and what it was to replace is gone, too."""
+async def test_value_with_ttl_of_zero_or_less_is_not_stored(cache: TokenCache, ttl: float) -> None:
+    """Neither the new value nor the value that it should replace is kept."""
     await cache.set("a", "1", None)
     await cache.set("a", "2", ttl)
     assert await cache.get("a") is None
 
 
 @pytest.mark.parametrize("key", ODD_KEYS, ids=ascii)
-async def test_any_text_is_a_key(cache: TokenCache, key: str) -> None:
-    """No key is a path, too long or another one's."""
+async def test_any_text_can_be_a_key(cache: TokenCache, key: str) -> None:
+    """Keys are not paths, may be long, and are not mixed up."""
     await cache.set(key, "1", None)
     assert [await cache.get(other) for other in ODD_KEYS] == [
         "1" if other == key else None for other in ODD_KEYS
@@ -83,8 +83,8 @@ async def test_any_text_is_a_key(cache: TokenCache, key: str) -> None:
     assert await cache.get(key) is None
 
 
-async def test_one_task_at_a_time_holds_the_lock(cache: TokenCache) -> None:
-    """Many that read, wait and write lose nothing."""
+async def test_lock_is_held_by_one_task_at_a_time(cache: TokenCache) -> None:
+    """No update is lost when many tasks read, wait and write under the lock."""
 
     async def add_one() -> None:
         async with cache.lock("a"):
@@ -96,33 +96,33 @@ async def test_one_task_at_a_time_holds_the_lock(cache: TokenCache) -> None:
     assert await cache.get("a") == "20"
 
 
-async def test_the_lock_of_another_key_is_free(cache: TokenCache) -> None:
-    """Who renews one login does not wait for who renews another."""
+async def test_locks_of_different_keys_are_independent(cache: TokenCache) -> None:
+    """Renewing one login does not wait for the renewal of another."""
     async with held(cache, "a"), cache.lock("b"):
         pass
 
 
-async def test_reading_and_writing_need_no_lock(cache: TokenCache) -> None:
-    """A lock that another task holds keeps nobody from the values."""
+async def test_reading_and_writing_do_not_need_the_lock(cache: TokenCache) -> None:
+    """Values can be read and written while another task holds the lock."""
     async with held(cache, "a"):
         await cache.set("a", "1", None)
         assert await cache.get("a") == "1"
         await cache.delete("a")
 
 
-async def test_who_waits_for_a_lock_can_be_cancelled(cache: TokenCache) -> None:
-    """The wait ends, and the lock goes to the next one when it is free."""
-    async with held(cache, "a") as let_go:
+async def test_waiting_for_the_lock_can_be_cancelled(cache: TokenCache) -> None:
+    """The waiting task ends, and another task gets the lock when it is released."""
+    async with held(cache, "a") as release:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05), cache.lock("a"):
-                pytest.fail("two hold it")
-        let_go.set()
+                pytest.fail("two tasks hold the lock")
+        release.set()
         async with cache.lock("a"):
             pass
 
 
-async def test_an_error_frees_the_lock(cache: TokenCache) -> None:
-    """It comes out as it is, and the next one has the lock."""
+async def test_error_releases_the_lock(cache: TokenCache) -> None:
+    """An exception inside the lock is raised unchanged, and the lock is released."""
     with pytest.raises(ZeroDivisionError):
         async with cache.lock("a"):
             raise ZeroDivisionError
@@ -130,12 +130,12 @@ async def test_an_error_frees_the_lock(cache: TokenCache) -> None:
         pass
 
 
-async def test_a_task_is_not_left_waiting_for_itself(cache: TokenCache) -> None:
-    """Who holds the lock and asks for it again is told so, and has it still."""
+async def test_task_that_holds_the_lock_cannot_take_it_again(cache: TokenCache) -> None:
+    """Taking the lock twice in one task raises, and the task still holds it."""
     async with cache.lock("a"):
-        with pytest.raises(CacheError, match="held by this task already"):
+        with pytest.raises(CacheError, match="already holds the lock"):
             async with cache.lock("a"):
-                pytest.fail("held twice")
+                pytest.fail("the lock is held twice")
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(asyncio.create_task(_take(cache)), 0.05)
     await _take(cache)
@@ -146,25 +146,25 @@ async def _take(cache: TokenCache) -> None:
         pass
 
 
-def test_a_cache_serves_one_event_loop_after_another(cache: TokenCache) -> None:
-    """With contended locks in each, which is when a lock belongs to a loop."""
+def test_cache_can_be_used_in_one_event_loop_after_another(cache: TokenCache) -> None:
+    """Contended locks work in each loop, although asyncio binds them to a loop."""
 
     async def use() -> str | None:
-        async with held(cache, "a") as let_go:
+        async with held(cache, "a") as release:
             waiting = asyncio.create_task(_take(cache))
             await asyncio.sleep(0)
-            let_go.set()
+            release.set()
             await waiting
         await cache.set("a", "1", None)
         return await cache.get("a")
 
     if "RedisCache" in type(cache).__name__:
-        return  # a client of Redis belongs to one loop
+        return  # a Redis client is bound to one loop
     assert [asyncio.run(use()), asyncio.run(use())] == ["1", "1"]
 
 
-async def test_a_store_that_is_down_is_a_cache_error() -> None:
-    """The sketch tells of it in the way that the contract wants."""
+async def test_unreachable_store_raises_cache_error() -> None:
+    """The sketched cache raises the CacheError that the contract requires."""
     redis = FakeRedis()
     cache = sketched_cache(redis)
     redis.is_down = True

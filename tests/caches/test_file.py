@@ -1,6 +1,6 @@
-"""The cache in files: private, damaged by nothing, and clear about what it cannot do."""
+"""The file cache: private files, atomic writes, and errors that say what to do."""
 
-# ruff: noqa: ASYNC240 - the loop of a test serves nobody else
+# ruff: noqa: ASYNC240 - blocking file operations are harmless in tests
 
 import asyncio
 import copy
@@ -25,14 +25,15 @@ import pytest
 
 from aioalf import CacheError, TokenConfigurationError
 from aioalf.caches import FileCache
-from aioalf.caches._file_format import LARGEST
+from aioalf.caches._file_format import MAX_BYTES
+from aioalf.caches._file_modes import DIRECTORY_MODE, FILE_MODE
 
 SECRET = "the-refresh-token"
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A directory that is not there yet."""
+    """A directory that does not exist yet."""
     return tmp_path / "of" / "tokens"
 
 
@@ -43,17 +44,17 @@ def cache(path: Path) -> FileCache:
 
 
 def file_in(path: Path, pattern: str = "*.json") -> Path:
-    """The only file of that name."""
+    """Return the only file that matches."""
     (found,) = path.glob(pattern)
     return found
 
 
 def mode_of(path: Path) -> int:
-    """Its permissions."""
+    """Return the permissions of a file."""
     return stat.S_IMODE(path.stat().st_mode)
 
 
-async def used(cache: FileCache) -> None:
+async def use(cache: FileCache) -> None:
     """Read, write, delete and lock."""
     await cache.get("k")
     await cache.set("k", SECRET, None)
@@ -62,19 +63,19 @@ async def used(cache: FileCache) -> None:
         pass
 
 
-# What is kept, where, and for how long
+# Values, file modes and expiry
 
 
-async def test_what_was_kept_is_there_for_the_next_process(cache: FileCache, path: Path) -> None:
-    """Another object on the same path has it, and what one forgot the other has not."""
+async def test_another_object_on_the_path_shares_the_values(cache: FileCache, path: Path) -> None:
+    """Another object on the same path reads the values, and sees that they were deleted."""
     await cache.set("k", SECRET, None)
     assert await FileCache(str(path)).get("k") == SECRET
     await FileCache(path).delete("k")
     assert await cache.get("k") is None
 
 
-async def test_nothing_is_made_to_read_nothing(cache: FileCache, path: Path) -> None:
-    """Reading and deleting leave no directory behind."""
+async def test_reading_does_not_create_the_directory(cache: FileCache, path: Path) -> None:
+    """Only writing and locking create the directory."""
     assert await cache.get("k") is None
     await cache.delete("k")
     assert not path.exists()
@@ -82,32 +83,32 @@ async def test_nothing_is_made_to_read_nothing(cache: FileCache, path: Path) -> 
 
 @pytest.mark.rule("R080")
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
-async def test_only_the_user_can_read_it(cache: FileCache, path: Path, umask: int) -> None:
-    """The directory has mode 0700 and every file 0600, whatever the umask; no name tells a key."""
+async def test_files_are_private_to_the_user(cache: FileCache, path: Path, umask: int) -> None:
+    """The modes do not depend on the umask, and file names do not show keys."""
     before = os.umask(umask)
     try:
         async with cache.lock("my-login"):
             await cache.set("my-login", SECRET, None)
     finally:
         os.umask(before)
-    assert mode_of(path) == 0o700
-    assert [mode_of(file) for file in path.iterdir()] == [0o600, 0o600]
+    assert mode_of(path) == DIRECTORY_MODE == 0o700
+    assert [mode_of(file) for file in path.iterdir()] == [FILE_MODE, FILE_MODE] == [0o600, 0o600]
     assert "my-login" not in str(list(path.iterdir()))
 
 
 @pytest.mark.rule("R080")
-async def test_a_value_is_private_again_with_the_next_write(cache: FileCache, path: Path) -> None:
-    """Permissions that somebody gave the file do not stay."""
+async def test_next_write_restores_the_file_mode(cache: FileCache, path: Path) -> None:
+    """A changed file mode does not outlive the next write."""
     await cache.set("k", "1", None)
     file_in(path).chmod(0o666)
     await cache.set("k", "2", None)
     assert mode_of(file_in(path)) == 0o600
 
 
-async def test_the_home_directory_is_understood(
+async def test_path_can_be_relative_or_start_with_home(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """``~`` is it, and a relative path stays where it was when the directory changes."""
+    """``~`` is expanded, and a relative path is resolved when the cache is made."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
     home, relative = FileCache("~/tokens"), FileCache("tokens")
@@ -119,14 +120,14 @@ async def test_the_home_directory_is_understood(
 
 
 @pytest.mark.parametrize("path", ["", "~nobody-of-that-name/tokens"])
-def test_a_path_that_is_none_is_refused(path: str) -> None:
-    """A variable that was not set does not put tokens into the current directory."""
+def test_empty_path_and_unknown_home_are_refused(path: str) -> None:
+    """An unset variable does not put tokens into the current directory."""
     with pytest.raises(TokenConfigurationError, match="FileCache"):
         FileCache(path)
 
 
-class Clock:
-    """The wall clock, in the hands of a test."""
+class WallClock:
+    """A wall clock that a test sets."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1_000_000.0
@@ -134,11 +135,11 @@ class Clock:
         monkeypatch.setattr("aioalf.caches.file.time", stopped)
 
 
-async def test_a_value_ends_by_the_wall_clock(
+async def test_value_expires_by_the_wall_clock(
     cache: FileCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Kept to the last moment, then none; without a time it stays."""
-    clock = Clock(monkeypatch)
+    """A value is kept until its expiry; a value without a ttl stays."""
+    clock = WallClock(monkeypatch)
     await cache.set("k", "1", 10)
     await cache.set("for good", "2", None)
     await cache.set("for good, too", "3", math.inf)
@@ -149,11 +150,11 @@ async def test_a_value_ends_by_the_wall_clock(
     assert (await cache.get("for good"), await cache.get("for good, too")) == ("2", "3")
 
 
-async def test_a_clock_set_back_loses_nothing(
+async def test_clock_that_is_set_back_loses_no_value(
     cache: FileCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The value is there before it was written, and again when the clock was wrong for a while."""
-    clock = Clock(monkeypatch)
+    """A value is readable before its time of writing, and again after the clock was wrong."""
+    clock = WallClock(monkeypatch)
     await cache.set("k", "1", 10)
     clock.now -= 1e6
     assert await cache.get("k") == "1"
@@ -163,17 +164,17 @@ async def test_a_clock_set_back_loses_nothing(
     assert await cache.get("k") == "1"
 
 
-async def test_its_text_shows_where_and_not_what(cache: FileCache, path: Path) -> None:
-    """What a debugger or a log prints is the path."""
+async def test_repr_shows_the_path_and_no_value(cache: FileCache, path: Path) -> None:
+    """The repr has only the path."""
     await cache.set("k", SECRET, None)
     assert repr(cache) == f"<FileCache {str(path)!r}>"
 
 
-# Files that are not as they were written
+# Damaged files
 
 
 def foreign_version(content: bytes) -> bytes:
-    """As another version would have written it."""
+    """Return the content as another version would have written it."""
     return json.dumps({**json.loads(content), "version": 99}).encode()
 
 
@@ -185,28 +186,28 @@ DAMAGES: list[Callable[[bytes], bytes]] = [
     lambda content: b"\0" * len(content),
     lambda content: content.replace(b'"key":"k"', b'"key":"x"'),
     foreign_version,
-    lambda _: b" " * (LARGEST + 1),
+    lambda _: b" " * (MAX_BYTES + 1),
 ]
 DAMAGE_NAMES = ["empty", "cut", "halved", "longer", "zeroed", "of_another_key", "version", "huge"]
 
 
 @pytest.mark.rule("R080")
 @pytest.mark.parametrize("damage", DAMAGES, ids=DAMAGE_NAMES)
-async def test_a_damaged_file_holds_nothing(
+async def test_damaged_file_is_ignored_with_one_warning(
     cache: FileCache,
     path: Path,
     damage: Callable[[bytes], bytes],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """One warning tells of it, without what is in it, and the next write makes it good.
+    """A damaged file reads as "", a file of another version as None; the next write replaces it.
 
-    Damage is no more than that; what another version wrote somebody uses, and is none of ours.
+    The log has one warning, which does not quote the file.
     """
     await cache.set("k", SECRET, None)
     file = file_in(path)
     file.write_bytes(damage(file.read_bytes()))
-    nothing = None if damage is foreign_version else ""
-    assert [await cache.get("k") for _ in range(3)] == [nothing] * 3
+    expected = None if damage is foreign_version else ""
+    assert [await cache.get("k") for _ in range(3)] == [expected] * 3
     [record] = caplog.records
     assert (record.levelno, str(file) in record.getMessage()) == (logging.WARNING, True)
     assert SECRET not in caplog.text
@@ -214,10 +215,10 @@ async def test_a_damaged_file_holds_nothing(
     assert await cache.get("k") == "new"
 
 
-async def test_each_damage_is_told(
+async def test_file_that_is_damaged_again_is_reported_again(
     cache: FileCache, path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A file that was good in between, deleted or repaired by another process, is told of again."""
+    """A second warning is logged if the file was deleted or repaired in between."""
     for repair in (cache.delete, cache.get):
         await FileCache(path).set("k", SECRET, None)
         good = file_in(path).read_bytes()
@@ -231,13 +232,13 @@ async def test_each_damage_is_told(
     assert len(caplog.records) == 3
 
 
-async def test_a_pipe_in_the_place_of_a_file_holds_nobody_up(cache: FileCache, path: Path) -> None:
-    """It counts as a damaged file: nobody waits for what comes out of it."""
+async def test_named_pipe_in_place_of_a_file_does_not_block(cache: FileCache, path: Path) -> None:
+    """A named pipe is a damaged file; reading it does not wait for a writer."""
     await cache.set("k", SECRET, None)
     file = file_in(path)
     file.unlink()
     os.mkfifo(file)
-    # Who does wait is freed, and the test fails instead of hanging.
+    # If the cache does wait, this ends the wait, and the test fails instead of hanging.
     rescue = threading.Timer(5, lambda: os.close(os.open(file, os.O_RDWR)))
     rescue.start()
     assert await cache.get("k") == ""
@@ -245,11 +246,11 @@ async def test_a_pipe_in_the_place_of_a_file_holds_nobody_up(cache: FileCache, p
     rescue.cancel()
 
 
-# Directories and files that are not to be trusted, or not to be used
+# Directories and files that cannot be trusted or used
 
 
-async def refused(cache: FileCache, reason: str) -> None:
-    """See that reading, writing, deleting and locking all say so."""
+async def assert_refused(cache: FileCache, reason: str) -> None:
+    """Check that reading, writing, deleting and locking raise CacheError with this reason."""
     for action in (
         cache.get("k"),
         cache.set("k", SECRET, None),
@@ -261,88 +262,84 @@ async def refused(cache: FileCache, reason: str) -> None:
         assert SECRET not in str(caught.value)
 
 
-async def test_a_link_in_the_place_of_the_directory_is_refused(
+async def test_symbolic_link_in_place_of_the_directory_is_refused(
     cache: FileCache, path: Path, tmp_path: Path
 ) -> None:
-    """Who made it does not choose where tokens go, or come from."""
+    """The owner of a link must not choose which directory is used."""
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir(0o700)
     path.parent.mkdir()
     path.symlink_to(elsewhere)
-    await refused(cache, "it is a symbolic link; give the path of the directory itself")
+    await assert_refused(cache, "it is a symbolic link; give the path of the directory itself")
     assert not list(elsewhere.iterdir())
 
 
-async def test_a_link_that_leads_nowhere_is_refused(
+async def test_dangling_symbolic_link_is_refused(
     cache: FileCache, path: Path, tmp_path: Path
 ) -> None:
-    """Nothing is made where it leads to."""
+    """The target of the link is not created."""
     path.parent.mkdir()
     path.symlink_to(tmp_path / "nowhere")
-    await refused(cache, "symbolic link|in the place of a directory")
+    await assert_refused(cache, "symbolic link|in place of a directory")
     assert not (tmp_path / "nowhere").exists()
 
 
 @pytest.mark.parametrize("mode", [0o770, 0o707, 0o1777])
-async def test_a_directory_that_others_can_write_to_is_refused(
+async def test_directory_that_others_can_write_to_is_refused(
     cache: FileCache, path: Path, mode: int
 ) -> None:
-    """Who can replace a file there chooses whose tokens are used."""
+    """A user who can replace a file chooses whose tokens are used."""
     path.mkdir(parents=True)
     path.chmod(mode)
-    await refused(cache, "others can write to it; chmod 700 it")
+    await assert_refused(cache, "others can write to it; run chmod 700 on it")
     assert not list(path.iterdir())
 
 
-async def test_a_directory_that_others_can_list_keeps_its_mode(
-    cache: FileCache, path: Path
-) -> None:
-    """It is the user's to decide; they can neither read nor replace what is in it."""
+async def test_directory_that_others_can_list_keeps_its_mode(cache: FileCache, path: Path) -> None:
+    """Other users can neither read nor replace files in such a directory, so it is accepted."""
     path.mkdir(parents=True)
     path.chmod(0o755)
     await cache.set("k", SECRET, None)
     assert (mode_of(path), mode_of(file_in(path))) == (0o755, 0o600)
 
 
-async def test_a_directory_of_another_user_is_refused(
+async def test_directory_of_another_user_is_refused(
     cache: FileCache, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They could read and replace what is in it."""
+    """The other user could read and replace the files."""
     path.mkdir(0o700, parents=True)
     another = os.geteuid() + 1
     monkeypatch.setattr(os, "geteuid", lambda: another)
-    await refused(cache, "it is another user's; choose another path")
+    await assert_refused(cache, "it belongs to another user; choose another path")
 
 
-async def test_a_file_in_the_place_of_the_directory_is_refused(
-    cache: FileCache, path: Path
-) -> None:
-    """The file stays as it is."""
+async def test_file_in_place_of_the_directory_is_refused(cache: FileCache, path: Path) -> None:
+    """The file is not changed."""
     path.parent.mkdir()
     path.write_text("mine")
-    await refused(cache, "choose another path")
+    await assert_refused(cache, "choose another path")
     assert path.read_text() == "mine"
 
 
-async def test_a_link_in_the_place_of_a_file_is_not_followed(
+async def test_symbolic_link_in_place_of_a_file_is_not_followed(
     cache: FileCache, path: Path, tmp_path: Path
 ) -> None:
-    """Reading says so; writing puts a file in its place and leaves alone where it led to."""
+    """Reading raises; writing replaces the link and does not change its target."""
     await cache.set("k", SECRET, None)
     file = file_in(path)
     file.rename(tmp_path / "moved")
     file.symlink_to(tmp_path / "moved")
-    with pytest.raises(CacheError, match="a symbolic link is in its place: remove it"):
+    with pytest.raises(CacheError, match="there is a symbolic link in place of a file: remove it"):
         await cache.get("k")
     await cache.set("k", "new", None)
     assert (await cache.get("k"), file.is_symlink()) == ("new", False)
     assert SECRET in (tmp_path / "moved").read_text()
 
 
-async def test_a_link_in_the_place_of_the_lock_is_not_followed(
+async def test_symbolic_link_in_place_of_the_lock_is_not_followed(
     cache: FileCache, path: Path, tmp_path: Path
 ) -> None:
-    """Nothing is locked, made or emptied elsewhere."""
+    """The target of the link is not created, locked or emptied."""
     async with cache.lock("k"):
         pass
     lock = file_in(path, "*.lock")
@@ -350,12 +347,12 @@ async def test_a_link_in_the_place_of_the_lock_is_not_followed(
     lock.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(CacheError, match="could not be locked"):
         async with cache.lock("k"):
-            pytest.fail("it is locked")
+            pytest.fail("the lock is held")
     assert not (tmp_path / "elsewhere").exists()
 
 
-async def test_a_directory_in_the_place_of_a_file_is_told(cache: FileCache, path: Path) -> None:
-    """The error says what to remove."""
+async def test_directory_in_place_of_a_file_raises(cache: FileCache, path: Path) -> None:
+    """Reading, writing and deleting raise CacheError and leave no other file."""
     await cache.set("k", SECRET, None)
     file = file_in(path)
     file.unlink()
@@ -367,7 +364,7 @@ async def test_a_directory_in_the_place_of_a_file_is_told(cache: FileCache, path
 
 
 def failing(number: int) -> Callable[..., object]:
-    """A system call that fails with an error of this number."""
+    """Return a function that fails like a system call, with this errno."""
 
     def fail(*_: object, **__: object) -> object:
         raise OSError(number, os.strerror(number))
@@ -375,9 +372,9 @@ def failing(number: int) -> Callable[..., object]:
     return fail
 
 
-FULL_OR_CLOSED = [
-    (errno.ENOSPC, "the disk is full: make room"),
-    (errno.EDQUOT, "the disk quota is used up: make room"),
+WRITE_ERRORS = [
+    (errno.ENOSPC, "the disk is full: free some space"),
+    (errno.EDQUOT, "the disk quota is used up: free some space"),
     (errno.EROFS, "its file system is read-only: choose another path"),
     (errno.EACCES, "let this user read and write it"),
     (errno.EIO, "choose another path"),
@@ -385,9 +382,9 @@ FULL_OR_CLOSED = [
 
 
 @pytest.mark.rule("R080")
-@pytest.mark.parametrize("call", ["os.fsync", "tempfile.mkstemp", "os.replace"])
-@pytest.mark.parametrize(("number", "advice"), FULL_OR_CLOSED)
-async def test_a_write_that_fails_loses_nothing(
+@pytest.mark.parametrize("call", ["os.fsync", "os.open", "os.replace"])
+@pytest.mark.parametrize(("number", "advice"), WRITE_ERRORS)
+async def test_failed_write_keeps_the_old_value(
     cache: FileCache,
     path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -395,7 +392,7 @@ async def test_a_write_that_fails_loses_nothing(
     number: int,
     advice: str,
 ) -> None:
-    """On a full disk, a read-only one and others the old value stays, and nothing half written."""
+    """If the disk is full or read-only, the old value stays, and no unfinished file is left."""
     await cache.set("k", "old", None)
     before = list(path.iterdir())
     with monkeypatch.context() as broken:
@@ -409,7 +406,7 @@ async def test_a_write_that_fails_loses_nothing(
 
 @pytest.fixture
 def small_files() -> Iterator[None]:
-    """Let the system end each write of this process at 4 KiB, as a full disk does."""
+    """Limit the files of this process to 4 KiB, so that writes end in the middle."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
     yield
@@ -418,8 +415,8 @@ def small_files() -> Iterator[None]:
 
 @pytest.mark.rule("R080")
 @pytest.mark.usefixtures("small_files")
-async def test_a_write_that_ends_in_the_middle_loses_nothing(cache: FileCache, path: Path) -> None:
-    """The system takes a part and no more: the old value stays, and nothing half written."""
+async def test_incomplete_write_keeps_the_old_value(cache: FileCache, path: Path) -> None:
+    """If only a part can be written, the old value stays, and no unfinished file is left."""
     await cache.set("k", "old", None)
     with pytest.raises(CacheError, match="could not be written"):
         await cache.set("k", SECRET * 1000, None)
@@ -429,10 +426,10 @@ async def test_a_write_that_ends_in_the_middle_loses_nothing(cache: FileCache, p
 
 @pytest.mark.rule("R080")
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EIO])
-async def test_a_file_that_cannot_be_read_is_told(
+async def test_unreadable_file_raises(
     cache: FileCache, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    """It is not taken for none: a login that is there is not asked for anew."""
+    """An unreadable file is an error, not a missing login: no new sign-in is started."""
     await cache.set("k", SECRET, None)
     with monkeypatch.context() as broken:
         broken.setattr("os.open", failing(number))
@@ -441,47 +438,47 @@ async def test_a_file_that_cannot_be_read_is_told(
     assert await cache.get("k") == SECRET
 
 
-async def test_a_directory_that_cannot_be_made_is_told(
+async def test_directory_that_cannot_be_created_raises(
     cache: FileCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Writing and locking on a read-only disk say so, and reading finds nothing."""
+    """On a read-only disk, writing and locking raise, and reading finds nothing."""
     monkeypatch.setattr(os, "mkdir", failing(errno.EROFS))
     assert await cache.get("k") is None
     for action in (cache.set("k", SECRET, None), cache.lock("k").__aenter__()):
-        with pytest.raises(CacheError, match=r"could not be made .* read-only"):
+        with pytest.raises(CacheError, match=r"could not be created .* read-only"):
             await action
 
 
 @pytest.mark.parametrize("call", ["acquire", "release"])
-async def test_a_lock_that_fails_is_told(
+async def test_failed_lock_raises(
     cache: FileCache, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
-    """A file system without locks is a CacheError, too."""
+    """A file system without locks raises CacheError."""
     monkeypatch.setattr(filelock.FileLock, call, failing(errno.ENOLCK))
     with pytest.raises(CacheError, match=r"could not be (un)?locked"):
-        await used(cache)
+        await use(cache)
 
 
-async def test_a_value_too_large_to_be_read_again_is_refused(cache: FileCache) -> None:
-    """It is told when it is written, and the old one stays."""
+async def test_value_that_is_too_large_is_refused(cache: FileCache) -> None:
+    """Writing raises CacheError, and the old value stays."""
     await cache.set("k", "old", None)
     with pytest.raises(CacheError, match="too large"):
-        await cache.set("k", "x" * LARGEST, None)
+        await cache.set("k", "x" * MAX_BYTES, None)
     assert await cache.get("k") == "old"
 
 
-def test_a_cache_error_travels() -> None:
-    """It can be copied for each who waited, and be sent to another process."""
+def test_cache_error_can_be_copied_and_pickled() -> None:
+    """Waiting callers get copies of the error, and it can be sent to another process."""
     error = CacheError("what to do")
-    for twin in (copy.copy(error), pickle.loads(pickle.dumps(error))):  # noqa: S301 - our own
-        assert (type(twin), str(twin)) == (CacheError, "what to do")
+    for error_copy in (copy.copy(error), pickle.loads(pickle.dumps(error))):  # noqa: S301 - our own
+        assert (type(error_copy), str(error_copy)) == (CacheError, "what to do")
 
 
-# What killed and cancelled writers leave
+# Killed and cancelled writers
 
 
-async def test_what_a_killed_writer_left_is_removed_in_time(cache: FileCache, path: Path) -> None:
-    """An hour later; a younger one may be another process's that writes now."""
+async def test_unfinished_file_of_a_killed_writer_is_removed(cache: FileCache, path: Path) -> None:
+    """It is removed after an hour; a newer file may belong to a running process."""
     await cache.set("k", "1", None)
     old, young = (path / f"{file_in(path).name}.{name}.tmp" for name in ("old", "young"))
     for unfinished in (old, young):
@@ -494,10 +491,10 @@ async def test_what_a_killed_writer_left_is_removed_in_time(cache: FileCache, pa
     assert not list(path.iterdir())
 
 
-async def test_a_write_that_was_cancelled_is_over_before_the_next(
+async def test_cancelled_write_ends_before_the_next_write(
     cache: FileCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The thread ends first: a write that goes on unseen cannot undo a later one."""
+    """Cancelling waits for the thread, so that it cannot undo a later write."""
     began, go_on = threading.Event(), threading.Event()
     sync = os.fsync
 
@@ -519,10 +516,10 @@ async def test_a_write_that_was_cancelled_is_over_before_the_next(
     assert (was_done, await cache.get("k")) == (False, "2")
 
 
-async def test_a_lock_had_while_it_was_given_up_is_free(
+async def test_lock_acquired_during_cancellation_is_released(
     cache: FileCache, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who is cancelled in the moment of success does not keep it."""
+    """A task that is cancelled while its thread takes the lock does not keep the lock."""
     began, go_on = threading.Event(), threading.Event()
     acquire = filelock.FileLock.acquire
 
@@ -543,21 +540,21 @@ async def test_a_lock_had_while_it_was_given_up_is_free(
         pass
 
 
-async def test_another_object_on_the_path_has_the_same_lock(cache: FileCache, path: Path) -> None:
-    """Two clients of a process exclude each other, and a task cannot wait for itself by them."""
+async def test_another_object_on_the_path_shares_the_lock(cache: FileCache, path: Path) -> None:
+    """A task cannot wait for itself through a second object on the same path."""
     async with cache.lock("k"):
-        with pytest.raises(CacheError, match="held by this task already"):
+        with pytest.raises(CacheError, match="already holds the lock"):
             async with FileCache(path).lock("k"):
-                pytest.fail("held twice")
+                pytest.fail("the lock is held twice")
 
 
-# Systems and installations that lack something
+# Other systems, and a missing extra
 
 
-async def test_windows_is_asked_again(
+async def test_replace_is_retried_on_windows(
     cache: FileCache, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """There a file that is read cannot be replaced for a moment, and nobody has modes."""
+    """On Windows, a file cannot be replaced while it is read, and modes are not checked."""
     replace, refusals = os.replace, [PermissionError(), PermissionError()]
 
     def busy(source: Path, target: Path) -> None:
@@ -565,7 +562,8 @@ async def test_windows_is_asked_again(
             raise refusals.pop()
         replace(source, target)
 
-    monkeypatch.setattr("aioalf.caches._private_directory._WINDOWS", True)
+    monkeypatch.setattr("aioalf.caches._private_directory._IS_WINDOWS", True)
+    monkeypatch.setattr("aioalf.caches._file_modes._IS_WINDOWS", True)
     monkeypatch.setattr(os, "replace", busy)
     path.mkdir(parents=True)
     path.chmod(0o777)
@@ -573,21 +571,21 @@ async def test_windows_is_asked_again(
     assert (await cache.get("k"), refusals) == ("1", [])
 
 
-async def test_windows_is_not_asked_for_ever(
+async def test_retries_on_windows_are_limited(
     cache: FileCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A file that stays busy is an error in the end."""
-    monkeypatch.setattr("aioalf.caches._private_directory._WINDOWS", True)
+    """A file that stays busy raises CacheError."""
+    monkeypatch.setattr("aioalf.caches._private_directory._IS_WINDOWS", True)
     monkeypatch.setattr("aioalf.caches._private_directory._TRIES_ON_WINDOWS", 2)
     monkeypatch.setattr(os, "replace", failing(errno.EACCES))
     with pytest.raises(CacheError, match="let this user read and write it"):
         await cache.set("k", "1", None)
 
 
-async def test_a_file_system_that_cannot_sync_a_directory_is_used(
+async def test_file_system_that_cannot_sync_a_directory_is_accepted(
     cache: FileCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The name is then on the disk when the system puts it there; the file itself is."""
+    """The file itself is synced; the system writes the directory entry later."""
     sync = os.fsync
 
     def files_only(descriptor: int) -> None:
@@ -600,15 +598,15 @@ async def test_a_file_system_that_cannot_sync_a_directory_is_used(
     assert await cache.get("k") == "1"
 
 
-def test_without_its_extra_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is missing is told when the cache is made, with the command that helps."""
+def test_error_without_filelock_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The constructor raises, and the error has the command to run."""
     monkeypatch.setitem(sys.modules, "filelock", None)
     with pytest.raises(TokenConfigurationError, match=r"pip install 'aio-alf\[cache\]'"):
         FileCache("tokens")
 
 
 def test_importing_the_package_does_not_import_filelock() -> None:
-    """The extra is imported when a FileCache is made."""
+    """The extra is imported when a FileCache is constructed."""
     program = "import sys, aioalf.caches; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert "filelock" not in run.stdout.decode().split()

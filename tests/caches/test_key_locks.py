@@ -1,4 +1,4 @@
-"""Locks by key: they leave nothing behind, and belong to no loop for long."""
+"""Locks by key: their order, and what remains after use."""
 
 import asyncio
 
@@ -7,8 +7,8 @@ import pytest
 from aioalf.caches._key_locks import KeyLocks
 
 
-async def test_who_came_first_is_first() -> None:
-    """The lock goes round in the order in which it was asked for."""
+async def test_lock_is_granted_in_the_order_of_requests() -> None:
+    """Waiting tasks get the lock first come, first served."""
     locks, order = KeyLocks(), list[int]()
 
     async def take(number: int) -> None:
@@ -20,8 +20,8 @@ async def test_who_came_first_is_first() -> None:
     assert order == [0, 1, 2, 3, 4]
 
 
-async def test_a_lock_that_nobody_wants_is_no_more() -> None:
-    """After use, after an error and after a cancelled wait the object is as when it was new."""
+async def test_unused_lock_is_discarded() -> None:
+    """After use, an error or a cancelled wait, the object is as new."""
     locks = KeyLocks()
     async with locks.hold("a"):
         assert vars(locks) != vars(KeyLocks())
@@ -38,8 +38,8 @@ async def _hold(locks: KeyLocks) -> None:
         pass
 
 
-def test_a_loop_that_was_left_with_a_lock_held_locks_nobody_out() -> None:
-    """The next loop has the lock though the first one never gave it back."""
+def test_lock_held_in_an_abandoned_loop_does_not_block_the_next_loop() -> None:
+    """Another loop gets the lock although the first loop has not released it."""
     locks = KeyLocks()
     first = asyncio.new_event_loop()
     held = locks.hold("a")

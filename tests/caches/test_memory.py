@@ -1,4 +1,4 @@
-"""The cache in memory: it forgets in time, and does not grow."""
+"""The memory cache: values expire, and its size is limited."""
 
 from types import SimpleNamespace
 
@@ -8,8 +8,8 @@ from aioalf import TokenConfigurationError
 from aioalf.caches import MemoryCache
 
 
-async def test_a_value_ends_with_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Kept to the last moment, then gone; one without a time stays."""
+async def test_value_expires(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A value is kept until its expiry; a value without a ttl stays."""
     now = 100.0
     monkeypatch.setattr("aioalf.caches.memory.time", SimpleNamespace(monotonic=lambda: now))
     cache = MemoryCache()
@@ -21,8 +21,8 @@ async def test_a_value_ends_with_its_time(monkeypatch: pytest.MonkeyPatch) -> No
     assert (await cache.get("a"), await cache.get("b")) == (None, "2")
 
 
-async def test_the_longest_unused_makes_room() -> None:
-    """A full cache takes a new key, and keeps what was read or written since."""
+async def test_least_recently_used_entry_is_replaced() -> None:
+    """A full cache drops the entry that was not read or written for the longest time."""
     cache = MemoryCache(max_entries=3)
     for key in "abc":
         await cache.set(key, key, None)
@@ -33,14 +33,14 @@ async def test_the_longest_unused_makes_room() -> None:
 
 
 @pytest.mark.parametrize("number", [0, -1, 1.5, "3", None])
-def test_a_cache_that_can_hold_nothing_is_refused(number: object) -> None:
-    """A mistake is told when the cache is made."""
+def test_invalid_max_entries_is_refused(number: object) -> None:
+    """The constructor raises TokenConfigurationError."""
     with pytest.raises(TokenConfigurationError, match="max_entries must be"):
         MemoryCache(number)  # type: ignore[arg-type]
 
 
-async def test_its_text_shows_no_value() -> None:
-    """What a debugger or a log prints is how many there are."""
+async def test_repr_shows_no_value() -> None:
+    """The repr has only the number of entries."""
     cache = MemoryCache()
     await cache.set("a", "the-token", None)
     assert repr(cache) == "<MemoryCache of 1>"

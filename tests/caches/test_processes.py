@@ -1,6 +1,6 @@
-"""Several processes with one file cache: nothing is lost, whoever is killed when."""
+"""Several processes that share one file cache, some of which are killed."""
 
-# ruff: noqa: ASYNC240 - the loop of a test serves nobody else
+# ruff: noqa: ASYNC240 - blocking file operations are harmless in tests
 
 import asyncio
 import os
@@ -11,16 +11,16 @@ from pathlib import Path
 import pytest
 
 from aioalf.caches import FileCache
-from tests.caches.nursery import KEY, is_whole, nursery
+from tests.caches.fork_server import KEY, fork_server, is_whole
 
 KILLS = 50
 
 
 @pytest.mark.rule("R079")
 @pytest.mark.timeout(300)
-async def test_two_processes_lose_nothing(tmp_path: Path) -> None:
-    """Each adds one 500 times under the lock; the number is 1000."""
-    async with nursery() as one, nursery() as other:
+async def test_two_processes_lose_no_update(tmp_path: Path) -> None:
+    """Two processes that each count to 500 under the lock reach 1000."""
+    async with fork_server() as one, fork_server() as other:
         await asyncio.gather(one.start("count", tmp_path), other.start("count", tmp_path))
         await asyncio.gather(one.ended(), other.ended())
     assert await FileCache(tmp_path).get(KEY) == "1000"
@@ -28,16 +28,16 @@ async def test_two_processes_lose_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.rule("R080")
 @pytest.mark.timeout(300)
-async def test_a_writer_killed_at_any_moment_damages_nothing(
+async def test_killed_writer_leaves_a_complete_value(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Before, meanwhile and after, what is read is a value as it was written."""
+    """A reader always gets a complete value, whenever the writer is killed."""
     cache = FileCache(tmp_path)
-    async with nursery() as writers:
+    async with fork_server() as writers:
         for _ in range(KILLS):
             pid = await writers.start("write", tmp_path)
             assert is_whole(await cache.get(KEY) or "")
-            await asyncio.sleep(random.uniform(0, 0.02))  # noqa: S311 - a moment
+            await asyncio.sleep(random.uniform(0, 0.02))  # noqa: S311 - a random delay
             os.kill(pid, signal.SIGKILL)
             await writers.ended()
             assert is_whole(await cache.get(KEY) or "")
@@ -46,14 +46,14 @@ async def test_a_writer_killed_at_any_moment_damages_nothing(
 
 
 @pytest.mark.rule("R079")
-async def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
-    """While it lives the others wait, in vain, with a loop that goes on; then the next has it."""
+async def test_lock_of_a_killed_process_is_released(tmp_path: Path) -> None:
+    """Other processes wait without blocking their loop, and get the lock after the kill."""
     cache = FileCache(tmp_path)
-    async with nursery() as holders:
+    async with fork_server() as holders:
         pid = await holders.start("hold", tmp_path)
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.3), cache.lock(KEY):
-                pytest.fail("two processes hold it")
+                pytest.fail("two processes hold the lock")
         async with cache.lock("another key"):
             pass
         os.kill(pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Work in a thread: it blocks no loop, and is never left to itself."""
+"""Work in a thread: it does not block the loop, and the caller waits for its end."""
 
 import asyncio
 import threading
@@ -8,15 +8,15 @@ import pytest
 from aioalf.caches._threads import in_thread
 
 
-async def test_the_result_comes_from_another_thread() -> None:
-    """And so does an error."""
+async def test_work_runs_in_another_thread() -> None:
+    """The result or the error of the work is passed on."""
     assert await in_thread(threading.get_ident) != threading.get_ident()
     with pytest.raises(ZeroDivisionError):
         await in_thread(lambda: 1 // 0)
 
 
-async def test_work_is_done_also_where_no_thread_is_left() -> None:
-    """At a program's end the threads go first; then it blocks the loop, better than not at all."""
+async def test_work_runs_in_the_loop_if_no_thread_is_available() -> None:
+    """At the end of a program, after the executor has been shut down, the work is still done."""
     await asyncio.get_running_loop().shutdown_default_executor()
     assert await in_thread(threading.get_ident) == threading.get_ident()
     with pytest.raises(ZeroDivisionError):
@@ -24,8 +24,8 @@ async def test_work_is_done_also_where_no_thread_is_left() -> None:
 
 
 @pytest.mark.parametrize("fails", [False, True])
-async def test_who_is_cancelled_is_so_when_the_work_has_ended(fails: bool) -> None:  # noqa: FBT001
-    """However often it is asked to end, it waits for what cannot be stopped."""
+async def test_cancellation_is_raised_after_the_work_has_ended(fails: bool) -> None:  # noqa: FBT001 - parametrized
+    """A thread cannot be stopped, so even a repeated cancellation waits for its end."""
     began, go_on = threading.Event(), threading.Event()
     ended = False
 

@@ -119,7 +119,7 @@ def test_warnings_of_the_package_are_sentences(
     ended = call("token")
     assert ended.code == 3
     warning, error = ended.said.splitlines()
-    assert warning.startswith("Warning: The token cache's file ")
+    assert warning.startswith("Warning: The token cache file ")
     assert error.endswith("log in with `python -m aioalf login`")
 
 

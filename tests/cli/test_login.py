@@ -420,7 +420,7 @@ def test_a_home_that_is_a_file_is_found_before_anybody_is_asked(
         *("--home", str(home.parent / "file" / "home")),
     )
     assert (ended.code, server.logins) == (1, 0)
-    assert "a file is in the place of a directory" in ended.said
+    assert "there is a file in place of a directory" in ended.said
 
 
 def test_a_login_that_cannot_be_kept_is_none(

@@ -22,8 +22,8 @@ import pytest
 from aiohttp import ClientSession
 
 from aioalf.testing import Fault, OAuthServer
-from tests.caches.logins import MODULE, Login, sent
-from tests.caches.nursery import Nursery, nursery
+from tests.caches.fork_server import ForkServer, fork_server
+from tests.caches.shared_login import MODULE, SharedLogin, sent
 from tests.grants.visitor import Visitor
 from tests.interop import parts
 
@@ -43,7 +43,7 @@ KEPT = "after the file was replaced"
 class Killer:
     """Starts one process after another that goes on with a login, and kills it at that."""
 
-    def __init__(self, server: OAuthServer, login: Login, processes: Nursery) -> None:
+    def __init__(self, server: OAuthServer, login: SharedLogin, processes: ForkServer) -> None:
         self._server = server
         self._login = login
         self._processes = processes
@@ -95,11 +95,11 @@ class Killer:
 
 
 @pytest.fixture
-async def login(oauth_server: OAuthServer, tmp_path: Path) -> Login:
+async def login(oauth_server: OAuthServer, tmp_path: Path) -> SharedLogin:
     """A login whose tokens expire at once: each request begins with a refresh."""
     oauth_server.auto_sign_in = "Ada"
     oauth_server.expires_in = 0
-    login = Login.at(oauth_server, tmp_path / "cache")
+    login = SharedLogin.at(oauth_server, tmp_path / "cache")
     assert await login.visit(Visitor()) == 200
     oauth_server.token_fault = Fault.slow(ANSWER_SECONDS)
     return login
@@ -108,14 +108,14 @@ async def login(oauth_server: OAuthServer, tmp_path: Path) -> Login:
 @pytest.mark.timeout(180)
 @pytest.mark.rule("R040", "R043", "R044", "R079", "R080")
 async def test_a_kill_at_any_moment_damages_nothing_and_loses_what_it_must(
-    oauth_server: OAuthServer, login: Login, capsys: pytest.CaptureFixture[str]
+    oauth_server: OAuthServer, login: SharedLogin, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """After each, the next process goes on; it signs in only where the answer was in the air."""
     seed = int(os.environ.get("KILLS_SEED") or secrets.randbits(32))
     chance = random.Random(seed)  # noqa: S311 - the same delays again are the point
     fell: dict[str, list[str]] = {UNSENT: [], UNANSWERED: [], LOST: [], KEPT: []}
     began = monotonic()
-    async with nursery(MODULE) as processes:
+    async with fork_server(MODULE) as processes:
         killer = Killer(oauth_server, login, processes)
         span = await killer.span()
         for _ in range(KILLS):

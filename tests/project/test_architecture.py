@@ -41,7 +41,7 @@ LAYERS: list[tuple[str, dict[str, set[str]]]] = [
         "Client authentication, token caches, and the browser with its loopback listener.",
         {
             "client_auth": {"asyncio", "joserfc", "os", "pathlib", "secrets", "ssl", "time"},
-            "caches": {"asyncio", "filelock", "logging", "os", "pathlib", "tempfile", "time"},
+            "caches": {"asyncio", "filelock", "logging", "os", "pathlib", "secrets", "time"},
             "_browser": {"aiohttp.web", "asyncio", "logging", "socket", "webbrowser"},
         },
     ),

@@ -42,7 +42,7 @@ async def damaged(scene: Scene, damage: Callable[[bytes], bytes], *, logins: int
 def is_told(caplog: pytest.LogCaptureFixture) -> bool:
     """Whether one warning names the file."""
     [record] = caplog.records
-    return "is taken for none" in record.getMessage()
+    return "is ignored" in record.getMessage()
 
 
 @pytest.mark.rule("R080")
@@ -87,7 +87,7 @@ async def test_cache_file_empty_for_a_program_that_starts(scene: Scene) -> None:
 
 @pytest.mark.rule("R080")
 async def test_cache_file_unreadable(scene: Scene) -> None:
-    """The error says what to do; it is not taken for none, for the login is in it."""
+    """The error says what to do; the file is not ignored, because the login is in it."""
     await scene.log_in()
     with unreadable(file_of(scene)):
         await scene.fails(CacheError, "could not be read.*let this user read and write it")

@@ -1,9 +1,9 @@
-"""Processes that share one login at a server that rotates strictly: it is refreshed once.
+"""Processes that share one login refresh it once, at a server that rotates refresh tokens.
 
-What is sent is read from the server's own record.
+The tests read the requests from the server's log.
 """
 
-# ruff: noqa: ASYNC240 - the loop of a test serves nobody else
+# ruff: noqa: ASYNC240 - blocking file operations are harmless in tests
 
 import asyncio
 import os
@@ -16,24 +16,24 @@ import pytest
 
 from aioalf.caches import FileCache
 from aioalf.testing import Fault, OAuthServer
-from tests.caches.logins import MODULE, Login, sent
-from tests.caches.nursery import Nursery, nursery
+from tests.caches.fork_server import ForkServer, fork_server
+from tests.caches.shared_login import MODULE, SharedLogin, sent
 from tests.grants.visitor import Visitor
 
 OVERLAP = 0.3
-"""Seconds in which two processes meet, where nothing keeps them apart."""
+"""Seconds in which two processes would both send a request if no lock separated them."""
 
 
 @pytest.fixture
-async def login(oauth_server: OAuthServer, tmp_path: Path) -> Login:
-    """Where a login is to be kept; the person that has it is signed in already."""
+async def login(oauth_server: OAuthServer, tmp_path: Path) -> SharedLogin:
+    """A login that is not stored yet; the user is already signed in at the server."""
     oauth_server.auto_sign_in = "Ada"
-    return Login.at(oauth_server, tmp_path / "cache")
+    return SharedLogin.at(oauth_server, tmp_path / "cache")
 
 
 @pytest.fixture
-async def expired(oauth_server: OAuthServer, login: Login) -> Login:
-    """A login whose token has expired; the next ones live for an hour."""
+async def expired(oauth_server: OAuthServer, login: SharedLogin) -> SharedLogin:
+    """A stored login whose token has expired; later tokens are valid for an hour."""
     oauth_server.expires_in = 0
     assert await login.visit(Visitor()) == 200
     oauth_server.expires_in = 3600
@@ -42,26 +42,26 @@ async def expired(oauth_server: OAuthServer, login: Login) -> Login:
 
 
 @pytest.fixture
-async def one() -> AsyncIterator[Nursery]:
-    """Starts processes, one at a time."""
-    async with nursery(MODULE) as one:
+async def one() -> AsyncIterator[ForkServer]:
+    """A fork server."""
+    async with fork_server(MODULE) as one:
         yield one
 
 
 @pytest.fixture
-async def other() -> AsyncIterator[Nursery]:
-    """Starts others at the same time."""
-    async with nursery(MODULE) as other:
+async def other() -> AsyncIterator[ForkServer]:
+    """A second fork server, for a concurrent process."""
+    async with fork_server(MODULE) as other:
         yield other
 
 
 @pytest.mark.rule("R043", "R079")
 async def test_two_processes_make_one_refresh(
-    oauth_server: OAuthServer, expired: Login, one: Nursery, other: Nursery
+    oauth_server: OAuthServer, expired: SharedLogin, one: ForkServer, other: ForkServer
 ) -> None:
-    """Both are there before either can renew; who comes second finds what the first has kept."""
+    """Both processes wait for the lock; the second finds the token that the first stored."""
     spent = str(expired.record().refresh_token)
-    oauth_server.token_fault = Fault.slow(OVERLAP)  # long enough for the other to be there, too
+    oauth_server.token_fault = Fault.slow(OVERLAP)  # so that the requests would overlap
     async with FileCache(expired.directory).lock(expired.key()):
         await asyncio.gather(*(each.start("go_on", expired) for each in (one, other)))
     assert [await one.ended(), await other.ended()] == [["200"], ["200"]]
@@ -70,10 +70,10 @@ async def test_two_processes_make_one_refresh(
 
 
 @pytest.mark.rule("R043", "R079")
-async def test_who_waits_goes_on_when_the_one_that_renews_is_killed(
-    oauth_server: OAuthServer, expired: Login, one: Nursery, other: Nursery
+async def test_waiting_process_refreshes_after_the_refreshing_process_is_killed(
+    oauth_server: OAuthServer, expired: SharedLogin, one: ForkServer, other: ForkServer
 ) -> None:
-    """Not before; the server has not answered: the refresh token is good still, the login too."""
+    """The server has not responded, so the waiting process can use the same refresh token."""
     spent = str(expired.record().refresh_token)
     oauth_server.token_fault = Fault.slow(inf).times(1)
     pid = await one.start("go_on", expired)
@@ -89,10 +89,10 @@ async def test_who_waits_goes_on_when_the_one_that_renews_is_killed(
 
 
 @pytest.mark.rule("R079")
-async def test_a_script_that_is_started_twice_logs_in_once(
-    oauth_server: OAuthServer, login: Login, one: Nursery
+async def test_script_that_runs_again_does_not_sign_in_again(
+    oauth_server: OAuthServer, login: SharedLogin, one: ForkServer
 ) -> None:
-    """The second run finds the login of the first, and refreshes it once its token has expired."""
+    """A later run finds the login of the first and refreshes its expired token."""
     oauth_server.expires_in = 0
     for told in ("200 after 1 logins", "200 after 0 logins", "200 after 0 logins"):
         await one.start("sign_in", login)
@@ -101,10 +101,10 @@ async def test_a_script_that_is_started_twice_logs_in_once(
 
 
 @pytest.mark.rule("R044")
-async def test_ctrl_c_while_a_refresh_is_in_the_air_loses_no_login(
-    oauth_server: OAuthServer, expired: Login, one: Nursery
+async def test_ctrl_c_during_a_refresh_keeps_the_login(
+    oauth_server: OAuthServer, expired: SharedLogin, one: ForkServer
 ) -> None:
-    """The client is closed on the way out, and that waits for the answer and keeps it."""
+    """Closing the client waits for the response and stores it."""
     spent = str(expired.record().refresh_token)
     oauth_server.token_fault = Fault.slow(0.2).times(1)
     pid = await one.start("go_on_until_interrupted", expired)
@@ -118,10 +118,10 @@ async def test_ctrl_c_while_a_refresh_is_in_the_air_loses_no_login(
 
 
 @pytest.mark.rule("R040", "R080")
-async def test_a_login_that_could_not_be_written_is_not_sent_again(
-    oauth_server: OAuthServer, expired: Login, one: Nursery
+async def test_used_refresh_token_is_not_sent_again_after_a_failed_write(
+    oauth_server: OAuthServer, expired: SharedLogin, one: ForkServer
 ) -> None:
-    """Its process goes on with it; the next finds none, and nobody sends what was used."""
+    """The process continues with its token; the next process finds no login and signs in."""
     spent = str(expired.record().refresh_token)
     await one.start("go_on_without_room", expired)
     assert await one.ended() == ["200"]

@@ -1,8 +1,8 @@
-"""A process that forks others on request: each is ready in milliseconds, and may be killed.
+"""A process that forks a child for each job. A child starts in milliseconds and may be killed.
 
-``python -m tests.caches.nursery``; a line on stdin is a job and what it is about, a directory for
-those that are here; a line on stdout is the pid of who does it, then ``ready`` when it has begun,
-then what it tells, then ``ended`` when it is no more.
+Run with ``python -m tests.caches.fork_server``. Each line on stdin is the name of a job and its
+argument, a directory for the jobs in this module. The answer on stdout is the pid of the child,
+``ready`` when the job has started, the lines that the job prints, and ``ended`` after its exit.
 """
 
 import asyncio
@@ -12,22 +12,21 @@ import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from types import MappingProxyType
 
 from aioalf.caches import FileCache
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 KEY = "key"
-VALUE_LENGTH = 50_000  # more than is written at once
+VALUE_LENGTH = 50_000  # too large for a single write
 
 
 def is_whole(value: str) -> bool:
-    """Tell whether it is one of the values that a writer writes: one digit many times."""
+    """Tell whether a value is complete: one digit, repeated."""
     return len(value) == VALUE_LENGTH and len(set(value)) == 1
 
 
 async def write(directory: str) -> None:
-    """Write one value after another until killed."""
+    """Write values until killed."""
     cache = FileCache(directory)
     for number in itertools.count():
         await cache.set(KEY, str(number % 10) * VALUE_LENGTH, None)
@@ -53,59 +52,59 @@ async def count(directory: str) -> None:
 
 Job = Callable[[str], Coroutine[object, object, None]]
 
-JOBS: Mapping[str, Job] = MappingProxyType({job.__name__: job for job in (write, hold, count)})
+JOBS: Mapping[str, Job] = {job.__name__: job for job in (write, hold, count)}
 
 
-def tell(word: str) -> None:
-    """Tell whoever started this."""
-    print(word, flush=True)  # noqa: T201 - that is what stdout is for here
+def tell(line: str) -> None:
+    """Print a line for the test."""
+    print(line, flush=True)  # noqa: T201 - the test reads stdout
 
 
 def main(jobs: Mapping[str, Job] = JOBS) -> None:
-    """Do as the lines say, one at a time."""
+    """Run the jobs named on stdin, one at a time."""
     for line in sys.stdin:
-        job, about = line.rstrip("\n").split(" ", 1)
+        job, argument = line.rstrip("\n").split(" ", 1)
         pid = os.fork()
         if not pid:
             tell(str(os.getpid()))
-            perform(jobs[job], about)
+            run_job(jobs[job], argument)
         os.waitpid(pid, 0)
         tell("ended")
 
 
-def perform(job: Job, about: str) -> None:
-    """Do a job and be no more."""
+def run_job(job: Job, argument: str) -> None:
+    """Run a job and exit."""
     try:
-        asyncio.run(job(about))
+        asyncio.run(job(argument))
     finally:
         os._exit(0)
 
 
-class Nursery:
-    """A running nursery, as a test sees it."""
+class ForkServer:
+    """A running fork server, controlled by a test."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
 
-    async def start(self, job: str, about: object) -> int:
-        """Start a job, wait until it has begun, and return its pid."""
+    async def start(self, job: str, argument: object) -> int:
+        """Start a job, wait until it is ready, and return its pid."""
         assert self._process.stdin is not None
-        self._process.stdin.write(f"{job} {about}\n".encode())
+        self._process.stdin.write(f"{job} {argument}\n".encode())
         pid = int(await self._line())
         assert await self._line() == "ready"
         return pid
 
     async def told(self) -> str:
-        """Wait until the job tells something, and return it."""
+        """Return the next line that the job prints."""
         return await self._line()
 
     async def ended(self) -> list[str]:
-        """Wait until the job that was started last is no more, and return what it told."""
-        told: list[str] = []
+        """Wait for the exit of the last job, and return the lines that it printed."""
+        lines: list[str] = []
         while (line := await self._line()) != "ended":
-            assert line, "the nursery itself is no more"
-            told.append(line)
-        return told
+            assert line, "the fork server has exited"
+            lines.append(line)
+        return lines
 
     async def _line(self) -> str:
         assert self._process.stdout is not None
@@ -113,8 +112,8 @@ class Nursery:
 
 
 @asynccontextmanager
-async def nursery(module: str = "tests.caches.nursery") -> AsyncIterator[Nursery]:
-    """A nursery for the jobs of a module, until it is left."""
+async def fork_server(module: str = "tests.caches.fork_server") -> AsyncIterator[ForkServer]:
+    """Run a fork server for the jobs of a module."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", module),
@@ -123,7 +122,7 @@ async def nursery(module: str = "tests.caches.nursery") -> AsyncIterator[Nursery
         stdout=asyncio.subprocess.PIPE,
     )
     try:
-        yield Nursery(process)
+        yield ForkServer(process)
     finally:
         assert process.stdin is not None
         process.stdin.close()
