@@ -1,1 +1,1 @@
-"""The grants, one file each, and the server that stands for all of them."""
+"""Tests of the grants: one file for each, and some for all grants together."""

@@ -1,4 +1,4 @@
-"""What stands for the token endpoint in the tests of grants: real requests, or answers by hand."""
+"""Two authorization servers to call a grant with: one sends real requests, one is scripted."""
 
 import asyncio
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from tests.testing.plain_client import basic
 
 
 def pairs_of(form: Form) -> list[tuple[str, str]]:
-    """The parameters one by one, empty ones left out."""
+    """Return the parameters as pairs, without empty values."""
     return [
         (name, value)
         for name, values in form.items()
@@ -30,7 +30,7 @@ def pairs_of(form: Form) -> list[tuple[str, str]]:
 
 
 class ServerSource:
-    """Sends a grant's requests to the server of tests, with bare aiohttp."""
+    """Send the requests of a grant to the test server, with plain aiohttp."""
 
     def __init__(
         self,
@@ -49,35 +49,35 @@ class ServerSource:
         self._secret = client_secret
 
     async def url_of(self, name: str) -> URL:
-        """An endpoint of the metadata."""
+        """Return the URL of an endpoint in the metadata."""
         return URL(str((await self.metadata())[name]))
 
     async def metadata(self) -> Mapping[str, object]:
-        """What the server says of itself."""
+        """Return the server's metadata."""
         url = f"{self._server.issuer}/.well-known/openid-configuration"
         async with aiohttp.ClientSession() as session, session.get(url) as response:
             return read_object(await response.read()) or {}
 
     async def request(self, form: Form, *, is_repeatable: bool = False) -> Token:
-        """A token, or the error that the server answered."""
+        """Send a token request; return the token or raise the server's error."""
         self.forms.append(form)
         self.repeatable.append(is_repeatable)
         members = await self._send(URL(self._server.token_endpoint), {**self.asked.form(), **form})
         return read_token(members, ResponsePolicy(self.asked.scope_set))
 
     async def post(self, name: str, form: Form) -> Mapping[str, object]:
-        """The members of an answer, or the error that it is."""
+        """Send a form to another endpoint; return the response or raise the server's error."""
         self.forms.append(form)
         return await self._send(await self.url_of(name), form)
 
     async def _send(self, url: URL, form: Form) -> Mapping[str, object]:
         pairs = pairs_of(form)
-        fields = basic(self.client_id or "", self._secret) if self._secret is not None else {}
-        if not fields and "client_id" not in form:
+        headers = basic(self.client_id or "", self._secret) if self._secret is not None else {}
+        if not headers and "client_id" not in form:
             pairs.append(("client_id", self.client_id or ""))
         async with (
             aiohttp.ClientSession() as session,
-            session.post(url, data=aiohttp.FormData(pairs), headers=fields) as response,
+            session.post(url, data=aiohttp.FormData(pairs), headers=headers) as response,
         ):
             members = read_object(await response.read()) or {}
             words = read_oauth_error(members)
@@ -92,7 +92,7 @@ class ServerSource:
 
 
 class ScriptedSource:
-    """Answers what it was given, in order; the last answer stays."""
+    """Respond with the given replies in order; the last one is repeated."""
 
     def __init__(
         self,
@@ -116,15 +116,15 @@ class ScriptedSource:
         self._metadata = metadata or {}
 
     async def url_of(self, name: str) -> URL:
-        """An endpoint of a server that nobody asks."""
+        """Return the URL of an endpoint; no request is sent to it."""
         return URL(f"{self.issuer or 'https://auth.example.com'}/{name}")
 
     async def metadata(self) -> Mapping[str, object]:
-        """What the test says."""
+        """Return the given metadata."""
         return self._metadata
 
     async def request(self, form: Form, *, is_repeatable: bool = False) -> Token:
-        """The next answer."""
+        """Return or raise the next reply."""
         self.forms.append(form)
         self.repeatable.append(is_repeatable)
         self.times.append(asyncio.get_running_loop().time())
@@ -134,11 +134,11 @@ class ScriptedSource:
         return reply
 
     async def post(self, name: str, form: Form) -> Mapping[str, object]:
-        """What the test says, after the time that it says."""
+        """Return or raise the given response after `post_takes` seconds."""
         self.posts.append((name, form))
         await asyncio.sleep(self.post_takes)
         if isinstance(self._posted, Exception):
             raise self._posted
         if self._posted is None:
-            raise TokenResponseError("nothing to answer")
+            raise TokenResponseError("no response was given")
         return self._posted

@@ -39,7 +39,7 @@ ADVERTISED = {"authorization_response_iss_parameter_supported": True}
 
 @pytest.fixture
 def server(oauth_server: OAuthServer) -> OAuthServer:
-    """A server at which somebody is signed in already."""
+    """A server where a user is already signed in."""
     oauth_server.auto_sign_in = "Ada"
     return oauth_server
 
@@ -47,7 +47,7 @@ def server(oauth_server: OAuthServer) -> OAuthServer:
 async def login(
     source: ServerSource, visitor: Visitor, **options: Any
 ) -> tuple[Token, dict[str, list[str]]]:
-    """The token of a login, and what the browser was sent with."""
+    """Sign in; return the token and the query of the authorization request."""
     token = await AuthorizationCode(open_browser=visitor, **options).request_token(source)
     await visitor.done()
     return token, query_of(visitor.opened[0])
@@ -56,15 +56,15 @@ async def login(
 async def refused(
     source: ServerSource | ScriptedSource, visitor: Visitor, **options: Any
 ) -> TokenError:
-    """The error of a login."""
+    """Sign in and return the error that is raised."""
     with pytest.raises(TokenError) as caught:
         await AuthorizationCode(open_browser=visitor, **options).request_token(source)
     await visitor.done()
     return caught.value
 
 
-class Answering(Visitor):
-    """Comes back with these parameters, whatever was asked."""
+class FixedResponse(Visitor):
+    """A visitor that returns to the redirect URI with these parameters."""
 
     def __init__(self, **answer: str) -> None:
         super().__init__()
@@ -81,8 +81,8 @@ class Answering(Visitor):
 
 
 @pytest.mark.rule("R090", "R091", "R098", "R106", "R111", "R112")
-async def test_a_login_gets_a_token(server: OAuthServer) -> None:
-    """Challenge and state go with the browser, code and verifier to the token endpoint."""
+async def test_sign_in_returns_a_token(server: OAuthServer) -> None:
+    """The browser carries challenge and state; the token request has code and verifier."""
     source, visitor = ServerSource(server), Visitor()
     token, asked = await login(source, visitor)
     assert token.is_valid()
@@ -104,16 +104,16 @@ async def test_a_login_gets_a_token(server: OAuthServer) -> None:
 
 
 @pytest.mark.rule("R090")
-async def test_a_public_client_signs_in(server: OAuthServer) -> None:
-    """Without a secret, the verifier is what proves who asks."""
+async def test_public_client_can_sign_in(server: OAuthServer) -> None:
+    """A client without a secret proves itself with the code verifier."""
     server.add_client("desktop", None)
     token, _ = await login(ServerSource(server, client_id="desktop", client_secret=None), Visitor())
     assert token.is_valid()
 
 
 @pytest.mark.rule("R093", "R094", "R095")
-async def test_each_login_has_a_state_and_a_verifier_of_its_own(server: OAuthServer) -> None:
-    """Nobody can guess them, and none is used twice."""
+async def test_each_sign_in_has_its_own_state_and_verifier(server: OAuthServer) -> None:
+    """State and verifier cannot be guessed and are used only once."""
     source, visitor = ServerSource(server), Visitor()
     for _ in range(2):
         await login(source, visitor)
@@ -124,8 +124,8 @@ async def test_each_login_has_a_state_and_a_verifier_of_its_own(server: OAuthSer
 
 
 @pytest.mark.rule("R016", "R126")
-async def test_what_is_asked_for_goes_with_the_browser(server: OAuthServer) -> None:
-    """Scope, resources one by one, and what the server wants besides."""
+async def test_request_params_are_in_the_authorization_request(server: OAuthServer) -> None:
+    """Scope, each resource and extra parameters are in the query."""
     resources = ["https://api.example.com/a", "https://api.example.com/b"]
     asked = TokenRequestParams("things more", resources, extra={"prompt": "login"})
     _, query = await login(ServerSource(server, asked), Visitor())
@@ -134,9 +134,9 @@ async def test_what_is_asked_for_goes_with_the_browser(server: OAuthServer) -> N
     assert query["prompt"] == ["login"]
 
 
-async def test_the_query_of_the_endpoint_is_kept() -> None:
-    """An authorization endpoint may have a query of its own (RFC 6749 §3.1)."""
-    visitor = Answering(code="abc")
+async def test_query_of_the_authorization_endpoint_is_kept() -> None:
+    """The URL of an authorization endpoint may have a query (RFC 6749 §3.1)."""
+    visitor = FixedResponse(code="abc")
     source = ScriptedSource()
     source.issuer = f"{ISSUER}/?tenant=one&x="
     await AuthorizationCode(open_browser=visitor).request_token(source)
@@ -145,8 +145,8 @@ async def test_the_query_of_the_endpoint_is_kept() -> None:
 
 
 @pytest.mark.rule("R112", "R114")
-async def test_the_browser_comes_back_to_a_port_of_the_range(server: OAuthServer) -> None:
-    """Which is listened on while the login waits, and not after."""
+async def test_redirect_uri_has_a_port_of_the_range(server: OAuthServer) -> None:
+    """The port accepts connections during the sign-in and not afterwards."""
     with socket.create_server(("127.0.0.1", 0)) as busy:
         port = busy.getsockname()[1]
     _, asked = await login(ServerSource(server), Visitor(), redirect_ports=(port, port))
@@ -155,13 +155,13 @@ async def test_the_browser_comes_back_to_a_port_of_the_range(server: OAuthServer
 
 
 @pytest.mark.rule("R112")
-async def test_without_a_port_no_browser_opens(server: OAuthServer) -> None:
-    """A range of which all ports are taken is an error that names it."""
+async def test_browser_is_not_opened_without_a_free_port(server: OAuthServer) -> None:
+    """ListenerError is raised if all ports of the range are in use."""
     visitor = Visitor()
     with ExitStack() as stack:
         busy = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         port = busy.getsockname()[1]
-        with suppress(OSError):  # the IP version to fall back to, if there is one
+        with suppress(OSError):  # IPv6, if the machine has it
             address = ("::1", port)
             stack.enter_context(socket.create_server(address, family=socket.AF_INET6))
         error = await refused(ServerSource(server), visitor, redirect_ports=(port, port))
@@ -174,27 +174,27 @@ async def test_without_a_port_no_browser_opens(server: OAuthServer) -> None:
     [{"redirect_ports": (9, 8)}, {"timeout": 0}, {"timeout": True}, {"timeout": "5"}],
     ids=str,
 )
-def test_what_cannot_work_is_told_when_the_grant_is_made(options: dict[str, Any]) -> None:
-    """Not when somebody is to sign in."""
+def test_invalid_options_are_refused(options: dict[str, Any]) -> None:
+    """The constructor raises, not the sign-in."""
     with pytest.raises(TokenConfigurationError):
         AuthorizationCode(**options)
 
 
 @pytest.mark.rule("R010")
-async def test_a_login_without_a_client_id_is_a_configuration_error() -> None:
-    """There is nobody to sign in to, and nothing to ask the issuer."""
+async def test_sign_in_without_client_id_raises() -> None:
+    """The error is raised before the metadata is requested."""
 
-    class Unasked(ScriptedSource):
+    class NoMetadata(ScriptedSource):
         async def metadata(self) -> Mapping[str, object]:
-            raise AssertionError("the issuer was asked")
+            raise AssertionError("the metadata was requested")
 
     with pytest.raises(TokenConfigurationError, match="Missing client_id"):
-        await AuthorizationCode().request_token(Unasked(client_id=None))
+        await AuthorizationCode().request_token(NoMetadata(client_id=None))
 
 
 @pytest.mark.rule("R100", "R101")
-async def test_iss_missing_in_the_redirect(server: OAuthServer) -> None:
-    """A server that promises to say who it is and does not is not believed."""
+async def test_missing_iss_in_the_redirect_raises(server: OAuthServer) -> None:
+    """A response without iss is refused if the metadata says that the server sends it."""
     server.changes["authorization"] = {"iss": MISSING}
     source = ServerSource(server)
     error = await refused(source, Visitor())
@@ -205,8 +205,8 @@ async def test_iss_missing_in_the_redirect(server: OAuthServer) -> None:
 
 @pytest.mark.rule("R100", "R103")
 @pytest.mark.parametrize("wrong", ["https://evil.example.com", "{}/", "{}\u200b"], ids=in_ascii)
-async def test_iss_wrong_in_the_redirect(server: OAuthServer, wrong: str) -> None:
-    """The code of another server is sent nowhere; a slash more is another server."""
+async def test_wrong_iss_in_the_redirect_raises(server: OAuthServer, wrong: str) -> None:
+    """The code of another server is not sent; an additional slash is another server, too."""
     server.changes["authorization"] = {"iss": wrong.format(server.issuer)}
     source = ServerSource(server)
     error = await refused(source, Visitor(), allow_unadvertised_iss=True)
@@ -217,8 +217,8 @@ async def test_iss_wrong_in_the_redirect(server: OAuthServer, wrong: str) -> Non
 
 
 @pytest.mark.rule("R096", "R102")
-async def test_iss_twice_in_the_redirect(server: OAuthServer) -> None:
-    """An answer with two issuers is none; the login goes on."""
+async def test_redirect_with_two_issuers_is_ignored(server: OAuthServer) -> None:
+    """The sign-in continues and accepts a later redirect with one issuer."""
     visitor = Visitor(lambda url: f"{url}&iss=https%3A%2F%2Fevil.example.com")
     token, _ = await login(ServerSource(server), visitor)
     assert token.is_valid()
@@ -226,8 +226,8 @@ async def test_iss_twice_in_the_redirect(server: OAuthServer) -> None:
 
 
 @pytest.mark.rule("R100")
-async def test_the_words_of_another_issuer_are_not_shown(server: OAuthServer) -> None:
-    """A refusal is judged by its issuer as an answer is."""
+async def test_error_description_of_another_issuer_is_not_shown(server: OAuthServer) -> None:
+    """The issuer of an error response is checked, too."""
     server.changes["authorization"] = {
         "iss": "https://evil.example.com",
         "code": MISSING,
@@ -241,10 +241,10 @@ async def test_the_words_of_another_issuer_are_not_shown(server: OAuthServer) ->
 
 
 @pytest.mark.rule("R101")
-async def test_an_issuer_that_was_not_promised_is_taken_where_that_is_allowed(
+async def test_unadvertised_iss_is_accepted_only_if_allowed(
     server: OAuthServer,
 ) -> None:
-    """By default such an answer is discarded, even if it names the right issuer."""
+    """By default an unadvertised iss is refused, even if it is the right issuer."""
     server.changes["metadata"] = {"authorization_response_iss_parameter_supported": MISSING}
     error = await refused(ServerSource(server), Visitor())
     assert "allow_unadvertised_iss=True" in str(error)
@@ -252,27 +252,27 @@ async def test_an_issuer_that_was_not_promised_is_taken_where_that_is_allowed(
     assert token.is_valid()
 
 
-@pytest.mark.parametrize("answer", [{}, {"iss": "https://whoever.example.com"}], ids=str)
-async def test_without_an_issuer_there_is_nothing_to_compare(answer: dict[str, str]) -> None:
-    """Endpoints that were configured one by one have no name."""
+@pytest.mark.parametrize("answer", [{}, {"iss": "https://any.example.com"}], ids=str)
+async def test_iss_is_not_checked_if_the_issuer_is_unknown(answer: dict[str, str]) -> None:
+    """Endpoints that are configured one by one have no issuer."""
     source = ScriptedSource(issuer=None)
-    visitor = Answering(code="abc", **answer)
+    visitor = FixedResponse(code="abc", **answer)
     await AuthorizationCode(open_browser=visitor).request_token(source)
     await visitor.done()
     assert source.forms[0]["code"] == "abc"
 
 
-async def test_an_issuer_that_promises_nothing_need_not_say_it() -> None:
-    """Most servers have no iss."""
-    visitor = Answering(code="abc")
+async def test_iss_is_not_required_unless_advertised() -> None:
+    """Most servers do not send iss."""
+    visitor = FixedResponse(code="abc")
     token = await AuthorizationCode(open_browser=visitor).request_token(ScriptedSource())
     await visitor.done()
     assert token.access_token == "abc"
 
 
 @pytest.mark.rule("R095", "R116")
-async def test_state_wrong(server: OAuthServer) -> None:
-    """Wrong, missing, twice: no answer of this login, which waits on."""
+async def test_redirect_with_wrong_state_is_ignored(server: OAuthServer) -> None:
+    """A wrong, missing or repeated state gets status 400, and the sign-in continues."""
     visitor = Visitor(
         lambda url: url.replace("state=", "state=x"),
         lambda url: url.replace("state=", "other="),
@@ -286,8 +286,8 @@ async def test_state_wrong(server: OAuthServer) -> None:
 
 
 @pytest.mark.rule("R096")
-async def test_code_twice(server: OAuthServer) -> None:
-    """An answer with two codes is none, nor is one whose code is empty; the login waits on."""
+async def test_redirect_with_two_codes_is_ignored(server: OAuthServer) -> None:
+    """A repeated or empty code gets status 400, and the sign-in continues."""
     visitor = Visitor(lambda url: f"{url}&code=evil", lambda url: url.replace("code=", "code=&c="))
     source = ServerSource(server)
     token, _ = await login(source, visitor)
@@ -298,16 +298,16 @@ async def test_code_twice(server: OAuthServer) -> None:
 
 @pytest.mark.rule("R099")
 async def test_unknown_parameters_in_the_redirect_are_ignored(server: OAuthServer) -> None:
-    """As session_state, which some servers send."""
+    """Some servers send session_state, for example."""
     visitor = Visitor(then=lambda url: f"{url}&session_state=x")
     token, _ = await login(ServerSource(server), visitor)
     assert token.is_valid()
 
 
 @pytest.mark.rule("R091")
-async def test_pkce_refused_in_the_browser() -> None:
-    """A server that wants no S256 is not asked with plain."""
-    visitor = Answering(error="invalid_request", error_description="no code_challenge")
+async def test_refused_pkce_in_the_browser_raises() -> None:
+    """The grant does not fall back to the method plain."""
+    visitor = FixedResponse(error="invalid_request", error_description="no code_challenge")
     source = ScriptedSource()
     error = await refused(source, visitor)
     assert isinstance(error, AuthorizationError)
@@ -318,10 +318,10 @@ async def test_pkce_refused_in_the_browser() -> None:
 
 
 @pytest.mark.rule("R091", "R097")
-async def test_pkce_refused_at_the_token_endpoint(
+async def test_refused_pkce_at_the_token_endpoint_raises(
     server: OAuthServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A verifier that is not the challenge's gets no token, and no second try."""
+    """A verifier that does not match the challenge raises, without a retry."""
 
     def wrong(_verifier: str) -> str:
         return "x" * 43
@@ -335,8 +335,8 @@ async def test_pkce_refused_at_the_token_endpoint(
 
 
 @pytest.mark.rule("R091", "R094")
-async def test_metadata_without_s256_changes_nothing(server: OAuthServer) -> None:
-    """Challenge and state are sent whatever the server says of itself."""
+async def test_s256_is_used_even_if_the_metadata_does_not_list_it(server: OAuthServer) -> None:
+    """Challenge and state are sent whatever the metadata lists."""
     server.changes["metadata"] = {"code_challenge_methods_supported": ["plain"]}
     _, asked = await login(ServerSource(server), Visitor())
     assert asked["code_challenge_method"] == ["S256"]
@@ -344,10 +344,10 @@ async def test_metadata_without_s256_changes_nothing(server: OAuthServer) -> Non
 
 
 @pytest.mark.rule("R097")
-async def test_a_code_is_sent_once_though_no_answer_came() -> None:
-    """Nobody knows whether it was used: another login is what helps."""
+async def test_code_is_not_sent_again_without_a_response() -> None:
+    """The server may have used the code already, so the token request is not repeated."""
     source = ScriptedSource(TokenConnectionError("timed out"))
-    error = await refused(source, Answering(code="abc"))
+    error = await refused(source, FixedResponse(code="abc"))
     assert isinstance(error, TokenConnectionError)
     assert len(source.forms) == 1
     assert source.repeatable == [False]
@@ -361,9 +361,11 @@ async def test_a_code_is_sent_once_though_no_answer_came() -> None:
         ("login_required", AuthorizationError),
     ],
 )
-async def test_access_denied_in_the_browser(error: str, kind: type[AuthorizationError]) -> None:
-    """A no is an error of its own kind, with the server's words."""
-    answer = Answering(error=error, error_uri="https://auth.example.com/why")
+async def test_error_in_the_redirect_has_its_own_class(
+    error: str, kind: type[AuthorizationError]
+) -> None:
+    """The class of the exception depends on the error code, which it carries."""
+    answer = FixedResponse(error=error, error_uri="https://auth.example.com/why")
     caught = await refused(ScriptedSource(), answer)
     assert isinstance(caught, AuthorizationError)
     assert type(caught) is kind
@@ -371,14 +373,14 @@ async def test_access_denied_in_the_browser(error: str, kind: type[Authorization
 
 
 @pytest.mark.rule("R114")
-async def test_nobody_signs_in() -> None:
-    """After the time that was given the login ends, and nothing listens any more."""
+async def test_sign_in_times_out() -> None:
+    """After the timeout LoginTimeoutError is raised, and the port is closed."""
     opened: list[str] = []
 
-    async def nobody(url: str) -> None:
+    async def only_record(url: str) -> None:
         opened.append(url)
 
-    grant = AuthorizationCode(open_browser=nobody, timeout=0.05)
+    grant = AuthorizationCode(open_browser=only_record, timeout=0.05)
     with pytest.raises(LoginTimeoutError, match=r"within 0\.05 seconds"):
         await grant.request_token(ScriptedSource())
     port = urlsplit(query_of(opened[0])["redirect_uri"][0]).port
@@ -387,8 +389,8 @@ async def test_nobody_signs_in() -> None:
 
 
 @pytest.mark.rule("R114")
-async def test_a_login_that_is_cancelled_stops_listening() -> None:
-    """Whoever waits may give up, without a time limit too."""
+async def test_cancelled_sign_in_closes_its_port() -> None:
+    """A sign-in without a timeout can be cancelled."""
     opened: asyncio.Queue[str] = asyncio.Queue()
     grant = AuthorizationCode(open_browser=opened.put, timeout=None)
     task = asyncio.create_task(grant.request_token(ScriptedSource()))
@@ -400,8 +402,8 @@ async def test_a_login_that_is_cancelled_stops_listening() -> None:
     assert not await is_listening(port)
 
 
-async def test_a_browser_that_cannot_be_opened_ends_the_login() -> None:
-    """With what went wrong as the reason."""
+async def test_browser_that_cannot_be_opened_raises() -> None:
+    """The original error is the cause."""
 
     def broken(_url: str) -> None:
         raise OSError("no display")
@@ -412,26 +414,26 @@ async def test_a_browser_that_cannot_be_opened_ends_the_login() -> None:
 
 
 @pytest.mark.rule("R118")
-async def test_without_a_browser_the_url_is_on_standard_error_and_not_in_the_log(
+async def test_url_is_printed_if_no_browser_is_available(
     server: OAuthServer, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A person reads it there; in a log its state would stay."""
+    """The URL is printed to standard error and not logged, since it contains the state."""
     visitor = Visitor()
 
-    async def elsewhere(url: str) -> bool:
+    async def no_browser(url: str) -> bool:
         await visitor(url)
         return False
 
     with caplog.at_level(logging.DEBUG):
-        await AuthorizationCode(open_browser=elsewhere).request_token(ServerSource(server))
+        await AuthorizationCode(open_browser=no_browser).request_token(ServerSource(server))
     await visitor.done()
     assert f"open this URL:\n\n    {visitor.opened[0]}\n" in capsys.readouterr().err
     assert query_of(visitor.opened[0])["state"][0] not in caplog.text
 
 
 @pytest.mark.rule("R153", "R154")
-async def test_a_request_is_pushed_when_that_is_asked_for(server: OAuthServer) -> None:
-    """All is handed in behind the browser, which brings a name for it, used once."""
+async def test_authorization_request_is_pushed_with_par(server: OAuthServer) -> None:
+    """The parameters are sent to the server, and the browser only has a request_uri."""
     source, visitor = ServerSource(server, TokenRequestParams("things")), Visitor()
     token, query = await login(source, visitor, par=True)
     assert token.is_valid()
@@ -443,8 +445,10 @@ async def test_a_request_is_pushed_when_that_is_asked_for(server: OAuthServer) -
 
 
 @pytest.mark.rule("R155")
-async def test_a_request_is_pushed_when_the_server_requires_it(server: OAuthServer) -> None:
-    """The plain URL would be refused."""
+async def test_authorization_request_is_pushed_if_the_server_requires_it(
+    server: OAuthServer,
+) -> None:
+    """par=False raises if the server requires pushed requests."""
     server.require_pushed_authorization_requests = True
     _, query = await login(ServerSource(server), Visitor())
     assert query.keys() == {"client_id", "request_uri"}
@@ -453,15 +457,15 @@ async def test_a_request_is_pushed_when_the_server_requires_it(server: OAuthServ
     assert "par=False" in str(error)
 
 
-async def test_a_request_is_not_pushed_unless_there_is_need(server: OAuthServer) -> None:
-    """Servers that can do it do not all require it."""
+async def test_par_false_does_not_push(server: OAuthServer) -> None:
+    """A server that supports pushed requests does not have to require them."""
     _, query = await login(ServerSource(server), Visitor(), par=False)
     assert "request_uri" not in query
 
 
 @pytest.mark.rule("R154")
-async def test_each_login_is_pushed_anew(server: OAuthServer) -> None:
-    """A request_uri is good for one login."""
+async def test_each_sign_in_has_a_new_request_uri(server: OAuthServer) -> None:
+    """A request_uri is valid for one sign-in."""
     source, visitor = ServerSource(server), Visitor()
     for _ in range(2):
         await login(source, visitor, par=True)
@@ -485,10 +489,10 @@ async def test_each_login_is_pushed_anew(server: OAuthServer) -> None:
     ],
     ids=in_ascii,
 )
-async def test_a_pushed_request_without_request_uri_or_lifetime_opens_no_browser(
+async def test_invalid_response_to_a_pushed_request_raises(
     posted: dict[str, object],
 ) -> None:
-    """Both are required of the server."""
+    """The response must have a request_uri and a lifetime; otherwise no browser is opened."""
     visitor = Visitor()
     error = await refused(ScriptedSource(posted=posted), visitor, par=True)
     assert isinstance(error, TokenResponseError)
@@ -497,10 +501,10 @@ async def test_a_pushed_request_without_request_uri_or_lifetime_opens_no_browser
 
 
 @pytest.mark.rule("R154")
-async def test_a_pushed_request_that_has_expired_opens_no_browser(
+async def test_expired_pushed_request_raises(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """As when the answer took longer than what it names lives."""
+    """A request_uri that expired before the response arrived is not opened in a browser."""
     visitor = Visitor()
     source = ScriptedSource(posted={"request_uri": "urn:a", "expires_in": 1})
     loop = asyncio.get_running_loop()
@@ -512,8 +516,8 @@ async def test_a_pushed_request_that_has_expired_opens_no_browser(
     assert not visitor.opened
 
 
-async def test_a_pushed_request_that_is_refused_is_an_error(server: OAuthServer) -> None:
-    """As by invalid_target for a resource that the server does not know."""
+async def test_refused_pushed_request_raises(server: OAuthServer) -> None:
+    """The error carries the server's error code, invalid_target for an unknown resource."""
     server.resources = ["https://api.example.com/"]
     source = ServerSource(server, TokenRequestParams(resource="https://other.example.com/"))
     error = await refused(source, Visitor(), par=True)
@@ -521,8 +525,8 @@ async def test_a_pushed_request_that_is_refused_is_an_error(server: OAuthServer)
     assert error.error == "invalid_target"
 
 
-async def test_a_server_without_a_place_to_push_to_is_a_configuration_error() -> None:
-    """What to pass is said by whoever knows the endpoints."""
+async def test_pushed_request_without_an_endpoint_raises() -> None:
+    """The error of the missing endpoint is raised unchanged."""
     source = ScriptedSource(posted=TokenConfigurationError("Missing endpoint"))
     error = await refused(source, Visitor(), par=True)
     assert isinstance(error, TokenConfigurationError)
@@ -530,10 +534,10 @@ async def test_a_server_without_a_place_to_push_to_is_a_configuration_error() ->
 
 
 @pytest.mark.rule("R007")
-async def test_code_verifier_and_state_are_in_no_log_and_no_error(
+async def test_code_verifier_and_state_are_not_in_logs_or_errors(
     server: OAuthServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Not when it goes well, nor when the server says them."""
+    """They are masked even if the server's error description quotes them."""
     source, visitor = ServerSource(server), Visitor()
     with caplog.at_level(logging.DEBUG):
         await login(source, visitor)
@@ -541,11 +545,11 @@ async def test_code_verifier_and_state_are_in_no_log_and_no_error(
     secret = [state, str(source.forms[0]["code"]), str(source.forms[0]["code_verifier"])]
     assert not [text for text in secret if text in caplog.text]
 
-    class Echo(Answering):
+    class Echo(FixedResponse):
         async def _visit(self, url: str) -> None:
             asked = query_of(url)
-            said = (asked["client_id"][0], asked["state"][0])
-            self._answer["error_description"] = "wrong: {}, {}".format(*said)
+            quoted = (asked["client_id"][0], asked["state"][0])
+            self._answer["error_description"] = "wrong: {}, {}".format(*quoted)
             await super()._visit(url)
 
     echo = Echo(error="invalid_request")
@@ -556,8 +560,8 @@ async def test_code_verifier_and_state_are_in_no_log_and_no_error(
     assert error.error_description == "wrong: ***, ***"
 
 
-def test_the_grant_begins_anew_and_keeps_its_refresh_token() -> None:
-    """The person can be asked again; until then the refresh token serves."""
+def test_grant_uses_its_refresh_token_and_can_start_again() -> None:
+    """The refresh token renews the login; without it, the user can sign in again."""
     assert AuthorizationCode.name == "authorization_code"
     assert AuthorizationCode.can_begin
     assert AuthorizationCode.keeps_refresh_token

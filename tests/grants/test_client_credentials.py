@@ -1,4 +1,4 @@
-"""The client credentials grant, and what the package of grants exports."""
+"""The client credentials grant, and the names that the package exports."""
 
 import pytest
 
@@ -10,8 +10,8 @@ from tests.grants.source import ScriptedSource, ServerSource
 
 
 @pytest.mark.rule("R011")
-async def test_client_credentials_ask_the_same_each_time() -> None:
-    """There is no state: a second token is asked for as the first was, and no refresh token."""
+async def test_each_request_is_the_same() -> None:
+    """The grant has no state and uses no refresh token."""
     source, grant = ScriptedSource(), ClientCredentials()
     for _ in range(2):
         await grant.request_token(source)
@@ -22,8 +22,8 @@ async def test_client_credentials_ask_the_same_each_time() -> None:
 
 
 @pytest.mark.rule("R012", "R016")
-async def test_client_credentials_get_a_token(oauth_server: OAuthServer) -> None:
-    """With the scope that was asked for."""
+async def test_client_credentials_return_a_token(oauth_server: OAuthServer) -> None:
+    """The token has the requested scope."""
     source = ServerSource(oauth_server, TokenRequestParams("a b"))
     token = await ClientCredentials().request_token(source)
     assert token.is_valid()
@@ -32,12 +32,12 @@ async def test_client_credentials_get_a_token(oauth_server: OAuthServer) -> None
 
 @pytest.mark.rule("R015")
 def test_there_is_no_password_grant() -> None:
-    """A person's password is not asked for, nor taken (RFC 9700 §2.4)."""
+    """The package has no grant that takes a user's password (RFC 9700 §2.4)."""
     assert not [name for name in aioalf.grants.__all__ if "password" in name.lower()]
 
 
-def test_every_name_that_is_exported_is_there() -> None:
-    """`__all__`, `dir` and attributes agree."""
+def test_every_exported_name_exists() -> None:
+    """Each name in `__all__` is an attribute and is listed by `dir`."""
     assert set(aioalf.grants.__all__) <= set(dir(aioalf.grants))
     assert all(getattr(aioalf.grants, name) is not None for name in aioalf.grants.__all__)
     with pytest.raises(AttributeError, match="has no attribute 'Password'"):

@@ -1,4 +1,4 @@
-"""Each grant in a `Client`, from an issuer's name to an authorized request."""
+"""Each grant in a `Client`: from the issuer to an authorized request."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -38,7 +38,7 @@ KEY = jwk.ECKey.generate_key("P-256")
 
 @pytest.fixture
 async def visitor() -> AsyncIterator[Visitor]:
-    """Somebody whose browser closes after the test."""
+    """A user at a browser that closes after the test."""
     person = Visitor()
     yield person
     await person.done()
@@ -46,7 +46,7 @@ async def visitor() -> AsyncIterator[Visitor]:
 
 @pytest.fixture
 def server(oauth_server: OAuthServer) -> OAuthServer:
-    """A server at which somebody is signed in, that knows tokens and assertions of elsewhere."""
+    """A server with a signed-in user, which accepts foreign tokens and assertions."""
     oauth_server.auto_sign_in = "Ada"
     oauth_server.device_slow_down = False
     oauth_server.add_client("desktop", None)
@@ -59,17 +59,17 @@ def server(oauth_server: OAuthServer) -> OAuthServer:
 
 @pytest.fixture
 def fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A device asks without waiting."""
+    """Device codes are polled without waiting."""
 
     async def sleep(_seconds: float) -> None:
         await asyncio.get_running_loop().run_in_executor(None, lambda: None)
 
-    hurried = SimpleNamespace(sleep=sleep, get_running_loop=asyncio.get_running_loop)
-    monkeypatch.setattr("aioalf.grants.device_code.asyncio", hurried)
+    without_waiting = SimpleNamespace(sleep=sleep, get_running_loop=asyncio.get_running_loop)
+    monkeypatch.setattr("aioalf.grants.device_code.asyncio", without_waiting)
 
 
 async def user_of(server: OAuthServer, grant: Grant, *, is_public: bool = False) -> object:
-    """For whom the API took two requests, which one token served."""
+    """Send two requests to the API and return the user that it saw in both."""
     async with Client(
         "desktop" if is_public else server.client_id,
         None if is_public else server.client_secret,
@@ -92,10 +92,10 @@ async def user_of(server: OAuthServer, grant: Grant, *, is_public: bool = False)
 @pytest.mark.rule("R009", "R090")
 @pytest.mark.parametrize("is_public", [True, False])
 @pytest.mark.parametrize("par", [True, None])
-async def test_a_client_signs_in_with_a_code(
+async def test_client_signs_in_with_an_authorization_code(
     server: OAuthServer, visitor: Visitor, *, is_public: bool, par: bool | None
 ) -> None:
-    """With a secret and without, pushed and not."""
+    """Sign-in works with and without a secret, and with and without a pushed request."""
     grant = AuthorizationCode(open_browser=visitor, par=par)
     assert await user_of(server, grant, is_public=is_public) == "Ada"
     assert server.token_requests == 1
@@ -103,10 +103,8 @@ async def test_a_client_signs_in_with_a_code(
 
 @pytest.mark.usefixtures("fast")
 @pytest.mark.parametrize("is_public", [True, False])
-async def test_a_client_signs_in_with_a_device_code(
-    server: OAuthServer, *, is_public: bool
-) -> None:
-    """On a screen without a keyboard."""
+async def test_client_signs_in_with_a_device_code(server: OAuthServer, *, is_public: bool) -> None:
+    """The user approves the code that the prompt shows."""
 
     async def show(prompt: Prompt) -> None:
         server.approve(prompt.user_code)
@@ -115,8 +113,8 @@ async def test_a_client_signs_in_with_a_device_code(
 
 
 @pytest.mark.usefixtures("fast")
-async def test_a_client_whose_person_says_no_raises(server: OAuthServer) -> None:
-    """The request does not leave."""
+async def test_denied_sign_in_raises(server: OAuthServer) -> None:
+    """The API request is not sent."""
     grant = DeviceCode(lambda prompt: server.deny(prompt.user_code))
     with pytest.raises(AccessDeniedError):
         await user_of(server, grant)
@@ -140,16 +138,16 @@ async def test_a_client_whose_person_says_no_raises(server: OAuthServer) -> None
     ],
     ids=["client credentials", "token exchange", "JWT bearer"],
 )
-async def test_a_client_asks_without_a_person(
+async def test_client_gets_a_token_without_a_user(
     server: OAuthServer, grant: Callable[[], Grant], user: str | None
 ) -> None:
-    """With its own credentials, a token or an assertion."""
+    """Client credentials, a subject token or an assertion are sufficient."""
     assert await user_of(server, grant()) == user
     assert server.token_requests == 1
 
 
 async def endpoint_with(server: OAuthServer, visitor: Visitor) -> tuple[TokenEndpoint, str]:
-    """A token endpoint, and a refresh token that a login left."""
+    """Sign in; return a token endpoint and the refresh token."""
     credentials = Credentials(server.client_id, server.client_secret)
     endpoint = TokenEndpoint(None, credentials, None, issuer=server.issuer)
     token = await AuthorizationCode(open_browser=visitor).request_token(endpoint)
@@ -169,10 +167,10 @@ async def endpoint_with(server: OAuthServer, visitor: Visitor) -> tuple[TokenEnd
     ],
     ids=["400", "401", "429", "503", "HTML", "hang-up"],
 )
-async def test_refresh_answered(
+async def test_failed_refresh_raises_a_typed_error(
     server: OAuthServer, visitor: Visitor, fault: Fault, kind: type[TokenError]
 ) -> None:
-    """Whatever comes in place of a token is a typed error after one request, none repeated."""
+    """Any response without a token raises an error after one request, without a retry."""
     endpoint, refresh_token = await endpoint_with(server, visitor)
     server.reset_counters()
     server.faults["token"] = fault.times(1)
@@ -186,10 +184,10 @@ async def test_refresh_answered(
     await endpoint.close()
 
 
-async def test_a_client_goes_on_with_a_refresh_token_until_it_is_worth_nothing(
+async def test_client_renews_with_a_refresh_token_until_it_is_revoked(
     server: OAuthServer, visitor: Visitor
 ) -> None:
-    """Then somebody has to help: the grant cannot begin anew."""
+    """After that LoginRequiredError is raised, because the grant cannot start again."""
     endpoint, refresh_token = await endpoint_with(server, visitor)
     await endpoint.close()
     async with Client(

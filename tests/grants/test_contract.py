@@ -1,19 +1,19 @@
-"""A grant of a user's own."""
+"""A custom grant."""
 
 from aioalf.grants import AuthorizationServer, Grant
 from aioalf.token import Token
 
 
 class Account(Grant):
-    """Needs no more than the one method."""
+    """A grant with only the required method."""
 
     async def request_token(self, endpoint: AuthorizationServer) -> Token:
-        """Ask in a way of its own."""
+        """Send a custom token request."""
         return await endpoint.request({"grant_type": "urn:example:account"})
 
 
-def test_a_grant_that_says_nothing_of_itself_begins_anew_and_keeps_nothing() -> None:
-    """Its name is its class's; a refresh token in the answer is ignored."""
+def test_defaults_of_a_custom_grant() -> None:
+    """By default a grant has its class's name, can be repeated, and ignores refresh tokens."""
     grant = Account()
     assert grant.name == "Account"
     assert grant.can_begin

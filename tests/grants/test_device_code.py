@@ -1,4 +1,4 @@
-"""The device authorization grant: what is shown, and how often is asked."""
+"""The device authorization grant: the prompt, and the polling of the token endpoint."""
 
 import asyncio
 import io
@@ -44,7 +44,7 @@ POSTED = {
 
 
 def refused(error: str | None, status: int = 400, retry_after: float | None = None) -> TokenError:
-    """What the token endpoint answered."""
+    """Return an error response of the token endpoint."""
     return TokenHTTPError("refused", status, retry_after=retry_after, error=error)
 
 
@@ -52,11 +52,11 @@ PENDING = refused("authorization_pending")
 
 
 async def ignore(_prompt: Prompt) -> None:
-    """Show it to nobody."""
+    """Show nothing."""
 
 
 def run(scene: Coroutine[object, object, T]) -> T:
-    """Play a scene in virtual time."""
+    """Run a coroutine in virtual time."""
     loop = VirtualTimeLoop(0)
     try:
         return loop.run_until_complete(scene)
@@ -70,7 +70,7 @@ def polls_of(
     post_takes: float = 0.0,
     timeout: float | None = None,
 ) -> tuple[list[float], Token | TokenError]:
-    """The seconds before each question, and what came of it."""
+    """Return the seconds before each poll, and the token or the error."""
     source = ScriptedSource(*replies, posted=posted)
     source.post_takes = post_takes
 
@@ -87,35 +87,35 @@ def polls_of(
 
 
 @pytest.mark.rule("R158")
-def test_without_an_interval_five_seconds_are_waited_before_each_question() -> None:
-    """The first one, too."""
+def test_polling_interval_is_five_seconds_by_default() -> None:
+    """The first poll is sent after five seconds, too."""
     assert polls_of(PENDING, PENDING, TOKEN) == ([5, 5, 5], TOKEN)
 
 
 @pytest.mark.rule("R158")
 @pytest.mark.parametrize(("interval", "waited"), [(2, 2), ("7", 7), (0, 1), (None, 5)])
-def test_the_interval_of_the_server_is_waited(interval: object, waited: int) -> None:
-    """But for none at all, which would be a loop without a pause."""
+def test_polling_interval_of_the_server_is_used(interval: object, waited: int) -> None:
+    """An interval of 0 is raised to one second, so that polling never runs without a pause."""
     posted = {**POSTED, "interval": interval}
     assert polls_of(PENDING, TOKEN, posted=posted) == ([waited] * 2, TOKEN)
 
 
 def test_authorization_pending() -> None:
-    """The person has not decided, and is waited for; some servers say so with a status of 200."""
+    """Polling continues until the user decides; some servers use status 200 for this error."""
     answered = TokenResponseError("pending", 200, error="authorization_pending")
     assert polls_of(PENDING, answered, TOKEN)[1] is TOKEN
 
 
 @pytest.mark.rule("R158")
 def test_slow_down() -> None:
-    """Adds five seconds each time, for good."""
+    """Each slow_down adds five seconds to all later intervals."""
     slow = refused("slow_down")
     assert polls_of(slow, PENDING, slow, PENDING, TOKEN)[0] == [5, 10, 10, 15, 15]
 
 
 @pytest.mark.rule("R158")
 def test_expired_token() -> None:
-    """Nobody came in time."""
+    """An expired code raises LoginTimeoutError."""
     polls, error = polls_of(PENDING, refused("expired_token"))
     assert len(polls) == 2
     assert isinstance(error, LoginTimeoutError)
@@ -124,7 +124,7 @@ def test_expired_token() -> None:
 
 @pytest.mark.rule("R158")
 def test_access_denied() -> None:
-    """The person said no."""
+    """A denied sign-in raises AccessDeniedError."""
     polls, error = polls_of(refused("access_denied"))
     assert len(polls) == 1
     assert isinstance(error, AccessDeniedError)
@@ -146,23 +146,23 @@ def test_access_denied() -> None:
     ],
     ids=repr,
 )
-def test_any_other_error_ends_the_login(answer: TokenError) -> None:
-    """It is not asked again."""
+def test_any_other_error_ends_the_polling(answer: TokenError) -> None:
+    """The error is raised unchanged after one poll."""
     polls, error = polls_of(answer, TOKEN)
     assert len(polls) == 1
     assert error is answer
 
 
 @pytest.mark.rule("R158")
-def test_a_server_that_is_out_of_reach_is_asked_half_as_often() -> None:
-    """Each time that it is, for good; a failure without a word of OAuth is the same."""
+def test_interval_doubles_if_the_server_cannot_be_reached() -> None:
+    """Each connection error or server error without an OAuth error doubles the interval."""
     lost = TokenConnectionError("timed out")
     assert polls_of(lost, PENDING, lost, TOKEN)[0] == [5, 10, 10, 20]
     assert polls_of(refused(None, 502), refused(None, 429), TOKEN)[0] == [5, 10, 20]
 
 
-def test_a_server_that_asks_to_be_left_alone_is() -> None:
-    """For as long as its Retry-After says, once."""
+def test_retry_after_is_respected() -> None:
+    """Retry-After delays the next poll only."""
     busy = refused(None, 503, retry_after=60)
     assert polls_of(busy, PENDING, TOKEN)[0] == [5, 60, 10]
 
@@ -172,29 +172,29 @@ def test_a_server_that_asks_to_be_left_alone_is() -> None:
     ("expires_in", "post_takes", "polls"),
     [(21, 0.0, 4), (20, 0.0, 3), (21, 5.0, 3), (5, 0.0, 0), (0, 0.0, 0)],
 )
-def test_nobody_signs_in(expires_in: int, post_takes: float, polls: int) -> None:
-    """The code's life, counted from when it was asked for, is the end of it."""
+def test_polling_ends_when_the_code_expires(expires_in: int, post_takes: float, polls: int) -> None:
+    """The lifetime of the code starts when the code is requested."""
     posted = {**POSTED, "expires_in": expires_in}
     waited, error = polls_of(PENDING, posted=posted, post_takes=post_takes)
     assert len(waited) == polls
     assert isinstance(error, LoginTimeoutError)
 
 
-def test_a_time_limit_of_the_callers_own_ends_the_login() -> None:
-    """Earlier than the code, never later."""
+def test_timeout_ends_the_polling() -> None:
+    """A timeout can end the polling before the code expires, but cannot extend it."""
     assert len(polls_of(PENDING, timeout=11)[0]) == 2
     assert len(polls_of(PENDING, timeout=9999)[0]) == 119
 
 
 @pytest.mark.parametrize("options", [{"prompt": 5}, {"timeout": 0}, {"timeout": "9"}], ids=str)
-def test_what_cannot_work_is_told_when_the_grant_is_made(options: dict[str, Any]) -> None:
-    """Not when somebody is to sign in."""
+def test_invalid_options_are_refused(options: dict[str, Any]) -> None:
+    """The constructor raises, not the sign-in."""
     with pytest.raises(TokenConfigurationError):
         DeviceCode(**options)
 
 
-async def test_a_login_without_a_client_id_is_a_configuration_error() -> None:
-    """There is nobody to sign in to."""
+async def test_sign_in_without_client_id_raises() -> None:
+    """The error names the missing client id."""
     with pytest.raises(TokenConfigurationError, match="Missing client_id"):
         await DeviceCode(ignore).request_token(ScriptedSource(client_id=None))
 
@@ -211,10 +211,10 @@ async def test_a_login_without_a_client_id_is_a_configuration_error() -> None:
         *(("expires_in", -1), ("interval", "soon"), ("interval", -5), ("interval", [])),
     ],
 )
-async def test_an_answer_that_cannot_be_used_is_an_error_that_names_what_is_wrong(
+async def test_invalid_device_response_raises_and_names_the_member(
     name: str, value: object
 ) -> None:
-    """Nothing is shown that a terminal would obey, and no device code is in the message."""
+    """Control characters never reach a terminal, and the error has no device code."""
     shown: list[Prompt] = []
     source = ScriptedSource(posted={**POSTED, name: value})
     with pytest.raises(TokenResponseError, match=name) as caught:
@@ -223,8 +223,8 @@ async def test_an_answer_that_cannot_be_used_is_an_error_that_names_what_is_wron
     assert "d3vice" not in str(caught.value)
 
 
-async def test_a_device_authorization_that_is_refused_is_an_error() -> None:
-    """As it came."""
+async def test_refused_device_authorization_raises() -> None:
+    """The server's error is raised unchanged."""
     error = refused("invalid_scope")
     with pytest.raises(TokenHTTPError) as caught:
         await DeviceCode(ignore).request_token(ScriptedSource(posted=error))
@@ -234,8 +234,8 @@ async def test_a_device_authorization_that_is_refused_is_an_error() -> None:
 @pytest.mark.parametrize(
     "complete", [None, 5, "", "javascript:alert(1)", "https://a/\n", "https://xn--a/"]
 )
-def test_a_complete_address_that_cannot_be_used_is_left_out(complete: object) -> None:
-    """The other one serves."""
+def test_invalid_complete_uri_is_left_out(complete: object) -> None:
+    """The user can still open the verification URI and type the code."""
     shown: list[Prompt] = []
 
     async def show(prompt: Prompt) -> None:
@@ -246,8 +246,8 @@ def test_a_complete_address_that_cannot_be_used_is_left_out(complete: object) ->
     assert shown[0].verification_uri_complete is None
 
 
-def test_the_address_may_have_the_name_of_the_drafts() -> None:
-    """Google calls it verification_url."""
+def test_verification_url_is_accepted() -> None:
+    """Google uses the name verification_url of the drafts."""
     shown: list[Prompt] = []
 
     async def show(prompt: Prompt) -> None:
@@ -261,27 +261,27 @@ def test_the_address_may_have_the_name_of_the_drafts() -> None:
 
 @pytest.fixture
 def fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Waits take a thousandth of their time."""
+    """Waiting takes a thousandth of the time."""
     real = asyncio.sleep
 
     async def sleep(seconds: float) -> None:
         await real(seconds / 1000)
 
-    hurried = SimpleNamespace(sleep=sleep, get_running_loop=asyncio.get_running_loop)
-    monkeypatch.setattr("aioalf.grants.device_code.asyncio", hurried)
+    shortened = SimpleNamespace(sleep=sleep, get_running_loop=asyncio.get_running_loop)
+    monkeypatch.setattr("aioalf.grants.device_code.asyncio", shortened)
 
 
 @pytest.fixture
 def server(oauth_server: OAuthServer) -> OAuthServer:
-    """A server that is content with being asked often."""
+    """A server that does not limit the polling rate."""
     oauth_server.device_slow_down = False
     return oauth_server
 
 
 @pytest.mark.rule("R126", "R159")
 @pytest.mark.usefixtures("fast")
-async def test_a_person_signs_in_elsewhere(server: OAuthServer) -> None:
-    """What was asked for is asked where the code is, and the prompt shows both addresses."""
+async def test_user_approves_on_another_device(server: OAuthServer) -> None:
+    """The device request has scope and resource; the prompt shows code and both URIs."""
     shown: list[Prompt] = []
 
     async def show(prompt: Prompt) -> None:
@@ -305,8 +305,8 @@ async def test_a_person_signs_in_elsewhere(server: OAuthServer) -> None:
 
 
 @pytest.mark.usefixtures("fast")
-async def test_a_person_says_no_elsewhere(server: OAuthServer) -> None:
-    """A public client hears it as well."""
+async def test_user_denies_on_another_device(server: OAuthServer) -> None:
+    """A public client gets the error, too."""
     server.add_client("tv", None)
     source = ServerSource(server, client_id="tv", client_secret=None)
     with pytest.raises(AuthorizationError, match="said no"):
@@ -314,8 +314,8 @@ async def test_a_person_says_no_elsewhere(server: OAuthServer) -> None:
 
 
 @pytest.mark.usefixtures("fast")
-async def test_an_answer_without_an_interval_is_a_right_one(server: OAuthServer) -> None:
-    """As oidc-provider's."""
+async def test_response_without_an_interval_is_accepted(server: OAuthServer) -> None:
+    """The server oidc-provider sends no interval, for example."""
     server.changes["device_authorization"] = {"interval": MISSING}
     grant = DeviceCode(lambda prompt: server.approve(prompt.user_code))
     assert (await grant.request_token(ServerSource(server))).is_valid()
@@ -323,10 +323,10 @@ async def test_an_answer_without_an_interval_is_a_right_one(server: OAuthServer)
 
 @pytest.mark.rule("R159")
 @pytest.mark.usefixtures("fast")
-async def test_the_device_code_is_shown_to_nobody(
+async def test_device_code_is_never_shown(
     server: OAuthServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is in no prompt, no repr and no log."""
+    """The device code is not in the prompt, in a repr or in the log."""
     shown: list[Prompt] = []
 
     def show(prompt: Prompt) -> None:
@@ -341,8 +341,8 @@ async def test_the_device_code_is_shown_to_nobody(
     assert "d3vice" not in repr(read_device(POSTED))
 
 
-def test_a_prompt_that_fails_ends_the_login() -> None:
-    """Nobody could sign in who has not seen the code."""
+def test_failing_prompt_ends_the_sign_in() -> None:
+    """Without the prompt, the user does not know the code, so the token is not polled."""
 
     async def broken(_prompt: Prompt) -> None:
         raise OSError("no screen")
@@ -354,8 +354,8 @@ def test_a_prompt_that_fails_ends_the_login() -> None:
     assert not source.forms
 
 
-def test_a_prompt_may_stay_open_until_the_login_ends() -> None:
-    """It is cancelled then."""
+def test_prompt_is_cancelled_when_the_sign_in_ends() -> None:
+    """A prompt may keep a window open until then."""
     seen: list[str] = []
 
     async def window(_prompt: Prompt) -> None:
@@ -379,7 +379,7 @@ PROMPT = Prompt(
 
 
 class Terminal(io.StringIO):
-    """Standard error, as a terminal of this kind."""
+    """A fake standard error with this encoding."""
 
     def __init__(self, encoding: str = "utf-8", *, is_terminal: bool = True) -> None:
         super().__init__()
@@ -388,17 +388,17 @@ class Terminal(io.StringIO):
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
-        """What it can show."""
+        """The encoding of the terminal."""
         return self._encoding
 
     def isatty(self) -> bool:
-        """Whether it is one."""
+        """Tell whether this is a terminal or a file."""
         return self._is_terminal
 
 
 @pytest.fixture
 def printed(monkeypatch: pytest.MonkeyPatch) -> Callable[[Terminal], str]:
-    """What is written to such a terminal."""
+    """A function that prints the prompt to a terminal and returns the text."""
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "80")
 
@@ -411,10 +411,10 @@ def printed(monkeypatch: pytest.MonkeyPatch) -> Callable[[Terminal], str]:
 
 
 @pytest.mark.rule("R159")
-def test_by_default_address_and_code_are_written_with_a_qr_code(
+def test_default_prompt_has_uri_code_and_qr_code(
     printed: Callable[[Terminal], str],
 ) -> None:
-    """The code is shown although the QR code holds it: the person compares."""
+    """The user code is shown beside the QR code, so that the user can compare it."""
     text = printed(Terminal())
     assert "    https://auth.example.com/device\n" in text
     assert "WDJB-MJHT" in text
@@ -424,10 +424,10 @@ def test_by_default_address_and_code_are_written_with_a_qr_code(
     assert drawn[0] == "\u2588" * len(drawn[0])  # the quiet zone
 
 
-def test_a_qr_code_is_of_the_complete_address_else_of_the_other(
+def test_qr_code_has_the_complete_uri_if_there_is_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The one that needs no typing, where there is one."""
+    """The complete URI saves typing the code; otherwise the QR code has the plain URI."""
     texts: list[str] = []
 
     def draw(text: str, _out: object) -> str:
@@ -453,31 +453,31 @@ def test_a_qr_code_is_of_the_complete_address_else_of_the_other(
     [Terminal(is_terminal=False), Terminal("ascii"), Terminal("cp437x")],
     ids=["a file", "no blocks", "unknown"],
 )
-def test_no_qr_code_is_written_where_it_could_not_be_seen(
+def test_no_qr_code_is_printed_if_it_cannot_be_displayed(
     printed: Callable[[Terminal], str], terminal: Terminal
 ) -> None:
-    """Address and code are."""
+    """A file or an unsuitable encoding gets URI and code only."""
     text = printed(terminal)
     assert text.isascii()
     assert "WDJB-MJHT" in text
 
 
 @pytest.mark.parametrize(("variable", "value"), [("TERM", "dumb"), ("COLUMNS", "20")])
-def test_no_qr_code_is_written_where_it_has_no_room(
+def test_no_qr_code_is_printed_in_a_narrow_terminal(
     printed: Callable[[Terminal], str], monkeypatch: pytest.MonkeyPatch, variable: str, value: str
 ) -> None:
-    """A broken one cannot be read."""
+    """A QR code with wrapped lines could not be scanned."""
     monkeypatch.setenv(variable, value)
     assert "\u2588" not in printed(Terminal())
 
 
-def test_the_room_is_that_of_the_terminal_that_is_written_to(
+def test_width_is_that_of_the_terminal_written_to(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Standard output may be a file meanwhile; a terminal that knows no width has the usual one."""
+    """A terminal that reports no width is assumed to have the usual one."""
     monkeypatch.setenv("COLUMNS", "77")
     other_end, terminal = os.openpty()
-    with open(terminal, "w", encoding="utf-8") as out:  # noqa: PTH123 - a descriptor has no path
+    with open(terminal, "w", encoding="utf-8") as out:  # noqa: PTH123 - a file descriptor
         termios.tcsetwinsize(terminal, (24, 31))
         assert prompt.columns_of(out) == 31
         termios.tcsetwinsize(terminal, (0, 0))
@@ -485,23 +485,23 @@ def test_the_room_is_that_of_the_terminal_that_is_written_to(
     os.close(other_end)
 
 
-def test_no_qr_code_is_written_of_what_is_too_long() -> None:
-    """A QR code holds some three thousand characters."""
+def test_no_qr_code_is_printed_for_a_long_uri() -> None:
+    """A QR code holds about three thousand characters."""
     assert prompt.qr_code("https://a/" + "b" * 5000, Terminal()) == ""
 
 
-def test_without_the_library_no_qr_code_is_written(
+def test_no_qr_code_is_printed_without_segno(
     printed: Callable[[Terminal], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is an extra's."""
+    """The package segno is an optional extra."""
     monkeypatch.setitem(sys.modules, "segno", None)
     assert "\u2588" not in printed(Terminal())
 
 
-async def test_the_default_prompt_writes_to_standard_error(
+async def test_default_prompt_writes_to_standard_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Which is looked up when it is needed."""
+    """Standard error is looked up when the prompt is printed."""
     terminal = Terminal(is_terminal=False)
     monkeypatch.setattr(sys, "stderr", terminal)
     posted = {**POSTED, "expires_in": 0}

@@ -1,4 +1,4 @@
-"""What holds for every grant, at first and when its token is renewed: one table, all grants."""
+"""Promises of all grants, for the first token request and for renewal."""
 
 import asyncio
 import base64
@@ -57,33 +57,33 @@ every_grant = pytest.mark.parametrize("name", EVERY)
 
 @pytest.fixture(autouse=True)
 def fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A device asks without waiting."""
+    """Device codes are polled almost without waiting."""
     real = asyncio.sleep
 
     async def sleep(seconds: float) -> None:
         await real(seconds / 1000)
 
-    hurried = SimpleNamespace(sleep=sleep, get_running_loop=asyncio.get_running_loop)
-    monkeypatch.setattr("aioalf.grants.device_code.asyncio", hurried)
+    shortened = SimpleNamespace(sleep=sleep, get_running_loop=asyncio.get_running_loop)
+    monkeypatch.setattr("aioalf.grants.device_code.asyncio", shortened)
 
 
 @pytest.fixture
 async def scene(oauth_server: OAuthServer) -> AsyncIterator[Scene]:
-    """A server that knows a client with an odd name."""
+    """The scene of a test, with its server and visitor."""
     scene = Scene(oauth_server)
     yield scene
     await scene.visitor.done()
 
 
 async def grant_of(scene: Scene, name: str) -> Grant:
-    """One of each kind, and one whose requests are pushed (RFC 9126)."""
+    """Return the named grant; "par" is a code grant with pushed requests (RFC 9126)."""
     if name == "par":
         return AuthorizationCode(open_browser=scene.visitor, par=True)
     return await scene.grant(name)
 
 
 def asked_of(server: OAuthServer) -> list[Exchange]:
-    """What the client itself asked of the authorization server, metadata aside."""
+    """Return the client's own requests to the authorization server, without metadata."""
     return [
         exchange
         for exchange in server.log
@@ -94,12 +94,12 @@ def asked_of(server: OAuthServer) -> list[Exchange]:
 
 
 def pairs_of(exchange: Exchange) -> list[tuple[str, str]]:
-    """Its parameters, each as often as it came, the empty ones too."""
+    """Return all parameters of a request, including repeated and empty ones."""
     return parse_qsl(exchange.body.text or "", keep_blank_values=True, strict_parsing=True)
 
 
 async def traffic(scene: Scene, name: str, **options: Any) -> list[Exchange]:
-    """What was asked for a first token and for one in its place."""
+    """Return the requests for a first token and for its replacement."""
     grant = await grant_of(scene, name)
     async with scene.client(grant, **options) as client:
         await get(client, scene.server)
@@ -114,7 +114,7 @@ async def traffic(scene: Scene, name: str, **options: Any) -> list[Exchange]:
 @pytest.mark.rule("R001", "R012")
 @every_grant
 async def test_every_request_is_a_post_with_a_form(scene: Scene, name: str) -> None:
-    """In UTF-8, whatever is asked for, its scopes joined by one space."""
+    """The form is UTF-8, and scopes are separated by one space."""
     scopes = ["a", "b"] if name == "given" else ["lesen", "größe"]
     options: dict[str, Any] = {"scope": scopes, "extra_params": {"mandant": "Zoë & Söhne"}}
     for exchange in await traffic(scene, name, **options):
@@ -127,8 +127,8 @@ async def test_every_request_is_a_post_with_a_form(scene: Scene, name: str) -> N
 
 @pytest.mark.rule("R002", "R004", "R016")
 @every_grant
-async def test_no_parameter_comes_twice_or_empty_or_unasked(scene: Scene, name: str) -> None:
-    """But for resources and audiences, which may be several; without a wish there is none."""
+async def test_no_parameter_is_repeated_empty_or_unrequested(scene: Scene, name: str) -> None:
+    """Only resource and audience may be repeated, and are sent only if they are set."""
     options: dict[str, Any] = {"scope": "", "extra_params": {"empty": ""}}
     for exchange in await traffic(scene, name, **options):
         pairs = pairs_of(exchange)
@@ -146,8 +146,8 @@ async def test_no_parameter_comes_twice_or_empty_or_unasked(scene: Scene, name: 
 
 @pytest.mark.rule("R003")
 @every_grant
-async def test_the_query_of_the_token_endpoint_is_kept(scene: Scene, name: str) -> None:
-    """At each request; a fragment is refused when the client is made."""
+async def test_query_of_the_token_endpoint_is_kept(scene: Scene, name: str) -> None:
+    """Each request keeps the query; a fragment is refused by the constructor."""
     url = f"{scene.server.token_endpoint}?tenant=one&b="
     asked = await traffic(scene, name, token_endpoint=url)
     queries = {exchange.query for exchange in asked if exchange.path == "/token"}
@@ -173,14 +173,14 @@ METHODS: dict[str, ClientAuth | None] = {
         (name, method)
         for name in EVERY
         for method in METHODS
-        # client credentials are for clients that have some (RFC 6749 §4.4)
+        # client credentials are for confidential clients only (RFC 6749 §4.4)
         if (name, method) != ("service", "none")
     ],
 )
-async def test_every_request_proves_the_client_in_one_way(
+async def test_every_request_uses_one_client_authentication_method(
     scene: Scene, name: str, method: str
 ) -> None:
-    """The one that was chosen, Basic without a choice; who proves nothing says the id."""
+    """The chosen method or Basic is used; a public client sends its id."""
     client_id = "client-id" if name == "given" else CLIENT_ID
     used = "client_secret_basic" if method == "default" else method
     keys = {"public_key": PUBLIC_KEY} if used == "private_key_jwt" else {}
@@ -209,10 +209,10 @@ async def test_every_request_proves_the_client_in_one_way(
 
 @pytest.mark.rule("R007")
 @every_grant
-async def test_id_and_secret_are_in_no_url_log_and_error(
+async def test_id_and_secret_are_not_in_urls_logs_or_errors(
     scene: Scene, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Not when all goes well, nor when the server says them; a login's URL has the id."""
+    """They are masked if the server quotes them. Only the authorization URL has the id."""
     caplog.set_level(logging.DEBUG)
     client_id = "client-id-of-a-test"
     grant = await grant_of(scene, name)
@@ -221,11 +221,11 @@ async def test_id_and_secret_are_in_no_url_log_and_error(
         scene.server.add_client("client-id", SECRET)
         client_id = "client-id"
     options: dict[str, Any] = {"client_id": client_id, "client_secret": SECRET}
-    said = json.dumps({"error": "invalid_client", "error_description": f"{client_id} {SECRET}"})
+    quoting = json.dumps({"error": "invalid_client", "error_description": f"{client_id} {SECRET}"})
     async with scene.client(grant, **options, raise_token_errors=True) as client:
         await get(client, scene.server)
         scene.server.revoke_all()
-        scene.server.token_fault = Fault.body(said.encode(), status=401).times(1)
+        scene.server.token_fault = Fault.body(quoting.encode(), status=401).times(1)
         with pytest.raises(TokenHTTPError) as caught:
             await client.get(scene.server.url("/things"))
     error = caught.value
@@ -240,10 +240,10 @@ async def test_id_and_secret_are_in_no_url_log_and_error(
 @pytest.mark.rule("R010")
 @pytest.mark.parametrize("missing", ["client_id", "client_secret"])
 @every_grant
-async def test_what_is_missing_is_said_before_anything_is_asked(
+async def test_missing_credential_raises_before_any_request(
     scene: Scene, name: str, missing: str
 ) -> None:
-    """No server is, and without an id nobody is asked to sign in; Basic needs a secret, too."""
+    """No request is sent. Without a client id, no browser is opened either."""
     endpoints = {
         endpoint: getattr(scene.server, endpoint)
         for endpoint in (
@@ -265,8 +265,8 @@ async def test_what_is_missing_is_said_before_anything_is_asked(
 
 @pytest.mark.rule("R010")
 @every_grant
-async def test_an_empty_secret_is_one(scene: Scene, name: str) -> None:
-    """It is sent as ``id:``, to a server that has given none."""
+async def test_empty_secret_is_sent(scene: Scene, name: str) -> None:
+    """An empty secret is sent as ``id:``, which some servers expect."""
     grant = await grant_of(scene, name)
     scene.server.add_client("client-id", "", auth_methods=["client_secret_basic"])
     async with scene.client(grant, client_secret="") as client:
@@ -290,8 +290,8 @@ WITH_REFRESH: dict[str, Grant] = {
 
 @pytest.mark.rule("R013", "R046")
 @every_grant
-def test_plain_http_to_another_machine_is_warned_of(name: str) -> None:
-    """Once, when the client is made; a grant with refresh tokens is refused."""
+def test_plain_http_to_another_machine_warns(name: str) -> None:
+    """The constructor warns once; a grant with refresh tokens is refused."""
     grant = {**PLAIN, **WITH_REFRESH}[name]
     url = "http://auth.example.com/token"
     with pytest.warns(InsecureTransportWarning, match="is plain http") as warned:  # noqa: PT031
@@ -306,10 +306,8 @@ def test_plain_http_to_another_machine_is_warned_of(name: str) -> None:
 @pytest.mark.rule("R014")
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @every_grant
-async def test_a_redirect_of_the_token_endpoint_is_an_error(
-    scene: Scene, name: str, status: int
-) -> None:
-    """Nothing is sent to where it points, whatever the grant has to send."""
+async def test_redirect_of_the_token_endpoint_raises(scene: Scene, name: str, status: int) -> None:
+    """Redirects are not followed, so no secret is sent to the target."""
     grant = await grant_of(scene, name)
     target = f"{scene.server.other_url}/token"
     scene.server.token_fault = Fault.redirect(target, status=status).times(1)
@@ -322,9 +320,9 @@ async def test_a_redirect_of_the_token_endpoint_is_an_error(
 
 @pytest.mark.rule("R126")
 @every_grant
-async def test_a_resource_that_the_server_does_not_know_is_told(scene: Scene, name: str) -> None:
-    """By the standard's word, which a program can read."""
-    visitor = Visitor()  # who is not even shown a page
+async def test_unknown_resource_raises_invalid_target(scene: Scene, name: str) -> None:
+    """The error carries the standard error code, for programs to read."""
+    visitor = Visitor()  # the server shows no page
     grant = (
         AuthorizationCode(open_browser=visitor) if name == "code" else await grant_of(scene, name)
     )
@@ -342,7 +340,7 @@ async def test_a_resource_that_the_server_does_not_know_is_told(scene: Scene, na
 
 @pytest.mark.rule("R015")
 def test_there_is_no_password_grant() -> None:
-    """None of the grants sends one, and no name of the package offers it."""
+    """No grant has the name password, and the package exports no such name."""
     assert "password" not in {grant.name for grant in (*PLAIN.values(), *WITH_REFRESH.values())}
     assert not [name for name in dir(all_grants) if "password" in name.lower()]
 
@@ -365,10 +363,10 @@ def test_there_is_no_password_grant() -> None:
     ids=in_ascii,
 )
 @every_grant
-async def test_an_answer_without_a_usable_token_is_an_error(
+async def test_response_without_a_usable_token_raises(
     scene: Scene, name: str, members: dict[str, Any]
 ) -> None:
-    """Nothing of it is kept or sent, and the next answer counts."""
+    """Such a response is discarded, and the next token response is used."""
     grant = await grant_of(scene, name)
     extra = {"issued_token_type": ACCESS_TOKEN} if name == "exchange" else {}
     scene.server.token_fault = Fault.wrong_json({**members, **extra}).times(1)

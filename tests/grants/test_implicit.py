@@ -9,8 +9,8 @@ from tests.grants.visitor import query_of
 from tests.support.person import come_back
 
 
-async def test_the_login_page_is_below_the_token_endpoint() -> None:
-    """As 0.4.0 had it, where no authorization endpoint was given."""
+async def test_sign_in_page_is_below_the_token_endpoint_by_default() -> None:
+    """Without an authorization endpoint, its URL is derived as in 0.4.0."""
     tasks: list[asyncio.Task[str]] = []
     opened: list[str] = []
 
@@ -18,8 +18,8 @@ async def test_the_login_page_is_below_the_token_endpoint() -> None:
         query = query_of(url)
         opened.append(url)
         redirect_uri, state = query["redirect_uri"][0], query["state"][0]
-        answer = f"{redirect_uri}#access_token=abc&state={state}"
-        tasks.append(asyncio.create_task(come_back(answer)))
+        response = f"{redirect_uri}#access_token=abc&state={state}"
+        tasks.append(asyncio.create_task(come_back(response)))
 
     login = ImplicitLogin((32000, 32999), open_browser=browser)
     grant = Implicit("desktop", login, None, ResponsePolicy())

@@ -19,24 +19,24 @@ ISSUER = "https://auth.example.com"
 
 
 def members(key: jwk.Key, *, private: bool) -> Mapping[str, object]:
-    """The key as a JWK."""
+    """Return a key as a JWK."""
     return cast("Mapping[str, object]", key.as_dict(private=private))
 
 
 def grant_of(**options: Any) -> JWTBearer:
-    """A grant with a key that signs with ES256."""
+    """Return a grant that signs with ES256."""
     settings: dict[str, Any] = {"algorithm": "ES256", "issuer": "service", **options}
     return JWTBearer(members(EC, private=True), **settings)
 
 
 async def assertion_of(source: ScriptedSource, **options: Any) -> jwt.Token:
-    """What was sent, verified."""
+    """Request a token and return the verified assertion."""
     await grant_of(**options).request_token(source)
     return jwt.decode(str(source.forms[-1]["assertion"]), EC, algorithms=["ES256"])
 
 
-async def test_an_assertion_gets_a_token(oauth_server: OAuthServer) -> None:
-    """Of an issuer that the server trusts; scope and resource go beside it."""
+async def test_assertion_returns_a_token(oauth_server: OAuthServer) -> None:
+    """The server trusts the issuer of the assertion; the token has the requested scope."""
     oauth_server.trust_assertions("service", members(EC, private=False))
     asked = TokenRequestParams("things", "https://api.example.com/")
     source = ServerSource(oauth_server, asked)
@@ -45,15 +45,15 @@ async def test_an_assertion_gets_a_token(oauth_server: OAuthServer) -> None:
     assert token.scope == frozenset({"things"})
 
 
-async def test_an_assertion_of_somebody_else_is_refused(oauth_server: OAuthServer) -> None:
-    """With the server's word."""
+async def test_assertion_of_unknown_issuer_raises(oauth_server: OAuthServer) -> None:
+    """The error carries the server's error code, invalid_grant."""
     with pytest.raises(TokenHTTPError) as caught:
         await grant_of().request_token(ServerSource(oauth_server))
     assert caught.value.error == "invalid_grant"
 
 
-async def test_the_claims_say_who_for_whom_to_whom_and_for_how_long() -> None:
-    """The server's issuer is the sole audience, the issuer speaks for itself, for a minute."""
+async def test_default_claims() -> None:
+    """By default the subject is the issuer, the audience the server, the lifetime a minute."""
     before = int(time.time())
     token = await assertion_of(ScriptedSource(), key_id="k1", claims={"scope": "things"})
     claims = token.claims
@@ -65,8 +65,8 @@ async def test_the_claims_say_who_for_whom_to_whom_and_for_how_long() -> None:
     assert claims["scope"] == "things"
 
 
-async def test_the_claims_are_what_was_configured() -> None:
-    """Subject, audience and lifetime."""
+async def test_claims_can_be_set() -> None:
+    """Subject, audience and lifetime are options."""
     claims = (
         await assertion_of(ScriptedSource(), subject="Ada", audience="urn:a", lifetime=600)
     ).claims
@@ -74,14 +74,14 @@ async def test_the_claims_are_what_was_configured() -> None:
     assert claims["exp"] == claims["iat"] + 600
 
 
-async def test_without_an_issuer_the_audience_is_the_token_endpoint() -> None:
-    """As RFC 7523 §3 has it."""
+async def test_audience_is_the_token_endpoint_if_the_issuer_is_unknown() -> None:
+    """RFC 7523 §3 allows the URL of the token endpoint as audience."""
     token = await assertion_of(ScriptedSource(issuer=None))
     assert token.claims["aud"] == f"{ISSUER}/token_endpoint"
 
 
-async def test_each_assertion_is_new_and_sent_once() -> None:
-    """A server that takes none twice is not given one twice, though no answer came."""
+async def test_each_request_has_a_new_assertion() -> None:
+    """An assertion is not sent twice, even if the first request had no response."""
     source = ScriptedSource(TokenConnectionError("timed out"))
     identifiers: set[str] = set()
     for _ in range(2):
@@ -93,8 +93,8 @@ async def test_each_assertion_is_new_and_sent_once() -> None:
     assert source.repeatable == [False, False]
 
 
-async def test_the_key_may_be_a_callable_and_the_algorithm_rs256() -> None:
-    """What signs is asked for at each use; RS256 is the default."""
+async def test_key_can_be_a_function_and_algorithm_defaults_to_rs256() -> None:
+    """The function is called for each assertion."""
     rsa = jwk.RSAKey.generate_key(2048)
     source = ScriptedSource()
     await JWTBearer(lambda: rsa.as_pem(private=True), issuer="service").request_token(source)
@@ -111,14 +111,14 @@ async def test_the_key_may_be_a_callable_and_the_algorithm_rs256() -> None:
     ],
     ids=str,
 )
-def test_what_cannot_work_is_told_when_the_grant_is_made(options: dict[str, Any]) -> None:
-    """Not when the first token is needed."""
+def test_invalid_options_are_refused(options: dict[str, Any]) -> None:
+    """The constructor raises, not the first token request."""
     with pytest.raises(TokenConfigurationError):
         grant_of(**options)
 
 
-def test_the_grant_neither_shows_nor_pickles_its_key() -> None:
-    """It needs no refresh token: the next assertion is as good."""
+def test_key_is_not_in_repr_and_cannot_be_pickled() -> None:
+    """The grant hides its key, and uses a new assertion instead of a refresh token."""
     grant = grant_of()
     assert repr(grant).startswith("<aioalf.grants.jwt_bearer.JWTBearer object")
     with pytest.raises(TypeError, match="is not pickled"):

@@ -1,4 +1,4 @@
-"""What logins share: who waits hears what went wrong, and not that several things may have."""
+"""Showing a sign-in while waiting for its result: errors of the two tasks."""
 
 import asyncio
 
@@ -9,18 +9,18 @@ from aioalf.grants._interactive import run_while_showing
 
 
 async def fail(error: Exception) -> None:
-    """End with an error that has a cause."""
+    """Raise an error that has a cause."""
     raise error from OSError("the cause")
 
 
 async def wait() -> None:
-    """Never end."""
+    """Wait forever."""
     await asyncio.Event().wait()
 
 
 @pytest.mark.parametrize("is_shown", [True, False])
-async def test_the_error_of_either_comes_out_as_it_is(*, is_shown: bool) -> None:
-    """In no group, whatever the Python; its cause is kept."""
+async def test_error_of_either_task_is_raised_unchanged(*, is_shown: bool) -> None:
+    """The error is not wrapped in a group, and it keeps its cause."""
     error = TokenError("no")
     showing, waiting = (fail(error), wait()) if is_shown else (wait(), fail(error))
     with pytest.raises(TokenError) as caught:
@@ -29,13 +29,13 @@ async def test_the_error_of_either_comes_out_as_it_is(*, is_shown: bool) -> None
     assert isinstance(error.__cause__, OSError)
 
 
-@pytest.mark.parametrize("is_ours_too", [True, False])
-async def test_what_is_no_error_of_ours_is_not_passed_over(*, is_ours_too: bool) -> None:
-    """A mistake in the program is seen, also when the login fails at the same time."""
+@pytest.mark.parametrize("has_token_error", [True, False])
+async def test_unexpected_error_is_not_hidden(*, has_token_error: bool) -> None:
+    """A bug is reported even if the sign-in fails at the same time."""
 
     async def err() -> None:
         try:
-            await asyncio.sleep(0 if not is_ours_too else 60)
+            await asyncio.sleep(0 if not has_token_error else 60)
         finally:
             raise ValueError("a mistake")
 
@@ -44,6 +44,6 @@ async def test_what_is_no_error_of_ours_is_not_passed_over(*, is_ours_too: bool)
         await fail(TokenError("no"))
 
     with pytest.raises(ExceptionGroup) as caught:
-        await run_while_showing(err(), refuse() if is_ours_too else wait())
+        await run_while_showing(err(), refuse() if has_token_error else wait())
     kinds = {type(error) for error in caught.value.exceptions}
-    assert kinds == ({ValueError, TokenError} if is_ours_too else {ValueError})
+    assert kinds == ({ValueError, TokenError} if has_token_error else {ValueError})

@@ -1,4 +1,4 @@
-"""Verifier and challenge."""
+"""PKCE: code verifier and code challenge."""
 
 import re
 
@@ -14,8 +14,8 @@ APPENDIX_B = bytes.fromhex(
 
 
 @pytest.mark.rule("R091", "R092")
-def test_the_example_of_rfc_7636_appendix_b() -> None:
-    """The octets of the standard make its verifier and its challenge."""
+def test_example_of_rfc_7636_appendix_b() -> None:
+    """The bytes in the RFC make the verifier and the challenge in the RFC."""
     verifier = pkce.verifier_of(APPENDIX_B)
     assert verifier == "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
     assert pkce.challenge_of(verifier) == "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
@@ -24,8 +24,8 @@ def test_the_example_of_rfc_7636_appendix_b() -> None:
 
 @pytest.mark.rule("R092")
 @given(st.binary(min_size=pkce.OCTETS, max_size=pkce.OCTETS))
-def test_a_verifier_is_made_of_what_the_standard_allows(octets: bytes) -> None:
-    """43 characters of the unreserved ones, and a challenge as long that is not the verifier."""
+def test_verifier_has_only_allowed_characters(octets: bytes) -> None:
+    """Verifier and challenge differ and have 43 unreserved characters each."""
     verifier = pkce.verifier_of(octets)
     challenge = pkce.challenge_of(verifier)
     for text in (verifier, challenge):

@@ -1,4 +1,4 @@
-"""A refresh token that was got elsewhere."""
+"""The grant for a refresh token that the caller already has."""
 
 import pickle
 from typing import Any
@@ -14,24 +14,24 @@ from tests.support.identity import in_ascii
 
 
 async def refresh_token_of(server: OAuthServer) -> str:
-    """One that a login left."""
+    """Sign in and return the refresh token."""
     server.auto_sign_in = "Ada"
     given: list[str] = []
 
-    class Keeping(ServerSource):
+    class Recording(ServerSource):
         async def _send(self, url: Any, form: Any) -> Any:
             members = await super()._send(url, form)
             given.append(str(members["refresh_token"]))
             return members
 
     visitor = Visitor()
-    await AuthorizationCode(open_browser=visitor).request_token(Keeping(server))
+    await AuthorizationCode(open_browser=visitor).request_token(Recording(server))
     await visitor.done()
     return given[0]
 
 
-async def test_a_refresh_token_gets_a_token(oauth_server: OAuthServer) -> None:
-    """It is sent once, and nothing is repeated: it may be good once."""
+async def test_refresh_token_returns_a_token(oauth_server: OAuthServer) -> None:
+    """The request is not repeatable, because the refresh token may be single-use."""
     refresh_token = await refresh_token_of(oauth_server)
     source = ServerSource(oauth_server)
     token = await RefreshToken(refresh_token).request_token(source)
@@ -40,8 +40,8 @@ async def test_a_refresh_token_gets_a_token(oauth_server: OAuthServer) -> None:
     assert source.repeatable == [False]
 
 
-async def test_a_refresh_token_that_was_used_is_an_error(oauth_server: OAuthServer) -> None:
-    """The server's word says so."""
+async def test_used_refresh_token_raises(oauth_server: OAuthServer) -> None:
+    """The error carries the server's error code, invalid_grant."""
     grant = RefreshToken(await refresh_token_of(oauth_server))
     source = ServerSource(oauth_server)
     await grant.request_token(source)
@@ -50,38 +50,38 @@ async def test_a_refresh_token_that_was_used_is_an_error(oauth_server: OAuthServ
     assert caught.value.error == "invalid_grant"
 
 
-async def test_a_callable_is_asked_each_time() -> None:
-    """A plain function and a coroutine function."""
+async def test_function_is_called_for_each_token() -> None:
+    """The refresh token can come from a plain function or a coroutine function."""
     tokens = ["a", "b"]
 
-    async def later() -> str:
+    async def current() -> str:
         return tokens.pop(0)
 
     source = ScriptedSource()
     grant = RefreshToken(lambda: tokens.pop(0))
     await grant.request_token(source)
-    await RefreshToken(later).request_token(source)
+    await RefreshToken(current).request_token(source)
     assert [form["refresh_token"] for form in source.forms] == ["a", "b"]
 
 
 @pytest.mark.parametrize("token", ["", None, 5, b"abc", "\ud800"], ids=in_ascii)
-def test_a_refresh_token_that_is_no_text_is_told_when_the_grant_is_made(token: Any) -> None:
-    """And not repeated in the message."""
+def test_refresh_token_that_is_not_text_is_refused(token: Any) -> None:
+    """The constructor raises."""
     with pytest.raises(TokenConfigurationError, match="token must be text, and not empty"):
         RefreshToken(token)
 
 
 @pytest.mark.parametrize("given", ["", None, 5, "\ud800"], ids=in_ascii)
-async def test_a_callable_that_returns_no_text_is_a_configuration_error(given: Any) -> None:
-    """Nothing is sent."""
+async def test_function_must_return_text(given: Any) -> None:
+    """The error is raised before anything is sent."""
     source = ScriptedSource()
     with pytest.raises(TokenConfigurationError, match="token must be text, and not empty"):
         await RefreshToken(lambda: given).request_token(source)
     assert not source.forms
 
 
-async def test_a_callable_that_raises_is_an_error_without_its_words() -> None:
-    """Which may hold the token; they are in the cause."""
+async def test_error_of_function_is_not_quoted() -> None:
+    """The original error is the cause; its text may hold the token and is not repeated."""
 
     def broken() -> str:
         raise OSError("s3cret")
@@ -92,8 +92,8 @@ async def test_a_callable_that_raises_is_an_error_without_its_words() -> None:
     assert isinstance(caught.value.__cause__, OSError)
 
 
-def test_a_grant_that_holds_a_secret_neither_shows_nor_pickles_it() -> None:
-    """Nor can it begin anew: the token was given."""
+def test_refresh_token_is_not_in_repr_and_cannot_be_pickled() -> None:
+    """The grant hides its token, and cannot start again without a new one."""
     grant = RefreshToken("s3cret")
     assert "s3cret" not in repr(grant)
     with pytest.raises(TypeError, match="is not pickled"):

@@ -23,21 +23,21 @@ ISSUED = {"issued_token_type": ACCESS_TOKEN}
 
 
 def jwt_with(payload: object) -> str:
-    """A JWT with this payload, signed by nobody."""
+    """Return an unsigned JWT with this payload."""
     body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
     return f"eyJhbGciOiJub25lIn0.{urlsafe_b64encode(body).rstrip(b'=').decode()}.c2ln"
 
 
 @pytest.fixture
 def server(oauth_server: OAuthServer) -> OAuthServer:
-    """A server that knows a token of elsewhere."""
+    """A server that accepts the subject token "incoming"."""
     oauth_server.add_subject_token("incoming", "Ada")
     return oauth_server
 
 
 @pytest.mark.rule("R126", "R156", "R157")
-async def test_a_token_is_exchanged_for_another(server: OAuthServer) -> None:
-    """The form says what is given, scope and resource say what for."""
+async def test_exchange_returns_a_token(server: OAuthServer) -> None:
+    """The form has the subject token and its type; the token has the requested scope."""
     source = ServerSource(server, TokenRequestParams("things", API, audience="things"))
     token = await TokenExchange("incoming", ACCESS_TOKEN).request_token(source)
     assert token.is_valid()
@@ -53,8 +53,8 @@ async def test_a_token_is_exchanged_for_another(server: OAuthServer) -> None:
 
 
 @pytest.mark.rule("R156")
-async def test_an_actor_and_the_type_that_is_wanted_are_sent(server: OAuthServer) -> None:
-    """Tokens and types each by its name."""
+async def test_actor_token_and_requested_token_type_are_sent(server: OAuthServer) -> None:
+    """Each of them is a parameter of the form."""
     server.add_subject_token("gateway", "the gateway", token_type=JWT)
     source = ServerSource(server)
     await TokenExchange(
@@ -70,8 +70,8 @@ async def test_an_actor_and_the_type_that_is_wanted_are_sent(server: OAuthServer
     assert form["requested_token_type"] == ACCESS_TOKEN
 
 
-async def test_a_callable_is_asked_for_the_subject_token_each_time() -> None:
-    """It changes; the client's token is got anew with the one of then."""
+async def test_function_is_called_for_each_subject_token() -> None:
+    """Each exchange uses the subject token that the function returns at that time."""
     tokens = ["a", "b"]
 
     async def current() -> str:
@@ -84,16 +84,16 @@ async def test_a_callable_is_asked_for_the_subject_token_each_time() -> None:
     assert [form["subject_token"] for form in source.forms] == ["a", "b"]
 
 
-async def test_a_subject_token_that_is_not_good_is_an_error(server: OAuthServer) -> None:
-    """With the server's word."""
+async def test_unknown_subject_token_raises(server: OAuthServer) -> None:
+    """The error carries the server's error code, invalid_request."""
     with pytest.raises(TokenHTTPError) as caught:
         await TokenExchange("unknown", ACCESS_TOKEN).request_token(ServerSource(server))
     assert caught.value.error == "invalid_request"
 
 
 @pytest.mark.rule("R126")
-async def test_invalid_target(server: OAuthServer) -> None:
-    """A resource that the server does not know is an error that says so."""
+async def test_unknown_resource_raises_invalid_target(server: OAuthServer) -> None:
+    """The error carries the server's error code, invalid_target."""
     server.resources = [API]
     source = ServerSource(server, TokenRequestParams(resource="https://other.example.com/"))
     with pytest.raises(TokenHTTPError) as caught:
@@ -103,20 +103,18 @@ async def test_invalid_target(server: OAuthServer) -> None:
 
 @pytest.mark.rule("R157")
 @pytest.mark.parametrize("kind", [MISSING, "", 5, None], ids=str)
-async def test_an_answer_without_issued_token_type_is_an_error(
-    server: OAuthServer, kind: Any
-) -> None:
-    """What kind of token it is has to be said."""
+async def test_response_without_issued_token_type_raises(server: OAuthServer, kind: Any) -> None:
+    """The response must name the type of the issued token."""
     server.changes["token"] = {"issued_token_type": kind}
     with pytest.raises(TokenResponseError, match="without an issued_token_type"):
         await TokenExchange("incoming", ACCESS_TOKEN).request_token(ServerSource(server))
 
 
 @pytest.mark.rule("R157")
-async def test_a_token_that_is_no_access_token_is_never_a_bearer_token(
+async def test_issued_token_that_is_not_an_access_token_is_refused(
     server: OAuthServer,
 ) -> None:
-    """N_A says that it must not be sent in a header."""
+    """A token of type N_A must not be sent as a bearer token."""
     server.changes["token"] = {"token_type": "N_A", "issued_token_type": ID_TOKEN}
     with pytest.raises(TokenResponseError, match="N_A"):
         await TokenExchange("incoming", ACCESS_TOKEN).request_token(ServerSource(server))
@@ -124,10 +122,10 @@ async def test_a_token_that_is_no_access_token_is_never_a_bearer_token(
 
 @pytest.mark.rule("R157")
 @pytest.mark.parametrize("expires_in", [3600, None])
-async def test_a_token_is_not_used_past_the_expiry_of_the_subject_token(
+async def test_token_expires_no_later_than_the_subject_token(
     expires_in: int | None,
 ) -> None:
-    """When that is a JWT that says when; all else stays as it was answered."""
+    """The exp claim of a JWT limits the lifetime; the rest of the token is unchanged."""
     answered = Token("abc", expires_in, scope=frozenset({"a"}), extra=ISSUED)
     subject = jwt_with({"exp": time.time() + 100})
     token = await TokenExchange(subject, JWT).request_token(ScriptedSource(answered))
@@ -141,8 +139,8 @@ async def test_a_token_is_not_used_past_the_expiry_of_the_subject_token(
 
 
 @pytest.mark.rule("R157")
-async def test_a_token_of_a_subject_token_that_has_expired_serves_nobody_later() -> None:
-    """It is the server's clock that counts, so it is asked; its answer is not kept."""
+async def test_token_of_expired_subject_token_is_not_cached() -> None:
+    """The server decides with its own clock, so the request is sent; the token expires at once."""
     subject = jwt_with({"exp": 5})
     source = ScriptedSource(Token("abc", 3600, extra=ISSUED))
     token = await TokenExchange(subject, JWT).request_token(source)
@@ -153,15 +151,15 @@ async def test_a_token_of_a_subject_token_that_has_expired_serves_nobody_later()
 @pytest.mark.parametrize(
     "subject", ["opaque", jwt_with({"exp": time.time() + 9999})], ids=["opaque", "jwt"]
 )
-async def test_a_token_that_expires_first_is_left_as_it_is(subject: str) -> None:
-    """Nor is one whose subject token does not say."""
+async def test_token_that_expires_first_is_unchanged(subject: str) -> None:
+    """The lifetime is also unchanged if the expiry of the subject token is unknown."""
     answered = Token("abc", 60, extra=ISSUED)
     token = await TokenExchange(subject, JWT).request_token(ScriptedSource(answered))
     assert token is answered
 
 
-async def test_a_refresh_token_to_be_exchanged_is_sent_once() -> None:
-    """It may be good once; access tokens are good until they expire."""
+async def test_exchange_of_a_refresh_token_is_not_repeatable() -> None:
+    """A refresh token may be single-use; other tokens can be sent again."""
     source = ScriptedSource(Token("abc", 60, extra=ISSUED))
     for kind in (REFRESH_TOKEN, ACCESS_TOKEN, SAML1, SAML2):
         await TokenExchange("a", kind).request_token(source)
@@ -182,14 +180,14 @@ async def test_a_refresh_token_to_be_exchanged_is_sent_once() -> None:
     ],
     ids=str,
 )
-def test_what_cannot_work_is_told_when_the_grant_is_made(options: dict[str, Any]) -> None:
-    """A token without its type, a type without its token."""
+def test_invalid_options_are_refused(options: dict[str, Any]) -> None:
+    """For example a token without its type, or a type without its token."""
     with pytest.raises(TokenConfigurationError):
         TokenExchange(**{"subject_token": "a", "subject_token_type": JWT, **options})
 
 
-def test_the_grant_neither_shows_nor_pickles_its_tokens() -> None:
-    """It is asked anew each time, and never refreshed: the subject token says how long."""
+def test_tokens_are_not_in_repr_and_cannot_be_pickled() -> None:
+    """The grant hides its tokens, and exchanges again instead of using a refresh token."""
     grant = TokenExchange("s3cret", JWT)
     assert "s3cret" not in repr(grant)
     with pytest.raises(TypeError, match="is not pickled"):
@@ -209,18 +207,18 @@ def test_the_grant_neither_shows_nor_pickles_its_tokens() -> None:
     ],
     ids=range(19),
 )
-def test_a_token_that_does_not_say_when_it_expires(token: str) -> None:
+def test_expiry_of_other_tokens_is_unknown(token: str) -> None:
     """Whatever it is, it is no error."""
     assert expiry_of(token) is None
 
 
 @given(st.integers(0, 2**33) | st.floats(0, 2**33))
-def test_a_jwt_that_says_when_it_expires(expiry: float) -> None:
+def test_expiry_of_a_jwt_is_read(expiry: float) -> None:
     """In whole seconds or not."""
     assert expiry_of(jwt_with({"exp": expiry})) == expiry
 
 
 @given(st.text() | st.text("ab.=_-/+"))
-def test_any_token_can_be_asked_when_it_expires(token: str) -> None:
+def test_expiry_of_any_text_can_be_read(token: str) -> None:
     """Bytes of anywhere."""
     assert expiry_of(token) is None

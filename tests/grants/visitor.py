@@ -1,6 +1,6 @@
-"""A person whose browser follows the redirect of a login to its end, with the answer in the query.
+"""A user whose browser follows the redirects of a sign-in, with the response in the query.
 
-The server's ``auto_sign_in`` spares them the page; a test may change the answer on its way.
+The server's ``auto_sign_in`` skips the sign-in page. A test may change the redirect URL.
 """
 
 import asyncio
@@ -13,9 +13,10 @@ Change = Callable[[str], str]
 
 
 class Visitor:
-    """Called with the URL as `open_browser`; keeps what was opened, and what the pages said.
+    """Pass an instance as `open_browser`. It records the opened URLs, redirects and statuses.
 
-    ``first`` makes other redirects of the right one, which are followed before it.
+    Each function in `first` makes a changed redirect URL, which is opened before the right one;
+    `then` changes the right one.
     """
 
     def __init__(self, *first: Change, then: Change = lambda url: url) -> None:
@@ -27,24 +28,24 @@ class Visitor:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __call__(self, url: str) -> None:
-        """Open the URL, and come back at once as a browser's launcher does."""
+        """Open the URL in the background and return at once, as starting a browser does."""
         self.opened.append(url)
         self._tasks.append(asyncio.create_task(self._visit(url)))
 
     async def done(self) -> None:
-        """Wait until every page has been left."""
+        """Wait until all pages have been loaded."""
         await asyncio.gather(*self._tasks)
 
     async def gone(self) -> None:
-        """Close the browser."""
+        """Close the browser: cancel the pages that are still loading."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _visit(self, url: str) -> None:
         async with aiohttp.ClientSession() as session:
-            async with session.get(url, allow_redirects=False) as answer:
-                location = answer.headers["Location"]
+            async with session.get(url, allow_redirects=False) as response:
+                location = response.headers["Location"]
             for change in (*self._first, self._then):
                 self.redirects.append(change(location))
                 async with session.get(self.redirects[-1], allow_redirects=False) as page:
@@ -52,12 +53,12 @@ class Visitor:
 
 
 def query_of(url: str) -> dict[str, list[str]]:
-    """The parameters in a URL."""
+    """Return the query parameters of a URL."""
     return parse_qs(urlsplit(url).query, strict_parsing=True)
 
 
 async def is_listening(port: int) -> bool:
-    """Whether anything accepts connections there."""
+    """Tell whether a port on this machine accepts connections."""
     try:
         _, writer = await asyncio.open_connection("127.0.0.1", port)
     except OSError:
