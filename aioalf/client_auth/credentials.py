@@ -66,9 +66,9 @@ class Credentials(Unpicklable):
         return frozenset({*parts, ":".join(parts), ":".join(map(quote_plus, parts))} - {""})
 
 
-def require_client_id(credentials: Credentials) -> str:
+def require_client_id(client_id: str | None) -> str:
     """Return the client id. Raises TokenConfigurationError if it is missing or empty."""
-    client_id = _text("client_id", credentials.client_id)
+    client_id = _text("client_id", client_id)
     if not client_id:
         raise TokenConfigurationError("Missing client_id: it is empty")
     return client_id
@@ -76,7 +76,8 @@ def require_client_id(credentials: Credentials) -> str:
 
 def require_id_and_secret(credentials: Credentials) -> tuple[str, str]:
     """Return client id and secret. Raises TokenConfigurationError that names the missing one."""
-    return require_client_id(credentials), _text("client_secret", credentials.client_secret)
+    client_id = require_client_id(credentials.client_id)
+    return client_id, _text("client_secret", credentials.client_secret)
 
 
 def _text(name: str, value: object) -> str:

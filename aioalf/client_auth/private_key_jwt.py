@@ -55,7 +55,7 @@ class PrivateKeyJWT:
                 is not installed.
             TokenError: The function or the `Signer` passed as key raised an exception.
         """
-        client_id = require_client_id(credentials)
+        client_id = require_client_id(credentials.client_id)
         claims = new_claims(client_id, client_id, self._audience or audience)
         put_assertion(form, client_id, await self._key.sign(claims))
         return {}

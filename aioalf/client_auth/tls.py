@@ -63,5 +63,5 @@ class TLSClientAuth:
         Raises:
             TokenConfigurationError: The client id is missing or is not valid text.
         """
-        form["client_id"] = require_client_id(credentials)
+        form["client_id"] = require_client_id(credentials.client_id)
         return {}
