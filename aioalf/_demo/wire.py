@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from aioalf.testing import Exchange
+from aioalf.testing import RecordedRequest
 
 _SHOWN: Final = 6
 _RECEIVERS: Final = {"authorization": "auth server", "api": "API", "other": "other origin"}
@@ -23,7 +23,7 @@ class Line(NamedTuple):
     status: int | None
 
 
-def told(log: Iterable[Exchange]) -> list[tuple[Line, int]]:
+def told(log: Iterable[RecordedRequest]) -> list[tuple[Line, int]]:
     """Return the lines of a log and how many exchanges each stands for, in their order.
 
     Those with the API that look the same are one line: what is asked at once ends in any order.
@@ -43,12 +43,12 @@ def _last(lines: list[Line], line: Line) -> int:
     return len(lines) - 1 - lines[::-1].index(line)
 
 
-def _line(exchange: Exchange) -> Line:
+def _line(exchange: RecordedRequest) -> Line:
     request = f"{exchange.method:<4} {exchange.path}"
     return Line(_RECEIVERS[exchange.server], request, _carried(exchange), exchange.status)
 
 
-def _carried(exchange: Exchange) -> str:
+def _carried(exchange: RecordedRequest) -> str:
     scheme, _, credentials = exchange.headers.get("Authorization", "").partition(" ")
     grant = exchange.form.get("grant_type")
     words = [

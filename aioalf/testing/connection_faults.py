@@ -1,70 +1,93 @@
-"""What can go wrong with a connection, whatever is said on it.
-
-Values only: they say what is to happen to the bytes that a server sends, and send none.
-"""
+"""Network faults for `FaultProxy`: values that say how to spoil a connection below HTTP."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ConnectionFault:
-    """One way for a connection to go wrong; made by the methods of its class.
+    """A network fault on the connection between a client and a server.
 
-    It strikes every connection that is made while it is set; `times` limits it:
-    ``ConnectionFault.reset().times(2)`` strikes two connections and is gone.
+    Create a fault with one of the class methods and set it with ``proxy.fault = fault``. It applies
+    to every connection that is opened until it is removed. `times` limits it:
+    ``ConnectionFault.reset().times(2)`` applies to two connections and is then removed.
     """
 
     kind: str
+    """A short description, for example ``"black hole"``."""
     delay: float = field(default=0.0, repr=False)
-    """Seconds before the first byte of the server's is passed on."""
-    size: int | None = field(default=None, repr=False)
-    """How many bytes are passed on at a time; None for all that there are."""
-    pause: float = field(default=0.0, repr=False)
-    """Seconds between them."""
+    """Seconds before the first byte from the server is forwarded."""
+    chunk_size: int | None = field(default=None, repr=False)
+    """How many bytes are forwarded at a time; None forwards all that have arrived."""
+    chunk_interval: float = field(default=0.0, repr=False)
+    """Seconds between two chunks."""
     reset_after: int | None = field(default=None, repr=False)
-    """After how many bytes the connection is reset; None for never."""
-    is_silent: bool = field(default=False, repr=False)
-    """Whether what the client sends goes nowhere."""
-    strikes: int | None = field(default=None, repr=False)
-    """How many connections it has yet to strike; None for all."""
+    """After how many bytes the connection is reset; None never resets it."""
+    is_black_hole: bool = field(default=False, repr=False)
+    """True if nothing is forwarded to the server."""
+    uses_left: int | None = field(default=None, repr=False)
+    """How many more connections the fault applies to; None means all."""
 
     @classmethod
     def slow_first_byte(cls, seconds: float) -> ConnectionFault:
-        """Pass on what the server sends, its first byte so many seconds late."""
+        """Delay the response: forward its first byte late.
+
+        Args:
+            seconds: The delay.
+        """
         return cls(kind="slow first byte", delay=seconds)
 
     @classmethod
     def trickle(cls, seconds: float, *, size: int = 1) -> ConnectionFault:
-        """Pass on so many bytes of the server's at a time, so many seconds apart."""
+        """Forward the response in small pieces.
+
+        Args:
+            seconds: The time between two pieces.
+            size: The bytes in each piece, at least 1.
+
+        Raises:
+            ValueError: If ``size`` is less than 1.
+        """
         if size < 1:
-            raise ValueError(f"a trickle passes on at least one byte, not {size}")
-        return cls(kind="trickle", size=size, pause=seconds)
+            raise ValueError(f"trickle() takes a size of at least 1 byte, not {size}")
+        return cls(kind="trickle", chunk_size=size, chunk_interval=seconds)
 
     @classmethod
     def reset(cls, *, after: int = 0) -> ConnectionFault:
-        """Pass on so many bytes of the server's answer, and reset the connection (TCP RST).
+        """Reset the connection (TCP RST) in the middle of the response.
 
-        With 0 the server has got the request, and the client learns nothing of it.
+        Args:
+            after: How many bytes of the response to forward first. With 0 the server has received
+                the request but the client gets no response.
+
+        Raises:
+            ValueError: If ``after`` is negative.
         """
         if after < 0:
-            raise ValueError(f"a connection cannot be reset after {after} bytes")
+            raise ValueError(f"reset() takes a number of bytes of at least 0, not {after}")
         return cls(kind=f"reset after {after} bytes", reset_after=after)
 
     @classmethod
     def black_hole(cls) -> ConnectionFault:
-        """Accept, and never answer; the server learns nothing of it."""
-        return cls(kind="black hole", is_silent=True)
+        """Accept the connection and never respond. Nothing is forwarded to the server."""
+        return cls(kind="black hole", is_black_hole=True)
 
     def times(self, count: int) -> ConnectionFault:
-        """The same fault for so many connections only, at least 1; else ValueError."""
-        if count < 1:
-            raise ValueError(f"a fault strikes at least once, not {count} times")
-        return replace(self, strikes=count)
+        """Return the same fault, limited to a number of connections.
 
-    def spent(self) -> ConnectionFault | None:
-        """What is left of the fault once it has struck; None when that was the last time."""
-        if self.strikes is None:
+        Args:
+            count: How many connections the fault applies to, at least 1.
+
+        Raises:
+            ValueError: If ``count`` is less than 1.
+        """
+        if count < 1:
+            raise ValueError(f"times() takes a count of at least 1, not {count}")
+        return replace(self, uses_left=count)
+
+    def after_use(self) -> ConnectionFault | None:
+        """Return the fault that is left after one more use, or None if it is used up."""
+        if self.uses_left is None:
             return self
-        return self.times(self.strikes - 1) if self.strikes > 1 else None
+        return self.times(self.uses_left - 1) if self.uses_left > 1 else None

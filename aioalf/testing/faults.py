@@ -1,7 +1,6 @@
-"""What can go wrong between a client and a server, on demand.
+"""Faulty HTTP responses of a server, and the table that holds one fault for each endpoint.
 
-A fault knows how an answer leaves a socket; it knows no OAuth and keeps no state: how often it
-strikes is part of its value.
+Must not know OAuth: a fault is a value that says how to spoil the response to any request.
 """
 
 from __future__ import annotations
@@ -10,37 +9,48 @@ import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from aiohttp import web
 from multidict import CIMultiDict, CIMultiDictProxy
+
+from aioalf.testing.endpoint_names import Endpoint, check_endpoint
 
 _TOKEN_JSON = b'{"access_token": "never-issued", "token_type": "Bearer", "expires_in": 3600}'
 _HTML = "<!doctype html><title>Maintenance</title><h1>We will be back soon</h1>"
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
+@dataclass(frozen=True)
+class _Response:
     status: int
     body: bytes = field(repr=False)
     headers: CIMultiDictProxy[str] = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Fault:
-    """One way for a server to fail; made by the methods of its class, and stays until taken away.
+    """A faulty HTTP response.
 
-    `times` limits it: ``Fault.status(503).times(2)`` strikes two requests and is gone.
+    Create a fault with one of the class methods, and set it with
+    ``server.faults["token"] = Fault.status(503)``. It applies to every request to that endpoint
+    until it is removed. `times` limits it: ``Fault.status(503).times(2)`` applies to two requests
+    and is then removed.
     """
 
     kind: str
-    _answer: _Answer | None = field(default=None, repr=False)
+    """A short description, for example ``"body 503"``."""
+    _response: _Response | None = field(default=None, repr=False)
     _delay: float = 0.0
-    _hang_up_after: int | None = None
-    _strikes: int | None = None
+    _hang_up_after: int | None = None  # bytes of the body; -1 sends no response at all
+    _uses_left: int | None = None
 
     @classmethod
     def slow(cls, seconds: float) -> Fault:
-        """Answer rightly, but so many seconds later; ``math.inf`` never answers."""
+        """Send the normal response late.
+
+        Args:
+            seconds: The delay. With ``math.inf`` the server never responds.
+        """
         return cls(kind="slow", _delay=seconds)
 
     @classmethod
@@ -52,80 +62,132 @@ class Fault:
         status: int = 200,
         headers: Mapping[str, str] | None = None,
     ) -> Fault:
-        """Answer with these bytes; ``headers`` may be a multidict and win over ``content_type``."""
-        sent = CIMultiDict({"Content-Type": content_type})
-        sent.update(headers or {})
-        return cls(kind=f"body {status}", _answer=_Answer(status, body, CIMultiDictProxy(sent)))
+        """Respond with these bytes.
+
+        Args:
+            body: The response body.
+            content_type: The value of the ``Content-Type`` header.
+            status: The HTTP status.
+            headers: More headers. They override ``content_type``; a multidict can repeat a header.
+        """
+        all_headers = CIMultiDict({"Content-Type": content_type})
+        all_headers.update(headers or {})
+        response = _Response(status, body, CIMultiDictProxy(all_headers))
+        return cls(kind=f"body {status}", _response=response)
 
     @classmethod
     def status(
         cls, status: int, body: str = "", *, headers: Mapping[str, str] | None = None
     ) -> Fault:
-        """Answer with this status and plain text."""
+        """Respond with this HTTP status.
+
+        Args:
+            status: The HTTP status.
+            body: The response body, sent as plain text in UTF-8.
+            headers: More headers.
+        """
         text_type = "text/plain; charset=utf-8"
         return cls.body(body.encode(), content_type=text_type, status=status, headers=headers)
 
     @classmethod
     def too_many_requests(cls, retry_after: int | str = 1) -> Fault:
-        """Answer 429 with ``Retry-After``: seconds, or an HTTP date (RFC 9110 §10.2.3)."""
+        """Respond with 429 and a ``Retry-After`` header (RFC 9110 §10.2.3).
+
+        Args:
+            retry_after: Seconds, or an HTTP date.
+        """
         return cls.status(429, "Too many requests", headers={"Retry-After": str(retry_after)})
 
     @classmethod
     def oauth_error(cls, error: str, description: str = "", *, status: int = 400) -> Fault:
-        """Answer with a refusal in OAuth's words (RFC 6749 §5.2)."""
-        refusal = {"error": error, "error_description": description}
-        said = {name: value for name, value in refusal.items() if value}
-        return cls.body(json.dumps(said).encode(), status=status)
+        """Respond with an OAuth error (RFC 6749 §5.2).
+
+        Args:
+            error: The error code, for example ``"invalid_grant"``.
+            description: The ``error_description``; it is left out if empty.
+            status: The HTTP status.
+        """
+        members = {"error": error, "error_description": description}
+        sent = {name: value for name, value in members.items() if value}
+        return cls.body(json.dumps(sent).encode(), status=status)
 
     @classmethod
     def html(cls, html: str = _HTML, *, status: int = 200) -> Fault:
-        """Answer with a page for people, as proxies and captive portals do."""
+        """Respond with an HTML page, as proxies and captive portals do.
+
+        Args:
+            html: The page.
+            status: The HTTP status.
+        """
         html_type = "text/html; charset=utf-8"
         return cls.body(html.encode(), content_type=html_type, status=status)
 
     @classmethod
     def truncated(cls) -> Fault:
-        """Answer 200 with JSON that stops in the middle, in a response that is complete."""
+        """Respond with 200 and JSON that stops in the middle. The HTTP message is complete."""
         return cls.body(_TOKEN_JSON[: len(_TOKEN_JSON) // 2])
 
     @classmethod
     def wrong_json(cls, value: object = ("not", "a", "token")) -> Fault:
-        """Answer 200 with this value as JSON: well-formed, and not what was asked for."""
+        """Respond with 200 and valid JSON that is not the expected response.
+
+        Args:
+            value: Any value that `json.dumps` accepts.
+        """
         return cls.body(json.dumps(value).encode())
 
     @classmethod
     def redirect(cls, location: str, *, status: int = 307) -> Fault:
-        """Answer with a redirect."""
+        """Respond with a redirect.
+
+        Args:
+            location: The value of the ``Location`` header.
+            status: The HTTP status.
+        """
         return cls.status(status, headers={"Location": location})
 
     @classmethod
     def hang_up(cls, *, after: int | None = None) -> Fault:
-        """Close the connection unanswered, or once so many bytes of the body have been sent."""
-        if after is None:
-            return cls(kind="hang up", _hang_up_after=-1)
-        return cls(kind="hang up", _hang_up_after=after)
+        """Close the connection before the response is complete.
+
+        Args:
+            after: How many bytes of the body to send first. None closes the connection without
+                any response.
+        """
+        return cls(kind="hang up", _hang_up_after=-1 if after is None else after)
 
     def times(self, count: int) -> Fault:
-        """The same fault for so many requests only, at least 1; else ValueError."""
+        """Return the same fault, limited to a number of requests.
+
+        Args:
+            count: How many requests the fault applies to, at least 1.
+
+        Raises:
+            ValueError: If ``count`` is less than 1.
+        """
         if count < 1:
-            raise ValueError(f"a fault strikes at least once, not {count} times")
-        return replace(self, _strikes=count)
+            raise ValueError(f"times() takes a count of at least 1, not {count}")
+        return replace(self, _uses_left=count)
 
-    def spent(self) -> Fault | None:
-        """What is left of the fault once it has struck; None when that was the last time."""
-        if self._strikes is None:
+    def after_use(self) -> Fault | None:
+        """Return the fault that is left after one more use, or None if it is used up."""
+        if self._uses_left is None:
             return self
-        return self.times(self._strikes - 1) if self._strikes > 1 else None
+        return self.times(self._uses_left - 1) if self._uses_left > 1 else None
 
-    async def strike(self, request: web.Request) -> web.StreamResponse | None:
-        """Do to this request what the fault does; None when it is to be answered rightly."""
+    async def apply(self, request: web.Request) -> web.StreamResponse | None:
+        """Apply the fault to a request.
+
+        Returns:
+            The faulty response, or None if the server is to send its normal response now.
+        """
         if self._hang_up_after is not None:
             return await _hang_up(request, self._hang_up_after)
         await asyncio.sleep(self._delay)
-        if self._answer is None:
+        if self._response is None:
             return None
-        answer = self._answer
-        return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
+        response = self._response
+        return web.Response(status=response.status, body=response.body, headers=response.headers)
 
 
 async def _hang_up(request: web.Request, after: int) -> web.StreamResponse:
@@ -136,3 +198,53 @@ async def _hang_up(request: web.Request, after: int) -> web.StreamResponse:
         await response.write(_TOKEN_JSON.ljust(after)[:after])
     request.protocol.force_close()
     return response
+
+
+class _NamedFaults(Protocol):
+    """The two faults that are also attributes of the server."""
+
+    token_fault: Fault | None
+    api_fault: Fault | None
+
+
+class FaultTable:
+    """The fault of each endpoint, or None.
+
+    ``faults["revocation"] = Fault.status(503)`` sets a fault, assigning None removes it.
+    ``faults["token"]`` and ``faults["api"]`` are the same as ``server.token_fault`` and
+    ``server.api_fault``. An unknown endpoint name raises KeyError.
+    """
+
+    def __init__(self, named: _NamedFaults) -> None:
+        self._named = named
+        self._others: dict[Endpoint, Fault | None] = {}
+
+    def __getitem__(self, endpoint: Endpoint) -> Fault | None:
+        match check_endpoint(endpoint):
+            case "token":
+                return self._named.token_fault
+            case "api":
+                return self._named.api_fault
+            case other:
+                return self._others.get(other)
+
+    def __setitem__(self, endpoint: Endpoint, fault: Fault | None) -> None:
+        match check_endpoint(endpoint):
+            case "token":
+                self._named.token_fault = fault
+            case "api":
+                self._named.api_fault = fault
+            case other:
+                self._others[other] = fault
+
+    async def apply(self, endpoint: Endpoint, request: web.Request) -> web.StreamResponse | None:
+        """Use the endpoint's fault once, if it has one, and return the faulty response.
+
+        Returns:
+            None if the server is to send its normal response now.
+        """
+        fault = self[endpoint]
+        if fault is None:
+            return None
+        self[endpoint] = fault.after_use()
+        return await fault.apply(request)

@@ -1,7 +1,6 @@
-"""The fixture ``oauth_server``, for those who test with pytest and pytest-asyncio.
+"""The pytest fixture ``oauth_server``. The only module that imports pytest-asyncio.
 
-Switched on by ``pytest_plugins = ["aioalf.testing.pytest_plugin"]`` in a conftest. The only file
-that may import pytest.
+Enable it with ``pytest_plugins = ["aioalf.testing.pytest_plugin"]`` in ``conftest.py``.
 """
 
 from __future__ import annotations
@@ -15,6 +14,6 @@ from aioalf.testing.server import OAuthServer
 
 @pytest_asyncio.fixture
 async def oauth_server() -> AsyncIterator[OAuthServer]:
-    """A started `OAuthServer` of its own for each test, closed after it."""
+    """Start an `OAuthServer` for one test and close it afterwards."""
     async with OAuthServer() as server:
         yield server

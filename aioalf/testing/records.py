@@ -1,6 +1,6 @@
-"""What arrived: exchanges, their bodies and the counters that a test asks.
+"""The requests that reached a server: a log, request bodies and counters for assertions.
 
-Knows no OAuth and opens no socket; of aiohttp it knows the stream that a body comes from.
+Must not know OAuth and opens no sockets.
 """
 
 from __future__ import annotations
@@ -15,37 +15,43 @@ from typing import Literal
 from aiohttp import StreamReader
 from multidict import CIMultiDictProxy
 
-from aioalf.testing.settings import Endpoint
+from aioalf.testing.endpoint_names import Endpoint
 
-KEPT_BODY_BYTES = 64 * 1024
+MAX_TEXT_BYTES = 64 * 1024
 
-Counted = Literal["token_requests", "api_requests", "rejected_requests", "logins", "other_requests"]
+CounterName = Literal[
+    "token_requests", "api_requests", "rejected_requests", "logins", "other_requests"
+]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ReceivedBody:
-    """A request's body as it arrived: its length, its digest, and its text when it is one.
-
-    ``text`` is None when the body is not UTF-8 or is longer than 64 KiB; ``sha256`` is hexadecimal.
-    """
+    """The body of a request as the server received it."""
 
     length: int
+    """The length in bytes."""
     sha256: str
+    """The SHA-256 digest in hexadecimal."""
     text: str | None = field(repr=False)
+    """The body as text, or None if it is not UTF-8 or longer than 64 KiB."""
 
     @classmethod
     async def read(cls, stream: StreamReader) -> ReceivedBody:
-        """Read the stream to its end, keeping no more than the first 64 KiB of it."""
+        """Read a stream to its end.
+
+        Args:
+            stream: The body of a request. At most its first 64 KiB are kept in memory.
+        """
         digest, length, kept = hashlib.sha256(), 0, bytearray()
         async for chunk in stream.iter_any():
             digest.update(chunk)
             length += len(chunk)
-            kept += chunk[: KEPT_BODY_BYTES + 1 - len(kept)]
+            kept += chunk[: MAX_TEXT_BYTES + 1 - len(kept)]
         return cls(length, digest.hexdigest(), _text(bytes(kept)))
 
 
 def _text(kept: bytes) -> str | None:
-    if len(kept) > KEPT_BODY_BYTES:
+    if len(kept) > MAX_TEXT_BYTES:
         return None
     try:
         return kept.decode()
@@ -53,48 +59,51 @@ def _text(kept: bytes) -> str | None:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """One request and how it was answered.
-
-    ``server`` is ``"authorization"``, ``"api"`` or ``"other"``; ``path`` and ``query`` are as they
-    arrived, still percent-encoded; ``form`` holds the last value of each field when the body was a
-    form; ``status`` is None when no answer was sent (hung up, cancelled).
-    """
+@dataclass(frozen=True)
+class RecordedRequest:
+    """A request that reached one of the servers, and the status of the response."""
 
     server: str
+    """``"authorization"``, ``"api"`` or ``"other"``."""
     method: str
+    """The HTTP method."""
     path: str
+    """The path of the URL, still percent-encoded."""
     query: str
+    """The query of the URL, still percent-encoded."""
     status: int | None
+    """The HTTP status of the response, or None if no response was sent."""
     headers: CIMultiDictProxy[str] = field(repr=False)
+    """The request headers."""
     form: Mapping[str, str] = field(repr=False)
+    """The form parameters, empty if the body is not a form. A repeated one has its last value."""
     body: ReceivedBody = field(repr=False)
+    """The request body."""
 
 
 class Traffic:
-    """What a server has seen since it was made, or since `reset_counters`."""
+    """Counters and log of the requests since the server was created or `reset_counters` called."""
 
     token_requests: int
-    """Requests that reached the token endpoint, whatever was answered."""
+    """Requests to the token endpoint, with any response."""
     api_requests: int
-    """Requests that reached the API, whatever was answered."""
+    """Requests to the API, with any response."""
     rejected_requests: int
-    """Requests that the API answered with 401."""
+    """Requests to which the API responded with 401."""
     logins: int
-    """Sign-ins that ended with a token."""
+    """Sign-ins that a user approved."""
     other_requests: int
-    """Requests that reached the other origin."""
+    """Requests to the other origin."""
     requests: Counter[Endpoint]
-    """Requests that reached each endpoint, whatever was answered."""
+    """Requests to each endpoint, with any response."""
     granted: Counter[str]
-    """Tokens that were given, by grant type; ``"implicit"`` is one here."""
+    """Tokens issued, by grant type; ``"implicit"`` counts as one."""
     refused: Counter[str]
-    """Refusals in OAuth's words, by error code; those that a fault speaks are none."""
-    log: list[Exchange]
-    """Every exchange with any of the origins, in the order in which they ended."""
-    leaked: list[Exchange]
-    """Those at the other origin that carried an ``Authorization`` header."""
+    """OAuth errors sent, by error code, without those of faults and of the login page."""
+    log: list[RecordedRequest]
+    """Every request to any of the servers, in the order in which they ended."""
+    leaked: list[RecordedRequest]
+    """Requests to the other origin that carried an ``Authorization`` header."""
 
     def __init__(self) -> None:
         self._changed = asyncio.Event()
@@ -108,23 +117,23 @@ class Traffic:
         self.log = []
         self.leaked = []
 
-    def count(self, what: Counted) -> None:
-        """Add one to a counter, and wake those who wait for it."""
-        setattr(self, what, getattr(self, what) + 1)
+    def count(self, counter: CounterName) -> None:
+        """Increment a counter, and wake the callers of `reached`."""
+        setattr(self, counter, getattr(self, counter) + 1)
         self._wake()
 
     def count_request(self, endpoint: Endpoint) -> None:
-        """Add one to the requests of an endpoint."""
+        """Count a request to an endpoint."""
         self.requests[endpoint] += 1
         self._wake()
 
     def count_granted(self, grant_type: str) -> None:
-        """Add one to the tokens given for a grant."""
+        """Count a token that was issued."""
         self.granted[grant_type] += 1
         self._wake()
 
     def count_refused(self, error: str) -> None:
-        """Add one to the refusals of a kind."""
+        """Count an OAuth error that was sent."""
         self.refused[error] += 1
         self._wake()
 
@@ -139,18 +148,37 @@ class Traffic:
         granted: Mapping[str, int] | None = None,
         refused: Mapping[str, int] | None = None,
     ) -> None:
-        """Wait until each counter is at least what is asked; set a time limit of your own."""
-        asked = (token_requests, api_requests, rejected_requests, logins)
-        counted = (Counter(requests or {}), Counter(granted or {}), Counter(refused or {}))
-        while any(seen < least for seen, least in zip(self._seen(), asked, strict=True)) or not (
-            counted[0] <= self.requests
-            and counted[1] <= self.granted
-            and counted[2] <= self.refused
-        ):
+        """Wait until each counter has reached at least the given value.
+
+        There is no timeout: wrap the call in `asyncio.timeout` or `asyncio.wait_for`.
+
+        Args:
+            token_requests: The minimum of ``token_requests``.
+            api_requests: The minimum of ``api_requests``.
+            rejected_requests: The minimum of ``rejected_requests``.
+            logins: The minimum of ``logins``.
+            requests: The minimum for each endpoint named.
+            granted: The minimum for each grant type named.
+            refused: The minimum for each error code named.
+        """
+        minimums = (token_requests, api_requests, rejected_requests, logins)
+        by_name = (Counter(requests or {}), Counter(granted or {}), Counter(refused or {}))
+        while not self._has_reached(minimums, by_name):
             await self._changed.wait()
 
-    def _seen(self) -> tuple[int, int, int, int]:
-        return self.token_requests, self.api_requests, self.rejected_requests, self.logins
+    def _has_reached(
+        self,
+        minimums: tuple[int, int, int, int],
+        by_name: tuple[Counter[Endpoint], Counter[str], Counter[str]],
+    ) -> bool:
+        totals = (self.token_requests, self.api_requests, self.rejected_requests, self.logins)
+        requests, granted, refused = by_name
+        return (
+            all(total >= least for total, least in zip(totals, minimums, strict=True))
+            and requests <= self.requests
+            and granted <= self.granted
+            and refused <= self.refused
+        )
 
     def _wake(self) -> None:
         self._changed.set()

@@ -1,6 +1,6 @@
-"""`OAuthServer`: the authorization server, the API and another origin, put together.
+"""`OAuthServer`: the authorization server, the API and another origin, on loopback ports.
 
-Counts, logs and fails where it is told to; what is right to answer is said by the parts.
+It starts and stops the servers and records their requests. The responses are made in `_server`.
 """
 
 from __future__ import annotations
@@ -12,32 +12,35 @@ from typing import Self
 
 from aiohttp import web
 
-from aioalf.testing._server.addresses import Addresses
 from aioalf.testing._server.administration import Administration
-from aioalf.testing._server.api import ProtectedApi, other_origin_answer
+from aioalf.testing._server.api import ProtectedApi, respond_at_other_origin
 from aioalf.testing._server.authorization_server import AuthorizationServer
-from aioalf.testing._server.site import Site
+from aioalf.testing._server.loopback_server import LoopbackServer
 from aioalf.testing._server.state.clients import ClientRegistry
-from aioalf.testing.fault_table import FaultTable
-from aioalf.testing.records import Exchange, ReceivedBody, Traffic
+from aioalf.testing.faults import FaultTable
+from aioalf.testing.records import ReceivedBody, RecordedRequest, Traffic
 from aioalf.testing.settings import Settings
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class OAuthServer(Settings, Traffic, Addresses, Administration):
-    """An authorization server and an API on loopback, for ``async with``, or `start` and `close`.
+class OAuthServer(Settings, Traffic, Administration):
+    """An OAuth 2 authorization server and a protected API on loopback, for tests.
 
-    The switches of `Settings` are keywords and attributes, the counters of `Traffic` attributes;
-    ``faults`` and ``changes`` say, by endpoint, what fails and what is answered in another way.
-    One client is registered: ``client_id`` and ``client_secret``, any scope, any loopback port.
+    Use it with ``async with``, or call `start` and `close`. Every option of `Settings` is a keyword
+    argument of the constructor and an attribute that can be set at any time. One client is
+    registered from the start: `client_id` with `client_secret`, for every grant, scope and loopback
+    port.
     """
 
     def __post_init__(self) -> None:
         Traffic.__init__(self)
         self._traffic = self
-        self.client_id = "client-id"
-        self.client_secret = "secret"
+        self.client_id: str = "client-id"
+        """The id of the client that is registered from the start."""
+        self.client_secret: str = "secret"
+        """The secret of that client."""
         self.faults: FaultTable = FaultTable(self)
+        """The fault of each endpoint, or None."""
         self._clients = ClientRegistry()
         self.add_client(self.client_id, self.client_secret)
         self._authorization = AuthorizationServer(
@@ -51,30 +54,37 @@ class OAuthServer(Settings, Traffic, Addresses, Administration):
         self._api = ProtectedApi(self, self._authorization.tokens)
         self._mtls_origin: str | None = None
         self._origins: tuple[str, str, str] | None = None
-        self._sites = AsyncExitStack()
+        self._servers = AsyncExitStack()
 
     async def start(self) -> None:
-        """Listen on free ports of 127.0.0.1; RuntimeError when that is done already."""
+        """Listen on free ports of 127.0.0.1.
+
+        Raises:
+            RuntimeError: If the server has been started already.
+        """
         if self._origins is not None:
-            raise RuntimeError("The server is started already.")
-        authorize, mtls = self._authorization.answer, self.mtls_context
-        async with AsyncExitStack() as sites:
+            raise RuntimeError("The server has been started already.")
+        authorize, mtls = self._authorization.respond, self.mtls_context
+        async with AsyncExitStack() as servers:
             origins = (
                 await self._open(
-                    sites, Site("authorization", authorize, self._log, self.ssl_context)
+                    servers,
+                    LoopbackServer("authorization", authorize, self._record, self.ssl_context),
                 ),
-                await self._open(sites, Site("api", self._answer_api, self._log)),
-                await self._open(sites, Site("other", self._answer_other, self._log)),
+                await self._open(servers, LoopbackServer("api", self._respond_api, self._record)),
+                await self._open(
+                    servers, LoopbackServer("other", self._respond_other, self._record)
+                ),
             )
             if mtls is not None:
-                site = Site("authorization", authorize, self._log, mtls)
-                self._mtls_origin = await self._open(sites, site)
-            self._origins, self._sites = origins, sites.pop_all()
+                server = LoopbackServer("authorization", authorize, self._record, mtls)
+                self._mtls_origin = await self._open(servers, server)
+            self._origins, self._servers = origins, servers.pop_all()
 
     async def close(self) -> None:
-        """Stop at once, whatever is being answered; tokens and counters stay as they are."""
+        """Stop at once and cancel the requests in flight. Tokens and counters are kept."""
         self._origins = self._mtls_origin = None
-        await self._sites.aclose()
+        await self._servers.aclose()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -89,49 +99,86 @@ class OAuthServer(Settings, Traffic, Addresses, Administration):
         await self.close()
 
     @property
+    def issuer(self) -> str:
+        """The issuer identifier, from which a client finds the metadata (RFC 8414).
+
+        Raises:
+            RuntimeError: If the server is not started; the other URLs raise it too.
+        """
+        return self._authorization.issuer
+
+    @property
+    def token_endpoint(self) -> str:
+        """The URL of the token endpoint."""
+        return self._authorization.url("token_endpoint")
+
+    @property
+    def authorization_endpoint(self) -> str:
+        """The URL of the login page; ``token_endpoint + "/authorize"`` shows it too."""
+        return self._authorization.url("authorization_endpoint")
+
+    @property
+    def pushed_authorization_request_endpoint(self) -> str:
+        """The URL of the pushed authorization request endpoint (RFC 9126)."""
+        return self._authorization.url("pushed_authorization_request_endpoint")
+
+    @property
+    def device_authorization_endpoint(self) -> str:
+        """The URL of the device authorization endpoint (RFC 8628)."""
+        return self._authorization.url("device_authorization_endpoint")
+
+    @property
+    def revocation_endpoint(self) -> str:
+        """The URL of the revocation endpoint (RFC 7009)."""
+        return self._authorization.url("revocation_endpoint")
+
+    @property
+    def introspection_endpoint(self) -> str:
+        """The URL of the introspection endpoint (RFC 7662)."""
+        return self._authorization.url("introspection_endpoint")
+
+    @property
     def api_url(self) -> str:
-        """The API's origin: any path and method answers what arrived, as JSON."""
+        """The origin of the API, which responds to any path and method with the request as JSON."""
         return self._started()[1]
 
     @property
     def other_url(self) -> str:
-        """Another origin, which answers 200 and lists in ``leaked`` who brought it a token."""
+        """Another origin that responds with 200. Requests that carry a token are in ``leaked``."""
         return self._started()[2]
 
     def url(self, path: str) -> str:
-        """The API's URL of a path, which begins with a slash."""
+        """Return the URL of a path at the API.
+
+        Args:
+            path: The path with its leading slash.
+        """
         return self.api_url + path
 
     def _started(self) -> tuple[str, str, str]:
         if self._origins is None:
-            raise RuntimeError("The server is not started: use `async with`, or `start()`.")
+            raise RuntimeError("The server is not started: use `async with` or `await start()`.")
         return self._origins
 
-    async def _open(self, sites: AsyncExitStack, site: Site) -> str:
-        sites.push_async_callback(site.close)
-        return await site.start()
+    async def _open(self, servers: AsyncExitStack, server: LoopbackServer) -> str:
+        servers.push_async_callback(server.close)
+        return await server.start()
 
-    def _log(self, exchange: Exchange) -> None:
-        self.log.append(exchange)
-        if exchange.server == "other" and "Authorization" in exchange.headers:
-            self.leaked.append(exchange)
+    def _record(self, recorded: RecordedRequest) -> None:
+        self.log.append(recorded)
+        if recorded.server == "other" and "Authorization" in recorded.headers:
+            self.leaked.append(recorded)
 
-    async def _answer_api(self, request: web.Request, body: ReceivedBody) -> web.StreamResponse:
+    async def _respond_api(self, request: web.Request, body: ReceivedBody) -> web.StreamResponse:
         self.count("api_requests")
         self.count_request("api")
-        response = await self._faulty_or_right_api(request, body)
+        response = await self.faults.apply("api", request)
+        if response is None:
+            response = await self._api.respond(request, body)
         if response.status == web.HTTPUnauthorized.status_code:
             self.count("rejected_requests")
         return response
 
-    async def _faulty_or_right_api(
-        self, request: web.Request, body: ReceivedBody
-    ) -> web.StreamResponse:
-        fault = self.faults.take("api")
-        if fault is not None and (response := await fault.strike(request)) is not None:
-            return response
-        return await self._api.answer(request, body)
-
-    async def _answer_other(self, request: web.Request, body: ReceivedBody) -> web.StreamResponse:
+    async def _respond_other(self, request: web.Request, body: ReceivedBody) -> web.StreamResponse:
         self.count("other_requests")
-        return other_origin_answer(request, body)
+        return respond_at_other_origin(request, body)

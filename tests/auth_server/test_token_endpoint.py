@@ -56,7 +56,7 @@ from aioalf.errors import (
 )
 from aioalf.manager import TokenManager
 from aioalf.retry import Retry
-from aioalf.testing import Exchange, Fault, OAuthServer
+from aioalf.testing import Fault, OAuthServer, RecordedRequest
 from aioalf.token import Token
 from tests.support.clocks import Clock
 from tests.support.raw_server import RawServer, answer
@@ -100,7 +100,7 @@ async def failure(endpoint: TokenEndpoint) -> TokenError:
     return caught.value
 
 
-def the_exchange(server: OAuthServer) -> Exchange:
+def the_exchange(server: OAuthServer) -> RecordedRequest:
     """The one that the server has seen."""
     (exchange,) = server.log
     return exchange

@@ -40,7 +40,7 @@ from aioalf.grants import (
     TokenExchange,
 )
 from aioalf.testing import Fault, OAuthServer
-from aioalf.testing.records import Exchange
+from aioalf.testing.records import RecordedRequest
 from tests.client.test_issuer import NAMES, PEM, PUBLIC_KEY, Scene, get
 from tests.grants.visitor import Visitor
 from tests.support.identity import in_ascii
@@ -82,7 +82,7 @@ async def grant_of(scene: Scene, name: str) -> Grant:
     return await scene.grant(name)
 
 
-def asked_of(server: OAuthServer) -> list[Exchange]:
+def asked_of(server: OAuthServer) -> list[RecordedRequest]:
     """Return the client's own requests to the authorization server, without metadata."""
     return [
         exchange
@@ -93,12 +93,12 @@ def asked_of(server: OAuthServer) -> list[Exchange]:
     ]
 
 
-def pairs_of(exchange: Exchange) -> list[tuple[str, str]]:
+def pairs_of(exchange: RecordedRequest) -> list[tuple[str, str]]:
     """Return all parameters of a request, including repeated and empty ones."""
     return parse_qsl(exchange.body.text or "", keep_blank_values=True, strict_parsing=True)
 
 
-async def traffic(scene: Scene, name: str, **options: Any) -> list[Exchange]:
+async def traffic(scene: Scene, name: str, **options: Any) -> list[RecordedRequest]:
     """Return the requests for a first token and for its replacement."""
     grant = await grant_of(scene, name)
     async with scene.client(grant, **options) as client:

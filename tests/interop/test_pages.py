@@ -139,7 +139,7 @@ async def test_the_login_page_of_the_test_server(
         await assert_readable(visitor, scheme, "login")
         assert visitor.problems == []
         await visitor.go(f"{url}?{urlencode({**asked, **login_to('http://elsewhere.example')})}")
-        await visitor.sees("This cannot go on")
+        await visitor.sees("The request failed")
         await assert_readable(visitor, scheme, "login-error")
         assert visitor.problems == [REFUSED_REQUEST]
 

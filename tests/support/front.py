@@ -10,7 +10,7 @@ from aiohttp import ClientSession, TCPConnector
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from aioalf import Client, OAuth2Middleware, Renewal, Retry, TokenManager
-from aioalf.testing import Exchange, OAuthServer
+from aioalf.testing import OAuthServer, RecordedRequest
 
 Sender = Client | ClientSession
 """What has aiohttp's verbs, and authorizes what it sends."""
@@ -81,7 +81,7 @@ async def by_middleware(server: OAuthServer, *, limit: int = 100) -> AsyncGenera
 every_way = pytest.mark.parametrize("way", [by_client, by_given_session, by_middleware])
 
 
-def api_log(server: OAuthServer) -> list[Exchange]:
+def api_log(server: OAuthServer) -> list[RecordedRequest]:
     """What reached the API, in the order in which it was answered."""
     return [exchange for exchange in server.log if exchange.server == "api"]
 

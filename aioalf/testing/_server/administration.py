@@ -1,6 +1,6 @@
-"""What a test does at a server that runs: whom it knows and trusts, what it approves and ends.
+"""The methods of `OAuthServer` that a test uses to change what the server knows.
 
-Knows no HTTP: nothing here is asked for by a request.
+Must not know HTTP.
 """
 
 from __future__ import annotations
@@ -8,19 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from aioalf.testing._server.authorization_server import AuthorizationServer
+from aioalf.testing._server.grants import ACCESS_TOKEN_TYPE
 from aioalf.testing._server.state.clients import (
     LOOPBACK_REDIRECT_URIS,
     ClientRegistry,
     RegisteredClient,
-    usual_methods,
+    default_auth_methods,
 )
 from aioalf.testing._server.state.devices import WaitingDevice
-from aioalf.testing._server.state.subject_tokens import ACCESS_TOKEN_TYPE
 from aioalf.testing.records import Traffic
 
 
 class Administration:
-    """The methods of `OAuthServer` that change what it knows."""
+    """Registers clients, decides device requests, and revokes tokens."""
 
     _authorization: AuthorizationServer
     _clients: ClientRegistry
@@ -40,15 +40,28 @@ class Administration:
         certificate_name: str | None = None,
         offline: bool = True,
     ) -> None:
-        """Register a client, in place of one with the same id.
+        """Register a client. It replaces a client with the same id.
 
-        Without secret, key and certificate it is public. ``redirect_uris`` are compared whole, but
-        for the port on loopback (RFC 8252 §7.3) unless ``any_loopback_port`` is False. ``scopes``
-        and ``grant_types`` None are any, ``auth_methods`` None what fits the secret, the key (a JWK
-        or a JWK set) or the certificate (the DNS name in it). Refresh tokens need ``offline``.
-        ValueError for what could never work, RuntimeError where the extra ``jose`` is needed.
+        Args:
+            client_id: The client id.
+            client_secret: The client secret. Without secret, key and certificate the client is
+                public.
+            redirect_uris: The allowed redirect URIs. By default the root and ``/callback`` of
+                ``localhost``, ``127.0.0.1`` and ``[::1]``.
+            any_loopback_port: Ignore the port of redirect URIs on loopback (RFC 8252 §7.3).
+            scopes: The allowed scopes; None allows any.
+            grant_types: The allowed grant types; None allows any.
+            auth_methods: The allowed client authentication methods, by their registered names.
+                None allows the method that fits the secret, the key or the certificate.
+            public_key: A JWK or a JWK set, for ``private_key_jwt``.
+            certificate_name: A DNS name in the client's certificate, for ``tls_client_auth``.
+            offline: Allow refresh tokens.
+
+        Raises:
+            ValueError: If the client could never authenticate like this.
+            RuntimeError: If the extra ``jose`` is needed and not installed.
         """
-        methods = usual_methods(client_secret, public_key, certificate_name)
+        methods = default_auth_methods(client_secret, public_key, certificate_name)
         self._clients.add(
             RegisteredClient(
                 client_id=client_id,
@@ -60,17 +73,32 @@ class Administration:
                 any_loopback_port=any_loopback_port,
                 scopes=None if scopes is None else frozenset(scopes),
                 grant_types=None if grant_types is None else frozenset(grant_types),
-                is_offline=offline,
+                can_have_refresh_tokens=offline,
             )
         )
 
     def approve(self, user_code: str, user: str = "Ada") -> None:
-        """Say yes to a device, as on its page; LookupError when none waits with this code."""
+        """Approve a device's request, as a user does on the verification page.
+
+        Args:
+            user_code: The code that the device shows.
+            user: The name of the user.
+
+        Raises:
+            LookupError: If no device waits with this code.
+        """
         self._authorization.devices.approve(self._device(user_code), user)
         self._traffic.count("logins")
 
     def deny(self, user_code: str) -> None:
-        """Say no to a device, as on its page; LookupError when none waits with this code."""
+        """Deny a device's request, as a user does on the verification page.
+
+        Args:
+            user_code: The code that the device shows.
+
+        Raises:
+            LookupError: If no device waits with this code.
+        """
         self._authorization.devices.deny(self._device(user_code))
 
     def _device(self, user_code: str) -> WaitingDevice:
@@ -82,28 +110,44 @@ class Administration:
     def add_subject_token(
         self, token: str, subject: str, *, token_type: str = ACCESS_TOKEN_TYPE
     ) -> None:
-        """Let clients exchange a token from elsewhere, which speaks for this subject (RFC 8693)."""
-        self._authorization.subject_tokens.add(token, token_type, subject)
+        """Accept a token of another issuer in token exchange (RFC 8693).
+
+        Args:
+            token: The token.
+            subject: The user that the token represents.
+            token_type: The token type identifier (RFC 8693 §3).
+        """
+        self._authorization.token_exchange.trust(token, token_type, subject)
 
     def trust_assertions(self, issuer: str, public_key: Mapping[str, object]) -> None:
-        """Take JSON Web Tokens of this issuer as a grant (RFC 7523); the key is a JWK or a set.
+        """Accept assertions of an issuer in the JWT bearer grant (RFC 7523).
 
-        ValueError for what is no key, RuntimeError without the extra ``jose``.
+        Args:
+            issuer: The ``iss`` of the assertions.
+            public_key: The issuer's key, as a JWK or a JWK set.
+
+        Raises:
+            ValueError: If ``public_key`` is neither.
+            RuntimeError: If the extra ``jose`` is not installed.
         """
         self._authorization.jwt_bearer.trust(issuer, public_key)
 
     def revoke(self, access_token: str) -> None:
-        """Refuse one token from now on."""
+        """Revoke one access token.
+
+        Args:
+            access_token: The token. An unknown token is ignored.
+        """
         self._authorization.tokens.revoke(access_token)
 
     def revoke_all(self) -> None:
-        """Refuse every access token issued so far; refresh tokens stay good."""
+        """Revoke every access token issued so far. Refresh tokens stay valid."""
         self._authorization.tokens.revoke_all()
 
     def revoke_refresh_tokens(self) -> None:
-        """Refuse every refresh token issued so far; access tokens stay good."""
+        """Revoke every refresh token issued so far. Access tokens stay valid."""
         self._authorization.refresh_tokens.revoke_all()
 
     def expire_all(self) -> None:
-        """End the life of every access token issued so far, as if the time had come."""
+        """Expire every access token issued so far."""
         self._authorization.tokens.expire_all()

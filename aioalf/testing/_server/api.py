@@ -1,26 +1,29 @@
-"""A protected API that answers what it was asked, and another origin that must see no token.
+"""The protected API, which responds with the request as JSON (RFC 6750), and the other origin.
 
-RFC 6750. Knows neither faults nor counters, and of tokens only whether they still count.
+Must not know faults or counters.
 """
 
 from __future__ import annotations
 
 from aiohttp import web
 
-from aioalf.testing._server.state.tokens import IssuedToken, TokenStore
+from aioalf.testing._server.state.tokens import AccessToken, AccessTokenStore
 from aioalf.testing.records import ReceivedBody
 from aioalf.testing.settings import REALM, Json, Settings
 
+_TOKEN_MEMBERS = ("client_id", "user", "scope", "resources", "audience", "actor")
+_REDIRECT_STATUSES = ("301", "302", "303", "307", "308")
+
 
 class ProtectedApi:
-    """Answers requests that carry a token; the others get 401."""
+    """Responds to requests with a valid access token; the others get 401."""
 
-    def __init__(self, settings: Settings, tokens: TokenStore) -> None:
+    def __init__(self, settings: Settings, tokens: AccessTokenStore) -> None:
         self._settings = settings
         self._tokens = tokens
 
-    async def answer(self, request: web.Request, body: ReceivedBody) -> web.StreamResponse:
-        """What arrived, as JSON; ``/redirect``, ``/forbidden`` and ``/ws`` do as they say."""
+    async def respond(self, request: web.Request, body: ReceivedBody) -> web.StreamResponse:
+        """Return the request as JSON, or what ``/redirect``, ``/forbidden`` and ``/ws`` do."""
         authorization = request.headers.getall("Authorization", [])
         if not authorization:
             return _unauthorized(f'Bearer realm="{REALM}"')
@@ -35,22 +38,22 @@ class ProtectedApi:
             case "/ws":
                 return await _echo_messages(request)
             case _:
-                return web.json_response(_what_arrived(request, body, token))
+                return web.json_response(_describe(request, body, token))
 
-    def _token(self, authorization: list[str]) -> IssuedToken | None:
+    def _token(self, authorization: list[str]) -> AccessToken | None:
         scheme, _, value = authorization[0].partition(" ")
         if len(authorization) > 1 or scheme.lower() != "bearer":
             return None
         return self._tokens.find(value)
 
 
-def other_origin_answer(request: web.Request, body: ReceivedBody) -> web.Response:
-    """What an origin says that asks for no token: 200 to everything."""
-    return web.json_response(_what_arrived(request, body, None))
+def respond_at_other_origin(request: web.Request, body: ReceivedBody) -> web.Response:
+    """Return the request as JSON with 200, without checking a token."""
+    return web.json_response(_describe(request, body, None))
 
 
-def _what_arrived(
-    request: web.Request, body: ReceivedBody, token: IssuedToken | None
+def _describe(
+    request: web.Request, body: ReceivedBody, token: AccessToken | None
 ) -> dict[str, Json]:
     digest: dict[str, Json] = {"sha256": body.sha256, "length": body.length}
     return {
@@ -59,16 +62,15 @@ def _what_arrived(
         "query": request.rel_url.raw_query_string,
         "content_type": request.headers.get("Content-Type"),
         "body": digest if body.text is None else body.text,
-        **_what_the_token_is_for(token),
+        **_describe_token(token),
     }
 
 
-def _what_the_token_is_for(token: IssuedToken | None) -> dict[str, Json]:
-    names = ("client_id", "user", "scope", "resources", "audience", "actor")
+def _describe_token(token: AccessToken | None) -> dict[str, Json]:
     if token is None:
-        return dict.fromkeys(("token_number", *names))
-    said: dict[str, Json] = {name: getattr(token.authorization, name) for name in names}
-    return {"token_number": token.number, **said}
+        return dict.fromkeys(("token_number", *_TOKEN_MEMBERS))
+    members: dict[str, Json] = {name: getattr(token.authorization, name) for name in _TOKEN_MEMBERS}
+    return {"token_number": token.number, **members}
 
 
 def _unauthorized(challenge: str) -> web.Response:
@@ -84,15 +86,16 @@ def _forbidden() -> web.Response:
 
 def _redirect(request: web.Request) -> web.Response:
     status, location = request.query.get("status", "302"), request.query.get("to", "")
-    if status not in {"301", "302", "303", "307", "308"} or not location:
-        return web.json_response({"error": "needs to=URL and a status of 3xx"}, status=400)
+    if status not in _REDIRECT_STATUSES or not location:
+        problem = f"needs ?to=URL, and status={'|'.join(_REDIRECT_STATUSES)} if given"
+        return web.json_response({"error": problem}, status=400)
     return web.Response(status=int(status), headers={"Location": location})
 
 
 async def _echo_messages(request: web.Request) -> web.StreamResponse:
     socket = web.WebSocketResponse()
     if not socket.can_prepare(request).ok:
-        return web.json_response({"error": "needs a websocket"}, status=426)
+        return web.json_response({"error": "needs a websocket handshake"}, status=426)
     await socket.prepare(request)
     async for message in socket:
         if isinstance(message.data, str):

@@ -1,18 +1,18 @@
-"""What the server says of itself: its issuer, its endpoints, and what is switched on.
+"""The authorization server metadata: issuer, endpoint URLs and enabled features.
 
-RFC 8414, OpenID Connect Discovery 1.0, RFC 8705 §5. Plain values; knows no sockets.
+RFC 8414, OpenID Connect Discovery 1.0, RFC 8705 §5.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from aioalf.testing._server.client_auth import jose
-from aioalf.testing._server.grants.device_code import DeviceCodeGrant
+from aioalf.testing._server import jwt_assertions
+from aioalf.testing._server.grants import DeviceCodeGrant
 from aioalf.testing.settings import Json, Settings
 
-OAUTH_WELL_KNOWN = "/.well-known/oauth-authorization-server"
-OPENID_WELL_KNOWN = "/.well-known/openid-configuration"
+_OAUTH_WELL_KNOWN = "/.well-known/oauth-authorization-server"
+_OPENID_WELL_KNOWN = "/.well-known/openid-configuration"
 
 ENDPOINT_PATHS: Mapping[str, str] = {
     "authorization_endpoint": "/authorize",
@@ -22,18 +22,18 @@ ENDPOINT_PATHS: Mapping[str, str] = {
     "revocation_endpoint": "/revoke",
     "introspection_endpoint": "/introspect",
 }
-"""Where each endpoint is below the issuer, by its name in the metadata."""
+"""The path of each endpoint below the issuer, by its name in the metadata."""
 
 DEVICE_PAGE_PATH = "/device"
 
-_NOT_FOR_CLIENTS = ("authorization_endpoint",)  # a browser opens it: it has no client certificate
+_NOT_FOR_MTLS = ("authorization_endpoint",)  # opened by a browser without client certificate
 
 
 def well_known_paths(settings: Settings) -> list[str]:
-    """Where the metadata is: inserted before the issuer's path, and appended to it (§3.1)."""
+    """Return the enabled paths: inserted before the issuer's path, or appended to it (§3.1)."""
     base = settings.issuer_path.rstrip("/")
-    oauth = [OAUTH_WELL_KNOWN + base] if settings.oauth_metadata else []
-    return oauth + ([base + OPENID_WELL_KNOWN] if settings.openid_metadata else [])
+    oauth = [_OAUTH_WELL_KNOWN + base] if settings.oauth_metadata else []
+    return oauth + ([base + _OPENID_WELL_KNOWN] if settings.openid_metadata else [])
 
 
 def metadata(
@@ -44,7 +44,7 @@ def metadata(
     auth_methods: Sequence[str],
     mtls_origin: str | None,
 ) -> dict[str, Json]:
-    """The members; an endpoint is there if what it is for is switched on."""
+    """Return the metadata."""
     base = settings.issuer_path.rstrip("/")
     endpoints = _endpoints(grant_types)
     members: dict[str, Json] = {
@@ -67,7 +67,7 @@ def metadata(
         members["mtls_endpoint_aliases"] = {
             name: mtls_origin + base + path
             for name, path in endpoints.items()
-            if name not in _NOT_FOR_CLIENTS
+            if name not in _NOT_FOR_MTLS
         }
     return members
 
@@ -82,10 +82,10 @@ def _endpoints(grant_types: Sequence[str]) -> dict[str, str]:
 
 
 def _signing_algorithms(auth_methods: Sequence[str]) -> dict[str, Json]:
-    """RFC 8414 §2: to be said where a client may authenticate with a JSON Web Token."""
+    """Return the algorithms, which are required if JWT methods are listed (RFC 8414 §2)."""
     algorithms = {
-        "client_secret_jwt": jose.HMAC_ALGORITHMS,
-        "private_key_jwt": jose.SIGNATURE_ALGORITHMS,
+        "client_secret_jwt": jwt_assertions.HMAC_ALGORITHMS,
+        "private_key_jwt": jwt_assertions.SIGNATURE_ALGORITHMS,
     }
-    known = [name for method in auth_methods for name in algorithms.get(method, ())]
-    return {"token_endpoint_auth_signing_alg_values_supported": known} if known else {}
+    names = [name for method in auth_methods for name in algorithms.get(method, ())]
+    return {"token_endpoint_auth_signing_alg_values_supported": names} if names else {}

@@ -1,1 +1,1 @@
-"""The endpoints of the test server."""
+"""The endpoints of the test authorization server, one module for each."""

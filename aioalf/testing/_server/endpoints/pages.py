@@ -1,6 +1,6 @@
-"""The pages that a person sees: the login page, the one for devices, and how either ends.
+"""The HTML pages for users: sign-in, device verification, result and error.
 
-No script, nothing from elsewhere, nothing kept. Knows how pages look, not what they decide.
+The pages use no scripts and load nothing. Must not know what the forms do.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from html import escape
 from aiohttp import web
 from yarl import URL
 
-from aioalf.testing._server.oauth_error import NO_STORE
+from aioalf.testing._server.responses import NO_STORE
 
 _STYLE = """
 :root {
@@ -85,20 +85,20 @@ _WARNING = (
     '<path d="M24 13v14M24 34v.1"/></g></svg>'
 )
 
-_FOOTER = "A server for tests, on this machine only."
+_FOOTER = "A test server on this machine."
 
 
 def login_page(
     client_id: str, scopes: Sequence[str], ticket: str, redirect_uri: str, problem: str | None
 ) -> web.Response:
-    """Ask for a name, and for yes or no; ``problem`` says why the page is shown again."""
+    """Ask for a name and a decision; ``problem`` says why the page is shown again."""
     body = (
         f"{_KEY}<h1>Sign in</h1>{_request_text(client_id, scopes)}"
         '<form method="post">'
         f'<input type="hidden" name="ticket" value="{escape(ticket)}">'
         '<label for="username">Your name</label>'
         '<input id="username" name="username" autocomplete="username" autofocus maxlength="100"'
-        f' placeholder="Any name, no password"{_described(problem)}>'
+        f' placeholder="Any name, no password"{_problem_text(problem)}>'
         '<div class="buttons">'
         '<button class="first" name="decision" value="sign-in">Sign in</button>'
         '<button name="decision" value="cancel">Cancel</button>'
@@ -109,14 +109,14 @@ def login_page(
 
 
 def code_page(user_code: str, problem: str | None = None) -> web.Response:
-    """Ask for the code that a device shows, for a name, and for yes or no."""
+    """Ask for a user code, a name and a decision; ``problem`` says why the page is shown again."""
     body = (
         f"{_KEY}<h1>Sign in a device</h1>"
-        "<p>Go on only if the device before you shows this code.</p>"
+        "<p>Continue only if your device shows this code.</p>"
         '<form method="post">'
         '<label for="user_code">The code</label>'
         f'<input id="user_code" name="user_code" value="{escape(user_code)}" autocomplete="off"'
-        f' maxlength="20"{_described(problem)}>'
+        f' maxlength="20"{_problem_text(problem)}>'
         '<label for="username">Your name</label>'
         '<input id="username" name="username" autocomplete="username" maxlength="100"'
         ' placeholder="Any name, no password">'
@@ -129,29 +129,31 @@ def code_page(user_code: str, problem: str | None = None) -> web.Response:
 
 
 def done_page(outcome: str) -> web.Response:
-    """Say what has become of it."""
-    body = f'{_KEY}<h1>Done</h1><p role="status">{escape(outcome)}</p><p>You may close this.</p>'
+    """Show the result of a decision."""
+    body = (
+        f'{_KEY}<h1>Done</h1><p role="status">{escape(outcome)}</p><p>You can close this page.</p>'
+    )
     return _page("Done", body, 200, "'none'")
 
 
 def error_page(description: str) -> web.Response:
-    """Say to a person why nothing can be done, without sending them anywhere."""
+    """Show an error to the user, without a redirect."""
     body = (
-        f'{_WARNING}<h1>This cannot go on</h1><p role="alert">{escape(description)}</p>'
-        "<p>Go back to the program that sent you here, and start again.</p>"
+        f'{_WARNING}<h1>The request failed</h1><p role="alert">{escape(description)}</p>'
+        "<p>Go back to the program that sent you here and start again.</p>"
     )
-    return _page("This cannot go on", body, 400, "'none'")
+    return _page("The request failed", body, 400, "'none'")
 
 
 def _request_text(client_id: str, scopes: Sequence[str]) -> str:
     name = f"<strong>{escape(client_id)}</strong>"
     if not scopes:
-        return f"<p>{name} would like to act for you.</p>"
+        return f"<p>{name} requests access to your account.</p>"
     items = "".join(f"<li>{escape(scope)}</li>" for scope in scopes)
-    return f"<p>{name} would like to act for you, with:</p><ul>{items}</ul>"
+    return f"<p>{name} requests access to your account:</p><ul>{items}</ul>"
 
 
-def _described(problem: str | None) -> str:
+def _problem_text(problem: str | None) -> str:
     if problem is None:
         return ""
     return (
@@ -161,9 +163,9 @@ def _described(problem: str | None) -> str:
 
 
 def _form_target(redirect_uri: str) -> str:
-    """The redirect's origin: browsers hold ``form-action`` against the redirect after a form too.
+    """Return the redirect's origin for ``form-action``, which browsers check for redirects too.
 
-    CSP has no words for an IPv6 address or a scheme without hosts: there the scheme must do.
+    CSP cannot express an IPv6 address or a scheme without hosts: return only the scheme then.
     """
     url = URL(redirect_uri)
     if url.scheme in {"http", "https"} and url.host and ":" not in url.host:

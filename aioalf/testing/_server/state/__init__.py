@@ -1,1 +1,1 @@
-"""What the test server remembers: clients, codes, tokens, devices."""
+"""The state of the test server: registered clients, codes, tokens and waiting devices."""

@@ -1,6 +1,6 @@
-"""The registered clients: how they prove who they are, where they are at home, what they may ask.
+"""The registered clients: client authentication, redirect URIs, scopes and grants of each.
 
-Plain values and comparisons; knows nothing of requests and answers.
+Must not know requests and responses.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 
 from yarl import URL
 
-from aioalf.testing._server.client_auth import jose
-from aioalf.testing._server.oauth_error import OAuthError
+from aioalf.testing._server import jwt_assertions
+from aioalf.testing._server.responses import OAuthError
 
 _LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
-_SHORTEST_HMAC_SECRET = 32  # octets, RFC 7518 §3.2
+_MIN_HMAC_SECRET_BYTES = 32  # RFC 7518 §3.2
 LOOPBACK_REDIRECT_URIS = tuple(
     f"http://{f'[{host}]' if ':' in host else host}{path}"
     for host in _LOOPBACK_HOSTS
@@ -30,12 +30,12 @@ CLIENT_AUTH_METHODS = (
     "tls_client_auth",
     "none",
 )
-"""The names that OAuth has registered for the ways in which a client may authenticate here."""
+"""The supported client authentication methods, by their registered names."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class RegisteredClient:
-    """What the server knows of a client; ``scopes`` and ``grant_types`` None mean any."""
+    """A client known to the server; ``scopes`` and ``grant_types`` None allow any."""
 
     client_id: str
     client_secret: str | None = field(default=None, repr=False)
@@ -46,11 +46,11 @@ class RegisteredClient:
     any_loopback_port: bool = True
     scopes: frozenset[str] | None = None
     grant_types: frozenset[str] | None = None
-    is_offline: bool = True
+    can_have_refresh_tokens: bool = True
 
     @property
     def is_public(self) -> bool:
-        """Whether nothing proves who the client is (RFC 6749 §2.1)."""
+        """Whether the client cannot authenticate (RFC 6749 §2.1)."""
         return self.auth_methods <= {"none"}
 
     def has_secret(self, secret: str) -> bool:
@@ -58,83 +58,90 @@ class RegisteredClient:
         known = self.client_secret
         return known is not None and hmac.compare_digest(secret.encode(), known.encode())
 
-    def may_redirect_to(self, redirect_uri: str) -> bool:
-        """Whether a registered redirect URI covers this one.
+    def allows_redirect_uri(self, redirect_uri: str) -> bool:
+        """Whether the redirect URI is registered.
 
-        Equal, or, on loopback, equal but for the port (RFC 8252 §7.3; ``localhost`` as well).
+        On loopback the port may differ (RFC 8252 §7.3), for ``localhost`` too.
         """
         if redirect_uri in self.redirect_uris:
             return True
         return self.any_loopback_port and any(
-            _is_same_but_for_the_port(registered, redirect_uri) for registered in self.redirect_uris
+            _equal_except_port(registered, redirect_uri) for registered in self.redirect_uris
         )
 
-    def may_use(self, grant_type: str) -> bool:
-        """Whether the client may use this grant."""
+    def allows_grant(self, grant_type: str) -> bool:
+        """Whether the client is registered for this grant."""
         return self.grant_types is None or grant_type in self.grant_types
 
-    def grant(self, scope: str | None) -> str | None:
-        """The scope to be granted for the one asked; OAuthError ``invalid_scope`` if beyond."""
-        if scope is None:
+    def granted_scope(self, requested: str | None) -> str | None:
+        """Return the scope to grant; raise OAuthError ``invalid_scope`` if it is not allowed."""
+        if requested is None:
             return None if self.scopes is None else " ".join(sorted(self.scopes))
-        if self.scopes is not None and not self.scopes.issuperset(scope.split(" ")):
-            raise OAuthError("invalid_scope", "The scope goes beyond what the client may ask for.")
-        return scope
+        if self.scopes is not None and not self.scopes.issuperset(requested.split(" ")):
+            raise OAuthError("invalid_scope", "The client is not registered for this scope.")
+        return requested
 
 
 ANONYMOUS = RegisteredClient(client_id="")
-"""Stands for a client that need not say who it is."""
+"""The client of a request that names no client."""
 
 
-def usual_methods(
+def default_auth_methods(
     client_secret: str | None, public_key: object | None, certificate_name: str | None
 ) -> frozenset[str]:
-    """How a client authenticates that has these, unless something else is said."""
-    ways = {
+    """Return the client authentication methods that fit the given credentials."""
+    credentials = {
         "client_secret_basic": client_secret,
         "private_key_jwt": public_key,
         "tls_client_auth": certificate_name,
     }
-    return frozenset(way for way, means in ways.items() if means is not None) or frozenset({"none"})
+    methods = frozenset(method for method, value in credentials.items() if value is not None)
+    return methods or frozenset({"none"})
 
 
-def _is_same_but_for_the_port(registered: str, redirect_uri: str) -> bool:
+def _equal_except_port(registered: str, redirect_uri: str) -> bool:
     try:
-        known, asked = URL(registered).with_port(None), URL(redirect_uri).with_port(None)
+        known, requested = URL(registered).with_port(None), URL(redirect_uri).with_port(None)
     except ValueError:
         return False
-    is_loopback = asked.scheme == "http" and asked.host in _LOOPBACK_HOSTS
-    return is_loopback and known == asked
+    is_loopback = requested.scheme == "http" and requested.host in _LOOPBACK_HOSTS
+    return is_loopback and known == requested
 
 
 def _check(client: RegisteredClient) -> None:
     unknown = client.auth_methods.difference(CLIENT_AUTH_METHODS)
     if unknown:
-        raise ValueError(f"{', '.join(sorted(unknown))}: use {', '.join(CLIENT_AUTH_METHODS)}")
+        raise ValueError(
+            f"unknown auth_methods {', '.join(sorted(unknown))}: "
+            f"use {', '.join(CLIENT_AUTH_METHODS)}"
+        )
     if client.auth_methods & {"client_secret_jwt", "private_key_jwt"}:
-        jose.require()
+        jwt_assertions.require_joserfc()
     if client.public_key is not None:
-        jose.require_key(client.public_key)
+        jwt_assertions.check_public_key(client.public_key)
     if "client_secret_jwt" in client.auth_methods:
         secret = (client.client_secret or "").encode()
-        if len(secret) < _SHORTEST_HMAC_SECRET:
-            raise ValueError("The secret of client_secret_jwt has at least 32 octets.")
+        if len(secret) < _MIN_HMAC_SECRET_BYTES:
+            raise ValueError(
+                f"client_secret_jwt needs a client_secret of at least {_MIN_HMAC_SECRET_BYTES}"
+                f" bytes, not {len(secret)}"
+            )
 
 
 class ClientRegistry:
-    """The clients by their id."""
+    """The registered clients by client id."""
 
     def __init__(self) -> None:
         self._clients: dict[str, RegisteredClient] = {}
 
     def add(self, client: RegisteredClient) -> None:
-        """Register a client, in place of one with the same id.
+        """Register a client, and replace one with the same id.
 
-        ValueError or RuntimeError when it could never authenticate as it is registered.
+        Raises ValueError or RuntimeError if the client could never authenticate.
         """
         _check(client)
         self._clients[client.client_id] = client
 
     def find(self, client_id: str) -> RegisteredClient | None:
-        """The client of this id, or None."""
+        """Return the client, or None."""
         return self._clients.get(client_id)

@@ -1,6 +1,6 @@
-"""The authorization codes: each good once, for one client, one redirect URI and one verifier.
+"""The authorization codes: single-use, bound to a client, a redirect URI and a PKCE challenge.
 
-RFC 6749 §4.1.2, RFC 7636. Reads one monotonic clock; knows nothing of requests and answers.
+RFC 6749 §4.1.2, RFC 7636. Must not know requests and responses.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ import secrets
 import time
 from dataclasses import dataclass, field
 
-from aioalf.testing._server.oauth_error import OAuthError
-from aioalf.testing._server.state.authorizations import Authorization
-from aioalf.testing._server.state.refresh_tokens import RefreshTokenStore
+from aioalf.testing._server.responses import OAuthError
+from aioalf.testing._server.state.authorization import Authorization
+from aioalf.testing._server.state.tokens import RefreshTokenStore
 from aioalf.testing.settings import Settings
 
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _IssuedCode:
     authorization: Authorization
     redirect_uri: str
     code_challenge: str = field(repr=False)
-    ends_at: float
+    expires_at: float  # monotonic clock
 
 
 class CodeStore:
-    """The codes that may be redeemed, and those that have been."""
+    """The codes that were issued, and the families of those that were redeemed."""
 
     def __init__(self, settings: Settings, refresh_tokens: RefreshTokenStore) -> None:
         self._settings = settings
@@ -39,33 +39,34 @@ class CodeStore:
         self._redeemed: dict[str, str] = {}
 
     def issue(self, authorization: Authorization, redirect_uri: str, code_challenge: str) -> str:
-        """Make a code, good for `code_lifetime` seconds."""
-        code, ends_at = secrets.token_urlsafe(24), time.monotonic() + self._settings.code_lifetime
-        self._codes[code] = _IssuedCode(authorization, redirect_uri, code_challenge, ends_at)
+        """Create a code with the lifetime of the current settings."""
+        code = secrets.token_urlsafe(24)
+        expires_at = time.monotonic() + self._settings.code_lifetime
+        self._codes[code] = _IssuedCode(authorization, redirect_uri, code_challenge, expires_at)
         return code
 
     def redeem(
         self, code: str, *, client_id: str, redirect_uri: str, code_verifier: str
     ) -> Authorization:
-        """What a code stands for; OAuthError ``invalid_grant`` if anything is not as it was.
+        """Return the authorization of a code; raise OAuthError ``invalid_grant`` if a check fails.
 
-        Any attempt uses the code up; one more ends what came of it (RFC 6749 §4.1.2).
+        A failed attempt uses the code too. Using it again revokes its tokens (RFC 6749 §4.1.2).
         """
         issued = self._take(code)
-        if time.monotonic() >= issued.ends_at:
+        if time.monotonic() >= issued.expires_at:
             raise _invalid_grant("The code has expired.")
         if issued.authorization.client_id != client_id:
-            raise _invalid_grant("The code was given to another client.")
+            raise _invalid_grant("The code was issued to another client.")
         if issued.redirect_uri != redirect_uri:
-            raise _invalid_grant("The redirect_uri is not the one of the authorization request.")
-        if not _is_verified(code_verifier, issued.code_challenge):
+            raise _invalid_grant("The redirect_uri differs from the authorization request.")
+        if not _matches(code_verifier, issued.code_challenge):
             raise _invalid_grant("The code_verifier does not match the code_challenge.")
         return issued.authorization
 
     def _take(self, code: str) -> _IssuedCode:
         if code in self._redeemed:
             self._refresh_tokens.revoke_family(self._redeemed[code])
-            raise _invalid_grant("The code was used before: what came of it ends.")
+            raise _invalid_grant("The code was used before: its tokens are revoked now.")
         if code not in self._codes:
             raise _invalid_grant("The code is unknown.")
         issued = self._codes.pop(code)
@@ -73,8 +74,8 @@ class CodeStore:
         return issued
 
 
-def _is_verified(verifier: str, challenge: str) -> bool:
-    """RFC 7636 §4.6, for S256, which is the only method here."""
+def _matches(verifier: str, challenge: str) -> bool:
+    """Check a PKCE verifier with S256, the only supported method (RFC 7636 §4.6)."""
     if not _VERIFIER.fullmatch(verifier):
         return False
     digest = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest())

@@ -1,6 +1,6 @@
-"""Devices that wait for a person: their codes, how often they ask, and what was decided.
+"""The devices that wait for a user's decision: their codes, polling interval and state (RFC 8628).
 
-RFC 8628. Reads one monotonic clock; knows nothing of requests, answers and pages.
+Must not know requests, responses or pages.
 """
 
 from __future__ import annotations
@@ -11,36 +11,36 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from aioalf.testing._server.oauth_error import OAuthError
-from aioalf.testing._server.state.authorizations import Authorization
+from aioalf.testing._server.responses import OAuthError
+from aioalf.testing._server.state.authorization import Authorization
 from aioalf.testing.settings import Settings
 
-_LETTERS = "BCDFGHJKLMNPQRSTVWXZ"  # no vowels, hence no words (§6.1)
-_SLOWER_SECONDS = 5.0  # §3.5
+_LETTERS = "BCDFGHJKLMNPQRSTVWXZ"  # without vowels, so that no words appear (§6.1)
+_SLOW_DOWN_SECONDS = 5.0  # §3.5
 
 
-@dataclass(slots=True)
+@dataclass
 class WaitingDevice:
-    """One device; ``authorization`` has a user once somebody has said yes."""
+    """A device that has requested a token; ``authorization`` has a user after approval."""
 
     device_code: str = field(repr=False)
     user_code: str
     authorization: Authorization
-    interval: float
-    ends_at: float
+    interval: float  # seconds
+    expires_at: float  # monotonic clock
     polled_at: float = -math.inf
     decision: Literal["approved", "denied"] | None = None
 
 
 class DeviceStore:
-    """The devices that have not got their token yet."""
+    """The devices that have not received their token yet."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._devices: dict[str, WaitingDevice] = {}
 
-    def begin(self, authorization: Authorization) -> WaitingDevice:
-        """A device asks for a token that a person is to agree to."""
+    def add(self, authorization: Authorization) -> WaitingDevice:
+        """Create the codes for a device that requests a token."""
         device = WaitingDevice(
             secrets.token_urlsafe(32),
             _new_user_code(),
@@ -52,44 +52,49 @@ class DeviceStore:
         return device
 
     def find(self, user_code: str) -> WaitingDevice | None:
-        """The device that shows this code and waits for a decision; dashes and case are free."""
+        """Return the undecided device with this user code, ignoring case and dashes."""
         now = time.monotonic()
         for device in self._devices.values():
-            is_open = device.decision is None and now < device.ends_at
+            is_open = device.decision is None and now < device.expires_at
             if is_open and _letters(device.user_code) == _letters(user_code):
                 return device
         return None
 
     def approve(self, device: WaitingDevice, user: str) -> None:
-        """Somebody has said yes."""
+        """Grant the device's request in the name of a user."""
         device.authorization = replace(device.authorization, user=user)
         device.decision = "approved"
 
     def deny(self, device: WaitingDevice) -> None:
-        """Somebody has said no."""
+        """Deny the device's request."""
         device.decision = "denied"
 
     def poll(self, device_code: str, client_id: str) -> Authorization:
-        """What was agreed to; OAuthError as long as nothing was, and when nothing will be."""
+        """Return the approved authorization and remove the device.
+
+        Raises OAuthError while the user has not decided, and if no token will be issued.
+        """
         device = self._devices.get(device_code)
         if device is None or device.authorization.client_id != client_id:
-            raise OAuthError("invalid_grant", "The device code is unknown, or another client's.")
+            raise OAuthError(
+                "invalid_grant", "The device code is unknown or belongs to another client."
+            )
         now = time.monotonic()
-        if now >= device.ends_at:
-            raise OAuthError("expired_token", "Nobody has said yes or no in time.")
+        if now >= device.expires_at:
+            raise OAuthError("expired_token", "The device code has expired.")
         if device.decision == "denied":
-            raise OAuthError("access_denied", "The sign-in was refused.")
+            raise OAuthError("access_denied", "The user denied the request.")
         if device.decision is None:
-            raise self._not_yet(device, now)
+            raise self._pending(device, now)
         return self._devices.pop(device_code).authorization
 
-    def _not_yet(self, device: WaitingDevice, now: float) -> OAuthError:
+    def _pending(self, device: WaitingDevice, now: float) -> OAuthError:
         is_too_fast = now - device.polled_at < device.interval
         device.polled_at = now
         if not is_too_fast or not self._settings.device_slow_down:
-            return OAuthError("authorization_pending", "Nobody has said yes or no yet.")
-        device.interval += _SLOWER_SECONDS
-        return OAuthError("slow_down", f"Ask again in {device.interval:g} seconds.")
+            return OAuthError("authorization_pending", "The user has not decided yet.")
+        device.interval += _SLOW_DOWN_SECONDS
+        return OAuthError("slow_down", f"Poll every {device.interval:g} seconds at most.")
 
 
 def _new_user_code() -> str:

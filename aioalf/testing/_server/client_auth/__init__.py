@@ -1,1 +1,0 @@
-"""How the test server authenticates clients."""

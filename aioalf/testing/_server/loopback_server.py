@@ -1,0 +1,98 @@
+"""An HTTP server on a free loopback port that passes every request to one function.
+
+Must not know OAuth.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from ssl import SSLContext
+from typing import cast
+
+from aiohttp import web
+
+from aioalf.testing._server.parameters import parse_form_leniently
+from aioalf.testing.records import ReceivedBody, RecordedRequest
+
+_HOST = "127.0.0.1"
+_SHUTDOWN_TIMEOUT = 0.1  # seconds
+
+Handler = Callable[[web.Request, ReceivedBody], Awaitable[web.StreamResponse]]
+
+
+class LoopbackServer:
+    """Runs from `start` to `close`; passes each request to ``record`` when it has ended."""
+
+    def __init__(
+        self,
+        name: str,
+        handler: Handler,
+        record: Callable[[RecordedRequest], None],
+        ssl_context: SSLContext | None = None,
+    ) -> None:
+        self._name = name
+        self._ssl_context = ssl_context
+        self._handler = handler
+        self._record = record
+        self._tasks: set[asyncio.Task[object]] = set()
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", self._handle)
+        self._runner = web.AppRunner(
+            app,
+            access_log=None,  # the access log would show tokens that are in a URL
+            handler_cancellation=True,
+            shutdown_timeout=_SHUTDOWN_TIMEOUT,
+        )
+
+    async def start(self) -> str:
+        """Listen on a free port, and return the origin, for example ``http://127.0.0.1:4000``."""
+        await self._runner.setup()
+        await web.TCPSite(self._runner, _HOST, 0, ssl_context=self._ssl_context).start()
+        scheme = "http" if self._ssl_context is None else "https"
+        return f"{scheme}://{_HOST}:{self._runner.addresses[0][1]}"
+
+    async def close(self) -> None:
+        """Stop listening, cancel the requests in flight, and close every connection."""
+        await _cancel(list(self._tasks))
+        await self._runner.cleanup()
+        await asyncio.sleep(0)  # transports close their sockets in the next loop iterations
+        await asyncio.sleep(0)
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        task = cast("asyncio.Task[object]", asyncio.current_task())
+        self._tasks.add(task)
+        body, status = ReceivedBody(0, "", ""), None
+        try:
+            body = await ReceivedBody.read(request.content)
+            response = await self._handler(request, body)
+            status = _sent_status(request, response)
+            return response
+        finally:
+            self._tasks.discard(task)
+            self._record(self._recorded(request, body, status))
+
+    def _recorded(
+        self, request: web.Request, body: ReceivedBody, status: int | None
+    ) -> RecordedRequest:
+        return RecordedRequest(
+            server=self._name,
+            method=request.method,
+            path=request.rel_url.raw_path,
+            query=request.rel_url.raw_query_string,
+            status=status,
+            headers=request.headers,
+            form=parse_form_leniently(request.headers.get("Content-Type", ""), body),
+            body=body,
+        )
+
+
+def _sent_status(request: web.Request, response: web.StreamResponse) -> int | None:
+    is_closed = request.transport is None or request.transport.is_closing()
+    return None if is_closed and not response.prepared else response.status
+
+
+async def _cancel(tasks: Sequence[asyncio.Task[object]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
