@@ -99,7 +99,7 @@ class Traffic:
     granted: Counter[str]
     """Tokens issued, by grant type; ``"implicit"`` counts as one."""
     refused: Counter[str]
-    """OAuth errors sent, by error code, without those of faults and of the login page."""
+    """OAuth errors sent, by error code. Faults and the login page are not counted."""
     log: list[RecordedRequest]
     """Every request to any of the servers, in the order in which they ended."""
     leaked: list[RecordedRequest]

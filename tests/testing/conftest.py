@@ -1,4 +1,4 @@
-"""A started server and a plain aiohttp session, which knows nothing of OAuth."""
+"""A plain aiohttp session, and the fixture of the test server."""
 
 from collections.abc import AsyncIterator
 
@@ -12,6 +12,6 @@ __all__ = ["oauth_server", "session"]
 
 @pytest.fixture
 async def session() -> AsyncIterator[ClientSession]:
-    """A plain session with a time limit."""
+    """A plain aiohttp session with a timeout."""
     async with ClientSession(timeout=ClientTimeout(total=10)) as session:
         yield session

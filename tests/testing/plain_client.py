@@ -1,4 +1,4 @@
-"""Requests as any software would make them, by hand: the server is not judged by its own client."""
+"""Requests to the test server without aioalf, so that the server is tested independently."""
 
 import base64
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ CLIENT_CREDENTIALS = {"grant_type": "client_credentials"}
 
 
 @dataclass(frozen=True)
-class Answered:
-    """A response that has been read."""
+class ReadResponse:
+    """A response whose body has been read."""
 
     status: int
     headers: CIMultiDictProxy[str]
@@ -24,23 +24,23 @@ class Answered:
 
 
 def basic(client_id: str = "client-id", secret: str = "secret") -> dict[str, str]:
-    """HTTP Basic as RFC 6749 §2.3.1 has it: form-encoded first."""
+    """Return the header for HTTP Basic, form-encoded (RFC 6749 §2.3.1)."""
     return raw_basic(f"{quote_plus(client_id)}:{quote_plus(secret)}")
 
 
 def raw_basic(credentials: str) -> dict[str, str]:
-    """HTTP Basic of these credentials, as they are."""
+    """Return the header for HTTP Basic without form-encoding."""
     return {"Authorization": "Basic " + base64.b64encode(credentials.encode()).decode()}
 
 
 def bearer(access_token: str) -> dict[str, str]:
-    """The header that carries a token."""
+    """Return the header that carries an access token."""
     return {"Authorization": f"Bearer {access_token}"}
 
 
-def refusal(answered: Answered) -> tuple[int, object]:
-    """The status and the error code of a refusal."""
-    return answered.status, answered.json.get("error")
+def error_of(response: ReadResponse) -> tuple[int, object]:
+    """Return the status and the OAuth error code of a response."""
+    return response.status, response.json.get("error")
 
 
 async def send(
@@ -51,29 +51,29 @@ async def send(
     headers: dict[str, str] | list[tuple[str, str]] | None = None,
     data: dict[str, str] | list[tuple[str, str]] | bytes | str | None = None,
     params: dict[str, str] | None = None,
-) -> Answered:
-    """Send one request, follow no redirect, read the answer."""
+) -> ReadResponse:
+    """Send one request without following redirects, and read the response."""
     async with session.request(
         method, url, headers=headers, data=data, params=params, allow_redirects=False
     ) as response:
         is_json = response.content_type == "application/json" and method != "HEAD"
         json = cast("dict[str, object]", await response.json()) if is_json else {}
-        return Answered(response.status, response.headers, await response.text(), json)
+        return ReadResponse(response.status, response.headers, await response.text(), json)
 
 
-async def ask_token(
+async def request_token(
     session: ClientSession,
     server: OAuthServer,
     *,
     headers: dict[str, str] | list[tuple[str, str]] | None = None,
     **form: str,
-) -> Answered:
-    """Ask for a token with client credentials; ``form`` adds to the form."""
+) -> ReadResponse:
+    """Request a token with the client credentials grant; ``form`` adds parameters."""
     sent = basic() if headers is None else headers
     form = {**CLIENT_CREDENTIALS, **form}
     return await send(session, "POST", server.token_endpoint, headers=sent, data=form)
 
 
 async def new_token(session: ClientSession, server: OAuthServer) -> str:
-    """A token that counts."""
-    return cast("str", (await ask_token(session, server)).json["access_token"])
+    """Return a new access token."""
+    return cast("str", (await request_token(session, server)).json["access_token"])

@@ -1,4 +1,4 @@
-"""JSON Web Tokens made by hand: keys, claims and signatures."""
+"""JSON Web Tokens for tests: keys, claims and signatures."""
 
 import base64
 import json
@@ -20,13 +20,13 @@ HMAC = OctKey.import_key(SECRET)
 
 
 def public(key: Key) -> Mapping[str, object]:
-    """The public JWK of a key."""
+    """Return the public JWK of a key."""
     return dict(key.as_dict(private=False))
 
 
 def claims(issuer: str, audience: object, **changed: object) -> dict[str, object]:
-    """The claims of an assertion that is good; None leaves one out."""
-    usual = {
+    """Return the claims of a valid assertion; None leaves one out."""
+    all_claims = {
         "iss": issuer,
         "sub": issuer,
         "aud": audience,
@@ -35,24 +35,24 @@ def claims(issuer: str, audience: object, **changed: object) -> dict[str, object
         "jti": token_urlsafe(16),
         **changed,
     }
-    return {name: value for name, value in usual.items() if value is not None}
+    return {name: value for name, value in all_claims.items() if value is not None}
 
 
 def signed(
-    said: Mapping[str, object],
+    payload: Mapping[str, object],
     key: Key = EC,
     algorithm: str = "ES256",
     *,
     key_id: str | None = None,
 ) -> str:
-    """A token that says this."""
+    """Return a signed token with these claims."""
     header = {"alg": algorithm} if key_id is None else {"alg": algorithm, "kid": key_id}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # EdDSA is deprecated in favour of Ed25519
-        return jwt.encode(header, dict(said), key, algorithms=[algorithm])
+        warnings.simplefilter("ignore")  # joserfc warns of EdDSA
+        return jwt.encode(header, dict(payload), key, algorithms=[algorithm])
 
 
-def unsigned(header: object, said: object) -> str:
-    """What looks like a token."""
-    parts = [json.dumps(part).encode() for part in (header, said)]
+def unsigned(header: object, payload: object) -> str:
+    """Return a token with an empty signature."""
+    parts = [json.dumps(part).encode() for part in (header, payload)]
     return ".".join([*(base64.urlsafe_b64encode(part).decode() for part in parts), ""])

@@ -10,15 +10,15 @@ from tests.testing.plain_client import bearer, new_token, send
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"])
-async def test_the_api_says_what_arrived(
+async def test_api_describes_the_request(
     oauth_server: OAuthServer, session: ClientSession, method: str
 ) -> None:
-    """Any method and path answers method, path, query, type, body and the token's number."""
+    """For any method and path the response has method, path, query, type, body and token number."""
     await new_token(session, oauth_server)
     headers = bearer(await new_token(session, oauth_server)) | {"Content-Type": "text/plain"}
     url = oauth_server.url("/a%20b?x=1&x=%32")
-    answered = await send(session, method, url, headers=headers, data="höhö")
-    assert answered.json == {
+    response = await send(session, method, url, headers=headers, data="höhö")
+    assert response.json == {
         "method": method,
         "path": "/a%20b",
         "query": "x=1&x=2",
@@ -34,34 +34,34 @@ async def test_the_api_says_what_arrived(
     }
 
 
-async def test_head_is_answered_without_a_body(
+async def test_head_gets_a_response_without_body(
     oauth_server: OAuthServer, session: ClientSession
 ) -> None:
-    """HEAD is the API's as well."""
+    """The API supports HEAD."""
     headers = bearer(await new_token(session, oauth_server))
-    answered = await send(session, "HEAD", oauth_server.url("/"), headers=headers)
-    assert (answered.status, answered.text) == (200, "")
+    response = await send(session, "HEAD", oauth_server.url("/"), headers=headers)
+    assert (response.status, response.text) == (200, "")
 
 
 @pytest.mark.parametrize("body", [b"\xff\x00", b"x" * 70_000, b"x" * 65_535 + "é".encode()])
-async def test_a_body_that_is_no_short_text_comes_back_as_its_digest(
+async def test_binary_or_large_body_is_described_by_its_digest(
     oauth_server: OAuthServer, session: ClientSession, body: bytes
 ) -> None:
-    """Large bodies and those that are not UTF-8 are told by length and SHA-256."""
+    """Large and non-UTF-8 bodies are described by length and SHA-256."""
     headers = bearer(await new_token(session, oauth_server))
-    answered = await send(session, "POST", oauth_server.url("/"), headers=headers, data=body)
+    response = await send(session, "POST", oauth_server.url("/"), headers=headers, data=body)
     digest = {"sha256": hashlib.sha256(body).hexdigest(), "length": len(body)}
-    assert answered.json["body"] == digest
+    assert response.json["body"] == digest
     assert oauth_server.log[-1].body.length == len(body)
 
 
-async def test_without_a_token_the_challenge_names_no_error(
+async def test_challenge_without_token_names_no_error(
     oauth_server: OAuthServer, session: ClientSession
 ) -> None:
-    """401, and nothing but the scheme and the realm (RFC 6750 §3.1)."""
-    answered = await send(session, "GET", oauth_server.url("/"))
-    assert answered.status == 401
-    assert answered.headers["WWW-Authenticate"] == 'Bearer realm="aioalf.testing"'
+    """401 with scheme and realm only (RFC 6750 §3.1)."""
+    response = await send(session, "GET", oauth_server.url("/"))
+    assert response.status == 401
+    assert response.headers["WWW-Authenticate"] == 'Bearer realm="aioalf.testing"'
 
 
 @pytest.mark.parametrize(
@@ -73,39 +73,39 @@ async def test_without_a_token_the_challenge_names_no_error(
     ],
     ids=["unknown", "empty", "not-bearer"],
 )
-async def test_a_token_that_does_not_count_is_refused(
+async def test_invalid_token_is_rejected(
     oauth_server: OAuthServer, session: ClientSession, headers: list[tuple[str, str]]
 ) -> None:
-    """401 `invalid_token`."""
-    answered = await send(session, "GET", oauth_server.url("/"), headers=headers)
-    assert answered.status == 401
-    assert 'error="invalid_token"' in answered.headers["WWW-Authenticate"]
+    """401 with `invalid_token`."""
+    response = await send(session, "GET", oauth_server.url("/"), headers=headers)
+    assert response.status == 401
+    assert 'error="invalid_token"' in response.headers["WWW-Authenticate"]
 
 
-async def test_two_authorization_headers_are_refused(
+async def test_two_authorization_headers_are_rejected(
     oauth_server: OAuthServer, session: ClientSession
 ) -> None:
-    """A request carries one token, even if both would count."""
+    """Two valid tokens in one request get 401."""
     header = list(bearer(await new_token(session, oauth_server)).items())
-    answered = await send(session, "GET", oauth_server.url("/"), headers=header * 2)
-    assert answered.status == 401
+    response = await send(session, "GET", oauth_server.url("/"), headers=header * 2)
+    assert response.status == 401
 
 
-async def test_the_challenge_can_be_another_or_none(
+async def test_challenge_can_be_replaced_or_removed(
     oauth_server: OAuthServer, session: ClientSession
 ) -> None:
-    """`challenge` is sent as it is; an empty one sends no header."""
+    """`challenge` is sent unchanged; an empty one sends no header."""
     oauth_server.challenge = 'Bearer error="insufficient_user_authentication"'
-    answered = await send(session, "GET", oauth_server.url("/"), headers=bearer("unknown"))
-    assert answered.headers["WWW-Authenticate"] == oauth_server.challenge
+    response = await send(session, "GET", oauth_server.url("/"), headers=bearer("unknown"))
+    assert response.headers["WWW-Authenticate"] == oauth_server.challenge
     oauth_server.challenge = ""
-    answered = await send(session, "GET", oauth_server.url("/"), headers=bearer("unknown"))
-    assert answered.status == 401
-    assert "WWW-Authenticate" not in answered.headers
+    response = await send(session, "GET", oauth_server.url("/"), headers=bearer("unknown"))
+    assert response.status == 401
+    assert "WWW-Authenticate" not in response.headers
 
 
 async def test_one_token_can_be_revoked(oauth_server: OAuthServer, session: ClientSession) -> None:
-    """`revoke` ends that token and no other; a token unknown to it is no error."""
+    """`revoke` revokes only that token, and ignores an unknown one."""
     revoked, kept = await new_token(session, oauth_server), await new_token(session, oauth_server)
     oauth_server.revoke(revoked)
     oauth_server.revoke("unknown")
@@ -115,10 +115,10 @@ async def test_one_token_can_be_revoked(oauth_server: OAuthServer, session: Clie
 
 
 @pytest.mark.parametrize("end", [OAuthServer.revoke_all, OAuthServer.expire_all])
-async def test_all_tokens_can_be_ended_at_once(
+async def test_all_tokens_can_be_revoked_or_expired(
     oauth_server: OAuthServer, session: ClientSession, end: object
 ) -> None:
-    """`revoke_all` and `expire_all` end what was issued; what is issued after them counts."""
+    """Tokens issued after `revoke_all` or `expire_all` are valid."""
     old, url = await new_token(session, oauth_server), oauth_server.url("/")
     assert callable(end)
     end(oauth_server)
@@ -128,41 +128,41 @@ async def test_all_tokens_can_be_ended_at_once(
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_the_api_redirects_where_it_is_told(
+async def test_redirect_path_redirects_to_its_target(
     oauth_server: OAuthServer, session: ClientSession, status: int
 ) -> None:
-    """`/redirect` answers with the status and the location of its query."""
+    """`/redirect` uses the status and the location of its query."""
     headers = bearer(await new_token(session, oauth_server))
     params = {"to": oauth_server.other_url, "status": str(status)}
-    answered = await send(
+    response = await send(
         session, "GET", oauth_server.url("/redirect"), headers=headers, params=params
     )
-    assert (answered.status, answered.headers["Location"]) == (status, oauth_server.other_url)
+    assert (response.status, response.headers["Location"]) == (status, oauth_server.other_url)
 
 
 @pytest.mark.parametrize("params", [{}, {"to": "/x", "status": "200"}, {"to": "/x", "status": "a"}])
-async def test_a_redirect_to_nowhere_is_a_bad_request(
+async def test_redirect_path_needs_target_and_redirect_status(
     oauth_server: OAuthServer, session: ClientSession, params: dict[str, str]
 ) -> None:
-    """`/redirect` needs a target, and takes no status that is none of a redirect."""
+    """`/redirect` gets 400 without a target, or with another status."""
     headers = bearer(await new_token(session, oauth_server))
     url = oauth_server.url("/redirect")
     assert (await send(session, "GET", url, headers=headers, params=params)).status == 400
 
 
-async def test_forbidden_names_the_scope_that_is_missing(
+async def test_forbidden_path_names_the_missing_scope(
     oauth_server: OAuthServer, session: ClientSession
 ) -> None:
-    """403 `insufficient_scope` (RFC 6750 §3.1), which counts as no rejection of the token."""
+    """403 with `insufficient_scope` (RFC 6750 §3.1) is not counted as a rejected token."""
     headers = bearer(await new_token(session, oauth_server))
-    answered = await send(session, "GET", oauth_server.url("/forbidden"), headers=headers)
-    assert answered.status == 403
-    assert 'error="insufficient_scope", scope="admin"' in answered.headers["WWW-Authenticate"]
+    response = await send(session, "GET", oauth_server.url("/forbidden"), headers=headers)
+    assert response.status == 403
+    assert 'error="insufficient_scope", scope="admin"' in response.headers["WWW-Authenticate"]
     assert oauth_server.rejected_requests == 0
 
 
-async def test_the_websocket_echoes(oauth_server: OAuthServer, session: ClientSession) -> None:
-    """Text and bytes come back as they were sent."""
+async def test_websocket_echoes_messages(oauth_server: OAuthServer, session: ClientSession) -> None:
+    """Text and bytes are returned unchanged."""
     headers = bearer(await new_token(session, oauth_server))
     async with session.ws_connect(oauth_server.url("/ws"), headers=headers) as socket:
         await socket.send_str("text")
@@ -171,33 +171,33 @@ async def test_the_websocket_echoes(oauth_server: OAuthServer, session: ClientSe
         assert await socket.receive_bytes() == b"\xff"
 
 
-async def test_the_websockets_handshake_needs_a_token(
+async def test_websocket_handshake_needs_a_token(
     oauth_server: OAuthServer, session: ClientSession
 ) -> None:
-    """401 before any websocket is there."""
+    """Without a token the handshake gets 401."""
     with pytest.raises(WSServerHandshakeError) as failed:
         await session.ws_connect(oauth_server.url("/ws"))
     assert failed.value.status == 401
 
 
-async def test_the_websockets_path_takes_nothing_else(
+async def test_websocket_path_needs_a_handshake(
     oauth_server: OAuthServer, session: ClientSession
 ) -> None:
-    """A request that is no handshake is told so."""
+    """Another request to the path gets 426."""
     headers = bearer(await new_token(session, oauth_server))
-    answered = await send(session, "GET", oauth_server.url("/ws"), headers=headers)
-    assert answered.status == 426
+    response = await send(session, "GET", oauth_server.url("/ws"), headers=headers)
+    assert response.status == 426
 
 
-async def test_the_other_origin_tells_who_brought_it_a_token(
+async def test_other_origin_records_leaked_tokens(
     oauth_server: OAuthServer, session: ClientSession
 ) -> None:
-    """It answers 200 to all, and `leaked` lists the requests with an `Authorization` header."""
+    """It responds with 200; `leaked` lists the requests with an `Authorization` header."""
     url = oauth_server.other_url + "/things"
-    answered = await send(session, "POST", url, data="x")
-    assert (answered.status, answered.json["body"]) == (200, "x")
+    response = await send(session, "POST", url, data="x")
+    assert (response.status, response.json["body"]) == (200, "x")
     assert oauth_server.leaked == []
     await send(session, "GET", url, headers=bearer("leaked"))
-    assert [exchange.method for exchange in oauth_server.leaked] == ["GET"]
+    assert [entry.method for entry in oauth_server.leaked] == ["GET"]
     assert oauth_server.other_requests == 2
     assert oauth_server.api_requests == 0

@@ -1,4 +1,4 @@
-"""That what docs/testing.rst shows runs as it is written."""
+"""The code blocks of docs/testing.rst run, and its tables are complete."""
 
 import os
 import subprocess
@@ -25,27 +25,27 @@ from aioalf import Retry
 wait_after = Retry.wait_after
 Retry.wait_after = lambda *about: None if wait_after(*about) is None else 0.0
 """
-"""Seconds that a server asked for pass at once: the suite would wait for them."""
+"""Lets retries start without their delay, so that the test is fast."""
 SNIPPETS = [block.astext() for block in BLOCKS if not block["names"]]
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=lambda text: text.strip().splitlines()[0])
-async def test_a_snippet_runs_with_a_server(oauth_server: OAuthServer, snippet: str) -> None:
-    """Every block without a file's name is the body of an `async def` with `oauth_server`."""
+async def test_code_block_runs(oauth_server: OAuthServer, snippet: str) -> None:
+    """Every block without a file name is the body of an `async def` with `oauth_server`."""
     body = "async def run(oauth_server):\n" + indent(snippet, "    ")
     names: dict[str, object] = {}
-    exec(compile(body, str(DOCUMENT), "exec"), names)  # noqa: S102 - the document is the project's
+    exec(compile(body, str(DOCUMENT), "exec"), names)  # noqa: S102 - our own document
     run = cast("Callable[[OAuthServer], Awaitable[None]]", names["run"])
     await run(oauth_server)
 
 
-def test_the_files_are_a_suite_that_passes(tmp_path: Path) -> None:
-    """The blocks with a file's name, put into a directory, pass in pytest-asyncio's strict mode."""
+def test_named_files_are_a_test_suite_that_passes(tmp_path: Path) -> None:
+    """The blocks with a file name, saved in a directory, pass in pytest-asyncio's strict mode."""
     for name, text in FILES.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     quiet = ["-o", "asyncio_default_fixture_loop_scope=function", "-p", "no:cacheprovider", "-q"]
     (tmp_path / "no_waits.py").write_text(NO_WAITS, encoding="utf-8")
-    plugins = ["-p", "pytest_asyncio.plugin", "-p", "no_waits"]  # no other has to be imported
+    plugins = ["-p", "pytest_asyncio.plugin", "-p", "no_waits"]  # no other plugin is needed
     command = [sys.executable, "-W", "error", "-m", "pytest", *quiet, *plugins, "."]
     environment = {
         **os.environ,
@@ -68,21 +68,21 @@ def test_the_files_are_a_suite_that_passes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", [Fault, ConnectionFault])
 def test_every_fault_is_documented(kind: type[Fault | ConnectionFault]) -> None:
-    """The tables name each way to make a fault."""
+    """The tables list every class method that creates a fault."""
     document = DOCUMENT.read_text(encoding="utf-8")
-    made = [name for name, value in vars(kind).items() if isinstance(value, classmethod)]
-    assert made
-    assert not [name for name in made if f"``{kind.__name__}.{name}(" not in document]
+    methods = [name for name, value in vars(kind).items() if isinstance(value, classmethod)]
+    assert methods
+    assert not [name for name in methods if f"``{kind.__name__}.{name}(" not in document]
 
 
-def test_every_switch_and_every_endpoint_is_documented() -> None:
-    """A switch is in a table, or is shown as a keyword; faults know the endpoints by name."""
+def test_every_option_and_endpoint_is_documented() -> None:
+    """Options are in a table or shown as a keyword; endpoint names are listed."""
     document = DOCUMENT.read_text(encoding="utf-8")
-    switches = [field.name for field in fields(OAuthServer)]
-    assert switches
+    options = [field.name for field in fields(OAuthServer)]
+    assert options
     assert not [
         name
-        for name in switches
+        for name in options
         if f"``server.{name}" not in document and f"OAuthServer({name}=" not in document
     ]
     assert not [name for name in get_args(Endpoint) if f"``{name}``" not in document]

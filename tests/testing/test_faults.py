@@ -1,15 +1,16 @@
-"""The faults: each one as a client meets it."""
+"""The faults of the HTTP responses, and the fault table."""
 
 import asyncio
 import time
 from collections.abc import Callable
+from typing import cast
 
 import pytest
 from aiohttp import ClientPayloadError, ClientResponse, ClientSession, ServerDisconnectedError
 from multidict import CIMultiDict
 
-from aioalf.testing import Fault, OAuthServer
-from tests.testing.plain_client import Answered, ask_token, bearer, new_token, send
+from aioalf.testing import Endpoint, Fault, OAuthServer
+from tests.testing.plain_client import ReadResponse, bearer, new_token, request_token, send
 
 PLAIN, HTML = "text/plain; charset=utf-8", "text/html; charset=utf-8"
 
@@ -24,60 +25,61 @@ PLAIN, HTML = "text/plain; charset=utf-8", "text/html; charset=utf-8"
         (Fault.body(b"x=1", content_type="text/x", status=201), (201, "text/x", "x=1")),
     ],
 )
-async def test_the_answer_is_the_faults(
+async def test_fault_determines_status_content_type_and_body(
     oauth_server: OAuthServer,
     session: ClientSession,
     fault: Fault,
     expected: tuple[int, str, str],
 ) -> None:
-    """Status, type and body go out as the fault says, for the token endpoint and the API."""
+    """Token endpoint and API send the status, content type and body of the fault."""
     oauth_server.token_fault = oauth_server.api_fault = fault
-    answers = [await ask_token(session, oauth_server), await api_request(session, oauth_server)]
-    for answered in answers:
-        assert (answered.status, answered.headers["Content-Type"], answered.text) == expected
+    responses = [
+        await request_token(session, oauth_server),
+        await api_request(session, oauth_server),
+    ]
+    for response in responses:
+        assert (response.status, response.headers["Content-Type"], response.text) == expected
 
 
-async def test_html_is_a_page_with_status_200_by_default(
+async def test_html_fault_has_status_200_by_default(
     oauth_server: OAuthServer, session: ClientSession
 ) -> None:
-    """What a captive portal says to everything."""
+    """The default HTML fault looks like the page of a captive portal."""
     oauth_server.token_fault = Fault.html()
-    answered = await ask_token(session, oauth_server)
-    assert answered.status == 200
-    assert answered.text.startswith("<!doctype html>")
+    response = await request_token(session, oauth_server)
+    assert response.status == 200
+    assert response.text.startswith("<!doctype html>")
 
 
-async def api_request(session: ClientSession, server: OAuthServer, token: str = "") -> Answered:
-    """One request to the API."""
+async def api_request(session: ClientSession, server: OAuthServer, token: str = "") -> ReadResponse:
+    """Send one request to the API."""
     return await send(session, "POST", server.url("/"), headers=bearer(token))
 
 
-async def test_headers_of_a_fault_go_out_too(
-    oauth_server: OAuthServer, session: ClientSession
-) -> None:
-    """Several lines of one name, and a content type in the place of the fault's own."""
+async def test_fault_headers_are_sent(oauth_server: OAuthServer, session: ClientSession) -> None:
+    """Fault headers can repeat a name, and replace the content type."""
     headers = CIMultiDict([("WWW-Authenticate", "A"), ("WWW-Authenticate", "B")])
     oauth_server.api_fault = Fault.status(401, headers=headers)
-    answered = await api_request(session, oauth_server)
-    assert answered.headers.getall("WWW-Authenticate") == ["A", "B"]
+    response = await api_request(session, oauth_server)
+    assert response.headers.getall("WWW-Authenticate") == ["A", "B"]
     oauth_server.api_fault = Fault.body(b"", headers={"content-type": "text/x"})
-    answered = await api_request(session, oauth_server)
-    assert answered.headers.getall("Content-Type") == ["text/x"]
+    response = await api_request(session, oauth_server)
+    assert response.headers.getall("Content-Type") == ["text/x"]
 
 
 @pytest.mark.parametrize("retry_after", [1, "Fri, 31 Dec 1999 23:59:59 GMT"])
-async def test_too_many_requests_says_when_to_come_again(
+async def test_too_many_requests_sends_retry_after(
     oauth_server: OAuthServer, session: ClientSession, retry_after: int | str
 ) -> None:
-    """`Retry-After` in seconds or as a date."""
+    """`Retry-After` is sent in seconds or as a date."""
     oauth_server.token_fault = Fault.too_many_requests(retry_after)
-    assert (await ask_token(session, oauth_server)).headers["Retry-After"] == str(retry_after)
+    assert (await request_token(session, oauth_server)).headers["Retry-After"] == str(retry_after)
 
 
 async def test_truncated_json_is_in_a_complete_response(
     oauth_server: OAuthServer, session: ClientSession
 ) -> None:
-    """The response ends as announced; it is its JSON that does not."""
+    """The HTTP message is complete, but its JSON is not."""
     oauth_server.token_fault = Fault.truncated()
     async with session.post(oauth_server.token_endpoint) as response:
         assert response.status == 200
@@ -94,28 +96,28 @@ async def test_truncated_json_is_in_a_complete_response(
 async def test_wrong_json_is_well_formed(
     oauth_server: OAuthServer, session: ClientSession, fault: Fault, text: str
 ) -> None:
-    """JSON that is no token response."""
+    """The body is valid JSON, but not a token response."""
     oauth_server.token_fault = fault
     async with session.post(oauth_server.token_endpoint) as response:
         assert (response.status, response.content_type) == (200, "application/json")
         assert await response.text() == text
 
 
-async def test_a_redirect_goes_where_it_says(
+async def test_redirect_fault_sends_location(
     oauth_server: OAuthServer, session: ClientSession
 ) -> None:
-    """307 by default, so that a client that followed would send its secret again."""
+    """The status is 307 by default, with which a client that follows would resend its secret."""
     oauth_server.token_fault = Fault.redirect(oauth_server.other_url)
-    answered = await ask_token(session, oauth_server)
-    assert (answered.status, answered.headers["Location"]) == (307, oauth_server.other_url)
+    response = await request_token(session, oauth_server)
+    assert (response.status, response.headers["Location"]) == (307, oauth_server.other_url)
     oauth_server.token_fault = Fault.redirect("/", status=302)
-    assert (await ask_token(session, oauth_server)).status == 302
+    assert (await request_token(session, oauth_server)).status == 302
 
 
-async def test_a_slow_answer_is_late_and_right(
+async def test_slow_fault_delays_the_normal_response(
     oauth_server: OAuthServer, session: ClientSession
 ) -> None:
-    """The answer is the one that would have come without the fault, later."""
+    """After the delay the server sends its normal response."""
     oauth_server.token_fault = oauth_server.api_fault = Fault.slow(0.05)
     before = time.monotonic()
     token = await new_token(session, oauth_server)
@@ -124,19 +126,19 @@ async def test_a_slow_answer_is_late_and_right(
     assert time.monotonic() - before >= 0.1
 
 
-async def test_a_hang_up_gives_no_answer(oauth_server: OAuthServer, session: ClientSession) -> None:
-    """The connection closes before a status line, and the log says that nothing was sent."""
+async def test_hang_up_sends_no_response(oauth_server: OAuthServer, session: ClientSession) -> None:
+    """The connection closes before the status line, and the log records no status."""
     oauth_server.token_fault = Fault.hang_up()
     with pytest.raises(ServerDisconnectedError):
-        await ask_token(session, oauth_server)
-    assert [exchange.status for exchange in oauth_server.log] == [None]
+        await request_token(session, oauth_server)
+    assert [entry.status for entry in oauth_server.log] == [None]
 
 
 @pytest.mark.parametrize("after", [0, 10, 200])
-async def test_a_hang_up_can_come_in_the_middle_of_the_body(
+async def test_hang_up_can_send_part_of_the_body(
     oauth_server: OAuthServer, session: ClientSession, after: int
 ) -> None:
-    """A status, so many bytes of the body, and no more."""
+    """The status and the given number of body bytes are sent."""
     oauth_server.api_fault = Fault.hang_up(after=after)
     received = bytearray()
     async with session.post(oauth_server.url("/")) as response:
@@ -148,45 +150,96 @@ async def test_a_hang_up_can_come_in_the_middle_of_the_body(
 
 
 async def read_into(received: bytearray, response: ClientResponse) -> None:
-    """Read what comes, and keep what came."""
+    """Append the received chunks to ``received``."""
     async for chunk in response.content.iter_any():
         received += chunk
 
 
-async def test_a_fault_stays_until_it_is_taken_away(
+async def test_fault_applies_until_it_is_removed(
     oauth_server: OAuthServer, session: ClientSession
 ) -> None:
-    """Without `times` a fault strikes every request."""
+    """Without `times` a fault applies to every request."""
     oauth_server.token_fault = Fault.status(500)
-    statuses = [(await ask_token(session, oauth_server)).status for _ in range(3)]
+    statuses = [(await request_token(session, oauth_server)).status for _ in range(3)]
     oauth_server.token_fault = None
-    assert [*statuses, (await ask_token(session, oauth_server)).status] == [500, 500, 500, 200]
+    assert [*statuses, (await request_token(session, oauth_server)).status] == [500, 500, 500, 200]
 
 
-async def test_a_fault_with_times_is_gone_after_them(
+async def test_fault_with_times_is_removed_afterwards(
     oauth_server: OAuthServer, session: ClientSession
 ) -> None:
-    """`times(2)` strikes two requests, also when they come at once."""
+    """`times(2)` applies to two requests, even if they are concurrent."""
     oauth_server.token_fault = Fault.status(503).times(2)
-    answers = await asyncio.gather(*(ask_token(session, oauth_server) for _ in range(4)))
-    assert sorted(answered.status for answered in answers) == [200, 200, 503, 503]
+    responses = await asyncio.gather(*(request_token(session, oauth_server) for _ in range(4)))
+    assert sorted(response.status for response in responses) == [200, 200, 503, 503]
     assert oauth_server.token_fault is None
     oauth_server.api_fault = Fault.status(500).times(1)
     assert [(await api_request(session, oauth_server)).status for _ in range(2)] == [500, 401]
 
 
 @pytest.mark.parametrize("count", [0, -1])
-def test_a_fault_strikes_at_least_once(count: int) -> None:
-    """None is how to say that there is no fault."""
-    with pytest.raises(ValueError, match="at least once"):
+def test_times_must_be_at_least_one(count: int) -> None:
+    """A count below 1 raises ValueError."""
+    with pytest.raises(ValueError, match="at least 1, not"):
         Fault.status(500).times(count)
 
 
 @pytest.mark.parametrize("make", [Fault.truncated, Fault.html, Fault.hang_up])
-def test_faults_are_values(make: Callable[[], Fault]) -> None:
-    """Two of a kind are equal, and none changes when it is limited."""
+def test_equal_faults_compare_equal(make: Callable[[], Fault]) -> None:
+    """`times` returns a new fault, and equal faults compare equal."""
     fault = make()
     limited = fault.times(2)
     assert fault != limited
     assert fault.times(2) == limited
     assert "kind=" in repr(fault)
+
+
+async def test_fault_of_an_endpoint_leaves_others_alone(
+    oauth_server: OAuthServer, session: ClientSession
+) -> None:
+    """The fault applies to its endpoint only, and as often as `times` says."""
+    oauth_server.faults["pushed_authorization_request"] = Fault.status(503).times(1)
+    url = oauth_server.pushed_authorization_request_endpoint
+    assert (await request_token(session, oauth_server)).status == 200
+    assert (await send(session, "POST", url)).status == 503
+    assert (await send(session, "POST", url)).status == 400
+    assert oauth_server.faults["pushed_authorization_request"] is None
+    assert oauth_server.requests["pushed_authorization_request"] == 2
+
+
+async def test_token_and_api_faults_are_also_attributes(
+    oauth_server: OAuthServer, session: ClientSession
+) -> None:
+    """`token_fault` and `api_fault` are entries of the fault table."""
+    oauth_server.faults["token"] = Fault.oauth_error("slow_down", "Wait.")
+    assert oauth_server.token_fault is oauth_server.faults["token"]
+    response = await request_token(session, oauth_server)
+    assert (response.status, response.json) == (
+        400,
+        {"error": "slow_down", "error_description": "Wait."},
+    )
+    oauth_server.faults["token"] = None
+    oauth_server.api_fault = Fault.status(503)
+    assert oauth_server.faults["api"] is oauth_server.api_fault
+    oauth_server.faults["api"] = None
+    assert oauth_server.token_fault is oauth_server.api_fault is None
+
+
+async def test_slow_endpoint_sends_its_normal_response(
+    oauth_server: OAuthServer, session: ClientSession
+) -> None:
+    """A fault that only waits is followed by the normal response."""
+    oauth_server.faults["authorization"] = Fault.slow(0.01)
+    page = await send(session, "GET", oauth_server.authorization_endpoint)
+    assert "client_id is unknown" in page.text
+
+
+def test_unknown_endpoint_raises_key_error() -> None:
+    """The error lists the valid endpoint names."""
+    server, typo = OAuthServer(), cast("Endpoint", "tokens")
+    with pytest.raises(KeyError, match="unknown endpoint 'tokens': use one of metadata"):
+        _ = server.faults[typo]
+    with pytest.raises(KeyError, match="unknown endpoint"):
+        server.faults[typo] = None
+    with pytest.raises(KeyError, match="unknown endpoint"):
+        server.changes[typo] = {}

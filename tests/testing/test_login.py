@@ -1,4 +1,4 @@
-"""The implicit flow: the login page, its form, and where the browser goes from there."""
+"""The implicit flow: the login page, its form, and the redirect."""
 
 import re
 from html import unescape
@@ -8,43 +8,49 @@ import pytest
 from aiohttp import ClientSession
 
 from aioalf.testing import MISSING, Json, OAuthServer
-from tests.testing.plain_client import Answered, bearer, send
+from tests.testing.plain_client import ReadResponse, bearer, send
 
-HERE = "http://localhost:32000"
+REDIRECT_URI = "http://localhost:32000"
 
 
-async def open_page(session: ClientSession, server: OAuthServer, **changed: str | None) -> Answered:
-    """Ask for a sign-in as a browser does; None leaves a parameter out."""
-    asked = {
+async def open_page(
+    session: ClientSession, server: OAuthServer, **changed: str | None
+) -> ReadResponse:
+    """Send an authorization request as a browser does; None leaves a parameter out."""
+    params = {
         "response_type": "token",
         "client_id": "client-id",
-        "redirect_uri": HERE,
+        "redirect_uri": REDIRECT_URI,
         "state": "a state+&",
         **changed,
     }
-    params = {name: value for name, value in asked.items() if value is not None}
-    return await send(session, "GET", server.authorization_endpoint, params=params)
+    sent = {name: value for name, value in params.items() if value is not None}
+    return await send(session, "GET", server.authorization_endpoint, params=sent)
 
 
-def ticket_of(page: Answered) -> str:
-    """The single-use ticket in the page's form."""
+def ticket_of(page: ReadResponse) -> str:
+    """Return the single-use ticket in the form of the page."""
     found = re.search(r'name="ticket" value="([^"]+)"', page.text)
     assert found is not None
     return unescape(found[1])
 
 
-async def press(
-    session: ClientSession, server: OAuthServer, page: Answered, decision: str, name: str = "Ada"
-) -> Answered:
-    """Fill in the form and press one of its buttons."""
+async def submit(
+    session: ClientSession,
+    server: OAuthServer,
+    page: ReadResponse,
+    decision: str,
+    name: str = "Ada",
+) -> ReadResponse:
+    """Fill in the form and submit it with one of its buttons."""
     form = {"ticket": ticket_of(page), "username": name, "decision": decision}
     return await send(session, "POST", server.authorization_endpoint, data=form)
 
 
-def fragment_of(answered: Answered, target: str = HERE) -> dict[str, str]:
-    """The fragment's parameters, once it is sure that the browser is sent to the target."""
-    assert answered.status == 303
-    sent_to, _, fragment = answered.headers["Location"].partition("#")
+def fragment_of(response: ReadResponse, target: str = REDIRECT_URI) -> dict[str, str]:
+    """Return the fragment parameters of a redirect to the target."""
+    assert response.status == 303
+    sent_to, _, fragment = response.headers["Location"].partition("#")
     assert sent_to.removesuffix("/") == target
     pairs = parse_qsl(fragment, strict_parsing=True)
     assert len(dict(pairs)) == len(pairs)
@@ -54,9 +60,9 @@ def fragment_of(answered: Answered, target: str = HERE) -> dict[str, str]:
 async def test_signing_in_sends_the_token_in_the_fragment(
     oauth_server: OAuthServer, session: ClientSession
 ) -> None:
-    """Token, type, lifetime, scope and the state as it came (RFC 6749 §4.2.2)."""
+    """The fragment has token, type, lifetime, scope and the same state (RFC 6749 §4.2.2)."""
     page = await open_page(session, oauth_server, scope="read write")
-    sent = fragment_of(await press(session, oauth_server, page, "sign-in"))
+    sent = fragment_of(await submit(session, oauth_server, page, "sign-in"))
     token = sent.pop("access_token")
     assert sent == {
         "token_type": "Bearer",
@@ -65,17 +71,17 @@ async def test_signing_in_sends_the_token_in_the_fragment(
         "state": "a state+&",
         "iss": oauth_server.issuer,
     }
-    answered = await send(session, "GET", oauth_server.url("/"), headers=bearer(token))
-    assert answered.json["user"] == "Ada"
+    response = await send(session, "GET", oauth_server.url("/"), headers=bearer(token))
+    assert response.json["user"] == "Ada"
     assert oauth_server.logins == 1
 
 
-async def test_what_was_not_asked_for_is_not_sent(
+async def test_state_and_scope_are_left_out_if_not_requested(
     oauth_server: OAuthServer, session: ClientSession
 ) -> None:
-    """No state and no scope in, none out."""
+    """The fragment has no state and no scope if the request had none."""
     page = await open_page(session, oauth_server, state=None)
-    sent = fragment_of(await press(session, oauth_server, page, "sign-in"))
+    sent = fragment_of(await submit(session, oauth_server, page, "sign-in"))
     assert set(sent) == {"access_token", "token_type", "expires_in", "iss"}
 
 
@@ -83,30 +89,30 @@ async def test_what_was_not_asked_for_is_not_sent(
 async def test_expires_in_is_text_in_the_fragment(
     oauth_server: OAuthServer, session: ClientSession, expires_in: Json, text: str
 ) -> None:
-    """A string goes out as it is, anything else as JSON."""
+    """A string is sent unchanged, other values as JSON."""
     oauth_server.expires_in = expires_in
     page = await open_page(session, oauth_server)
-    sent = fragment_of(await press(session, oauth_server, page, "sign-in"))
+    sent = fragment_of(await submit(session, oauth_server, page, "sign-in"))
     assert sent["expires_in"] == text
 
 
 async def test_expires_in_can_be_left_out_of_the_fragment(
     oauth_server: OAuthServer, session: ClientSession
 ) -> None:
-    """A fragment has no null: None and `MISSING` are the same there."""
+    """None and `MISSING` both leave it out, since a fragment cannot express null."""
     for nothing in (None, MISSING):
         oauth_server.expires_in = nothing
         page = await open_page(session, oauth_server)
-        sent = fragment_of(await press(session, oauth_server, page, "sign-in"))
+        sent = fragment_of(await submit(session, oauth_server, page, "sign-in"))
         assert "expires_in" not in sent
 
 
 async def test_cancel_sends_access_denied(
     oauth_server: OAuthServer, session: ClientSession
 ) -> None:
-    """The refusal goes to the client, with the state, and is no login."""
+    """The error goes to the client with the state, and is not counted as a login."""
     page = await open_page(session, oauth_server)
-    assert fragment_of(await press(session, oauth_server, page, "cancel")) == {
+    assert fragment_of(await submit(session, oauth_server, page, "cancel")) == {
         "error": "access_denied",
         "error_description": "The sign-in was cancelled.",
         "state": "a state+&",
@@ -115,10 +121,10 @@ async def test_cancel_sends_access_denied(
     assert oauth_server.logins == 0
 
 
-async def test_the_page_names_the_client_and_the_scopes(
+async def test_page_shows_client_and_scopes_escaped(
     oauth_server: OAuthServer, session: ClientSession
 ) -> None:
-    """A person sees who asks and for what; what a client sends is text, never markup."""
+    """Markup in client ids and scopes is escaped."""
     oauth_server.add_client("<b>me&you</b>", "")
     page = await open_page(session, oauth_server, client_id="<b>me&you</b>", scope="<i> write")
     assert page.status == 200
@@ -129,10 +135,10 @@ async def test_the_page_names_the_client_and_the_scopes(
 
 
 @pytest.mark.parametrize("query", [{}, {"client_id": "nobody"}])
-async def test_pages_are_sealed(
+async def test_pages_have_strict_security_headers(
     oauth_server: OAuthServer, session: ClientSession, query: dict[str, str]
 ) -> None:
-    """No script, nothing from elsewhere, nothing stored, no referrer, no frame."""
+    """Pages use no scripts and no other resources, and are not cached or framed."""
     page = await open_page(session, oauth_server, **query)
     policy = page.headers["Content-Security-Policy"]
     nonce = re.search(r"style-src 'nonce-([^']+)'", policy)
@@ -147,10 +153,10 @@ async def test_pages_are_sealed(
     assert "prefers-color-scheme: dark" in page.text
 
 
-async def test_no_two_pages_share_a_nonce(
+async def test_each_page_has_its_own_nonce(
     oauth_server: OAuthServer, session: ClientSession
 ) -> None:
-    """The nonce of one page opens no other."""
+    """A nonce is used for one page only."""
     pages = [await open_page(session, oauth_server) for _ in range(2)]
     assert len({page.headers["Content-Security-Policy"] for page in pages}) == 2
 
@@ -164,25 +170,25 @@ async def test_no_two_pages_share_a_nonce(
         ("com.example.app:/cb", "'self' com.example.app:"),
     ],
 )
-async def test_the_forms_redirect_is_allowed_by_the_page(
+async def test_form_action_allows_the_redirect_only(
     oauth_server: OAuthServer, session: ClientSession, redirect_uri: str, form_action: str
 ) -> None:
-    """`form-action` lets the browser follow to the client, and to nowhere else."""
+    """`form-action` lets the browser follow the redirect to the client, and nowhere else."""
     known = ("http://localhost", "http://[::1]", redirect_uri)
     oauth_server.add_client("client-id", "", redirect_uris=known)
     page = await open_page(session, oauth_server, redirect_uri=redirect_uri)
     assert f"form-action {form_action};" in page.headers["Content-Security-Policy"]
     assert fragment_of(
-        await press(session, oauth_server, page, "cancel"), redirect_uri.removesuffix("/")
+        await submit(session, oauth_server, page, "cancel"), redirect_uri.removesuffix("/")
     )
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]"])
 @pytest.mark.parametrize("rest", ["", "/", ":1", ":65535/"])
-async def test_any_port_of_this_machine_will_do(
+async def test_loopback_redirect_uri_may_have_any_port(
     oauth_server: OAuthServer, session: ClientSession, host: str, rest: str
 ) -> None:
-    """A redirect URI on loopback is compared without its port (RFC 8252 §7.3)."""
+    """Redirect URIs on loopback are compared without the port (RFC 8252 §7.3)."""
     page = await open_page(session, oauth_server, redirect_uri=f"http://{host}{rest}")
     assert page.status == 200
 
@@ -205,136 +211,138 @@ async def test_any_port_of_this_machine_will_do(
         "javascript:alert(1)",
     ],
 )
-async def test_nobody_is_sent_where_the_client_is_not_at_home(
+async def test_unregistered_redirect_uri_gets_an_error_page(
     oauth_server: OAuthServer, session: ClientSession, redirect_uri: str | None
 ) -> None:
-    """A page says so, and neither redirects nor links anywhere."""
+    """The page contains no redirect and no link."""
     known = ("http://localhost", "http://app.example.com/cb")
     oauth_server.add_client("client-id", "", redirect_uris=known)
     page = await open_page(session, oauth_server, redirect_uri=redirect_uri)
     assert page.status == 400
-    assert "has not registered" in page.text
+    assert "is not registered" in page.text
     assert "Location" not in page.headers
     assert "href" not in page.text
 
 
-async def test_a_line_break_in_a_redirect_uri_reaches_no_header(
+async def test_line_break_in_redirect_uri_is_not_sent_in_a_header(
     oauth_server: OAuthServer, session: ClientSession
 ) -> None:
-    """What is sent is the address as it was understood."""
-    page = await open_page(session, oauth_server, redirect_uri=HERE + "\r\n", response_type="both")
+    """The Location header has the normalized redirect URI."""
+    page = await open_page(
+        session, oauth_server, redirect_uri=REDIRECT_URI + "\r\n", response_type="both"
+    )
     assert fragment_of(page)["error"] == "unsupported_response_type"
 
 
 @pytest.mark.parametrize("client_id", [None, "", "nobody"])
-async def test_an_unknown_client_is_told_to_the_person(
+async def test_unknown_client_gets_an_error_page(
     oauth_server: OAuthServer, session: ClientSession, client_id: str | None
 ) -> None:
-    """A page, and no redirect to an address that nobody vouches for."""
+    """There is no redirect to an unverified redirect URI."""
     page = await open_page(session, oauth_server, client_id=client_id)
     assert page.status == 400
-    assert "not known here" in page.text
+    assert "client_id is unknown" in page.text
     assert "Location" not in page.headers
 
 
-async def test_a_repeated_parameter_is_told_to_the_person(
+async def test_repeated_parameter_gets_an_error_page(
     oauth_server: OAuthServer, session: ClientSession
 ) -> None:
-    """Of two redirect URIs neither is trusted."""
-    query = f"client_id=client-id&redirect_uri={HERE}&redirect_uri={HERE}"
+    """Neither of two redirect URIs is trusted."""
+    query = f"client_id=client-id&redirect_uri={REDIRECT_URI}&redirect_uri={REDIRECT_URI}"
     page = await send(session, "GET", f"{oauth_server.authorization_endpoint}?{query}")
     assert page.status == 400
-    assert "more than once" in page.text
+    assert "must not be repeated" in page.text
 
 
 @pytest.mark.parametrize(
-    ("asked", "error"),
+    ("params", "error"),
     [
         ({"response_type": None}, "invalid_request"),
         ({"response_type": "both"}, "unsupported_response_type"),
         ({"scope": "read admin"}, "invalid_scope"),
     ],
 )
-async def test_the_client_is_told_of_its_own_mistakes(
+async def test_request_errors_are_sent_to_the_client(
     oauth_server: OAuthServer,
     session: ClientSession,
-    asked: dict[str, str | None],
+    params: dict[str, str | None],
     error: str,
 ) -> None:
-    """Once client and address are known to be right, errors go there (RFC 6749 §4.2.2.1)."""
+    """If client and redirect URI are valid, errors are sent there (RFC 6749 §4.2.2.1)."""
     oauth_server.add_client("client-id", "", scopes=["read"])
-    sent = fragment_of(await open_page(session, oauth_server, **asked))
+    sent = fragment_of(await open_page(session, oauth_server, **params))
     assert (sent["error"], sent["state"]) == (error, "a state+&")
 
 
-async def test_a_page_can_be_answered_once(
+async def test_login_page_can_be_submitted_once(
     oauth_server: OAuthServer, session: ClientSession
 ) -> None:
-    """The second press of a button, whichever, gives a page and no token."""
+    """A second submit gets an error page and no token."""
     page = await open_page(session, oauth_server)
-    await press(session, oauth_server, page, "cancel")
-    again = await press(session, oauth_server, page, "sign-in")
+    await submit(session, oauth_server, page, "cancel")
+    again = await submit(session, oauth_server, page, "sign-in")
     assert again.status == 400
-    assert "answered already" in again.text
+    assert "was submitted before" in again.text
     assert oauth_server.logins == 0
 
 
-async def test_a_page_does_not_stay_good(session: ClientSession) -> None:
-    """After `login_lifetime` seconds the form is too old."""
+async def test_login_page_expires(session: ClientSession) -> None:
+    """The page expires after `login_lifetime` seconds."""
     async with OAuthServer(login_lifetime=0) as server:
-        late = await press(session, server, await open_page(session, server), "sign-in")
+        late = await submit(session, server, await open_page(session, server), "sign-in")
     assert late.status == 400
-    assert "too old" in late.text
+    assert "has expired" in late.text
 
 
 @pytest.mark.parametrize("ticket", ["", "forged"])
-async def test_a_form_that_the_server_did_not_make_is_refused(
+async def test_form_with_unknown_ticket_is_rejected(
     oauth_server: OAuthServer, session: ClientSession, ticket: str
 ) -> None:
-    """Without a ticket of this server nobody is signed in."""
+    """The form needs a ticket that this server issued."""
     form = {"ticket": ticket, "username": "Ada", "decision": "sign-in"}
-    answered = await send(session, "POST", oauth_server.authorization_endpoint, data=form)
-    assert answered.status == 400
-    assert "Location" not in answered.headers
+    response = await send(session, "POST", oauth_server.authorization_endpoint, data=form)
+    assert response.status == 400
+    assert "Location" not in response.headers
 
 
-async def test_a_post_that_is_no_form_is_refused(
+async def test_post_without_form_is_rejected(
     oauth_server: OAuthServer, session: ClientSession
 ) -> None:
-    """Neither JSON nor nothing at all signs anybody in."""
+    """JSON and an empty body get 400."""
     for headers in ({"Content-Type": "application/json"}, {}):
         url = oauth_server.authorization_endpoint
         assert (await send(session, "POST", url, headers=headers)).status == 400
 
 
 @pytest.mark.parametrize("name", ["", "  "])
-async def test_without_a_name_the_page_comes_again(
+async def test_page_is_shown_again_without_a_name(
     oauth_server: OAuthServer, session: ClientSession, name: str
 ) -> None:
-    """It says what is missing, and its form works."""
+    """The page says what is missing, and its form works."""
     page = await open_page(session, oauth_server)
-    again = await press(session, oauth_server, page, "sign-in", name=name)
+    again = await submit(session, oauth_server, page, "sign-in", name=name)
     assert again.status == 400
     assert 'role="alert">Please type a name.' in again.text
-    sent = fragment_of(await press(session, oauth_server, again, "sign-in"))
+    sent = fragment_of(await submit(session, oauth_server, again, "sign-in"))
     assert sent["state"] == "a state+&"
 
 
 async def test_the_page_is_also_below_the_token_endpoint(
     oauth_server: OAuthServer, session: ClientSession
 ) -> None:
-    """`{token_endpoint}/authorize` is the same page, and its form posts to where it came from."""
+    """`{token_endpoint}/authorize` shows the same page, and its form posts to the same URL."""
     url = oauth_server.token_endpoint + "/authorize"
-    query = urlsplit(f"?response_type=token&client_id=client-id&redirect_uri={HERE}").query
+    query = urlsplit(f"?response_type=token&client_id=client-id&redirect_uri={REDIRECT_URI}").query
     page = await send(session, "GET", f"{url}?{query}")
     form = {"ticket": ticket_of(page), "username": "Ada", "decision": "sign-in"}
-    answered = await send(session, "POST", f"{url}?{query}", data=form)
-    assert "access_token" in parse_qs(urlsplit(answered.headers["Location"]).fragment)
+    response = await send(session, "POST", f"{url}?{query}", data=form)
+    assert "access_token" in parse_qs(urlsplit(response.headers["Location"]).fragment)
 
 
-async def test_the_page_takes_no_other_method(
+async def test_page_rejects_other_methods(
     oauth_server: OAuthServer, session: ClientSession
 ) -> None:
-    """405, which names those that it takes."""
-    answered = await send(session, "PUT", oauth_server.authorization_endpoint)
-    assert (answered.status, answered.headers["Allow"]) == (405, "GET, HEAD, POST")
+    """405 with the allowed methods."""
+    response = await send(session, "PUT", oauth_server.authorization_endpoint)
+    assert (response.status, response.headers["Allow"]) == (405, "GET, HEAD, POST")

@@ -1,12 +1,12 @@
-"""Parameters, as a form or a query has them."""
+"""Parsing of forms and queries."""
 
 from aioalf.testing._server.parameters import parse_parameters
 
 
-def test_a_parameter_that_may_be_repeated_has_all_its_values() -> None:
-    """Empty values count as left out; of several, the first is the value."""
-    asked = parse_parameters("resource=a&resource=&resource=b&scope=&x=1")
-    assert asked.get_all("resource") == ("a", "b")
-    assert asked.get_all("scope") == ()
-    assert dict(asked) == {"resource": "a", "x": "1"}
-    assert len(asked) == 2
+def test_repeatable_parameter_keeps_all_its_values() -> None:
+    """Empty values are ignored; a lookup by name returns the first value."""
+    params = parse_parameters("resource=a&resource=&resource=b&scope=&x=1")
+    assert params.get_all("resource") == ("a", "b")
+    assert params.get_all("scope") == ()
+    assert dict(params) == {"resource": "a", "x": "1"}
+    assert len(params) == 2

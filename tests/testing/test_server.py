@@ -1,4 +1,4 @@
-"""The server as a whole: how it starts and ends, what it counts, what it may import."""
+"""The server as a whole: start, close, counters and log."""
 
 import ast
 import asyncio
@@ -13,12 +13,12 @@ import pytest
 from aiohttp import ClientError, ClientSession, ClientWebSocketResponse, WSMsgType
 
 import aioalf.testing
-from aioalf.testing import Exchange, Fault, OAuthServer
-from tests.testing.plain_client import ask_token, basic, bearer, new_token, send
+from aioalf.testing import Fault, OAuthServer, RecordedRequest
+from tests.testing.plain_client import basic, bearer, new_token, request_token, send
 
 
 async def test_every_origin_has_a_port_of_its_own(oauth_server: OAuthServer) -> None:
-    """Three origins, on loopback, as their URLs say."""
+    """The three servers listen on different loopback ports."""
     urls = (oauth_server.token_endpoint, oauth_server.api_url, oauth_server.other_url)
     assert {urlsplit(url).hostname for url in urls} == {"127.0.0.1"}
     assert len({urlsplit(url).port for url in urls}) == 3
@@ -28,33 +28,33 @@ async def test_every_origin_has_a_port_of_its_own(oauth_server: OAuthServer) -> 
     assert oauth_server.url("/things") == oauth_server.api_url + "/things"
 
 
-async def test_start_and_close_do_without_a_with_block(session: ClientSession) -> None:
-    """A server that was closed can be started again; closing one twice does no harm."""
+async def test_server_can_be_started_again_after_close(session: ClientSession) -> None:
+    """`start` and `close` work without `async with`; a second `close` does nothing."""
     server = OAuthServer()
     for _ in range(2):
         await server.start()
-        assert (await ask_token(session, server)).status == 200
+        assert (await request_token(session, server)).status == 200
         await server.close()
         await server.close()
 
 
-async def test_starting_twice_is_a_mistake(oauth_server: OAuthServer) -> None:
-    """A running server is not started again."""
-    with pytest.raises(RuntimeError, match="started already"):
+async def test_starting_a_running_server_raises_runtime_error(oauth_server: OAuthServer) -> None:
+    """A running server cannot be started again."""
+    with pytest.raises(RuntimeError, match="has been started already"):
         await oauth_server.start()
 
 
 @pytest.mark.parametrize(
     "url", ["issuer", "token_endpoint", "authorization_endpoint", "api_url", "other_url"]
 )
-def test_a_server_that_does_not_run_has_no_urls(url: str) -> None:
-    """The error says what to do."""
-    with pytest.raises(RuntimeError, match="use `async with`, or `start"):
+def test_urls_need_a_started_server(url: str) -> None:
+    """The error says how to start the server."""
+    with pytest.raises(RuntimeError, match="use `async with` or `await start"):
         getattr(OAuthServer(), url)
 
 
-async def test_a_start_that_fails_leaves_nothing_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was listening already is closed, and the server can be started later."""
+async def test_failed_start_closes_the_open_ports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server can be started again later."""
     server, bind = OAuthServer(), asyncio.get_running_loop().create_server
     bound: list[asyncio.Server] = []
 
@@ -73,14 +73,14 @@ async def test_a_start_that_fails_leaves_nothing_open(monkeypatch: pytest.Monkey
     await server.close()
 
 
-async def test_close_does_not_wait_for_slow_answers(session: ClientSession) -> None:
-    """Requests that are being answered end at once, and no task is left."""
+async def test_close_does_not_wait_for_slow_responses(session: ClientSession) -> None:
+    """Requests in flight end at once, and no task is left."""
     tasks_before = asyncio.all_tasks()
     server = OAuthServer(token_fault=Fault.slow(math.inf), api_fault=Fault.slow(60))
     await server.start()
     url = server.url("/")
     waiting = [
-        asyncio.create_task(ask_token(session, server)),
+        asyncio.create_task(request_token(session, server)),
         asyncio.create_task(send(session, "POST", url)),
     ]
     await server.reached(token_requests=1, api_requests=1)
@@ -90,7 +90,7 @@ async def test_close_does_not_wait_for_slow_answers(session: ClientSession) -> N
     assert asyncio.all_tasks() - tasks_before - set(waiting) == set()
     outcomes = await asyncio.gather(*waiting, return_exceptions=True)
     assert [isinstance(outcome, ClientError) for outcome in outcomes] == [True, True]
-    assert [exchange.status for exchange in server.log] == [None, None]
+    assert [entry.status for entry in server.log] == [None, None]
     with pytest.raises(ClientError):
         await session.get(url)
 
@@ -99,14 +99,14 @@ async def test_close_does_not_wait_for_slow_answers(session: ClientSession) -> N
 async def connected(
     session: ClientSession, server: OAuthServer
 ) -> AsyncGenerator[ClientWebSocketResponse]:
-    """A websocket to the API."""
+    """Open a websocket to the API."""
     headers = bearer(await new_token(session, server))
     async with session.ws_connect(server.url("/ws"), headers=headers) as socket:
         yield socket
 
 
 async def test_close_ends_websockets_and_idle_connections(session: ClientSession) -> None:
-    """What a client keeps open does not keep the server."""
+    """Connections that clients keep open do not delay `close`."""
     async with OAuthServer() as server, connected(session, server) as socket:
         await socket.send_str("x")
         await socket.receive_str()
@@ -116,10 +116,10 @@ async def test_close_ends_websockets_and_idle_connections(session: ClientSession
         assert (await socket.receive()).type in {WSMsgType.CLOSED, WSMsgType.CLOSE}
 
 
-async def test_a_client_that_goes_away_ends_the_handling(
+async def test_request_handling_ends_when_the_client_disconnects(
     oauth_server: OAuthServer, session: ClientSession
 ) -> None:
-    """A cancelled request is logged as one without an answer."""
+    """A cancelled request is logged without a status."""
     oauth_server.api_fault = Fault.slow(math.inf)
     request = asyncio.create_task(send(session, "POST", oauth_server.url("/")))
     await oauth_server.reached(api_requests=1)
@@ -127,16 +127,16 @@ async def test_a_client_that_goes_away_ends_the_handling(
     await asyncio.gather(request, return_exceptions=True)
     oauth_server.api_fault = None
     await send(session, "POST", oauth_server.url("/"))
-    assert [exchange.status for exchange in oauth_server.log] == [None, 401]
+    assert [entry.status for entry in oauth_server.log] == [None, 401]
 
 
-async def test_the_counters_count_what_arrived(
+async def test_counters_count_requests_and_rejections(
     oauth_server: OAuthServer, session: ClientSession
 ) -> None:
-    """Token requests, API requests and rejections, also those that a fault answered."""
+    """Requests are counted even if a fault made the response."""
     token = await new_token(session, oauth_server)
     oauth_server.token_fault = Fault.status(503).times(1)
-    await ask_token(session, oauth_server)
+    await request_token(session, oauth_server)
     await send(session, "GET", oauth_server.token_endpoint)
     await send(session, "GET", oauth_server.url("/"), headers=bearer(token))
     await send(session, "GET", oauth_server.url("/"))
@@ -148,52 +148,59 @@ async def test_the_counters_count_what_arrived(
     assert oauth_server.logins == oauth_server.other_requests == 0
 
 
-async def test_the_log_tells_each_exchange(
-    oauth_server: OAuthServer, session: ClientSession
-) -> None:
-    """Server, method, path, query, status, headers, form and body; none of them secret in repr."""
-    await ask_token(session, oauth_server, scope="read")
+async def test_log_records_each_request(oauth_server: OAuthServer, session: ClientSession) -> None:
+    """The log has request, headers, form, body and status; `repr` hides secrets."""
+    await request_token(session, oauth_server, scope="read")
     await send(session, "POST", oauth_server.url("/a?b=c"), data="text")
-    asked, sent = oauth_server.log
-    assert (asked.server, asked.method, asked.path) == ("authorization", "POST", "/token")
-    assert asked.form == {"grant_type": "client_credentials", "scope": "read"}
-    assert asked.headers["authorization"] == basic()["Authorization"]
-    assert (sent.server, sent.path, sent.query, sent.status) == ("api", "/a", "b=c", 401)
-    assert (sent.form, sent.body.text, sent.body.length) == ({}, "text", 4)
-    assert repr(sent) == (
-        "Exchange(server='api', method='POST', path='/a', query='b=c', status=401)"
+    token_request, api_request = oauth_server.log
+    assert (token_request.server, token_request.method, token_request.path) == (
+        "authorization",
+        "POST",
+        "/token",
+    )
+    assert token_request.form == {"grant_type": "client_credentials", "scope": "read"}
+    assert token_request.headers["authorization"] == basic()["Authorization"]
+    assert (api_request.server, api_request.path, api_request.query, api_request.status) == (
+        "api",
+        "/a",
+        "b=c",
+        401,
+    )
+    assert (api_request.form, api_request.body.text, api_request.body.length) == ({}, "text", 4)
+    assert repr(api_request) == (
+        "RecordedRequest(server='api', method='POST', path='/a', query='b=c', status=401)"
     )
 
 
-async def test_a_form_that_is_not_text_is_logged_without_fields(
+async def test_invalid_form_is_logged_without_parameters(
     oauth_server: OAuthServer, session: ClientSession
 ) -> None:
-    """The log takes any body."""
+    """The log accepts any body."""
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     await send(session, "POST", oauth_server.url("/"), headers=headers, data=b"\xff")
     assert oauth_server.log[0].form == {}
 
 
-async def test_the_counters_can_begin_anew(
+async def test_reset_counters_keeps_tokens_valid(
     oauth_server: OAuthServer, session: ClientSession
 ) -> None:
-    """`reset_counters` empties counters and lists; tokens stay good."""
+    """`reset_counters` empties counters and logs, and nothing else."""
     token = await new_token(session, oauth_server)
     await send(session, "GET", oauth_server.url("/"))
     await send(session, "GET", oauth_server.other_url, headers=bearer(token))
     oauth_server.reset_counters()
     assert (oauth_server.token_requests, oauth_server.api_requests) == (0, 0)
     assert (oauth_server.rejected_requests, oauth_server.other_requests) == (0, 0)
-    nothing: list[Exchange] = []
+    nothing: list[RecordedRequest] = []
     assert oauth_server.log == oauth_server.leaked == nothing
     url = oauth_server.url("/")
     assert (await send(session, "GET", url, headers=bearer(token))).status == 200
 
 
-async def test_a_test_can_wait_for_a_counter(
+async def test_reached_waits_for_counters(
     oauth_server: OAuthServer, session: ClientSession
 ) -> None:
-    """`reached` returns once all that is asked has arrived, at once if it has."""
+    """`reached` returns when all counters have reached their minimum."""
     await oauth_server.reached()
     waiting = asyncio.create_task(oauth_server.reached(api_requests=2, rejected_requests=2))
     for _ in range(2):
@@ -202,8 +209,8 @@ async def test_a_test_can_wait_for_a_counter(
     await asyncio.wait_for(waiting, 5)
 
 
-def test_nothing_of_the_client_is_imported() -> None:
-    """The server imports itself and aiohttp: it is judged by other software."""
+def test_server_does_not_import_the_client() -> None:
+    """The server imports nothing of aioalf outside `aioalf.testing`."""
     for file in Path(aioalf.testing.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("aioalf"):
@@ -213,12 +220,12 @@ def test_nothing_of_the_client_is_imported() -> None:
 
 
 def test_only_the_plugin_imports_pytest() -> None:
-    """A demo or an application may use the server where pytest is not installed."""
+    """The server can be used without pytest."""
     package = Path(aioalf.testing.__file__).parent
     importers = [file.name for file in package.rglob("*.py") if "import pytest" in file.read_text()]
     assert importers == ["pytest_plugin.py"]
 
 
-def test_the_package_exports_what_it_says() -> None:
-    """Every name in `__all__` is there."""
+def test_all_names_exist() -> None:
+    """Every name in `__all__` exists."""
     assert all(hasattr(aioalf.testing, name) for name in aioalf.testing.__all__)

@@ -1,4 +1,4 @@
-"""The token endpoint: what it issues, and what it refuses in which words."""
+"""The token endpoint: token responses and errors."""
 
 import asyncio
 import math
@@ -9,12 +9,12 @@ from aiohttp import ClientSession
 from aioalf.testing import MISSING, Json, OAuthServer
 from tests.testing.plain_client import (
     CLIENT_CREDENTIALS,
-    ask_token,
     basic,
     bearer,
+    error_of,
     new_token,
     raw_basic,
-    refusal,
+    request_token,
     send,
 )
 
@@ -24,18 +24,20 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 async def test_a_client_with_its_secret_gets_a_token(
     oauth_server: OAuthServer, session: ClientSession
 ) -> None:
-    """HTTP Basic and `client_credentials` give a bearer token that nobody may store."""
-    answered = await ask_token(session, oauth_server)
-    assert answered.status == 200
-    assert set(answered.json) == {"access_token", "token_type", "expires_in"}
-    assert answered.json["token_type"] == "Bearer"
-    assert answered.json["expires_in"] == 3600
-    assert answered.headers["Cache-Control"] == "no-store"
-    assert answered.headers["Pragma"] == "no-cache"
+    """HTTP Basic and `client_credentials` give a bearer token that must not be cached."""
+    response = await request_token(session, oauth_server)
+    assert response.status == 200
+    assert set(response.json) == {"access_token", "token_type", "expires_in"}
+    assert response.json["token_type"] == "Bearer"
+    assert response.json["expires_in"] == 3600
+    assert response.headers["Cache-Control"] == "no-store"
+    assert response.headers["Pragma"] == "no-cache"
 
 
-async def test_no_token_is_issued_twice(oauth_server: OAuthServer, session: ClientSession) -> None:
-    """Each request gets a new token."""
+async def test_each_request_gets_a_new_token(
+    oauth_server: OAuthServer, session: ClientSession
+) -> None:
+    """Two requests get different tokens."""
     assert await new_token(session, oauth_server) != await new_token(session, oauth_server)
 
 
@@ -43,10 +45,10 @@ async def test_no_token_is_issued_twice(oauth_server: OAuthServer, session: Clie
 async def test_only_post_is_allowed(
     oauth_server: OAuthServer, session: ClientSession, method: str
 ) -> None:
-    """Another method gets 405, which names the one that is allowed."""
-    answered = await send(session, method, oauth_server.token_endpoint, headers=basic())
-    assert answered.status == 405
-    assert answered.headers["Allow"] == "POST"
+    """Another method gets 405 with the allowed method."""
+    response = await send(session, method, oauth_server.token_endpoint, headers=basic())
+    assert response.status == 405
+    assert response.headers["Allow"] == "POST"
 
 
 @pytest.mark.parametrize(
@@ -61,42 +63,42 @@ async def test_only_post_is_allowed(
     ],
     ids=["json", "not-utf-8", "too-large", "repeated", "empty-value", "empty"],
 )
-async def test_a_body_that_is_no_proper_form_is_an_invalid_request(
+async def test_invalid_form_is_an_invalid_request(
     oauth_server: OAuthServer, session: ClientSession, headers: dict[str, str], body: bytes
 ) -> None:
-    """400 `invalid_request`, whatever is wrong with how the request is put together."""
+    """A malformed body gets 400 with `invalid_request`."""
     url = oauth_server.token_endpoint
-    answered = await send(session, "POST", url, headers={**basic(), **headers}, data=body)
-    assert refusal(answered) == (400, "invalid_request")
-    assert answered.headers["Cache-Control"] == "no-store"
+    response = await send(session, "POST", url, headers={**basic(), **headers}, data=body)
+    assert error_of(response) == (400, "invalid_request")
+    assert response.headers["Cache-Control"] == "no-store"
 
 
 @pytest.mark.parametrize("query", ["client_secret=secret", "grant_type=client_credentials"])
-async def test_a_url_with_what_belongs_into_the_form_is_an_invalid_request(
+async def test_form_parameter_in_the_url_is_an_invalid_request(
     oauth_server: OAuthServer, session: ClientSession, query: str
 ) -> None:
-    """Neither a secret nor a parameter of the form may be in the URL."""
+    """Secrets and parameters of the form must not be in the URL."""
     url = f"{oauth_server.token_endpoint}?{query}"
-    answered = await send(session, "POST", url, headers=basic(), data=CLIENT_CREDENTIALS)
-    assert refusal(answered) == (400, "invalid_request")
+    response = await send(session, "POST", url, headers=basic(), data=CLIENT_CREDENTIALS)
+    assert error_of(response) == (400, "invalid_request")
 
 
-async def test_the_endpoints_own_query_does_no_harm(
+async def test_other_query_parameters_are_accepted(
     oauth_server: OAuthServer, session: ClientSession
 ) -> None:
-    """A query that is part of the URL is let through, and logged as it arrived."""
+    """The query of the endpoint URL is logged unchanged."""
     url = f"{oauth_server.token_endpoint}?tenant=a%20b"
-    answered = await send(session, "POST", url, headers=basic(), data=CLIENT_CREDENTIALS)
-    assert answered.status == 200
+    response = await send(session, "POST", url, headers=basic(), data=CLIENT_CREDENTIALS)
+    assert response.status == 200
     assert oauth_server.log[0].query == "tenant=a%20b"
 
 
 async def test_an_unknown_grant_is_unsupported(
     oauth_server: OAuthServer, session: ClientSession
 ) -> None:
-    """400 `unsupported_grant_type`."""
-    answered = await ask_token(session, oauth_server, grant_type="password")
-    assert refusal(answered) == (400, "unsupported_grant_type")
+    """400 with `unsupported_grant_type`."""
+    response = await request_token(session, oauth_server, grant_type="password")
+    assert error_of(response) == (400, "unsupported_grant_type")
 
 
 @pytest.mark.parametrize(
@@ -112,13 +114,13 @@ async def test_an_unknown_grant_is_unsupported(
     ],
     ids=["none", "secret", "client", "no-colon", "not-base64", "not-utf-8", "not-basic"],
 )
-async def test_a_client_that_does_not_prove_who_it_is_is_refused(
+async def test_failed_client_authentication_is_rejected(
     oauth_server: OAuthServer, session: ClientSession, headers: dict[str, str]
 ) -> None:
-    """401 `invalid_client` with a challenge (RFC 6749 §5.2)."""
-    answered = await ask_token(session, oauth_server, headers=headers)
-    assert refusal(answered) == (401, "invalid_client")
-    assert answered.headers["WWW-Authenticate"].startswith("Basic realm=")
+    """401 with `invalid_client` and a challenge (RFC 6749 §5.2)."""
+    response = await request_token(session, oauth_server, headers=headers)
+    assert error_of(response) == (401, "invalid_client")
+    assert response.headers["WWW-Authenticate"].startswith("Basic realm=")
 
 
 @pytest.mark.parametrize(
@@ -128,149 +130,147 @@ async def test_a_client_that_does_not_prove_who_it_is_is_refused(
 async def test_basic_is_form_decoded(
     oauth_server: OAuthServer, session: ClientSession, client_id: str, secret: str
 ) -> None:
-    """Ids and secrets of any characters arrive whole (RFC 6749 App. B)."""
+    """Ids and secrets can have any characters (RFC 6749 App. B)."""
     oauth_server.add_client(client_id, secret)
-    answered = await ask_token(session, oauth_server, headers=basic(client_id, secret))
-    assert answered.status == 200
+    response = await request_token(session, oauth_server, headers=basic(client_id, secret))
+    assert response.status == 200
 
 
-async def test_basic_can_be_taken_as_it_is(session: ClientSession) -> None:
-    """With `decode_basic` off the server takes what a client sends that does not encode."""
+async def test_form_decoding_of_basic_can_be_disabled(session: ClientSession) -> None:
+    """With `decode_basic=False` the server accepts clients that do not form-encode."""
     async with OAuthServer(decode_basic=False) as server:
         server.add_client("id", "a+b%20")
-        assert (await ask_token(session, server, headers=raw_basic("id:a+b%20"))).status == 200
-        assert (await ask_token(session, server, headers=basic("id", "a+b%20"))).status == 401
+        assert (await request_token(session, server, headers=raw_basic("id:a+b%20"))).status == 200
+        assert (await request_token(session, server, headers=basic("id", "a+b%20"))).status == 401
 
 
-async def test_a_secret_in_the_form_is_refused_unless_allowed(
+async def test_secret_in_the_form_must_be_allowed(
     oauth_server: OAuthServer, session: ClientSession
 ) -> None:
-    """`allow_body_secret` lets the client authenticate in the form; the default does not."""
+    """`allow_body_secret` accepts the secret in the form; by default it is rejected."""
     form = {"client_id": "client-id", "client_secret": "secret"}
-    answered = await ask_token(session, oauth_server, headers={}, **form)
-    assert refusal(answered) == (401, "invalid_client")
+    response = await request_token(session, oauth_server, headers={}, **form)
+    assert error_of(response) == (401, "invalid_client")
     oauth_server.allow_body_secret = True
-    assert (await ask_token(session, oauth_server, headers={}, **form)).status == 200
-    answered = await ask_token(session, oauth_server, headers={})
-    assert refusal(answered) == (401, "invalid_client")
+    assert (await request_token(session, oauth_server, headers={}, **form)).status == 200
+    response = await request_token(session, oauth_server, headers={})
+    assert error_of(response) == (401, "invalid_client")
 
 
-async def test_a_client_may_be_registered_for_the_form(
+async def test_client_can_be_registered_for_client_secret_post(
     oauth_server: OAuthServer, session: ClientSession
 ) -> None:
-    """`client_secret_post`, and then HTTP Basic is refused; with both, either will do."""
+    """HTTP Basic is rejected then, unless the client is registered for both."""
     form = {"client_id": "poster", "client_secret": "secret"}
     for methods, by_basic in (
         (["client_secret_post"], 401),
         (["client_secret_post", "client_secret_basic"], 200),
     ):
         oauth_server.add_client("poster", "secret", auth_methods=methods)
-        assert (await ask_token(session, oauth_server, headers={}, **form)).status == 200
-        answered = await ask_token(session, oauth_server, headers=basic("poster"))
-        assert answered.status == by_basic
+        assert (await request_token(session, oauth_server, headers={}, **form)).status == 200
+        response = await request_token(session, oauth_server, headers=basic("poster"))
+        assert response.status == by_basic
 
 
 async def test_a_public_client_cannot_use_a_secret(
     oauth_server: OAuthServer, session: ClientSession
 ) -> None:
-    """There is none that would be right."""
+    """Any secret of a public client is wrong."""
     oauth_server.add_client("desktop", auth_methods=["none", "client_secret_basic"])
-    answered = await ask_token(session, oauth_server, headers=basic("desktop", ""))
-    assert refusal(answered) == (401, "invalid_client")
+    response = await request_token(session, oauth_server, headers=basic("desktop", ""))
+    assert error_of(response) == (401, "invalid_client")
 
 
-async def test_two_ways_to_authenticate_are_an_invalid_request(
+async def test_two_authentication_methods_are_an_invalid_request(
     oauth_server: OAuthServer, session: ClientSession
 ) -> None:
-    """One request, one authentication (RFC 6749 §2.3), even when each would do."""
+    """A request uses one method (RFC 6749 §2.3), even if each would be valid."""
     oauth_server.allow_body_secret = True
-    answered = await ask_token(session, oauth_server, client_secret="secret")
-    assert refusal(answered) == (400, "invalid_request")
+    response = await request_token(session, oauth_server, client_secret="secret")
+    assert error_of(response) == (400, "invalid_request")
     twice = [*basic().items(), *basic().items()]
-    answered = await ask_token(session, oauth_server, headers=twice)
-    assert refusal(answered) == (400, "invalid_request")
+    response = await request_token(session, oauth_server, headers=twice)
+    assert error_of(response) == (400, "invalid_request")
 
 
-async def test_the_form_may_name_the_client_but_no_other(
+async def test_client_id_in_the_form_must_match_basic(
     oauth_server: OAuthServer, session: ClientSession
 ) -> None:
-    """`client_id` beside Basic must say the same."""
-    assert (await ask_token(session, oauth_server, client_id="client-id")).status == 200
-    answered = await ask_token(session, oauth_server, client_id="another")
-    assert refusal(answered) == (400, "invalid_request")
+    """A different `client_id` is an invalid request."""
+    assert (await request_token(session, oauth_server, client_id="client-id")).status == 200
+    response = await request_token(session, oauth_server, client_id="another")
+    assert error_of(response) == (400, "invalid_request")
 
 
-async def test_the_scope_asked_for_is_granted_and_said(
+async def test_requested_scope_is_granted_and_sent(
     oauth_server: OAuthServer, session: ClientSession
 ) -> None:
-    """A client without a list of scopes may ask for any."""
-    answered = await ask_token(session, oauth_server, scope="read write")
-    assert answered.json["scope"] == "read write"
+    """A client without registered scopes can request any scope."""
+    response = await request_token(session, oauth_server, scope="read write")
+    assert response.json["scope"] == "read write"
 
 
-async def test_a_clients_scopes_bound_what_it_gets(
+async def test_registered_scopes_limit_the_granted_scope(
     oauth_server: OAuthServer, session: ClientSession
 ) -> None:
-    """Less is granted, more is `invalid_scope`, and nothing asked means all it may have."""
+    """Other scopes get `invalid_scope`; without a scope all registered ones are granted."""
     oauth_server.add_client("narrow", "secret", scopes=["write", "read"])
     headers = basic("narrow")
-    answered = await ask_token(session, oauth_server, headers=headers, scope="read")
-    assert answered.json["scope"] == "read"
-    answered = await ask_token(session, oauth_server, headers=headers, scope="read admin")
-    assert refusal(answered) == (400, "invalid_scope")
-    answered = await ask_token(session, oauth_server, headers=headers)
-    assert answered.json["scope"] == "read write"
+    response = await request_token(session, oauth_server, headers=headers, scope="read")
+    assert response.json["scope"] == "read"
+    response = await request_token(session, oauth_server, headers=headers, scope="read admin")
+    assert error_of(response) == (400, "invalid_scope")
+    response = await request_token(session, oauth_server, headers=headers)
+    assert response.json["scope"] == "read write"
 
 
 @pytest.mark.parametrize(
     "expires_in", [0, -1, 3600.5, 10**400, "3600", "abc", "", True, None, [], {"a": 1}]
 )
-async def test_expires_in_goes_out_as_it_is(
+async def test_expires_in_is_sent_unchanged(
     oauth_server: OAuthServer, session: ClientSession, expires_in: Json
 ) -> None:
-    """Any value is sent, and one that is no time in the future leaves the token alive."""
+    """Any value is sent; with a value that is no positive number the token does not expire."""
     oauth_server.expires_in = expires_in
-    answered = await ask_token(session, oauth_server)
-    assert answered.json["expires_in"] == expires_in
-    assert type(answered.json["expires_in"]) is type(expires_in)
-    headers = bearer(str(answered.json["access_token"]))
+    response = await request_token(session, oauth_server)
+    assert response.json["expires_in"] == expires_in
+    assert type(response.json["expires_in"]) is type(expires_in)
+    headers = bearer(str(response.json["access_token"]))
     assert (await send(session, "GET", oauth_server.url("/"), headers=headers)).status == 200
 
 
-async def test_expires_in_that_is_not_a_number_goes_out(session: ClientSession) -> None:
-    """NaN, which JSON proper does not know, is sent too."""
+async def test_expires_in_can_be_nan(session: ClientSession) -> None:
+    """NaN, which is not valid JSON, is sent too."""
     async with OAuthServer(expires_in=math.nan) as server:
-        assert '"expires_in": NaN' in (await ask_token(session, server)).text
+        assert '"expires_in": NaN' in (await request_token(session, server)).text
 
 
 async def test_expires_in_can_be_left_out(session: ClientSession) -> None:
     """`MISSING` leaves it out of the response."""
     async with OAuthServer(expires_in=MISSING) as server:
-        assert "expires_in" not in (await ask_token(session, server)).json
+        assert "expires_in" not in (await request_token(session, server)).json
 
 
-async def test_the_type_of_token_can_be_another(
+async def test_token_type_can_be_replaced(
     oauth_server: OAuthServer, session: ClientSession
 ) -> None:
-    """`token_type` is sent as it is set."""
+    """`token_type` is sent unchanged."""
     oauth_server.token_type = "mac"
-    assert (await ask_token(session, oauth_server)).json["token_type"] == "mac"
+    assert (await request_token(session, oauth_server)).json["token_type"] == "mac"
 
 
 @pytest.mark.parametrize("expires_in", [0.05, "0.05"])
-async def test_a_token_ends_when_its_life_does(
+async def test_token_expires_after_expires_in_seconds(
     oauth_server: OAuthServer, session: ClientSession, expires_in: Json
 ) -> None:
-    """A token is refused once `expires_in` seconds have passed, whichever way it was written."""
+    """A number and a numeric string both limit the lifetime."""
     oauth_server.expires_in = expires_in
     headers = bearer(await new_token(session, oauth_server))
     await asyncio.sleep(0.06)
     assert (await send(session, "GET", oauth_server.url("/"), headers=headers)).status == 401
 
 
-async def test_the_authorization_server_knows_no_other_path(
-    oauth_server: OAuthServer, session: ClientSession
-) -> None:
-    """404 for what is not there."""
+async def test_unknown_path_gets_404(oauth_server: OAuthServer, session: ClientSession) -> None:
+    """The authorization server responds to its endpoints only."""
     url = oauth_server.token_endpoint + "/nothing"
     assert (await send(session, "GET", url)).status == 404

@@ -49,6 +49,6 @@ def json_response(
 def apply_changes(
     settings: Settings, endpoint: Endpoint, members: Mapping[str, Json | Missing]
 ) -> dict[str, Json]:
-    """Replace members as `Settings.changes` says, and leave out those that are `MISSING`."""
+    """Apply the endpoint's `Settings.changes`, and leave out the members that are `MISSING`."""
     changed = {**members, **settings.changes.get(endpoint, {})}
     return {name: value for name, value in changed.items() if not isinstance(value, Missing)}

@@ -29,7 +29,7 @@ class TokenEndpoint:
         return [name for name in self._grants if enabled is None or name in enabled]
 
     def respond(self, client: RegisteredClient, form: Parameters) -> web.Response:
-        """Return the token response (RFC 6749 §5.1); raise OAuthError if there is none."""
+        """Return the token response (RFC 6749 §5.1); raise OAuthError to refuse."""
         grant_type = form.required("grant_type")
         if grant_type not in self.grant_types():
             known = ", ".join(self.grant_types())

@@ -30,7 +30,7 @@ class _IssuedCode:
 
 
 class CodeStore:
-    """The codes that were issued, and the families of those that were redeemed."""
+    """The issued codes, and the token families of redeemed codes."""
 
     def __init__(self, settings: Settings, refresh_tokens: RefreshTokenStore) -> None:
         self._settings = settings
