@@ -1,1 +1,1 @@
-"""What callers see when the way to the token endpoint fails, measured over real sockets."""
+"""Faults between a client and its token endpoint, and their effect on callers over real sockets."""

@@ -1,44 +1,51 @@
-"""``python -m tests.robustness.faults``: measure each fault, and write the figures into docs/faults.rst."""
+"""``python -m tests.robustness.faults``: measure every fault and update docs/faults.rst."""
 
 import argparse
 import asyncio
 import logging
 import sys
 
-from tests.robustness.faults import table
-from tests.robustness.faults.catalogue import CASES, Case
-from tests.robustness.faults.observation import Observation, Token, observe
-from tests.robustness.faults.scene import Pace
+from tests.robustness.faults import report
+from tests.robustness.faults.cases import CASES, Case
+from tests.robustness.faults.environment import Timing
+from tests.robustness.faults.measurement import Measurement, TokenAge, measure
 
 
-async def _observe_all(cases: list[Case], pace: Pace) -> list[Observation]:
-    seen: list[Observation] = []
+async def _measure_all(cases: list[Case], timing: Timing) -> list[Measurement]:
+    measurements: list[Measurement] = []
     for case in cases:
-        for token in Token:
-            seen.append(await observe(case, token, pace))
-            print(" | ".join((token.value, *table.row(seen[-1]))), flush=True)
-    return seen
+        for age in TokenAge:
+            measurements.append(await measure(case, age, timing))
+            print(" | ".join((age.value, *report.row(measurements[-1]))), flush=True)
+    return measurements
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print each fault's figures; with all of them, write the document.
+    """Measure the faults, print the figures, and write them to docs/faults.rst.
 
-    1 when something is not as promised; then nothing is written.
+    Return 1 and write nothing if a promise was broken.
     """
     parser = argparse.ArgumentParser(
-        prog="python -m tests.robustness.faults", description=main.__doc__
+        prog="python -m tests.robustness.faults",
+        description="Measure the effect of faults on callers, and update docs/faults.rst.",
     )
     names = [case.name for case in CASES]
-    parser.add_argument("--only", nargs="+", choices=names, help="these faults; writes nothing")
+    parser.add_argument(
+        "--only", nargs="+", choices=names, help="measure only these faults, and write nothing"
+    )
     only: list[str] | None = parser.parse_args(arguments).only
     logging.getLogger("aioalf").addHandler(logging.NullHandler())
-    pace = Pace()
+    timing = Timing()
     chosen = [case for case in CASES if only is None or case.name in only]
-    seen = asyncio.run(_observe_all(chosen, pace))
-    problems = [f"{one.case}, {one.token.value}: {text}" for one in seen for text in one.problems()]
+    measurements = asyncio.run(_measure_all(chosen, timing))
+    problems = [
+        f"{measurement.case}, {measurement.age.value}: {problem}"
+        for measurement in measurements
+        for problem in measurement.problems()
+    ]
     print(*problems, sep="\n")
     if only is None and not problems:
-        table.write(table.section(seen, pace))
+        report.write(report.section(measurements, timing))
     return 1 if problems else 0
 
 

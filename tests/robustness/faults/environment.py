@@ -1,6 +1,6 @@
-"""A client, its servers and all that can go wrong between them.
+"""A client with its servers, a proxy and a clock, all prepared for faults.
 
-It puts the parts together and moves the client's clock; what goes wrong when is told to it.
+It must not know which faults happen when.
 """
 
 import asyncio
@@ -23,44 +23,47 @@ from aioalf.client_auth import Credentials, MutableForm
 from aioalf.testing import FaultProxy, OAuthServer
 from tests.support.tls import client_context, server_context
 
-_TURNS_TO_SEE: Final = 10  # of the event loop
+_LOOP_ITERATIONS: Final = 10  # until the client has noticed a reset connection
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pace:
-    """How long everything takes, in seconds."""
+class Timing:
+    """The durations of a measurement, in seconds."""
 
     calm: float = 0.5
-    """Before the fault, and after what it did is over."""
-    lasts: float = 5.0
-    """The fault."""
+    """Time before the fault, and after recovery."""
+    fault: float = 5.0
+    """Minimum duration of the fault."""
     timeout: float = 2.0
-    """Of one token request."""
+    """Timeout of one token request."""
     interval: float = 0.02
-    """Between two requests of the traffic."""
+    """Time between two API requests of the background traffic."""
     slow: float = 1.0
-    """How late a first byte is."""
+    """Delay of a slow first byte."""
     trickle: float = 0.1
-    """Between two bytes of a trickle."""
+    """Time between two bytes of a trickle."""
     retry_after: int = 2
-    """What a 429 asks for."""
+    """The ``Retry-After`` of a 429."""
     retry: Retry = field(default_factory=Retry)
     renewal: Renewal = field(default_factory=Renewal)
 
 
-class Clock:
-    """The client's: as the world's, or ahead of it."""
+class ShiftedClock:
+    """The client's clock: it runs as `time.monotonic`, ahead of it by ``ahead`` seconds.
+
+    Retries and backoff run in real time here, so a clock that stands still would not do.
+    """
 
     def __init__(self) -> None:
         self.ahead = 0.0
 
     def monotonic(self) -> float:
-        """What `time.monotonic` says to the client."""
+        """Return the time that the client reads."""
         return time.monotonic() + self.ahead
 
 
 class CountingBasic(ClientSecretBasic):
-    """HTTP Basic that counts the token requests it is asked for, also those that never arrive."""
+    """HTTP Basic that counts token requests, even if they never reach the server."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -70,20 +73,20 @@ class CountingBasic(ClientSecretBasic):
     async def authenticate(
         self, credentials: Credentials, form: MutableForm, audience: str
     ) -> Mapping[str, str]:
-        """Count, and do what the default does."""
+        """Count the request and authenticate it."""
         self.requests += 1
         self._more.set()
         return await super().authenticate(credentials, form, audience)
 
     async def reached(self, count: int) -> None:
-        """Wait until so many token requests were made."""
+        """Wait until ``count`` token requests were made."""
         while self.requests < count:
             self._more.clear()
             await self._more.wait()
 
 
 class Resolver(AbstractResolver):
-    """Knows that every name is this machine, or knows no name."""
+    """Resolves every name to loopback, or fails."""
 
     def __init__(self) -> None:
         self.is_failing = False
@@ -91,9 +94,9 @@ class Resolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """Return the loopback address, whatever the family; OSError while it fails."""
+        """Return the loopback address; raise OSError while ``is_failing`` is set."""
         if self.is_failing:
-            raise OSError(f"the name {host} is not known")
+            raise OSError(f"cannot resolve {host}")
         address = ResolveResult(
             hostname=host,
             host="127.0.0.1",
@@ -105,17 +108,17 @@ class Resolver(AbstractResolver):
         return [address]
 
     async def close(self) -> None:
-        """There is nothing to close."""
+        """Do nothing."""
 
 
-class Tls:
-    """What the token endpoint shows in a TLS handshake."""
+class FaultyTLS:
+    """The TLS of the token endpoint, with handshakes that can fail."""
 
     def __init__(self) -> None:
         authority = trustme.CA()
-        self.trusting = client_context(authority)
-        self.context = server_context(authority)
-        self.context.sni_callback = self._choose
+        self.client_context = client_context(authority)
+        self.server_context = server_context(authority)
+        self.server_context.sni_callback = self._choose
         self._untrusted = server_context(trustme.CA())
         self.is_failing = False
         self.is_untrusted = False
@@ -134,48 +137,55 @@ class Tls:
 
 
 @dataclass(frozen=True)
-class Scene:
-    """A client whose token endpoint is behind a proxy, and named; the API is reached directly."""
+class Environment:
+    """A client whose token endpoint is behind a proxy and has a host name.
 
-    pace: Pace
+    The client reaches the API directly.
+    """
+
+    timing: Timing
     server: OAuthServer
     proxy: FaultProxy
     client: Client
-    clock: Clock
+    clock: ShiftedClock
     resolver: Resolver
-    tls: Tls
+    tls: FaultyTLS
     token_requests: CountingBasic
 
-    async def cut(self) -> None:
-        """Reset the connections to the token endpoint, and let the client see that."""
+    async def disconnect(self) -> None:
+        """Reset the connections to the token endpoint, and let the client notice it."""
         self.proxy.disconnect()
-        for _ in range(_TURNS_TO_SEE):
+        for _ in range(_LOOP_ITERATIONS):
             await asyncio.sleep(0)
 
 
 @contextlib.asynccontextmanager
-async def scene(pace: Pace, *, is_tls: bool, connections: int) -> AsyncIterator[Scene]:
-    """Set up a scene whose client has a pool of so many connections."""
-    clock, resolver, tls, counting = Clock(), Resolver(), Tls(), CountingBasic()
+async def prepared_environment(
+    timing: Timing, *, is_tls: bool, connections: int
+) -> AsyncIterator[Environment]:
+    """Set up an environment whose client has a pool with that many connections."""
+    clock, resolver, tls, counting = ShiftedClock(), Resolver(), FaultyTLS(), CountingBasic()
     connector = TCPConnector(
-        limit=connections, resolver=resolver, use_dns_cache=False, ssl=tls.trusting
+        limit=connections, resolver=resolver, use_dns_cache=False, ssl=tls.client_context
     )
     with contextlib.ExitStack() as patches:
         for module in ("token", "_auth_server.token_endpoint", "retry", "manager"):
             patches.enter_context(mock.patch(f"aioalf.{module}.time", clock))
         async with (
             OAuthServer() as server,
-            FaultProxy(server.token_endpoint, ssl_context=tls.context if is_tls else None) as proxy,
+            FaultProxy(
+                server.token_endpoint, ssl_context=tls.server_context if is_tls else None
+            ) as proxy,
             ClientSession(connector=connector) as session,
             Client(
                 server.client_id,
                 server.client_secret,
                 URL(proxy.url).with_host("localhost"),
-                {"timeout": ClientTimeout(total=pace.timeout)},
+                {"timeout": ClientTimeout(total=timing.timeout)},
                 session=session,
                 client_auth=counting,
-                retry=pace.retry,
-                renewal=pace.renewal,
+                retry=timing.retry,
+                renewal=timing.renewal,
             ) as client,
         ):
-            yield Scene(pace, server, proxy, client, clock, resolver, tls, counting)
+            yield Environment(timing, server, proxy, client, clock, resolver, tls, counting)
