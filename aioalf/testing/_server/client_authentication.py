@@ -114,7 +114,11 @@ class ClientAuthenticator:
         if client is None:
             raise invalid_client("The client is unknown, or its secret is wrong.")
         if client.auth_methods.isdisjoint(methods) or set(self.methods()).isdisjoint(methods):
-            raise invalid_client("The client must use another authentication method.")
+            raise invalid_client(
+                "This authentication method is not accepted. The client is registered for "
+                f"{', '.join(sorted(client.auth_methods))}; "
+                f"the server accepts {', '.join(self.methods())}."
+            )
         return client
 
 

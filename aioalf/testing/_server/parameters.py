@@ -47,9 +47,9 @@ def parse_parameters(encoded: str) -> Parameters:
     values: dict[str, list[str]] = {}
     for name, value in parse_qsl(encoded, keep_blank_values=True):
         values.setdefault(name, []).append(value)
-    repeated = [name for name, given in values.items() if len(given) > 1]
-    if not _REPEATABLE.issuperset(repeated):
-        raise invalid_request("A parameter must not be repeated.")
+    for name, given in values.items():
+        if len(given) > 1 and name not in _REPEATABLE:
+            raise invalid_request(f"The parameter {name} must not be repeated.")
     non_empty = {name: [value for value in given if value] for name, given in values.items()}
     return Parameters({name: given for name, given in non_empty.items() if given})
 

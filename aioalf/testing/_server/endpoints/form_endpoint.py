@@ -59,8 +59,10 @@ class FormEndpoint:
 
 def _read_form(request: web.Request, body: ReceivedBody) -> Parameters:
     form = parse_form(request.headers.get("Content-Type", ""), body)
-    if not form.keys().isdisjoint(parse_parameters(request.query_string)):
-        raise invalid_request("A parameter is in both the form and the URL.")
-    if any(name in request.query for name in _FORBIDDEN_IN_URL):
-        raise invalid_request(f"{' and '.join(_FORBIDDEN_IN_URL)} must not be in the URL.")
+    for name in parse_parameters(request.query_string):
+        if name in form:
+            raise invalid_request(f"The parameter {name} is in both the form and the URL.")
+    for name in _FORBIDDEN_IN_URL:
+        if name in request.query:
+            raise invalid_request(f"The parameter {name} must not be in the URL.")
     return form
