@@ -27,20 +27,20 @@ class OAuthServer(Settings, Traffic, Administration):
     """An OAuth 2 authorization server and a protected API on loopback, for tests.
 
     Use it with ``async with``, or call `start` and `close`. Every option of `Settings` is a keyword
-    argument of the constructor and an attribute that can be set at any time. One client is
-    registered from the start: `client_id` with `client_secret`, for every grant, scope and loopback
-    port.
+    argument of the constructor and an attribute that can be set at any time.
+
+    Attributes:
+        client_id: The id of a client that is registered from the start, for every grant and scope.
+        client_secret: The secret of that client.
+        faults: The fault of each endpoint, or None.
     """
 
     def __post_init__(self) -> None:
         Traffic.__init__(self)
         self._traffic = self
         self.client_id: str = "client-id"
-        """The id of the client that is registered from the start."""
         self.client_secret: str = "secret"
-        """The secret of that client."""
         self.faults: FaultTable = FaultTable(self)
-        """The fault of each endpoint, or None."""
         self._clients = ClientRegistry()
         self.add_client(self.client_id, self.client_secret)
         self._authorization = AuthorizationServer(
