@@ -12,13 +12,13 @@ from typing import Any, Protocol, TypeVar
 
 class _AsyncContext(Protocol):
     async def __aenter__(self) -> object: ...
-    async def __aexit__(
+    def __aexit__(
         self,
         exc_type: type[BaseException] | None,
         exc: BaseException | None,
         traceback: TracebackType | None,
         /,
-    ) -> bool | None: ...
+    ) -> Coroutine[Any, Any, bool | None]: ...
 
 
 R = TypeVar("R", bound=_AsyncContext)
@@ -38,13 +38,13 @@ class RequestContextManager(Coroutine[Any, Any, R]):
         await self._result.__aenter__()
         return self._result
 
-    async def __aexit__(
+    def __aexit__(
         self,
         exc_type: type[BaseException] | None,
         exc: BaseException | None,
         traceback: TracebackType | None,
-    ) -> bool | None:
-        return await self._result.__aexit__(exc_type, exc, traceback)
+    ) -> Coroutine[Any, Any, bool | None]:
+        return self._result.__aexit__(exc_type, exc, traceback)
 
     def send(self, value: Any, /) -> Any:  # noqa: ANN401 - the signature of coroutines
         """Resume the coroutine (called by event loops)."""

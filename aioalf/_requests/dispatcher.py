@@ -88,40 +88,42 @@ class RequestDispatcher:
                     authorization = await self._header.get(session)
                 if limit is not None:
                     options = {**options, "timeout": limit.rest()}
-            return await self._send_with(authorization, session, method, url, options, limit)
+            if self._can_repeat_whole(method, options):
+                arguments, sent = _with_header(options, authorization), authorization
+            else:  # our middleware repeats the rejected hop alone
+                sent = AuthorizationValue(authorization, self._header)
+                arguments = self._sessions.with_middleware(_with_header(options, sent))
+                session = self._sessions.guarded()
+            try:
+                response = await _request_function(session)(method, url, **arguments)
+            except ClientResponseError as error:  # raise_for_status
+                if error.status != UNAUTHORIZED or not self._should_retry(error, options, sent):
+                    raise
+            else:
+                if response.status != UNAUTHORIZED or not self._should_retry(
+                    response, options, sent
+                ):
+                    return response
+                response.release()
+            return await self._send_again(session, method, url, arguments, sent, limit)
         except TokenHTTPError as error:
             return await self._error_response(error, session, options)
 
-    async def _send_with(
+    async def _send_again(
         self,
-        authorization: str,
         session: ClientSession,
         method: str,
         url: StrOrURL,
-        options: _Options,
+        arguments: dict[str, Any],
+        rejected: str,
         limit: TimeLimit | None,
     ) -> ClientResponse:
-        if self._can_repeat_whole(method, options):
-            arguments, sent = _with_header(options, authorization), authorization
-        else:  # our middleware repeats the rejected hop alone
-            sent = AuthorizationValue(authorization, self._header)
-            arguments = self._sessions.with_middleware(_with_header(options, sent))
-            session = self._sessions.guarded()
-        request = _request_function(session)
-        try:
-            response = await request(method, url, **arguments)
-        except ClientResponseError as error:  # raise_for_status
-            if error.status != UNAUTHORIZED or not self._should_retry(error, options, sent):
-                raise
-        else:
-            if response.status != UNAUTHORIZED or not self._should_retry(response, options, sent):
-                return response
-            response.release()
         async with _wait(limit):
-            renewed = await self._header.renew(sent, session)
+            renewed = await self._header.renew(rejected, session)
         if limit is not None:
             arguments["timeout"] = limit.rest()
-        response = await request(method, url, **_with_header(arguments, renewed))
+        repeated = _with_header(arguments, renewed)
+        response = await _request_function(session)(method, url, **repeated)
         self._header.note_result(response.status)
         return response
 
@@ -134,7 +136,7 @@ class RequestDispatcher:
         return (
             method in _SAFE_METHODS
             and options.keys() <= _SIMPLE_OPTIONS
-            and not self._sessions.has_middlewares_or_checks
+            and not self._sessions.changes_responses
         )
 
     def _should_retry(
@@ -230,7 +232,7 @@ def _request_function(session: ClientSession) -> _Request:
     The wrapper takes longer than all of the dispatcher. Mocks and recorders replace the private
     method that it wraps.
     """
-    if getattr(session.request, "__func__", None) is _REQUEST:
+    if type(session).request is _REQUEST and "request" not in vars(session):
         return session._request  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
     return session.request
 

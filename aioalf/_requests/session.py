@@ -19,6 +19,12 @@ class SessionProvider:
 
     def __init__(self, given: ClientSession | None = None) -> None:
         self.given = given
+        self.timeout: ClientTimeout | None = None if given is None else given.timeout
+        """The timeout of the caller's session; None for the client's own session."""
+        self.changes_responses: bool = given is not None and bool(
+            given.raise_for_status or _middlewares_of(given)
+        )
+        """Whether the caller's session has middlewares, or raises for a status."""
         self._own: ClientSession | None = None
         self._guarded: ClientSession | None = None
         self._loop: AbstractEventLoop | None = None
@@ -60,17 +66,6 @@ class SessionProvider:
         if middlewares is None:
             middlewares = _middlewares_of(self.given)
         return {**arguments, "middlewares": (*middlewares, renew_rejected_hop)}
-
-    @property
-    def timeout(self) -> ClientTimeout | None:
-        """The timeout of the caller's session; None for a session of its own."""
-        return None if self.given is None else self.given.timeout
-
-    @property
-    def has_middlewares_or_checks(self) -> bool:
-        """Whether the caller's session has middlewares or raises for a status."""
-        given = self.given
-        return given is not None and bool(given.raise_for_status or _middlewares_of(given))
 
     def check_loop(self) -> None:
         """Raise RuntimeError if a session of its own is in use in another running event loop."""
