@@ -1,6 +1,7 @@
-"""Asking a function of the user's: a coroutine function, or a plain one, which runs in a thread.
+"""Calls a user's function, which may be a coroutine function or a plain function.
 
-It knows asyncio, and nothing of what is asked for.
+Plain functions run in a thread, since they may block. Must not know what a function is for, except
+for `OnToken`.
 """
 
 from __future__ import annotations
@@ -16,22 +17,22 @@ from aioalf.token import Token
 
 logger: logging.Logger = logging.getLogger(__name__)
 
+OnToken = Callable[[Token], object]
+"""A function that is called with each new token before the callers get it, sync or async.
 
-def is_coroutine_function(function: object) -> TypeGuard[Callable[..., Awaitable[object]]]:
-    """Tell whether a call gives a coroutine: of a coroutine function, or an object that has one.
+It must not use the client, whose callers wait for it, and must return within ten seconds. If a
+response replaced the refresh token but held no usable access token, ``access_token`` is empty.
+"""
 
-    Called in a thread, either would give one that nobody awaits when the wait for it is over.
-    """
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
-        getattr(type(function), "__call__", None)  # noqa: B004 - what it is counts
-    )
+ON_TOKEN_TIMEOUT: Final = 10.0
+"""The time limit of `OnToken`, in seconds. Closing the client waits for the function as well."""
 
 
 async def call(function: Callable[..., object], *arguments: object) -> object:
-    """Call a function of the user's and return its result.
+    """Call a user's function and return its result. Raises its errors unchanged.
 
-    A coroutine function is awaited. A plain function runs in a thread, since it may block. Raises
-    what the function raises.
+    A coroutine function is awaited. A plain function runs in a thread; if it returns an awaitable,
+    that is awaited too.
     """
     if is_coroutine_function(function):
         return await function(*arguments)
@@ -41,10 +42,10 @@ async def call(function: Callable[..., object], *arguments: object) -> object:
 async def call_user_function(
     what: str, function: Callable[..., object], *arguments: object
 ) -> object:
-    """Call a function of the user's that provides `what`, as `call` does.
+    """Call a user's function that provides `what`, like `call`.
 
-    Raises TokenError, with the original exception as its cause, if the function raises anything
-    else than a TokenError.
+    Any error but a TokenError becomes a TokenError that has the original error as its cause and
+    does not repeat its message, which may contain a secret.
     """
     try:
         return await call(function, *arguments)
@@ -52,7 +53,7 @@ async def call_user_function(
         raise
     except Exception as error:
         raise TokenError(
-            f"No {what}: the function that was asked for it raised {type(error).__name__}"
+            f"No {what}: the function that provides it raised {type(error).__name__}"
         ) from error
 
 
@@ -61,26 +62,28 @@ async def await_if_needed(result: object) -> object:
     return await result if inspect.isawaitable(result) else result
 
 
-OnToken = Callable[[Token], object]
-"""Called with each new token, before its callers get it: a coroutine function, or a plain one.
+def is_coroutine_function(function: object) -> TypeGuard[Callable[..., Awaitable[object]]]:
+    """Return whether a function, or the ``__call__`` of an object, is a coroutine function.
 
-It must not use the client, whose callers wait for it, and has ten seconds. Where an answer replaced
-a refresh token and was of no use otherwise, the access token is empty.
-"""
-
-TELLING: Final = 10.0
-"""Seconds for which `OnToken` is waited for: who closes the client waits for it, too."""
+    If it was called in a thread instead, a cancelled caller would leave a coroutine that is never
+    awaited.
+    """
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        getattr(type(function), "__call__", None)  # noqa: B004 - its kind matters, not its existence
+    )
 
 
 async def notify_on_token(on_token: OnToken, token: Token) -> None:
-    """Tell of a token; where that fails or takes too long, it is logged and no more."""
+    """Call `on_token` with a new token. An error or a timeout is only logged."""
     try:
-        async with asyncio.timeout(TELLING):
+        async with asyncio.timeout(ON_TOKEN_TIMEOUT):
             await call_user_function("on_token", on_token, token)
     except TokenError as error:
-        logger.warning("%s; the token is used nevertheless", error)
+        reason = error if error.__cause__ is None else f"it raised {type(error.__cause__).__name__}"
+        logger.warning("on_token failed, the token is used anyway: %s", reason)
     except TimeoutError:
         logger.warning(
-            "on_token took longer than %s seconds and is not waited for: does it use the client?",
-            TELLING,
+            "on_token took longer than %s seconds, and the token is used without waiting for it; "
+            "does it use the client?",
+            ON_TOKEN_TIMEOUT,
         )

@@ -1,7 +1,6 @@
-"""What of a server's words may be shown to a person, and how.
+"""Masks secrets in text and makes text from servers safe to print.
 
-Pure text in, pure text out: a body is cut, escaped, and withheld where it may hold a token;
-known credentials are taken out. It knows nothing of where the text came from.
+Pure functions on text. They know known secrets and the look of tokens, not where a text came from.
 """
 
 from __future__ import annotations
@@ -15,23 +14,25 @@ from urllib.parse import quote, quote_plus
 
 MASK: Final = "***"
 EXCERPT_LENGTH: Final = 300
-_SHORT: Final = 8
-_MARKS: Final = r"(access|refresh|id|device)[_-]?(token|code)|assertion|eyJ[\w-]{10}"
-_OF_AN_ERROR: Final = frozenset(map(chr, range(0x20, 0x7F))) - {'"', "\\"}
+_SHORT_SECRET: Final = 8
+_TOKEN_MARKERS: Final = re.compile(
+    r"(access|refresh|id|device)[_-]?(token|code)|assertion|eyJ[\w-]{10}", re.IGNORECASE
+)
+_OAUTH_ERROR_CHARACTERS: Final = frozenset(map(chr, range(0x20, 0x7F))) - {'"', "\\"}
 
 
 def printable(text: str, length: int = EXCERPT_LENGTH) -> str:
-    """Return the text on one line, what is not printable escaped, cut after `length` characters."""
-    return _cut(text, length, str.isprintable)
+    """Return the text on one line, unprintable characters escaped, truncated to `length`."""
+    return _escape(text, length, str.isprintable)
 
 
 def error_words(text: str, length: int = EXCERPT_LENGTH) -> str:
-    """Return the text as `printable` does, escaped what no OAuth error may hold (RFC 6749 §5.2)."""
-    return _cut(text, length, _OF_AN_ERROR.__contains__)
+    """Return the text like `printable`, with all characters escaped that RFC 6749 §5.2 forbids."""
+    return _escape(text, length, _OAUTH_ERROR_CHARACTERS.__contains__)
 
 
-def _cut(text: str, length: int, is_shown: Callable[[str], bool]) -> str:
-    head = "".join(c if is_shown(c) else _escaped(c) for c in text[:length])
+def _escape(text: str, length: int, is_allowed: Callable[[str], bool]) -> str:
+    head = "".join(c if is_allowed(c) else _escaped(c) for c in text[:length])
     return head if len(text) <= length else f"{head}… ({len(text)} characters)"
 
 
@@ -40,28 +41,28 @@ def _escaped(character: str) -> str:
 
 
 def excerpt(text: str) -> str:
-    """Return what may be shown of a response body: nothing, where it may hold a token."""
-    if re.search(_MARKS, text, re.IGNORECASE):
-        return f"(not shown: {len(text)} characters that may hold a token)"
+    """Return the start of a response body, or only its length if it may contain a token."""
+    if _TOKEN_MARKERS.search(text):
+        return f"(not shown: {len(text)} characters that may contain a token)"
     return printable(text)
 
 
 def mask_secrets(text: str, secrets: Iterable[str]) -> str:
-    """Return the text with each secret masked: as it is, in JSON, URL-encoded and in base64.
+    """Return the text with each secret masked: verbatim, as JSON, URL-encoded and in base64.
 
-    A short one is masked only where it stands alone, so that the id ``a`` leaves words whole.
+    A secret of fewer than 8 characters is masked only as a whole word: a client id ``a`` must not
+    make the text unreadable.
     """
-    for secret in sorted(
-        {form for known in secrets for form in _forms(known)}, key=len, reverse=True
-    ):
-        pattern = re.escape(secret)
-        if len(secret) < _SHORT:
+    forms = {form for secret in secrets for form in _encoded_forms(secret)}
+    for form in sorted(forms, key=len, reverse=True):
+        pattern = re.escape(form)
+        if len(form) < _SHORT_SECRET:
             pattern = rf"(?<!\w){pattern}(?!\w)"
         text = re.sub(pattern, MASK, text)
     return text
 
 
-def _forms(secret: str) -> set[str]:
+def _encoded_forms(secret: str) -> set[str]:
     if not secret:
         return set()
     plain = secret.encode("utf-8", "replace").decode()
@@ -71,7 +72,7 @@ def _forms(secret: str) -> set[str]:
 
 
 class Unpicklable:
-    """Base class of objects that hold a secret: they refuse to be pickled."""
+    """Base class of objects that hold a secret and therefore refuse to be pickled."""
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError(f"{type(self).__name__} holds a secret and is not pickled")
+        raise TypeError(f"{type(self).__name__} holds a secret, so it is not pickled")

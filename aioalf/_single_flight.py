@@ -1,7 +1,7 @@
-"""One running call for many callers.
+"""One running call for many callers, and what sharing needs: completion and copies of errors.
 
-A flight is a task of its own: a caller who is cancelled leaves it flying for the others. Callers
-share its result, or each raise an own copy of its error. It knows asyncio, not what a call is.
+A flight is a task of its own, so cancelling one caller does not affect the others. Callers share
+its result, or each raise their own copy of its error. Must not know what a call does.
 """
 
 from __future__ import annotations
@@ -11,38 +11,35 @@ import copy
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from types import GetSetDescriptorType, MemberDescriptorType
-from typing import Any, Final, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from aioalf.errors import TokenError
 
 T = TypeVar("T")
 E = TypeVar("E", bound=BaseException)
 
-# Empty ones take room, and flights may be many.
-_NONE: Final[frozenset[Any]] = frozenset()
-_NOBODY: Final[dict[Any, None]] = {}
-
 
 class FlightCancelledError(TokenError):
-    """The flight was ended before it had a result, by `SingleFlight.close` or its event loop."""
+    """Raised when `SingleFlight.end`, `close` or the event loop cancelled the running call."""
 
 
 class SingleFlight(Generic[T]):
-    """At most one call is running; who asks meanwhile waits for it."""
+    """Runs at most one call at a time; concurrent callers wait for its result."""
 
     def __init__(self) -> None:
         self._task: asyncio.Task[T] | None = None
-        self._waiting: dict[asyncio.Future[None], None] = _NOBODY  # for the flight in the air
-        self._abandoned: frozenset[asyncio.Task[T]] = _NONE
+        # The futures of the callers of `_task`: a dict is an ordered set.
+        self._waiting: dict[asyncio.Future[None], None] = {}
+        self._abandoned: set[asyncio.Task[T]] = set()
 
     async def run(self, call: Callable[[], Coroutine[object, object, T]]) -> T:
-        """Return the result of the call in the air, or of this one when there is none.
+        """Return the result of the call in flight, or else start `call` and return its result.
 
-        Raises what the call raises, FlightCancelledError when the flight was ended, and
-        RuntimeError while a flight of another event loop is in the air.
+        Raises a copy of the call's error, FlightCancelledError if the call was cancelled, and
+        RuntimeError if a call is in flight in another running event loop.
         """
         task = self.start(call)
-        # A future for each and nothing else: there may be ten thousand callers.
+        # One future for each caller: with thousands of callers it costs less than `asyncio.shield`.
         landed: asyncio.Future[None] = task.get_loop().create_future()
         waiting = self._waiting
         waiting[landed] = None
@@ -53,17 +50,17 @@ class SingleFlight(Generic[T]):
             raise
         if task.cancelled():
             raise FlightCancelledError(
-                "The token request was ended: the client was closed or logged out meanwhile"
+                "The token request was cancelled: the client was closed or logged out meanwhile"
             )
         if (error := task.exception()) is not None:
             raise copy_exception(error)
         return task.result()
 
     def start(self, call: Callable[[], Coroutine[object, object, T]]) -> asyncio.Task[T]:
-        """Return the flight in the air, or take off."""
+        """Return the task in flight, or else start one for `call`."""
         loop = asyncio.get_running_loop()
         task = self._task
-        if task is None or not _is_flying(task, loop):
+        if task is None or not _is_running(task, loop):
             task = self._task = loop.create_task(call())
             waiting = self._waiting = {}
             task.add_done_callback(lambda task: self._land(task, waiting))
@@ -71,55 +68,68 @@ class SingleFlight(Generic[T]):
 
     @property
     def is_in_the_air(self) -> bool:
-        """Whether a call is running that `run` would wait for."""
-        return self._task is not None and _is_flying(self._task, asyncio.get_running_loop())
+        """Whether a call is in flight that `run` would wait for."""
+        return self._task is not None and _is_running(self._task, asyncio.get_running_loop())
 
     def check_loop(self) -> None:
-        """Raise RuntimeError while a flight of another event loop is in the air."""
+        """Raise RuntimeError if a call is in flight in another running event loop."""
         if self._task is not None:
-            _is_flying(self._task, asyncio.get_running_loop())
+            _is_running(self._task, asyncio.get_running_loop())
 
     def abandon(self) -> None:
-        """Let what is in the air go on for those who wait for it; the next caller starts anew.
+        """Let the call in flight finish for its callers; the next caller starts a new one.
 
-        Raises RuntimeError as `check_loop`.
+        Raises RuntimeError like `check_loop`.
         """
         self.check_loop()
         if self._task is not None:
-            self._abandoned |= {self._task}
-            self._task, self._waiting = None, _NOBODY
+            self._abandoned.add(self._task)
+            self._task, self._waiting = None, {}
 
     def end(self) -> None:
-        """End what is in the air, without a wait for its end; the next caller starts anew."""
+        """Cancel the call in flight and abandoned ones, without waiting for their end."""
         self.abandon()
         loop = asyncio.get_running_loop()
-        # Each leaves it when it has landed: who closes waits for all.
-        self._abandoned = frozenset(t for t in self._abandoned if t.get_loop() is loop) or _NONE
+        # A task stays in the set until it is done, so that `close` can wait for it. Tasks of an
+        # event loop that has stopped will never be done.
+        self._abandoned = {task for task in self._abandoned if task.get_loop() is loop}
         for task in self._abandoned:
             if not task.cancelling():
                 task.cancel()
 
     async def close(self) -> None:
-        """End what is in the air, and wait until it has ended."""
+        """Cancel the call in flight and abandoned ones, and wait until they are done."""
         self.end()
         if self._abandoned:
             await asyncio.wait(self._abandoned)
 
     def _land(self, task: asyncio.Task[T], waiting: Iterable[asyncio.Future[None]]) -> None:
-        self._abandoned = self._abandoned - {task} or _NONE
+        self._abandoned.discard(task)
         if self._task is task:
-            self._task, self._waiting = None, _NOBODY
+            self._task, self._waiting = None, {}
         if not task.cancelled():
-            task.exception()  # seen: when every caller has left, nobody else looks at it
+            task.exception()  # retrieved, in case that every caller was cancelled
         for landed in waiting:
-            if not landed.done():  # it is, when who waited was cancelled
+            if not landed.done():  # it is done if its caller was cancelled
                 landed.set_result(None)
 
 
-async def run_to_completion(call: Coroutine[object, object, T]) -> T:
-    """Await a call to its end, which is here also for who is cancelled meanwhile.
+def _is_running(task: asyncio.Task[T], loop: asyncio.AbstractEventLoop) -> bool:
+    task_loop = task.get_loop()
+    if task_loop is loop:
+        return not task.done()
+    if task_loop.is_running():
+        raise RuntimeError(
+            "used from two event loops at once: create one for each event loop, or use it in one "
+            "loop after the other"
+        )
+    return False  # its event loop has stopped, so it will never finish
 
-    So a lock is held until what it guards is done: who has it next finds that.
+
+async def run_to_completion(call: Coroutine[object, object, T]) -> T:
+    """Run `call` to completion even if the caller is cancelled, then re-raise the cancellation.
+
+    The caller can hold a lock around it: the lock is not released before the call is done.
     """
     task = asyncio.get_running_loop().create_task(call)
     cancelled: asyncio.CancelledError | None = None
@@ -130,61 +140,51 @@ async def run_to_completion(call: Coroutine[object, object, T]) -> T:
             cancelled = error
     if cancelled is not None:
         if not task.cancelled():
-            task.exception()  # seen: nobody else looks at it
+            task.exception()  # retrieved, since nothing else looks at it
         raise cancelled
     return task.result()
 
 
-def _is_flying(task: asyncio.Task[T], loop: asyncio.AbstractEventLoop) -> bool:
-    other = task.get_loop()
-    if other is loop:
-        return not task.done()
-    if other.is_running():
-        raise RuntimeError(
-            "used from two event loops at once: make one for each, or use one loop after the other"
-        )
-    return False  # its loop has stopped: nobody will ever land it
-
-
 def copy_exception(error: E) -> E:
-    """Return an equal error: one object raised in many tasks grows its traceback in each.
+    """Return a copy of an error with its cause and traceback; the error itself if that fails.
 
-    One that cannot be copied is returned as it is.
+    One object that is raised in many tasks would collect the traceback of each.
     """
     try:
-        twin = copy.copy(error) if hasattr(error, "__copy__") else _twin(error)
-    except Exception:  # noqa: BLE001 - whatever a class of somebody's does
+        duplicate = copy.copy(error) if hasattr(error, "__copy__") else _duplicate(error)
+    except Exception:  # noqa: BLE001 - a class of the user's may refuse in any way
         return error
-    twin.__cause__ = error.__cause__
-    twin.__suppress_context__ = error.__suppress_context__
-    return twin.with_traceback(error.__traceback__)
+    duplicate.__cause__ = error.__cause__
+    duplicate.__suppress_context__ = error.__suppress_context__
+    return duplicate.with_traceback(error.__traceback__)
 
 
 def copy_without_frames(error: E, depth: int = 3) -> E:
-    """Return an equal error that holds no frames, which hold much; nor do those that it holds.
+    """Return a copy of an error to keep, without tracebacks, which would keep frames alive.
 
-    Of its causes, and theirs, there are `depth`.
+    Errors in its attributes and its chain of causes are copied likewise, `depth` levels deep.
     """
-    twin = copy_exception(error)
-    if twin is not error:
-        twin.__traceback__ = None
-        for name, value in {"__cause__": twin.__cause__, **vars(twin)}.items():
+    duplicate = copy_exception(error)
+    if duplicate is not error:
+        duplicate.__traceback__ = None
+        for name, value in {"__cause__": duplicate.__cause__, **vars(duplicate)}.items():
             if isinstance(value, BaseException):
-                setattr(twin, name, copy_without_frames(value, depth - 1) if depth else None)
-    return twin
+                kept = copy_without_frames(value, depth - 1) if depth else None
+                setattr(duplicate, name, kept)
+    return duplicate
 
 
-def _twin(error: E) -> E:
-    # Without its __init__, which may want other arguments or make another message of them.
-    twin = error.__class__.__new__(error.__class__, *error.args)
+def _duplicate(error: E) -> E:
+    # Does not call __init__, which may want other arguments or compute the message anew.
+    duplicate = error.__class__.__new__(error.__class__, *error.args)
     for kind in error.__class__.__mro__[:-2]:  # without BaseException and object
         for name, member in vars(kind).items():
-            # Some classes hold what they are made with in places of their own, as OSError does.
+            # OSError and others keep their values in C fields, which neither args nor vars() hold.
             if isinstance(member, MemberDescriptorType | GetSetDescriptorType):
                 with suppress(AttributeError, TypeError, ValueError):
                     value = getattr(error, name)
-                    if value is not None:  # to OSError, None is not the same as nothing
-                        setattr(twin, name, value)
-    twin.args = error.args
-    vars(twin).update(vars(error))
-    return twin
+                    if value is not None:  # OSError treats None unlike an unset field
+                        setattr(duplicate, name, value)
+    duplicate.args = error.args
+    vars(duplicate).update(vars(error))
+    return duplicate

@@ -1,4 +1,7 @@
-"""Scope as callers write it and as it is sent (RFC 6749 §3.3). Pure."""
+"""Parses and checks values that OAuth and HTTP define: scope, lifetimes, tokens, Retry-After.
+
+Pure functions. They know the grammar of single values, not requests or responses.
+"""
 
 from __future__ import annotations
 
@@ -12,16 +15,17 @@ from typing import Final
 from aioalf.errors import TokenConfigurationError
 
 MAX_LIFETIME: Final = 2**31
-"""The longest lifetime believed, in seconds: 68 years. A longer one is cut to it."""
+"""The longest lifetime of a token, in seconds (68 years). Longer ones are reduced to it."""
 
-_NUMBER: Final = r"[0-9]{1,300}(\.[0-9]{1,300})?"
-_B64TOKEN: Final = r"[A-Za-z0-9\-._~+/]+=*"
+_DECIMAL_NUMBER: Final = re.compile(r"[0-9]{1,300}(\.[0-9]{1,300})?")
+_B64TOKEN: Final = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
 
 
 def join_scope(scope: str | Collection[str] | None) -> str:
-    """Return a scope as it is sent: each value once, in order, one space between; "" for none.
+    """Return a scope in the form to send: unique values separated by spaces (RFC 6749 §3.3).
 
-    Raises TokenConfigurationError for anything that is not text.
+    Sets are sorted; None and empty collections give "". Raises TokenConfigurationError if a value
+    is not a string.
     """
     values = scope.split() if isinstance(scope, str) else (scope or ())
     if isinstance(values, set | frozenset):
@@ -32,22 +36,22 @@ def join_scope(scope: str | Collection[str] | None) -> str:
 
 
 def scope_set(joined: str) -> frozenset[str] | None:
-    """Return a joined scope as the set that it is, None for none."""
+    """Return the values of a joined scope, or None if it is empty."""
     return frozenset(joined.split()) or None
 
 
 def read_lifetime(value: object) -> int | None:
-    """Return an ``expires_in`` as whole seconds, cut to `MAX_LIFETIME`; None when not given.
+    """Return ``expires_in`` in whole seconds, at most `MAX_LIFETIME`; None if `value` is None.
 
-    Servers send it as a number and as a string. Raises ValueError for anything that is not a finite
-    number of seconds from 0 up.
+    Servers send it as a number or as a string. Raises ValueError if it is not a finite number of
+    seconds, 0 or more.
     """
     if value is None:
         return None
-    if isinstance(value, str) and re.fullmatch(_NUMBER, value):
+    if isinstance(value, str) and _DECIMAL_NUMBER.fullmatch(value):
         value = float(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("expires_in is not a number of seconds")  # noqa: TRY004 - a server's value
+        raise ValueError("expires_in is not a number of seconds")  # noqa: TRY004 - a wrong value, not a wrong call
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError("expires_in is not a finite number of seconds")
     if value < 0:
@@ -56,27 +60,32 @@ def read_lifetime(value: object) -> int | None:
 
 
 def is_sendable(text: str) -> bool:
-    """Tell whether a text can be a parameter of a form: not empty, and UTF-8 has it."""
+    """Return whether a text can be sent in a form: it is not empty and UTF-8 can encode it."""
     try:
         return bool(text.encode())
-    except UnicodeEncodeError:  # JSON can name halves of characters
+    except UnicodeEncodeError:  # JSON may contain lone surrogates
         return False
 
 
 def is_b64token(value: object) -> bool:
-    """Tell whether a value can stand in a Bearer header (RFC 6750 §2.1): no space, no line end."""
-    return isinstance(value, str) and re.fullmatch(_B64TOKEN, value) is not None
+    """Return whether a value can be sent in a Bearer header (``b64token``, RFC 6750 §2.1)."""
+    return isinstance(value, str) and _B64TOKEN.fullmatch(value) is not None
 
 
 def check_seconds(name: str, value: float) -> float:
-    """Return the value. Raises TokenConfigurationError for what is no finite time from 0 up."""
+    """Return the value of an option. Raises TokenConfigurationError if it is not valid seconds."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-        raise TokenConfigurationError(f"{name} must be a finite number of seconds from 0 up")
+        raise TokenConfigurationError(
+            f"{name} must be a finite number of seconds, 0 or more, not {value!r}"
+        )
     return value
 
 
 def read_retry_after(value: str | None, now: datetime) -> float | None:
-    """Return a ``Retry-After`` as seconds from now, from 0 up; None when it cannot be read."""
+    """Return a ``Retry-After`` header as seconds from now, 0 or more; None if it is invalid.
+
+    The header holds seconds or a date (RFC 9110 §10.2.3). `now` is an aware datetime.
+    """
     if value is None:
         return None
     value = value.strip()

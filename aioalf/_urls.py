@@ -1,6 +1,6 @@
-"""URLs: what may be configured, and where a secret travels in the clear.
+"""Checks configured URLs, shows URLs without secrets, and finds insecure ones.
 
-Pure but for the warning that it gives. It knows nothing of requests.
+Knows URLs only. Must not send requests; the only side effect is `warn_insecure`.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import ipaddress
 import sys
 import warnings
-from types import FrameType
 from typing import Final
 
 from yarl import URL
@@ -16,17 +15,17 @@ from yarl import URL
 from aioalf.errors import InsecureTransportWarning, TokenConfigurationError
 
 SECURE_SCHEMES: Final = frozenset({"https", "wss"})
-"""All others are sent in the clear by aiohttp, and none at all is, too."""
+"""The schemes that aiohttp encrypts. A URL without a scheme is sent in the clear, too."""
 
 SECURE_ONLY: Final = frozenset({"introspection_endpoint", "revocation_endpoint"})
-"""Endpoints that nothing is sent to in the clear, warned or not (RFC 7009 §5, RFC 7662 §4)."""
+"""Endpoints that must be https, a warning is not enough (RFC 7009 §5, RFC 7662 §4)."""
 
 
 def read_endpoint(name: str, value: str | URL) -> URL:
-    """Return an endpoint's URL, its own query kept (RFC 6749 §3.1, §3.2).
+    """Return the URL of an endpoint, with its query (RFC 6749 §3.1, §3.2).
 
-    Raises TokenConfigurationError for what is not an absolute http(s) URL, has a fragment or
-    carries credentials; the message does not repeat the URL.
+    Raises TokenConfigurationError if it is not an absolute http(s) URL, has a fragment or contains
+    credentials. The message does not contain the URL, which may hold a secret.
     """
     try:
         url = URL(value)
@@ -45,10 +44,13 @@ def read_endpoint(name: str, value: str | URL) -> URL:
 
 
 def missing_endpoint_error(name: str, issuer: str | None = None) -> TokenConfigurationError:
-    """Return the error for an endpoint that nobody named."""
+    """Return the error for an endpoint that is neither configured nor in the issuer's metadata."""
     words = name.replace("_", " ")
     if issuer is not None:
-        return TokenConfigurationError(f"Missing {words}: the issuer's metadata names none")
+        return TokenConfigurationError(
+            f"Missing {words}: the issuer's metadata does not contain one; if there is one, pass "
+            f"endpoints={{{name!r}: ...}}"
+        )
     if name == "token_endpoint":
         return TokenConfigurationError(
             "Missing token endpoint: pass token_endpoint to Client or TokenManager"
@@ -59,50 +61,45 @@ def missing_endpoint_error(name: str, issuer: str | None = None) -> TokenConfigu
 
 
 def redact_url(url: URL) -> str:
-    """Return a URL as it may be shown: without credentials, query and fragment."""
-    return (
-        str(url.with_user(None).with_query(None).with_fragment(None))
-        if url.absolute
-        else url.raw_path
-    )
+    """Return a URL without credentials, query and fragment, which may hold secrets."""
+    if not url.absolute:
+        return url.raw_path
+    return str(url.with_user(None).with_query(None).with_fragment(None))
 
 
 def is_insecure(url: URL) -> bool:
-    """Tell whether what is sent there can be read on the way: plain HTTP to another machine."""
+    """Return whether requests to this URL leave this machine unencrypted."""
     return url.scheme not in SECURE_SCHEMES and is_remote(url)
 
 
 def is_remote(url: URL) -> bool:
-    """Tell whether a URL is another machine's."""
-    return not _is_this_machine(url.host or "")
+    """Return whether the host of a URL is another machine, not a loopback name or address."""
+    host = url.host or ""
+    if host == "localhost" or host.endswith(".localhost"):
+        return False
+    try:
+        return not ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return True
 
 
 def warn_insecure(what: str, url: URL) -> None:
-    """Warn once, at the line of the user's code, that a URL is insecure."""
+    """Issue an InsecureTransportWarning that points at the line of the user's code."""
     warnings.warn(
-        f"{what} {redact_url(url)} is plain http: whoever is on the way can read what is sent there; "
-        "use https (RFC 6749 §1.6, RFC 6750 §5.3)",
+        f"{what} {redact_url(url)} is plain http: others on the network can read everything "
+        "that is sent there; use https (RFC 6749 §1.6, RFC 6750 §5.3)",
         InsecureTransportWarning,
-        stacklevel=_depth_of_user_code(),
+        stacklevel=_stacklevel_of_user_code(),
     )
 
 
-def _is_this_machine(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+def _stacklevel_of_user_code() -> int:
+    # warnings.warn() has skip_file_prefixes for this from Python 3.12 on.
+    level, frame = 2, sys._getframe(2)  # noqa: SLF001 - there is no public way on Python 3.11
+    while frame.f_back is not None and _is_own_module(frame.f_globals.get("__name__")):
+        level, frame = level + 1, frame.f_back
+    return level
 
 
-def _depth_of_user_code() -> int:
-    # Python 3.12 has skip_file_prefixes; on 3.11 there is no other way to the caller's line.
-    depth, frame = 2, sys._getframe(2)  # noqa: SLF001
-    while frame.f_back is not None and _is_ours(frame):
-        depth, frame = depth + 1, frame.f_back
-    return depth
-
-
-def _is_ours(frame: FrameType) -> bool:
-    return str(frame.f_globals.get("__name__")).startswith("aioalf.")
+def _is_own_module(name: object) -> bool:
+    return str(name).startswith("aioalf.")

@@ -1,14 +1,26 @@
-"""What can go wrong on the way to a token.
+"""All errors and warnings of the package.
 
-TokenError                          any failure to get a token
-├── TokenConfigurationError         what was configured cannot work (also a ValueError)
-├── MetadataError                   what an issuer says of itself could not be had, or not believed
-├── TokenConnectionError                   the endpoint was not reached, or did not answer
-├── TokenResponseError              the endpoint answered 2xx, without a token that can be used
-└── TokenHTTPError                  the endpoint answered with another status
+TokenError                              base class: no token is available
+├── TokenConfigurationError             options are missing or invalid (also a ValueError)
+├── TokenConnectionError                no response (also an aiohttp.ClientConnectionError)
+├── MetadataError                       the issuer's metadata is unavailable or invalid
+├── OAuthError                          base class: the server reported an OAuth error
+│   ├── TokenHTTPError                  the server responded with a status other than 2xx
+│   ├── TokenResponseError              the server responded with 2xx, but without a usable token
+│   └── AuthorizationError              the authorization response in the browser was an error
+│       ├── AccessDeniedError           the user or the server's policy denied the request
+│       ├── AuthorizationServerError    the authorization server failed
+│       └── TemporarilyUnavailableError the authorization server is overloaded or in maintenance
+├── LoginRequiredError                  the refresh token was refused: a new sign-in is needed
+├── LoginTimeoutError                   the user did not finish the sign-in in time
+├── ScopeNotGrantedError                a derived client requests scope that was not granted
+├── ListenerError                       no port is free for the loopback listener
+├── RevocationError                     a token could not be revoked at a logout
+└── CacheError                          the token cache could not be read, written or locked
+InsecureTransportWarning                tokens will be sent over plain HTTP (a UserWarning)
 
-Those of logins, logouts and caches are in `login_errors`. It knows nothing of HTTP libraries and of
-event loops. Evidence is in fields; `str` shows no secret.
+`str` and `repr` of an error never contain a secret. The module must not import event loops or
+perform I/O.
 """
 
 from __future__ import annotations
@@ -16,39 +28,33 @@ from __future__ import annotations
 import copy
 from typing import Final, Self, TypedDict, Unpack
 
-from aiohttp import ClientResponse
+from aiohttp import ClientConnectionError, ClientResponse
 
 from aioalf._redaction import excerpt
 
 
-class OAuthErrorMembers(TypedDict, total=False):
-    """The members of an OAuth error, as keywords (RFC 6749 §4.1.2.1, §5.2)."""
-
-    error: str | None
-    error_description: str | None
-    error_uri: str | None
-
-
-class InsecureTransportWarning(UserWarning):
-    """An ``http:`` URL of another machine is about to carry a secret or a token (RFC 6749 §1.6)."""
-
-
 class TokenError(Exception):
-    """No token could be had; the request it was for has not been sent."""
+    """Raised when no valid token is available; base class of all errors of this package.
+
+    The request that needed the token was not sent. If an API rejected the token with 401 and it
+    could not be renewed, the error is raised instead of returning that response.
+    """
 
 
 class TokenConfigurationError(TokenError, ValueError):
-    """What was configured cannot work: something is missing, malformed or contradicts itself."""
+    """Raised when options are missing, invalid or contradict each other."""
 
 
-class MetadataError(TokenError):
-    """An issuer's metadata could not be had, or must not be believed (RFC 8414 §3.2, §3.3)."""
+class TokenConnectionError(TokenError, ClientConnectionError):
+    """Raised when the authorization server cannot be reached or does not respond.
 
+    The connection was refused, reset or timed out, or its certificate is not trusted. The original
+    error is in ``__cause__``. It is also an `aiohttp.ClientConnectionError`, so code that catches
+    `aiohttp.ClientError` around a request catches it too.
 
-class TokenConnectionError(TokenError):
-    """The token endpoint gave no answer: refused, reset, timed out; ``__cause__`` has the reason.
-
-    ``is_transient`` is False where another try cannot help, as with a certificate that is not trusted.
+    Attributes:
+        is_transient: Whether the same request may succeed later. False, for example, if the
+            server's certificate is not trusted.
     """
 
     def __init__(self, message: str, *, is_transient: bool = True) -> None:
@@ -56,18 +62,26 @@ class TokenConnectionError(TokenError):
         self.is_transient = is_transient
 
 
-class _Hidden:
-    """A text that no repr shows and no pickle holds."""
+class MetadataError(TokenError):
+    """Raised when an issuer's metadata cannot be fetched or is invalid (RFC 8414 §3.2, §3.3)."""
 
-    def __init__(self, text: str | None = None) -> None:
-        self.text = text
 
-    def __reduce__(self) -> tuple[object, ...]:
-        return (_Hidden, ())
+class OAuthErrorMembers(TypedDict, total=False):
+    """The members of an OAuth error response, as keyword arguments (RFC 6749 §4.1.2.1, §5.2)."""
+
+    error: str | None
+    error_description: str | None
+    error_uri: str | None
 
 
 class OAuthError(TokenError):
-    """A server answered, with its reason in the standard's words (RFC 6749 §4.1.2.1, §5.2)."""
+    """Base class of errors that the authorization server reported (RFC 6749 §4.1.2.1, §5.2).
+
+    Attributes:
+        error: The error code, for example ``invalid_client``; None if the response has none.
+        error_description: The server's explanation, or None.
+        error_uri: The address of a page about the error, or None.
+    """
 
     def __init__(
         self,
@@ -83,47 +97,16 @@ class OAuthError(TokenError):
         self.error_uri = error_uri
 
 
-class TokenResponseError(OAuthError):
-    """The token endpoint answered 2xx, but with no token that can be used.
-
-    ``response_status`` and ``content_type`` say what came; ``error``, ``error_description`` and
-    ``error_uri`` hold the server's words where it had some (RFC 6749 §5.1, §5.2).
-    """
-
-    def __init__(
-        self,
-        message: str,
-        response_status: int | None = None,
-        content_type: str | None = None,
-        **words: Unpack[OAuthErrorMembers],
-    ) -> None:
-        super().__init__(message, **words)
-        self.response_status = response_status
-        self.content_type = content_type
-
-    _replacement: _Hidden | None = None
-
-    def hold_replacement(self, refresh_token: str) -> None:
-        """Hold the refresh token that came all the same, for who sent the one before it."""
-        self._replacement = _Hidden(refresh_token)
-
-    def take_replacement(self) -> str | None:
-        """Return what is held, None for nothing; from then on nobody holds it."""
-        held, self._replacement = self._replacement, None
-        if held is None:
-            return None
-        text, held.text = held.text, None
-        return text
-
-
 class TokenHTTPError(OAuthError):
-    """The token endpoint answered with a status that is not 2xx.
+    """Raised when the authorization server responds with a status other than 2xx (RFC 6749 §5.2).
 
-    ``response_status`` and ``response_text`` are what came, the text up to a cap and without the
-    client's credentials; ``response`` is the response itself, its body read; ``retry_after`` is for
-    how many seconds the server asks to be left alone (RFC 9110 §10.2.3), None when it does not say;
-    ``error``, ``error_description`` and ``error_uri`` are the members of that name, where the body
-    is an OAuth error (RFC 6749 §5.2). ``str`` shows an excerpt of the text, never a token.
+    ``str`` shows an excerpt of the response body, but never a token.
+
+    Attributes:
+        response_status: The HTTP status, or None.
+        response_text: The response body, truncated, with the client's credentials masked, or None.
+        response: The response itself, its body already read, or None.
+        retry_after: The seconds of the ``Retry-After`` header (RFC 9110 §10.2.3), or None.
     """
 
     def __init__(
@@ -134,9 +117,9 @@ class TokenHTTPError(OAuthError):
         *,
         response: ClientResponse | None = None,
         retry_after: float | None = None,
-        **words: Unpack[OAuthErrorMembers],
+        **members: Unpack[OAuthErrorMembers],
     ) -> None:
-        super().__init__(message, **words)
+        super().__init__(message, **members)
         self.response_status = response_status
         self.response_text = response_text
         self.response = response
@@ -151,76 +134,79 @@ class TokenHTTPError(OAuthError):
         return text
 
     def __copy__(self) -> Self:
-        twin = self.__class__(*self.args)
-        twin.__dict__.update(self.__dict__)
-        twin.response = copy.copy(self.response)
-        return twin
+        duplicate = self.__class__(*self.args)
+        duplicate.__dict__.update(self.__dict__)
+        duplicate.response = copy.copy(self.response)
+        return duplicate
 
     def __reduce__(self) -> tuple[object, ...]:
-        # A response holds a connection and cannot travel to another process; the rest can.
-        state = {name: value for name, value in self.__dict__.items() if name != "response"}
-        return (self.__class__, self.args, {**state, "response": None})
+        # A response holds a connection and cannot be pickled.
+        return (self.__class__, self.args, {**self.__dict__, "response": None})
+
+
+class TokenResponseError(OAuthError):
+    """Raised when a 2xx response of the authorization server holds no usable token (RFC 6749 §5.1).
+
+    Attributes:
+        response_status: The HTTP status, or None.
+        content_type: The ``Content-Type`` header of the response, or None.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        response_status: int | None = None,
+        content_type: str | None = None,
+        **members: Unpack[OAuthErrorMembers],
+    ) -> None:
+        super().__init__(message, **members)
+        self.response_status = response_status
+        self.content_type = content_type
+        self._replacement: _HiddenText | None = None
+
+    def hold_replacement(self, refresh_token: str) -> None:
+        """Keep the new refresh token of the unusable response."""
+        self._replacement = _HiddenText(refresh_token)
+
+    def take_replacement(self) -> str | None:
+        """Return the refresh token of `hold_replacement` and forget it, or return None.
+
+        The error and its copies share it: only the first call returns it.
+        """
+        replacement, self._replacement = self._replacement, None
+        if replacement is None:
+            return None
+        refresh_token, replacement.text = replacement.text, None
+        return refresh_token
+
+
+class _HiddenText:
+    """A text that does not appear in ``repr`` and is left out of a pickle."""
+
+    def __init__(self, text: str | None = None) -> None:
+        self.text = text
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_HiddenText, ())
 
 
 class AuthorizationError(OAuthError):
-    """The authorization server's answer in the browser was an error (RFC 6749 §4.1.2.1, §4.2.2.1).
+    """Raised for an error response in the browser (RFC 6749 §4.1.2.1, §4.2.2.1).
 
-    ``error`` is its code, ``error_description`` and ``error_uri`` its words, None without.
+    The error codes that need different reactions have their own subclasses.
     """
 
 
 class AccessDeniedError(AuthorizationError):
-    """``access_denied``: the person, or the server's policy, said no."""
+    """Raised for ``access_denied``: the user or the server's policy denied the request."""
 
 
 class AuthorizationServerError(AuthorizationError):
-    """``server_error``: the authorization server failed; another try may succeed."""
+    """Raised for ``server_error``: the authorization server failed; a later attempt may succeed."""
 
 
 class TemporarilyUnavailableError(AuthorizationError):
-    """``temporarily_unavailable``: the server is overloaded or in maintenance; try later."""
-
-
-class LoginRequiredError(TokenError):
-    """The refresh token was refused for good, and the grant cannot begin anew by itself.
-
-    ``__cause__`` is the server's refusal. Somebody has to log in, or to give another token
-    (RFC 6749 §5.2).
-    """
-
-
-class ScopeNotGrantedError(TokenError):
-    """A derived client asks for scope that its login was not granted (RFC 6749 §6).
-
-    ``missing`` is that scope. Nothing was sent: the client that it was derived from has to ask for
-    it when somebody logs in.
-    """
-
-    def __init__(self, message: str, missing: frozenset[str] = frozenset()) -> None:
-        super().__init__(message)
-        self.missing = missing
-
-
-class LoginTimeoutError(TokenError):
-    """Nobody finished the login within its time limit."""
-
-
-class ListenerError(TokenError):
-    """The redirect listener could not have a port of the range it was given."""
-
-
-class RevocationError(TokenError):
-    """A token was forgotten, but could not be revoked: it may count still (RFC 7009 §2.2.1).
-
-    ``__cause__`` has the reason.
-    """
-
-
-class CacheError(TokenError):
-    """The token cache could not be read, written or locked; ``__cause__`` has the reason.
-
-    What it held before, it holds still. The message says what to do about it.
-    """
+    """Raised for ``temporarily_unavailable``: the server is overloaded or in maintenance."""
 
 
 AUTHORIZATION_ERRORS: Final[dict[str, type[AuthorizationError]]] = {
@@ -228,3 +214,54 @@ AUTHORIZATION_ERRORS: Final[dict[str, type[AuthorizationError]]] = {
     "server_error": AuthorizationServerError,
     "temporarily_unavailable": TemporarilyUnavailableError,
 }
+"""The error classes of the codes of an authorization response (RFC 6749 §4.1.2.1)."""
+
+
+class LoginRequiredError(TokenError):
+    """Raised when the refresh token is no longer valid and the grant cannot start a new sign-in.
+
+    Sign in again, or provide another refresh token. The server's refusal is in ``__cause__``, if
+    this call met it (RFC 6749 §5.2).
+    """
+
+
+class LoginTimeoutError(TokenError):
+    """Raised when the user does not finish the sign-in within its time limit."""
+
+
+class ScopeNotGrantedError(TokenError):
+    """Raised when a derived client requests scope that its login was not granted (RFC 6749 §6).
+
+    No request was sent. Request the scope with the client that signs in.
+
+    Attributes:
+        missing: The scope values that were not granted.
+    """
+
+    def __init__(self, message: str, missing: frozenset[str] = frozenset()) -> None:
+        super().__init__(message)
+        self.missing = missing
+
+
+class ListenerError(TokenError):
+    """Raised when the loopback listener cannot bind any port of the configured range."""
+
+
+class RevocationError(TokenError):
+    """Raised when a logout could not revoke a token (RFC 7009 §2.2.1).
+
+    The token was forgotten here, but may be valid at the server until it expires. The reason is in
+    ``__cause__``.
+    """
+
+
+class CacheError(TokenError):
+    """Raised when the token cache cannot be read, written or locked.
+
+    The contents of the cache are unchanged. The message says what to do; the reason is in
+    ``__cause__``.
+    """
+
+
+class InsecureTransportWarning(UserWarning):
+    """Issued before tokens or secrets are sent to another machine by plain HTTP (RFC 6749 §1.6)."""

@@ -24,9 +24,8 @@ from aioalf._legacy_hooks import (
     refuse_removed_hooks,
     response_members,
 )
-from aioalf._login.derived_login import DerivedLogin
-from aioalf._login.factory import own_login, shared_login
-from aioalf._login.login import Login
+from aioalf._login.derived_login import DerivedLogin, shared_login
+from aioalf._login.login import Login, own_login
 from aioalf._login.logout import Logout
 from aioalf._options import TokenManagerOptions, TokenRequestOptions, check_options
 from aioalf._renewing_token import RenewingToken
@@ -181,7 +180,7 @@ class TokenManager(LegacyAttributes, RenewingToken):
                 self._login,
                 self._grant,
                 endpoint,
-                is_of_scope=endpoint.asked.scope_set != self._endpoint.asked.scope_set,
+                has_own_scope=endpoint.asked.scope_set != self._endpoint.asked.scope_set,
                 log_in=self.get_token,
                 log_in_anew=self._obtain,
             )

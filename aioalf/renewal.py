@@ -1,48 +1,53 @@
-"""When to renew a token, and how long to leave a token endpoint alone.
+"""`Renewal`: when to renew a token ahead of its expiry, and how long to pause after a failure.
 
-Arithmetic only: times come with the call (seconds of one monotonic clock), and so does chance.
+Arithmetic only: the caller passes in times (seconds of the monotonic clock) and random numbers.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Final
 
 from aioalf._syntax import check_seconds
 
-_SHARE_OF_LIFETIME: Final = 1 / 3
+_MAX_SHARE_OF_LIFETIME: Final = 1 / 3
 _SHARE_OF_JITTER: Final = 1 / 3
 
 
+@dataclass(frozen=True)
 class Renewal:
-    """How a token manager keeps its token fresh; all in seconds.
+    """How a token manager renews its token. All times are in seconds.
 
-    ``before_expiry``: in the last part of its life a token is renewed in the background while callers are
-    served with it. The part is this long, and at most a third of the lifetime, so that it is right
-    from one second up. Its beginning varies by a third of it, so that clients that started
-    together do not renew together. 0 renews only what has expired.
+    Args:
+        before_expiry: How long before its expiry a token is renewed in the background, while
+            callers keep using it; at most a third of its lifetime. The start is jittered by up to
+            a third of this time, so that clients that started together do not renew together. 0
+            renews a token only after it has expired.
+        failure_backoff: How long no further token request is made after one failed, or after a
+            renewal returned a token that the API rejected as well. Meanwhile callers get the same
+            error, or the 401 response. 0 switches the pause off.
 
-    ``failure_backoff``: after a token request that failed, and after a renewal that gave a token which was
-    refused too, no other is made for so long; callers get that error, or the 401. 0 for none.
-
-    Raises TokenConfigurationError for what is not a finite number of seconds from 0 up.
+    Raises:
+        TokenConfigurationError: A value is not a finite number of seconds, 0 or more.
     """
 
-    def __init__(self, before_expiry: float = 300.0, failure_backoff: float = 1.0) -> None:
-        self.before_expiry: float = check_seconds("before_expiry", before_expiry)
-        self.failure_backoff: float = check_seconds("failure_backoff", failure_backoff)
+    before_expiry: float = 300.0
+    failure_backoff: float = 1.0
 
-    def __repr__(self) -> str:
-        return (
-            f"Renewal(before_expiry={self.before_expiry}, failure_backoff={self.failure_backoff})"
-        )
+    def __post_init__(self) -> None:
+        check_seconds("before_expiry", self.before_expiry)
+        check_seconds("failure_backoff", self.failure_backoff)
 
     def begins_at(self, lifetime: float | None, expires_at: float, chance: float) -> float:
-        """Return when to begin to renew a token; chance is from 0 up to 1.
+        """Return when to start renewing a token: in the last third of its life, before it expires.
 
-        Never after its expiry, and not in the first two thirds of its life; None lives for ever.
+        Args:
+            lifetime: The lifetime of the token in seconds; None if it does not expire.
+            expires_at: When the token expires.
+            chance: A random number, at least 0 and less than 1.
         """
         if lifetime is None:
             return math.inf
-        before_expiry = min(self.before_expiry, lifetime * _SHARE_OF_LIFETIME)
+        before_expiry = min(self.before_expiry, lifetime * _MAX_SHARE_OF_LIFETIME)
         return expires_at - before_expiry * (1 - _SHARE_OF_JITTER * chance)

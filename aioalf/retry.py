@@ -1,6 +1,6 @@
-"""Whether a failed token request is made again, and after how long.
+"""`Retry`: whether and when a failed token request is sent again, and the loop that does it.
 
-Arithmetic only: times and chance come with the call. It knows errors, and nothing of sending.
+Knows the errors of token requests. Must not know how a request is sent.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from aioalf._syntax import check_seconds
@@ -20,36 +21,49 @@ _TOO_MANY_REQUESTS: Final = 429
 _MAX_WAIT: Final = 5.0
 
 
+@dataclass(frozen=True)
 class Retry:
-    """How often a token request is made when it fails for a reason that may pass; in seconds.
+    """How often a token request is sent if it fails for a transient reason.
 
-    That is: no answer (connection, timeout), 429 and 5xx. ``attempts`` counts the first one; 1
-    switches retries off. Before the nth retry passes a random time up to ``wait_initial`` * 2ⁿ⁻¹ (five
-    seconds at most), or what the server's ``Retry-After`` asks for (RFC 9110 §10.2.3). ``timeout``
-    after the first began all is over: an attempt under way is ended, but for the first, which has
-    the time that its own timeout gives it.
+    Transient are connection errors, timeouts, and the statuses 429 and 5xx.
 
-    Raises TokenConfigurationError for what is no count, or no finite time from 0 up.
+    Args:
+        attempts: The maximum number of attempts, including the first one; 1 switches retries off.
+        wait_initial: The upper limit of the random wait before the first retry, in seconds. It
+            doubles with each retry, up to 5 seconds. A ``Retry-After`` header of the server
+            replaces the wait (RFC 9110 §10.2.3).
+        timeout: No attempt starts later than this many seconds after the first one started, and a
+            retry in flight is cancelled then. The first attempt is limited only by the timeout of
+            its HTTP request.
+
+    Raises:
+        TokenConfigurationError: ``attempts`` is not a positive integer, or a time is not a finite
+            number of seconds, 0 or more.
     """
 
-    def __init__(
-        self, attempts: int = 3, wait_initial: float = 0.25, timeout: float = 25.0
-    ) -> None:
-        if isinstance(attempts, bool) or not isinstance(attempts, int) or attempts < 1:
-            raise TokenConfigurationError("attempts must be a whole number from 1 up")
-        self.attempts: int = attempts
-        self.wait_initial: float = check_seconds("wait_initial", wait_initial)
-        self.timeout: float = check_seconds("timeout", timeout)
+    attempts: int = 3
+    wait_initial: float = 0.25
+    timeout: float = 25.0
 
-    def __repr__(self) -> str:
-        return f"Retry(attempts={self.attempts}, wait_initial={self.wait_initial}, timeout={self.timeout})"
+    def __post_init__(self) -> None:
+        attempts = self.attempts
+        if isinstance(attempts, bool) or not isinstance(attempts, int) or attempts < 1:
+            raise TokenConfigurationError(
+                f"attempts must be a whole number, 1 or more, not {attempts!r}"
+            )
+        check_seconds("wait_initial", self.wait_initial)
+        check_seconds("timeout", self.timeout)
 
     def wait_after(
         self, error: TokenError, attempt: int, elapsed: float, chance: float
     ) -> float | None:
-        """Return how long to wait before the next attempt, None when there is to be none.
+        """Return the seconds to wait before the next attempt, or None to give up.
 
-        `attempt` counts those made, `elapsed` is since the first began, `chance` is from 0 up to 1.
+        Args:
+            error: The error of the last attempt.
+            attempt: The number of attempts so far.
+            elapsed: The seconds since the first attempt started.
+            chance: A random number, at least 0 and less than 1.
         """
         if attempt >= self.attempts or not is_transient(error):
             return None
@@ -60,43 +74,52 @@ class Retry:
 
 
 def is_transient(error: Exception) -> bool:
-    """Tell whether the same request may succeed later."""
+    """Return whether the same request may succeed later."""
     if isinstance(error, TokenHTTPError) and error.response_status is not None:
         return error.response_status == _TOO_MANY_REQUESTS or error.response_status >= 500
     return isinstance(error, TokenConnectionError) and error.is_transient
 
 
 def retry_after_of(error: Exception) -> float | None:
-    """Return the seconds that the server asked to be left alone, None when it did not."""
+    """Return the seconds of the server's ``Retry-After`` header, or None without one."""
     return error.retry_after if isinstance(error, TokenHTTPError) else None
 
 
 async def retrying(retry: Retry | None, attempt: Callable[[], Awaitable[T]]) -> T:
-    """Return what an attempt gives, made again while what went wrong may pass."""
-    begun, count = time.monotonic(), 0
+    """Return the result of `attempt`, repeated after transient errors as `retry` says.
+
+    If all attempts fail, raises the last TokenHTTPError; if there was none, the last error.
+    """
+    retry = retry or Retry()
+    started_at, attempts = time.monotonic(), 0
     failure: TokenError | None = None
-    limit = asyncio.timeout(None)  # the first has its own
+    deadline = asyncio.timeout(None)  # set after the first attempt, which has its own timeout
     try:
-        async with limit:
-            while True:  # until `wait_after` says None, which it does after its count of attempts
-                count += 1
+        async with deadline:
+            while True:
+                attempts += 1
                 try:
                     return await attempt()
                 except TokenError as error:
-                    retry = retry or Retry()
-                    # An answer says more than none, and `Client` returns it.
-                    if isinstance(error, TokenHTTPError) or not isinstance(failure, TokenHTTPError):
-                        failure = error
-                    elapsed, chance = time.monotonic() - begun, random.random()  # noqa: S311 - jitter
-                    wait = retry.wait_after(error, count, elapsed, chance)
+                    failure = _more_telling(error, failure)
+                    elapsed = time.monotonic() - started_at
+                    chance = random.random()  # noqa: S311 - jitter needs no secure random numbers
+                    wait = retry.wait_after(error, attempts, elapsed, chance)
                     if wait is None:
                         raise failure from error.__cause__
-                now = asyncio.get_running_loop().time()
-                limit.reschedule(now + retry.timeout - elapsed)
+                time_left = retry.timeout - elapsed
+                deadline.reschedule(asyncio.get_running_loop().time() + time_left)
                 await asyncio.sleep(wait)
     except TimeoutError:
-        if failure is None or not limit.expired():
+        if failure is None or not deadline.expired():
             raise
         raise failure from failure.__cause__
     finally:
-        del failure  # its traceback holds this frame
+        del failure  # its traceback refers to this frame: break the reference cycle
+
+
+def _more_telling(error: TokenError, earlier: TokenError | None) -> TokenError:
+    # A response tells more than a connection error, and `Client` returns it to its caller.
+    if isinstance(earlier, TokenHTTPError) and not isinstance(error, TokenHTTPError):
+        return earlier
+    return error

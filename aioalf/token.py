@@ -1,7 +1,7 @@
-"""A token: one immutable value with the two clocks it is judged by.
+"""`Token`: an immutable access token with its expiry on two clocks.
 
-In memory it lives by the monotonic clock, counted from just before its request was sent;
-for people and for stores it carries the wall clock. It knows nothing of how it was got.
+In memory a token expires by the monotonic clock, counted from just before its request was sent. For
+users and caches it also has a wall-clock time. The module must not know how tokens are fetched.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
-from typing import Final, NoReturn
+from typing import NoReturn
 
 from aioalf._syntax import MAX_LIFETIME, read_lifetime
 from aioalf.errors import TokenError, TokenHTTPError, TokenResponseError
@@ -19,19 +20,29 @@ from aioalf.errors import TokenError, TokenHTTPError, TokenResponseError
 __all__ = ("MAX_LIFETIME", "Token", "TokenError", "TokenHTTPError", "TokenResponseError")
 
 
-_NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
-
-
+@dataclass(frozen=True, init=False, eq=False, repr=False)
 class Token:
-    """An access token and what is known of it (RFC 6749 §5.1).
+    """An access token and the other members of its token response (RFC 6749 §5.1).
 
-    ``expires_in`` is the lifetime in whole seconds, None when the server did not say: then the
-    token is used until it is refused. ``expires_on`` is the same as an aware UTC datetime.
-    ``refresh_token`` came with it, None where none did (§1.5). ``scope`` is the granted set, None
-    when unknown; ``extra`` holds the response's other members.
-    ``sent_at`` (``time.monotonic()``) and ``sent_on`` say when the request for it left, by default
-    now. ``repr`` shows no token, and it cannot be pickled. Raises ValueError for a lifetime that is
-    none.
+    A token is immutable, its ``repr`` does not show it, and it cannot be pickled.
+
+    Args:
+        access_token: The access token, or "".
+        expires_in: The lifetime in seconds, reduced to whole seconds and at most 68 years. None if
+            the server did not send one: the token is then used until an API rejects it.
+        token_type: The token type (RFC 6749 §7.1).
+        refresh_token: The refresh token of the same response, or None (RFC 6749 §1.5).
+        scope: The granted scope, or None if it is unknown.
+        extra: The other members of the response.
+        sent_at: When the token request was sent, by `time.monotonic`. Default: now.
+        sent_on: When the token request was sent, as an aware datetime. Default: now.
+
+    Attributes:
+        expires_on: When the token expires, as an aware UTC datetime; None without ``expires_in``.
+        deadline: When the token expires, by `time.monotonic`; infinity without ``expires_in``.
+
+    Raises:
+        ValueError: ``expires_in`` is not a finite number of seconds, 0 or more.
     """
 
     access_token: str
@@ -48,7 +59,7 @@ class Token:
         access_token: str = "",
         expires_in: float | str | None = 0,
         *,
-        token_type: str = "Bearer",  # noqa: S107 - a type is no secret
+        token_type: str = "Bearer",  # noqa: S107 - a token type is not a secret
         refresh_token: str | None = None,
         scope: frozenset[str] | None = None,
         extra: Mapping[str, object] | None = None,
@@ -56,30 +67,26 @@ class Token:
         sent_on: datetime | None = None,
     ) -> None:
         lifetime = read_lifetime(expires_in)
-        monotonic = time.monotonic() if sent_at is None else sent_at
-        wall = datetime.now(UTC) if sent_on is None else sent_on
-        put = object.__setattr__
-        put(self, "access_token", access_token)
-        put(self, "token_type", token_type)
-        put(self, "expires_in", lifetime)
-        put(self, "expires_on", None if lifetime is None else wall + timedelta(seconds=lifetime))
-        put(self, "refresh_token", refresh_token)
-        put(self, "scope", scope)
-        put(self, "extra", MappingProxyType(dict(extra)) if extra else _NOTHING)
-        put(self, "deadline", math.inf if lifetime is None else monotonic + lifetime)
+        sent_at = time.monotonic() if sent_at is None else sent_at
+        sent_on = datetime.now(UTC) if sent_on is None else sent_on
+        # A frozen dataclass refuses assignments, also in its own __init__.
+        vars(self).update(
+            access_token=access_token,
+            token_type=token_type,
+            expires_in=lifetime,
+            expires_on=None if lifetime is None else sent_on + timedelta(seconds=lifetime),
+            refresh_token=refresh_token,
+            scope=scope,
+            extra=MappingProxyType(dict(extra or {})),
+            deadline=math.inf if lifetime is None else sent_at + lifetime,
+        )
 
     def is_valid(self) -> bool:
-        """Tell whether there is a token and its lifetime has not run out."""
+        """Return whether there is an access token that has not expired."""
         return bool(self.access_token) and time.monotonic() < self.deadline
 
     def __repr__(self) -> str:
         return f"<Token {self.token_type} expires_on={self.expires_on} scope={self.scope}>"
-
-    def __setattr__(self, name: str, value: object) -> NoReturn:
-        raise AttributeError(f"a token does not change: cannot set {name!r}; make a new Token")
-
-    def __delattr__(self, name: str) -> NoReturn:
-        raise AttributeError(f"a token does not change: cannot delete {name!r}")
 
     def __copy__(self) -> Token:
         return self
@@ -88,6 +95,4 @@ class Token:
         return self
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError(
-            "a token is a secret and is not pickled; store token.access_token where you must"
-        )
+        raise TypeError("Token holds a secret, so it is not pickled; store token.access_token")

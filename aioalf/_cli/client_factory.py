@@ -126,7 +126,7 @@ def _source(
     if key == login_key:
         return login
     nobody = partial(grant.request_token, asked)
-    return DerivedLogin(login, key, is_of_scope=True, log_in=nobody, log_in_anew=nobody)
+    return DerivedLogin(login, key, has_own_scope=True, log_in=nobody, log_in_anew=nobody)
 
 
 def key_for(profile: Profile) -> str:

@@ -79,7 +79,7 @@ def ending_of(error: Exception, profile: str) -> Ending:
             f"The login has not the scope {missing}: log in with `{login} --scope ...`, and ask "
             "there for all that is needed",
         )
-    if isinstance(error, ClientError | OSError):
+    if isinstance(error, ClientError | OSError) and not isinstance(error, TokenError):
         reason = str(error) or type(error).__name__
         return Ending(code, f"The request could not be made, or its answer not read: {reason}")
     return Ending(code, str(error))

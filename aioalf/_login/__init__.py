@@ -1,1 +1,1 @@
-"""A login that outlives one token: refresh token, cache entry, derived tokens, logout."""
+"""A login that outlives one access token: refresh token, cache entry, derived clients, logout."""

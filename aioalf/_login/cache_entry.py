@@ -1,6 +1,6 @@
-"""A login's entry in a token cache: believed or not, replaced, and emptied at a logout.
+"""`CacheEntry`: a login's entry in a token cache, with its lock and its part of a logout.
 
-It knows caches, records and the clocks; nothing of grants and of how tokens are got.
+Must not know grants or how tokens are fetched.
 """
 
 from __future__ import annotations
@@ -24,152 +24,164 @@ from aioalf.grants import AuthorizationServer
 
 logger: logging.Logger = logging.getLogger(__name__)
 
-_PATIENCE: Final = 30.0
-"""Seconds for which a logout waits for who has locked the cache."""
+_LOGOUT_LOCK_TIMEOUT: Final = 30.0
+"""The seconds that a logout waits for the lock: its holder may wait for a user to sign in."""
 
 
 class CacheEntry:
-    """What all that have the same key share; without a cache, only the lock is there.
+    """The cache entry that all logins with the same key share. Without a cache, only a lock.
 
-    A write that fails is logged and no more, for what was granted counts. From then on what the
-    cache held is not believed, until somebody has changed it. Who calls the methods has the lock,
-    except for `leave`, and for `forget`, which takes it.
+    Callers hold the lock, except for `start_logout`, and for `finish_logout`, which takes it.
+
+    A failed write is only logged, since the tokens are valid. The text in the cache is then
+    outdated, and it is ignored until another login changes it.
     """
 
     def __init__(self, cache: TokenCache | None, key: str) -> None:
         self.cache: TokenCache | None = cache
-        self._locks = KeyLocks()
         self._key = key
-        self._read: str | None = None
-        self._is_behind = False
-        """Whether the cache could not be written: it holds no more than what was `_read`."""
-        self._left: TokensToRevoke | None = None
-        """That of a logout which has not emptied the cache yet: nobody believes what it holds."""
+        self._locks = KeyLocks()  # used without a cache
+        self._text: str | None = None
+        """The text that was read last."""
+        self._is_outdated = False
+        """Whether the last write failed, so that the cache still holds `_text` or nothing."""
+        self._pending_logout: TokensToRevoke | None = None
+        """The tokens of a logout that has not emptied the entry yet."""
 
     def lock(self) -> AbstractAsyncContextManager[object]:
-        """Return a context that one task holds at a time, over reading, renewing and writing."""
-        # Without a cache too: who resets the client starts another request beside the one that is
-        # in the air, and both would send one refresh token.
+        """Return a lock to hold while the entry is read, a token is fetched, and it is stored."""
+        # Also needed without a cache: after a reset, a manager starts a new token request beside
+        # the one in flight, and both would send the same refresh token.
         return self._locks.hold(self._key) if self.cache is None else self.cache.lock(self._key)
 
     async def read(self, endpoint: AuthorizationServer) -> bool:
-        """Read it, and tell whether that counts, and not what is remembered. Raises CacheError."""
+        """Read the entry; return whether it overrides the login in memory. Raises CacheError."""
         if self.cache is None:
             return False
-        await self.empty_of_spent(endpoint)
+        await self.empty_if_logged_out(endpoint)
         text = await self.cache.get(self._key)
-        if self._is_behind and text == self._read:
+        if self._is_outdated and text == self._text:
             return False
-        self._read, self._is_behind = text, False
-        return text != ""  # damaged: what is remembered goes on counting, as far as one can know
+        self._text, self._is_outdated = text, False
+        return (
+            text != ""
+        )  # caches return "" for a damaged entry: the login in memory is still valid
 
-    async def record(self, endpoint: AuthorizationServer) -> StoredLogin | None:
-        """Return what was read, None where that is nothing, or is not from this server."""
-        return await _record_in(self._read, endpoint)
+    async def content(self, endpoint: AuthorizationServer) -> StoredLogin | None:
+        """Return what `read` has read; None if it is empty, invalid, or of another server."""
+        return await _parse(self._text, endpoint)
 
-    async def write(self, record: StoredLogin, endpoint: AuthorizationServer) -> None:
-        """Replace what it holds, as issued by this server."""
+    async def write(self, stored: StoredLogin, endpoint: AuthorizationServer) -> None:
+        """Replace the entry, marked with the issuer."""
         if self.cache is not None:
-            whole = replace(record, issuer=await _origin(endpoint))
-            await self._try(_store(self.cache, self._key, whole))
+            with_issuer = replace(stored, issuer=await _issuer_of(endpoint))
+            await self._try(_set(self.cache, self._key, with_issuer))
 
-    async def withdraw(self) -> None:
-        """Remove what could not be replaced: it was used, and used again it would end the login."""
-        if self.cache is None or not self._is_behind:
-            return
-        try:
-            await self.cache.delete(self._key)
-        except Exception:  # noqa: BLE001 - as in `_try`, which has told of it
-            return
-        self._read = None  # so that what is remembered here goes on counting
-
-    async def remove(self) -> None:
-        """Remove what it holds, for it is worth nothing any more."""
+    async def delete(self) -> None:
+        """Delete the entry, whose tokens are no longer valid."""
         if self.cache is not None:
             await self._try(self.cache.delete(self._key))
 
-    async def empty_of_spent(self, endpoint: AuthorizationServer) -> None:
-        """Empty it if a logout waits to do so: who has the lock next must not send what it held."""
-        if self._left is not None:
-            await self._try(self._empty(endpoint))
-
-    def leave(self, left: TokensToRevoke) -> None:
-        """Believe nothing of what it holds: `forget` adds it to what is left, and empties it."""
-        if self.cache is not None and (self._left is None or self._left.is_complete):
-            self._left = left  # of two logouts at once, the first has what the cache holds
-
-    @property
-    def is_unemptied(self) -> bool:
-        """Whether a logout has still to empty it."""
-        return self._left is not None
-
-    async def forget(self, endpoint: AuthorizationServer, left: TokensToRevoke) -> None:
-        """Wait until who has the lock is done, and empty it.
-
-        It is emptied also when this fails or is cancelled. Raises CacheError when it could not be
-        read or emptied.
-        """
-        try:
-            with suppress(TimeoutError):  # somebody else's login takes as long as a person does
-                async with asyncio.timeout(None if self.cache is None else _PATIENCE):
-                    async with self.lock():
-                        await self._empty(endpoint)
-            await self._empty(endpoint)
-        finally:
-            left.is_complete = True
-            if self.cache is not None and self._left is not None:
-                await run_to_completion(self.cache.delete(self._key))
-                self._left = None
-
-    async def _empty(self, endpoint: AuthorizationServer) -> None:
-        if self.cache is None or not self.is_unemptied:
+    async def delete_if_outdated(self) -> None:
+        """Delete the entry if it could not be written: its refresh token must not be sent again."""
+        if self.cache is None or not self._is_outdated:
             return
-        text = await self.cache.get(self._key)
-        left = self._left
-        if left is None:
-            return  # who has the lock, or waits for it no longer either, was first
-        # From here on it is not believed, whether it can be deleted or not.
-        self._read, self._is_behind, self._left = text, True, None
         try:
-            record = await _record_in(text, endpoint)
-            if record is not None:
-                left.add(record.token, record.refresh_token)
-                for token in record.derived.values():
-                    left.add(token)
-        finally:
-            await run_to_completion(self.cache.delete(self._key))
-        self._is_behind = False
+            await self.cache.delete(self._key)
+        except Exception:  # noqa: BLE001 - caches may raise anything; `_try` has logged the failed write
+            return
+        self._text = None  # so that the empty entry does not override the login in memory
 
     async def _try(self, change: Awaitable[None]) -> None:
+        """Change the entry; log an error and remember that the entry is outdated."""
         try:
             await change
-        except Exception as error:  # noqa: BLE001 - of anybody's cache; what was granted counts
-            problem = str(error) if isinstance(error, TokenError) else type(error).__name__
-            if not self._is_behind:
-                logger.warning("Tokens are kept in memory only: %s", problem)
-            self._is_behind = True
+        except Exception as error:  # noqa: BLE001 - caches may raise anything; the tokens are valid
+            reason = str(error) if isinstance(error, TokenError) else type(error).__name__
+            if not self._is_outdated:
+                logger.warning("Tokens are kept in memory only: %s", reason)
+            self._is_outdated = True
         else:
-            self._is_behind = False
+            self._is_outdated = False
+
+    # Logout
+
+    @property
+    def is_logout_pending(self) -> bool:
+        """Whether a logout has not emptied the entry yet."""
+        return self._pending_logout is not None
+
+    def start_logout(self, to_revoke: TokensToRevoke) -> None:
+        """Ignore the entry from now on; add its tokens to `to_revoke` when it is emptied."""
+        if self.cache is None:
+            return
+        # Of two concurrent logouts, the first one revokes the tokens of the entry.
+        if self._pending_logout is None or self._pending_logout.is_complete:
+            self._pending_logout = to_revoke
+
+    async def empty_if_logged_out(self, endpoint: AuthorizationServer) -> None:
+        """Empty the entry if a logout is pending, so that the next lock holder does not use it."""
+        if self._pending_logout is not None:
+            await self._try(self._empty(endpoint))
+
+    async def finish_logout(self, endpoint: AuthorizationServer, to_revoke: TokensToRevoke) -> None:
+        """Wait for the lock and empty the entry; empty it also on errors and cancellation.
+
+        Raises CacheError if the entry cannot be read or emptied.
+        """
+        timeout = None if self.cache is None else _LOGOUT_LOCK_TIMEOUT
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(timeout), self.lock():
+                    await self._empty(endpoint)
+            await self._empty(endpoint)
+        finally:
+            to_revoke.is_complete = True
+            if self.cache is not None and self._pending_logout is not None:
+                await run_to_completion(self.cache.delete(self._key))
+                self._pending_logout = None
+
+    async def _empty(self, endpoint: AuthorizationServer) -> None:
+        if self.cache is None or not self.is_logout_pending:
+            return
+        text = await self.cache.get(self._key)
+        to_revoke = self._pending_logout
+        if to_revoke is None:
+            return  # another task has emptied the entry meanwhile
+        # From here on the text is ignored, even if it cannot be deleted.
+        self._text, self._is_outdated, self._pending_logout = text, True, None
+        try:
+            stored = await _parse(text, endpoint)
+            if stored is not None:
+                to_revoke.add(stored.token, stored.refresh_token)
+                for token in stored.derived.values():
+                    to_revoke.add(token)
+        finally:
+            await run_to_completion(self.cache.delete(self._key))
+        self._is_outdated = False
 
 
-async def _record_in(text: str | None, endpoint: AuthorizationServer) -> StoredLogin | None:
+async def _parse(text: str | None, endpoint: AuthorizationServer) -> StoredLogin | None:
     if text is None:
         return None
-    record = read_stored_login(text, now=datetime.now(UTC), monotonic=time.monotonic())
-    if record is None or record.issuer != await _origin(endpoint):
-        logger.warning("The token cache holds something that is none of ours; it is replaced")
+    stored = read_stored_login(text, now=datetime.now(UTC), monotonic=time.monotonic())
+    if stored is None or stored.issuer != await _issuer_of(endpoint):
+        logger.warning(
+            "The token cache entry is ignored and will be replaced: its format is unknown, or its "
+            "tokens are of another issuer"
+        )
         return None
-    return record
+    return stored
 
 
-async def _store(cache: TokenCache, key: str, record: StoredLogin) -> None:
-    # While there is a refresh token, the record is worth keeping for longer.
-    lives = [token.expires_in for token in (record.token, *record.derived.values())]
-    is_lasting = record.refresh_token or None in lives
-    ttl = None if is_lasting else max(life for life in lives if life is not None)
-    await cache.set(key, write_stored_login(record), ttl)
+async def _set(cache: TokenCache, key: str, stored: StoredLogin) -> None:
+    lifetimes = [token.expires_in for token in (stored.token, *stored.derived.values())]
+    # A refresh token outlives the access tokens.
+    is_unlimited = stored.refresh_token or None in lifetimes
+    ttl = None if is_unlimited else max(each for each in lifetimes if each is not None)
+    await cache.set(key, write_stored_login(stored), ttl)
 
 
-async def _origin(endpoint: AuthorizationServer) -> str:
-    # The only one that the refresh token may be sent to (RFC 6749 §10.4).
+async def _issuer_of(endpoint: AuthorizationServer) -> str:
+    # The refresh token must be sent to this server only (RFC 6749 §10.4).
     return endpoint.issuer or str(await endpoint.url_of("token_endpoint"))

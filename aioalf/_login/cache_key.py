@@ -1,8 +1,7 @@
-"""The key under which a token cache keeps a grant: what was asked for, in one short text.
+"""The key of an entry in a token cache: a hash of everything that the token depends on.
 
-Pure; it knows what a grant says of itself, and no cache. Two requests have one key only where the
-token of the one can serve the other. Nothing that goes in can be read from the key; it is the same
-in every process and after every upgrade, unless `VERSION` changes.
+Two clients have the same key only if they can use each other's tokens. A key reveals none of its
+parts, and is the same in every process and release unless `VERSION` changes. Must not know caches.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from aioalf.grants import AuthorizationServer, Grant
 from aioalf.grants.protocols import SubjectGrant
 
 VERSION: Final = "alf1"
-"""What every key begins with; another one makes another key of the same request."""
+"""The prefix of every key. Changing it makes all existing cache entries unreachable."""
 
 _WITHOUT_SUBJECT: Final = frozenset(
     {
@@ -44,21 +43,31 @@ def cache_key(
     subject: str | None = None,
     proof_key: str | None = None,
 ) -> str:
-    """Return the key of a request: letters, digits and ``-`` only, 69 characters.
+    """Return a cache key: 69 letters, digits and ``-``.
 
-    ``issuer`` and ``token_endpoint`` are those that were configured, one at least: an endpoint
-    that the issuer's metadata gave may move. ``grant`` names the kind of grant. ``scope``,
-    ``resource`` and ``audience`` are sets: neither order nor repetition counts. ``extra`` holds the
-    further parameters of the request; of one with several values the order counts. ``subject`` is
-    for whom the token is: a subject token, an assertion's subject, None for the client itself or
-    who logs in. ``proof_key`` is the thumbprint of the key that the token is bound to. Raises
-    TokenConfigurationError where neither issuer nor endpoint is given, or scope is no text.
+    Args:
+        client_id: The client that requests the token.
+        grant: The name of the kind of grant.
+        issuer: The configured issuer. It or ``token_endpoint`` is required.
+        token_endpoint: The configured token endpoint; not the one of the issuer's metadata, which
+            may change.
+        scope: The requested scope. Order and repetition do not matter here and in the next two.
+        resource: The requested resources (RFC 8707).
+        audience: The requested audiences.
+        extra: The other parameters of the token request. The order of a parameter's values matters.
+        subject: Identifies whose token it is, such as a subject token or an assertion's subject.
+            None means the client itself, or the user who signs in.
+        proof_key: The thumbprint of the key that the token is bound to.
+
+    Raises:
+        TokenConfigurationError: Neither ``issuer`` nor ``token_endpoint`` is given, or ``scope`` is
+            not a string or a collection of strings.
     """
     if not issuer and not token_endpoint:
         raise TokenConfigurationError(
-            "A token is kept for an issuer or a token endpoint: neither is given"
+            "A cache key needs an issuer or a token endpoint: neither is given"
         )
-    # JSON keeps the parts apart: joined, "a" + "bc" would be "ab" + "c".
+    # JSON separates the parts: simply joined, "a" + "bc" would equal "ab" + "c".
     parts: dict[str, object] = {
         "issuer": issuer or None,
         "token_endpoint": token_endpoint or None,
@@ -78,9 +87,9 @@ def cache_key(
 def cache_key_for(
     grant: Grant, endpoint: AuthorizationServer, token_endpoint: str | URL | None
 ) -> str:
-    """Return the key of what this client asks for (`cache_key`).
+    """Return the cache key of a client's token requests.
 
-    Raises TokenConfigurationError for a grant whose token is for somebody who is not in the key.
+    Raises TokenConfigurationError if the grant does not say whose tokens it fetches.
     """
     subject = grant.subject_key if isinstance(grant, SubjectGrant) else None
     if subject is None and grant.name not in _WITHOUT_SUBJECT:

@@ -1,25 +1,50 @@
-"""What a derived client has of a login: tokens for what it asks for itself (RFC 8707 §2.2).
+"""`DerivedLogin`: fetches tokens of a derived client with the refresh token of a shared login.
 
-It knows the login that it shares, and how to have somebody log in; nothing of HTTP and of caches.
+Must not know HTTP, caches, or the clients themselves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from aioalf._auth_server.token_endpoint import TokenEndpoint
+from aioalf._login.cache_key import cache_key_for
 from aioalf._login.login import Login
 from aioalf.errors import LoginRequiredError
-from aioalf.grants import AuthorizationServer
+from aioalf.grants import AuthorizationServer, Grant
 from aioalf.token import Token
 
 LogInFunction = Callable[[], Awaitable[object]]
 
 
-class DerivedLogin:
-    """Gets tokens with the refresh token of another client's login, as `Login` does.
+def shared_login(
+    login: Login,
+    grant: Grant,
+    endpoint: TokenEndpoint,
+    *,
+    has_own_scope: bool,
+    log_in: LogInFunction,
+    log_in_anew: LogInFunction,
+) -> Login | DerivedLogin:
+    """Return what a derived client uses of a login: its refresh token, or only its options.
 
-    Where nobody is logged in, ``log_in`` lets that client get a token for itself; where it has one
-    of a login that is over, ``log_in_anew`` does.
+    Only options are shared if the grant has no refresh tokens. The keywords are as in
+    `DerivedLogin`.
+    """
+    key = cache_key_for(grant, endpoint, endpoint.url) if login.is_cached else ""
+    if not grant.keeps_refresh_token:
+        return login.separate(key)
+    return DerivedLogin(
+        login, key, has_own_scope=has_own_scope, log_in=log_in, log_in_anew=log_in_anew
+    )
+
+
+class DerivedLogin:
+    """Fetches the tokens of a derived client, like `Login` (RFC 8707 §2.2).
+
+    `name` identifies the derived client in the login's cache entry, and `has_own_scope` says that
+    its scope is not the login's. If the login has no token yet, `log_in` lets the original client
+    fetch one; if its refresh token was refused, `log_in_anew` fetches a new one.
     """
 
     def __init__(
@@ -27,25 +52,26 @@ class DerivedLogin:
         login: Login,
         name: str,
         *,
-        is_of_scope: bool,
+        has_own_scope: bool,
         log_in: LogInFunction,
         log_in_anew: LogInFunction,
     ) -> None:
         self._login = login
         self._name = name
-        self._is_of_scope = is_of_scope
-        self._ways = (log_in, log_in_anew)
+        self._has_own_scope = has_own_scope
+        self._log_in = log_in
+        self._log_in_anew = log_in_anew
 
     async def token(self, endpoint: AuthorizationServer, unwanted: str | None) -> Token:
-        """Return a token other than an unwanted one. Raises as `Authorization.derived_token`."""
-        for log_in in (*self._ways, None):
+        """Return a valid token other than the access token `unwanted`. Raises like `Login`."""
+        for log_in in (self._log_in, self._log_in_anew, None):
             token = await self._login.derived_token(
-                endpoint, unwanted, self._name, is_of_scope=self._is_of_scope
+                endpoint, unwanted, self._name, has_own_scope=self._has_own_scope
             )
             if token is not None:
                 return token
             if log_in is not None:
                 await log_in()
         raise LoginRequiredError(
-            "The refresh token of a new login was refused: nothing can be derived from it"
+            "No token for the derived client: the refresh token of a new login was refused"
         )

@@ -1,8 +1,6 @@
-"""What was authorized once, and lives on by its refresh token (RFC 6749 §6, RFC 9700 §4.14).
+"""`Login`: fetches tokens for one sign-in, which lives on by its refresh token (RFC 6749 §6).
 
-A refresh token may count once only: the answer to it is kept before anybody sees the new token, and
-a request that has left is not cut off. It knows grants and what an entry of a cache does; nothing
-of how that is kept, and nothing of HTTP.
+Must not know how a cache stores an entry (see `cache_entry`), nor HTTP.
 """
 
 from __future__ import annotations
@@ -10,43 +8,75 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from dataclasses import dataclass
 
+from aioalf._auth_server.token_endpoint import TokenEndpoint
 from aioalf._callbacks import OnToken, notify_on_token
 from aioalf._login.cache_entry import CacheEntry
+from aioalf._login.cache_key import cache_key_for
 from aioalf._login.revocation import TokensToRevoke
 from aioalf._login.stored_login import StoredLogin
 from aioalf._redaction import printable
 from aioalf._single_flight import run_to_completion
+from aioalf._urls import is_insecure, redact_url
 from aioalf.caches import TokenCache
 from aioalf.errors import (
     LoginRequiredError,
+    OAuthError,
     ScopeNotGrantedError,
+    TokenConfigurationError,
     TokenError,
-    TokenHTTPError,
     TokenResponseError,
 )
 from aioalf.grants import AuthorizationServer, Grant, RefreshToken
 from aioalf.token import Token
 
 
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """What a token is got for: at which endpoint, under which name, and before which logout."""
+def own_login(
+    grant: Grant,
+    endpoint: TokenEndpoint | None,
+    cache: TokenCache | None,
+    on_token: OnToken | None,
+) -> Login:
+    """Return a login for a token manager. Raises TokenConfigurationError for invalid options."""
+    if not (on_token is None or callable(on_token)):
+        raise TokenConfigurationError("on_token must be callable")
+    url = None if endpoint is None else endpoint.url
+    if grant.keeps_refresh_token and url is not None and is_insecure(url):
+        raise TokenConfigurationError(
+            f"The token endpoint {redact_url(url)} is plain http, and {grant.name} uses refresh "
+            "tokens, which are sent over https only (RFC 6749 §10.4)"
+        )
+    key = "" if cache is None or endpoint is None else cache_key_for(grant, endpoint, url)
+    return Login(grant, cache=cache, key=key, on_token=on_token)
+
+
+@dataclass(frozen=True)
+class _TokenFetch:
+    """One fetch of a token, for the login itself or for a derived client."""
 
     endpoint: AuthorizationServer
-    outstanding: TokensToRevoke
-    name: str | None = None  # None is what the login itself asks for
-    is_of_scope: bool = False  # whether it asks for another scope than the login does
+    to_revoke: TokensToRevoke  # `Login._to_revoke` when the fetch started
+    derived_name: str | None = None  # the derived client's name in the cache entry
+    has_own_scope: bool = False  # whether a derived client requests another scope than the login
 
 
 class Login:
-    """Gets tokens with a grant at first, then with the refresh token that came with the last.
+    """Fetches tokens: first with the grant, then with the latest refresh token.
 
-    With a cache, both are shared by all that have the same key, in this process and in others; what
-    it holds goes before what is remembered here, except where it could not be written. What it
-    cannot do otherwise is raised as CacheError. One token is got at a time.
+    Most servers replace a refresh token when it is used, and revoke the whole sign-in when an old
+    one is sent again (RFC 9700 §4.14). Hence three invariants:
 
-    Derived clients share the login: `derived_token` gets theirs with its refresh token. They are in
-    its entry of the cache, so that one write keeps a token and what replaces the refresh token.
+    * A refresh token is sent once. Fetches hold the lock of the cache entry, so they run one at a
+      time, and a refresh runs to completion even if its caller is cancelled.
+    * A response is stored before any caller or `on_token` sees its token.
+    * A logout replaces the object `_to_revoke`. Each fetch remembers the object of its start: if
+      another one is in place, there was a logout meanwhile, and the fetched tokens are not stored
+      but added to the remembered object, to be revoked.
+
+    With a cache, all logins with the same key share its entry, in this process and in others. The
+    entry takes precedence over the attributes here, unless it could not be written.
+
+    Derived clients share the refresh token. Their access tokens are part of the same entry, so that
+    one write stores such a token together with the refresh token of the same response.
     """
 
     def __init__(
@@ -61,241 +91,240 @@ class Login:
         self._entry = CacheEntry(cache, key)
         self._on_token = on_token
         self._token: Token | None = None
-        self._derived: dict[str, Token] = {}  # as the cache holds them
         self._refresh_token: str | None = None
         self._scope: frozenset[str] | None = None
-        self._is_spent = False
-        self._outstanding = TokensToRevoke()
-        """What the next logout revokes besides: another object says that there was one."""
-
-    async def token(self, endpoint: AuthorizationServer, unwanted: str | None) -> Token:
-        """Return a token other than an unwanted one, kept already where it is to be kept.
-
-        Raises LoginRequiredError when there is no way left without somebody's help, TokenError.
-        """
-        request = _Request(endpoint, self._outstanding)
-        async with self._entry.lock():
-            stored = await self._load(request)
-            if stored is not None and stored.is_valid() and stored.access_token != unwanted:
-                return stored
-            return await self._renew(request)
-
-    async def derived_token(
-        self, endpoint: AuthorizationServer, unwanted: str | None, name: str, *, is_of_scope: bool
-    ) -> Token | None:
-        """Return a token for what another endpoint asks for, None where nobody is logged in.
-
-        `name` is what the cache calls that, `is_of_scope` whether its scope is another than the
-        login's. Raises ScopeNotGrantedError, LoginRequiredError, TokenError.
-        """
-        request = _Request(endpoint, self._outstanding, name, is_of_scope)
-        async with self._entry.lock():
-            stored = await self._load(request)
-            if stored is not None and stored.is_valid() and stored.access_token != unwanted:
-                return stored
-            if self._token is None:
-                return None
-            if self._refresh_token is None and self._grant.can_begin:
-                token = await self._grant.request_token(endpoint)  # a login of its own
-                return await run_to_completion(self._kept(token, None, request))
-            try:
-                return await run_to_completion(self._refresh(request))
-            except (TokenHTTPError, TokenResponseError) as error:
-                if error.error != "invalid_grant":
-                    raise
-                await self._lose(error)
-                return None
-
-    def apart(self, key: str) -> Login:
-        """Return one that has no login in common with this: for grants that need none."""
-        return Login(self._grant, cache=self._entry.cache, key=key, on_token=self._on_token)
+        """The granted scope, None if unknown."""
+        self._derived: dict[str, Token] = {}
+        """The tokens of derived clients by name, as in the cache entry."""
+        self._is_grant_used_up = False
+        """Whether the refresh token that the user gave to the grant was refused or revoked."""
+        self._to_revoke = TokensToRevoke()
+        """The tokens that the next logout revokes in addition to those in place."""
 
     @property
     def is_cached(self) -> bool:
         """Whether there is a cache."""
         return self._entry.cache is not None
 
-    def leave(self) -> TokensToRevoke:
-        """Log out: use nothing any more of what there is, and keep nothing of what is on its way.
+    def separate(self, key: str) -> Login:
+        """Return a login that shares only the options: for grants without refresh tokens."""
+        return Login(self._grant, cache=self._entry.cache, key=key, on_token=self._on_token)
 
-        Returns what is to be revoked, to which `forget` adds what comes to light.
+    # Fetch a token
+
+    async def token(self, endpoint: AuthorizationServer, unwanted: str | None) -> Token:
+        """Return a valid, stored token other than the access token `unwanted`.
+
+        Raises LoginRequiredError if a new sign-in or refresh token is needed, and TokenError.
         """
-        left, self._outstanding = self._outstanding, TokensToRevoke()
-        left.add(self._token, self._refresh_token)
-        for token in self._derived.values():
-            left.add(token)
-        left.counts_given = not (self._is_spent or self._grant.can_begin)
-        self._is_spent = not self._grant.can_begin
-        self._token = self._refresh_token = self._scope = None
-        self._derived = {}
-        self._entry.leave(left)
-        return left
+        fetch = _TokenFetch(endpoint, self._to_revoke)
+        async with self._entry.lock():
+            stored = await self._load_usable(fetch, unwanted)
+            return stored if stored is not None else await self._renew(fetch)
 
-    async def forget(self, endpoint: AuthorizationServer, left: TokensToRevoke) -> None:
-        """Wait until what was on its way is in `left`, and empty the cache.
+    async def derived_token(
+        self,
+        endpoint: AuthorizationServer,
+        unwanted: str | None,
+        derived_name: str,
+        *,
+        has_own_scope: bool,
+    ) -> Token | None:
+        """Return a token for the request parameters of a derived client; None if not signed in.
 
-        The cache is emptied also when this fails or is cancelled. Raises CacheError when it could
-        not be read or emptied.
+        `derived_name` identifies the derived client in the cache entry, `has_own_scope` says that
+        its scope is not the login's. Raises ScopeNotGrantedError, LoginRequiredError, TokenError.
         """
-        await self._entry.forget(endpoint, left)
-        if left.counts_given and not left.has_refresh_token:
-            await self._add_given(left)
+        fetch = _TokenFetch(endpoint, self._to_revoke, derived_name, has_own_scope)
+        async with self._entry.lock():
+            stored = await self._load_usable(fetch, unwanted)
+            if stored is not None:
+                return stored
+            if self._token is None:
+                return None
+            if self._refresh_token is None and self._grant.can_begin:
+                # Without a refresh token, the derived client signs in on its own.
+                token = await self._grant.request_token(endpoint)
+                return await run_to_completion(self._finish(token, None, fetch))
+            return await self._refresh_unless_refused(fetch)
 
-    async def _add_given(self, left: TokensToRevoke) -> None:
-
-        if isinstance(self._grant, RefreshToken):
-            left.add(None, await self._grant.refresh_token())
-
-    async def _load(self, request: _Request) -> Token | None:
-        self._check(request)
-        if not await self._entry.read(request.endpoint):
+    async def _load_usable(self, fetch: _TokenFetch, unwanted: str | None) -> Token | None:
+        """Update the attributes from the cache entry; return its token if the caller can use it."""
+        self._check(fetch)
+        if not await self._entry.read(fetch.endpoint):
             return None
-        # Somebody else may have used it, or logged out.
+        # Another process may have refreshed or logged out: the attributes are outdated.
         self._token = self._refresh_token = None
-        record = await self._entry.record(request.endpoint)
-        if record is None:
+        stored = await self._entry.content(fetch.endpoint)
+        if stored is None:
             self._derived = {}
             return None
-        self._token, self._refresh_token = record.token, record.refresh_token
-        self._derived = dict(record.derived)
-        self._scope = record.token.scope
-        self._is_spent = False
-        return record.token if request.name is None else record.derived.get(request.name)
+        self._token, self._refresh_token = stored.token, stored.refresh_token
+        self._derived = dict(stored.derived)
+        self._scope = stored.token.scope
+        self._is_grant_used_up = False
+        name = fetch.derived_name
+        token = stored.token if name is None else stored.derived.get(name)
+        is_usable = token is not None and token.is_valid() and token.access_token != unwanted
+        return token if is_usable else None
 
-    async def _renew(self, request: _Request) -> Token:
-        if self._refresh_token is not None:
-            try:
-                return await run_to_completion(self._refresh(request))
-            except (TokenHTTPError, TokenResponseError) as error:
-                if error.error != "invalid_grant":
-                    raise  # it may count still
-                await self._lose(error)
-        if self._grant.can_begin:
-            token = await self._grant.request_token(request.endpoint)  # a person: no task
-            return await run_to_completion(self._kept(token, token.refresh_token, request))
-        if self._is_spent:
-            raise _login_required()
+    async def _renew(self, fetch: _TokenFetch) -> Token:
+        if self._refresh_token is not None or not self._grant.can_begin:
+            if self._refresh_token is None and self._is_grant_used_up:
+                raise _login_required()
+            token = await self._refresh_unless_refused(fetch)
+            if token is not None:
+                return token
+        # Not run to completion: it may wait for a user to sign in, and must be cancellable.
+        token = await self._grant.request_token(fetch.endpoint)
+        return await run_to_completion(self._finish(token, token.refresh_token, fetch))
+
+    async def _refresh_unless_refused(self, fetch: _TokenFetch) -> Token | None:
+        """Refresh. If the server refuses, forget the login, and return None or raise.
+
+        None means that the grant can start a new sign-in; otherwise raises LoginRequiredError.
+        """
         try:
-            return await run_to_completion(self._begin(request))
-        except (TokenHTTPError, TokenResponseError) as error:
-            if error.error == "invalid_grant":
-                await self._lose(error)
-            raise
-
-    async def _lose(self, error: TokenError) -> None:
-        self._token = self._refresh_token = None
-        self._derived = {}
-        await self._entry.remove()
-        if not self._grant.can_begin:
-            self._is_spent = True
+            return await run_to_completion(self._refresh(fetch))
+        except OAuthError as error:
+            if error.error != "invalid_grant":
+                raise  # the refresh token may still be valid
+            self._token = self._refresh_token = None
+            self._derived = {}
+            await self._entry.delete()
+            if self._grant.can_begin:
+                return None
+            self._is_grant_used_up = True
             raise _login_required() from error
 
-    async def _begin(self, request: _Request) -> Token:
-        self._check(request)  # for there may have been a logout before this task's first step
-        token = await self._answer(self._grant.request_token(request.endpoint), request)
-        return await self._kept(token, token.refresh_token, request)
-
-    async def _refresh(self, request: _Request) -> Token:
-        self._check(request)  # as above
-        scope = self._scope_of(request)
+    async def _refresh(self, fetch: _TokenFetch) -> Token:
+        self._check(fetch)  # again: there may have been a logout before this task started
+        scope = self._refresh_scope(fetch)
         refresh_token = self._refresh_token
-        if refresh_token is None:  # the grant has one that counts, until another replaces it
-            return await self._begin(request)
+        if refresh_token is None:  # the grant has one
+            token = await self._receive(self._grant.request_token(fetch.endpoint), fetch)
+            return await self._finish(token, token.refresh_token, fetch)
         form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
         if scope is not None:
             form["scope"] = scope
-        token = await self._answer(request.endpoint.request(form), request)
-        # A server that does not rotate sends none, and the old one stays (RFC 6749 §6).
-        return await self._kept(token, token.refresh_token or refresh_token, request)
+        token = await self._receive(fetch.endpoint.request(form), fetch)
+        # Without a new refresh token in the response, the old one stays valid (RFC 6749 §6).
+        return await self._finish(token, token.refresh_token or refresh_token, fetch)
 
-    def _scope_of(self, request: _Request) -> str | None:
-        """Return the scope of a refresh, None for what is asked for anyway."""
+    def _refresh_scope(self, fetch: _TokenFetch) -> str | None:
+        """Return the scope to request: at most the granted scope (RFC 6749 §6); None if unknown."""
         if self._scope is None:
             return None
-        asked = request.endpoint.asked.scope.split()
-        missing = frozenset(asked) - self._scope
-        if missing and request.is_of_scope:
-            raise _not_granted(missing)
-        # Not more than was granted (RFC 6749 §6): less may have been, where that is allowed.
-        return " ".join(word for word in asked if word not in missing)
+        requested = fetch.endpoint.asked.scope.split()
+        missing = frozenset(requested) - self._scope
+        if missing and fetch.has_own_scope:
+            raise _scope_not_granted(missing)
+        return " ".join(word for word in requested if word not in missing)
 
-    async def _answer(self, answer: Awaitable[Token], request: _Request) -> Token:
-        """Return what a refresh token got; where that is of no use, its replacement is kept."""
+    async def _receive(self, response: Awaitable[Token], fetch: _TokenFetch) -> Token:
+        """Return the token of a response. If it is unusable, still store its refresh token."""
         try:
-            return await answer
+            return await response
         except TokenResponseError as error:
             replacement = error.take_replacement()
             if replacement is not None:
-                await self._keep(None, replacement, request)
-                await self._tell(Token("", 0, refresh_token=replacement), request)
+                await self._store(None, replacement, fetch)
+                await self._notify(Token("", 0, refresh_token=replacement), fetch)
             raise
 
-    async def _kept(self, token: Token, refresh_token: str | None, request: _Request) -> Token:
-        is_own = request.name is None
-        if is_own and self._grant.keeps_refresh_token and not self._is_over(request):
+    async def _finish(self, token: Token, refresh_token: str | None, fetch: _TokenFetch) -> Token:
+        """Store a new token, pass it to `on_token`, and return it unless there was a logout."""
+        is_own = fetch.derived_name is None
+        if is_own and self._grant.keeps_refresh_token and not self._is_logged_out(fetch):
             self._scope = self._scope if token.scope is None else token.scope
-        await self._keep(token, refresh_token, request)
-        await self._tell(token, request)
-        self._check(request)
+        await self._store(token, refresh_token, fetch)
+        await self._notify(token, fetch)
+        self._check(fetch)
         return token
 
-    async def _keep(
-        self, token: Token | None, refresh_token: str | None, request: _Request
+    async def _store(
+        self, token: Token | None, refresh_token: str | None, fetch: _TokenFetch
     ) -> None:
-        if self._is_over(request):
-            request.outstanding.add(token, refresh_token)
-            await self._entry.empty_of_spent(request.endpoint)
+        """Store the tokens of a response; after a logout, mark them to be revoked instead."""
+        if self._is_logged_out(fetch):
+            fetch.to_revoke.add(token, refresh_token)
+            await self._entry.empty_if_logged_out(fetch.endpoint)
             return
-        before = self._refresh_token
-        self._remember(token, request)
+        previous = self._refresh_token
+        self._remember(token, fetch)
         if self._grant.keeps_refresh_token:
             self._refresh_token = refresh_token
         if self._token is None:
             return
-        record = StoredLogin(self._token, self._refresh_token, derived=self._derived)
-        await self._entry.write(record, request.endpoint)
-        if self._is_over(request):
-            if not self._entry.is_unemptied:  # it was emptied before that was written
-                await self._entry.remove()
-        elif before not in {None, self._refresh_token}:
-            await self._entry.withdraw()
+        stored = StoredLogin(self._token, self._refresh_token, derived=self._derived)
+        await self._entry.write(stored, fetch.endpoint)
+        if self._is_logged_out(fetch):  # while the entry was written
+            if not self._entry.is_logout_pending:  # the logout has emptied the entry before
+                await self._entry.delete()
+        elif previous not in {None, self._refresh_token}:
+            await self._entry.delete_if_outdated()
 
-    def _remember(self, token: Token | None, request: _Request) -> None:
+    def _remember(self, token: Token | None, fetch: _TokenFetch) -> None:
         if token is None:
             return
-        if request.name is None:
+        if fetch.derived_name is None:
             self._token = token
         elif self.is_cached:
             valid = {name: each for name, each in self._derived.items() if each.is_valid()}
-            self._derived = {**valid, request.name: token}
+            self._derived = {**valid, fetch.derived_name: token}
 
-    async def _tell(self, token: Token, request: _Request) -> None:
-        if self._on_token is not None and not self._is_over(request):
+    async def _notify(self, token: Token, fetch: _TokenFetch) -> None:
+        if self._on_token is not None and not self._is_logged_out(fetch):
             await notify_on_token(self._on_token, token)
 
-    def _check(self, request: _Request) -> None:
-        if self._is_over(request):
-            raise _logged_out()
+    def _check(self, fetch: _TokenFetch) -> None:
+        if self._is_logged_out(fetch):
+            raise TokenError("The token request was cancelled: the client was logged out meanwhile")
 
-    def _is_over(self, request: _Request) -> bool:
-        """Whether somebody has logged out since the request was begun."""
-        return self._outstanding is not request.outstanding
+    def _is_logged_out(self, fetch: _TokenFetch) -> bool:
+        """Return whether there was a logout since the fetch started."""
+        return self._to_revoke is not fetch.to_revoke
 
+    # Log out
 
-def _logged_out() -> TokenError:
-    return TokenError("The token request was ended: the client was logged out meanwhile")
+    def start_logout(self) -> TokensToRevoke:
+        """Forget all tokens at once, without waiting, including tokens in flight.
 
+        Returns the tokens to revoke. Fetches in flight and `finish_logout` add more.
+        """
+        to_revoke, self._to_revoke = self._to_revoke, TokensToRevoke()
+        to_revoke.add(self._token, self._refresh_token)
+        for token in self._derived.values():
+            to_revoke.add(token)
+        to_revoke.includes_given = not (self._is_grant_used_up or self._grant.can_begin)
+        self._is_grant_used_up = not self._grant.can_begin
+        self._token = self._refresh_token = self._scope = None
+        self._derived = {}
+        self._entry.start_logout(to_revoke)
+        return to_revoke
 
-def _not_granted(missing: frozenset[str]) -> ScopeNotGrantedError:
-    names = printable(" ".join(sorted(missing)))
-    return ScopeNotGrantedError(
-        f"The login was not granted the scope {names}, and a refresh cannot ask for more (RFC 6749 "
-        "§6): let the client that with_options() was called on ask for it, and log in again",
-        missing,
-    )
+    async def finish_logout(self, endpoint: AuthorizationServer, to_revoke: TokensToRevoke) -> None:
+        """Wait for the fetch in flight, then empty the cache entry, also on errors.
+
+        Adds the tokens of both to `to_revoke`. Raises CacheError if the entry cannot be read or
+        emptied.
+        """
+        await self._entry.finish_logout(endpoint, to_revoke)
+        grant, is_replaced = self._grant, to_revoke.has_refresh_token
+        if to_revoke.includes_given and not is_replaced and isinstance(grant, RefreshToken):
+            to_revoke.add(None, await grant.refresh_token())
 
 
 def _login_required() -> LoginRequiredError:
     return LoginRequiredError(
-        "The refresh token is worth nothing any more: log in again, or give another one"
+        "The refresh token is no longer valid: log in again, or provide another refresh token"
+    )
+
+
+def _scope_not_granted(missing: frozenset[str]) -> ScopeNotGrantedError:
+    names = printable(" ".join(sorted(missing)))
+    return ScopeNotGrantedError(
+        f"The login was not granted the scope {names}, and a refresh cannot add any (RFC 6749 §6): "
+        "request it with the client that with_options() was called on, and log in again",
+        missing,
     )

@@ -1,6 +1,6 @@
-"""A logout: what several managers hold is given up at once, then forgotten, then revoked.
+"""`Logout`: logs out token managers that share a login, or have related ones.
 
-It knows authorizations and the endpoint; nothing of flights and of who holds what.
+Must not know single flights or how managers are related.
 """
 
 from __future__ import annotations
@@ -13,33 +13,33 @@ from aioalf.token import Token
 
 
 class Logout:
-    """One logout; what it is given is not used any more from then on."""
+    """One logout: `add` forgets the tokens of a manager at once, `end` revokes all of them."""
 
     def __init__(self) -> None:
-        self._held = TokensToRevoke()
+        self._tokens = TokensToRevoke()
         self._logins: list[tuple[Login, TokenEndpoint, TokensToRevoke]] = []
 
     def add(
         self,
         token: Token | None,
-        authorization: Login | DerivedLogin | None,
+        login: Login | DerivedLogin | None,
         endpoint: TokenEndpoint | None,
     ) -> None:
-        """Give up a manager's token, and its login where it has one of its own."""
-        self._held.add(token)
-        if isinstance(authorization, Login) and endpoint is not None:
-            self._logins.append((authorization, endpoint, authorization.leave()))
+        """Add a manager's token, and its login unless it belongs to another manager."""
+        self._tokens.add(token)
+        if isinstance(login, Login) and endpoint is not None:
+            self._logins.append((login, endpoint, login.start_logout()))
 
     async def end(self, endpoint: TokenEndpoint | None) -> None:
-        """Forget and revoke. Raises what `Authorization.forget` and `revoke` raise."""
-        problem: BaseException | None = None
-        for login, its_endpoint, left in self._logins:
+        """Empty the cache entries, then revoke all tokens. Raises CacheError, RevocationError."""
+        failure: BaseException | None = None
+        for login, its_endpoint, to_revoke in self._logins:
             try:
-                await login.forget(its_endpoint, left)
-            except BaseException as error:  # noqa: BLE001 - the others are forgotten all the same
-                problem = problem or error
-        if problem is not None and not isinstance(problem, Exception):
-            raise problem  # who was cancelled waits for nobody
-        await revoke(endpoint, *(left for _, _, left in self._logins), self._held)
-        if problem is not None:
-            raise problem
+                await login.finish_logout(its_endpoint, to_revoke)
+            except BaseException as error:  # noqa: BLE001 - the other logins must be emptied as well
+                failure = failure or error
+        if failure is not None and not isinstance(failure, Exception):
+            raise failure  # cancelled: do not wait for the server
+        await revoke(endpoint, *(to_revoke for _, _, to_revoke in self._logins), self._tokens)
+        if failure is not None:
+            raise failure

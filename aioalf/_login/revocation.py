@@ -1,6 +1,6 @@
-"""What is revoked at a logout, in what order, and what of it is no failure (RFC 7009).
+"""Revokes tokens at a logout (RFC 7009).
 
-It knows the endpoint and its errors; it caches nothing and knows no grant.
+Must not know caches or grants.
 """
 
 from __future__ import annotations
@@ -12,69 +12,74 @@ from aioalf.errors import RevocationError, TokenError, TokenHTTPError
 from aioalf.retry import is_transient
 from aioalf.token import Token
 
-_UNKNOWN: Final = "invalid_token"  # some say that with 400 where the standard has 200 (§2.2)
+_UNKNOWN: Final = "invalid_token"  # some servers send it where RFC 7009 §2.2 wants a 200
 _UNSUPPORTED: Final = "unsupported_token_type"
 
 
 class TokensToRevoke:
-    """Tokens that count at the server, and that nobody here uses any more; each is there once."""
+    """Unique tokens that may still be valid at the server, but are no longer used here."""
 
     def __init__(self) -> None:
-        self.counts_given: bool = False
-        """Whether a refresh token that the grant was given counts, unless one replaced it."""
+        self.includes_given: bool = False
+        """Whether the refresh token that the user gave to the grant must be revoked as well, unless
+        a newer one replaced it."""
         self.is_complete: bool = False
-        """Whether nothing is added any more."""
-        self._refresh_tokens: tuple[str, ...] = ()
-        self._access_tokens: tuple[str, ...] = ()
+        """Whether no further tokens will be added."""
+        # Dicts are ordered sets.
+        self._refresh_tokens: dict[str, None] = {}
+        self._access_tokens: dict[str, None] = {}
 
     def add(self, token: Token | None, refresh_token: str | None = None) -> None:
-        """Take note of what is to be revoked; None is nothing."""
-        if token is not None and token.access_token not in self._access_tokens:
-            self._access_tokens += (token.access_token,)
-        if refresh_token and refresh_token not in self._refresh_tokens:
-            self._refresh_tokens += (refresh_token,)
+        """Add an access token and a refresh token; None adds nothing."""
+        if token is not None:
+            self._access_tokens[token.access_token] = None
+        if refresh_token:
+            self._refresh_tokens[refresh_token] = None
+
+    def include(self, other: TokensToRevoke) -> None:
+        """Add all tokens of `other`."""
+        self._refresh_tokens |= other._refresh_tokens
+        self._access_tokens |= other._access_tokens
 
     @property
     def has_refresh_token(self) -> bool:
-        """Whether a refresh token is among them."""
+        """Whether there is a refresh token among them."""
         return bool(self._refresh_tokens)
 
-    def include(self, other: TokensToRevoke) -> None:
-        """Take note of what the other knows of."""
-        self._refresh_tokens = _each_once(self._refresh_tokens + other._refresh_tokens)
-        self._access_tokens = _each_once(self._access_tokens + other._access_tokens)
+    def with_hints(self) -> list[tuple[str, str]]:
+        """Return the tokens with their ``token_type_hint`` (RFC 7009 §2.1), refresh tokens first.
 
-    def hinted(self) -> list[tuple[str, str]]:
-        """Return each with its ``token_type_hint``, refresh tokens first: more goes with them."""
+        Servers often revoke the access tokens of a refresh token with it.
+        """
         return [
             *((token, "refresh_token") for token in self._refresh_tokens),
             *((token, "access_token") for token in self._access_tokens),
         ]
 
 
-async def revoke(endpoint: TokenEndpoint | None, *outstanding: TokensToRevoke) -> None:
-    """Revoke what can be revoked. Raises RevocationError for what counts still, it may be.
+async def revoke(endpoint: TokenEndpoint | None, *groups: TokensToRevoke) -> None:
+    """Revoke tokens if the server has a revocation endpoint.
 
-    Without a revocation endpoint there is nothing to do. Where the server is not to be reached, or
-    asks for patience beyond that of `Retry`, the rest is not tried.
+    After a transient failure the remaining tokens are not tried. Raises RevocationError for the
+    first token that could not be revoked.
     """
-    whole = TokensToRevoke()
-    for each in outstanding:
-        whole.include(each)
-    tokens = whole.hinted()
+    to_revoke = TokensToRevoke()
+    for group in groups:
+        to_revoke.include(group)
+    tokens = to_revoke.with_hints()
     if endpoint is None or not tokens:
         return
-    failures: list[RevocationError] = []
     try:
         if not await endpoint.has("revocation_endpoint"):
             return
     except TokenError as error:
         raise _failure("tokens were", error) from error
+    failures: list[RevocationError] = []
     for token, hint in tokens:
         try:
             await endpoint.revoke(token, hint)
         except TokenError as error:
-            if _is_done(error, hint):
+            if _is_already_invalid(error, hint):
                 continue
             failure = _failure(f"{hint.replace('_', ' ')} was", error)
             failure.__cause__ = error
@@ -85,17 +90,16 @@ async def revoke(endpoint: TokenEndpoint | None, *outstanding: TokensToRevoke) -
         raise failures[0]
 
 
-def _each_once(tokens: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(tokens))
-
-
-def _is_done(error: TokenError, hint: str) -> bool:
+def _is_already_invalid(error: TokenError, hint: str) -> bool:
+    """Return whether the token is invalid already, or the server cannot revoke its type."""
     if not isinstance(error, TokenHTTPError):
         return False
-    return error.error == _UNKNOWN or (hint == "access_token" and error.error == _UNSUPPORTED)
+    is_unsupported = hint == "access_token" and error.error == _UNSUPPORTED
+    return error.error == _UNKNOWN or is_unsupported
 
 
-def _failure(what: str, error: TokenError) -> RevocationError:
+def _failure(subject: str, error: TokenError) -> RevocationError:
     return RevocationError(
-        f"The {what} forgotten here, but not revoked, and may count still until expired: {error}"
+        f"The {subject} forgotten here, but not revoked, and may still be valid until expired: "
+        f"{error}"
     )

@@ -1,13 +1,13 @@
-"""A token as a token cache keeps it: JSON text, by the wall clock.
+"""`StoredLogin`: the tokens of a login as JSON text for a token cache, with wall-clock times.
 
-Pure: the clocks' times come with the call. Reading is strict, for the text may come from anywhere;
-whatever is odd is no record. It knows nothing of caches.
+Pure: the caller passes the current time. Reading is strict, since a cache may hold any text: an
+unexpected member makes the whole text invalid. Must not know caches.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final, NoReturn, cast
@@ -16,21 +16,20 @@ from aioalf._syntax import MAX_LIFETIME, is_b64token, is_sendable
 from aioalf.token import Token
 
 VERSION: Final = 1
-"""Of the text's form; a text of another version is no record."""
+"""The version of the format. Texts of other versions are invalid."""
 
-_OF_A_TOKEN: Final = frozenset(
+_TOKEN_MEMBERS: Final = frozenset(
     {"access_token", "token_type", "expires_in", "expires_on", "scope", "extra"}
 )
-_MEMBERS: Final = _OF_A_TOKEN | {"version", "refresh_token", "issuer", "derived"}
+_MEMBERS: Final = _TOKEN_MEMBERS | {"version", "refresh_token", "issuer", "derived"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StoredLogin:
-    """What was granted: a token, the refresh token that came with it, and who issued both.
+    """The tokens of a login. ``repr`` does not show them, and they cannot be pickled.
 
-    ``issuer`` is the issuer or the token endpoint, the only one that ``refresh_token`` may be sent
-    to (RFC 6749 §10.4). ``derived`` are tokens that were got with that for something else, by what
-    that is. ``repr`` shows no secret, and it cannot be pickled.
+    ``issuer`` is the issuer or the token endpoint, the only server that ``refresh_token`` may be
+    sent to (RFC 6749 §10.4). ``derived`` holds the tokens of derived clients by name.
     """
 
     token: Token
@@ -39,25 +38,25 @@ class StoredLogin:
     derived: Mapping[str, Token] = field(default_factory=dict[str, Token])
 
 
-def write_stored_login(record: StoredLogin) -> str:
-    """Return the record as text, which holds its secrets in the clear.
+def write_stored_login(stored: StoredLogin) -> str:
+    """Return a login as text, which contains its tokens unencrypted.
 
-    Members of ``extra`` that JSON has no form for are left out. Raises ValueError for a token that
-    could not be read again: one that is no Bearer token, or that no header may carry.
+    Members of ``extra`` that JSON cannot represent are left out. Raises ValueError for a token that
+    could not be read again: its type is not Bearer, or it is not a valid header value.
     """
     members = {
         "version": VERSION,
-        **_members_of(record.token),
-        "refresh_token": record.refresh_token or None,
-        "issuer": record.issuer or None,
-        "derived": {name: _members_of(token) for name, token in record.derived.items()},
+        **_token_members(stored.token),
+        "refresh_token": stored.refresh_token or None,
+        "issuer": stored.issuer or None,
+        "derived": {name: _token_members(token) for name, token in stored.derived.items()},
     }
     return json.dumps(members, allow_nan=False, separators=(",", ":"))
 
 
-def _members_of(token: Token) -> dict[str, object]:
+def _token_members(token: Token) -> dict[str, object]:
     if not _is_usable(token.access_token, token.token_type):
-        raise ValueError("only a Bearer token that a header may carry (RFC 6750 §2.1) is kept")
+        raise ValueError("only Bearer tokens that are valid header values can be stored")
     return {
         "access_token": token.access_token,
         "token_type": token.token_type,
@@ -69,28 +68,42 @@ def _members_of(token: Token) -> dict[str, object]:
 
 
 def read_stored_login(text: str, *, now: datetime, monotonic: float) -> StoredLogin | None:
-    """Return the record in a text, None where the text is not exactly one.
+    """Return the login in a text, or None if the text is invalid.
 
-    ``now``, aware, and ``monotonic`` are one moment on the two clocks. The token's deadline is what
-    is left of its lifetime by the wall clock: nothing, once it has expired; never more than
-    ``expires_in`` from now, where that clock was set back meanwhile.
+    ``now`` (aware) and ``monotonic`` are the current time on both clocks. The deadline of a token
+    follows from ``expires_on``, but is at most ``expires_in`` from now: the wall clock may have
+    been set back since.
     """
     try:
-        return _read(_object_in(text), now, monotonic)
+        members = _parse(text)
+        stored = _Members(members)
+        return StoredLogin(
+            _read_token(members, now, monotonic),
+            stored.text("refresh_token"),
+            stored.text("issuer"),
+            {name: _read_token(each, now, monotonic) for name, each in stored.derived().items()},
+        )
     except (ValueError, OverflowError, RecursionError):
         return None
 
 
-def _read(members: Mapping[str, object], now: datetime, monotonic: float) -> StoredLogin:
+def _parse(text: str) -> dict[str, object]:
+    value = json.loads(text, parse_constant=_refuse_constant)
+    if not isinstance(value, dict):
+        raise ValueError("not an object")  # noqa: TRY004 - a wrong value, not a wrong call
+    members = cast("dict[str, object]", value)
+    # Compare the text of the version: True and 1.0 equal 1.
+    if members.keys() != _MEMBERS or repr(members["version"]) != repr(VERSION):
+        raise ValueError("another version")
+    return members
+
+
+def _refuse_constant(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _read_token(members: Mapping[str, object], now: datetime, monotonic: float) -> Token:
     read = _Members(members)
-    derived = {
-        name: _token(_Members(each), now, monotonic) for name, each in read.derived().items()
-    }
-    token = _token(read, now, monotonic)
-    return StoredLogin(token, read.text("refresh_token"), read.text("issuer"), derived)
-
-
-def _token(read: _Members, now: datetime, monotonic: float) -> Token:
     lifetime, sent_on = read.times(now)
     age = (now - sent_on).total_seconds()
     return Token(
@@ -104,7 +117,7 @@ def _token(read: _Members, now: datetime, monotonic: float) -> Token:
 
 
 class _Members:
-    """The members of a record, each of its kind or a ValueError."""
+    """Reads the members of a JSON object. Each method raises ValueError for an invalid value."""
 
     def __init__(self, members: Mapping[str, object]) -> None:
         self._members = members
@@ -112,33 +125,23 @@ class _Members:
     def access_token(self) -> str:
         access_token = self._members["access_token"]
         if not _is_usable(access_token, self._members["token_type"]):
-            raise ValueError("no Bearer token")
+            raise ValueError("not a Bearer token")
         return str(access_token)
-
-    def derived(self) -> dict[str, Mapping[str, object]]:
-        value = self._members["derived"]
-        if not isinstance(value, dict):
-            raise ValueError("derived is no object")  # noqa: TRY004 - a text's value
-        tokens = cast("dict[str, object]", value)
-        for each in tokens.values():
-            if not isinstance(each, dict) or cast("dict[str, object]", each).keys() != _OF_A_TOKEN:
-                raise ValueError("derived holds something that is no token")
-        return cast("dict[str, Mapping[str, object]]", tokens)
 
     def text(self, name: str) -> str | None:
         value = self._members[name]
         if value is None or (isinstance(value, str) and is_sendable(value)):
             return value
-        raise ValueError(f"{name} is no text")
+        raise ValueError(f"{name} is not a text")
 
     def times(self, now: datetime) -> tuple[int | None, datetime]:
-        """The lifetime, and when its token was asked for: never later than now."""
+        """Return the lifetime, and when the token was requested: now or earlier."""
         lifetime, expires_on = self._members["expires_in"], self.text("expires_on")
         if lifetime is None and expires_on is None:
             return None, now
-        # `type`, for True is an int.
+        # type() instead of isinstance(): True is an int, too.
         if type(lifetime) is not int or not 0 <= lifetime <= MAX_LIFETIME or expires_on is None:
-            raise ValueError("no lifetime")
+            raise ValueError("not a lifetime")
         expires = datetime.fromisoformat(expires_on)
         if expires.tzinfo is None:
             raise ValueError("expires_on has no time zone")
@@ -151,39 +154,33 @@ class _Members:
         words = cast("list[object]", value) if isinstance(value, list) else [None]
         scope = frozenset(word for word in words if isinstance(word, str) and word)
         if len(scope) != len(words):
-            raise ValueError("scope is no list of different words")
+            raise ValueError("scope is not a list of unique words")
         return scope
 
-    def extra(self) -> Mapping[str, object]:
-        value = self._members["extra"]
+    def extra(self) -> dict[str, object]:
+        return self._object("extra")
+
+    def derived(self) -> dict[str, dict[str, object]]:
+        tokens = self._object("derived")
+        for each in tokens.values():
+            if not isinstance(each, dict) or cast("object", each.keys()) != _TOKEN_MEMBERS:
+                raise ValueError("derived holds something other than tokens")
+        return cast("dict[str, dict[str, object]]", tokens)
+
+    def _object(self, name: str) -> dict[str, object]:
+        value = self._members[name]
         if not isinstance(value, dict):
-            raise ValueError("extra is no object")  # noqa: TRY004 - a text's value
+            raise ValueError(f"{name} is not an object")  # noqa: TRY004 - a wrong value, not a wrong call
         return cast("dict[str, object]", value)
 
 
-def _object_in(text: str) -> dict[str, object]:
-    value = json.loads(text, parse_constant=_refuse)
-    if not isinstance(value, dict):
-        raise ValueError("no object")  # noqa: TRY004 - a text's value
-    members = cast("dict[str, object]", value)
-    # True is 1, and so is 1.0: no version of ours.
-    if members.keys() != _MEMBERS or repr(members["version"]) != repr(VERSION):
-        raise ValueError("no record of this version")
-    return members
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")
-
-
 def _is_usable(access_token: object, token_type: object) -> bool:
-    return token_type == "Bearer" and is_b64token(access_token)  # noqa: S105 - a type
+    return token_type == "Bearer" and is_b64token(access_token)  # noqa: S105 - a token type is not a secret
 
 
 def _is_json(value: object) -> bool:
-    write: Callable[..., str] = json.dumps
     try:
-        write(value, allow_nan=False)
+        json.dumps(value, allow_nan=False)
     except (TypeError, ValueError, RecursionError):
         return False
     return True

@@ -66,7 +66,7 @@ def test_a_server_that_cannot_be_told_is_exit_code_1(
     server.faults["revocation"] = Fault.status(503)
     ended = call("logout")
     assert (ended.code, ended.out) == (1, "")
-    assert "forgotten here, but not revoked, and may count still" in ended.said
+    assert "forgotten here, but not revoked, and may still be valid" in ended.said
     assert not list(home.rglob("*.json"))
 
 

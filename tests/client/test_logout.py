@@ -220,7 +220,9 @@ async def test_a_refresh_token_that_cannot_be_revoked_is_a_failure(
     async with scene.login(cache=cache) as client:
         access = await scene.get(client)
         scene.server.faults["revocation"] = Fault.oauth_error("unsupported_token_type").times(1)
-        with pytest.raises(RevocationError, match=r"refresh token was.*may count still") as caught:
+        with pytest.raises(
+            RevocationError, match=r"refresh token was.*may still be valid"
+        ) as caught:
             await client.logout()
         assert isinstance(caught.value.__cause__, TokenHTTPError)
         assert scene.hints == ["refresh_token", "access_token"]
@@ -495,7 +497,7 @@ async def test_nobody_waits_long_for_who_has_locked_the_cache(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It may be another program whose person is not there."""
-    monkeypatch.setattr("aioalf._login.cache_entry._PATIENCE", 0.05)
+    monkeypatch.setattr("aioalf._login.cache_entry._LOGOUT_LOCK_TIMEOUT", 0.05)
     cache, keys = Scripted(), list[str]()
     lock = cache.lock
 
@@ -517,7 +519,7 @@ async def test_two_logouts_may_wait_no_longer_at_once(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second to have read the cache leaves it to the first, which empties it."""
-    monkeypatch.setattr("aioalf._login.cache_entry._PATIENCE", 0.05)
+    monkeypatch.setattr("aioalf._login.cache_entry._LOGOUT_LOCK_TIMEOUT", 0.05)
     cache, keys, both = Scripted(), list[str](), asyncio.Barrier(2)
     lock = cache.lock
 

@@ -390,13 +390,13 @@ async def test_a_scope_that_nobody_knows_is_left_to_the_request() -> None:
 
 
 async def derived(
-    authorization: Login, server: Server, asked: TokenRequestParams, *, is_of_scope: bool
+    authorization: Login, server: Server, asked: TokenRequestParams, *, has_own_scope: bool
 ) -> Token:
     """What a derived client gets of a login."""
     endpoint = Server(asked=asked)
     endpoint.request = server.request  # type: ignore[method-assign]
-    name = f"other, {is_of_scope}"
-    token = await authorization.derived_token(endpoint, None, name, is_of_scope=is_of_scope)
+    name = f"other, {has_own_scope}"
+    token = await authorization.derived_token(endpoint, None, name, has_own_scope=has_own_scope)
     assert token is not None
     return token
 
@@ -408,10 +408,10 @@ async def test_a_derived_refresh_asks_for_no_more_than_was_granted(
     """Less may have been granted than the login asked for: who asks for the same gets that."""
     authorization = Login(SignInGrant(frozenset({"admin", "read"})), cache=cache, key=KEY)
     await authorization.token(server, None)
-    await derived(authorization, server, TokenRequestParams("read write"), is_of_scope=False)
+    await derived(authorization, server, TokenRequestParams("read write"), has_own_scope=False)
     assert server.forms[-1]["scope"] == "read"
     with pytest.raises(ScopeNotGrantedError, match="scope write, ") as caught:
-        await derived(authorization, server, TokenRequestParams("read write"), is_of_scope=True)
+        await derived(authorization, server, TokenRequestParams("read write"), has_own_scope=True)
     assert caught.value.missing == {"write"}
     assert len(server.forms) == 1
 
@@ -422,7 +422,7 @@ async def test_a_derived_refresh_narrows_no_login(server: Server) -> None:
     server.asked = TokenRequestParams("read write")
     authorization = Login(SignInGrant(frozenset({"read", "write"})))
     token = await authorization.token(server, None)
-    await derived(authorization, server, TokenRequestParams("read"), is_of_scope=True)
+    await derived(authorization, server, TokenRequestParams("read"), has_own_scope=True)
     await authorization.token(server, spent(token))
     assert [form["scope"] for form in server.forms] == ["read", "read write"]
 
@@ -436,19 +436,19 @@ async def test_a_derived_token_and_the_next_refresh_token_are_kept_in_one_write(
     authorization = Login(SignInGrant(), cache=cache, key=KEY)
     own = await authorization.token(server, None)
     server.lifetime = 0
-    await derived(authorization, server, TokenRequestParams(), is_of_scope=False)
+    await derived(authorization, server, TokenRequestParams(), has_own_scope=False)
     server.lifetime = 60
     endpoint = Server()
     endpoint.request = server.request  # type: ignore[method-assign]
-    await authorization.derived_token(endpoint, None, "third", is_of_scope=False)
+    await authorization.derived_token(endpoint, None, "third", has_own_scope=False)
     record = await record_in(cache)
     assert record is not None
     assert (record.token.access_token, record.refresh_token) == (own.access_token, "refresh-2")
     assert {name: each.access_token for name, each in record.derived.items()} == {
         "third": "access-2"
     }
-    left = authorization.leave()
-    assert [token for token, _ in left.hinted()] == ["refresh-2", "access-of-login-1", "access-2"]
+    left = authorization.start_logout()
+    assert [token for token, _ in left.with_hints()] == ["refresh-2", "access-of-login-1", "access-2"]
 
 
 async def test_what_lives_longest_says_how_long_a_record_is_kept(server: Server) -> None:
@@ -470,7 +470,7 @@ async def test_what_lives_longest_says_how_long_a_record_is_kept(server: Server)
     lives: list[float | None] = []
     authorization = Login(Brief(), cache=Watched(), key=KEY)
     await authorization.token(server, None)
-    await derived(authorization, server, TokenRequestParams("90"), is_of_scope=True)
+    await derived(authorization, server, TokenRequestParams("90"), has_own_scope=True)
     assert lives == [60, 90]
 
 
@@ -676,7 +676,7 @@ async def test_a_record_of_another_issuer_is_ignored(
     found = await record_in(cache)
     assert found is not None
     assert (found.issuer, found.refresh_token) == (ISSUER, "login-1")
-    assert "none of ours" in caplog.text
+    assert "will be replaced" in caplog.text
     assert "their" not in caplog.text
 
 
@@ -885,10 +885,10 @@ async def test_who_asks_before_the_cache_is_emptied_does_not_get_what_was_in_it(
     cache, grant = MemoryCache(), SignInGrant()
     authorization = Login(grant, cache=cache, key=KEY)
     await Login(grant, cache=cache, key=KEY).token(server, None)
-    left = authorization.leave()
+    left = authorization.start_logout()
     assert (await authorization.token(server, None)).access_token == "access-of-login-2"
-    await authorization.forget(server, left)
-    assert left.hinted() == [("login-1", "refresh_token"), ("access-of-login-1", "access_token")]
+    await authorization.finish_logout(server, left)
+    assert left.with_hints() == [("login-1", "refresh_token"), ("access-of-login-1", "access_token")]
     assert await record_in(cache) is not None
 
 
@@ -900,13 +900,13 @@ async def test_who_waited_when_somebody_logged_out_sends_nothing(server: Server)
     server.gate.clear()
     tasks = [asyncio.create_task(authorization.token(server, spent(token))) for _ in range(2)]
     await server.reached.wait()
-    left = authorization.leave()
+    left = authorization.start_logout()
     server.gate.set()
     for task in tasks:
         with pytest.raises(TokenError, match="logged out meanwhile"):
             await task
     assert server.sent == ["login-1"]
-    assert left.hinted() == [
+    assert left.with_hints() == [
         ("login-1", "refresh_token"),
         ("refresh-1", "refresh_token"),
         ("access-of-login-1", "access_token"),
@@ -925,8 +925,8 @@ async def test_a_logout_before_a_refresh_has_left_sends_nothing_in_its_place(
     logins, sent = grant.logins if isinstance(grant, SignInGrant) else 0, list(server.sent)
     asking = asyncio.create_task(authorization.token(server, spent(token)))
     await asyncio.sleep(0)
-    left = authorization.leave()
-    await authorization.forget(server, left)
+    left = authorization.start_logout()
+    await authorization.finish_logout(server, left)
     with pytest.raises(TokenError, match="logged out meanwhile"):
         await asking
     assert server.sent == sent
@@ -944,8 +944,8 @@ async def test_nobody_finds_a_refresh_token_in_the_cache_that_a_logout_saw_spent
     server.gate.clear()
     asking = [asyncio.create_task(each.token(server, spent(token))) for each in (one, other)]
     await server.reached.wait()
-    left = one.leave()
-    leaving = asyncio.create_task(one.forget(server, left))
+    left = one.start_logout()
+    leaving = asyncio.create_task(one.finish_logout(server, left))
     await turn()
     server.gate.set()
     with pytest.raises(TokenError, match="logged out meanwhile"):
@@ -953,7 +953,7 @@ async def test_nobody_finds_a_refresh_token_in_the_cache_that_a_logout_saw_spent
     assert (await asking[1]).access_token == "access-of-login-1"
     await leaving
     assert server.sent == ["login-1"]
-    assert ("refresh-1", "refresh_token") in left.hinted()
+    assert ("refresh-1", "refresh_token") in left.with_hints()
 
 
 @pytest.mark.rule("R083")
@@ -970,12 +970,12 @@ async def test_a_token_that_is_told_of_at_a_logout_is_not_given(
     authorization = Login(SignInGrant(), cache=cache, key=KEY, on_token=tell)
     task = asyncio.create_task(authorization.token(server, None))
     await telling.wait()
-    left = authorization.leave()
+    left = authorization.start_logout()
     told.set()
     with pytest.raises(TokenError, match="logged out meanwhile"):
         await task
-    await authorization.forget(server, left)
-    assert left.hinted() == [("login-1", "refresh_token"), ("access-of-login-1", "access_token")]
+    await authorization.finish_logout(server, left)
+    assert left.with_hints() == [("login-1", "refresh_token"), ("access-of-login-1", "access_token")]
     assert cache is None or await cache.get(KEY) is None
 
 
@@ -984,17 +984,17 @@ async def test_a_grant_that_cannot_begin_again_needs_a_login_after_a_logout(
 ) -> None:
     """One of a user's own has nothing more to revoke than what came."""
     unused = Login(Given())
-    left = unused.leave()
-    await unused.forget(server, left)
-    assert left.hinted() == []
+    left = unused.start_logout()
+    await unused.finish_logout(server, left)
+    assert left.with_hints() == []
     authorization = Login(Given())
     await authorization.token(server, None)
-    left = authorization.leave()
-    await authorization.forget(server, left)
-    assert left.hinted() == [("refresh-1", "refresh_token"), ("access-1", "access_token")]
-    again = authorization.leave()
-    await authorization.forget(server, again)
-    assert again.hinted() == []
+    left = authorization.start_logout()
+    await authorization.finish_logout(server, left)
+    assert left.with_hints() == [("refresh-1", "refresh_token"), ("access-1", "access_token")]
+    again = authorization.start_logout()
+    await authorization.finish_logout(server, again)
+    assert again.with_hints() == []
     with pytest.raises(LoginRequiredError):
         await authorization.token(server, None)
     assert server.sent == ["given"]
@@ -1055,7 +1055,7 @@ async def test_who_is_told_and_does_not_end_is_not_waited_for(
     is_cancelled: bool,
 ) -> None:
     """As one that uses the client, and so waits for itself; who is cancelled comes away, too."""
-    monkeypatch.setattr("aioalf._callbacks.TELLING", 0.01)
+    monkeypatch.setattr("aioalf._callbacks.ON_TOKEN_TIMEOUT", 0.01)
     told = asyncio.Event()
 
     async def hang(token: Token) -> None:

@@ -1,4 +1,4 @@
-"""Asking a function of the user's."""
+"""Tests of calling a user's function."""
 
 import asyncio
 from contextvars import ContextVar
@@ -6,54 +6,55 @@ from threading import current_thread, main_thread
 
 import pytest
 
-from aioalf._callbacks import call_user_function
+from aioalf._callbacks import await_if_needed, call, call_user_function, notify_on_token
 from aioalf.errors import TokenConfigurationError, TokenError
+from aioalf.token import Token
 
 tenant: ContextVar[str] = ContextVar("tenant", default="nobody")
 
 
-def of_a_thread(word: str) -> tuple[str, str, bool]:
-    """What a plain function is given, knows, and where it runs."""
+def plain(word: str) -> tuple[str, str, bool]:
+    """Return the argument, the context variable, and whether it runs in the main thread."""
     return word, tenant.get(), current_thread() is main_thread()
 
 
-async def of_the_loop(word: str) -> tuple[str, str, bool]:
-    """The same of a coroutine function."""
+async def coroutine(word: str) -> tuple[str, str, bool]:
+    """Return the same as `plain`."""
     await asyncio.sleep(0)
-    return of_a_thread(word)
+    return plain(word)
 
 
-async def test_a_plain_function_runs_in_a_thread_with_the_caller_s_context() -> None:
-    """It may wait without holding others up, and knows for whom it is asked."""
+async def test_plain_function_runs_in_a_thread_with_the_context_of_its_caller() -> None:
+    """It may block without blocking the event loop, and reads the caller's context variables."""
     tenant.set("a")
-    assert await call_user_function("word", of_a_thread, "word") == ("word", "a", False)
+    assert await call_user_function("word", plain, "word") == ("word", "a", False)
 
 
-async def test_a_coroutine_function_runs_in_the_loop() -> None:
-    """As does what a plain function returns to be awaited."""
+async def test_coroutine_function_runs_in_the_event_loop() -> None:
+    """An awaitable that a plain function returns is awaited in the event loop, too."""
     tenant.set("a")
-    assert await call_user_function("word", of_the_loop, "word") == ("word", "a", True)
-    assert await call_user_function("word", lambda: of_the_loop("word")) == ("word", "a", True)
+    assert await call_user_function("word", coroutine, "word") == ("word", "a", True)
+    assert await call_user_function("word", lambda: coroutine("word")) == ("word", "a", True)
 
 
-async def test_an_object_that_is_called_as_one_is_a_coroutine_function() -> None:
-    """It begins in the loop at once: no coroutine is made in a thread that nobody awaits then."""
-    begun: list[str] = []
+async def test_object_with_a_coroutine_as_call_method_is_a_coroutine_function() -> None:
+    """It starts in the event loop: a cancelled caller leaves no coroutine that is never awaited."""
+    started: list[str] = []
 
     class Vault:
         async def __call__(self, word: str) -> None:
-            begun.append(word)
+            started.append(word)
             await asyncio.Event().wait()
 
-    asked = asyncio.create_task(call_user_function("word", Vault(), "word"))
+    task = asyncio.create_task(call_user_function("word", Vault(), "word"))
     await asyncio.sleep(0)
-    asked.cancel()
-    await asyncio.wait({asked})
-    assert begun == ["word"]
+    task.cancel()
+    await asyncio.wait({task})
+    assert started == ["word"]
 
 
-async def test_what_it_raises_is_the_cause_of_a_token_error() -> None:
-    """The message says what was wanted and of what kind the failure is; no more is known safe."""
+async def test_error_of_the_function_becomes_the_cause_of_a_token_error() -> None:
+    """The message contains the name and the class of the error, but not its text."""
 
     def fail() -> None:
         raise KeyError("the-secret")
@@ -64,8 +65,8 @@ async def test_what_it_raises_is_the_cause_of_a_token_error() -> None:
     assert isinstance(caught.value.__cause__, KeyError)
 
 
-async def test_its_own_token_errors_are_passed_on() -> None:
-    """As is the end of the task that waits for it."""
+async def test_token_errors_of_the_function_are_not_wrapped() -> None:
+    """They are raised as they are, and so is the cancellation of the caller."""
     problem = TokenConfigurationError("there is no such word")
 
     async def fail() -> None:
@@ -75,8 +76,46 @@ async def test_its_own_token_errors_are_passed_on() -> None:
         await call_user_function("word", fail)
     assert caught.value is problem
 
-    async def forever() -> None:
+    async def wait_forever() -> None:
         await asyncio.Event().wait()
 
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(call_user_function("word", forever), 0.01)
+        await asyncio.wait_for(call_user_function("word", wait_forever), 0.01)
+
+
+async def test_call_raises_errors_of_the_function_unchanged() -> None:
+    """Code that has its own handling of errors uses `call`."""
+
+    def fail() -> None:
+        raise KeyError("a")
+
+    with pytest.raises(KeyError):
+        await call(fail)
+
+
+async def test_result_of_a_sync_or_async_method_is_awaited_if_needed() -> None:
+    """Both kinds of methods can be called in the same way."""
+    assert await await_if_needed(5) == 5
+    assert await await_if_needed(coroutine("word")) == ("word", tenant.get(), True)
+
+
+@pytest.mark.rule("R063")
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ValueError("the-secret"), "it raised ValueError"),
+        (TimeoutError("the-secret"), "it raised TimeoutError"),
+        (TokenError("no such account"), "no such account"),
+    ],
+    ids=["error", "timeout", "token error"],
+)
+async def test_error_of_on_token_is_logged_without_its_text(
+    caplog: pytest.LogCaptureFixture, error: Exception, reason: str
+) -> None:
+    """The token is used anyway. Only the text of a TokenError is known to contain no secret."""
+
+    def fail(_: Token) -> None:
+        raise error
+
+    await notify_on_token(fail, Token("abc"))
+    assert caplog.messages == [f"on_token failed, the token is used anyway: {reason}"]

@@ -1,11 +1,27 @@
-"""Scope as callers write it, and as it is sent."""
+"""Tests of the grammar of single values: scope, lifetimes, tokens, Retry-After."""
 
+import math
 from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from aioalf._syntax import join_scope, scope_set
+from aioalf._syntax import (
+    MAX_LIFETIME,
+    check_seconds,
+    is_b64token,
+    is_sendable,
+    join_scope,
+    read_lifetime,
+    read_retry_after,
+    scope_set,
+)
 from aioalf.errors import TokenConfigurationError
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.mark.rule("R012", "R016")
@@ -26,21 +42,146 @@ from aioalf.errors import TokenConfigurationError
         (frozenset({"b", "a"}), "a b"),
         ({"read": True}, "read"),
     ],
+    ids=[
+        *("none", "empty", "empty list", "word", "words", "spaces", "list", "tuple"),
+        *("words in list", "repeated", "set", "frozenset", "mapping"),
+    ],
 )
-def test_scope_is_joined_with_one_space(scope: str | Collection[str] | None, sent: str) -> None:
-    """However it is written, each value is sent once, and none without one."""
+def test_scope_is_joined_with_single_spaces(scope: str | Collection[str] | None, sent: str) -> None:
+    """Each value is sent once; without values the scope is empty."""
     assert join_scope(scope) == sent
 
 
-@pytest.mark.parametrize("scope", [5, [1], [None], b"read", object(), ["a", b"b"]])
-def test_scope_that_is_no_text_is_refused(scope: object) -> None:
-    """A mistake is told when the client is made."""
+@pytest.mark.parametrize(
+    "scope",
+    [5, [1], [None], b"read", object(), ["a", b"b"]],
+    ids=["int", "ints", "none", "bytes", "object", "mixed"],
+)
+def test_scope_of_other_types_is_refused(scope: object) -> None:
+    """A wrong type is reported when the client is created."""
     with pytest.raises(TokenConfigurationError, match="scope must be a string or a collection"):
         join_scope(scope)  # type: ignore[arg-type]
 
 
 @pytest.mark.rule("R028")
-def test_scope_is_a_set_whose_case_counts() -> None:
-    """Order makes no difference, case does, and no scope is None."""
+def test_scope_is_a_case_sensitive_set() -> None:
+    """The order of scope values does not matter, their case does; no scope is None."""
     assert scope_set("a b") == scope_set("b a") != scope_set("A b")
     assert scope_set("") is None
+
+
+@pytest.mark.rule("R024")
+@pytest.mark.parametrize(
+    ("sent", "seconds"),
+    [
+        (None, None),
+        (3600, 3600),
+        ("3600", 3600),
+        (3600.5, 3600),
+        ("3600.5", 3600),
+        (0, 0),
+        ("0", 0),
+        (0.9, 0),
+        (1e12, MAX_LIFETIME),
+        pytest.param(10**400, MAX_LIFETIME, id="10**400"),
+        pytest.param("9" * 300, MAX_LIFETIME, id="300 nines"),
+    ],
+)
+def test_lifetime_is_read_from_numbers_and_strings(sent: object, seconds: int | None) -> None:
+    """Fractions are dropped, and very long lifetimes are reduced."""
+    assert read_lifetime(sent) == seconds
+
+
+@pytest.mark.rule("R024")
+@pytest.mark.parametrize(
+    "sent",
+    [
+        *("", "abc", " 1", "1 ", "1e3", "-1", "+1", "0x10", "1_000", "\u0661", "1.", ".5"),
+        pytest.param("9" * 301, id="301 nines"),
+        *("NaN", "Infinity", -1, -0.5, math.nan, math.inf, -math.inf, True, False),
+        *([], [60], {}, b"1"),
+    ],
+)
+def test_invalid_lifetime_is_an_error(sent: object) -> None:
+    """Anything but a finite, non-negative number is refused."""
+    with pytest.raises(ValueError, match=r"^expires_in is "):
+        read_lifetime(sent)
+
+
+@pytest.mark.rule("R024")
+@given(st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary())
+def test_any_lifetime_is_seconds_or_a_value_error(sent: object) -> None:
+    """No value gives a negative or too long lifetime, or another error."""
+    try:
+        seconds = read_lifetime(sent)
+    except ValueError:
+        return
+    assert seconds is None or 0 <= seconds <= MAX_LIFETIME
+
+
+@pytest.mark.rule("R032", "R051")
+@pytest.mark.parametrize(
+    "token",
+    ["a", "a-._~+/9==", "eyJ.eyJ.sig", pytest.param("x" * 100_000, id="long")],
+)
+def test_b64token_is_a_valid_header_value(token: str) -> None:
+    """All tokens that RFC 6750 permits are accepted, of any length."""
+    assert is_b64token(token)
+
+
+@pytest.mark.rule("R032", "R051")
+@pytest.mark.parametrize(
+    "value", ["", "=", "a b", "a\r\nX: 1", "a\n", "a=b", 'a"', "ä", "a\0", "a,b", None, 1, b"abc"]
+)
+def test_other_values_are_not_valid_in_a_header(value: object) -> None:
+    """Spaces, line ends and other types are refused."""
+    assert not is_b64token(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("a", True), ("ü€", True), ("", False), ("\ud800", False)]
+)
+def test_sendable_text_is_not_empty_and_utf8(text: str, *, expected: bool) -> None:
+    """JSON may contain lone surrogates, which UTF-8 cannot encode."""
+    assert is_sendable(text) is expected
+
+
+@pytest.mark.parametrize("value", [-1, math.nan, math.inf, True, "5", None])
+def test_error_for_invalid_seconds_names_option_and_value(value: object) -> None:
+    """The user sees which option is wrong."""
+    with pytest.raises(TokenConfigurationError) as caught:
+        check_seconds("timeout", value)  # type: ignore[arg-type]
+    assert str(caught.value) == (
+        f"timeout must be a finite number of seconds, 0 or more, not {value!r}"
+    )
+
+
+@pytest.mark.rule("R033")
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("0", 0),
+        (" 120 ", 120),
+        pytest.param("9" * 400, 9_999_999_999, id="400 nines"),
+        (format_datetime(NOW + timedelta(seconds=90), usegmt=True), 90),
+        (format_datetime(NOW - timedelta(days=1), usegmt=True), 0),
+        ("Thu, 01 Jan 2026 00:01:00", 60),
+        (None, None),
+        ("", None),
+        ("-1", None),
+        ("1.5", None),
+        ("soon", None),
+        ("٣", None),
+        ("Thu, 99 Jan 2026 00:01:00 GMT", None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(value: str | None, expected: float | None) -> None:
+    """Both forms of RFC 9110 §10.2.3 are read; an invalid header is ignored."""
+    assert read_retry_after(value, NOW) == expected
+
+
+@given(st.text())
+def test_any_retry_after_is_seconds_or_none(value: str) -> None:
+    """No header gives an error, or negative or infinite seconds."""
+    seconds = read_retry_after(value, NOW)
+    assert seconds is None or (seconds >= 0 and math.isfinite(seconds))

@@ -189,7 +189,7 @@ async def test_who_is_told_of_a_token(
     scene: Scene, kind: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Whatever it does, the token is kept and used, and the client can be closed."""
-    monkeypatch.setattr("aioalf._callbacks.TELLING", 0.05)
+    monkeypatch.setattr("aioalf._callbacks.ON_TOKEN_TIMEOUT", 0.05)
 
     async def told(token: Token) -> None:
         match kind:

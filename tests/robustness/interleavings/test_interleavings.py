@@ -389,18 +389,18 @@ def refreshes_without_a_lock(patch: pytest.MonkeyPatch) -> None:
 @mutant("a refresh token that was used is sent again only when its answer was lost", kind="login")
 def a_logout_that_leaves_a_spent_token_in_the_cache(patch: pytest.MonkeyPatch) -> None:
     """Who shares the cache sends it before the logout has emptied that."""
-    patch.setattr(CacheEntry, "empty_of_spent", _nothing)
+    patch.setattr(CacheEntry, "empty_if_logged_out", _nothing)
 
 
 @mutant("nothing comes back after a logout", kind="login")
 def a_login_that_does_not_hear_of_a_logout(patch: pytest.MonkeyPatch) -> None:
     """What was on its way is kept, and goes on."""
 
-    def leave(self: Login) -> TokensToRevoke:
+    def start_logout(self: Login) -> TokensToRevoke:
         self._token = self._refresh_token = None
         return TokensToRevoke()
 
-    patch.setattr(Login, "leave", leave)
+    patch.setattr(Login, "start_logout", start_logout)
 
 
 @mutant("no token and no secret is shown: a manager")
