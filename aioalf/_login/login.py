@@ -43,7 +43,7 @@ def own_login(
     if grant.keeps_refresh_token and url is not None and is_insecure(url):
         raise TokenConfigurationError(
             f"The token endpoint {redact_url(url)} is plain http, and {grant.name} uses refresh "
-            "tokens, which are sent over https only (RFC 6749 §10.4)"
+            "tokens, which must be sent by https only (RFC 6749 §10.4)"
         )
     key = "" if cache is None or endpoint is None else cache_key_for(grant, endpoint, url)
     return Login(grant, cache=cache, key=key, on_token=on_token)

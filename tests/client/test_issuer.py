@@ -708,7 +708,7 @@ def test_no_refresh_token_goes_to_plain_http(grant: Grant, *, as_endpoint: bool)
     given: Any = {"endpoints": {"token_endpoint": url}} if as_endpoint else {"token_endpoint": url}
     with (
         pytest.warns(InsecureTransportWarning, match="is plain http"),
-        pytest.raises(TokenConfigurationError, match="refresh tokens, which go by https only"),
+        pytest.raises(TokenConfigurationError, match="refresh tokens, which must be sent by https only"),
     ):
         Client("id", "secret", grant=grant, **given)
 

@@ -66,7 +66,7 @@ async def test_error_of_the_function_becomes_the_cause_of_a_token_error() -> Non
 
 
 async def test_token_errors_of_the_function_are_not_wrapped() -> None:
-    """They are raised as they are, and so is the cancellation of the caller."""
+    """They are raised unchanged, and so is the cancellation of the caller."""
     problem = TokenConfigurationError("there is no such word")
 
     async def fail() -> None:

@@ -1,14 +1,23 @@
-"""What may be shown of a server's words."""
+"""Tests of masking secrets and of making text from servers printable."""
 
 import base64
 import json
+import pickle
 from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aioalf._redaction import EXCERPT_LENGTH, MASK, error_words, excerpt, mask_secrets, printable
+from aioalf._redaction import (
+    EXCERPT_LENGTH,
+    MASK,
+    Unpicklable,
+    error_words,
+    excerpt,
+    mask_secrets,
+    printable,
+)
 
 
 @pytest.mark.parametrize(
@@ -23,20 +32,20 @@ from aioalf._redaction import EXCERPT_LENGTH, MASK, error_words, excerpt, mask_s
         ("", ""),
     ],
 )
-def test_what_is_not_printable_is_escaped(text: str, shown: str) -> None:
-    """Line ends, terminal sequences and direction marks are seen, not obeyed."""
+def test_unprintable_characters_are_escaped(text: str, shown: str) -> None:
+    """Line ends, terminal sequences and text direction marks have no effect on a terminal."""
     assert printable(text) == shown
 
 
-def test_a_long_text_is_cut_and_says_its_length() -> None:
-    """The reader knows that there was more."""
+def test_long_text_is_truncated_and_shows_its_length() -> None:
+    """The reader sees that there was more."""
     assert printable("abcdef", 3) == "abc… (6 characters)"
     assert printable("abc", 3) == "abc"
 
 
 @given(st.text())
 def test_any_text_becomes_one_short_printable_line(text: str) -> None:
-    """No text breaks a log."""
+    """No text breaks a log into several lines."""
     shown = printable(text)
     assert shown.isprintable()
     assert len(shown) <= 10 * EXCERPT_LENGTH + 40
@@ -52,8 +61,8 @@ def test_any_text_becomes_one_short_printable_line(text: str) -> None:
         ("ä\n", r"\xe4\n"),
     ],
 )
-def test_what_no_oauth_error_may_hold_is_escaped(text: str, shown: str) -> None:
-    """Of the standard's alphabet everything is shown, of the rest the code."""
+def test_characters_outside_of_rfc_6749_are_escaped(text: str, shown: str) -> None:
+    """Characters that the RFC permits in errors are shown, all others are escaped."""
     assert error_words(text) == shown
 
 
@@ -71,14 +80,14 @@ def test_what_no_oauth_error_may_hold_is_escaped(text: str, shown: str) -> None:
         '{"jwt": "eyJhbGciOiJIUzI1NiJ9.secret-token"}',
     ],
 )
-def test_nothing_of_a_body_that_may_hold_a_token_is_shown(body: str) -> None:
-    """Where a token may be, only the length of the body is told."""
+def test_body_that_may_contain_a_token_is_not_shown(body: str) -> None:
+    """Only the length of such a body is shown."""
     assert "secret-token" not in excerpt(body)
     assert str(len(body)) in excerpt(body)
 
 
-def test_a_body_without_a_token_is_shown() -> None:
-    """A reason that helps is not withheld."""
+def test_body_without_a_token_is_shown() -> None:
+    """An error response without tokens helps the reader."""
     assert excerpt('{"error": "invalid_client"}') == '{"error": "invalid_client"}'
 
 
@@ -97,23 +106,23 @@ SECRET = 'pä"ss wörd&+/='
         base64.b64encode(SECRET.encode()).decode(),
     ],
 )
-def test_a_secret_is_masked_in_each_of_its_forms(form: str) -> None:
-    """An endpoint that echoes what it was sent does not bring the secret into a log."""
+def test_secret_is_masked_in_all_encodings(form: str) -> None:
+    """A server that repeats the request in its response does not bring the secret into a log."""
     assert mask_secrets(f"got <{form}>!", [SECRET]) == f"got <{MASK}>!"
 
 
-def test_a_short_secret_leaves_words_whole() -> None:
-    """The id ``a`` does not make every message unreadable."""
+def test_short_secret_is_masked_only_as_a_whole_word() -> None:
+    """The client id ``a`` does not make every message unreadable."""
     assert mask_secrets("a bad name: a, 'a' and cafe", ["a"]) == "*** bad name: ***, '***' and cafe"
 
 
-def test_the_longest_secret_is_masked_first() -> None:
-    """A secret that begins with the id leaves no rest behind."""
+def test_longest_secret_is_masked_first() -> None:
+    """If a secret starts with the client id, its rest is masked, too."""
     assert mask_secrets("client-id-secret", ["client-id", "client-id-secret"]) == MASK
 
 
-def test_no_secret_masks_nothing() -> None:
-    """An empty secret is in every text, and none is changed by it."""
+def test_empty_secret_masks_nothing() -> None:
+    """An empty string is part of every text, which does not change."""
     assert mask_secrets("text", [""]) == "text"
     assert mask_secrets("text", []) == "text"
 
@@ -122,7 +131,17 @@ SECRETS = st.text(st.characters(exclude_characters="*"), min_size=8)
 
 
 @given(st.text(), st.lists(SECRETS, max_size=3))
-def test_no_secret_survives_in_any_text(text: str, secrets: list[str]) -> None:
-    """Whatever the text and the secrets, surrogates included, none is left."""
+def test_no_secret_remains_in_any_text(text: str, secrets: list[str]) -> None:
+    """Secrets are masked in any text, including lone surrogates."""
     masked = mask_secrets(text + "".join(secrets) + text, secrets)
     assert not any(secret in masked for secret in secrets)
+
+
+def test_objects_with_secrets_cannot_be_pickled() -> None:
+    """The error names the class."""
+
+    class Password(Unpicklable):
+        pass
+
+    with pytest.raises(TypeError, match=r"^Password holds a secret, so it is not pickled$"):
+        pickle.dumps(Password())

@@ -1,4 +1,4 @@
-"""One running call for many callers, whoever of them leaves."""
+"""Tests of `SingleFlight`: one running call for many callers, of whom some are cancelled."""
 
 import asyncio
 import threading
@@ -9,8 +9,8 @@ import pytest
 from aioalf._single_flight import FlightCancelledError, SingleFlight
 
 
-class Calls:
-    """Calls that wait to be let go, and are counted."""
+class BlockedCall:
+    """A function to run: it counts its calls, each of which waits for `go`."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -19,7 +19,7 @@ class Calls:
         self.error: BaseException | None = None
 
     async def __call__(self) -> int:
-        """The number of this call, or the error that was set."""
+        """Return the number of this call, or raise the error that was set."""
         self.count += 1
         number = self.count
         self.started.set()
@@ -30,65 +30,67 @@ class Calls:
 
 
 @pytest.fixture
-async def calls() -> Calls:
-    """Calls of this loop."""
-    return Calls()
+async def calls() -> BlockedCall:
+    """A call of the running event loop."""
+    return BlockedCall()
 
 
 @pytest.fixture
 def flight() -> SingleFlight[int]:
-    """One that nobody has used."""
+    """A flight without a running call."""
     return SingleFlight()
 
 
-async def callers(flight: SingleFlight[int], calls: Calls, count: int) -> list[asyncio.Task[int]]:
-    """So many tasks that wait for the same call, which has started."""
+async def callers(
+    flight: SingleFlight[int], calls: BlockedCall, count: int
+) -> list[asyncio.Task[int]]:
+    """Start `count` tasks that wait for the same call; return them when it has started."""
     tasks = [asyncio.create_task(flight.run(calls)) for _ in range(count)]
     await calls.started.wait()
-    await turn()
+    await run_ready_tasks()
     return tasks
 
 
-async def turn() -> None:
-    """Let everything that can run do so."""
+async def run_ready_tasks() -> None:
+    """Let all tasks run that are ready."""
     for _ in range(5):
         await asyncio.sleep(0)
 
 
 async def failure_of(call: Awaitable[object]) -> Exception:
-    """The exception that a call raises."""
-    with pytest.raises(Exception) as caught:  # noqa: PT011 - the caller looks at it
+    """Return the error that a call raises."""
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - the caller checks it
         await call
     return caught.value
 
 
 @pytest.mark.rule("R070")
-async def test_many_callers_make_one_call(flight: SingleFlight[int], calls: Calls) -> None:
-    """Whoever asks while a call is running gets its result."""
+async def test_concurrent_callers_share_one_call(
+    flight: SingleFlight[int], calls: BlockedCall
+) -> None:
+    """Callers that come while a call is running get its result."""
     tasks = await callers(flight, calls, 1000)
     calls.go.set()
     assert set(await asyncio.gather(*tasks)) == {1}
     assert calls.count == 1
 
 
-async def test_after_a_landing_the_next_caller_starts_anew(
-    flight: SingleFlight[int], calls: Calls
-) -> None:
-    """A result is shared by those who waited, and kept for nobody."""
+async def test_finished_call_is_not_reused(flight: SingleFlight[int], calls: BlockedCall) -> None:
+    """The next caller starts a new call."""
     calls.go.set()
     assert [await flight.run(calls), await flight.run(calls)] == [1, 2]
 
 
 @pytest.mark.rule("R071")
 @pytest.mark.parametrize("leaving", [[0], [1], [0, 1], [0, 2], [0, 1, 2]])
-async def test_a_cancelled_caller_takes_nobody_with_it(
-    flight: SingleFlight[int], calls: Calls, leaving: list[int]
+async def test_cancelled_callers_do_not_cancel_the_call(
+    flight: SingleFlight[int], calls: BlockedCall, leaving: list[int]
 ) -> None:
-    """First, later or all but one: those who stay get the result, and the call is made once."""
+    """The remaining callers get the result, whichever callers are cancelled."""
     tasks = await callers(flight, calls, 4)
     for index in leaving:
         tasks[index].cancel()
-    await turn()
+    await run_ready_tasks()
     calls.go.set()
     results = await asyncio.gather(*tasks, return_exceptions=True)
     for index, result in enumerate(results):
@@ -97,43 +99,43 @@ async def test_a_cancelled_caller_takes_nobody_with_it(
 
 
 @pytest.mark.rule("R071")
-async def test_a_call_goes_on_when_every_caller_has_left(
-    flight: SingleFlight[int], calls: Calls
+async def test_call_continues_without_callers(
+    flight: SingleFlight[int], calls: BlockedCall
 ) -> None:
-    """What was begun is finished, and the next caller joins it."""
+    """It runs to completion, and the next caller joins it."""
     for task in (tasks := await callers(flight, calls, 2)):
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     late = asyncio.create_task(flight.run(calls))
-    await turn()
+    await run_ready_tasks()
     calls.go.set()
     assert await late == 1
 
 
 @pytest.mark.rule("R071")
-async def test_a_failure_that_nobody_waits_for_is_quiet(
-    flight: SingleFlight[int], calls: Calls, caplog: pytest.LogCaptureFixture
+async def test_failure_without_callers_is_not_logged(
+    flight: SingleFlight[int], calls: BlockedCall, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """No "exception was never retrieved" is logged when all have left."""
+    """Not even asyncio logs that an exception was never retrieved."""
     (task,) = await callers(flight, calls, 1)
     task.cancel()
     calls.error = ValueError("late")
     calls.go.set()
-    await turn()
+    await run_ready_tasks()
     assert isinstance(await failure_of(run_with(flight, calls)), ValueError)
     assert not caplog.records
 
 
-async def run_with(flight: SingleFlight[int], call: Calls) -> int:
-    """Run, as a coroutine of its own."""
+async def run_with(flight: SingleFlight[int], call: BlockedCall) -> int:
+    """Run a call; a coroutine that can be passed to another event loop."""
     return await flight.run(call)
 
 
 @pytest.mark.rule("R071")
-async def test_the_timeout_of_one_caller_is_its_own(
-    flight: SingleFlight[int], calls: Calls
+async def test_timeout_of_one_caller_does_not_affect_others(
+    flight: SingleFlight[int], calls: BlockedCall
 ) -> None:
-    """An impatient caller gets its TimeoutError, a patient one the result."""
+    """One caller gets its TimeoutError, the other one the result."""
     (patient,) = await callers(flight, calls, 1)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0):
@@ -143,10 +145,10 @@ async def test_the_timeout_of_one_caller_is_its_own(
 
 
 @pytest.mark.rule("R072")
-async def test_a_failure_is_shared_by_those_who_wait(
-    flight: SingleFlight[int], calls: Calls
+async def test_failure_is_shared_by_waiting_callers(
+    flight: SingleFlight[int], calls: BlockedCall
 ) -> None:
-    """One call fails for all, and the next caller tries again."""
+    """One call fails for all of them, and the next caller starts a new call."""
     tasks = await callers(flight, calls, 100)
     calls.error = ValueError("no")
     calls.go.set()
@@ -158,7 +160,7 @@ async def test_a_failure_is_shared_by_those_who_wait(
 
 
 def depth(error: BaseException) -> int:
-    """How many frames a traceback has."""
+    """Return the number of frames of a traceback."""
     frames, traceback = 0, error.__traceback__
     while traceback is not None:
         frames, traceback = frames + 1, traceback.tb_next
@@ -166,10 +168,10 @@ def depth(error: BaseException) -> int:
 
 
 @pytest.mark.rule("R072")
-async def test_each_waiter_raises_a_copy_of_its_own(
-    flight: SingleFlight[int], calls: Calls
+async def test_each_caller_raises_its_own_copy_of_the_error(
+    flight: SingleFlight[int], calls: BlockedCall
 ) -> None:
-    """No two share an object, so that no traceback grows with the number of waiters."""
+    """No traceback grows with the number of callers."""
     cause = OSError("cause")
     calls.error = ValueError("no")
     calls.error.__cause__ = cause
@@ -183,17 +185,17 @@ async def test_each_waiter_raises_a_copy_of_its_own(
 
 
 class StubbornError(Exception):
-    """One that cannot be copied: its class wants what `args` do not hold."""
+    """An error that `copy.copy` cannot copy: its class needs an argument that `args` lacks."""
 
     def __init__(self, *, code: int) -> None:
         super().__init__("stubborn")
         self.code = code
 
 
-async def test_an_error_of_any_making_is_copied_as_it_is(
-    flight: SingleFlight[int], calls: Calls
+async def test_error_with_required_arguments_is_copied(
+    flight: SingleFlight[int], calls: BlockedCall
 ) -> None:
-    """A user's error class may want other arguments, and its message is made once."""
+    """The class of a user's error may take any arguments, and its message is not computed again."""
     calls.error = StubbornError(code=5)
     calls.go.set()
     error = await failure_of(flight.run(calls))
@@ -203,23 +205,23 @@ async def test_an_error_of_any_making_is_copied_as_it_is(
 
 
 @pytest.mark.rule("R083")
-async def test_an_abandoned_call_serves_those_who_wait_for_it(
-    flight: SingleFlight[int], calls: Calls
+async def test_abandoned_call_finishes_for_its_callers(
+    flight: SingleFlight[int], calls: BlockedCall
 ) -> None:
-    """Who waited gets its result; who comes after starts a call of its own."""
+    """Its callers get its result; the next caller starts a new call."""
     (early,) = await callers(flight, calls, 1)
     flight.abandon()
     flight.abandon()
     late = asyncio.create_task(flight.run(calls))
-    await turn()
+    await run_ready_tasks()
     calls.go.set()
     assert [await early, await late] == [1, 2]
 
 
 @pytest.mark.rule("R077", "R083")
-async def test_a_landing_of_an_abandoned_call_is_its_own_alone(flight: SingleFlight[int]) -> None:
-    """The other one that was abandoned is ended by `close`, and the running one is joined."""
-    one, other, running = Calls(), Calls(), Calls()
+async def test_abandoned_calls_finish_independently(flight: SingleFlight[int]) -> None:
+    """The call in flight is still joined, and `close` cancels the others that are abandoned."""
+    one, other, running = BlockedCall(), BlockedCall(), BlockedCall()
     (first,) = await callers(flight, one, 1)
     flight.abandon()
     (second,) = await callers(flight, other, 1)
@@ -230,44 +232,46 @@ async def test_a_landing_of_an_abandoned_call_is_its_own_alone(flight: SingleFli
     third += await callers(flight, running, 1)
     assert running.count == 1
     await flight.close()
-    await turn()
+    await run_ready_tasks()
     assert [type(task.done() and task.exception()) for task in (second, *third)] == [
         FlightCancelledError
     ] * 3
 
 
-async def test_nobody_is_remembered_who_has_left(flight: SingleFlight[int], calls: Calls) -> None:
-    """A person who logs in may take minutes, while callers come and lose patience."""
+async def test_cancelled_callers_are_not_kept_in_memory(
+    flight: SingleFlight[int], calls: BlockedCall
+) -> None:
+    """A sign-in may take minutes, while many callers come and time out."""
     tasks = await callers(flight, calls, 100)
     for task in tasks[1:]:
         task.cancel()
-    await turn()
-    assert len(flight._waiting) == 1  # noqa: SLF001 - nothing else shows it
+    await run_ready_tasks()
+    assert len(flight._waiting) == 1  # noqa: SLF001 - memory use has no public sign
     calls.go.set()
     assert await tasks[0] == 1
 
 
 @pytest.mark.parametrize("leave", ["abandon", "end"])
-async def test_nobody_is_remembered_who_waited_for_what_was_left(
-    flight: SingleFlight[int], calls: Calls, leave: str
+async def test_callers_of_an_abandoned_call_are_not_kept_in_memory(
+    flight: SingleFlight[int], calls: BlockedCall, leave: str
 ) -> None:
-    """However many they were."""
+    """Their futures are released when the call has finished."""
     tasks = await callers(flight, calls, 100)
     getattr(flight, leave)()
     calls.go.set()
     await asyncio.gather(*tasks, return_exceptions=True)
-    assert not flight._waiting  # noqa: SLF001 - nothing else shows it
+    assert not flight._waiting  # noqa: SLF001 - memory use has no public sign
 
 
 @pytest.mark.rule("R077")
-async def test_close_ends_what_is_running_and_waits_for_it(
-    flight: SingleFlight[int], calls: Calls
+async def test_close_cancels_all_calls_and_waits_for_them(
+    flight: SingleFlight[int], calls: BlockedCall
 ) -> None:
-    """Abandoned calls too; those who waited are told, and are not themselves cancelled."""
+    """Waiting callers, also of abandoned calls, get an error and are not cancelled themselves."""
     first = await callers(flight, calls, 2)
     flight.abandon()
     second = [asyncio.create_task(flight.run(calls)) for _ in range(2)]
-    await turn()
+    await run_ready_tasks()
     await flight.close()
     results = await asyncio.gather(*first, *second, return_exceptions=True)
     assert {type(result) for result in results} == {FlightCancelledError}
@@ -276,10 +280,8 @@ async def test_close_ends_what_is_running_and_waits_for_it(
 
 @pytest.mark.rule("R077")
 @pytest.mark.parametrize("is_cancelled", [True, False])
-async def test_a_second_close_waits_as_the_first_one_does(
-    flight: SingleFlight[int], *, is_cancelled: bool
-) -> None:
-    """Both return when what was running has ended, its cleaning up undisturbed."""
+async def test_concurrent_close_waits_too(flight: SingleFlight[int], *, is_cancelled: bool) -> None:
+    """Both return when the call has finished; its clean-up is not interrupted."""
     started, go, cleaned = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def call() -> int:
@@ -293,11 +295,11 @@ async def test_a_second_close_waits_as_the_first_one_does(
     caller = asyncio.create_task(flight.run(call))
     await started.wait()
     first = asyncio.create_task(flight.close())
-    await turn()
+    await run_ready_tasks()
     if is_cancelled:
         first.cancel()
     second = asyncio.create_task(flight.close())
-    await turn()
+    await run_ready_tasks()
     assert not second.done()
     go.set()
     await second
@@ -306,14 +308,14 @@ async def test_a_second_close_waits_as_the_first_one_does(
 
 
 @pytest.mark.rule("R077")
-async def test_close_with_nothing_running_is_nothing(flight: SingleFlight[int]) -> None:
+async def test_close_without_a_running_call_does_nothing(flight: SingleFlight[int]) -> None:
     """It may be called at any time, and twice."""
     await flight.close()
     await flight.close()
 
 
 def in_loops(*jobs: Callable[[], Awaitable[int]]) -> list[int]:
-    """What these return, each in an event loop of its own, one after another."""
+    """Run each job in its own event loop, one after the other, and return the results."""
 
     async def await_(job: Callable[[], Awaitable[int]]) -> int:
         return await job()
@@ -322,22 +324,22 @@ def in_loops(*jobs: Callable[[], Awaitable[int]]) -> list[int]:
 
 
 async def immediately() -> int:
-    """A call that is done at once."""
+    """Return at once."""
     return 1
 
 
 @pytest.mark.rule("R078")
-def test_one_loop_after_another(flight: SingleFlight[int]) -> None:
-    """Nothing of the first loop is missed in the second."""
+def test_flight_can_be_used_in_one_event_loop_after_another(flight: SingleFlight[int]) -> None:
+    """The second event loop needs nothing of the first one."""
     assert in_loops(*[lambda: flight.run(immediately)] * 2) == [1, 1]
 
 
 @pytest.mark.rule("R078")
-def test_a_call_whose_loop_has_stopped_is_not_waited_for(flight: SingleFlight[int]) -> None:
-    """Nobody will ever finish it: the next loop starts one of its own, and may close it all."""
+def test_call_of_a_stopped_event_loop_is_ignored(flight: SingleFlight[int]) -> None:
+    """It will never finish: the next event loop starts a new call and can close the flight."""
     first = asyncio.new_event_loop()
     task = first.create_task(flight.run(asyncio.Event().wait))
-    first.run_until_complete(turn())
+    first.run_until_complete(run_ready_tasks())
 
     async def run_and_close() -> int:
         result = await flight.run(immediately)
@@ -352,11 +354,11 @@ def test_a_call_whose_loop_has_stopped_is_not_waited_for(flight: SingleFlight[in
 
 
 @pytest.mark.rule("R078")
-def test_close_leaves_alone_what_another_loop_began(flight: SingleFlight[int]) -> None:
-    """A loop cannot wait for another's task."""
+def test_close_does_not_cancel_calls_of_another_event_loop(flight: SingleFlight[int]) -> None:
+    """An event loop cannot wait for a task of another one."""
     first = asyncio.new_event_loop()
     task = first.create_task(flight.run(asyncio.Event().wait))
-    first.run_until_complete(turn())
+    first.run_until_complete(run_ready_tasks())
     asyncio.run(flight.close())
     assert not task.done()
     first.run_until_complete(cancel_all())
@@ -364,7 +366,7 @@ def test_close_leaves_alone_what_another_loop_began(flight: SingleFlight[int]) -
 
 
 async def cancel_all() -> None:
-    """End every other task of this loop."""
+    """Cancel every other task of this event loop."""
     others = asyncio.all_tasks() - {asyncio.current_task()}
     for task in others:
         task.cancel()
@@ -372,8 +374,10 @@ async def cancel_all() -> None:
 
 
 @pytest.mark.rule("R078")
-async def test_two_loops_at_once_are_an_error(flight: SingleFlight[int], calls: Calls) -> None:
-    """It says what to do, and the call that is running is not disturbed."""
+async def test_use_from_two_running_event_loops_is_an_error(
+    flight: SingleFlight[int], calls: BlockedCall
+) -> None:
+    """The error says what to do, and the running call is not disturbed."""
     (task,) = await callers(flight, calls, 1)
     errors: list[str] = []
 
@@ -388,6 +392,8 @@ async def test_two_loops_at_once_are_an_error(flight: SingleFlight[int], calls: 
     await asyncio.to_thread(thread.join, 10)
     calls.go.set()
     assert await task == 1
-    assert errors == [
-        "used from two event loops at once: make one for each, or use one loop after the other"
-    ]
+    (error,) = errors
+    assert error == (
+        "used from two event loops at once: create one for each event loop, or use it in one loop "
+        "after the other"
+    )

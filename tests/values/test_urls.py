@@ -1,11 +1,17 @@
-"""Which URLs may be configured, how they are shown, and when one is insecure."""
+"""Tests of checking, showing and classifying URLs."""
 
 import inspect
 
 import pytest
 from yarl import URL
 
-from aioalf._urls import is_insecure, read_endpoint, redact_url, warn_insecure
+from aioalf._urls import (
+    is_insecure,
+    missing_endpoint_error,
+    read_endpoint,
+    redact_url,
+    warn_insecure,
+)
 from aioalf.client import Client
 from aioalf.errors import InsecureTransportWarning, TokenConfigurationError
 from aioalf.grants import ClientCredentials
@@ -23,8 +29,8 @@ from aioalf.manager import TokenManager
         URL("https://auth.example.com/t%2Foken", encoded=True),
     ],
 )
-def test_an_endpoint_is_kept_as_it_is(url: str | URL) -> None:
-    """Path and query are sent as they were configured."""
+def test_endpoint_keeps_its_path_and_query(url: str | URL) -> None:
+    """Path and query are sent as configured."""
     assert str(read_endpoint("token_endpoint", url)) == str(URL(url))
 
 
@@ -50,8 +56,8 @@ def test_an_endpoint_is_kept_as_it_is(url: str | URL) -> None:
         (b"https://a.example/", "not a URL"),
     ],
 )
-def test_an_endpoint_that_cannot_work_is_refused(url: object, problem: str) -> None:
-    """The message names the setting and what is wrong, and repeats no URL: it may hold a secret."""
+def test_invalid_endpoint_is_refused(url: object, problem: str) -> None:
+    """The error names the option and the problem, but not the URL, which may contain a secret."""
     with pytest.raises(TokenConfigurationError, match=f"^token_endpoint .*({problem})") as caught:
         read_endpoint("token_endpoint", url)  # type: ignore[arg-type]
     assert "hidden" not in str(caught.value)
@@ -68,8 +74,8 @@ def test_an_endpoint_that_cannot_work_is_refused(url: object, problem: str) -> N
         ("/path?key=secret", "/path"),
     ],
 )
-def test_a_url_is_shown_without_what_may_be_secret(url: str, text: str) -> None:
-    """Scheme, host, port and path are enough to know which one is meant."""
+def test_redacted_url_has_no_credentials_query_or_fragment(url: str, text: str) -> None:
+    """Scheme, host, port and path identify the URL."""
     assert redact_url(URL(url)) == text
 
 
@@ -93,14 +99,14 @@ def test_a_url_is_shown_without_what_may_be_secret(url: str, text: str) -> None:
         ("http://[::1]:80", False),
     ],
 )
-def test_plain_http_is_insecure_but_to_this_machine(url: str, *, expected: bool) -> None:
-    """What leaves this machine unencrypted can be read on the way."""
+def test_plain_http_is_insecure_except_to_this_machine(url: str, *, expected: bool) -> None:
+    """Requests that leave the machine unencrypted can be read by others."""
     assert is_insecure(URL(url)) is expected
 
 
 @pytest.mark.rule("R013")
-def test_the_warning_is_of_its_own_class_and_shows_no_secret() -> None:
-    """A user can silence it, or make it an error, without touching other warnings."""
+def test_warning_has_its_own_class_and_shows_no_secret() -> None:
+    """A user can silence it, or make it an error, independently of other warnings."""
     with pytest.warns(InsecureTransportWarning) as caught:
         warn_insecure("The resource", URL("http://a.example/x?key=secret"))
     assert "The resource http://a.example/x is plain http" in str(caught[0].message)
@@ -108,8 +114,8 @@ def test_the_warning_is_of_its_own_class_and_shows_no_secret() -> None:
 
 
 @pytest.mark.rule("R013")
-def test_the_warning_is_at_the_line_of_the_user() -> None:
-    """However deep in the package it arises, it points at the code that configured the URL."""
+def test_warning_points_at_the_line_of_the_user() -> None:
+    """It names the line that configured the URL, however deep in the package it is issued."""
     line = inspect.stack()[0].lineno + 2
     with pytest.warns(InsecureTransportWarning) as caught:  # noqa: PT031
         TokenManager("http://auth.example.com/token", "client-id", "secret")
@@ -120,8 +126,22 @@ def test_the_warning_is_at_the_line_of_the_user() -> None:
     ]
 
 
-def test_the_warning_needs_no_user_to_point_at() -> None:
-    """Where nobody's code is above, as in a frozen program, it is given all the same."""
+def test_warning_is_issued_without_user_code_on_the_stack() -> None:
+    """In a frozen program there may be no frame outside of the package."""
     program = "from aioalf._urls import *\nwarn_insecure('X', URL('http://a.example'))"
     with pytest.warns(InsecureTransportWarning):
         exec(program, {"__name__": "aioalf.frozen"})  # noqa: S102 - our own program
+
+
+def test_error_for_a_missing_endpoint_names_the_option() -> None:
+    """The user sees which option to pass."""
+    assert str(missing_endpoint_error("token_endpoint")) == (
+        "Missing token endpoint: pass token_endpoint to Client or TokenManager"
+    )
+    assert str(missing_endpoint_error("revocation_endpoint")) == (
+        "Missing revocation endpoint: pass issuer, or endpoints={'revocation_endpoint': ...}, to "
+        "Client or TokenManager"
+    )
+    assert "pass endpoints={'revocation_endpoint': ...}" in str(
+        missing_endpoint_error("revocation_endpoint", "https://id.example.com")
+    )

@@ -1,4 +1,4 @@
-"""Copies of errors: as good as the first, and with no more than is wanted."""
+"""Tests of copies of errors: with all details, and with or without tracebacks."""
 
 import errno
 import socket
@@ -11,19 +11,19 @@ from aiohttp import ClientConnectorError, ClientSession
 from aioalf._single_flight import copy_exception, copy_without_frames
 
 
-def test_a_copy_of_an_error_tells_where_it_came_from() -> None:
-    """What was raised where, because of what, is what the copy says."""
+def test_copy_keeps_traceback_and_cause() -> None:
+    """A copy shows where and why the error was raised."""
     with pytest.raises(ValueError, match="first") as caught:
         raise ValueError("first") from KeyError("cause")
-    twin = copy_exception(caught.value)
-    assert twin is not caught.value
-    assert twin.__traceback__ is caught.value.__traceback__ is not None
-    assert twin.__cause__ is caught.value.__cause__ is not None
-    assert twin.__suppress_context__
+    duplicate = copy_exception(caught.value)
+    assert duplicate is not caught.value
+    assert duplicate.__traceback__ is caught.value.__traceback__ is not None
+    assert duplicate.__cause__ is caught.value.__cause__ is not None
+    assert duplicate.__suppress_context__
 
 
-def test_an_error_that_copies_itself_does_so() -> None:
-    """It knows best what its copies may not share."""
+def test_copy_method_of_the_error_is_used() -> None:
+    """The class decides what copies share."""
 
     class SharingError(Exception):
         def __copy__(self) -> "SharingError":
@@ -32,68 +32,70 @@ def test_an_error_that_copies_itself_does_so() -> None:
     assert str(copy_exception(SharingError("first"))) == "copied"
 
 
-def test_an_error_of_the_system_keeps_its_number() -> None:
-    """Some classes hold what they are made with out of sight."""
-    twin = copy_exception(FileNotFoundError(2, "none"))
-    assert (twin.errno, twin.strerror) == (2, "none")
+def test_copy_of_an_os_error_keeps_its_number() -> None:
+    """OSError keeps its values in C fields."""
+    duplicate = copy_exception(FileNotFoundError(2, "none"))
+    assert (duplicate.errno, duplicate.strerror) == (2, "none")
 
 
 def broken_text() -> UnicodeDecodeError:
-    """What decoding raises."""
+    """Return the error of decoding invalid UTF-8."""
     with pytest.raises(UnicodeDecodeError) as caught:
         b"a\xff".decode()
     return caught.value
 
 
 @pytest.mark.parametrize(
-    "make", [broken_text, lambda: FileNotFoundError(2, "none", "/a"), lambda: ImportError(name="a")]
+    "make",
+    [broken_text, lambda: FileNotFoundError(2, "none", "/a"), lambda: ImportError(name="a")],
+    ids=["UnicodeDecodeError", "FileNotFoundError", "ImportError"],
 )
-def test_what_a_class_of_pythons_holds_is_in_the_copy(make: Callable[[], Exception]) -> None:
-    """It is neither in ``args`` nor in ``__dict__``."""
+def test_copy_of_a_builtin_error_keeps_its_attributes(make: Callable[[], Exception]) -> None:
+    """They are neither in ``args`` nor in ``__dict__``."""
     error = make()
-    twin = copy_exception(error)
-    assert twin is not error
-    assert (str(twin), repr(twin)) == (str(error), repr(error))
+    duplicate = copy_exception(error)
+    assert duplicate is not error
+    assert (str(duplicate), repr(duplicate)) == (str(error), repr(error))
     names = {name for kind in type(error).__mro__[:-2] for name in vars(kind) if name[0] != "_"}
     held = {name: getattr(error, name) for name in names if hasattr(error, name)}
     assert held
-    assert held == {name: getattr(twin, name) for name in held}
+    assert held == {name: getattr(duplicate, name) for name in held}
 
 
-def test_what_a_class_has_slots_for_is_in_the_copy() -> None:
-    """Also where some of them are empty."""
+def test_copy_keeps_slots() -> None:
+    """Also if some of them are not set."""
 
-    class Slotted(Exception):  # noqa: N818 - it is about its slots
+    class Slotted(Exception):  # noqa: N818 - named after what it tests
         __slots__ = ("code", "nothing")
 
     error = Slotted("text")
     error.code = 5  # type: ignore[attr-defined]
-    twin = copy_exception(error)
-    assert twin is not error
-    assert (twin.args, twin.code) == (("text",), 5)  # type: ignore[attr-defined]
-    assert not hasattr(twin, "nothing")
+    duplicate = copy_exception(error)
+    assert duplicate is not error
+    assert (duplicate.args, duplicate.code) == (("text",), 5)  # type: ignore[attr-defined]
+    assert not hasattr(duplicate, "nothing")
 
 
-async def test_a_connection_that_was_refused_is_told_of_in_the_copy() -> None:
-    """The errors of aiohttp are the system's, made in their own way."""
-    with socket.socket() as bound:  # and nobody listens
+async def test_copy_of_an_aiohttp_error_keeps_its_attributes() -> None:
+    """The errors of aiohttp are OSErrors with constructors of their own."""
+    with socket.socket() as bound:  # not listening
         bound.bind(("127.0.0.1", 0))
         port = bound.getsockname()[1]
         async with ClientSession() as session:
             with pytest.raises(ClientConnectorError) as caught:
                 await session.get(f"http://127.0.0.1:{port}/")
-    twin = copy_exception(caught.value)
-    assert twin.errno == errno.ECONNREFUSED
-    assert (str(twin), twin.host) == (str(caught.value), "127.0.0.1")
+    duplicate = copy_exception(caught.value)
+    assert duplicate.errno == errno.ECONNREFUSED
+    assert (str(duplicate), duplicate.host) == (str(caught.value), "127.0.0.1")
 
 
-def test_what_cannot_be_copied_is_shared() -> None:
-    """Its class has the last word."""
+def test_error_that_cannot_be_copied_is_returned_itself() -> None:
+    """Its class may refuse to create another one."""
 
-    class Single(Exception):  # noqa: N818 - it is about its making
+    class Single(Exception):  # noqa: N818 - named after what it tests
         def __new__(cls, *, secret: bool = False) -> Self:
             if not secret:
-                raise TypeError("make it otherwise")
+                raise TypeError("secret is required")
             return super().__new__(cls)
 
         def __init__(self, *, secret: bool = False) -> None:
@@ -105,14 +107,14 @@ def test_what_cannot_be_copied_is_shared() -> None:
 
 
 def raised(error: Exception, cause: BaseException | None = None) -> Exception:
-    """The error, with frames."""
+    """Return the error after raising it, so that it has a traceback."""
     with pytest.raises(type(error)) as caught:
         raise error from cause
     return caught.value
 
 
-def test_a_copy_to_keep_holds_no_frames() -> None:
-    """Nor do its causes, and what they hold; the first ones go on holding theirs."""
+def test_copy_without_frames_has_no_tracebacks() -> None:
+    """Nor have its causes and the errors in its attributes; the original errors keep theirs."""
     system = raised(OSError(5, "io"))
     below = raised(KeyError("below"), system)
     below.of_the_system = system  # type: ignore[attr-defined]
@@ -129,8 +131,8 @@ def test_a_copy_to_keep_holds_no_frames() -> None:
         assert each.__traceback__ is not None
 
 
-def test_a_circle_of_causes_has_an_end() -> None:
-    """Anybody may tie one."""
+def test_cycle_of_causes_is_copied_to_a_limited_depth() -> None:
+    """An error may be its own cause."""
     error = raised(ValueError("round"))
     error.__cause__ = error
     depth, kept = 0, copy_without_frames(error)
