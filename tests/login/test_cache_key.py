@@ -1,4 +1,4 @@
-"""The key of a token cache: one for what is the same, another for everything else."""
+"""Tests of cache keys: equal requests have the same key, all others have different ones."""
 
 import subprocess
 import sys
@@ -9,8 +9,17 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from aioalf import TokenConfigurationError
-from aioalf._login.cache_key import cache_key
+from aioalf._auth_server.request_params import TokenRequestParams
+from aioalf._login.cache_key import cache_key, cache_key_for
+from aioalf.errors import TokenConfigurationError
+from aioalf.grants import (
+    AuthorizationCode,
+    ClientCredentials,
+    Grant,
+    RefreshToken,
+    TokenExchange,
+)
+from tests.login.scripted import ScriptedServer, SignInGrant
 
 
 class Parts(TypedDict, total=False):
@@ -44,7 +53,7 @@ PLAIN: Parts = {"client_id": "c", "grant": "g", "issuer": "i"}
 
 
 def with_parts(parts: Parts, more: Parts) -> Parts:
-    """The arguments, some of them others."""
+    """Return the arguments with some of them replaced."""
     merged: Parts = {**parts, **more}
     return merged
 
@@ -91,15 +100,15 @@ SAME: list[tuple[Parts, Parts]] = [
 
 
 @pytest.mark.rule("R081")
-def test_no_two_requests_share_a_key() -> None:
-    """Every part counts, and no part runs into the next."""
+def test_different_requests_have_different_keys() -> None:
+    """Every part is in the key, and no part runs into the next."""
     assert len({cache_key(**parts) for parts in DIFFERENT}) == len(DIFFERENT)
 
 
 @pytest.mark.rule("R028", "R081")
 @pytest.mark.parametrize(("one", "other"), SAME)
-def test_one_request_has_one_key(one: Parts, other: Parts) -> None:
-    """Order and repetition of what is a set make no other entry, nor does how nothing is said."""
+def test_equal_requests_have_the_same_key(one: Parts, other: Parts) -> None:
+    """The order and repetition of set members do not matter, nor how an empty part is written."""
     assert cache_key(**with_parts(PLAIN, one)) == cache_key(**with_parts(PLAIN, other))
 
 
@@ -120,18 +129,16 @@ PARTS = st.fixed_dictionaries(
 
 @pytest.mark.rule("R081")
 @given(PARTS, PARTS)
-def test_requests_that_differ_have_keys_that_differ(
-    one: dict[str, object], other: dict[str, object]
-) -> None:
-    """Whatever the text of the parts, two keys are equal only where all parts are."""
+def test_any_difference_gives_another_key(one: dict[str, object], other: dict[str, object]) -> None:
+    """Two keys are equal only if all parts are, whatever their texts."""
     empty = {"resource": frozenset[str](), "audience": frozenset[str]()}
     assume({**empty, **one} != {**empty, **other})
     assert cache_key(**one) != cache_key(**other)  # type: ignore[arg-type]
 
 
 @given(PARTS)
-def test_a_key_is_printable_and_of_one_length(parts: dict[str, object]) -> None:
-    """It can stand in a file's name, a header and a log."""
+def test_key_is_ascii_and_of_fixed_length(parts: dict[str, object]) -> None:
+    """It can be used in a file name, a header and a log."""
     key = cache_key(**parts)  # type: ignore[arg-type]
     assert len(key) == 69
     assert key.removeprefix("alf1-").isalnum()
@@ -139,14 +146,14 @@ def test_a_key_is_printable_and_of_one_length(parts: dict[str, object]) -> None:
 
 
 @pytest.mark.rule("R081")
-def test_nothing_can_be_read_from_a_key() -> None:
-    """Neither who logged in, nor where, nor with what."""
+def test_key_reveals_none_of_its_parts() -> None:
+    """It shows neither the user, nor the server, nor the scope."""
     key = cache_key(**FULL)
     assert not [part for part in ("client", "example", "subject", "read") if part in key]
 
 
-def test_a_key_is_the_same_in_every_process_and_release() -> None:
-    """These are what they were when this was written: another key would be another login."""
+def test_key_is_the_same_in_every_process_and_release() -> None:
+    """Another key would lose all stored logins."""
     plain = "alf1-d2528c50259d3a08e121d784730eae9054c4921615eb3da6736804fc98896f13"
     full = "alf1-82a19b1019f764284e16ab9f850f80be52a97bb38172f8d77e6c98938da0355e"
     assert cache_key(**PLAIN) == plain
@@ -167,13 +174,74 @@ def test_a_key_is_the_same_in_every_process_and_release() -> None:
     assert len(keys) == 1
 
 
-def test_a_key_without_a_server_is_refused() -> None:
-    """Tokens of two servers would be taken for one another's."""
+def test_key_without_a_server_is_refused() -> None:
+    """Tokens of two servers would be mixed up."""
     with pytest.raises(TokenConfigurationError, match="neither is given"):
         cache_key(client_id="c", grant="g")
 
 
-def test_scope_that_is_no_text_is_refused() -> None:
-    """As where it is sent."""
+def test_scope_of_another_type_is_refused() -> None:
+    """As in a token request."""
     with pytest.raises(TokenConfigurationError, match="scope"):
         cache_key(client_id="c", grant="g", issuer="i", scope=[1])  # type: ignore[list-item]
+
+
+# cache_key_for
+
+
+def test_key_of_a_client_depends_on_its_request_parameters() -> None:
+    """Their order does not matter."""
+    endpoint = ScriptedServer()
+    grant = AuthorizationCode()
+    asked = [
+        TokenRequestParams("a b"),
+        TokenRequestParams("b a"),
+        TokenRequestParams("a"),
+        TokenRequestParams("a b", "https://a.example"),
+    ]
+    keys = [
+        cache_key_for(grant, ScriptedServer(asked=each), "https://auth.example.com/token")
+        for each in asked
+    ]
+    keys += [
+        cache_key_for(grant, endpoint, None),
+        cache_key_for(ClientCredentials(), endpoint, None),
+    ]
+    assert keys[0] == keys[1]
+    assert len(set(keys)) == len(keys) - 1
+
+
+def test_grant_without_a_subject_cannot_be_cached() -> None:
+    """Two users would share one entry."""
+    with pytest.raises(TokenConfigurationError, match="cannot be used with refresh_token"):
+        cache_key_for(RefreshToken("abc"), ScriptedServer(), None)
+
+
+@pytest.mark.rule("R081", "R157")
+def test_key_depends_on_the_subject_of_the_grant() -> None:
+    """Each part of the subject gives another key. A user's own grant may have a subject, too."""
+
+    class Account(SignInGrant):
+        """A grant for the tokens of one account."""
+
+        name = "urn:example:account"
+
+        def __init__(self, subject_key: str | None) -> None:
+            super().__init__()
+            self.subject_key = subject_key
+
+    exchanges = [
+        TokenExchange("a", "urn:a"),
+        TokenExchange("b", "urn:a"),
+        TokenExchange("a", "urn:b"),
+        TokenExchange("a", "urn:a", requested_token_type="urn:a"),
+        TokenExchange("a", "urn:a", actor_token="b", actor_token_type="urn:a"),
+        TokenExchange("a", "urn:a", actor_token="c", actor_token_type="urn:a"),
+    ]
+    grants: list[Grant] = [*exchanges, Account("one"), Account("two")]
+    keys = [cache_key_for(grant, ScriptedServer(), None) for grant in grants]
+    assert len(set(keys)) == len(keys)
+    assert keys[0] == cache_key_for(TokenExchange("a", "urn:a"), ScriptedServer(), None)
+    assert exchanges[0].subject_key not in {"a", None}
+    with pytest.raises(TokenConfigurationError, match="cannot be used with urn:example:account"):
+        cache_key_for(Account(None), ScriptedServer(), None)

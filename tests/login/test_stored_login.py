@@ -1,4 +1,4 @@
-"""A token as a cache keeps it: read back as it was, judged by the wall clock, or not at all."""
+"""Tests of stored logins: text is read unchanged, judged by the wall clock, or refused."""
 
 import json
 import math
@@ -25,30 +25,30 @@ TOKEN = Token(
     sent_on=NOW,
 )
 OTHER = Token("another-access-token", 60, scope=frozenset({"read"}), sent_at=5000.0, sent_on=NOW)
-RECORD = StoredLogin(TOKEN, "the-refresh-token", "https://id.example.com", {"alf1-a": OTHER})
-WRITTEN = write_stored_login(RECORD)
+STORED = StoredLogin(TOKEN, "the-refresh-token", "https://id.example.com", {"alf1-a": OTHER})
+WRITTEN = write_stored_login(STORED)
 
 
 def read(text: str, now: datetime = NOW, monotonic: float = 70.0) -> StoredLogin | None:
-    """Read a record in a process whose monotonic clock stands at 70."""
+    """Read a text in a process whose monotonic clock is at 70."""
     return read_stored_login(text, now=now, monotonic=monotonic)
 
 
-def read_well(text: str, now: datetime = NOW, monotonic: float = 70.0) -> StoredLogin:
-    """Read a text that is a record."""
-    record = read(text, now, monotonic)
-    assert record is not None
-    return record
+def read_valid(text: str, now: datetime = NOW, monotonic: float = 70.0) -> StoredLogin:
+    """Read a text that is valid."""
+    stored = read(text, now, monotonic)
+    assert stored is not None
+    return stored
 
 
-def members_of(record: StoredLogin) -> tuple[object, ...]:
-    """What a record holds, without the monotonic clock."""
-    derived = {name: members_of_token(token) for name, token in record.derived.items()}
-    return (*members_of_token(record.token), record.refresh_token, record.issuer, derived)
+def members_of(stored: StoredLogin) -> tuple[object, ...]:
+    """Return the contents of a stored login, without the monotonic clock."""
+    derived = {name: members_of_token(token) for name, token in stored.derived.items()}
+    return (*members_of_token(stored.token), stored.refresh_token, stored.issuer, derived)
 
 
 def members_of_token(token: Token) -> tuple[object, ...]:
-    """What a token holds, without the monotonic clock."""
+    """Return the contents of a token, without the monotonic clock."""
     return (
         *(token.access_token, token.token_type, token.expires_in, token.expires_on),
         *(token.scope, token.extra),
@@ -56,15 +56,15 @@ def members_of_token(token: Token) -> tuple[object, ...]:
 
 
 def changed(**members: object) -> str:
-    """The written record with other members."""
+    """Return the written text with other members."""
     return json.dumps({**json.loads(WRITTEN), **members})
 
 
-def test_a_record_comes_back_as_it_was() -> None:
-    """Token, refresh token, issuer; a deadline on this process's clock."""
-    record = read_well(WRITTEN)
-    assert members_of(record) == members_of(RECORD)
-    assert record.token.deadline == 70.0 + 3600
+def test_stored_login_is_read_unchanged() -> None:
+    """The deadline is one of this process's clock."""
+    stored = read_valid(WRITTEN)
+    assert members_of(stored) == members_of(STORED)
+    assert stored.token.deadline == 70.0 + 3600
 
 
 WORDS = st.text("abcXYZ019-._~+/", min_size=1)
@@ -87,14 +87,14 @@ TEXT = st.none() | st.text(min_size=1)
 @given(
     st.builds(StoredLogin, TOKENS, TEXT, TEXT, st.dictionaries(st.text("ab1-"), TOKENS, max_size=2))
 )
-def test_any_record_comes_back(record: StoredLogin) -> None:
-    """Whatever a server put into it, at any time, as far as JSON has a form for it."""
-    if "inf" in repr([token.extra for token in record.derived.values()]):
-        record = StoredLogin(record.token, record.refresh_token, record.issuer)
-    finite = {name: value for name, value in record.token.extra.items() if "inf" not in repr(value)}
-    read_back = read_well(write_stored_login(record), NOW + 70 * YEAR)
-    if finite == record.token.extra:
-        assert members_of(read_back) == members_of(record)
+def test_any_stored_login_is_read_unchanged(stored: StoredLogin) -> None:
+    """Whatever the server put into it, at any time, if JSON can represent it."""
+    if "inf" in repr([token.extra for token in stored.derived.values()]):
+        stored = StoredLogin(stored.token, stored.refresh_token, stored.issuer)
+    finite = {name: value for name, value in stored.token.extra.items() if "inf" not in repr(value)}
+    read_back = read_valid(write_stored_login(stored), NOW + 70 * YEAR)
+    if finite == stored.token.extra:
+        assert members_of(read_back) == members_of(stored)
     assert read_back.token.extra.items() >= finite.items()
 
 
@@ -112,52 +112,52 @@ def test_any_record_comes_back(record: StoredLogin) -> None:
     ],
     ids=str,
 )
-def test_what_is_left_of_a_lifetime_is_told_by_the_wall_clock(
-    later: timedelta, left: float
-) -> None:
-    """A token that waited has less; one from the future, by a clock set back, has no more."""
-    token = read_well(WRITTEN, NOW + later).token
+def test_remaining_lifetime_follows_the_wall_clock(later: timedelta, left: float) -> None:
+    """If the clock was set back, it is not longer than the lifetime."""
+    token = read_valid(WRITTEN, NOW + later).token
     assert token.deadline == pytest.approx(70.0 + left)
     assert token.expires_on == min(NOW, NOW + later) + HOUR
 
 
 @pytest.mark.rule("R025")
-def test_a_clock_set_back_is_not_trusted_again_and_again() -> None:
-    """Once written anew, the record ends by the clock as it is now."""
+def test_clock_that_was_set_back_does_not_extend_a_lifetime_twice() -> None:
+    """Once stored again, the token expires by the time of the new clock."""
     early = NOW - timedelta(days=400)
-    again = read_well(write_stored_login(read_well(WRITTEN, early)), early + HOUR)
+    again = read_valid(write_stored_login(read_valid(WRITTEN, early)), early + HOUR)
     assert again.token.deadline == pytest.approx(70.0)
 
 
-def test_an_expired_token_keeps_its_refresh_token() -> None:
-    """The token is not valid, and what renews it is there."""
-    record = read_well(WRITTEN, NOW + 2 * HOUR, time.monotonic())
-    assert (record.token.is_valid(), record.refresh_token) == (False, "the-refresh-token")
+def test_expired_token_keeps_its_refresh_token() -> None:
+    """The token is not valid, but can be refreshed."""
+    stored = read_valid(WRITTEN, NOW + 2 * HOUR, time.monotonic())
+    assert (stored.token.is_valid(), stored.refresh_token) == (False, "the-refresh-token")
 
 
-def test_a_lifetime_that_is_not_known_stays_so() -> None:
-    """Such a token is used until it is refused, whatever the clock says."""
+def test_unknown_lifetime_stays_unknown() -> None:
+    """Such a token is used until an API rejects it, whatever the clock says."""
     text = write_stored_login(StoredLogin(Token("a", None)))
     for now in (NOW, NOW + 10_000 * HOUR):
-        token = read_well(text, now).token
+        token = read_valid(text, now).token
         assert (token.expires_in, token.expires_on, token.deadline) == (None, None, math.inf)
 
 
-def test_times_of_other_zones_are_understood() -> None:
-    """A token asked for by a local clock is written and read in UTC."""
+def test_times_are_stored_in_utc_and_read_in_any_zone() -> None:
+    """A token may have been requested by a local clock."""
     zone = timezone(timedelta(hours=5, minutes=30))
     token = Token("a", 3600, sent_on=NOW.astimezone(zone))
     text = write_stored_login(StoredLogin(token))
     assert json.loads(text)["expires_on"] == "2026-05-01T13:00:00+00:00"
-    assert read_well(changed(expires_on="2026-05-01T18:30:00+05:30")).token.expires_on == NOW + HOUR
+    assert (
+        read_valid(changed(expires_on="2026-05-01T18:30:00+05:30")).token.expires_on == NOW + HOUR
+    )
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, [math.nan], b"x", object(), {1, 2}])
-def test_what_json_has_no_form_for_is_left_out(value: object) -> None:
-    """The rest is kept: a login is not lost to one odd member of a response."""
+def test_values_that_json_cannot_represent_are_left_out(value: object) -> None:
+    """The rest is stored: one odd member of a response does not lose a login."""
     token = Token("a", 60, extra={"odd": value, "good": 1}, sent_on=NOW)
-    record = read_well(write_stored_login(StoredLogin(token, "r")))
-    assert (dict(record.token.extra), record.refresh_token) == ({"good": 1}, "r")
+    stored = read_valid(write_stored_login(StoredLogin(token, "r")))
+    assert (dict(stored.token.extra), stored.refresh_token) == ({"good": 1}, "r")
 
 
 @pytest.mark.parametrize(
@@ -165,9 +165,9 @@ def test_what_json_has_no_form_for_is_left_out(value: object) -> None:
     [Token(), Token("a b", 60), Token("a\r\nb", 60), Token("a", 60, token_type="mac")],
     ids=["empty", "space", "lines", "mac"],
 )
-def test_a_token_that_could_not_be_read_again_is_not_written(token: Token) -> None:
-    """The caller is told, instead of a login being lost in silence."""
-    with pytest.raises(ValueError, match="only a Bearer token that a header may carry"):
+def test_token_that_could_not_be_read_again_is_not_written(token: Token) -> None:
+    """The caller gets an error instead of losing the login silently."""
+    with pytest.raises(ValueError, match="only Bearer tokens that are valid header values"):
         write_stored_login(StoredLogin(token, "r"))
 
 
@@ -225,15 +225,15 @@ ODD: list[dict[str, object]] = [
 
 @pytest.mark.rule("R080")
 @pytest.mark.parametrize("members", ODD, ids=str)
-def test_a_member_that_is_odd_makes_it_no_record(members: dict[str, object]) -> None:
-    """Nothing is guessed: who wrote that did not write the rest as we do."""
+def test_invalid_member_makes_the_text_invalid(members: dict[str, object]) -> None:
+    """No member is guessed: other software may have written the text."""
     assert read(changed()) is not None
     assert read(changed(**members)) is None
 
 
 @pytest.mark.parametrize("name", sorted(json.loads(WRITTEN)))
-def test_a_member_that_is_missing_makes_it_no_record(name: str) -> None:
-    """Each of them is needed."""
+def test_missing_member_makes_the_text_invalid(name: str) -> None:
+    """All members are required."""
     members = json.loads(WRITTEN)
     del members[name]
     assert read(json.dumps(members)) is None
@@ -241,8 +241,8 @@ def test_a_member_that_is_missing_makes_it_no_record(name: str) -> None:
 
 @pytest.mark.rule("R080")
 @pytest.mark.parametrize("length", range(0, len(WRITTEN), 7))
-def test_a_text_that_was_cut_off_is_no_record(length: int) -> None:
-    """Wherever it was cut."""
+def test_truncated_text_is_invalid(length: int) -> None:
+    """Truncated at any position."""
     assert read(WRITTEN[:length]) is None
 
 
@@ -256,27 +256,27 @@ def test_a_text_that_was_cut_off_is_no_record(length: int) -> None:
     ],
     ids=lambda text: ascii(text[:20]),
 )
-def test_a_text_of_another_kind_is_no_record(text: str) -> None:
-    """Whatever it is, None comes out and no error."""
+def test_other_text_is_invalid(text: str) -> None:
+    """The result is None, not an error."""
     assert read(text) is None
 
 
 @pytest.mark.rule("R080")
 @given(st.text() | JSON.map(json.dumps))
-def test_any_text_is_a_record_or_none(text: str) -> None:
-    """Nothing that was not written as one is taken for one."""
+def test_any_other_text_is_invalid(text: str) -> None:
+    """Only a written stored login can be read."""
     assert read(text) is None
 
 
 @given(st.sampled_from(sorted(json.loads(WRITTEN))), JSON)
-def test_any_value_of_a_member_is_understood_or_refused(name: str, value: object) -> None:
-    """A record that is read has a token that can be used in a header."""
-    record = read(changed(**{name: value}))
-    assert record is None or (record.token.access_token and record.token.token_type == "Bearer")
+def test_any_value_of_a_member_is_read_or_refused(name: str, value: object) -> None:
+    """The token of a valid text is a valid header value."""
+    stored = read(changed(**{name: value}))
+    assert stored is None or (stored.token.access_token and stored.token.token_type == "Bearer")
 
 
-def test_a_record_shows_no_secret() -> None:
-    """Not in its text, and not in a pickle."""
-    assert "the-" not in repr(RECORD)
+def test_stored_login_shows_no_secret() -> None:
+    """Neither its `repr` nor a pickle contains one."""
+    assert "the-" not in repr(STORED)
     with pytest.raises(TypeError, match="not pickled"):
-        pickle.dumps(RECORD)
+        pickle.dumps(STORED)

@@ -1,0 +1,162 @@
+"""Grants, a server and a cache that do what a test of a login tells them, without a network."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
+
+import pytest
+from yarl import URL
+
+from aioalf._auth_server.request_params import Form, TokenRequestParams
+from aioalf._login.stored_login import StoredLogin, read_stored_login
+from aioalf._syntax import scope_set
+from aioalf.caches import MemoryCache, TokenCache
+from aioalf.errors import CacheError, TokenHTTPError, TokenResponseError
+from aioalf.grants import AuthorizationServer
+from aioalf.token import Token
+
+ISSUER = "https://auth.example.com"
+KEY = "alf1-key"
+INVALID_GRANT = TokenHTTPError("no", 400, error="invalid_grant")
+
+
+class SignInGrant:
+    """A grant whose sign-ins return the refresh tokens "login-1", "login-2" and so on."""
+
+    name = "authorization_code"
+    can_begin = True
+    keeps_refresh_token = True
+
+    def __init__(self, scope: frozenset[str] | None = None) -> None:
+        self.logins = 0
+        self._scope = scope
+
+    async def request_token(self, endpoint: AuthorizationServer) -> Token:
+        """Return the token of a new sign-in."""
+        self.logins += 1
+        name = f"login-{self.logins}"
+        return Token(f"access-of-{name}", 3600, refresh_token=name, scope=self._scope)
+
+
+class GivenTokenGrant:
+    """A grant with the refresh token "given" that cannot start a new sign-in."""
+
+    name = "refresh_token"
+    can_begin = False
+    keeps_refresh_token = True
+
+    async def request_token(self, endpoint: AuthorizationServer) -> Token:
+        """Send the refresh token."""
+        return await endpoint.request({"grant_type": "refresh_token", "refresh_token": "given"})
+
+
+class ScriptedServer:
+    """A token endpoint that returns the refresh tokens "refresh-1", "refresh-2" and so on.
+
+    It responds when `gate` is set, and raises `error` if there is one.
+    """
+
+    def __init__(
+        self, issuer: str | None = ISSUER, asked: TokenRequestParams | None = None
+    ) -> None:
+        self.client_id: str | None = "client-id"
+        self.issuer = issuer
+        self.asked = asked or TokenRequestParams()
+        self.forms: list[Form] = []
+        self.error: Exception | None = None
+        self.lifetime: float | None = 3600
+        self.rotates = True
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.reached = asyncio.Event()
+
+    @property
+    def sent(self) -> list[object]:
+        """The refresh tokens of all requests, in order."""
+        return [form.get("refresh_token") for form in self.forms]
+
+    async def url_of(self, name: str) -> URL:
+        """Return the URL of an endpoint."""
+        return URL(f"https://auth.example.com/{name}")
+
+    async def metadata(self) -> Mapping[str, object]:
+        """Return empty metadata."""
+        return {}
+
+    async def request(self, form: Form, *, is_repeatable: bool = False) -> Token:
+        """Return the next token."""
+        assert not is_repeatable
+        self.forms.append(form)
+        number = len(self.forms)
+        self.reached.set()
+        await self.gate.wait()
+        if self.error is not None:
+            raise self.error
+        refresh_token = f"refresh-{number}" if self.rotates else None
+        scope = scope_set(str(form.get("scope", "")))
+        return Token(f"access-{number}", self.lifetime, refresh_token=refresh_token, scope=scope)
+
+    async def post(self, name: str, form: Form) -> Mapping[str, object]:
+        """Refuse: a login sends token requests only."""
+        raise NotImplementedError
+
+
+def unusable_response(refresh_token: str) -> TokenResponseError:
+    """Return the error for a response with a refresh token, but without a usable access token."""
+    error = TokenResponseError("less scope than requested", 200)
+    error.hold_replacement(refresh_token)
+    return error
+
+
+class FailingCache:
+    """A `MemoryCache` whose methods in `failing` raise `error`."""
+
+    def __init__(self) -> None:
+        self.inner = MemoryCache()
+        self.failing: set[str] = set()
+        self.error: Exception = CacheError("the disk is full")
+
+    async def get(self, key: str) -> str | None:
+        """Read an entry."""
+        self._fail("get")
+        return await self.inner.get(key)
+
+    async def set(self, key: str, value: str, ttl: float | None) -> None:
+        """Write an entry."""
+        self._fail("set")
+        await self.inner.set(key, value, ttl)
+
+    async def delete(self, key: str) -> None:
+        """Delete an entry."""
+        self._fail("delete")
+        await self.inner.delete(key)
+
+    def lock(self, key: str) -> AbstractAsyncContextManager[None]:
+        """Lock an entry."""
+        self._fail("lock")
+        return self.inner.lock(key)
+
+    def _fail(self, method: str) -> None:
+        if method in self.failing:
+            raise self.error
+
+
+async def stored_in(cache: TokenCache, key: str = KEY) -> StoredLogin | None:
+    """Return the stored login of a cache."""
+    text = await cache.get(key) or ""
+    return read_stored_login(text, now=datetime.now(UTC), monotonic=time.monotonic())
+
+
+async def run_ready_tasks() -> None:
+    """Let all tasks run that are ready."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def wait_cancelled(*tasks: asyncio.Task[Token]) -> None:
+    """Wait for tasks that have been cancelled."""
+    for task in tasks:
+        with pytest.raises(asyncio.CancelledError):
+            await task

@@ -1,0 +1,148 @@
+"""Tests of the logout of a login: nothing is used afterwards, and all tokens are revoked."""
+
+import asyncio
+
+import pytest
+
+from aioalf._login.login import Login
+from aioalf.caches import MemoryCache, TokenCache
+from aioalf.errors import LoginRequiredError, TokenError
+from aioalf.grants import Grant
+from aioalf.token import Token
+from tests.login.scripted import (
+    KEY,
+    GivenTokenGrant,
+    ScriptedServer,
+    SignInGrant,
+    run_ready_tasks,
+    stored_in,
+)
+
+
+@pytest.mark.rule("R083")
+async def test_entry_is_not_used_after_a_logout_has_started(
+    server: ScriptedServer,
+) -> None:
+    """The next caller empties it, and all of its tokens are to be revoked."""
+    cache, grant = MemoryCache(), SignInGrant()
+    login = Login(grant, cache=cache, key=KEY)
+    await Login(grant, cache=cache, key=KEY).token(server, None)
+    to_revoke = login.start_logout()
+    assert (await login.token(server, None)).access_token == "access-of-login-2"
+    await login.finish_logout(server, to_revoke)
+    assert to_revoke.with_hints() == [
+        ("login-1", "refresh_token"),
+        ("access-of-login-1", "access_token"),
+    ]
+    assert await stored_in(cache) is not None
+
+
+@pytest.mark.rule("R083")
+async def test_logout_cancels_fetches_that_wait_for_the_lock(server: ScriptedServer) -> None:
+    """They send no refresh token, and the tokens of the fetch in flight are to be revoked."""
+    login = Login(SignInGrant())
+    token = await login.token(server, None)
+    server.gate.clear()
+    tasks = [asyncio.create_task(login.token(server, token.access_token)) for _ in range(2)]
+    await server.reached.wait()
+    to_revoke = login.start_logout()
+    server.gate.set()
+    for task in tasks:
+        with pytest.raises(TokenError, match="logged out meanwhile"):
+            await task
+    assert server.sent == ["login-1"]
+    assert to_revoke.with_hints() == [
+        ("login-1", "refresh_token"),
+        ("refresh-1", "refresh_token"),
+        ("access-of-login-1", "access_token"),
+        ("access-1", "access_token"),
+    ]
+
+
+@pytest.mark.rule("R083")
+@pytest.mark.parametrize("grant", [SignInGrant(), GivenTokenGrant()])
+async def test_logout_cancels_a_fetch_before_its_request_is_sent(
+    server: ScriptedServer, grant: Grant
+) -> None:
+    """It neither starts a sign-in, which the logout would wait for, nor sends a refresh token."""
+    login = Login(grant)
+    token = await login.token(server, None)
+    logins, sent = grant.logins if isinstance(grant, SignInGrant) else 0, list(server.sent)
+    fetch = asyncio.create_task(login.token(server, token.access_token))
+    await asyncio.sleep(0)
+    to_revoke = login.start_logout()
+    await login.finish_logout(server, to_revoke)
+    with pytest.raises(TokenError, match="logged out meanwhile"):
+        await fetch
+    assert server.sent == sent
+    assert not isinstance(grant, SignInGrant) or grant.logins == logins
+
+
+@pytest.mark.rule("R040", "R083")
+async def test_used_refresh_token_is_removed_from_the_cache_during_a_logout(
+    server: ScriptedServer,
+) -> None:
+    """Another login that holds the lock before the logout would send it again."""
+    cache = MemoryCache()
+    one, other = (Login(SignInGrant(), cache=cache, key=KEY) for _ in range(2))
+    token = await one.token(server, None)
+    server.gate.clear()
+    fetches = [asyncio.create_task(each.token(server, token.access_token)) for each in (one, other)]
+    await server.reached.wait()
+    to_revoke = one.start_logout()
+    logout = asyncio.create_task(one.finish_logout(server, to_revoke))
+    await run_ready_tasks()
+    server.gate.set()
+    with pytest.raises(TokenError, match="logged out meanwhile"):
+        await fetches[0]
+    assert (await fetches[1]).access_token == "access-of-login-1"
+    await logout
+    assert server.sent == ["login-1"]
+    assert ("refresh-1", "refresh_token") in to_revoke.with_hints()
+
+
+@pytest.mark.rule("R083")
+async def test_logout_during_on_token_revokes_the_token(
+    server: ScriptedServer, cache: TokenCache | None
+) -> None:
+    """The caller gets an error, the token was stored, and it is to be revoked."""
+    started, finish = asyncio.Event(), asyncio.Event()
+
+    async def on_token(_: Token) -> None:
+        started.set()
+        await finish.wait()
+
+    login = Login(SignInGrant(), cache=cache, key=KEY, on_token=on_token)
+    task = asyncio.create_task(login.token(server, None))
+    await started.wait()
+    to_revoke = login.start_logout()
+    finish.set()
+    with pytest.raises(TokenError, match="logged out meanwhile"):
+        await task
+    await login.finish_logout(server, to_revoke)
+    assert to_revoke.with_hints() == [
+        ("login-1", "refresh_token"),
+        ("access-of-login-1", "access_token"),
+    ]
+    assert cache is None or await cache.get(KEY) is None
+
+
+async def test_given_refresh_token_is_not_sent_after_a_logout(
+    server: ScriptedServer,
+) -> None:
+    """A user's own grant has no further tokens to revoke than those that were fetched."""
+    unused = Login(GivenTokenGrant())
+    to_revoke = unused.start_logout()
+    await unused.finish_logout(server, to_revoke)
+    assert to_revoke.with_hints() == []
+    login = Login(GivenTokenGrant())
+    await login.token(server, None)
+    to_revoke = login.start_logout()
+    await login.finish_logout(server, to_revoke)
+    assert to_revoke.with_hints() == [("refresh-1", "refresh_token"), ("access-1", "access_token")]
+    again = login.start_logout()
+    await login.finish_logout(server, again)
+    assert again.with_hints() == []
+    with pytest.raises(LoginRequiredError):
+        await login.token(server, None)
+    assert server.sent == ["given"]
