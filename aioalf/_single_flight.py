@@ -39,7 +39,7 @@ class SingleFlight(Generic[T]):
         RuntimeError if a call is in flight in another running event loop.
         """
         task = self.start(call)
-        # One future for each caller: with thousands of callers it costs less than `asyncio.shield`.
+        # Only one plain future for each caller: there may be thousands of them.
         landed: asyncio.Future[None] = task.get_loop().create_future()
         waiting = self._waiting
         waiting[landed] = None

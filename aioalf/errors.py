@@ -4,7 +4,7 @@ TokenError                              base class: no token is available
 ├── TokenConfigurationError             options are missing or invalid (also a ValueError)
 ├── TokenConnectionError                no response (also an aiohttp.ClientConnectionError)
 ├── MetadataError                       the issuer's metadata is unavailable or invalid
-├── OAuthError                          base class: the server reported an OAuth error
+├── OAuthError                          base class: the members of an OAuth error response
 │   ├── TokenHTTPError                  the server responded with a status other than 2xx
 │   ├── TokenResponseError              the server responded with 2xx, but without a usable token
 │   └── AuthorizationError              the authorization response in the browser was an error
@@ -75,7 +75,7 @@ class OAuthErrorMembers(TypedDict, total=False):
 
 
 class OAuthError(TokenError):
-    """Base class of errors that the authorization server reported (RFC 6749 §4.1.2.1, §5.2).
+    """Base class of errors with the members of an error response (RFC 6749 §4.1.2.1, §5.2).
 
     Attributes:
         error: The error code, for example ``invalid_client``; None if the response has none.

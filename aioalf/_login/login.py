@@ -150,7 +150,7 @@ class Login:
 
     async def _load_usable(self, fetch: _TokenFetch, unwanted: str | None) -> Token | None:
         """Update the attributes from the cache entry; return its token if the caller can use it."""
-        self._check(fetch)
+        self._raise_if_logged_out(fetch)
         if not await self._entry.read(fetch.endpoint):
             return None
         # Another process may have refreshed or logged out: the attributes are outdated.
@@ -169,6 +169,7 @@ class Login:
         return token if is_usable else None
 
     async def _renew(self, fetch: _TokenFetch) -> Token:
+        # A grant that cannot sign in has a refresh token of its own, which a refresh sends first.
         if self._refresh_token is not None or not self._grant.can_begin:
             if self._refresh_token is None and self._is_grant_used_up:
                 raise _login_required()
@@ -198,7 +199,9 @@ class Login:
             raise _login_required() from error
 
     async def _refresh(self, fetch: _TokenFetch) -> Token:
-        self._check(fetch)  # again: there may have been a logout before this task started
+        self._raise_if_logged_out(
+            fetch
+        )  # again: there may have been a logout before this task started
         scope = self._refresh_scope(fetch)
         refresh_token = self._refresh_token
         if refresh_token is None:  # the grant has one
@@ -239,7 +242,7 @@ class Login:
             self._scope = self._scope if token.scope is None else token.scope
         await self._store(token, refresh_token, fetch)
         await self._notify(token, fetch)
-        self._check(fetch)
+        self._raise_if_logged_out(fetch)
         return token
 
     async def _store(
@@ -277,7 +280,7 @@ class Login:
         if self._on_token is not None and not self._is_logged_out(fetch):
             await notify_on_token(self._on_token, token)
 
-    def _check(self, fetch: _TokenFetch) -> None:
+    def _raise_if_logged_out(self, fetch: _TokenFetch) -> None:
         if self._is_logged_out(fetch):
             raise TokenError("The token request was cancelled: the client was logged out meanwhile")
 

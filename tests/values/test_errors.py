@@ -3,13 +3,14 @@
 import asyncio
 import copy
 import pickle
+import re
 import socket
 from collections.abc import Callable
 
 import aiohttp
 import pytest
 
-from aioalf import Client, OAuth2Middleware, Retry, TokenManager
+from aioalf import Client, OAuth2Middleware, Retry, TokenManager, errors
 from aioalf._single_flight import copy_exception, copy_without_frames
 from aioalf.errors import (
     AUTHORIZATION_ERRORS,
@@ -69,6 +70,25 @@ def class_name(error: object) -> str:
 def test_every_error_is_a_token_error(error: TokenError) -> None:
     """`except TokenError` catches every error of the package."""
     assert isinstance(error, TokenError)
+
+
+def test_tree_in_the_module_docstring_is_complete() -> None:
+    """The tree at the head of the module names each class below its base class."""
+    lines = re.findall(r"^([│├└─ ]*)(\w+(?:Error|Warning)) ", str(errors.__doc__), re.MULTILINE)
+    path: list[type] = []
+    for indent, name in lines:
+        kind = getattr(errors, name)
+        del path[len(indent) // 4 :]
+        assert not path or kind.__bases__[0] is path[-1]
+        path.append(kind)
+    classes = {name for name, each in vars(errors).items() if is_own_error(each)}
+    assert {name for _, name in lines} == classes
+
+
+def is_own_error(value: object) -> bool:
+    """Return whether a value is an error class of the module."""
+    is_error = isinstance(value, type) and issubclass(value, Exception)
+    return is_error and value.__module__ == errors.__name__
 
 
 @pytest.mark.parametrize("error", EVERY_ERROR, ids=class_name)
@@ -222,12 +242,12 @@ async def test_concurrent_callers_share_one_failed_connection(oauth_server: OAut
         oauth_server.token_endpoint,
         retry=Retry(attempts=1),
     ) as client:
-        errors = await asyncio.gather(
+        raised = await asyncio.gather(
             *(client.get(oauth_server.url("/things")) for _ in range(3)), return_exceptions=True
         )
-    assert {type(error) for error in errors} == {TokenConnectionError}
-    assert len({id(error) for error in errors}) == 3
-    assert len({str(error) for error in errors}) == 1
+    assert {type(error) for error in raised} == {TokenConnectionError}
+    assert len({id(error) for error in raised}) == 3
+    assert len({str(error) for error in raised}) == 1
     assert (oauth_server.token_requests, oauth_server.api_requests) == (1, 0)
 
 
