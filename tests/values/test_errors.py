@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 
 from aioalf import Client, OAuth2Middleware, Retry, TokenManager, errors
+from aioalf._cli.exit_codes import Exit, ending_of
 from aioalf._single_flight import copy_exception, copy_without_frames
 from aioalf.errors import (
     AUTHORIZATION_ERRORS,
@@ -289,3 +290,9 @@ async def test_connection_errors_of_the_api_are_not_token_errors(
             with pytest.raises(aiohttp.ClientConnectorError) as caught:
                 await client.get(f"http://127.0.0.1:{bound.getsockname()[1]}/")
     assert not isinstance(caught.value, TokenError)
+
+
+def test_commands_report_connection_errors_of_the_token_endpoint_as_token_errors() -> None:
+    """The message says that the token request failed, not the request to the API."""
+    ending = ending_of(TokenConnectionError("No answer from the token endpoint"), "default")
+    assert (ending.code, ending.sentence) == (Exit.FAILED, "No answer from the token endpoint")

@@ -118,7 +118,7 @@ def test_token_is_immutable() -> None:
     with pytest.raises(AttributeError, match="cannot assign to field 'access_token'"):
         token.access_token = "other"  # type: ignore[misc]
     with pytest.raises(AttributeError, match="cannot delete field 'access_token'"):
-        del token.access_token
+        delattr(token, "access_token")
     with pytest.raises(TypeError):
         token.extra["x"] = 2  # type: ignore[index]
     assert (token.access_token, token.extra["x"]) == ("abc", 1)
