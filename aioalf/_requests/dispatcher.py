@@ -232,7 +232,8 @@ def _request_function(session: ClientSession) -> _Request:
     The wrapper takes longer than all of the dispatcher. Mocks and recorders replace the private
     method that it wraps.
     """
-    if type(session).request is _REQUEST and "request" not in vars(session):
+    is_own = getattr(type(session), "request", None) is _REQUEST
+    if is_own and "request" not in vars(session):
         return session._request  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
     return session.request
 
