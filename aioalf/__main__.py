@@ -1,7 +1,6 @@
-"""The commands of ``python -m aioalf``.
+"""The command line of ``python -m aioalf``: picks the command and returns its exit code.
 
-It reads arguments and returns exit codes; it does none of the work itself. Those of `COMMANDS` need
-the packages of an extra, and read their arguments themselves.
+The commands in `COMMANDS` parse their own arguments and need the extra ``aio-alf[cli]``.
 """
 
 from __future__ import annotations
@@ -10,99 +9,94 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Sequence
 from typing import Final
 
 from aioalf import __version__
 
-COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "login": "log in, and keep what was granted",
-        "token": "write an access token that is valid",
-        "request": "make a request that is logged in",
-        "logout": "revoke what was granted, and forget it",
-    }
-)
-"""The commands of ``aio-alf[cli]``, with what they do."""
+COMMANDS: Final = {
+    "login": "log in and store the tokens",
+    "token": "print a valid access token",
+    "request": "send an authorized HTTP request",
+    "logout": "revoke the tokens and delete the login",
+}
+"""The commands of ``aio-alf[cli]`` and their help."""
 
-USAGE: Final = 2
-"""The exit code of a program that cannot do what it was called for, as it is installed."""
-FAILED: Final = 1
-"""The exit code of a program whose output nobody reads to the end."""
-INTERRUPTED: Final = 130
-"""The exit code of a program that Ctrl-C has ended, to a shell."""
-
-_IN_EXTRA: Final = frozenset({"click", "platformdirs"})
+_FAILED: Final = 1
+_USAGE: Final = 2
+_INTERRUPTED: Final = 130
+"""The exit code of a shell command that Ctrl-C ended."""
+_EXTRA_PACKAGES: Final = frozenset({"click", "platformdirs"})
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return what reads the arguments."""
+    """Return the parser of ``--help``, ``--version`` and ``demo``."""
     commands = argparse.ArgumentParser(
         prog="python -m aioalf",
-        description="aio-alf: OAuth 2 for aiohttp. It is used from Python, see README.rst, and "
-        "with these commands from a shell, see docs/cli.rst.",
+        description="aio-alf: OAuth 2 for aiohttp. README.rst describes the Python API, and "
+        "docs/cli.rst these commands.",
     )
     commands.add_argument("--version", action="version", version=f"aio-alf {__version__}")
     subcommands = commands.add_subparsers(dest="command", title="commands")
     demo = subcommands.add_parser(
         "demo",
-        help="run a client against a server in this process, and show what went over the wire",
-        description="Run a client against a server in this process, and show what went over the "
-        "wire. The exit code is 0 if each step did what it says, else 1.",
+        help="run a client against a local test server",
+        description="Run a client against a test server in this process, and print the requests "
+        "that the server received. The exit code is 0 if each step passes, else 1.",
     )
     demo.add_argument(
-        "--browser", action="store_true", help="have a person sign in in this machine's browser"
+        "--browser", action="store_true", help="show a sign-in in your browser instead"
     )
-    for name, does in COMMANDS.items():
-        subcommands.add_parser(name, help=f"{does} (aio-alf[cli])", add_help=False)
+    for name, summary in COMMANDS.items():
+        subcommands.add_parser(name, help=f"{summary} (aio-alf[cli])", add_help=False)
     return commands
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the arguments ask for, and return the exit code."""
-    given = sys.argv[1:] if arguments is None else arguments
+    """Run a command and return its exit code. `arguments` defaults to those of the process."""
+    arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        if given and given[0] in COMMANDS:
-            return _run_command(given)
-        return _run_demo(parser(), given)
+        if arguments and arguments[0] in COMMANDS:
+            return _run_command(arguments)
+        return _run_demo(arguments)
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return _INTERRUPTED
     except BrokenPipeError:
-        _leave_stdout()
-        return FAILED
+        _discard_stdout()
+        return _FAILED
 
 
-def _run_demo(commands: argparse.ArgumentParser, given: Sequence[str]) -> int:
-    chosen = commands.parse_args(given)
-    if chosen.command is None:
+def _run_demo(arguments: Sequence[str]) -> int:
+    commands = parser()
+    options = commands.parse_args(arguments)
+    if options.command is None:
         commands.print_help()
         return 0
-    from aioalf import _demo as demo  # noqa: PLC0415 - help and version need no server
+    from aioalf import _demo  # noqa: PLC0415 - imports the test server
 
-    run = demo.run_in_browser if chosen.browser else demo.run
-    return 0 if asyncio.run(run(demo.Screen(sys.stdout))) else 1
+    run = _demo.run_in_browser if options.browser else _demo.run
+    return 0 if asyncio.run(run(_demo.Screen(sys.stdout))) else 1
 
 
-def _run_command(given: Sequence[str]) -> int:
+def _run_command(arguments: Sequence[str]) -> int:
     try:
-        from aioalf import _cli as cli  # noqa: PLC0415 - of an extra
+        from aioalf import _cli  # noqa: PLC0415 - needs an extra
     except ModuleNotFoundError as error:
-        if error.name not in _IN_EXTRA:
+        if error.name not in _EXTRA_PACKAGES:
             raise
         sys.stderr.write(
-            f'Error: {given[0]} needs the package {error.name}: pip install "aio-alf[cli]"\n'
+            f'Error: {arguments[0]} needs the package {error.name}: pip install "aio-alf[cli]"\n'
         )
-        return USAGE
-    return cli.run(given)
+        return _USAGE
+    return _cli.run(arguments)
 
 
-def _leave_stdout() -> None:
-    # Who read it is gone: what is left in its buffer goes nowhere, and not into an error at exit.
+def _discard_stdout() -> None:
+    # The reader is gone, so the interpreter must not fail when it flushes the buffer at exit.
     if sys.stdout is not None:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+        devnull = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(devnull, sys.stdout.fileno())
+        os.close(devnull)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""The commands of a person at a terminal: log in, and make requests that are logged in.
+"""The commands `login`, `token`, `request` and `logout` of ``python -m aioalf``.
 
-It is imported when one of them is called, for it needs the packages of ``aio-alf[cli]``.
+Needs the extra ``aio-alf[cli]``, so `__main__` imports it only to run one of these commands.
 """
 
 from aioalf._cli.commands import run

@@ -1,7 +1,7 @@
-"""What a command makes of tokens that are kept: it uses them, or replaces them.
+"""How commands use a stored login: only `login` asks a user to sign in, and replaces it.
 
-A grant that asks nobody, and a cache around the one that keeps a login. They know locks, and
-nothing of records and of servers.
+Holds a grant that never starts a sign-in, and a cache wrapper for a new login. Must not know
+profiles or servers.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from aioalf.errors import CacheError, LoginRequiredError
 from aioalf.grants import AuthorizationServer
 
 
-class KeptLogin:
-    """The grant of a login that is over with its refresh token: only `login` may ask a person."""
+class CachedLoginGrant:
+    """A grant that only refreshes: when the refresh token is no longer valid, the login is over."""
 
     can_begin = False
     keeps_refresh_token = True
@@ -24,38 +24,38 @@ class KeptLogin:
     def __init__(self, name: str) -> None:
         self.name = name
 
-    async def request_token(self, endpoint: AuthorizationServer) -> NoReturn:  # noqa: ARG002 - a grant's
+    async def request_token(self, endpoint: AuthorizationServer) -> NoReturn:  # noqa: ARG002 - the grant protocol
         """Raise LoginRequiredError."""
-        raise LoginRequiredError("Nobody is logged in, or not for what is asked")
+        raise LoginRequiredError("Not logged in, or not for the requested scope")
 
 
-class NewLogin:
-    """Shows nothing of a login that is kept, which stays until it can be replaced by the new one.
+class NewLoginCache:
+    """A cache that hides the stored login from a new sign-in, and replaces it on success.
 
-    The lock is not held while a person signs in, so that others can go on with the old login.
-    `problem` is why the new one is not kept, None once it is.
+    The lock is not held while the user signs in, so other processes can keep using the old login.
+    `error` says why the new login is not stored; it is None once the login is stored.
     """
 
-    def __init__(self, kept: TokenCache) -> None:
-        self._kept = kept
-        self.problem: CacheError | None = CacheError("What was granted cannot be kept")
+    def __init__(self, cache: TokenCache) -> None:
+        self._cache = cache
+        self.error: CacheError | None = CacheError("The new login was not stored")
 
     async def get(self, key: str) -> str | None:
         """Return None."""
 
     async def set(self, key: str, value: str, ttl: float | None) -> None:
-        """Keep the new login, after a renewal of the old one that is under way."""
+        """Store the new login, after any renewal of the old one that is in flight."""
         try:
-            async with self._kept.lock(key):
-                await self._kept.set(key, value, ttl)
-            self.problem = None
+            async with self._cache.lock(key):
+                await self._cache.set(key, value, ttl)
+            self.error = None
         except CacheError as error:
-            self.problem = error
+            self.error = error
 
     async def delete(self, key: str) -> None:
-        """Do nothing: there is nothing yet."""
+        """Do nothing, so that a failed sign-in keeps the old login."""
 
     @asynccontextmanager
-    async def lock(self, key: str) -> AsyncIterator[None]:  # noqa: ARG002 - a cache's
-        """Hold nothing."""
+    async def lock(self, key: str) -> AsyncIterator[None]:  # noqa: ARG002 - the cache protocol
+        """Take no lock."""
         yield

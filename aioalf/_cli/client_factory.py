@@ -1,6 +1,6 @@
-"""Clients as profiles describe them: who asks, where, and how it proves who it is.
+"""Build clients and tokens from a profile: grant, client authentication, cache.
 
-It knows the classes of the package, and nothing of commands and terminals.
+Must not know commands or the terminal.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Final, NoReturn
 
 from aioalf._auth_server.request_params import TokenRequestParams
 from aioalf._auth_server.token_endpoint import TokenEndpoint
-from aioalf._cli.cached_login import KeptLogin, NewLogin
-from aioalf._cli.profiles import KEY, SERVICE, Profile, Profiles
+from aioalf._cli.cached_login import CachedLoginGrant, NewLoginCache
+from aioalf._cli.profiles import CLIENT_CREDENTIALS, PRIVATE_KEY_JWT, Profile, Profiles
 from aioalf._cli.token_output import seconds_left
 from aioalf._login.cache_key import cache_key_for
 from aioalf._login.derived_login import DerivedLogin
@@ -35,37 +35,37 @@ from aioalf.errors import TokenConfigurationError, TokenError
 from aioalf.grants import ClientCredentials, Grant
 from aioalf.token import Token
 
-SECRET: Final = "AIOALF_CLIENT_SECRET"  # noqa: S105 - a variable's name
-"""The environment variable that may hold the client's secret."""
+SECRET_VARIABLE: Final = "AIOALF_CLIENT_SECRET"  # noqa: S105 - the name of an environment variable
+"""The environment variable with the client secret."""
 
-_METHODS: Final[dict[str, Callable[[], ClientAuth]]] = {
+_CLIENT_AUTH: Final[dict[str, Callable[[], ClientAuth]]] = {
     "none": PublicClient,
     "client_secret_basic": ClientSecretBasic,
     "client_secret_post": ClientSecretPost,
     "client_secret_jwt": ClientSecretJWT,
 }
-_LATE: Final = 60.0
-"""Seconds before its end in which a token is not handed out any more; of a short one a third."""
+_MIN_VALIDITY: Final = 60.0
+"""Seconds that a printed token stays valid, or a third of its lifetime if that is shorter."""
 
 
-def secret_of(profile: Profile) -> ClientSecret | None:
-    """Return the client's secret, or what gives it when it is needed; None for none."""
+def client_secret_of(profile: Profile) -> ClientSecret | None:
+    """Return the client secret, or a callable that gives it when needed; None for no secret."""
     if not profile.has_secret:
         return None
-    if profile.secret_file is not None:
-        return SecretFile(profile.secret_file)
-    return os.environ.get(SECRET) or _missing_secret
+    if profile.client_secret_file is not None:
+        return SecretFile(profile.client_secret_file)
+    return os.environ.get(SECRET_VARIABLE) or _raise_missing_secret
 
 
-def client_of(profile: Profile, cache: TokenCache, *, require_https: bool = True) -> Client:
-    """Return a client that is logged in, and asks nobody to log in."""
+def make_client(profile: Profile, cache: TokenCache, *, require_https: bool = True) -> Client:
+    """Return a client that uses the stored login and never asks the user to sign in."""
     return Client(
         issuer=profile.issuer,
         endpoints=profile.endpoints,
         client_id=profile.client_id,
-        client_secret=secret_of(profile),
-        client_auth=_method_of(profile),
-        grant=_kept_grant(profile),
+        client_secret=client_secret_of(profile),
+        client_auth=_client_auth(profile),
+        grant=_cached_grant(profile),
         scope=profile.scope,
         resource=profile.resource,
         audience=profile.audience,
@@ -82,102 +82,103 @@ async def log_in(
     profiles: Profiles,
     name: str,
 ) -> None:
-    """Have a token got by a grant, and keep it with its profile in place of what there is.
+    """Get a token with `grant`, and replace the stored profile and tokens.
 
-    Raises TokenError; where nothing could be got or kept, nothing is changed.
+    Raises TokenError. If no token was received or it could not be stored, the old login stays.
     """
-    kept, endpoint = profiles.tokens(name), _endpoint_of(profile, secret)
-    cache, key = NewLogin(kept), key_for(profile)
+    stored, endpoint = profiles.tokens(name), _token_endpoint(profile, secret)
+    cache, key = NewLoginCache(stored), cache_key_of(profile)
     try:
         await Login(grant, cache=cache, key=key).token(endpoint, None)
     finally:
         await endpoint.close()
-    if cache.problem is not None:
-        raise cache.problem
-    async with kept.lock(name):  # of two logins at once, the last has replaced the other
+    if cache.error is not None:
+        raise cache.error
+    async with stored.lock(name):  # of two concurrent logins, the last one replaces the other
         old = profiles.find(name)
         profiles.save(name, profile)
-        profiles.forget_further_tokens(name)
-        if old is not None and key_for(old) != key:
-            await kept.delete(key_for(old))
+        profiles.delete_other_scope_tokens(name)
+        if old is not None and cache_key_of(old) != key:
+            await stored.delete(cache_key_of(old))
 
 
-async def token_of(
+async def get_token(
     profile: Profile, profiles: Profiles, name: str, scope: tuple[str, ...]
 ) -> Token:
-    """Return a token that is good for a while, of another scope than the login's if one is given.
+    """Return a token with some validity left, for `scope` or else for the scope of the login.
 
-    Of a person's login that is derived, as by `Client.with_options`. Raises TokenError.
+    If a user signed in, a token for another scope is derived, as by `Client.with_options`. Raises
+    TokenError.
     """
-    asked = _endpoint_of(profile, secret_of(profile), scope)
+    endpoint = _token_endpoint(profile, client_secret_of(profile), scope)
     try:
-        return await _fresh(_source(profile, profiles, name, asked), asked)
+        return await _fresh_token(_login_for(profile, profiles, name, endpoint), endpoint)
     finally:
-        await asked.close()
+        await endpoint.close()
 
 
-def _source(
-    profile: Profile, profiles: Profiles, name: str, asked: TokenEndpoint
+def _login_for(
+    profile: Profile, profiles: Profiles, name: str, endpoint: TokenEndpoint
 ) -> Login | DerivedLogin:
-    grant, key, login_key = _kept_grant(profile), _key_of(profile, asked), key_for(profile)
-    if profile.grant == SERVICE and key != login_key:
-        return Login(grant, cache=profiles.further_tokens(name), key=key)
+    grant, key, login_key = _cached_grant(profile), _key(profile, endpoint), cache_key_of(profile)
+    if profile.grant == CLIENT_CREDENTIALS and key != login_key:
+        return Login(grant, cache=profiles.other_scope_tokens(name), key=key)
     login = Login(grant, cache=profiles.tokens(name), key=login_key)
     if key == login_key:
         return login
-    nobody = partial(grant.request_token, asked)
-    return DerivedLogin(login, key, has_own_scope=True, log_in=nobody, log_in_anew=nobody)
+    refuse = partial(grant.request_token, endpoint)
+    return DerivedLogin(login, key, has_own_scope=True, log_in=refuse, log_in_anew=refuse)
 
 
-def key_for(profile: Profile) -> str:
-    """Return the key that a profile's login is kept under."""
-    return _key_of(profile, _endpoint_of(profile, None))
+def cache_key_of(profile: Profile) -> str:
+    """Return the cache key of the login of a profile."""
+    return _key(profile, _token_endpoint(profile, None))
 
 
-def _key_of(profile: Profile, asked: TokenEndpoint) -> str:
-    return cache_key_for(_kept_grant(profile), asked, profile.endpoints.get("token_endpoint"))
+def _key(profile: Profile, endpoint: TokenEndpoint) -> str:
+    return cache_key_for(_cached_grant(profile), endpoint, profile.endpoints.get("token_endpoint"))
 
 
-async def _fresh(source: Login | DerivedLogin, endpoint: TokenEndpoint) -> Token:
-    token = await source.token(endpoint, None)
-    if token.expires_in is None or seconds_left(token) > min(_LATE, token.expires_in / 3):
+async def _fresh_token(login: Login | DerivedLogin, endpoint: TokenEndpoint) -> Token:
+    token = await login.token(endpoint, None)
+    if token.expires_in is None or seconds_left(token) > min(_MIN_VALIDITY, token.expires_in / 3):
         return token
     try:
-        return await source.token(endpoint, token.access_token)
+        return await login.token(endpoint, token.access_token)
     except TokenError:
         if token.is_valid():
             return token
         raise
 
 
-def _endpoint_of(
+def _token_endpoint(
     profile: Profile, secret: ClientSecret | None, scope: tuple[str, ...] = ()
 ) -> TokenEndpoint:
     return TokenEndpoint(
         profile.endpoints.get("token_endpoint"),
         Credentials(profile.client_id, secret),
-        _method_of(profile),
+        _client_auth(profile),
         issuer=profile.issuer,
         endpoints=profile.endpoints,
         asked=TokenRequestParams(scope or profile.scope, profile.resource, profile.audience),
     )
 
 
-def _method_of(profile: Profile) -> ClientAuth | None:
-    if profile.client_auth == KEY:
-        key = SecretFile(profile.private_key or "")
+def _client_auth(profile: Profile) -> ClientAuth | None:
+    if profile.client_auth == PRIVATE_KEY_JWT:
+        key = SecretFile(profile.private_key_file or "")
         return PrivateKeyJWT(key, profile.algorithm or "ES256", profile.key_id)
-    return None if profile.client_auth is None else _METHODS[profile.client_auth]()
+    return None if profile.client_auth is None else _CLIENT_AUTH[profile.client_auth]()
 
 
-def _kept_grant(profile: Profile) -> Grant:
-    if profile.grant == SERVICE:
+def _cached_grant(profile: Profile) -> Grant:
+    if profile.grant == CLIENT_CREDENTIALS:
         return ClientCredentials()
-    return KeptLogin(profile.grant)
+    return CachedLoginGrant(profile.grant)
 
 
-async def _missing_secret() -> NoReturn:
+async def _raise_missing_secret() -> NoReturn:
     raise TokenConfigurationError(
-        f"The client's secret is needed and is not kept: set {SECRET}, or log in with "
+        f"A client secret is needed, and it is not stored: set {SECRET_VARIABLE}, or log in with "
         "--client-secret-file"
     )

@@ -1,6 +1,6 @@
-"""The commands, and what each of their options means.
+"""The commands `login`, `token`, `request` and `logout`: their options and their messages.
 
-They read options and say what came of it; the other modules of this package do the work.
+The other modules of this package do the work.
 """
 
 from __future__ import annotations
@@ -16,20 +16,28 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from aioalf._cli.client_factory import SECRET, client_of, log_in, token_of
-from aioalf._cli.exit_codes import EXPECTED, Exit, ending_of
-from aioalf._cli.http_request import Display, check_transport, read_request, send
+from aioalf._cli.client_factory import SECRET_VARIABLE, get_token, log_in, make_client
+from aioalf._cli.exit_codes import EXPECTED_ERRORS, ExitCode, failure_of
+from aioalf._cli.http_request import ResponseOptions, check_transport, parse_request, send
 from aioalf._cli.login_options import (
-    fate_of_secret,
-    grant_of,
-    profile_of,
-    read_ports,
-    with_secret,
+    add_secret,
+    make_grant,
+    parse_ports,
+    profile_from_options,
+    secret_notice,
 )
 from aioalf._cli.output import write_line
-from aioalf._cli.profiles import CODE, DEFAULT, DEVICE, METHODS, SERVICE, NoProfileError, Profiles
+from aioalf._cli.profiles import (
+    AUTHORIZATION_CODE,
+    CLIENT_AUTH_METHODS,
+    CLIENT_CREDENTIALS,
+    DEFAULT_PROFILE,
+    DEVICE_CODE,
+    NoProfileError,
+    Profiles,
+)
 from aioalf._cli.terminal import Terminal
-from aioalf._cli.token_output import as_json_text
+from aioalf._cli.token_output import token_as_json
 from aioalf.errors import InsecureTransportWarning, RevocationError
 
 Command = TypeVar("Command", bound=Callable[..., object])
@@ -39,145 +47,193 @@ PROGRAM: Final = "python -m aioalf"
 
 @click.group()
 def commands() -> None:
-    """Log in, and make requests that are logged in."""
+    """Log in, and send authorized requests."""
 
 
-def _remember(context: click.Context, _: click.Parameter, name: str) -> str:
+def _remember_profile(context: click.Context, _: click.Parameter, name: str) -> str:
     context.obj["profile"] = name
     return name
 
 
-def _of_a_profile(command: Command) -> Command:
-    """Give a command the options that say whose login it is about."""
-    name = click.option(
+def _profile_options(command: Command) -> Command:
+    """Add the options ``--profile`` and ``--home``."""
+    profile = click.option(
         "--profile",
         "name",
-        default=DEFAULT,
+        default=DEFAULT_PROFILE,
         envvar="AIOALF_PROFILE",
         show_default=True,
+        show_envvar=True,
         metavar="NAME",
-        callback=_remember,
-        help="Which login. [env: AIOALF_PROFILE]",
+        callback=_remember_profile,
+        help="The name of the login.",
     )
     home = click.option(
         "--home",
         envvar="AIOALF_HOME",
+        show_envvar=True,
         type=click.Path(file_okay=False),
         metavar="PATH",
-        help="The directory of all logins. [env: AIOALF_HOME]",
+        help="The directory that stores all logins.",
     )
-    return name(home(command))
+    return profile(home(command))
 
 
-@commands.command(short_help="Log in, and keep what was granted.")
-@click.option("--issuer", metavar="URL", help="The issuer, whose metadata names the endpoints.")
-@click.option("--client-id", metavar="ID", help="Who asks. Without it, the last login is repeated.")
-@click.option("--browser", "grant", flag_value=CODE, help="Sign in in the browser: the default.")
+@commands.command(short_help="Log in and store the tokens.")
+@click.option("--issuer", metavar="URL", help="The issuer URL of the authorization server.")
 @click.option(
-    "--device", "grant", flag_value=DEVICE, help="Sign in on another device, by a code (RFC 8628)."
+    "--client-id",
+    metavar="ID",
+    help="The client ID. Without it, the last login is repeated with its settings.",
 )
 @click.option(
-    "--client-credentials", "grant", flag_value=SERVICE, help="No person: a service for itself."
+    "--browser",
+    "grant",
+    flag_value=AUTHORIZATION_CODE,
+    help="Sign in in the browser. This is the default.",
 )
-@click.option("--scope", multiple=True, metavar="S", help="What to ask for; several are possible.")
 @click.option(
-    "--resource", multiple=True, metavar="URI", help="What the token is for; several are possible."
+    "--device",
+    "grant",
+    flag_value=DEVICE_CODE,
+    help="Sign in on another device by entering a code (RFC 8628).",
 )
-@click.option("--audience", metavar="A", help="The same in words of the server's.")
 @click.option(
-    "--port-range",
-    "ports",
-    metavar="A-B",
-    callback=read_ports,
-    help="The ports that the browser may come back to.",
+    "--client-credentials",
+    "grant",
+    flag_value=CLIENT_CREDENTIALS,
+    help="Log in as the client itself, without a user.",
 )
-@click.option("--no-browser", is_flag=True, help="Show the page's URL, and open no browser.")
+@click.option("--scope", multiple=True, metavar="SCOPE", help="Scope to request. Repeatable.")
+@click.option(
+    "--resource",
+    multiple=True,
+    metavar="URI",
+    help="The API that the token is for (RFC 8707). Repeatable.",
+)
+@click.option(
+    "--audience",
+    metavar="TEXT",
+    help="The audience, for servers that use it instead of --resource.",
+)
+@click.option(
+    "--redirect-ports",
+    metavar="FIRST-LAST",
+    callback=parse_ports,
+    help="The ports of 127.0.0.1 allowed in the redirect URI.",
+)
+@click.option("--no-browser", is_flag=True, help="Print the sign-in URL, do not open a browser.")
 @click.option(
     "--client-auth",
-    type=click.Choice(METHODS),
-    help="How the client proves who it is. By default as the server says.",
+    type=click.Choice(CLIENT_AUTH_METHODS),
+    metavar="METHOD",
+    help="How the client authenticates. The default depends on the server. "
+    f"One of {', '.join(CLIENT_AUTH_METHODS)}.",
 )
 @click.option(
     "--client-secret-file",
-    "secret_file",
     type=click.Path(exists=True, dir_okay=False),
     metavar="PATH",
-    help=f"The file with the client's secret; its path is remembered. [else env: {SECRET}]",
+    help="The file with the client secret. Only its path is stored. Without it, the secret is "
+    f"read from {SECRET_VARIABLE}.",
 )
 @click.option(
-    "--private-key",
+    "--private-key-file",
     type=click.Path(exists=True, dir_okay=False),
     metavar="PATH",
-    help="The file with the key of --client-auth private_key_jwt, as PEM or JWK; its path is "
-    "remembered.",
+    help="The PEM or JWK file with the private key for --client-auth private_key_jwt. Only its "
+    "path is stored.",
 )
-@click.option("--key-id", metavar="ID", help="What the server calls that key.")
-@click.option("--algorithm", metavar="A", help="What it signs with: ES256 by default.")
-@click.option("--token-endpoint", metavar="URL", help="For a server without metadata.")
-@click.option("--authorization-endpoint", metavar="URL", help="The same.")
-@click.option("--device-authorization-endpoint", metavar="URL", help="The same.")
-@click.option("--revocation-endpoint", metavar="URL", help="The same; it is for logout.")
-@_of_a_profile
-def login(name: str, home: str | None, *, no_browser: bool, **given: Any) -> None:  # noqa: ANN401 - click's
-    """Log in, and keep what was granted for token and request.
+@click.option("--key-id", metavar="ID", help="The ID of the private key at the server.")
+@click.option("--algorithm", metavar="ALG", help="The algorithm to sign with.  [default: ES256]")
+@click.option("--token-endpoint", metavar="URL", help="For servers without metadata.")
+@click.option("--authorization-endpoint", metavar="URL", help="For servers without metadata.")
+@click.option(
+    "--device-authorization-endpoint", metavar="URL", help="For servers without metadata."
+)
+@click.option(
+    "--revocation-endpoint",
+    metavar="URL",
+    help="For servers without metadata. `logout` uses it.",
+)
+@_profile_options
+def login(name: str, home: str | None, *, no_browser: bool, **options: Any) -> None:  # noqa: ANN401 - checked by click
+    """Log in, and store the tokens for the other commands.
 
-    A person signs in in the browser, or with --device on another device; with --client-credentials
-    nobody does. A login that is kept already stays until the new one is there.
+    You sign in in the browser, or with --device on another device. With --client-credentials no
+    user signs in. If the new login fails, the previous login is kept.
     """
     profiles, terminal = Profiles(home), Terminal(sys.stderr)
-    profile = profile_of(profiles.find(name), given)
-    profile, secret = with_secret(profile, os.environ.get(SECRET))
-    grant = grant_of(profile, terminal, in_browser=not no_browser)
+    profile = profile_from_options(profiles.find(name), options)
+    profile, secret = add_secret(profile, os.environ.get(SECRET_VARIABLE))
+    grant = make_grant(profile, terminal, open_browser=not no_browser)
     profiles.prepare(name)
     asyncio.run(log_in(profile, secret, grant, profiles, name))
-    terminal.good(f"Logged in as profile {name}.")
-    terminal.say(
-        f"Settings and tokens are kept in {profiles.path(name)}, which is this user's alone."
+    terminal.success(f"Logged in as profile {name}.")
+    terminal.info(
+        f"Settings and tokens are stored in {profiles.path(name)}, which only you can read."
     )
-    terminal.say(fate_of_secret(profile))
+    terminal.info(secret_notice(profile))
 
 
-@commands.command(short_help="Write an access token that is valid.")
-@click.option("--json", "as_json", is_flag=True, help="Write what is known of it, too.")
-@click.option("--scope", multiple=True, metavar="S", help="Another scope than the login's.")
-@_of_a_profile
+@commands.command(short_help="Print a valid access token.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON with expiry and scope.")
+@click.option(
+    "--scope",
+    multiple=True,
+    metavar="SCOPE",
+    help="Print a token for this scope instead of the login's. Repeatable.",
+)
+@_profile_options
 def token(name: str, home: str | None, *, as_json: bool, scope: tuple[str, ...]) -> None:
-    """Write an access token that is valid, alone on a line; it is renewed where it has to be.
+    """Print a valid access token on one line. It is refreshed first if needed.
 
-    Another scope is one that the login has already; of a service, any.
+    If a user signed in, --scope can only ask for a part of the login's scope. With
+    --client-credentials it can ask for any scope.
     """
     profiles = Profiles(home)
-    words = tuple(word for text in scope for word in text.split())
-    found = asyncio.run(token_of(profiles.load(name), profiles, name, words))
-    write_line(as_json_text(found) if as_json else found.access_token)
+    scopes = tuple(word for text in scope for word in text.split())
+    found = asyncio.run(get_token(profiles.load(name), profiles, name, scopes))
+    write_line(token_as_json(found) if as_json else found.access_token)
 
 
-@commands.command(short_help="Make a request that is logged in.")
+@commands.command(short_help="Send an authorized HTTP request.")
 @click.argument("method")
 @click.argument("url")
-@click.option("-H", "--header", "fields", multiple=True, metavar="'NAME: VALUE'", help="Send it.")
+@click.option(
+    "-H",
+    "--header",
+    "headers",
+    multiple=True,
+    metavar="'NAME: VALUE'",
+    help="Add a header. Repeatable.",
+)
 @click.option(
     "-d",
     "--data",
     multiple=True,
     metavar="DATA",
-    help="Send it as the body: text, @FILE, or @- for standard input; a form unless a header says "
-    "otherwise. Several are joined with &.",
+    help="Send a form as the body: text, @FILE, or @- for standard input. A Content-Type header "
+    "changes the type. Repeated values are joined with &.",
 )
-@click.option("--json", metavar="DATA", help="The same, of JSON; and say that JSON is wanted.")
-@click.option("-i", "--include", is_flag=True, help="Write the answer's status and headers, too.")
-@click.option("-o", "--output", default="-", metavar="FILE", help="Write the answer to a file.")
-@click.option("-f", "--fail", is_flag=True, help="End with 1 at a status of 400 or more.")
 @click.option(
-    "--allow-plain-http", is_flag=True, help="Send the token readable for all on the way, too."
+    "--json", metavar="DATA", help="Send JSON as the body (text, @FILE or @-), and accept JSON."
 )
-@_of_a_profile
+@click.option("-i", "--include", is_flag=True, help="Print the response status and headers too.")
+@click.option("-o", "--output", default="-", metavar="FILE", help="Write the response to a file.")
+@click.option("-f", "--fail", is_flag=True, help="Exit with 1 if the status is 400 or more.")
+@click.option(
+    "--allow-plain-http",
+    is_flag=True,
+    help="Allow http to another machine. The token is then sent unencrypted.",
+)
+@_profile_options
 def request(
     name: str,
     home: str | None,
     method: str,
     url: str,
-    fields: Sequence[str],
+    headers: Sequence[str],
     data: Sequence[str],
     json: str | None,
     output: str,
@@ -186,96 +242,97 @@ def request(
     fail: bool,
     allow_plain_http: bool,
 ) -> None:
-    """Send a request with the login's token, and write the body of the answer as it comes.
+    """Send an HTTP request with the access token, and print the response body.
 
-    A redirect is followed; to another host, port or scheme it is without the token.
+    Redirects are followed, but the token is not sent to another host, port or scheme.
     """
     if data and json is not None:
-        raise click.UsageError("--data and --json cannot go together")
-    wanted = read_request(method, url, fields, data, json)
+        raise click.UsageError("--data and --json cannot be used together")
+    parsed = parse_request(method, url, headers, data, json)
     if not allow_plain_http:
-        check_transport(wanted.url)
+        check_transport(parsed.url)
     profiles = Profiles(home)
-    client = client_of(
+    client = make_client(
         profiles.load(name), profiles.tokens(name), require_https=not allow_plain_http
     )
+    options = ResponseOptions(output=output, include_headers=include, fail=fail)
 
-    async def work() -> None:
+    async def run_request() -> None:
         async with client:
-            await send(client, wanted, Display(output=output, with_head=include, fails=fail))
+            await send(client, parsed, options)
 
     with warnings.catch_warnings():
         if allow_plain_http:
             warnings.simplefilter("ignore", InsecureTransportWarning)
-        asyncio.run(work())
+        asyncio.run(run_request())
 
 
-@commands.command(short_help="Revoke what was granted, and forget it.")
-@_of_a_profile
+@commands.command(short_help="Revoke the tokens and delete the login.")
+@_profile_options
 def logout(name: str, home: str | None) -> None:
-    """Revoke what was granted, where the server can, and forget it with all settings."""
+    """Revoke the tokens if the server supports it, and delete the login."""
     profiles, terminal = Profiles(home), Terminal(sys.stderr)
     try:
         profile = profiles.load(name)
     except NoProfileError as error:
-        are_lost = profiles.has_tokens(name)
-        profiles.forget(name)
-        if are_lost:
-            raise RevocationError(f"{error}: the tokens are forgotten, but not revoked") from error
-        terminal.say(f"Nobody is logged in as profile {name}.")
+        had_tokens = profiles.has_tokens(name)
+        profiles.delete(name)
+        if had_tokens:
+            raise RevocationError(f"{error}: the tokens were deleted but not revoked") from error
+        terminal.info(f"Profile {name} is not logged in.")
         return
 
-    async def work() -> None:
-        async with client_of(profile, profiles.tokens(name)) as client:
+    async def revoke() -> None:
+        async with make_client(profile, profiles.tokens(name)) as client:
             await client.logout()
 
     try:
-        asyncio.run(work())
+        asyncio.run(revoke())
     finally:
-        profiles.forget(name)
-    terminal.good(f"Logged out of profile {name}.")
+        profiles.delete(name)
+    terminal.success(f"Logged out of profile {name}.")
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Do what the arguments ask for, say what went wrong, and return the exit code.
+    """Run a command, print any error, and return the exit code.
 
-    Raises BrokenPipeError where nobody reads any further.
+    Raises BrokenPipeError if the reader of standard output has stopped reading.
     """
-    if sys.stderr is None:  # it was closed, as by `2>&-`
-        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - it stays open
-    terminal, said = Terminal(sys.stderr), {"profile": DEFAULT}
+    if sys.stderr is None:  # closed, as with `2>&-`
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - stays open until exit
+    terminal, state = Terminal(sys.stderr), {"profile": DEFAULT_PROFILE}
     try:
-        with _warnings_told(terminal):
-            return _invoke(arguments, said)
+        with _warnings_on(terminal):
+            return _invoke(arguments, state)
     except click.UsageError as error:
         error.show()
-        return Exit.USAGE
-    except click.Abort:  # of a prompt, whose line has no end
+        return ExitCode.USAGE
+    except click.Abort:  # Ctrl-C at a prompt, which leaves the cursor in its line
         click.echo(err=True)
     except KeyboardInterrupt:
         pass
-    except BrokenPipeError:  # the program's end, as every command's
+    except BrokenPipeError:  # an OSError that `main` handles
         raise
-    except EXPECTED as error:
-        ending = ending_of(error, said["profile"])
-        terminal.error(ending.sentence)
-        return ending.code
-    return Exit.INTERRUPTED
+    except EXPECTED_ERRORS as error:
+        failure = failure_of(error, state["profile"])
+        terminal.error(failure.message)
+        return failure.code
+    return ExitCode.INTERRUPTED
 
 
-def _invoke(arguments: Sequence[str], said: dict[str, str]) -> int:
+def _invoke(arguments: Sequence[str], state: dict[str, str]) -> int:
     try:
-        with commands.make_context(PROGRAM, [*arguments], obj=said) as context:
+        with commands.make_context(PROGRAM, [*arguments], obj=state) as context:
             commands.invoke(context)
-    except click.exceptions.Exit as end:  # of --help
-        return end.exit_code
-    return Exit.OK
+    except click.exceptions.Exit as error:  # raised by --help
+        return error.exit_code
+    return ExitCode.OK
 
 
 @contextmanager
-def _warnings_told(terminal: Terminal) -> Iterator[None]:
-    """Have the package's warnings written as sentences, and secrets kept off plain http."""
-    logger, handler = logging.getLogger("aioalf"), _Warnings(terminal)
+def _warnings_on(terminal: Terminal) -> Iterator[None]:
+    """Print the library's log warnings as messages; raise InsecureTransportWarning as an error."""
+    logger, handler = logging.getLogger("aioalf"), _TerminalHandler(terminal)
     logger.addHandler(handler)
     try:
         with warnings.catch_warnings():
@@ -285,7 +342,7 @@ def _warnings_told(terminal: Terminal) -> Iterator[None]:
         logger.removeHandler(handler)
 
 
-class _Warnings(logging.Handler):
+class _TerminalHandler(logging.Handler):
     def __init__(self, terminal: Terminal) -> None:
         super().__init__(logging.WARNING)
         self._terminal = terminal

@@ -1,6 +1,6 @@
-"""What a command ends with: the exit code and the sentence of each thing that can go wrong. Pure.
+"""The exit code and the error message for each way a command can fail. No I/O.
 
-docs/cli.rst has the codes as a table.
+docs/cli.rst lists the exit codes.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from aiohttp import ClientError
 
-from aioalf._cli.profiles import NoProfileError
+from aioalf._cli.profiles import DEFAULT_PROFILE, NoProfileError
 from aioalf._redaction import printable
 from aioalf.errors import (
     AccessDeniedError,
@@ -23,8 +23,8 @@ from aioalf.errors import (
 )
 
 
-class Exit(IntEnum):
-    """The codes; those of a shell for a program that was called wrongly, and that Ctrl-C ended."""
+class ExitCode(IntEnum):
+    """The exit codes. 2 and 130 are the usual ones for wrong usage and for Ctrl-C."""
 
     OK = 0
     FAILED = 1
@@ -35,51 +35,52 @@ class Exit(IntEnum):
 
 
 class RequestFailedError(Exception):
-    """The answer's status counts as a failure, for ``--fail`` says so, or it cannot be written."""
+    """The response could not be written, or has a status that ``--fail`` makes an error."""
 
 
-class Ending(NamedTuple):
-    """How a command ended: its code, and what to tell the person."""
+class Failure(NamedTuple):
+    """The exit code of a failed command, and the message for the user."""
 
-    code: Exit
-    sentence: str
+    code: ExitCode
+    message: str
 
 
-_CODES: tuple[tuple[type[Exception], Exit], ...] = (
-    (AccessDeniedError, Exit.DENIED),
-    (LoginRequiredError, Exit.LOGIN_REQUIRED),
-    (LoginTimeoutError, Exit.LOGIN_REQUIRED),
-    (ScopeNotGrantedError, Exit.LOGIN_REQUIRED),
-    (TokenConfigurationError, Exit.USAGE),
-    (InsecureTransportWarning, Exit.USAGE),
-    (RequestFailedError, Exit.FAILED),
-    (TokenError, Exit.FAILED),
+_CODES: tuple[tuple[type[Exception], ExitCode], ...] = (
+    (AccessDeniedError, ExitCode.DENIED),
+    (LoginRequiredError, ExitCode.LOGIN_REQUIRED),
+    (LoginTimeoutError, ExitCode.LOGIN_REQUIRED),
+    (ScopeNotGrantedError, ExitCode.LOGIN_REQUIRED),
+    (TokenConfigurationError, ExitCode.USAGE),
+    (InsecureTransportWarning, ExitCode.USAGE),
+    (RequestFailedError, ExitCode.FAILED),
+    (TokenError, ExitCode.FAILED),
 )
 
-EXPECTED: tuple[type[Exception], ...] = (
-    *(kind for kind, _ in _CODES),
+EXPECTED_ERRORS: tuple[type[Exception], ...] = (
+    *(error_class for error_class, _ in _CODES),
     ClientError,
-    OSError,  # TimeoutError is one
+    OSError,  # includes TimeoutError
 )
-"""What may happen to whoever calls a command; anything else is a mistake of ours."""
+"""Errors that are reported as one sentence. Any other exception is a bug and is not caught."""
 
 
-def ending_of(error: Exception, profile: str) -> Ending:
-    """Return how a command ends that one of `EXPECTED` has ended."""
-    code = next((code for kind, code in _CODES if isinstance(error, kind)), Exit.FAILED)
-    login = "python -m aioalf login" + ("" if profile == "default" else f" --profile {profile}")
+def failure_of(error: Exception, profile: str) -> Failure:
+    """Return the exit code and message for one of `EXPECTED_ERRORS`."""
+    code = next((code for kind, code in _CODES if isinstance(error, kind)), ExitCode.FAILED)
+    option = "" if profile == DEFAULT_PROFILE else f" --profile {profile}"
+    login = f"python -m aioalf login{option}"
     if isinstance(error, NoProfileError):
-        return Ending(code, f"{error}: log in with `{login} --issuer URL --client-id ID`")
+        return Failure(code, f"{error}: log in with `{login} --issuer URL --client-id ID`")
     if isinstance(error, LoginRequiredError):
-        return Ending(code, f"{error}: log in with `{login}`")
+        return Failure(code, f"{error}: log in with `{login}`")
     if isinstance(error, ScopeNotGrantedError):
         missing = printable(" ".join(sorted(error.missing)))
-        return Ending(
+        return Failure(
             code,
-            f"The login has not the scope {missing}: log in with `{login} --scope ...`, and ask "
-            "there for all that is needed",
+            f"The login does not have the scope {missing}: log in with `{login} --scope ...`, and "
+            "list every scope that you need",
         )
     if isinstance(error, ClientError | OSError) and not isinstance(error, TokenError):
         reason = str(error) or type(error).__name__
-        return Ending(code, f"The request could not be made, or its answer not read: {reason}")
-    return Ending(code, str(error))
+        return Failure(code, f"The request could not be sent, or its response not read: {reason}")
+    return Failure(code, str(error))

@@ -1,6 +1,6 @@
-"""A request as curl's options describe it, and its answer as bytes.
+"""Build an HTTP request from curl-like options, send it, and write its response.
 
-It knows HTTP, and nothing of logins.
+Must not know logins.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from aioalf._cli.exit_codes import RequestFailedError
-from aioalf._cli.output import opened
+from aioalf._cli.output import open_output
 from aioalf._redaction import printable
 from aioalf._urls import is_insecure, redact_url
 from aioalf.client import Client
 from aioalf.errors import TokenConfigurationError
 
-_TOKEN: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - RFC 9110 §5.6.2
-_VALUE: Final = r"[^\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]*"
-_OF_THE_BODY: Final = frozenset({"content-length", "transfer-encoding"})
+_HTTP_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2
+_HEADER_VALUE: Final = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]*")
+_BODY_HEADERS: Final = frozenset({"content-length", "transfer-encoding"})
 _FORM: Final = "application/x-www-form-urlencoded"
 _JSON: Final = "application/json"
 _TIMEOUT: Final = ClientTimeout(total=None, sock_connect=30)
-"""As long as it takes, once there is a connection."""
+"""No time limit once the connection is established, as with curl."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Request:
-    """What to send."""
+    """The request to send."""
 
     method: str
     url: URL
@@ -43,48 +43,51 @@ class Request:
     body: bytes | None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Display:
-    """What of the answer to write, and where: a path, or ``-``."""
+@dataclass(frozen=True, kw_only=True)
+class ResponseOptions:
+    """How to write the response.
+
+    ``output`` is a path, or ``-`` for standard output. ``include_headers`` writes the status and
+    headers before the body. ``fail`` makes a status of 400 or more an error without a body.
+    """
 
     output: str
-    with_head: bool
-    fails: bool
-    """Whether a status of 400 or more is an error, whose body is not written."""
+    include_headers: bool
+    fail: bool
 
 
-def read_request(
-    method: str, url: str, fields: Sequence[str], data: Sequence[str], json: str | None
+def parse_request(
+    method: str, url: str, headers: Sequence[str], data: Sequence[str], json: str | None
 ) -> Request:
-    """Return the request that arguments describe, files read that they name.
+    """Return the request that the arguments describe, reading the files that they name.
 
-    Raises TokenConfigurationError for what cannot be sent.
+    Raises TokenConfigurationError if an argument is invalid.
     """
-    if not re.fullmatch(_TOKEN, method):
-        raise TokenConfigurationError(f"{printable(method, 40)} is no HTTP method")
-    headers = _read_fields(fields)
+    if not _HTTP_TOKEN.fullmatch(method):
+        raise TokenConfigurationError(f"{printable(method, 40)} is not an HTTP method")
+    parsed = _parse_headers(headers)
     body = None
     if json is not None:
-        body = _content(json)
-        headers.setdefault("Content-Type", _JSON)
-        headers.setdefault("Accept", _JSON)
+        body = _read_data(json)
+        parsed.setdefault("Content-Type", _JSON)
+        parsed.setdefault("Accept", _JSON)
     elif data:
-        body = b"&".join(map(_content, data))
-        headers.setdefault("Content-Type", _FORM)
-    return Request(method=method.upper(), url=_read_url(url), headers=headers, body=body)
+        body = b"&".join(map(_read_data, data))
+        parsed.setdefault("Content-Type", _FORM)
+    return Request(method=method.upper(), url=_parse_url(url), headers=parsed, body=body)
 
 
 def check_transport(url: URL) -> None:
-    """Raise TokenConfigurationError where the token could be read on its way."""
+    """Raise TokenConfigurationError if the token would be sent unencrypted."""
     if is_insecure(url):
         raise TokenConfigurationError(
-            f"{printable(redact_url(url))} is plain http to another machine: the token could be read on "
-            "the way. Use https, or pass --allow-plain-http where the network is yours"
+            f"{printable(redact_url(url))} is plain http to another machine, and the token could "
+            "be read on the network: use https, or pass --allow-plain-http if you trust the network"
         )
 
 
-async def send(client: Client, request: Request, display: Display) -> None:
-    """Send a request and write its answer as it comes. Raises RequestFailedError for its status."""
+async def send(client: Client, request: Request, options: ResponseOptions) -> None:
+    """Send a request and write its response while it arrives. Raises RequestFailedError."""
     try:
         response = await client.request(
             request.method,
@@ -94,58 +97,63 @@ async def send(client: Client, request: Request, display: Display) -> None:
             timeout=_TIMEOUT,
             skip_auto_headers=("Content-Type",) if request.body is None else (),
         )
-    except UnicodeError as error:  # aiohttp lets it through
-        raise RequestFailedError("It redirects to a host whose name cannot be looked up") from error
+    except UnicodeError as error:  # aiohttp does not wrap it
+        raise RequestFailedError("The API redirects to an invalid host name") from error
     async with response:
-        if display.fails and response.status >= 400:
+        if options.fail and response.status >= 400:
             reason = printable(response.reason or "", 100)
-            raise RequestFailedError(f"The API answered {response.status} {reason}".rstrip())
-        # Not before there is an answer: a request that fails leaves the file as it is.
-        with opened(display.output) as output:
-            if display.with_head:
-                output.write(_head(response))
+            raise RequestFailedError(f"The API responded {response.status} {reason}".rstrip())
+        # Opened only now, so that a failed request does not truncate the file.
+        with open_output(options.output) as output:
+            if options.include_headers:
+                output.write(_status_and_headers(response))
             async for chunk in response.content.iter_any():
                 output.write(chunk)
 
 
-def _read_fields(fields: Sequence[str]) -> CIMultiDict[str]:
+def _parse_headers(texts: Sequence[str]) -> CIMultiDict[str]:
     headers = CIMultiDict[str]()
-    spelled: dict[str, str] = {}  # aiohttp takes another spelling of a name for a new value
-    for text in fields:
+    # aiohttp merges values only if the names have the same case.
+    spellings: dict[str, str] = {}
+    for text in texts:
         name, colon, value = text.partition(":")
         value = value.strip(" \t")
-        if not colon or not re.fullmatch(_TOKEN, name) or not re.fullmatch(_VALUE, value):
-            raise TokenConfigurationError("A header is written as 'Name: value'")
+        if not (colon and _HTTP_TOKEN.fullmatch(name) and _HEADER_VALUE.fullmatch(value)):
+            raise TokenConfigurationError("A header must be written as 'Name: value'")
         if name.lower() == "authorization":
             raise TokenConfigurationError(
-                "The Authorization header is the login's: leave it out, or use curl"
+                "The Authorization header carries the token of the login: leave it out, or use curl"
             )
-        if name.lower() in _OF_THE_BODY:
-            raise TokenConfigurationError(f"The {name} header follows from the body: leave it out")
-        headers.add(spelled.setdefault(name.lower(), name), value)
+        if name.lower() in _BODY_HEADERS:
+            raise TokenConfigurationError(
+                f"The {name} header is computed from the body: leave it out"
+            )
+        headers.add(spellings.setdefault(name.lower(), name), value)
     return headers
 
 
-def _read_url(text: str) -> URL:
+def _parse_url(text: str) -> URL:
     try:
-        text.encode()  # what is no text, yarl leaves out
+        text.encode()  # raises for surrogates, which yarl would drop
         url = URL(text)
-        (url.host or "").encode("idna")  # as a name server is asked for it
+        (url.host or "").encode("idna")  # the encoding that a DNS lookup uses
     except ValueError:
         url = URL()
     if url.scheme not in {"http", "https"} or not url.host:
-        raise TokenConfigurationError("The URL must be a whole one, as https://api.example.com/")
+        raise TokenConfigurationError(
+            "The URL must be absolute and valid, such as https://api.example.com/things"
+        )
     if "@" in url.raw_authority:
-        raise TokenConfigurationError("The URL must not hold a name or password")
+        raise TokenConfigurationError("The URL must not contain a user name or password")
     return url
 
 
-def _content(text: str) -> bytes:
+def _read_data(text: str) -> bytes:
     if not text.startswith("@"):
         return os.fsencode(text)
     name = text[1:]
     if name == "-" and sys.stdin is None:
-        raise TokenConfigurationError("Standard input is closed: there is nothing to send")
+        raise TokenConfigurationError("Standard input is closed, so there is no body to send")
     try:
         with click.open_file(name, "rb") as file:
             content: bytes = file.read()
@@ -156,9 +164,9 @@ def _content(text: str) -> bytes:
         ) from error
 
 
-def _head(response: ClientResponse) -> bytes:
+def _status_and_headers(response: ClientResponse) -> bytes:
     version = response.version
     number = b"1.1" if version is None else f"{version.major}.{version.minor}".encode()
     status = f"{response.status} {response.reason or ''}".encode("utf-8", "surrogateescape")
-    fields = b"".join(name + b": " + value + b"\r\n" for name, value in response.raw_headers)
-    return b"HTTP/" + number + b" " + status + b"\r\n" + fields + b"\r\n"
+    headers = b"".join(name + b": " + value + b"\r\n" for name, value in response.raw_headers)
+    return b"HTTP/" + number + b" " + status + b"\r\n" + headers + b"\r\n"

@@ -1,6 +1,7 @@
-"""Where an answer is written: standard output or a file, byte by byte; to a terminal as text.
+"""Write responses and tokens to standard output or to a file.
 
-It knows streams, and nothing of HTTP and of logins.
+A file or pipe gets the bytes unchanged; a terminal gets text with control characters escaped. Must
+not know HTTP or logins.
 """
 
 from __future__ import annotations
@@ -20,16 +21,16 @@ from aioalf._cli.exit_codes import RequestFailedError
 from aioalf._redaction import printable
 
 STDOUT: Final = "-"
-"""Standard output's name among the paths of files."""
+"""The path that means standard output."""
 
-_CONTROLS: Final = r"[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+_CONTROL_CHARACTERS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class Output:
-    """Writes to a stream that is called so in errors. Raises RequestFailedError.
+    """Writes bytes to a stream, and raises RequestFailedError with the stream's `name`.
 
-    A terminal is written no control characters, for they could do anything there: they are shown as
-    text, and so is what is not UTF-8.
+    On a terminal, control characters and bytes that are not UTF-8 are escaped, because a response
+    could otherwise control the terminal.
     """
 
     def __init__(self, stream: IO[bytes], name: str) -> None:
@@ -42,33 +43,33 @@ class Output:
             self._decoder = io.IncrementalNewlineDecoder(decoder, translate=True)
 
     def write(self, content: bytes) -> None:
-        """Write some bytes at once; only Ctrl-C ends it where nobody reads."""
-        self._write(self._shown(content, is_last=False))
+        """Write and flush; blocks while the reader does not read, but Ctrl-C ends it."""
+        self._write(self._escaped(content, is_last=False))
 
     def end(self) -> None:
-        """Write what was held back, for it might have been part of something."""
-        self._write(self._shown(b"", is_last=True))
+        """Write the bytes that were held back as part of an incomplete character."""
+        self._write(self._escaped(b"", is_last=True))
 
-    def _shown(self, content: bytes, *, is_last: bool) -> bytes:
+    def _escaped(self, content: bytes, *, is_last: bool) -> bytes:
         if self._decoder is None:
             return content
         text = self._decoder.decode(content, final=is_last)
-        shown = re.sub(_CONTROLS, lambda found: ascii(found[0])[1:-1], text)
-        return shown.encode(self._encoding, "backslashreplace")
+        escaped = _CONTROL_CHARACTERS.sub(lambda match: ascii(match[0])[1:-1], text)
+        return escaped.encode(self._encoding, "backslashreplace")
 
     def _write(self, content: bytes) -> None:
-        with _explained(self._name), _interruptible():
+        with _write_errors(self._name), _interruptible():
             self._stream.write(content)
             self._stream.flush()
 
 
 @contextmanager
-def opened(path: str) -> Iterator[Output]:
-    """Open a file to be written, or standard output. Raises RequestFailedError."""
+def open_output(path: str) -> Iterator[Output]:
+    """Open a file for writing, or standard output for ``-``. Raises RequestFailedError."""
     name = "Standard output" if path == STDOUT else f"The file {printable(path)}"
     if path == STDOUT and sys.stdout is None:
         raise RequestFailedError(f"{name} is closed")
-    with _explained(name):
+    with _write_errors(name):
         file = click.open_file(path, "wb")
     with file as stream:
         output = Output(stream, name)
@@ -78,15 +79,15 @@ def opened(path: str) -> Iterator[Output]:
 
 def write_line(text: str) -> None:
     """Write a line to standard output. Raises RequestFailedError."""
-    with opened(STDOUT) as output:
+    with open_output(STDOUT) as output:
         output.write(f"{text}\n".encode())
 
 
 @contextmanager
-def _explained(name: str) -> Iterator[None]:
+def _write_errors(name: str) -> Iterator[None]:
     try:
         yield
-    except BrokenPipeError:  # who reads no further does not want to hear of it
+    except BrokenPipeError:  # handled by `main`: the reader stopped reading, as `head` does
         raise
     except OSError as error:
         reason = error.strerror or type(error).__name__
@@ -95,9 +96,9 @@ def _explained(name: str) -> Iterator[None]:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    # Writing waits for who reads, and asyncio's handler of Ctrl-C for the loop, which writes.
+    # A blocking write blocks the event loop, and asyncio's SIGINT handler needs the loop.
     before = signal.getsignal(signal.SIGINT)
-    if not callable(before):  # it is ignored
+    if not callable(before):  # SIGINT is ignored
         yield
         return
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,6 +1,6 @@
-"""Profiles: the settings of a login, kept in a directory of the user's own, the tokens beside.
+"""Profiles: the settings of a login, stored in a private directory next to its tokens.
 
-A profile holds no secret. It knows files, and nothing of servers and of what is asked of them.
+A profile contains no secret. Must not know servers or commands.
 """
 
 from __future__ import annotations
@@ -20,50 +20,58 @@ from aioalf.caches import FileCache
 from aioalf.caches._private_directory import PrivateDirectory
 from aioalf.errors import LoginRequiredError, TokenConfigurationError
 
-DEFAULT: Final = "default"
-CODE: Final = "authorization_code"
-DEVICE: Final = "urn:ietf:params:oauth:grant-type:device_code"
-SERVICE: Final = "client_credentials"
-KEY: Final = "private_key_jwt"
-METHODS: Final = ("none", "client_secret_basic", "client_secret_post", "client_secret_jwt", KEY)
+DEFAULT_PROFILE: Final = "default"
+AUTHORIZATION_CODE: Final = "authorization_code"
+DEVICE_CODE: Final = "urn:ietf:params:oauth:grant-type:device_code"
+CLIENT_CREDENTIALS: Final = "client_credentials"
+PRIVATE_KEY_JWT: Final = "private_key_jwt"
+CLIENT_AUTH_METHODS: Final = (
+    *("none", "client_secret_basic", "client_secret_post", "client_secret_jwt"),
+    PRIVATE_KEY_JWT,
+)
 
 _FORMAT: Final = "aio-alf profile"
 _VERSION: Final = 1
 _FILE: Final = "profile.json"
-_LARGEST: Final = 2**16
-_NAME: Final = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}"
+_MAX_FILE_SIZE: Final = 2**16
+_TOKENS: Final = "tokens"
+_OTHER_SCOPES: Final = "other-scopes"
+_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 
 
 class NoProfileError(LoginRequiredError):
-    """Nothing is remembered of a login, so that none can be repeated."""
+    """The profile does not exist or cannot be read, so its login cannot be repeated either."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Profile:
-    """How to get tokens: as whom, from where, and for what.
+    """The settings of a login: the client, the server and what the token is for.
 
-    ``has_secret`` says that the client has one, which is asked for at each use; ``secret_file`` and
-    ``private_key`` are the absolute paths of the files that have it and its key.
+    ``has_secret`` says that the client has a secret, which is not stored here.
+    ``client_secret_file`` and ``private_key_file`` are absolute paths.
     """
 
     client_id: str
-    grant: str = CODE
+    grant: str = AUTHORIZATION_CODE
     issuer: str | None = None
     endpoints: Mapping[str, str] = field(default_factory=dict[str, str])
     scope: tuple[str, ...] = ()
     resource: tuple[str, ...] = ()
     audience: str | None = None
-    ports: tuple[int, int] | None = None
+    redirect_ports: tuple[int, int] | None = None
     client_auth: str | None = None
     has_secret: bool = False
-    secret_file: str | None = None
-    private_key: str | None = None
+    client_secret_file: str | None = None
+    private_key_file: str | None = None
     key_id: str | None = None
     algorithm: str | None = None
 
 
 class Profiles:
-    """The profiles below a directory, each in one of its own."""
+    """All profiles of a user, each in its own directory below `home`.
+
+    Without `home` it is the user's state directory, on Linux ``~/.local/state/aio-alf``.
+    """
 
     def __init__(self, home: str | os.PathLike[str] | None = None) -> None:
         chosen = Path(home) if home else user_state_path("aio-alf", appauthor=False)
@@ -71,103 +79,106 @@ class Profiles:
             self.home: Path = chosen.expanduser().absolute()
         except RuntimeError as error:
             raise TokenConfigurationError(
-                f"The directory of logins {printable(str(chosen))} is in no user's home: set "
-                "AIOALF_HOME to a whole path"
+                f"The profile directory {printable(str(chosen))} is in no user's home directory: "
+                "set AIOALF_HOME to an absolute path"
             ) from error
 
     def path(self, name: str) -> Path:
         """Return the directory of a profile. Raises TokenConfigurationError for a bad name."""
-        if not re.fullmatch(_NAME, name):
+        if not _NAME.fullmatch(name):
             raise TokenConfigurationError(
-                "The name of a profile has letters, digits and . _ - in it, 64 at most"
+                f"{printable(name, 80)!r} is not a valid profile name: use up to 64 letters, "
+                "digits, dots, dashes and underscores, not starting with a dot or dash"
             )
         return self.home / name
 
     def prepare(self, name: str) -> None:
-        """Make what is missing for a profile to be kept. Raises CacheError where that fails."""
-        path = self.path(name)  # first: with a bad name nothing is made
+        """Create the directory of a profile if it is missing. Raises CacheError."""
+        path = self.path(name)  # first, so that an invalid name creates nothing
         _directory(self.home).prepare()
         _directory(path).prepare()
 
     def load(self, name: str) -> Profile:
-        """Return a profile. Raises NoProfileError for none, and for a file that is none."""
-        content = _directory(self.path(name)).read(_FILE, _LARGEST)
+        """Return a profile. Raises NoProfileError if it is missing or cannot be read."""
+        content = _directory(self.path(name)).read(_FILE, _MAX_FILE_SIZE)
         if content is None:
-            raise NoProfileError(f"Nobody is logged in as profile {name}")
-        profile = read_profile(content)
+            raise NoProfileError(f"Profile {name} is not logged in")
+        profile = parse_profile(content)
         if profile is None:
             raise NoProfileError(
-                f"The file {self.path(name) / _FILE} is damaged, or another version wrote it"
+                f"The file {self.path(name) / _FILE} is damaged, or written by another version"
             )
         return profile
 
     def find(self, name: str) -> Profile | None:
-        """Return a profile, None where there is none that can be read."""
+        """Return a profile, or None if it is missing or cannot be read."""
         try:
             return self.load(name)
         except NoProfileError:
             return None
 
     def save(self, name: str, profile: Profile) -> None:
-        """Keep a profile in place of any other of its name."""
-        _directory(self.path(name)).replace(_FILE, write_profile(profile))
+        """Store a profile, replacing any other of this name."""
+        _directory(self.path(name)).replace(_FILE, serialize_profile(profile))
 
     def tokens(self, name: str) -> FileCache:
-        """Return where the tokens of a profile's login are."""
-        return FileCache(self.path(name) / "tokens")
+        """Return the cache of the login's tokens."""
+        return FileCache(self.path(name) / _TOKENS)
 
-    def further_tokens(self, name: str) -> FileCache:
-        """Return where a service's tokens of another scope than its login's are."""
-        return FileCache(self.path(name) / "further")
+    def other_scope_tokens(self, name: str) -> FileCache:
+        """Return the cache of client credentials tokens for other scopes than the login's."""
+        return FileCache(self.path(name) / _OTHER_SCOPES)
 
     def has_tokens(self, name: str) -> bool:
-        """Tell whether tokens of a login are kept."""
-        return any((self.path(name) / "tokens").glob("*.json"))
+        """Return whether tokens of a login are stored."""
+        return any((self.path(name) / _TOKENS).glob("*.json"))
 
-    def forget_further_tokens(self, name: str) -> None:
-        """Remove a service's tokens of another scope."""
-        _empty(self.path(name) / "further")
+    def delete_other_scope_tokens(self, name: str) -> None:
+        """Delete the tokens in `other_scope_tokens`."""
+        _delete_json_files(self.path(name) / _OTHER_SCOPES)
 
-    def forget(self, name: str) -> None:
-        """Remove what is kept of a profile; locks stay, for a process may wait for one."""
-        self.forget_further_tokens(name)
-        _empty(self.path(name) / "tokens")
+    def delete(self, name: str) -> None:
+        """Delete a profile and its tokens. Lock files stay, since a process may wait for one."""
+        self.delete_other_scope_tokens(name)
+        _delete_json_files(self.path(name) / _TOKENS)
         _directory(self.path(name)).remove(_FILE)
 
 
 def _directory(path: Path) -> PrivateDirectory:
-    return PrivateDirectory(path, "directory of logins")
+    return PrivateDirectory(path, "profile directory")
 
 
-def _empty(path: Path) -> None:
+def _delete_json_files(path: Path) -> None:
     directory = _directory(path)
     for file in path.glob("*.json"):
         directory.remove(file.name)
 
 
-def write_profile(profile: Profile) -> bytes:
-    """Return a profile as the bytes of a file."""
+def serialize_profile(profile: Profile) -> bytes:
+    """Return the content of a profile's file."""
     members = {"format": _FORMAT, "version": _VERSION, **asdict(profile)}
     return json.dumps(members, indent=2).encode("ascii") + b"\n"
 
 
-def read_profile(content: bytes) -> Profile | None:
-    """Return the profile in the bytes of a file, None where they are not exactly one."""
+def parse_profile(content: bytes) -> Profile | None:
+    """Return the profile in the content of a file, None if it is not exactly a profile."""
     try:
-        found = json.loads(content.decode("ascii"))
+        parsed = json.loads(content.decode("ascii"))
     except (ValueError, RecursionError):
         return None
-    members = cast("dict[str, object]", found) if isinstance(found, dict) else {}
-    head = {"format": _FORMAT, "version": _VERSION}
-    if members.keys() != {*head, *_KINDS} or any(members.pop(name) != head[name] for name in head):
+    members = cast("dict[str, object]", parsed) if isinstance(parsed, dict) else {}
+    header = {"format": _FORMAT, "version": _VERSION}
+    if members.keys() != {*header, *_CHECKS}:
         return None
-    if not all(is_right(members[name]) for name, is_right in _KINDS.items()):
+    if any(members.pop(name) != header[name] for name in header):
         return None
-    read: dict[str, object] = {
+    if not all(is_valid(members[name]) for name, is_valid in _CHECKS.items()):
+        return None
+    values: dict[str, object] = {
         name: tuple(cast("list[object]", value)) if isinstance(value, list) else value
         for name, value in members.items()
     }
-    return Profile(**read)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] - as _KINDS says
+    return Profile(**values)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] - _CHECKS has checked the types
 
 
 def _is_text(value: object) -> bool:
@@ -196,19 +207,19 @@ def _is_ports(value: object) -> bool:
             return False
 
 
-_KINDS: Final = {
+_CHECKS: Final = {
     "client_id": _is_text,
-    "grant": (CODE, DEVICE, SERVICE).__contains__,
+    "grant": (AUTHORIZATION_CODE, DEVICE_CODE, CLIENT_CREDENTIALS).__contains__,
     "issuer": _is_text_or_none,
     "endpoints": _is_table,
     "scope": _is_texts,
     "resource": _is_texts,
     "audience": _is_text_or_none,
-    "ports": _is_ports,
-    "client_auth": (None, *METHODS).__contains__,
+    "redirect_ports": _is_ports,
+    "client_auth": (None, *CLIENT_AUTH_METHODS).__contains__,
     "has_secret": (True, False).__contains__,
-    "secret_file": _is_text_or_none,
-    "private_key": _is_text_or_none,
+    "client_secret_file": _is_text_or_none,
+    "private_key_file": _is_text_or_none,
     "key_id": _is_text_or_none,
     "algorithm": _is_text_or_none,
 }

@@ -1,7 +1,7 @@
-"""What a person at the terminal sees: sentences, and a sign that something is waited for.
+"""Messages for the user on standard error: results, errors, URLs, and a spinner while waiting.
 
-All of it goes to standard error. It knows one stream; what is no terminal gets no control
-characters.
+Colors and control characters are written only to a terminal. Must not write to standard output,
+which is for results.
 """
 
 from __future__ import annotations
@@ -20,109 +20,113 @@ import click
 from aioalf._redaction import printable
 from aioalf.grants._prompt import Prompt, columns_of, print_prompt
 
-_TURN: Final = 0.1
-_SIGNS: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
-_ASCII_SIGNS: Final = "|/-\\"
+_SPINNER_INTERVAL: Final = 0.1
+"""Seconds between two frames of the spinner."""
+_SPINNER: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+_ASCII_SPINNER: Final = "|/-\\"
 _MAX_URL: Final = 2**16
-_MAX_SENTENCE: Final = 1000
+_MAX_MESSAGE: Final = 1000
 
 
 class Terminal:
-    """Writes to a stream.
+    """Writes messages to a stream.
 
-    Only where it is a terminal that is not ``dumb``, a line turns while somebody is waited for;
-    there are colours, unless ``NO_COLOR`` is set.
+    The spinner is shown only on a terminal, unless ``TERM`` is ``dumb``; so are colors, unless
+    ``NO_COLOR`` is set too.
     """
 
     def __init__(self, stream: TextIO, environment: Mapping[str, str] = os.environ) -> None:
         self._stream = stream
-        self._is_live = stream.isatty() and environment.get("TERM") != "dumb"
-        self._is_coloured = self._is_live and not environment.get("NO_COLOR")
+        self._has_spinner = stream.isatty() and environment.get("TERM") != "dumb"
+        self._has_colors = self._has_spinner and not environment.get("NO_COLOR")
 
-    def say(self, text: str) -> None:
-        """Write a text of ours, a line end after it; nothing for no text."""
+    def info(self, text: str) -> None:
+        """Write a trusted text and a newline; nothing if the text is empty."""
         if not text:
             return
         self._stream.write(f"{text}\n")
         self._stream.flush()
 
-    def good(self, text: str) -> None:
-        """Write what went well."""
-        self.say(self._styled(text, "green"))
+    def success(self, text: str) -> None:
+        """Write a message in green."""
+        self.info(self._colored(text, "green"))
 
     def error(self, text: str) -> None:
-        """Write what went wrong, on one line, whatever a server put in it."""
-        self.say(f"{self._styled('Error:', 'red')} {printable(text, _MAX_SENTENCE)}")
+        """Write an error on one line, with any control characters of a server escaped."""
+        self.info(f"{self._colored('Error:', 'red')} {printable(text, _MAX_MESSAGE)}")
 
     def warning(self, text: str) -> None:
-        """Write what may go wrong, as an error is written."""
-        self.say(f"{self._styled('Warning:', 'yellow')} {printable(text, _MAX_SENTENCE)}")
+        """Write a warning in the same way as an error."""
+        self.info(f"{self._colored('Warning:', 'yellow')} {printable(text, _MAX_MESSAGE)}")
 
-    async def show_page(self, url: str) -> None:
-        """Show the page of a login in the browser, and wait until this is cancelled.
+    async def open_url(self, url: str) -> None:
+        """Open a sign-in page in the browser, and wait until cancelled.
 
-        The URL is written, too, for a browser may open where nobody sees it.
+        The URL is printed as well, because the browser may open where the user cannot see it.
         """
         self._write_url(url)
         await _open_browser(url)
         await self.wait("Waiting for you to sign in in the browser")
 
-    async def show_page_only(self, url: str) -> None:
-        """Show the page's URL, and wait until this is cancelled."""
+    async def show_url(self, url: str) -> None:
+        """Print the URL of a sign-in page, and wait until cancelled."""
         self._write_url(url)
         await self.wait("Waiting for you to sign in in a browser")
 
     async def show_prompt(self, prompt: Prompt) -> None:
-        """Show where to sign in with what code, and wait until this is cancelled."""
+        """Print the URL and the user code of a device sign-in, and wait until cancelled."""
         print_prompt(prompt)
         await self.wait("Waiting for you to sign in")
 
-    async def wait(self, what: str) -> None:
-        """Show that something is waited for, until this is cancelled."""
-        if not self._is_live:
-            self.say(f"{what} (Ctrl-C ends it)")
+    async def wait(self, message: str) -> None:
+        """Show a message with a spinner until cancelled."""
+        if not self._has_spinner:
+            self.info(f"{message} (press Ctrl-C to cancel)")
             await asyncio.Event().wait()
-        signs = _SIGNS if _can_say(self._stream, _SIGNS) else _ASCII_SIGNS
-        began, turn = time.monotonic(), 0
+        frames = _SPINNER if _can_encode(self._stream, _SPINNER) else _ASCII_SPINNER
+        started, count = time.monotonic(), 0
         try:
             while True:
-                sign = self._styled(signs[turn % len(signs)], "cyan")
-                rest = f" {what}, {time.monotonic() - began:.0f} s (Ctrl-C ends it)"
-                # A line that wraps stays, and the terminal writes ^C behind it.
+                frame = self._colored(frames[count % len(frames)], "cyan")
+                seconds = time.monotonic() - started
+                text = f" {message}, {seconds:.0f} s (press Ctrl-C to cancel)"
+                # Cut, because a wrapped line cannot be overwritten; leaves room for the ^C that
+                # the terminal prints.
                 width = max(columns_of(self._stream) - 4, 0)
-                self._stream.write(f"\r\x1b[K{sign}{rest[:width]}")
+                self._stream.write(f"\r\x1b[K{frame}{text[:width]}")
                 self._stream.flush()
-                await asyncio.sleep(_TURN)
-                turn += 1
+                await asyncio.sleep(_SPINNER_INTERVAL)
+                count += 1
         finally:
             self._stream.write("\r\x1b[K")
             self._stream.flush()
 
     def _write_url(self, url: str) -> None:
-        self.say(
+        self.info(
             "To sign in, open this page in a browser on this machine:\n\n"
             f"    {printable(url, _MAX_URL)}\n"
         )
 
-    def _styled(self, text: str, colour: str) -> str:
-        return click.style(text, fg=colour) if self._is_coloured else text
+    def _colored(self, text: str, color: str) -> str:
+        return click.style(text, fg=color) if self._has_colors else text
 
 
 async def _open_browser(url: str) -> None:
-    # A text browser comes back when it is left; a thread of asyncio's would keep Ctrl-C waiting.
+    # A text browser blocks until the user quits it. In a thread of asyncio's executor, Ctrl-C would
+    # wait for it; a daemon thread does not keep the program alive.
     loop, done = asyncio.get_running_loop(), asyncio.Event()
 
-    def work() -> None:
-        with suppress(Exception):  # the URL is shown anyway
+    def run() -> None:
+        with suppress(Exception):  # the URL was printed
             webbrowser.open(url)
         with suppress(RuntimeError):  # the loop is closed
             loop.call_soon_threadsafe(done.set)
 
-    threading.Thread(target=work, daemon=True).start()
+    threading.Thread(target=run, daemon=True).start()
     await done.wait()
 
 
-def _can_say(stream: TextIO, text: str) -> bool:
+def _can_encode(stream: TextIO, text: str) -> bool:
     try:
         text.encode(stream.encoding or "utf-8")
     except (LookupError, UnicodeEncodeError):

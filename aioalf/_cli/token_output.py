@@ -1,4 +1,4 @@
-"""A token as JSON for programs: what is known of it, and never its refresh token. Pure."""
+"""The JSON that ``token --json`` prints, without the refresh token. No I/O."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import time
 from aioalf.token import Token
 
 
-def as_json_text(token: Token) -> str:
-    """Return a token as one line; ``expires_in`` is the seconds that are left, None is unknown."""
+def token_as_json(token: Token) -> str:
+    """Return a token as one line of JSON. ``expires_in`` is the seconds left; null is unknown."""
     members = {
         "access_token": token.access_token,
         "token_type": token.token_type,
@@ -21,5 +21,5 @@ def as_json_text(token: Token) -> str:
 
 
 def seconds_left(token: Token) -> float:
-    """Return for how many seconds more a token is good."""
+    """Return the seconds until a token expires, 0.0 if it has expired."""
     return max(0.0, token.deadline - time.monotonic())

@@ -1,7 +1,4 @@
-"""The steps of a program at a desk: a person signs in in the browser, which brings the token.
-
-The implicit flow, as 0.4.0 had it. It opens a browser; it reads no page.
-"""
+"""The steps of ``demo --browser``: a user signs in, with the implicit flow of 0.4.0."""
 
 from __future__ import annotations
 
@@ -11,33 +8,35 @@ from typing import Final
 
 from aioalf._browser.open_url import OpenBrowser
 from aioalf._demo.screen import Screen
-from aioalf._demo.step import Check, Stage, Step
+from aioalf._demo.step import Check, Demo, Step
 from aioalf.client import Client
 from aioalf.implicit import TokenStorage, use_implicit_flow
 from aioalf.testing import OAuthServer
 
-FEW: Final = 10
-PATIENCE: Final = 180.0
-"""Seconds that a person has to sign in."""
+REQUESTS: Final = 10
+SIGN_IN_TIMEOUT: Final = 180.0
+"""Seconds that the user has to sign in."""
 
 
-def browser_of(screen: Screen) -> OpenBrowser:
-    """Return what opens the machine's browser, and says what there is to do in it."""
+def browser_opener(screen: Screen) -> OpenBrowser:
+    """Return a function that opens the browser and prints what to do there."""
 
     def open_browser(url: str) -> None:
         screen.line()
-        screen.title("     Sign in in the browser: any name will do. If none opens, open this URL:")
+        screen.title("     Sign in in the browser with any name. If none opens, open this URL:")
         screen.line(f"     {url}")
-        screen.line(f"     There are {PATIENCE / 60:g} minutes; Ctrl-C ends the demo.")
+        screen.line(
+            f"     You have {SIGN_IN_TIMEOUT / 60:g} minutes. Press Ctrl-C to end the demo."
+        )
         screen.line()
         webbrowser.open(url)
 
     return open_browser
 
 
-async def new_clients(server: OAuthServer, open_browser: OpenBrowser) -> Callable[[], Client]:
-    """Return what makes clients that get their token from a login in the browser."""
-    await use_implicit_flow(TokenStorage(), open_browser=open_browser, timeout=PATIENCE)
+async def client_factory(server: OAuthServer, open_browser: OpenBrowser) -> Callable[[], Client]:
+    """Return a function that makes clients that sign in in the browser."""
+    await use_implicit_flow(TokenStorage(), open_browser=open_browser, timeout=SIGN_IN_TIMEOUT)
 
     def new_client() -> Client:
         return Client(server.client_id, "", server.token_endpoint)
@@ -45,38 +44,38 @@ async def new_clients(server: OAuthServer, open_browser: OpenBrowser) -> Callabl
     return new_client
 
 
-async def sign_in(stage: Stage) -> Sequence[Check]:
-    """Requests that all need a login share one."""
-    statuses = await stage.get_at_once(FEW)
+async def sign_in(demo: Demo) -> Sequence[Check]:
+    """Concurrent requests that all need a sign-in share one."""
+    statuses = await demo.get_concurrently(REQUESTS)
     return [
-        *stage.counted(tokens=0, requests=FEW),
-        Check("logins", stage.server.logins, 1),
-        Check("each caller got", statuses, "200"),
+        *demo.counter_checks(tokens=0, requests=REQUESTS),
+        Check("sign-ins", demo.server.logins, 1),
+        Check("status", statuses, "200"),
     ]
 
 
-async def stored_token(stage: Stage) -> Sequence[Check]:
-    """A client made later uses the token in the storage."""
-    stage.server.reset_counters()
-    async with stage.new_client() as client:
-        status = await stage.get(client)
+async def stored_token(demo: Demo) -> Sequence[Check]:
+    """A client that is made later uses the token in the storage."""
+    demo.server.reset_counters()
+    async with demo.new_client() as client:
+        status = await demo.get(client)
     return [
-        *stage.counted(tokens=0, requests=1),
-        Check("logins", stage.server.logins, 0),
-        Check("the caller got", status, 200),
+        *demo.counter_checks(tokens=0, requests=1),
+        Check("sign-ins", demo.server.logins, 0),
+        Check("status", status, 200),
     ]
 
 
 STEPS: Final = (
     Step(
-        f"{FEW} requests at once, and nobody has signed in",
-        "They wait for one login. The answer comes to a port of this machine, then it is closed.",
+        f"{REQUESTS} concurrent requests before anyone has signed in",
+        "They share one sign-in. The browser brings the token to a local port.",
         sign_in,
-        seconds=PATIENCE + 5,
+        timeout=SIGN_IN_TIMEOUT + 5,
     ),
     Step(
         "A client that is made later",
-        "The token is in the storage: nobody is asked again.",
+        "It uses the stored token. The user does not sign in again.",
         stored_token,
     ),
 )

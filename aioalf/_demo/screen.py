@@ -1,7 +1,4 @@
-"""What a person sees of the demo: lines, marks and colours, or less where a terminal can do less.
-
-It knows one text stream. It does not know what it shows.
-"""
+"""Writes lines, check marks and colors of the demo to a stream."""
 
 from __future__ import annotations
 
@@ -10,15 +7,16 @@ from collections.abc import Iterable, Mapping
 from typing import Final, TextIO
 
 _MARKS: Final = {"✓": "[ok]", "✗": "[FAILED]", "…": "...", "→": "->"}
+_COLUMNS: Final = 80
 _ASCII: Final = str.maketrans(_MARKS)
-_CODES: Final = {"bold": 1, "faint": 2, "red": 31, "green": 32, "yellow": 33}
+_STYLES: Final = {"bold": 1, "faint": 2, "red": 31, "green": 32, "yellow": 33}
 
 
 class Screen:
-    """Writes to a stream, each line at once.
+    """Writes lines to a stream and flushes each one.
 
-    Colours are used on a terminal only, and not where ``NO_COLOR`` is set or ``TERM`` is ``dumb``;
-    a stream whose encoding has no ✓ gets ASCII.
+    Colors are used on a terminal, unless ``NO_COLOR`` is set or ``TERM`` is ``dumb``. ASCII
+    replaces the marks if the encoding of the stream does not have them.
     """
 
     def __init__(self, stream: TextIO, environment: Mapping[str, str] = os.environ) -> None:
@@ -28,7 +26,7 @@ class Screen:
             or bool(environment.get("NO_COLOR"))
             or environment.get("TERM") == "dumb"
         )
-        self._is_ascii = not _can_say(stream, "".join(_MARKS))
+        self._is_ascii = not _can_encode(stream, "".join(_MARKS))
 
     def line(self, text: str = "") -> None:
         """Write a line."""
@@ -37,28 +35,38 @@ class Screen:
         self._stream.flush()
 
     def title(self, text: str) -> None:
-        """Write a line that begins something."""
+        """Write a heading."""
         self.line(self.styled(text, "bold"))
 
-    def aside(self, text: str) -> None:
-        """Write a line that explains."""
+    def note(self, text: str) -> None:
+        """Write a line of explanation."""
         self.line(self.styled(text, "faint"))
 
-    def verdicts(self, told: Iterable[tuple[str, bool]]) -> None:
-        """Write a line of what was found, a mark before each: whether it is as it should be."""
-        self.line("".join(f"   {self._mark(holds)} {text}" for text, holds in told))
+    def checks(self, results: Iterable[tuple[str, bool]]) -> None:
+        """Write results, each with a mark for passed or failed, in lines of at most 80 columns."""
+        line, columns = " ", 1
+        for text, passed in results:
+            mark = self._mark(passed=passed)
+            needed = len(f"  {mark} {text}")
+            if columns > 1 and columns + needed > _COLUMNS:
+                self.line(line)
+                line, columns = " ", 1
+            line += f"  {self.styled(mark, 'green' if passed else 'red')} {text}"
+            columns += needed
+        self.line(line)
 
     def styled(self, text: str, style: str) -> str:
-        """Return the text in a style: bold, faint or a colour."""
-        return text if self._is_plain else f"\x1b[{_CODES[style]}m{text}\x1b[0m"
+        """Return the text in a style: bold, faint or a color."""
+        return text if self._is_plain else f"\x1b[{_STYLES[style]}m{text}\x1b[0m"
 
-    def _mark(self, holds: bool) -> str:  # noqa: FBT001 - private, and its name says it
-        return self.styled("✓", "green") if holds else self.styled("✗", "red")
+    def _mark(self, *, passed: bool) -> str:
+        mark = "✓" if passed else "✗"
+        return _MARKS[mark] if self._is_ascii else mark
 
 
-def _can_say(stream: TextIO, text: str) -> bool:
+def _can_encode(stream: TextIO, text: str) -> bool:
     try:
-        text.encode(stream.encoding or "utf-8")  # a stream in memory has none, and takes all
+        text.encode(stream.encoding or "utf-8")  # StringIO has no encoding
     except (LookupError, UnicodeEncodeError):
         return False
     return True

@@ -1,6 +1,6 @@
-"""The steps of a service that gets its tokens with client credentials, from the first to the last.
+"""The steps of ``demo``: a service uses the client credentials grant.
 
-It acts with `Client` as a user would, and believes the server's counters alone.
+Uses only the public API of `Client`, and checks the counters of the server.
 """
 
 from __future__ import annotations
@@ -9,107 +9,111 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from aioalf._demo.step import Check, Stage, Step
+from aioalf._demo.step import Check, Demo, Step
 from aioalf.retry import Retry
 from aioalf.testing import Fault
 
-MANY: Final = 100
-LIFETIME: Final = 1
-"""Seconds; the shortest that a token response can say."""
+REQUESTS: Final = 100
+EXPIRES_IN: Final = 1
+"""Seconds; the smallest `expires_in` of a token response."""
 
 
-async def first_request(stage: Stage) -> Sequence[Check]:
-    """A client without a token gets one, then sends the request."""
-    status = await stage.get()
-    return [*stage.counted(tokens=1, requests=1), Check("the caller got", status, 200)]
+async def first_request(demo: Demo) -> Sequence[Check]:
+    """A client without a token fetches one, then sends the request."""
+    status = await demo.get()
+    return [*demo.counter_checks(tokens=1, requests=1), Check("status", status, 200)]
 
 
-async def cached_token(stage: Stage) -> Sequence[Check]:
-    """A client with a token sends the request at once."""
-    await stage.warm_up()
-    status = await stage.get()
-    return [*stage.counted(tokens=0, requests=1), Check("the caller got", status, 200)]
+async def cached_token(demo: Demo) -> Sequence[Check]:
+    """A client with a valid token sends only the request."""
+    await demo.ensure_token()
+    status = await demo.get()
+    return [*demo.counter_checks(tokens=0, requests=1), Check("status", status, 200)]
 
 
-async def many_at_once(stage: Stage) -> Sequence[Check]:
-    """Callers that all need the first token share one token request."""
-    async with stage.new_client() as client:
-        statuses = await stage.get_at_once(MANY, client)
-    return [*stage.counted(tokens=1, requests=MANY), Check("each caller got", statuses, "200")]
+async def concurrent_requests(demo: Demo) -> Sequence[Check]:
+    """Concurrent callers that need the first token share one token request."""
+    async with demo.new_client() as client:
+        statuses = await demo.get_concurrently(REQUESTS, client)
+    return [*demo.counter_checks(tokens=1, requests=REQUESTS), Check("status", statuses, "200")]
 
 
-async def expiry(stage: Stage) -> Sequence[Check]:
-    """A token whose time is over is renewed before the request, which is never refused."""
-    lifetime, stage.server.expires_in = stage.server.expires_in, LIFETIME
+async def expiry(demo: Demo) -> Sequence[Check]:
+    """An expired token is renewed before the request, so the API never responds 401."""
+    expires_in, demo.server.expires_in = demo.server.expires_in, EXPIRES_IN
     try:
-        async with stage.new_client() as client:
-            await stage.get(client)
-            await asyncio.sleep(LIFETIME + 0.05)
-            status = await stage.get(client)
+        async with demo.new_client() as client:
+            await demo.get(client)
+            await asyncio.sleep(EXPIRES_IN + 0.05)
+            status = await demo.get(client)
     finally:
-        stage.server.expires_in = lifetime
-    return [*stage.counted(tokens=2, requests=2), Check("the caller got", status, 200)]
+        demo.server.expires_in = expires_in
+    return [*demo.counter_checks(tokens=2, requests=2), Check("status", status, 200)]
 
 
-async def revocation(stage: Stage) -> Sequence[Check]:
-    """A token that the API refuses is renewed, and the request sent once more."""
-    await stage.warm_up()
-    stage.server.revoke_all()
-    status = await stage.get()
-    return [*stage.counted(tokens=1, requests=2, refused=1), Check("the caller got", status, 200)]
+async def revocation(demo: Demo) -> Sequence[Check]:
+    """A token that the API rejects is renewed, and the request is sent again."""
+    await demo.ensure_token()
+    demo.server.revoke_all()
+    status = await demo.get()
+    return [*demo.counter_checks(tokens=1, requests=2, rejected=1), Check("status", status, 200)]
 
 
-async def many_after_revocation(stage: Stage) -> Sequence[Check]:
-    """Many refusals of one token make one token request."""
-    await stage.warm_up()
-    stage.server.revoke_all()
-    statuses = await stage.get_at_once(MANY)
+async def concurrent_after_revocation(demo: Demo) -> Sequence[Check]:
+    """Many 401 responses to one token lead to one token request."""
+    await demo.ensure_token()
+    demo.server.revoke_all()
+    statuses = await demo.get_concurrently(REQUESTS)
     return [
-        *stage.counted(tokens=1, requests=2 * MANY, refused=MANY),
-        Check("each caller got", statuses, "200"),
+        *demo.counter_checks(tokens=1, requests=2 * REQUESTS, rejected=REQUESTS),
+        Check("status", statuses, "200"),
     ]
 
 
-async def token_endpoint_down(stage: Stage) -> Sequence[Check]:
-    """After retries the caller gets the token endpoint's error; nothing goes without a token."""
-    stage.server.token_fault = Fault.status(503, "down for maintenance")
+async def token_endpoint_down(demo: Demo) -> Sequence[Check]:
+    """After retries, the caller gets the error response of the token endpoint."""
+    demo.server.token_fault = Fault.status(503, "down for maintenance")
     try:
-        async with stage.new_client() as client:
-            status = await stage.get(client)
+        async with demo.new_client() as client:
+            status = await demo.get(client)
     finally:
-        stage.server.token_fault = None
+        demo.server.token_fault = None
     return [
-        *stage.counted(tokens=Retry().attempts, requests=0),
-        Check("the caller got", status, 503),
+        *demo.counter_checks(tokens=Retry().attempts, requests=0),
+        Check("status", status, 503),
     ]
 
 
 STEPS: Final = (
-    Step("The first request", "There is no token yet: the client gets one first.", first_request),
-    Step("The next request", "The token is still good, and used again.", cached_token),
     Step(
-        f"{MANY} requests at once",
-        "A new client, and all need its first token: they wait for the same one.",
-        many_at_once,
+        "The first request",
+        "There is no token yet, so the client fetches one first.",
+        first_request,
+    ),
+    Step("The next request", "The token is still valid and is used again.", cached_token),
+    Step(
+        f"{REQUESTS} concurrent requests",
+        "A new client has no token. All requests wait for the same token request.",
+        concurrent_requests,
     ),
     Step(
         "The token expires",
-        f"It lives for {LIFETIME} second. The client knows, and renews it before the next request.",
+        f"It is valid for {EXPIRES_IN} second. The client renews it before the next request.",
         expiry,
     ),
     Step(
         "The token is revoked",
-        "The client cannot know. The API says 401: a new token, and the request once more.",
+        "The API responds 401. The client renews the token and repeats the request.",
         revocation,
     ),
     Step(
-        f"The token is revoked, and {MANY} requests are under way",
-        "Each is refused once. One token request serves them all.",
-        many_after_revocation,
+        f"The token is revoked before {REQUESTS} concurrent requests",
+        "Each gets a 401. One token request serves all of them.",
+        concurrent_after_revocation,
     ),
     Step(
         "The token endpoint is down",
-        "Asked three times, it fails. The caller gets its answer, and the API is not called.",
+        "It fails three times. The caller gets its response; the API gets no request.",
         token_endpoint_down,
     ),
 )

@@ -1,7 +1,4 @@
-"""A step of the demo: what it does, and what must be so afterwards; and how steps are shown.
-
-It knows the server's record and the screen. It does not know which steps there are.
-"""
+"""Run, check and print the steps of the demo. Must not know the steps themselves."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ from typing import Final, Self, TypeAlias
 from aiohttp import ClientError
 
 from aioalf._demo.screen import Screen
-from aioalf._demo.wire import Line, told
+from aioalf._demo.wire import Line, lines_of
 from aioalf.client import Client
 from aioalf.errors import TokenError
 from aioalf.testing import OAuthServer
@@ -23,25 +20,26 @@ from aioalf.testing import OAuthServer
 PATH: Final = "/things"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Check:
-    """One thing that must be so: what it is, what was seen, and what it should be."""
+    """A result of a step: its label, the actual value and the expected value."""
 
-    what: str
-    seen: object
+    label: str
+    actual: object
     expected: object
 
     @property
-    def holds(self) -> bool:
-        """Whether what was seen is what it should be."""
-        return self.seen == self.expected
+    def passed(self) -> bool:
+        """Whether the actual value is the expected one."""
+        return self.actual == self.expected
 
     def __str__(self) -> str:
-        return f"{self.what}: {self.seen}" + ("" if self.holds else f", not {self.expected}")
+        text = f"{self.label}: {self.actual}"
+        return text if self.passed else f"{text}, expected {self.expected}"
 
 
-class Stage:
-    """What steps act with: the server, one client for all steps, and a way to make another."""
+class Demo:
+    """The server, the client that the steps share, and a function that makes another client."""
 
     def __init__(self, server: OAuthServer, new_client: Callable[[], Client]) -> None:
         self.server = server
@@ -49,107 +47,109 @@ class Stage:
         self.client: Client = new_client()
 
     async def get(self, client: Client | None = None) -> int:
-        """Ask the API for the things, and return the status that the caller gets."""
+        """Send a request to the API, and return the status that the caller gets."""
         async with (client or self.client).get(self.server.url(PATH)) as response:
             await response.read()
             return response.status
 
-    async def get_at_once(self, count: int, client: Client | None = None) -> str:
-        """Ask so many times at the same time, and name the statuses that the callers got."""
+    async def get_concurrently(self, count: int, client: Client | None = None) -> str:
+        """Send `count` concurrent requests, and return the distinct statuses as text."""
         statuses = await asyncio.gather(*(self.get(client) for _ in range(count)))
         return " and ".join(map(str, sorted(set(statuses))))
 
-    async def warm_up(self) -> None:
-        """See to it that the client has a token that is good, and leave no record of it."""
+    async def ensure_token(self) -> None:
+        """Make sure that the shared client has a valid token, then reset the server's counters."""
         await self.get()
         self.server.reset_counters()
 
-    def counted(self, *, tokens: int, requests: int, refused: int = 0) -> list[Check]:
-        """Return the checks of the server's counters."""
+    def counter_checks(self, *, tokens: int, requests: int, rejected: int = 0) -> list[Check]:
+        """Return checks of the server's counters."""
         server = self.server
         return [
             Check("token requests", server.token_requests, tokens),
             Check("API requests", server.api_requests, requests),
-            Check("refused with 401", server.rejected_requests, refused),
+            Check("401 responses", server.rejected_requests, rejected),
         ]
 
 
-Act: TypeAlias = Callable[[Stage], Awaitable[Sequence[Check]]]
+Action: TypeAlias = Callable[[Demo], Awaitable[Sequence[Check]]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Step:
-    """A title, a sentence on what happens, and the coroutine function that does and checks it."""
+    """A title, a description, and the coroutine function that runs the step.
+
+    `timeout` is in seconds.
+    """
 
     title: str
-    story: str
-    act: Act
-    seconds: float = 10
+    description: str
+    action: Action
+    timeout: float = 10
 
 
-async def play(steps: Iterable[Step], stage: Stage, screen: Screen) -> list[bool]:
-    """Do the steps in turn and show each; return of each whether it did what it says."""
-    with _LoggedLines(logging.getLogger("aioalf")) as logged:
+async def run_steps(steps: Iterable[Step], demo: Demo, screen: Screen) -> list[bool]:
+    """Run and print the steps in order; return whether each one passed."""
+    with _CapturedLog(logging.getLogger("aioalf")) as log:
         return [
-            await _play_one(number, step, stage, screen, logged)
-            for number, step in enumerate(steps, 1)
+            await _run_step(number, step, demo, screen, log) for number, step in enumerate(steps, 1)
         ]
 
 
-async def _play_one(
-    number: int, step: Step, stage: Stage, screen: Screen, logged: _LoggedLines
-) -> bool:
+async def _run_step(number: int, step: Step, demo: Demo, screen: Screen, log: _CapturedLog) -> bool:
     screen.title(f"{number}  {step.title}")
-    screen.aside(f"   {step.story}")
-    stage.server.reset_counters()
-    checks = await _done(step, stage)
-    for line, count in told(stage.server.log):
-        _show(line, count, screen)
-    for text in logged.taken():
-        _show_logged(text, screen)
-    screen.verdicts([(str(check), check.holds) for check in checks])
+    screen.note(f"   {step.description}")
+    demo.server.reset_counters()
+
+    checks = await _results(step, demo)
+    for line, count in lines_of(demo.server.log):
+        _print_line(line, count, screen)
+    for message in log.take():
+        _print_log(message, screen)
+    screen.checks([(str(check), check.passed) for check in checks])
     screen.line()
-    return all(check.holds for check in checks)
+    return all(check.passed for check in checks)
 
 
-async def _done(step: Step, stage: Stage) -> Sequence[Check]:
+async def _results(step: Step, demo: Demo) -> Sequence[Check]:
     try:
-        async with asyncio.timeout(step.seconds):
-            return await step.act(stage)
+        async with asyncio.timeout(step.timeout):
+            return await step.action(demo)
     except TimeoutError:
-        return [Check("took", f"more than {step.seconds:g} seconds", "so long")]
+        seconds = f"{step.timeout:g} seconds"
+        return [Check("took", f"more than {seconds}", f"at most {seconds}")]
     except (ClientError, TokenError) as error:
-        return [Check("ended with", f"{type(error).__name__} ({error})", "an error")]
+        return [Check("raised", f"{type(error).__name__} ({error})", "no error")]
 
 
-def _show(line: Line, count: int, screen: Screen) -> None:
-    is_good = line.status is not None and line.status < 400
-    status = screen.styled(str(line.status or "---"), "green" if is_good else "yellow")
+def _print_line(line: Line, count: int, screen: Screen) -> None:
+    succeeded = line.status is not None and line.status < 400
+    status = screen.styled(str(line.status or "---"), "green" if succeeded else "yellow")
     times = f"  {count} times" if count > 1 else ""
-    screen.line(f"     → {line.receiver:<12} {line.request:<21} {line.carried:<38} {status}{times}")
+    screen.line(f"   → {line.receiver:<12} {line.request:<20} {line.details:<26} {status}{times}")
 
 
-def _show_logged(text: str, screen: Screen) -> None:
-    for line in wrap(f"logged: {text}", 90, subsequent_indent=" " * 8, break_on_hyphens=False):
-        screen.aside(f"     {line}")
+def _print_log(message: str, screen: Screen) -> None:
+    for line in wrap(f"logged: {message}", 77, subsequent_indent=" " * 8, break_on_hyphens=False):
+        screen.note(f"   {line}")
 
 
-class _LoggedLines(logging.Handler):
-    """Keeps what the library logs while it is entered, in place of standard error."""
+class _CapturedLog(logging.Handler):
+    """Keeps the warnings that the library logs, instead of printing them to standard error."""
 
     def __init__(self, logger: logging.Logger) -> None:
         super().__init__(logging.WARNING)
         self._logger = logger
-        self._lines: list[str] = []
+        self._messages: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep the message."""
-        self._lines.append(record.getMessage())
+        self._messages.append(record.getMessage())
 
-    def taken(self) -> list[str]:
+    def take(self) -> list[str]:
         """Return the messages since the last call."""
-        lines, self._lines = self._lines, []
-        return lines
+        messages, self._messages = self._messages, []
+        return messages
 
     def __enter__(self) -> Self:
         self._logger.addHandler(self)
