@@ -1,1 +1,1 @@
-"""The commands of ``python -m aioalf``: what they do, what they say, and how they end."""
+"""Tests of the commands of ``python -m aioalf``."""

@@ -1,4 +1,4 @@
-"""A server in a thread of its own, for commands have loops of their own; a home; a person."""
+"""Fixtures: a server in its own thread, because each command runs its own event loop; a browser."""
 
 import asyncio
 import io
@@ -14,13 +14,13 @@ import pytest
 
 from aioalf.__main__ import main
 from aioalf.testing import OAuthServer
-from tests.cli.browser import visit
-from tests.cli.calls import ROOT, Call, Outcome
+from tests.cli.fake_browser import visit
+from tests.cli.run_command import ROOT, CommandResult, Run
 
 
 @pytest.fixture
 def server() -> Iterator[OAuthServer]:
-    """A server that knows a public client, ``desktop``, and one with a secret, ``service``."""
+    """A server with a public client ``desktop`` and a client with a secret, ``service``."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
@@ -37,9 +37,11 @@ def server() -> Iterator[OAuthServer]:
 
 @pytest.fixture(autouse=True)
 def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Where logins are kept, and an environment that says nothing else of them."""
+    """The directory of all profiles, in a clean environment."""
     path = tmp_path / "home"
-    browser = shlex.join([sys.executable, str(ROOT / "tests" / "cli" / "browser.py"), "sign-in"])
+    browser = shlex.join(
+        [sys.executable, str(ROOT / "tests" / "cli" / "fake_browser.py"), "sign-in"]
+    )
     monkeypatch.setenv("AIOALF_HOME", str(path))
     monkeypatch.setenv("BROWSER", f"{browser} %s")
     for name in ("AIOALF_CLIENT_SECRET", "AIOALF_PROFILE", "NO_COLOR"):
@@ -49,14 +51,14 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 class Person:
-    """Who sits before this process's browser: what they decide, and the pages that were opened."""
+    """A user of the browser of this process: the decision, and the URLs that were opened."""
 
     def __init__(self) -> None:
         self.decision = "sign-in"
         self.opened: list[str] = []
 
     def open(self, url: str) -> bool:
-        """Open a page, and do there what was decided."""
+        """Open a URL and submit the decision."""
         self.opened.append(url)
         visit(self.decision, url)
         return True
@@ -64,28 +66,28 @@ class Person:
 
 @pytest.fixture
 def person(monkeypatch: pytest.MonkeyPatch) -> Person:
-    """A person before this process's browser."""
+    """The user of the browser of this process."""
     person = Person()
     monkeypatch.setattr(webbrowser, "open", person.open)
     return person
 
 
 @pytest.fixture
-def call(capsysbinary: pytest.CaptureFixture[bytes]) -> Call:
-    """Call a command in this process."""
+def run(capsysbinary: pytest.CaptureFixture[bytes]) -> Run:
+    """Run a command in this process."""
 
-    def call(*arguments: str) -> Outcome:
+    def run_main(*arguments: str) -> CommandResult:
         capsysbinary.readouterr()
         code = main(arguments)
-        out, said = capsysbinary.readouterr()
-        return Outcome(code, out.decode(errors="surrogateescape"), said.decode())
+        stdout, stderr = capsysbinary.readouterr()
+        return CommandResult(code, stdout.decode(errors="surrogateescape"), stderr.decode())
 
-    return call
+    return run_main
 
 
 @pytest.fixture
 def interruptible() -> Iterator[None]:
-    """Let children take Ctrl-C, also where this process was started to ignore it."""
+    """Let subprocesses receive SIGINT even if this process was started to ignore it."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)

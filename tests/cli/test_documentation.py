@@ -1,4 +1,4 @@
-"""That the commands of the documents run as they are written, and end with the codes listed."""
+"""The commands in the documentation run as written, and the documentation is complete."""
 
 import os
 import re
@@ -13,17 +13,17 @@ from docutils.nodes import literal_block
 
 from aioalf.__main__ import COMMANDS
 from aioalf._cli.commands import commands
-from aioalf._cli.exit_codes import Exit
+from aioalf._cli.exit_codes import ExitCode
 from aioalf.testing import OAuthServer
-from tests.cli.calls import ROOT, Call
 from tests.cli.conftest import Person
+from tests.cli.run_command import ROOT, Run
 from tests.client_auth.proofs import EC, pem_of
 
 DOCUMENT = ROOT / "docs" / "cli.rst"
 
 
 def scripts_of(document: Path) -> list[str]:
-    """The blocks of a document that call our commands, each as a script."""
+    """Return the code blocks of a document that run our commands, each as a shell script."""
     tree = publish_doctree(document.read_text(encoding="utf-8"))
     blocks = [node.astext() for node in tree.findall(literal_block)]
     ours = re.compile(rf"^\$ .*python -m aioalf ({'|'.join(COMMANDS)}) ", re.MULTILINE)
@@ -38,16 +38,16 @@ SCRIPTS = [*scripts_of(DOCUMENT), *scripts_of(ROOT / "README.rst")]
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=range(1, len(SCRIPTS) + 1))
-def test_the_commands_of_a_block_run(
+def test_documented_commands_run(
     server: OAuthServer,
     person: Person,
-    call: Call,
+    run: Run,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     script: str,
 ) -> None:
-    """In a shell that stops at the first that fails; somebody is logged in."""
-    call("login", "--issuer", server.issuer, "--client-id", "desktop", "--scope", "read write")
+    """After a login, each code block runs without an error."""
+    run("login", "--issuer", server.issuer, "--client-id", "desktop", "--scope", "read write")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "secret").write_text("s3cret-of-service")
     (tmp_path / "key.pem").write_bytes(pem_of(EC[256]))
@@ -55,16 +55,16 @@ def test_the_commands_of_a_block_run(
     programs = [str(Path(sys.executable).parent), os.environ["PATH"]]
     monkeypatch.setenv("PATH", os.pathsep.join(programs))
     before = len(server.log)
-    said = run(server, script)
-    assert not re.search("Error|Warning|Traceback", said), said
+    stderr = run_script(server, script)
+    assert not re.search("Error|Warning|Traceback", stderr), stderr
     assert len(server.log) > before
 
 
-def run(server: OAuthServer, script: str) -> str:
-    """Run a script, its servers being ours; a person says yes to each device."""
+def run_script(server: OAuthServer, script: str) -> str:
+    """Run a script against the test server; each device code is approved."""
     script = script.replace("https://id.example.com", server.issuer)
     script = script.replace("https://api.example.com", server.api_url)
-    said = ""
+    stderr = ""
     with subprocess.Popen(
         ["/bin/sh", "-e", "-c", script],
         stdin=subprocess.DEVNULL,
@@ -74,29 +74,29 @@ def run(server: OAuthServer, script: str) -> str:
     ) as shell:
         assert shell.stderr is not None
         for line in shell.stderr:
-            said += line
+            stderr += line
             code = re.fullmatch(r"and enter the code  (\S+)\n", line)
             if code is not None:
                 server.approve(code[1])
-    assert shell.returncode == 0, said
-    return said
+    assert shell.returncode == 0, stderr
+    return stderr
 
 
-def test_the_exit_codes_are_those_of_the_document() -> None:
-    """Each, and no other."""
-    text = DOCUMENT.read_text(encoding="utf-8").partition("Exit codes\n")[2]
-    assert {int(code) for code in re.findall(r"^(\d+) ", text, re.MULTILINE)} == set(Exit)
+def test_documented_exit_codes_are_complete() -> None:
+    """The table lists exactly the exit codes that exist."""
+    text = DOCUMENT.read_text(encoding="utf-8").partition("ExitCode codes\n")[2]
+    assert {int(code) for code in re.findall(r"^(\d+) ", text, re.MULTILINE)} == set(ExitCode)
 
 
-def test_the_commands_are_those_that_help_lists() -> None:
-    """With what they do, in both helps."""
+def test_both_helps_list_the_same_commands() -> None:
+    """``--help`` and each command describe the command with the same words."""
     assert {
         name: command.get_short_help_str(80) for name, command in commands.commands.items()
-    } == {name: f"{does[0].upper()}{does[1:]}." for name, does in COMMANDS.items()}
+    } == {name: f"{summary[0].upper()}{summary[1:]}." for name, summary in COMMANDS.items()}
 
 
-def test_no_option_is_a_secret() -> None:
-    """Every user of a machine can see the arguments of a program."""
+def test_no_option_takes_a_secret() -> None:
+    """No option takes a secret, because all users of a machine can see command lines."""
     options = {
         option
         for command in commands.commands.values()
@@ -107,13 +107,13 @@ def test_no_option_is_a_secret() -> None:
     assert {option for option in options if re.search("secret|token|password|key", option)} == {
         "--client-secret-file",
         "--key-id",
-        "--private-key",
+        "--private-key-file",
         "--token-endpoint",
     }
 
 
-def test_each_option_of_login_is_in_the_document() -> None:
-    """And of the other commands, too."""
+def test_every_option_is_documented() -> None:
+    """docs/cli.rst names every option of every command."""
     text = DOCUMENT.read_text(encoding="utf-8")
     missing = {
         parameter.opts[0]

@@ -1,4 +1,4 @@
-"""Logging in: what is asked for, what is kept, and how it can fail."""
+"""Tests of `login`: what it requests, what it stores, and how it fails."""
 
 import asyncio
 import io
@@ -11,52 +11,52 @@ from pathlib import Path
 import click
 import pytest
 
-from aioalf._cli.cached_login import NewLogin
-from aioalf._cli.client_factory import key_for, log_in
-from aioalf._cli.profiles import SERVICE, Profile, Profiles
+from aioalf._cli.cached_login import NewLoginCache
+from aioalf._cli.client_factory import cache_key_of, log_in
+from aioalf._cli.profiles import CLIENT_CREDENTIALS, Profile, Profiles
 from aioalf._cli.terminal import Terminal
 from aioalf.grants import ClientCredentials, Prompt
 from aioalf.testing import Fault, OAuthServer
-from tests.cli.calls import Call
 from tests.cli.conftest import Person
+from tests.cli.run_command import Run
 from tests.client_auth.proofs import EC, jwk_of
 
 SECRET = "s3cret-of-service"
 
 
-class Keyboard:
-    """Standard input of a person at a terminal."""
+class TerminalInput:
+    """Standard input that is a terminal."""
 
     def isatty(self) -> bool:
-        """Say that it is one."""
+        """Return True."""
         return True
 
 
-def kept_in(home: Path) -> str:
-    """All that is in the files below a directory."""
+def content_of(home: Path) -> str:
+    """Return the content of all files below a directory."""
     return "\n".join(path.read_text() for path in home.rglob("*") if path.is_file())
 
 
-def test_a_person_signs_in_in_the_browser(
-    server: OAuthServer, person: Person, call: Call, home: Path
+def test_login_signs_in_in_the_browser(
+    server: OAuthServer, person: Person, run: Run, home: Path
 ) -> None:
-    """The page is opened and shown, the settings and tokens are kept, and nothing is on stdout."""
-    ended = call("login", "--issuer", server.issuer, "--client-id", "desktop")
-    assert (ended.code, ended.out) == (0, "")
-    assert person.opened[0] in ended.said
-    assert f"kept in {home / 'default'}" in ended.said
-    assert "\x1b" not in ended.said
+    """The URL is opened and printed, the login is stored, and stdout stays empty."""
+    result = run("login", "--issuer", server.issuer, "--client-id", "desktop")
+    assert (result.code, result.stdout) == (0, "")
+    assert person.opened[0] in result.stderr
+    assert f"stored in {home / 'default'}" in result.stderr
+    assert "\x1b" not in result.stderr
     assert server.logins == 1
 
 
-def test_what_is_kept_is_the_users_alone(
-    server: OAuthServer, person: Person, call: Call, home: Path
+def test_stored_files_are_private(
+    server: OAuthServer, person: Person, run: Run, home: Path
 ) -> None:
-    """Directories have mode 0700 and files 0600, from the topmost on."""
+    """All directories have mode 0700 and all files 0600."""
     before = os.umask(0)
     try:
-        call("login", "--issuer", server.issuer, "--client-id", "desktop")
-        call("token", "--scope", "read")
+        run("login", "--issuer", server.issuer, "--client-id", "desktop")
+        run("token", "--scope", "read")
     finally:
         os.umask(before)
     modes = {path: path.stat().st_mode & 0o777 for path in [home, *home.rglob("*")]}
@@ -65,188 +65,184 @@ def test_what_is_kept_is_the_users_alone(
     assert {mode for path, mode in modes.items() if path.is_file()} == {0o600}
 
 
-def test_all_that_is_asked_for_is_asked(server: OAuthServer, person: Person, call: Call) -> None:
-    """Scopes in one option or in several, resources, an audience, and the ports to come back to."""
-    asked = ("--scope", "read write", "--scope", "admin", "--audience", "things")
+def test_options_reach_the_server(server: OAuthServer, person: Person, run: Run) -> None:
+    """Scopes, resources, the audience and the redirect port are sent as given."""
+    scopes = ("--scope", "read write", "--scope", "admin", "--audience", "things")
     resources = ("--resource", "https://a.example.com", "--resource", "https://b.example.com")
-    ports = ("--port-range", "38400-38499")
+    ports = ("--redirect-ports", "38400-38499")
     assert (
-        call(
+        run(
             *("login", "--issuer", server.issuer, "--client-id", "desktop"),
-            *asked,
+            *scopes,
             *resources,
             *ports,
         ).code
         == 0
     )
-    ended = call("request", "GET", server.url("/things"))
-    arrived = json.loads(ended.out)
-    assert set(arrived["scope"].split()) == {"read", "write", "admin"}
-    assert arrived["resources"] == ["https://a.example.com", "https://b.example.com"]
-    assert arrived["audience"] == ["things"]
+    result = run("request", "GET", server.url("/things"))
+    echo = json.loads(result.stdout)
+    assert set(echo["scope"].split()) == {"read", "write", "admin"}
+    assert echo["resources"] == ["https://a.example.com", "https://b.example.com"]
+    assert echo["audience"] == ["things"]
     assert "redirect_uri=http%3A%2F%2F127.0.0.1%3A384" in person.opened[0]
 
 
-def test_without_a_client_the_last_login_is_repeated(
-    server: OAuthServer, person: Person, call: Call
+def test_login_without_client_id_repeats_the_last_one(
+    server: OAuthServer, person: Person, run: Run
 ) -> None:
-    """What is given besides goes before what is remembered."""
-    call("login", "--issuer", server.issuer, "--client-id", "desktop", "--scope", "read")
-    first = call("token").out
-    assert call("login", "--scope", "read write").code == 0
-    told = json.loads(call("token", "--json").out)
-    assert told["scope"] == "read write"
-    assert told["access_token"] != first.strip()
+    """Options override the stored settings."""
+    run("login", "--issuer", server.issuer, "--client-id", "desktop", "--scope", "read")
+    first = run("token").stdout
+    assert run("login", "--scope", "read write").code == 0
+    described = json.loads(run("token", "--json").stdout)
+    assert described["scope"] == "read write"
+    assert described["access_token"] != first.strip()
     assert server.logins == 2
 
 
-def test_a_login_is_repeated_in_another_way(
-    server: OAuthServer, person: Person, call: Call, monkeypatch: pytest.MonkeyPatch
+def test_repeated_login_can_change_the_grant(
+    server: OAuthServer, person: Person, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On another device, and in the browser again."""
+    """A login can be repeated with --device, and with --browser again."""
 
     async def approve(_: Terminal, prompt: Prompt) -> None:
         server.approve(prompt.user_code)
 
     monkeypatch.setattr(Terminal, "show_prompt", approve)
-    call("login", "--issuer", server.issuer, "--client-id", "desktop")
-    assert call("login", "--device").code == 0
+    run("login", "--issuer", server.issuer, "--client-id", "desktop")
+    assert run("login", "--device").code == 0
     assert len(person.opened) == 1
-    assert call("login", "--browser").code == 0
+    assert run("login", "--browser").code == 0
     assert (len(person.opened), server.logins) == (2, 3)
-    assert call("request", "GET", server.url("/things")).code == 0
+    assert run("request", "GET", server.url("/things")).code == 0
 
 
-def test_a_login_that_fails_leaves_the_one_before(
-    server: OAuthServer, person: Person, call: Call
-) -> None:
-    """Who says no the second time is still logged in from the first."""
-    call("login", "--issuer", server.issuer, "--client-id", "desktop")
-    first = call("token").out
+def test_failed_login_keeps_the_old_one(server: OAuthServer, person: Person, run: Run) -> None:
+    """If the user denies the second sign-in, the first login stays valid."""
+    run("login", "--issuer", server.issuer, "--client-id", "desktop")
+    first = run("token").stdout
     person.decision = "cancel"
-    ended = call("login")
-    assert (ended.code, ended.out) == (4, "")
-    assert "Error: The authorization server answered access_denied" in ended.said
-    assert call("token").out == first
+    result = run("login")
+    assert (result.code, result.stdout) == (4, "")
+    assert "Error: The authorization server answered access_denied" in result.stderr
+    assert run("token").stdout == first
 
 
-def test_a_new_login_leaves_nothing_of_the_one_before(
-    server: OAuthServer, person: Person, call: Call, home: Path
+def test_new_login_deletes_all_old_tokens(
+    server: OAuthServer, person: Person, run: Run, home: Path
 ) -> None:
-    """Neither its tokens nor those that were got by means of it."""
-    call("login", "--issuer", server.issuer, "--client-id", "desktop", "--scope", "read write")
-    old = [call("token").out.strip(), call("token", "--scope", "read").out.strip()]
-    call("login", "--issuer", server.issuer, "--client-id", "desktop")
-    assert not any(token in kept_in(home) for token in old)
+    """The old tokens, and tokens of other scopes derived from them, are deleted."""
+    run("login", "--issuer", server.issuer, "--client-id", "desktop", "--scope", "read write")
+    old = [run("token").stdout.strip(), run("token", "--scope", "read").stdout.strip()]
+    run("login", "--issuer", server.issuer, "--client-id", "desktop")
+    assert not any(token in content_of(home) for token in old)
 
 
-async def test_of_two_logins_at_once_the_last_is_left(
+async def test_last_of_two_concurrent_logins_wins(
     server: OAuthServer, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It replaces also what came while its person signed in."""
-    kept, keep = asyncio.Event(), NewLogin.set
+    """A login replaces another one that was stored while its user signed in."""
+    was_stored, store = asyncio.Event(), NewLoginCache.set
 
-    async def keep_and_tell(new: NewLogin, key: str, value: str, ttl: float | None) -> None:
-        await keep(new, key, value, ttl)
-        kept.set()
+    async def store_and_notify(new: NewLoginCache, key: str, value: str, ttl: float | None) -> None:
+        await store(new, key, value, ttl)
+        was_stored.set()
 
-    monkeypatch.setattr(NewLogin, "set", keep_and_tell)
+    monkeypatch.setattr(NewLoginCache, "set", store_and_notify)
     profiles = Profiles(home)
     profiles.prepare("default")
     tokens = profiles.tokens("default")
-    common = Profile(client_id="service", grant=SERVICE, issuer=server.issuer)
+    common = Profile(client_id="service", grant=CLIENT_CREDENTIALS, issuer=server.issuer)
     first, last = replace(common, scope=("read",)), replace(common, scope=("write",))
-    async with tokens.lock("default"):  # as the first holds it
+    async with tokens.lock("default"):  # held by the first login
         login = asyncio.create_task(log_in(last, SECRET, ClientCredentials(), profiles, "default"))
         async with asyncio.timeout(10):
-            await kept.wait()
-        await tokens.set(key_for(first), "of the first", None)
+            await was_stored.wait()
+        await tokens.set(cache_key_of(first), "token of the first login", None)
         profiles.save("default", first)
     await login
     assert profiles.load("default") == last
-    assert await tokens.get(key_for(first)) is None
+    assert await tokens.get(cache_key_of(first)) is None
 
 
-def test_profiles_are_logins_of_their_own(
-    server: OAuthServer, person: Person, call: Call, monkeypatch: pytest.MonkeyPatch
+def test_profiles_are_separate_logins(
+    server: OAuthServer, person: Person, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two of one client have a token each; an option or the environment says which."""
-    call("login", "--issuer", server.issuer, "--client-id", "desktop")
-    call("login", "--issuer", server.issuer, "--client-id", "desktop", "--profile", "work")
-    default, work = call("token").out, call("token", "--profile", "work").out
+    """Two profiles of one client have separate tokens; an option or a variable selects one."""
+    run("login", "--issuer", server.issuer, "--client-id", "desktop")
+    run("login", "--issuer", server.issuer, "--client-id", "desktop", "--profile", "work")
+    default, work = run("token").stdout, run("token", "--profile", "work").stdout
     assert default != work
     monkeypatch.setenv("AIOALF_PROFILE", "work")
-    assert call("token").out == work
+    assert run("token").stdout == work
 
 
-def test_the_endpoints_may_be_given_one_by_one(
-    server: OAuthServer, person: Person, call: Call
-) -> None:
-    """A server without metadata is one that can be logged in to."""
+def test_login_works_without_metadata(server: OAuthServer, person: Person, run: Run) -> None:
+    """Endpoint options replace the metadata of the server."""
     server.oauth_metadata = server.openid_metadata = False
     server.iss_parameter = False
-    ended = call(
+    result = run(
         *("login", "--client-id", "desktop", "--token-endpoint", server.token_endpoint),
         *("--authorization-endpoint", server.authorization_endpoint),
     )
-    assert ended.code == 0
-    assert call("request", "GET", server.url("/things")).code == 0
+    assert result.code == 0
+    assert run("request", "GET", server.url("/things")).code == 0
 
 
-# The client's secret
+# Client secrets and keys
 
 
-def test_a_service_logs_in_with_a_secret_from_the_environment(
-    server: OAuthServer, call: Call, home: Path, monkeypatch: pytest.MonkeyPatch
+def test_secret_from_the_environment_is_not_stored(
+    server: OAuthServer, run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is said that it is not kept, it is not, and what needs it later says how to give it."""
+    """Later commands that need the secret read it from the environment, or say how to set it."""
     monkeypatch.setenv("AIOALF_CLIENT_SECRET", SECRET)
-    ended = call(
+    result = run(
         "login", "--issuer", server.issuer, "--client-id", "service", "--client-credentials"
     )
-    assert ended.code == 0
-    assert "taken from AIOALF_CLIENT_SECRET" in ended.said
-    assert SECRET not in ended.said + kept_in(home)
-    assert call("token", "--scope", "read").code == 0
+    assert result.code == 0
+    assert "later commands read it from AIOALF_CLIENT_SECRET" in result.stderr
+    assert SECRET not in result.stderr + content_of(home)
+    assert run("token", "--scope", "read").code == 0
     monkeypatch.delenv("AIOALF_CLIENT_SECRET")
-    assert call("token").code == 0  # the one that is kept
-    ended = call("token", "--scope", "write")
-    assert (ended.code, ended.out) == (2, "")
-    assert "set AIOALF_CLIENT_SECRET, or log in with --client-secret-file" in ended.said
+    assert run("token").code == 0  # the stored token
+    result = run("token", "--scope", "write")
+    assert (result.code, result.stdout) == (2, "")
+    assert "set AIOALF_CLIENT_SECRET, or log in with --client-secret-file" in result.stderr
 
 
-def test_a_secret_in_a_file_is_read_each_time(
-    server: OAuthServer, call: Call, home: Path, tmp_path: Path
+def test_secret_file_is_read_by_each_command(
+    server: OAuthServer, run: Run, home: Path, tmp_path: Path
 ) -> None:
-    """Its path is remembered and not what it holds, so that a new secret needs no login."""
+    """Only the path is stored, so a rotated secret needs no new login."""
     mounted, file = tmp_path / "mounted", tmp_path / "secret"
     mounted.write_text(f"{SECRET}\n")
     file.symlink_to(mounted)
-    ended = call(
+    result = run(
         *("login", "--issuer", server.issuer, "--client-id", "service", "--client-credentials"),
         *("--client-secret-file", str(file)),
     )
-    assert ended.code == 0
-    assert f"read from {file} each time" in ended.said
-    assert SECRET not in ended.said + kept_in(home)
+    assert result.code == 0
+    assert f"each command reads it from {file}." in result.stderr
+    assert SECRET not in result.stderr + content_of(home)
     file.unlink()
     file.write_text("another one")
     server.add_client("service", "another one")
-    assert call("token", "--scope", "read").code == 0
+    assert run("token", "--scope", "read").code == 0
 
 
 @pytest.mark.parametrize(
     "method", ["client_secret_basic", "client_secret_post", "client_secret_jwt"]
 )
-def test_a_secret_is_prompted_for_where_one_is_needed(
+def test_missing_secret_is_prompted_for(
     server: OAuthServer,
     person: Person,
-    call: Call,
+    run: Run,
     home: Path,
     monkeypatch: pytest.MonkeyPatch,
     method: str,
 ) -> None:
-    """A method that has a secret needs one: it is asked for without being shown, and not kept."""
+    """A method that needs a secret prompts for it without echo, and does not store it."""
     prompts: list[tuple[str, bool, bool]] = []
 
     def prompt(text: str, *, hide_input: bool, err: bool) -> str:
@@ -255,100 +251,100 @@ def test_a_secret_is_prompted_for_where_one_is_needed(
 
     server.allow_body_secret = True
     server.add_client("desktop", SECRET.ljust(32, "!"), auth_methods=[method], grant_types=None)
-    monkeypatch.setattr(sys, "stdin", Keyboard())
+    monkeypatch.setattr(sys, "stdin", TerminalInput())
     monkeypatch.setattr(click, "prompt", prompt)
-    ended = call(
+    result = run(
         "login", "--issuer", server.issuer, "--client-id", "desktop", "--client-auth", method
     )
-    assert ended.code == 0
+    assert result.code == 0
     assert prompts == [("Client secret", True, True)]
-    assert SECRET not in ended.said + kept_in(home)
-    assert call("login").code == 0  # one that is repeated needs it again
+    assert SECRET not in result.stderr + content_of(home)
+    assert run("login").code == 0  # repeating a login needs the secret again
     assert len(prompts) == 2
 
 
-def test_a_client_signs_with_a_key_from_a_file(
-    server: OAuthServer, call: Call, home: Path, tmp_path: Path
+def test_private_key_file_is_read_by_each_command(
+    server: OAuthServer, run: Run, home: Path, tmp_path: Path
 ) -> None:
-    """Its path is remembered and not what it holds; another method has no key any more."""
+    """Only the path of the key is stored, until another method is chosen."""
     file = tmp_path / "key"
     private = jwk_of(EC[256])
     file.write_text(json.dumps(private))
     server.add_client("gateway", public_key=EC[256].as_dict(private=False))
-    key = ("--client-auth", "private_key_jwt", "--private-key", str(file))
-    ended = call(
+    key = ("--client-auth", "private_key_jwt", "--private-key-file", str(file))
+    result = run(
         *("login", "--issuer", server.issuer, "--client-id", "gateway", "--client-credentials"),
         *(*key, "--key-id", "k1", "--algorithm", "ES256"),
     )
-    assert ended.code == 0
-    assert f"The client's key is not kept; it is read from {file} each time." in ended.said
-    assert "AIOALF_CLIENT_SECRET" not in ended.said
-    assert str(private["d"]) not in ended.said + kept_in(home)
-    assert call("token", "--scope", "read").code == 0
-    assert call("login").code == 0
+    assert result.code == 0
+    assert f"The private key is not stored: each command reads it from {file}." in result.stderr
+    assert "AIOALF_CLIENT_SECRET" not in result.stderr
+    assert str(private["d"]) not in result.stderr + content_of(home)
+    assert run("token", "--scope", "read").code == 0
+    assert run("login").code == 0
     file.unlink()
-    ended = call("token", "--scope", "write")
-    assert (ended.code, ended.out) == (2, "")
-    assert f"The file {file} cannot be read" in ended.said
-    ended = call("login", "--client-auth", "none")
-    assert (ended.code, ended.out) == (1, "")
-    assert "invalid_client" in ended.said
+    result = run("token", "--scope", "write")
+    assert (result.code, result.stdout) == (2, "")
+    assert f"The file {file} cannot be read" in result.stderr
+    result = run("login", "--client-auth", "none")
+    assert (result.code, result.stdout) == (1, "")
+    assert "invalid_client" in result.stderr
 
 
-def test_a_public_client_sends_no_secret(
-    server: OAuthServer, person: Person, call: Call, monkeypatch: pytest.MonkeyPatch
+def test_client_auth_none_sends_no_secret(
+    server: OAuthServer, person: Person, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not even one that the environment has for another client."""
+    """``--client-auth none`` ignores the secret in the environment."""
     monkeypatch.setenv("AIOALF_CLIENT_SECRET", SECRET)
     arguments = ("login", "--issuer", server.issuer, "--client-id", "desktop")
-    assert call(*arguments, "--client-auth", "none").code == 0
+    assert run(*arguments, "--client-auth", "none").code == 0
     assert not any("Authorization" in exchange.headers for exchange in server.log)
 
 
 @pytest.mark.parametrize("stdin", [io.StringIO(), None])
-def test_without_a_terminal_nobody_is_asked_for_a_secret(
-    server: OAuthServer, call: Call, monkeypatch: pytest.MonkeyPatch, stdin: io.StringIO | None
+def test_secret_is_not_prompted_for_without_a_terminal(
+    server: OAuthServer, run: Run, monkeypatch: pytest.MonkeyPatch, stdin: io.StringIO | None
 ) -> None:
-    """A script is told where to put it."""
+    """A script gets an error that says how to pass the secret."""
     monkeypatch.setattr(sys, "stdin", stdin)
-    ended = call(
+    result = run(
         "login", "--issuer", server.issuer, "--client-id", "service", "--client-credentials"
     )
-    assert (ended.code, ended.out) == (2, "")
-    assert "set AIOALF_CLIENT_SECRET, or pass --client-secret-file" in ended.said
+    assert (result.code, result.stdout) == (2, "")
+    assert "set AIOALF_CLIENT_SECRET, or pass --client-secret-file" in result.stderr
 
 
 def test_ctrl_c_at_the_prompt_is_exit_code_130(
-    server: OAuthServer, call: Call, monkeypatch: pytest.MonkeyPatch
+    server: OAuthServer, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The prompt's line is ended, and nothing else is said."""
+    """Only a newline is printed, to end the line of the prompt."""
 
     def prompt(text: str, *, hide_input: bool, err: bool) -> str:
         raise click.Abort
 
-    monkeypatch.setattr(sys, "stdin", Keyboard())
+    monkeypatch.setattr(sys, "stdin", TerminalInput())
     monkeypatch.setattr(click, "prompt", prompt)
-    ended = call(
+    result = run(
         "login", "--issuer", server.issuer, "--client-id", "service", "--client-credentials"
     )
-    assert (ended.code, ended.out, ended.said) == (130, "", "\n")
+    assert (result.code, result.stdout, result.stderr) == (130, "", "\n")
 
 
-# What cannot be
+# Errors
 
 
 @pytest.mark.parametrize(
-    ("arguments", "what"),
+    ("arguments", "message"),
     [
         ((), "Missing option '--client-id'"),
-        (("--client-id", "a"), "Missing option '--issuer', or '--token-endpoint'"),
+        (("--client-id", "a"), "Missing option '--issuer' or '--token-endpoint'"),
         (
             ("--client-id", "a", "--token-endpoint", "https://a.example.com/"),
-            "Missing option '--issuer', or '--authorization-endpoint'",
+            "Missing option '--issuer' or '--authorization-endpoint'",
         ),
         (
             ("--client-id", "a", "--token-endpoint", "https://a.example.com/", "--device"),
-            "Missing option '--issuer', or '--device-authorization-endpoint'",
+            "Missing option '--issuer' or '--device-authorization-endpoint'",
         ),
         (("--client-id", "a", "--issuer", "http://id.example.com"), "https"),
         (("--client-id", "a", "--issuer", "nonsense"), "issuer"),
@@ -360,20 +356,26 @@ def test_ctrl_c_at_the_prompt_is_exit_code_130(
             "is plain http",
         ),
         (
-            ("--client-id", "a", "--issuer", "https://a.example.com", "--port-range", "x"),
+            ("--client-id", "a", "--issuer", "https://a.example.com", "--redirect-ports", "x"),
             "8400-8410",
         ),
         (
-            ("--client-id", "a", "--issuer", "https://a.example.com", "--port-range", "9-8"),
+            ("--client-id", "a", "--issuer", "https://a.example.com", "--redirect-ports", "9-8"),
             "lower one first",
         ),
-        (("--client-id", "a", "--client-auth", "telepathy"), "telepathy"),
-        (("--client-id", "a", "--client-auth", "private_key_jwt"), "'--private-key' go together"),
-        (("--client-id", "a", "--private-key", __file__), "'--private-key' go together"),
+        (("--client-id", "a", "--client-auth", "unknown-method"), "unknown-method"),
+        (
+            ("--client-id", "a", "--client-auth", "private_key_jwt"),
+            "'--private-key-file' require each other",
+        ),
+        (
+            ("--client-id", "a", "--private-key-file", __file__),
+            "'--private-key-file' require each other",
+        ),
         (
             (
                 *("--client-id", "a", "--issuer", "https://a.example.com", "--algorithm", "none"),
-                *("--client-auth", "private_key_jwt", "--private-key", __file__),
+                *("--client-auth", "private_key_jwt", "--private-key-file", __file__),
             ),
             "ES256",
         ),
@@ -382,54 +384,54 @@ def test_ctrl_c_at_the_prompt_is_exit_code_130(
         (("--client-secret", "a"), "No such option"),
     ],
 )
-def test_a_login_that_cannot_be_is_exit_code_2(
-    call: Call, home: Path, arguments: tuple[str, ...], what: str
+def test_invalid_options_are_exit_code_2(
+    run: Run, home: Path, arguments: tuple[str, ...], message: str
 ) -> None:
-    """What is wrong is said, nothing is asked of anybody, and no profile is made."""
-    ended = call("login", *arguments)
-    assert (ended.code, ended.out) == (2, "")
-    assert what in ended.said
-    assert "Traceback" not in ended.said
+    """The error names the problem, and no profile is created."""
+    result = run("login", *arguments)
+    assert (result.code, result.stdout) == (2, "")
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
     assert not list(home.rglob("*.json"))
 
 
-def test_a_server_that_refuses_the_client_is_exit_code_1(server: OAuthServer, call: Call) -> None:
-    """What the server said is on one line, its terminal escapes harmless."""
+def test_rejected_client_is_exit_code_1(server: OAuthServer, run: Run) -> None:
+    """The server error is printed on one line with terminal escapes made harmless."""
     server.token_fault = Fault.body(
         json.dumps({"error": "invalid_client", "error_description": "\x1b[31mred\nhouse"}).encode(),
         status=401,
     )
-    ended = call(
+    result = run(
         *("login", "--issuer", server.issuer, "--client-id", "service", "--client-credentials"),
         *("--client-auth", "none"),
     )
-    assert (ended.code, ended.out) == (1, "")
-    assert ended.said.startswith("Error: The token endpoint ")
-    assert "invalid_client" in ended.said
-    assert "\x1b" not in ended.said
-    assert ended.said.count("\n") == 1
+    assert (result.code, result.stdout) == (1, "")
+    assert result.stderr.startswith("Error: The token endpoint ")
+    assert "invalid_client" in result.stderr
+    assert "\x1b" not in result.stderr
+    assert result.stderr.count("\n") == 1
 
 
-def test_a_home_that_is_a_file_is_found_before_anybody_is_asked(
-    server: OAuthServer, person: Person, call: Call, home: Path
+def test_unusable_home_is_reported_before_the_sign_in(
+    server: OAuthServer, person: Person, run: Run, home: Path
 ) -> None:
-    """What is in the way is said."""
+    """A home below a file fails before the user is asked to sign in."""
     (home.parent / "file").touch()
-    ended = call(
+    result = run(
         *("login", "--issuer", server.issuer, "--client-id", "desktop"),
         *("--home", str(home.parent / "file" / "home")),
     )
-    assert (ended.code, server.logins) == (1, 0)
-    assert "there is a file in place of a directory" in ended.said
+    assert (result.code, server.logins) == (1, 0)
+    assert "there is a file in place of a directory" in result.stderr
 
 
-def test_a_login_that_cannot_be_kept_is_none(
-    server: OAuthServer, person: Person, call: Call, home: Path
+def test_login_that_cannot_be_stored_fails(
+    server: OAuthServer, person: Person, run: Run, home: Path
 ) -> None:
-    """Where the tokens cannot be written, the command fails, and there is no profile."""
+    """If the tokens cannot be written, the command fails and creates no profile."""
     (home / "default").mkdir(parents=True)
     (home / "default" / "tokens").symlink_to(home)
-    ended = call("login", "--issuer", server.issuer, "--client-id", "desktop")
-    assert (ended.code, server.logins) == (1, 1)
-    assert "symbolic link" in ended.said
-    assert call("token").code == 3
+    result = run("login", "--issuer", server.issuer, "--client-id", "desktop")
+    assert (result.code, server.logins) == (1, 1)
+    assert "symbolic link" in result.stderr
+    assert run("token").code == 3

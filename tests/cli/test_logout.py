@@ -1,4 +1,4 @@
-"""Logging out: the server is told, and all is forgotten."""
+"""Tests of `logout`: the tokens are revoked, and the login is deleted."""
 
 import json
 from pathlib import Path
@@ -7,108 +7,108 @@ from urllib.parse import urlencode
 from urllib.request import urlopen
 
 from aioalf.testing import Fault, OAuthServer
-from tests.cli.calls import Call, program
 from tests.cli.conftest import Person
+from tests.cli.run_command import Run, run_program
 
 LOGIN = ("login", "--client-id", "desktop", "--issuer")
 
 
 def refresh_token_in(home: Path) -> str:
-    """The refresh token of the login that is kept."""
+    """Return the refresh token of the stored login."""
     (file,) = home.rglob("tokens/*.json")
     token: str = json.loads(json.loads(file.read_text())["value"])["refresh_token"]
     return token
 
 
-def is_taken(server: OAuthServer, refresh_token: str) -> bool:
-    """Whether the server takes a refresh token."""
+def is_accepted(server: OAuthServer, refresh_token: str) -> bool:
+    """Return whether the server accepts a refresh token."""
     form = {
         "grant_type": "refresh_token",
         "refresh_token": refresh_token,
         "client_id": "desktop",
     }
     try:
-        with urlopen(server.token_endpoint, urlencode(form).encode()):  # noqa: S310 - a test's
+        with urlopen(server.token_endpoint, urlencode(form).encode()):  # noqa: S310 - the test server
             return True
     except HTTPError as error:
         with error:
             return b"invalid_grant" not in error.read()
 
 
-def test_a_login_is_revoked_and_forgotten(
-    server: OAuthServer, person: Person, call: Call, home: Path
+def test_logout_revokes_and_deletes_the_login(
+    server: OAuthServer, person: Person, run: Run, home: Path
 ) -> None:
-    """The server takes its refresh token no more, and nothing is left that names anything."""
-    call(*LOGIN, server.issuer, "--scope", "read write")
-    call("token", "--scope", "read")
+    """The server rejects the refresh token afterwards, and no file of the login is left."""
+    run(*LOGIN, server.issuer, "--scope", "read write")
+    run("token", "--scope", "read")
     refresh_token = refresh_token_in(home)
-    ended = call("logout")
-    assert (ended.code, ended.out) == (0, "")
-    assert ended.said == "Logged out of profile default.\n"
-    assert not is_taken(server, refresh_token)
+    result = run("logout")
+    assert (result.code, result.stdout) == (0, "")
+    assert result.stderr == "Logged out of profile default.\n"
+    assert not is_accepted(server, refresh_token)
     assert not list(home.rglob("*.json"))
-    assert call("token").code == 3
-    assert call("login").code == 2
+    assert run("token").code == 3
+    assert run("login").code == 2
 
 
-def test_a_program_logs_out(server: OAuthServer, home: Path) -> None:
-    """What other programs kept."""
-    program(*LOGIN, server.issuer)
-    assert program("logout").code == 0
-    assert program("request", "GET", server.url("/things")).code == 3
+def test_logout_in_another_process(server: OAuthServer, home: Path) -> None:
+    """`logout` ends a login of another process."""
+    run_program(*LOGIN, server.issuer)
+    assert run_program("logout").code == 0
+    assert run_program("request", "GET", server.url("/things")).code == 3
 
 
-def test_a_server_that_cannot_be_told_is_exit_code_1(
-    server: OAuthServer, person: Person, call: Call, home: Path
+def test_failed_revocation_is_exit_code_1(
+    server: OAuthServer, person: Person, run: Run, home: Path
 ) -> None:
-    """It is forgotten here all the same, and said that the server may know it still."""
-    call(*LOGIN, server.issuer)
+    """The login is deleted, and the error says that its tokens may still be valid."""
+    run(*LOGIN, server.issuer)
     server.faults["revocation"] = Fault.status(503)
-    ended = call("logout")
-    assert (ended.code, ended.out) == (1, "")
-    assert "forgotten here, but not revoked, and may still be valid" in ended.said
+    result = run("logout")
+    assert (result.code, result.stdout) == (1, "")
+    assert "forgotten here, but not revoked, and may still be valid" in result.stderr
     assert not list(home.rglob("*.json"))
 
 
-def test_a_server_without_revocation_is_not_asked(
-    server: OAuthServer, person: Person, call: Call, home: Path
+def test_logout_without_revocation_endpoint_only_deletes(
+    server: OAuthServer, person: Person, run: Run, home: Path
 ) -> None:
-    """There is nothing to tell it."""
-    ended = call(
+    """Without a revocation endpoint, the login is only deleted."""
+    result = run(
         *("login", "--client-id", "desktop", "--token-endpoint", server.token_endpoint),
         *("--authorization-endpoint", server.authorization_endpoint),
     )
-    assert ended.code == 0
-    assert call("logout").code == 0
+    assert result.code == 0
+    assert run("logout").code == 0
     assert not list(home.rglob("*.json"))
 
 
-def test_the_endpoint_for_it_may_be_given(server: OAuthServer, person: Person, call: Call) -> None:
-    """For a server without metadata."""
-    call(
+def test_revocation_endpoint_option_is_used(server: OAuthServer, person: Person, run: Run) -> None:
+    """``--revocation-endpoint`` is used if the server has no metadata."""
+    run(
         *("login", "--client-id", "desktop", "--token-endpoint", server.token_endpoint),
         *("--authorization-endpoint", server.authorization_endpoint),
         *("--revocation-endpoint", server.revocation_endpoint),
     )
-    assert call("logout").code == 0
+    assert run("logout").code == 0
     assert [exchange.path for exchange in server.log].count("/revoke")
 
 
-def test_who_is_not_logged_in_is_logged_out(call: Call) -> None:
-    """That is no error."""
-    ended = call("logout", "--profile", "work")
-    assert (ended.code, ended.said) == (0, "Nobody is logged in as profile work.\n")
+def test_logout_without_a_login_is_not_an_error(run: Run) -> None:
+    """The message says that the profile is not logged in."""
+    result = run("logout", "--profile", "work")
+    assert (result.code, result.stderr) == (0, "Profile work is not logged in.\n")
 
 
-def test_a_damaged_profile_is_forgotten(
-    server: OAuthServer, person: Person, call: Call, home: Path
+def test_damaged_profile_is_deleted_with_exit_code_1(
+    server: OAuthServer, person: Person, run: Run, home: Path
 ) -> None:
-    """With the tokens beside it, which nobody can revoke now: that is said, and no success."""
-    call(*LOGIN, server.issuer)
+    """Its tokens cannot be revoked, and the error says so."""
+    run(*LOGIN, server.issuer)
     (home / "default" / "profile.json").write_text("{")
-    ended = call("logout")
-    assert (ended.code, ended.out) == (1, "")
-    assert "is damaged" in ended.said
-    assert ended.said.endswith("the tokens are forgotten, but not revoked\n")
-    assert call("logout").code == 0
+    result = run("logout")
+    assert (result.code, result.stdout) == (1, "")
+    assert "is damaged" in result.stderr
+    assert result.stderr.endswith("the tokens were deleted but not revoked\n")
+    assert run("logout").code == 0
     assert not list(home.rglob("*.json"))

@@ -1,4 +1,4 @@
-"""Where answers are written: as they came, but for terminals, and what is said where that fails."""
+"""Tests of writing responses: unchanged bytes to files, escaped text to terminals, errors."""
 
 import errno
 import io
@@ -12,36 +12,36 @@ import pytest
 
 from aioalf.__main__ import main
 from aioalf._cli.exit_codes import RequestFailedError
-from aioalf._cli.output import Output, opened
+from aioalf._cli.output import Output, open_output
 from aioalf.testing import Fault, OAuthServer
-from tests.cli.calls import Call
 from tests.cli.conftest import Person
+from tests.cli.run_command import Run
 
 
-class Screen(io.BytesIO):
-    """A terminal."""
+class TerminalOutput(io.BytesIO):
+    """A stream that is a terminal."""
 
     def isatty(self) -> bool:
-        """Say that it is one."""
+        """Return True."""
         return True
 
 
 class FullDisk(io.RawIOBase):
-    """A file on a disk that has no room."""
+    """A file on a full disk."""
 
     def writable(self) -> bool:
-        """Say that it can be tried."""
+        """Return True."""
         return True
 
     def write(self, content: object) -> int:
-        """Fail."""
+        """Raise ENOSPC."""
         raise OSError(errno.ENOSPC, "No space left on device")
 
 
 @pytest.fixture
-def logged_in(server: OAuthServer, person: Person, call: Call) -> OAuthServer:
-    """The server, somebody logged in."""
-    assert call("login", "--client-id", "desktop", "--issuer", server.issuer).code == 0
+def logged_in(server: OAuthServer, person: Person, run: Run) -> OAuthServer:
+    """The server, after a login."""
+    assert run("login", "--client-id", "desktop", "--issuer", server.issuer).code == 0
     return server
 
 
@@ -56,103 +56,103 @@ def logged_in(server: OAuthServer, person: Person, call: Call) -> OAuthServer:
         ([b"\xff\xfe ", b"\xe2\x82"], r"\xff\xfe \xe2\x82"),
     ],
 )
-def test_a_terminal_is_written_text(chunks: list[bytes], shown: str) -> None:
-    """Whatever a server sends, and however it is cut, it moves no cursor and sets no title."""
-    screen = Screen()
-    output = Output(screen, "The screen")
+def test_terminal_gets_escaped_text(chunks: list[bytes], shown: str) -> None:
+    """Control characters and invalid UTF-8 are escaped, wherever the chunks are split."""
+    terminal = TerminalOutput()
+    output = Output(terminal, "The terminal")
     for chunk in chunks:
         output.write(chunk)
     output.end()
-    assert screen.getvalue().decode(sys.stdout.encoding) == shown
+    assert terminal.getvalue().decode(sys.stdout.encoding) == shown
 
 
 @pytest.mark.parametrize("encoding", ["ascii", None])
-def test_letters_that_a_terminal_has_not_are_escaped(
+def test_characters_outside_the_encoding_are_escaped(
     monkeypatch: pytest.MonkeyPatch, encoding: str | None
 ) -> None:
-    """Another one that is written to by its path is taken for one of today."""
+    """The encoding is that of stdout, and UTF-8 if stdout is closed."""
     stdout = None if encoding is None else io.TextIOWrapper(io.BytesIO(), encoding=encoding)
     monkeypatch.setattr(sys, "stdout", stdout)
-    screen = Screen()
-    Output(screen, "The screen").write("ä".encode())
-    assert screen.getvalue() == (b"\\xe4" if encoding else "ä".encode())
+    terminal = TerminalOutput()
+    Output(terminal, "The terminal").write("ä".encode())
+    assert terminal.getvalue() == (b"\\xe4" if encoding else "ä".encode())
 
 
-def test_status_headers_and_body_are_text_on_a_terminal(
+def test_terminal_gets_escaped_headers_and_body(
     logged_in: OAuthServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A page of an API can do nothing there."""
-    screen = Screen()
+    """A response to ``-i`` cannot control the terminal."""
+    terminal = TerminalOutput()
     logged_in.api_fault = Fault.body(b'{"name": "\x1b[2J"}')
-    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(screen, encoding="utf-8"))
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(terminal, encoding="utf-8"))
     assert main(["request", "GET", logged_in.url("/things"), "-i"]) == 0
-    shown = screen.getvalue()
+    shown = terminal.getvalue()
     assert shown.startswith(b"HTTP/1.1 200 OK\n")
     assert shown.endswith(b'\n\n{"name": "\\x1b[2J"}')
 
 
 @pytest.mark.parametrize("is_request", [False, True])
 def test_a_full_disk_is_exit_code_1(
-    logged_in: OAuthServer, call: Call, monkeypatch: pytest.MonkeyPatch, *, is_request: bool
+    logged_in: OAuthServer, run: Run, monkeypatch: pytest.MonkeyPatch, *, is_request: bool
 ) -> None:
-    """It is not said that the request could not be made."""
-    stdout = io.TextIOWrapper(FullDisk(), encoding="utf-8")  # type: ignore[type-var] # pyright: ignore[reportArgumentType] - as a buffer
+    """The error is about standard output, not about the request."""
+    stdout = io.TextIOWrapper(FullDisk(), encoding="utf-8")  # type: ignore[type-var] # pyright: ignore[reportArgumentType] - works as a buffer
     monkeypatch.setattr(sys, "stdout", stdout)
-    ended = call(*(["request", "GET", logged_in.url("/things")] if is_request else ["token"]))
-    assert ended.code == 1
-    assert ended.said == "Error: Standard output cannot be written: No space left on device\n"
+    result = run(*(["request", "GET", logged_in.url("/things")] if is_request else ["token"]))
+    assert result.code == 1
+    assert result.stderr == "Error: Standard output cannot be written: No space left on device\n"
 
 
 @pytest.mark.parametrize("is_request", [False, True])
-def test_standard_output_that_was_closed_is_exit_code_1(
-    logged_in: OAuthServer, call: Call, monkeypatch: pytest.MonkeyPatch, *, is_request: bool
+def test_closed_stdout_is_exit_code_1(
+    logged_in: OAuthServer, run: Run, monkeypatch: pytest.MonkeyPatch, *, is_request: bool
 ) -> None:
-    """Nobody gets what was asked for."""
+    """The error says that standard output is closed."""
     monkeypatch.setattr(sys, "stdout", None)
-    ended = call(*(["request", "GET", logged_in.url("/things")] if is_request else ["token"]))
-    assert (ended.code, ended.said) == (1, "Error: Standard output is closed\n")
+    result = run(*(["request", "GET", logged_in.url("/things")] if is_request else ["token"]))
+    assert (result.code, result.stderr) == (1, "Error: Standard output is closed\n")
 
 
-def test_a_file_is_named_that_cannot_be_written(tmp_path: Path) -> None:
-    """And why."""
+def test_error_names_the_file_that_cannot_be_written(tmp_path: Path) -> None:
+    """The error has the path and the reason."""
     path = tmp_path / "missing" / "file"
     with (
         pytest.raises(RequestFailedError, match=rf"^The file {path} cannot be written: No such"),
-        opened(str(path)),
+        open_output(str(path)),
     ):
-        pytest.fail("it was opened")
+        pytest.fail("the file was opened")
 
 
-class Witness(io.BytesIO):
-    """A file that notes what Ctrl-C would do while it is written."""
+class HandlerRecorder(io.BytesIO):
+    """A file that records the SIGINT handler during each write."""
 
     def __init__(self) -> None:
         super().__init__()
         self.handlers: list[object] = []
 
     def flush(self) -> None:
-        """Look."""
+        """Record the handler."""
         self.handlers.append(signal.getsignal(signal.SIGINT))
 
 
-def of_the_loop(number: int, frame: FrameType | None) -> None:
-    """Wait until the event loop has time."""
+def loop_handler(number: int, frame: FrameType | None) -> None:
+    """Stand in for the SIGINT handler of asyncio."""
 
 
 @pytest.mark.parametrize(
-    ("handler", "meanwhile"),
-    [(of_the_loop, signal.default_int_handler), (signal.SIG_IGN, signal.SIG_IGN)],
+    ("handler", "during_write"),
+    [(loop_handler, signal.default_int_handler), (signal.SIG_IGN, signal.SIG_IGN)],
 )
-def test_ctrl_c_ends_a_writing_and_is_as_before_then(
-    handler: Callable[[int, FrameType | None], None] | signal.Handlers, meanwhile: object
+def test_sigint_handler_is_replaced_only_during_a_write(
+    handler: Callable[[int, FrameType | None], None] | signal.Handlers, during_write: object
 ) -> None:
-    """Unless it is ignored, as for what a shell runs in the background."""
-    witness = Witness()
+    """Ctrl-C interrupts a blocked write, unless SIGINT is ignored."""
+    recorder = HandlerRecorder()
     before = signal.signal(signal.SIGINT, handler)
     try:
-        Output(witness, "The file").write(b"text")
+        Output(recorder, "The file").write(b"text")
         assert signal.getsignal(signal.SIGINT) == handler
     finally:
         signal.signal(signal.SIGINT, before)
-    assert witness.handlers == [meanwhile]
-    assert witness.getvalue() == b"text"
+    assert recorder.handlers == [during_write]
+    assert recorder.getvalue() == b"text"

@@ -1,4 +1,4 @@
-"""What a person sees: sentences, and a line that turns, where there is a terminal for it."""
+"""Tests of the messages and the spinner on standard error."""
 
 import asyncio
 import io
@@ -20,7 +20,7 @@ PROMPT = Prompt(
 
 
 class Stream(io.StringIO):
-    """A stream that somebody may look at, in an encoding."""
+    """A stream with an encoding that may be a terminal."""
 
     def __init__(
         self, *, is_terminal: bool = True, encoding: str = "utf-8", turns: int = 3
@@ -37,20 +37,20 @@ class Stream(io.StringIO):
         return self._encoding
 
     def isatty(self) -> bool:
-        """Whether somebody looks."""
+        """Return whether it is a terminal."""
         return self._is_terminal
 
     def write(self, text: str) -> int:
-        """Take a text, and note when so many of that kind have come."""
+        """Write a text, and set `turned` after some frames of the spinner."""
         length = super().write(text)
         if self.getvalue().count("Waiting") == self._turns:
             self.turned.set()
         return length
 
 
-async def shown(stream: Stream, showing: Coroutine[object, object, None]) -> str:
-    """What is on a stream once a person has been waited for."""
-    task = asyncio.create_task(showing)
+async def written_while(stream: Stream, waiting: Coroutine[object, object, None]) -> str:
+    """Return what `waiting` wrote to a stream until it was cancelled."""
+    task = asyncio.create_task(waiting)
     async with asyncio.timeout(10):
         await stream.turned.wait()
     assert not task.done()
@@ -60,21 +60,21 @@ async def shown(stream: Stream, showing: Coroutine[object, object, None]) -> str
     return stream.getvalue()
 
 
-async def test_a_line_turns_while_somebody_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is written over itself, counts the seconds, fits the terminal, and leaves nothing."""
+async def test_spinner_is_shown_while_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It overwrites its line, counts seconds, fits the terminal, and is removed at the end."""
     monkeypatch.setenv("COLUMNS", "30")
     stream = Stream()
-    text = await shown(stream, Terminal(stream, {"TERM": "xterm"}).wait("Waiting for you"))
+    text = await written_while(stream, Terminal(stream, {"TERM": "xterm"}).wait("Waiting for you"))
     assert "\n" not in text
     *lines, last = text.split("\r\x1b[K")[1:]
-    assert lines[0] == "\x1b[36m⠋\x1b[0m Waiting for you, 0 s (Ctr"
+    assert lines[0] == "\x1b[36m⠋\x1b[0m Waiting for you, 0 s (pre"
     assert lines[1].startswith("\x1b[36m⠙")
     assert {len(re.sub(r"\x1b\[\d+m", "", line)) for line in lines} == {27}
     assert last == ""
 
 
-async def test_a_terminal_of_a_single_column_shows_a_sign(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A line that wraps would not be written over."""
+async def test_spinner_fits_one_column(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The text is cut, because a wrapped line could not be overwritten."""
     monkeypatch.setenv("COLUMNS", "1")
     turned = asyncio.Event()
 
@@ -93,60 +93,60 @@ async def test_a_terminal_of_a_single_column_shows_a_sign(monkeypatch: pytest.Mo
     assert stream.getvalue() == "\r\x1b[K⠋\r\x1b[K"
 
 
-async def test_who_wants_no_colours_gets_none() -> None:
-    """`NO_COLOR` leaves the line that turns, and a terminal without such letters gets ASCII."""
+async def test_no_color_keeps_the_spinner() -> None:
+    """``NO_COLOR`` removes only the colors; an ASCII terminal gets an ASCII spinner."""
     stream = Stream(encoding="ascii")
     terminal = Terminal(stream, {"TERM": "xterm", "NO_COLOR": "1"})
-    text = await shown(stream, terminal.wait("Waiting"))
-    assert text.startswith("\r\x1b[K| Waiting, 0 s (Ctrl-C ends it)\r\x1b[K/ Waiting")
-    terminal.good("Done.")
+    text = await written_while(stream, terminal.wait("Waiting"))
+    assert text.startswith("\r\x1b[K| Waiting, 0 s (press Ctrl-C to cancel)\r\x1b[K/ Waiting")
+    terminal.success("Done.")
     terminal.error("No.")
     assert text.encode("ascii")
     assert stream.getvalue().endswith("\r\x1b[KDone.\nError: No.\n")
 
 
 @pytest.mark.parametrize(("is_terminal", "term"), [(True, "dumb"), (False, "xterm")])
-async def test_what_is_no_terminal_gets_one_line(*, is_terminal: bool, term: str) -> None:
-    """Nothing turns there, and nothing has a colour."""
+async def test_other_streams_get_one_line(*, is_terminal: bool, term: str) -> None:
+    """Without a terminal there is no spinner and no color."""
     stream = Stream(is_terminal=is_terminal, turns=1)
     terminal = Terminal(stream, {"TERM": term})
-    text = await shown(stream, terminal.wait("Waiting"))
-    assert text == "Waiting (Ctrl-C ends it)\n"
+    text = await written_while(stream, terminal.wait("Waiting"))
+    assert text == "Waiting (press Ctrl-C to cancel)\n"
     terminal.error("No.")
     assert stream.getvalue() == f"{text}Error: No.\n"
 
 
-def test_a_terminal_gets_colours() -> None:
-    """Good news is green, errors red, warnings yellow."""
+def test_terminal_gets_colors() -> None:
+    """Success is green, errors are red, warnings are yellow."""
     stream = Stream()
     terminal = Terminal(stream, {"TERM": "xterm"})
-    terminal.good("Done.")
+    terminal.success("Done.")
     terminal.error("No.")
     terminal.warning("Perhaps.")
-    terminal.say("")
+    terminal.info("")
     assert stream.getvalue() == (
         "\x1b[32mDone.\x1b[0m\n\x1b[31mError:\x1b[0m No.\n\x1b[33mWarning:\x1b[0m Perhaps.\n"
     )
 
 
-def test_an_encoding_that_nobody_knows_gets_ascii() -> None:
-    """Nothing fails for the sake of a sign."""
-    stream = Stream(encoding="unheard-of")
-    asyncio.run(shown(stream, Terminal(stream, {"TERM": "xterm"}).wait("Waiting")))
+def test_unknown_encoding_gets_ascii() -> None:
+    """An unknown encoding is not an error."""
+    stream = Stream(encoding="no-such-encoding")
+    asyncio.run(written_while(stream, Terminal(stream, {"TERM": "xterm"}).wait("Waiting")))
     assert "|\x1b[0m Waiting" in stream.getvalue()
 
 
-def test_what_servers_say_is_harmless() -> None:
-    """Escapes are shown as text, on one line."""
+def test_control_characters_of_servers_are_escaped() -> None:
+    """An error stays on one line."""
     stream = Stream()
     Terminal(stream, {"NO_COLOR": "1"}).error("a\x1b]0;b\nc")
     assert stream.getvalue() == "Error: a\\x1b]0;b\\nc\n"
 
 
-async def test_the_page_is_shown_before_a_browser_is_opened(
+async def test_url_is_printed_before_the_browser_opens(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """And a browser that cannot be opened is no error: the URL is there to be opened by hand."""
+    """If no browser can be opened, the user can open the printed URL."""
     stream = Stream(is_terminal=False, turns=1)
 
     def fail(url: str) -> bool:
@@ -154,46 +154,46 @@ async def test_the_page_is_shown_before_a_browser_is_opened(
         raise webbrowser.Error("none")
 
     monkeypatch.setattr(webbrowser, "open", fail)
-    text = await shown(stream, Terminal(stream, {}).show_page("https://auth.example.com/a"))
-    assert text.endswith("Waiting for you to sign in in the browser (Ctrl-C ends it)\n")
+    text = await written_while(stream, Terminal(stream, {}).open_url("https://auth.example.com/a"))
+    assert text.endswith("Waiting for you to sign in in the browser (press Ctrl-C to cancel)\n")
 
 
-async def test_a_browser_that_stays_open_is_not_written_over(
+async def test_spinner_waits_for_a_text_browser(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """While a text browser has the terminal, no line turns in it; a late end of it is no error."""
-    stream, left, opened = Stream(), asyncio.Event(), asyncio.Event()
+    """While a text browser uses the terminal, there is no spinner."""
+    stream, closed, opened = Stream(), asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def stay(_: str) -> bool:
         loop.call_soon_threadsafe(opened.set)
-        asyncio.run_coroutine_threadsafe(left.wait(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(closed.wait(), loop).result(10)
         return True
 
     monkeypatch.setattr(webbrowser, "open", stay)
-    task = asyncio.create_task(Terminal(stream, {}).show_page("https://auth.example.com/a"))
+    task = asyncio.create_task(Terminal(stream, {}).open_url("https://auth.example.com/a"))
     await opened.wait()
     assert "Waiting" not in stream.getvalue()
-    left.set()
+    closed.set()
     async with asyncio.timeout(10):
         await stream.turned.wait()
     task.cancel()
 
 
-async def test_where_to_sign_in_on_another_device_is_shown(
+async def test_device_prompt_is_printed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Page and code, and that somebody is waited for."""
+    """The URL, the code and the waiting message are printed."""
     stream = Stream(is_terminal=False, turns=1)
-    text = await shown(stream, Terminal(stream, {}).show_prompt(PROMPT))
-    assert text == "Waiting for you to sign in (Ctrl-C ends it)\n"
-    said = capsys.readouterr().err
-    assert PROMPT.verification_uri in said
-    assert PROMPT.user_code in said
+    text = await written_while(stream, Terminal(stream, {}).show_prompt(PROMPT))
+    assert text == "Waiting for you to sign in (press Ctrl-C to cancel)\n"
+    stderr = capsys.readouterr().err
+    assert PROMPT.verification_uri in stderr
+    assert PROMPT.user_code in stderr
 
 
-async def test_a_page_can_be_shown_alone() -> None:
-    """Then it is somebody else who opens it."""
+async def test_show_url_opens_no_browser() -> None:
+    """The URL is printed, and no browser is opened."""
     stream = Stream(is_terminal=False, turns=1)
-    text = await shown(stream, Terminal(stream, {}).show_page_only("https://auth.example.com/a"))
+    text = await written_while(stream, Terminal(stream, {}).show_url("https://auth.example.com/a"))
     assert "\n    https://auth.example.com/a\n" in text

@@ -1,4 +1,4 @@
-"""A token on standard output: that it is valid, alone, and no more than was asked for."""
+"""Tests of `token`: it prints a valid access token and nothing else."""
 
 import json
 from datetime import UTC, datetime
@@ -8,214 +8,214 @@ from typing import Any
 import pytest
 
 from aioalf.testing import MISSING, Fault, OAuthServer
-from tests.cli.calls import Call, age
 from tests.cli.conftest import Person
+from tests.cli.run_command import Run, age_tokens
 
 LOGIN = ("login", "--client-id", "desktop", "--issuer")
 SERVICE = ("login", "--client-credentials", "--client-id", "service", "--issuer")
 
 
-def test_a_token_is_alone_on_its_line(server: OAuthServer, person: Person, call: Call) -> None:
-    """Nothing else is written, and nobody is asked."""
-    call(*LOGIN, server.issuer)
-    ended = call("token")
-    assert (ended.code, ended.said) == (0, "")
-    (line,) = ended.out.splitlines()
+def test_token_is_printed_alone(server: OAuthServer, person: Person, run: Run) -> None:
+    """Stdout has one line, stderr is empty, and the stored token is used."""
+    run(*LOGIN, server.issuer)
+    result = run("token")
+    assert (result.code, result.stderr) == (0, "")
+    (line,) = result.stdout.splitlines()
     assert server.log[-1].path == "/token"
-    assert call("token").out.splitlines() == [line]
+    assert run("token").stdout.splitlines() == [line]
     assert server.token_requests == 1
 
 
-def test_json_says_what_is_known_of_the_token(
-    server: OAuthServer, person: Person, call: Call, home: Path
+def test_json_describes_the_token(
+    server: OAuthServer, person: Person, run: Run, home: Path
 ) -> None:
-    """Its type, seconds that are left, its end and scope, and never the refresh token."""
-    call(*LOGIN, server.issuer, "--scope", "write read")
-    ended = call("token", "--json")
-    told = json.loads(ended.out)
-    assert told.keys() == {"access_token", "token_type", "expires_in", "expires_on", "scope"}
-    assert (told["token_type"], told["scope"]) == ("Bearer", "read write")
-    assert 3500 < told["expires_in"] <= 3600
-    left = datetime.fromisoformat(told["expires_on"]) - datetime.now(UTC)
+    """The JSON has type, expiry and scope, and never the refresh token."""
+    run(*LOGIN, server.issuer, "--scope", "write read")
+    result = run("token", "--json")
+    described = json.loads(result.stdout)
+    assert described.keys() == {"access_token", "token_type", "expires_in", "expires_on", "scope"}
+    assert (described["token_type"], described["scope"]) == ("Bearer", "read write")
+    assert 3500 < described["expires_in"] <= 3600
+    left = datetime.fromisoformat(described["expires_on"]) - datetime.now(UTC)
     assert 3500 < left.total_seconds() <= 3600
     (file,) = (home / "default" / "tokens").glob("*.json")
     refresh_token = json.loads(json.loads(file.read_text())["value"])["refresh_token"]
     assert refresh_token
-    assert refresh_token not in ended.out
+    assert refresh_token not in result.stdout
 
 
-def test_json_says_what_is_not_known(server: OAuthServer, person: Person, call: Call) -> None:
-    """A token without a lifetime and a scope has null for both."""
+def test_json_has_null_for_unknown_values(server: OAuthServer, person: Person, run: Run) -> None:
+    """A token without expiry and scope has null for both."""
     server.expires_in = MISSING
-    call(*LOGIN, server.issuer)
-    told = json.loads(call("token", "--json").out)
-    assert [told[name] for name in ("expires_in", "expires_on", "scope")] == [None, None, None]
+    run(*LOGIN, server.issuer)
+    described = json.loads(run("token", "--json").stdout)
+    assert [described[name] for name in ("expires_in", "expires_on", "scope")] == [None, None, None]
 
 
-@pytest.mark.parametrize(("lifetime", "left_alone", "late"), [(3600, 3530, 15), (30, 15, 10)])
-def test_a_token_that_ends_soon_is_renewed(
+@pytest.mark.parametrize(("lifetime", "early", "late"), [(3600, 3530, 15), (30, 15, 10)])
+def test_token_about_to_expire_is_renewed(
     server: OAuthServer,
     person: Person,
-    call: Call,
+    run: Run,
     home: Path,
     lifetime: int,
-    left_alone: float,
+    early: float,
     late: float,
 ) -> None:
-    """What is handed out is good for a minute, or for a third of a shorter life."""
+    """A printed token is valid for a minute, or for a third of a shorter lifetime."""
     server.expires_in = lifetime
-    call(*LOGIN, server.issuer)
-    first = call("token").out
-    age(home, left_alone)
-    assert call("token").out == first
-    age(home, late)
-    assert call("token").out != first
+    run(*LOGIN, server.issuer)
+    first = run("token").stdout
+    age_tokens(home, early)
+    assert run("token").stdout == first
+    age_tokens(home, late)
+    assert run("token").stdout != first
     assert (server.logins, server.token_requests) == (1, 2)
 
 
-def test_a_renewal_that_fails_leaves_a_token_that_is_good(
-    server: OAuthServer, person: Person, call: Call, home: Path
+def test_valid_token_is_printed_if_the_renewal_fails(
+    server: OAuthServer, person: Person, run: Run, home: Path
 ) -> None:
-    """It is handed out while it lasts; then the failure is said."""
-    call(*LOGIN, server.issuer)
-    age(home, 3570)
+    """Once the token has expired, the error is printed instead."""
+    run(*LOGIN, server.issuer)
+    age_tokens(home, 3570)
     server.token_fault = Fault.status(503)
-    assert call("token").code == 0
-    age(home, 30)
-    ended = call("token")
-    assert (ended.code, ended.out) == (1, "")
-    assert "503" in ended.said
+    assert run("token").code == 0
+    age_tokens(home, 30)
+    result = run("token")
+    assert (result.code, result.stdout) == (1, "")
+    assert "503" in result.stderr
     server.token_fault = None
-    assert call("token").code == 0
+    assert run("token").code == 0
     assert server.logins == 1
 
 
-def test_a_login_that_is_over_is_exit_code_3(
-    server: OAuthServer, person: Person, call: Call
-) -> None:
-    """Where the refresh token is refused, it is said how to log in again, in that profile."""
+def test_revoked_login_is_exit_code_3(server: OAuthServer, person: Person, run: Run) -> None:
+    """The error has the command to log in again to the same profile."""
     server.expires_in = 0
-    call(*LOGIN, server.issuer, "--profile", "work")
+    run(*LOGIN, server.issuer, "--profile", "work")
     server.revoke_refresh_tokens()
     for _ in range(2):
-        ended = call("token", "--profile", "work")
-        assert (ended.code, ended.out) == (3, "")
-        assert "log in with `python -m aioalf login --profile work`" in ended.said
+        result = run("token", "--profile", "work")
+        assert (result.code, result.stdout) == (3, "")
+        assert "log in with `python -m aioalf login --profile work`" in result.stderr
     assert server.logins == 1
 
 
 @pytest.mark.parametrize("command", [("token",), ("request", "GET", "https://api.example.com/")])
-def test_without_a_login_the_exit_code_is_3(
-    call: Call, home: Path, command: tuple[str, ...]
-) -> None:
-    """It is said how to log in, and nothing is made."""
-    ended = call(*command)
-    assert (ended.code, ended.out) == (3, "")
-    assert ended.said == (
-        "Error: Nobody is logged in as profile default: log in with `python -m aioalf login "
+def test_missing_login_is_exit_code_3(run: Run, home: Path, command: tuple[str, ...]) -> None:
+    """The error has the command to log in, and no file is created."""
+    result = run(*command)
+    assert (result.code, result.stdout) == (3, "")
+    assert result.stderr == (
+        "Error: Profile default is not logged in: log in with `python -m aioalf login "
         "--issuer URL --client-id ID`\n"
     )
     assert not home.exists()
 
 
-def test_a_damaged_profile_is_exit_code_3(
-    server: OAuthServer, person: Person, call: Call, home: Path
+def test_damaged_profile_is_exit_code_3(
+    server: OAuthServer, person: Person, run: Run, home: Path
 ) -> None:
-    """The file is named, and a login with all options replaces it."""
-    call(*LOGIN, server.issuer)
+    """The error names the file, and a login with all options replaces it."""
+    run(*LOGIN, server.issuer)
     (home / "default" / "profile.json").write_text("{")
-    ended = call("token")
-    assert ended.code == 3
-    assert f"{home / 'default' / 'profile.json'} is damaged" in ended.said
-    assert call("login").code == 2
-    assert call(*LOGIN, server.issuer).code == 0
+    result = run("token")
+    assert result.code == 3
+    assert f"{home / 'default' / 'profile.json'} is damaged" in result.stderr
+    assert run("login").code == 2
+    assert run(*LOGIN, server.issuer).code == 0
 
 
-# Another scope
+# Other scopes
 
 
-def test_a_login_gives_tokens_of_less_scope(
-    server: OAuthServer, person: Person, call: Call
+def test_login_gives_tokens_of_narrower_scope(
+    server: OAuthServer, person: Person, run: Run
 ) -> None:
-    """One each, kept for the next time; the login's own token and scope stay as they are."""
-    call(*LOGIN, server.issuer, "--scope", "read write admin")
-    whole = call("token", "--json").out
+    """Each is stored for later; the token and scope of the login stay unchanged."""
+    run(*LOGIN, server.issuer, "--scope", "read write admin")
+    full = run("token", "--json").stdout
     for scope in ("read", "write admin", "read"):
-        told = json.loads(call("token", "--json", "--scope", scope).out)
-        assert set(told["scope"].split()) == set(scope.split())
+        described = json.loads(run("token", "--json", "--scope", scope).stdout)
+        assert set(described["scope"].split()) == set(scope.split())
     assert (
-        json.loads(call("token", "--json").out)["access_token"] == json.loads(whole)["access_token"]
+        json.loads(run("token", "--json").stdout)["access_token"]
+        == json.loads(full)["access_token"]
     )
     assert (server.logins, server.token_requests) == (1, 3)
     server.revoke_all()
-    assert json.loads(call("request", "GET", server.url("/")).out)["scope"] == "read write admin"
+    assert json.loads(run("request", "GET", server.url("/")).stdout)["scope"] == "read write admin"
     assert server.logins == 1
 
 
-def kept_by(home: Path) -> dict[str, Any]:
-    """The login that is kept, as the next command reads it."""
+def stored_login(home: Path) -> dict[str, Any]:
+    """Return the stored login."""
     (file,) = home.rglob("tokens/*.json")
     record: dict[str, Any] = json.loads(json.loads(file.read_text())["value"])
     return record
 
 
-def test_tokens_of_other_scope_are_kept_beside_each_other(
-    server: OAuthServer, person: Person, call: Call, home: Path
+def test_tokens_of_narrower_scope_are_stored_together(
+    server: OAuthServer, person: Person, run: Run, home: Path
 ) -> None:
-    """In the login's own entry, where every client finds them, also once that was renewed."""
-    call(*LOGIN, server.issuer, "--scope", "read write admin")
-    read, write = (call("token", "--scope", scope).out.strip() for scope in ("read", "write"))
+    """They are stored in the cache entry of the login, and survive its renewal."""
+    run(*LOGIN, server.issuer, "--scope", "read write admin")
+    read, write = (run("token", "--scope", scope).stdout.strip() for scope in ("read", "write"))
     server.revoke_all()
-    assert call("request", "GET", server.url("/things")).code == 0
-    assert {each["access_token"] for each in kept_by(home)["derived"].values()} == {read, write}
-    assert call("token", "--scope", "read").out.strip() == read
-    assert call("token", "--scope", "write").out.strip() == write
+    assert run("request", "GET", server.url("/things")).code == 0
+    assert {each["access_token"] for each in stored_login(home)["derived"].values()} == {
+        read,
+        write,
+    }
+    assert run("token", "--scope", "read").stdout.strip() == read
+    assert run("token", "--scope", "write").stdout.strip() == write
     assert (server.logins, server.token_requests) == (1, 4)
 
 
-def test_a_refresh_token_that_was_rotated_for_less_scope_is_the_logins(
-    server: OAuthServer, person: Person, call: Call, home: Path
+def test_refresh_token_rotated_for_a_narrower_scope_is_stored(
+    server: OAuthServer, person: Person, run: Run, home: Path
 ) -> None:
-    """The one before counts no more, and used again it would end the login."""
-    call(*LOGIN, server.issuer, "--scope", "read write")
-    first = kept_by(home)["refresh_token"]
+    """The old refresh token is no longer valid, and using it again would end the login."""
+    run(*LOGIN, server.issuer, "--scope", "read write")
+    first = stored_login(home)["refresh_token"]
     for scope in ("read", "write"):
-        assert call("token", "--scope", scope).code == 0
-    assert kept_by(home)["refresh_token"] not in {None, first}
+        assert run("token", "--scope", scope).code == 0
+    assert stored_login(home)["refresh_token"] not in {None, first}
     server.revoke_all()
-    assert call("request", "GET", server.url("/things")).code == 0
+    assert run("request", "GET", server.url("/things")).code == 0
     assert (server.logins, server.token_requests) == (1, 4)
 
 
-def test_a_scope_that_the_login_has_not_is_exit_code_3(
-    server: OAuthServer, person: Person, call: Call
+def test_scope_outside_the_login_is_exit_code_3(
+    server: OAuthServer, person: Person, run: Run
 ) -> None:
-    """What is missing is named."""
-    call(*LOGIN, server.issuer, "--scope", "read")
-    ended = call("token", "--scope", "read", "--scope", "write admin")
-    assert (ended.code, ended.out) == (3, "")
-    assert "The login has not the scope admin write" in ended.said
+    """The error names the missing scopes."""
+    run(*LOGIN, server.issuer, "--scope", "read")
+    result = run("token", "--scope", "read", "--scope", "write admin")
+    assert (result.code, result.stdout) == (3, "")
+    assert "The login does not have the scope admin write" in result.stderr
     assert server.token_requests == 1
 
 
-def test_less_scope_of_a_login_that_is_over_is_exit_code_3(
-    server: OAuthServer, person: Person, call: Call
+def test_narrower_scope_of_a_revoked_login_is_exit_code_3(
+    server: OAuthServer, person: Person, run: Run
 ) -> None:
-    """The refresh token is forgotten with the login that it was of."""
-    call(*LOGIN, server.issuer, "--scope", "read write")
+    """The rejected refresh token is deleted."""
+    run(*LOGIN, server.issuer, "--scope", "read write")
     server.revoke_refresh_tokens()
     for _ in range(2):
-        ended = call("token", "--scope", "read")
-        assert (ended.code, ended.out) == (3, "")
-        assert "log in with" in ended.said
+        result = run("token", "--scope", "read")
+        assert (result.code, result.stdout) == (3, "")
+        assert "log in with" in result.stderr
 
 
-def test_a_service_gets_tokens_of_any_scope(
-    server: OAuthServer, call: Call, monkeypatch: pytest.MonkeyPatch
+def test_client_credentials_get_tokens_of_any_scope(
+    server: OAuthServer, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It needs no more than its secret, and each token is kept."""
+    """Each token is stored, and fetched with the client secret."""
     monkeypatch.setenv("AIOALF_CLIENT_SECRET", "s3cret-of-service")
-    call(*SERVICE, server.issuer, "--scope", "read")
-    tokens = {call("token", "--scope", "write").out for _ in range(2)}
-    assert len(tokens | {call("token").out}) == 2
+    run(*SERVICE, server.issuer, "--scope", "read")
+    tokens = {run("token", "--scope", "write").stdout for _ in range(2)}
+    assert len(tokens | {run("token").stdout}) == 2
     assert server.token_requests == 2

@@ -1,4 +1,4 @@
-"""That the demo shows what went over the wire, and that its steps can fail."""
+"""Tests of the demo: what it prints, and that each step can fail."""
 
 import asyncio
 import re
@@ -15,25 +15,25 @@ import pytest
 from aioalf import Client, TokenManager, __version__
 from aioalf.__main__ import main
 from aioalf._demo import Screen, run, service
-from aioalf._demo.step import Check, Stage, Step, play
-from aioalf._demo.wire import told
+from aioalf._demo.step import Check, Demo, Step, run_steps
+from aioalf._demo.wire import lines_of
 from aioalf.testing import Fault, OAuthServer
 from tests.support.person import Person
 
 COMMAND = [sys.executable, "-W", "error", "-m", "aioalf"]
-STEP_OF = {step.act.__name__: step for step in service.STEPS}
+STEP_OF = {step.action.__name__: step for step in service.STEPS}
 
 
-class Terminal(StringIO):
-    """A stream that a person looks at."""
+class TerminalOutput(StringIO):
+    """A stream that is a terminal."""
 
     def isatty(self) -> bool:
-        """Say that it is one."""
+        """Return True."""
         return True
 
 
-class Narrow(StringIO):
-    """A stream of an encoding."""
+class EncodedOutput(StringIO):
+    """A stream with an encoding."""
 
     def __init__(self, encoding: str) -> None:
         super().__init__()
@@ -45,44 +45,46 @@ class Narrow(StringIO):
         return self._encoding
 
 
-# What is shown
+# Output
 
 
-async def test_each_step_does_what_it_says() -> None:
-    """Seven steps, each checked, none failed."""
+async def test_all_steps_pass() -> None:
+    """Seven steps are run, and each one passes."""
     stream = StringIO()
     assert await run(Screen(stream, {}))
-    shown = stream.getvalue()
-    assert "✗" not in shown
-    assert "7 of 7 steps" in shown
-    assert re.findall(r"^\d  (.+)$", shown, re.MULTILINE) == [step.title for step in service.STEPS]
+    printed = stream.getvalue()
+    assert "✗" not in printed
+    assert "7 of 7 steps" in printed
+    assert re.findall(r"^\d  (.+)$", printed, re.MULTILINE) == [
+        step.title for step in service.STEPS
+    ]
 
 
-async def test_the_wire_is_shown_and_no_token_is_shown_whole() -> None:
-    """A line has the receiver, the request, how it was authorized, and the answer."""
+async def test_requests_are_printed_without_secrets() -> None:
+    """A line has receiver, request, authorization and status; tokens are shortened."""
     stream = StringIO()
     await run(Screen(stream, {}), [STEP_OF["revocation"], STEP_OF["token_endpoint_down"]])
-    shown = stream.getvalue()
-    wire = [line.split() for line in shown.splitlines() if "→" in line]
+    printed = stream.getvalue()
+    wire = [line.split() for line in printed.splitlines() if "→" in line]
     assert [words[-1] for words in wire] == ["401", "200", "200", "times"]
     assert wire[-1][-3:] == ["503", "3", "times"]
     assert [words[words.index("/token") - 1] for words in wire if "/token" in words] == ["POST"] * 2
-    assert re.search(r"Bearer [\w-]{6}… ", shown)
-    assert not re.search(r"[\w-]{32}", shown)
-    assert "secret" not in shown
-    assert "Y2xpZW50LWlkOnNlY3JldA" not in shown
-    assert "logged: The token endpoint" in shown
+    assert re.search(r"Bearer [\w-]{6}… ", printed)
+    assert not re.search(r"[\w-]{32}", printed)
+    assert "secret" not in printed
+    assert "Y2xpZW50LWlkOnNlY3JldA" not in printed
+    assert "logged: The token endpoint" in printed
 
 
-async def test_equal_exchanges_with_the_api_are_one_line(
+async def test_equal_api_requests_share_a_line(
     oauth_server: OAuthServer,
 ) -> None:
-    """Token requests stay where they were, unless one followed the other; requests are summed."""
-    async with client_of(oauth_server) as client:
+    """Equal token requests share a line only if they follow each other."""
+    async with make_client(oauth_server) as client:
         await client.get(oauth_server.url("/things"))
         await client.get(oauth_server.url("/things"))
     log = oauth_server.log
-    lines = told([log[0], log[0], log[1], log[2], log[0], log[1]])
+    lines = lines_of([log[0], log[0], log[1], log[2], log[0], log[1]])
     assert [(line.receiver, count) for line, count in lines] == [
         ("auth server", 2),
         ("API", 3),
@@ -90,207 +92,207 @@ async def test_equal_exchanges_with_the_api_are_one_line(
     ]
 
 
-async def test_a_request_without_an_answer_is_shown_as_such(oauth_server: OAuthServer) -> None:
-    """Where the server hung up there is no status."""
+async def test_request_without_a_response_has_no_status(oauth_server: OAuthServer) -> None:
+    """If the server closes the connection, dashes replace the status."""
 
-    async def hang_up(stage: Stage) -> Sequence[Check]:
-        stage.server.token_fault = Fault.hang_up()
-        return [Check("the caller got", await stage.get(), 200)]
+    async def hang_up(demo: Demo) -> Sequence[Check]:
+        demo.server.token_fault = Fault.hang_up()
+        return [Check("status", await demo.get(), 200)]
 
-    kept, shown = await played(Step("Hang up", "…", hang_up), oauth_server, client_of)
-    assert not kept
-    assert re.search(r"POST /token .* ---  3 times\n", shown)
-    assert "✗ ended with: TokenConnectionError (No answer" in shown
-
-
-# Steps that fail
+    passed, printed = await run_step(Step("Hang up", "…", hang_up), oauth_server, make_client)
+    assert not passed
+    assert re.search(r"POST /token .* ---  3 times\n", printed)
+    assert "✗ raised: TokenConnectionError (No answer" in printed
 
 
-def client_of(server: OAuthServer) -> Client:
-    """The client that the demo shows."""
+# Failing steps
+
+
+def make_client(server: OAuthServer) -> Client:
+    """Return the client that the demo uses."""
     return Client(server.client_id, server.client_secret, server.token_endpoint)
 
 
-class ForgetfulManager(TokenManager):
-    """Asks for a token each time, for each caller."""
+class UncachedManager(TokenManager):
+    """A manager that fetches a token for each call."""
 
     async def get_token(self) -> str:
         """Return a new token."""
-        return (await self._fetch()).access_token
+        return (await self._fetch_token()).access_token
 
 
-class BelievingManager(TokenManager):
-    """Believes that a token lives for ever, and that the API is wrong to refuse it."""
+class NoRenewalManager(TokenManager):
+    """A manager that never renews its token."""
 
-    believed: str | None = None
+    first_token: str | None = None
 
     async def get_token(self) -> str:
         """Return the first token."""
-        self.believed = self.believed or await super().get_token()
-        return self.believed
+        self.first_token = self.first_token or await super().get_token()
+        return self.first_token
 
     async def renew_token(self, rejected: str) -> str:
-        """Return what was rejected."""
+        """Return the rejected token."""
         return rejected
 
 
-class ForgetfulClient(Client):
-    """A client that caches nothing."""
+class UncachedClient(Client):
+    """A client that caches no token."""
 
-    token_manager_class = ForgetfulManager
-
-
-class BelievingClient(Client):
-    """A client that renews nothing."""
-
-    token_manager_class = BelievingManager
+    token_manager_class = UncachedManager
 
 
-def forgetful(server: OAuthServer) -> Client:
-    """A client that caches nothing."""
-    return ForgetfulClient(server.client_id, server.client_secret, server.token_endpoint)
+class NoRenewalClient(Client):
+    """A client that renews no token."""
+
+    token_manager_class = NoRenewalManager
 
 
-def believing(server: OAuthServer) -> Client:
-    """A client that renews nothing."""
-    return BelievingClient(server.client_id, server.client_secret, server.token_endpoint)
+def uncached(server: OAuthServer) -> Client:
+    """Return a client that caches no token."""
+    return UncachedClient(server.client_id, server.client_secret, server.token_endpoint)
+
+
+def no_renewal(server: OAuthServer) -> Client:
+    """Return a client that renews no token."""
+    return NoRenewalClient(server.client_id, server.client_secret, server.token_endpoint)
 
 
 def raising(server: OAuthServer) -> Client:
-    """A client that raises the token endpoint's error."""
+    """Return a client that raises the error of the token endpoint."""
     return Client(
         server.client_id, server.client_secret, server.token_endpoint, raise_token_errors=True
     )
 
 
-async def played(
+async def run_step(
     step: Step, server: OAuthServer, client: Callable[[OAuthServer], Client]
 ) -> tuple[bool, str]:
-    """Play one step with a client; whether it was kept, and what was shown."""
+    """Run one step with a client; return whether it passed, and what was printed."""
     stream = StringIO()
-    stage = Stage(server, lambda: client(server))
-    async with stage.client:
-        (kept,) = await play([step], stage, Screen(stream, {}))
-    return kept, stream.getvalue()
+    demo = Demo(server, lambda: client(server))
+    async with demo.client:
+        (passed,) = await run_steps([step], demo, Screen(stream, {}))
+    return passed, stream.getvalue()
 
 
 @pytest.mark.parametrize(
-    ("name", "client", "found"),
+    ("name", "client", "expected"),
     [
-        ("cached_token", forgetful, "✗ token requests: 1, not 0"),
-        ("many_at_once", forgetful, "✗ token requests: 100, not 1"),
-        ("expiry", believing, "✗ the caller got: 401, not 200"),
-        ("revocation", believing, "✗ the caller got: 401, not 200"),
-        ("many_after_revocation", forgetful, "not 1"),
-        ("token_endpoint_down", raising, "✗ ended with: TokenHTTPError"),
+        ("cached_token", uncached, "✗ token requests: 1, expected 0"),
+        ("concurrent_requests", uncached, "✗ token requests: 100, expected 1"),
+        ("expiry", no_renewal, "✗ status: 401, expected 200"),
+        ("revocation", no_renewal, "✗ status: 401, expected 200"),
+        ("concurrent_after_revocation", uncached, "expected 1"),
+        ("token_endpoint_down", raising, "✗ raised: TokenHTTPError"),
     ],
 )
-async def test_a_step_sees_a_client_that_does_not_do_what_it_says(
-    oauth_server: OAuthServer, name: str, client: Callable[[OAuthServer], Client], found: str
+async def test_broken_client_fails_its_step(
+    oauth_server: OAuthServer, name: str, client: Callable[[OAuthServer], Client], expected: str
 ) -> None:
-    """A client that is wrong in the way the step is about makes the step fail."""
-    kept, shown = await played(STEP_OF[name], oauth_server, client)
-    assert not kept
-    assert found in shown
+    """A client without the behaviour that a step shows fails the step."""
+    passed, printed = await run_step(STEP_OF[name], oauth_server, client)
+    assert not passed
+    assert expected in printed
 
 
-async def test_the_first_request_sees_an_api_that_fails(oauth_server: OAuthServer) -> None:
-    """What the caller got is part of what is checked."""
+async def test_failing_api_fails_the_first_step(oauth_server: OAuthServer) -> None:
+    """The status that the caller gets is checked."""
     oauth_server.api_fault = Fault.status(500)
-    kept, shown = await played(STEP_OF["first_request"], oauth_server, client_of)
-    assert not kept
-    assert "✗ the caller got: 500, not 200" in shown
+    passed, printed = await run_step(STEP_OF["first_request"], oauth_server, make_client)
+    assert not passed
+    assert "✗ status: 500, expected 200" in printed
 
 
-async def test_a_step_that_takes_too_long_has_failed(oauth_server: OAuthServer) -> None:
+async def test_step_that_takes_too_long_fails(oauth_server: OAuthServer) -> None:
     """A step has a time limit."""
 
-    async def wait(stage: Stage) -> Sequence[Check]:
+    async def wait(demo: Demo) -> Sequence[Check]:
         await asyncio.Event().wait()
-        return stage.counted(tokens=0, requests=0)
+        return demo.counter_checks(tokens=0, requests=0)
 
-    step = Step("Wait", "For ever.", wait, seconds=0.01)
-    kept, shown = await played(step, oauth_server, client_of)
-    assert not kept
-    assert "✗ took: more than 0.01 seconds" in shown
+    step = Step("Wait", "…", wait, timeout=0.01)
+    passed, printed = await run_step(step, oauth_server, make_client)
+    assert not passed
+    assert "✗ took: more than 0.01 seconds" in printed
 
 
-async def test_a_server_is_as_before_after_a_step(oauth_server: OAuthServer) -> None:
-    """Steps leave no setting of the server's changed, however they end."""
+async def test_steps_restore_the_server_settings(oauth_server: OAuthServer) -> None:
+    """Steps restore the settings of the server even if they fail."""
     for name in ("expiry", "token_endpoint_down"):
-        await played(STEP_OF[name], oauth_server, raising)
+        await run_step(STEP_OF[name], oauth_server, raising)
     assert (oauth_server.expires_in, oauth_server.token_fault) == (3600, None)
 
 
-# Where it is shown
+# Terminals
 
 
-def screen_on(stream: StringIO, **environment: str) -> str:
-    """What a screen on this stream shows."""
+def printed_on(stream: StringIO, **environment: str) -> str:
+    """Return what a screen writes to this stream."""
     screen = Screen(stream, environment)
     screen.title("One → two…")
-    screen.verdicts([("is so", True), ("is not", False)])
+    screen.checks([("passed", True), ("failed", False)])
     return stream.getvalue()
 
 
-PLAIN = "One → two…\n   ✓ is so   ✗ is not\n"
+PLAIN = "One → two…\n   ✓ passed  ✗ failed\n"
 
 
-def test_a_terminal_gets_colours() -> None:
-    """Titles are bold, marks green and red."""
-    assert screen_on(Terminal(), TERM="xterm") == (
-        "\x1b[1mOne → two…\x1b[0m\n   \x1b[32m✓\x1b[0m is so   \x1b[31m✗\x1b[0m is not\n"
+def test_terminal_gets_colors() -> None:
+    """Titles are bold, marks are green and red."""
+    assert printed_on(TerminalOutput(), TERM="xterm") == (
+        "\x1b[1mOne → two…\x1b[0m\n   \x1b[32m✓\x1b[0m passed  \x1b[31m✗\x1b[0m failed\n"
     )
 
 
 @pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=str)
-def test_who_wants_no_colours_gets_none(environment: dict[str, str]) -> None:
-    """`NO_COLOR` and a dumb terminal are plain text."""
-    assert screen_on(Terminal(), **environment) == PLAIN
+def test_no_color_and_dumb_terminals_get_plain_text(environment: dict[str, str]) -> None:
+    """`NO_COLOR` and ``TERM=dumb`` remove styles."""
+    assert printed_on(TerminalOutput(), **environment) == PLAIN
 
 
-def test_what_is_no_terminal_gets_no_colours() -> None:
-    """A pipe or a file is plain text."""
-    assert screen_on(StringIO()) == PLAIN
+def test_other_streams_get_plain_text() -> None:
+    """A pipe or a file gets no styles."""
+    assert printed_on(StringIO()) == PLAIN
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "unheard-of"])
-def test_an_encoding_without_the_marks_gets_ascii(encoding: str) -> None:
-    """What cannot be printed is said in ASCII."""
-    assert screen_on(Narrow(encoding)) == "One -> two...\n   [ok] is so   [FAILED] is not\n"
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "no-such-encoding"])
+def test_encoding_without_the_marks_gets_ascii(encoding: str) -> None:
+    """ASCII replaces marks that cannot be encoded."""
+    assert printed_on(EncodedOutput(encoding)) == "One -> two...\n   [ok] passed  [FAILED] failed\n"
 
 
 # The command
 
 
-def test_without_a_command_help_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    """The commands are listed, and nothing is done."""
+def test_help_is_printed_without_a_command(capsys: pytest.CaptureFixture[str]) -> None:
+    """The commands are listed."""
     assert main([]) == 0
     assert "demo" in capsys.readouterr().out
 
 
-def test_the_version_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    """`--version` prints the package's."""
+def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    """`--version` prints the version of the package."""
     with pytest.raises(SystemExit, match="0"):
         main(["--version"])
     assert capsys.readouterr().out == f"aio-alf {__version__}\n"
 
 
-def test_a_step_that_does_not_hold_makes_the_exit_code_1(
+def test_failed_step_is_exit_code_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With a server that does not revoke, two steps see no refusal."""
+    """If the server does not revoke tokens, two steps fail."""
 
     def revoke_nothing(_: OAuthServer) -> None:
-        """Leave all tokens good."""
+        """Leave all tokens valid."""
 
     monkeypatch.setattr(OAuthServer, "revoke_all", revoke_nothing)
     assert main(["demo"]) == 1
     assert "✗ 5 of 7 steps" in capsys.readouterr().out
 
 
-def test_ctrl_c_in_this_process_is_exit_code_130(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An interruption is no error of the program's."""
+def test_keyboard_interrupt_is_exit_code_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C exits without a traceback."""
 
     async def interrupted(_: Screen) -> bool:
         raise KeyboardInterrupt
@@ -299,35 +301,35 @@ def test_ctrl_c_in_this_process_is_exit_code_130(monkeypatch: pytest.MonkeyPatch
     assert main(["demo"]) == 130
 
 
-def test_the_module_is_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`python -m aioalf` ends with the exit code of `main`."""
+def test_module_can_be_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`python -m aioalf` exits with the exit code of `main`."""
     monkeypatch.setattr(sys, "argv", ["aioalf"])
     monkeypatch.delitem(sys.modules, "aioalf.__main__")
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as exited:
         runpy.run_module("aioalf", run_name="__main__", alter_sys=True)
-    assert ended.value.code == 0
+    assert exited.value.code == 0
 
 
-def test_the_demo_runs_as_a_program() -> None:
-    """It ends in seconds with 0, and says nothing on standard error."""
-    ended = subprocess.run(
+def test_demo_runs_as_a_subprocess() -> None:
+    """It exits with 0 and prints nothing to stderr."""
+    result = subprocess.run(
         [*COMMAND, "demo"], capture_output=True, encoding="utf-8", timeout=30, check=False
     )
-    assert (ended.returncode, ended.stderr) == (0, "")
-    assert "7 of 7 steps" in ended.stdout
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "7 of 7 steps" in result.stdout
 
 
 @pytest.fixture
 def interruptible() -> Iterator[None]:
-    """Let children take Ctrl-C, also where this process was started to ignore it."""
+    """Let subprocesses receive SIGINT even if this process was started to ignore it."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.usefixtures("interruptible")
-def test_the_demo_takes_ctrl_c() -> None:
-    """It ends at once with 130, without a traceback."""
+def test_ctrl_c_ends_the_demo() -> None:
+    """It exits at once with 130, without a traceback."""
     with subprocess.Popen(
         [*COMMAND, "demo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
     ) as child:
@@ -336,15 +338,15 @@ def test_the_demo_takes_ctrl_c() -> None:
             if line.startswith("1 "):
                 break
         child.send_signal(signal.SIGINT)
-        _, complaints = child.communicate(timeout=20)
-    assert (child.returncode, complaints) == (130, "")
+        _, stderr = child.communicate(timeout=20)
+    assert (child.returncode, stderr) == (130, "")
 
 
-# The browser
+# The browser demo
 
 
-def browse(decision: str) -> Callable[[str], bool]:
-    """What opens a browser with a person at it, and comes back when the person is done."""
+def browser_opener(decision: str) -> Callable[[str], bool]:
+    """Return a function that opens a browser, where a user submits a decision."""
 
     async def visit(url: str) -> None:
         person = Person(decision)
@@ -358,25 +360,25 @@ def browse(decision: str) -> Callable[[str], bool]:
     return open_browser
 
 
-def test_a_person_signs_in_in_the_browser(
+def test_browser_demo_shares_one_sign_in(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One login serves all requests; the URL is printed for who sits elsewhere."""
-    monkeypatch.setattr(webbrowser, "open", browse("sign-in"))
+    """One sign-in serves all requests, and the URL is printed."""
+    monkeypatch.setattr(webbrowser, "open", browser_opener("sign-in"))
     assert main(["demo", "--browser"]) == 0
-    shown = capsys.readouterr().out
-    assert "✓ logins: 1" in shown
-    assert "✓ logins: 0" in shown
-    assert "2 of 2 steps" in shown
-    assert "/token/authorize?response_type=token" in shown
-    assert "access_token" not in shown
+    printed = capsys.readouterr().out
+    assert "✓ sign-ins: 1" in printed
+    assert "✓ sign-ins: 0" in printed
+    assert "2 of 2 steps" in printed
+    assert "/token/authorize?response_type=token" in printed
+    assert "access_token" not in printed
     assert Client.token_manager_class is TokenManager
 
 
-def test_a_person_who_says_no_makes_the_exit_code_1(
+def test_denied_sign_in_is_exit_code_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A login that was refused is not what the step says."""
-    monkeypatch.setattr(webbrowser, "open", browse("cancel"))
+    """A denied sign-in fails its step."""
+    monkeypatch.setattr(webbrowser, "open", browser_opener("cancel"))
     assert main(["demo", "--browser"]) == 1
-    assert "✗ ended with: AccessDeniedError" in capsys.readouterr().out
+    assert "✗ raised: AccessDeniedError" in capsys.readouterr().out

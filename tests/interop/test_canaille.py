@@ -283,7 +283,7 @@ async def test_a_person_signs_in_once_and_the_login_lives_on(
     token = await manager.get_token()
     for _ in range(2):
         assert await subject_of(canaille, session, token) == person.name
-        manager.accept()
+        manager.mark_accepted()
         await next_second()
         old, token = token, await manager.renew_token(token)
         assert await subject_of(canaille, session, old) is None
