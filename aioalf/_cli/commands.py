@@ -6,18 +6,15 @@ The other modules of this package do the work.
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import click
 
 from aioalf._cli.client_factory import SECRET_VARIABLE, get_token, log_in, make_client
-from aioalf._cli.exit_codes import EXPECTED_ERRORS, ExitCode, failure_of
 from aioalf._cli.http_request import ResponseOptions, check_transport, parse_request, send
 from aioalf._cli.login_options import (
     add_secret,
@@ -41,8 +38,6 @@ from aioalf._cli.token_output import token_as_json
 from aioalf.errors import InsecureTransportWarning, RevocationError
 
 Command = TypeVar("Command", bound=Callable[..., object])
-
-PROGRAM: Final = "python -m aioalf"
 
 
 @click.group()
@@ -291,61 +286,3 @@ def logout(name: str, home: str | None) -> None:
     finally:
         profiles.delete(name)
     terminal.success(f"Logged out of profile {name}.")
-
-
-def run(arguments: Sequence[str]) -> int:
-    """Run a command, print any error, and return the exit code.
-
-    Raises BrokenPipeError if the reader of standard output has stopped reading.
-    """
-    if sys.stderr is None:  # closed, as with `2>&-`
-        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - stays open until exit
-    terminal, state = Terminal(sys.stderr), {"profile": DEFAULT_PROFILE}
-    try:
-        with _warnings_on(terminal):
-            return _invoke(arguments, state)
-    except click.UsageError as error:
-        error.show()
-        return ExitCode.USAGE
-    except click.Abort:  # Ctrl-C at a prompt, which leaves the cursor in its line
-        click.echo(err=True)
-    except KeyboardInterrupt:
-        pass
-    except BrokenPipeError:  # an OSError that `main` handles
-        raise
-    except EXPECTED_ERRORS as error:
-        failure = failure_of(error, state["profile"])
-        terminal.error(failure.message)
-        return failure.code
-    return ExitCode.INTERRUPTED
-
-
-def _invoke(arguments: Sequence[str], state: dict[str, str]) -> int:
-    try:
-        with commands.make_context(PROGRAM, [*arguments], obj=state) as context:
-            commands.invoke(context)
-    except click.exceptions.Exit as error:  # raised by --help
-        return error.exit_code
-    return ExitCode.OK
-
-
-@contextmanager
-def _warnings_on(terminal: Terminal) -> Iterator[None]:
-    """Print the library's log warnings as messages; raise InsecureTransportWarning as an error."""
-    logger, handler = logging.getLogger("aioalf"), _TerminalHandler(terminal)
-    logger.addHandler(handler)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", InsecureTransportWarning)
-            yield
-    finally:
-        logger.removeHandler(handler)
-
-
-class _TerminalHandler(logging.Handler):
-    def __init__(self, terminal: Terminal) -> None:
-        super().__init__(logging.WARNING)
-        self._terminal = terminal
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._terminal.warning(record.getMessage())
