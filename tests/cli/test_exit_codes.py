@@ -117,7 +117,7 @@ def test_log_warnings_are_printed_as_messages(logged_in: OAuthServer, run: Run, 
     result = run("token")
     assert result.code == 3
     warning, error = result.stderr.splitlines()
-    assert warning.startswith("Warning: The token cache's file ")
+    assert warning.startswith("Warning: The token cache file ")
     assert error.endswith("log in with `python -m aioalf login`")
 
 

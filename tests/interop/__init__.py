@@ -1,1 +1,1 @@
-"""The client against software that other people wrote: oidc-provider, Canaille, Chromium."""
+"""Tests against other software: oidc-provider, Canaille and Chromium."""

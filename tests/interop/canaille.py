@@ -1,7 +1,7 @@
-"""Canaille as a child process: a second server, of another make.
+"""Run Canaille, a second authorization server, as a child process.
 
-It is set up as who runs one does it: by its configuration file, with clients that register
-themselves (RFC 7591) and people who sign up at its page. Knows nothing of aioalf.
+It is set up through its configuration file. Clients register themselves (RFC 7591) and users sign
+up on its page. Must not know aioalf.
 """
 
 import json
@@ -18,15 +18,15 @@ from typing import IO, Self, cast
 
 from aiohttp import ClientSession
 
-from tests.interop import parts
+from tests.interop import dependencies
 
 TRUSTED = "trusted.example"
-"""Whose clients need nobody's consent."""
+"""A domain whose clients need no consent."""
 
 START_SECONDS = 20.0
 END_SECONDS = 5.0
 
-# TOML. The key is the server's own: RS256 is what OpenID Connect has it sign with.
+# TOML. The key must be RSA, because OpenID Connect requires RS256.
 _CONFIGURATION = """
 SECRET_KEY = "for the cookies of one test"
 SERVER_NAME = "127.0.0.1:{port}"
@@ -51,53 +51,53 @@ WORKERS = 0
 
 @dataclass(frozen=True)
 class RegisteredClient:
-    """A client as the server registered it."""
+    """A client that the server has registered."""
 
     client_id: str
     client_secret: str = field(repr=False)
 
 
 class CanailleError(Exception):
-    """Canaille did not start; the message holds what it printed."""
+    """Canaille did not start; the message has its output."""
 
 
 class Canaille:
-    """Runs from `with` to its end. ``key`` is the server's private key, a JWK of kind RSA."""
+    """Runs while the context manager is open. ``key`` is the private RSA JWK of the server."""
 
-    def __init__(self, key: Mapping[str, str], printed: IO[str]) -> None:
+    def __init__(self, key: Mapping[str, str], output: IO[str]) -> None:
         self._key = key
-        self._printed = printed
+        self._output = output
         self.issuer = ""
 
     @property
     def token_endpoint(self) -> str:
-        """Where tokens are asked for."""
+        """The URL of the token endpoint."""
         return f"{self.issuer}/oauth/token"
 
     @property
     def userinfo_endpoint(self) -> str:
-        """An API of its own, which tells who the token is for."""
+        """An API of Canaille that returns the user of the token."""
         return f"{self.issuer}/oauth/userinfo"
 
     @property
     def new_client_page(self) -> str:
-        """Where a person who may do that registers a client by hand, and everybody may."""
+        """The page where a user registers a client by hand."""
         return f"{self.issuer}/admin/client/add"
 
     @property
     def sign_up_page(self) -> str:
-        """Where a person gets an account."""
+        """The page where a user creates an account."""
         return f"{self.issuer}/register"
 
     async def register(
         self, session: ClientSession, method: str, **metadata: object
     ) -> RegisteredClient:
-        """Register a client that authenticates by this method (RFC 7591)."""
-        asked = {"client_name": "Alf's tool", "token_endpoint_auth_method": method, **metadata}
-        async with session.post(f"{self.issuer}/oauth/register", json=asked) as response:
+        """Register a client with a client authentication method (RFC 7591)."""
+        body = {"client_name": "Alf's tool", "token_endpoint_auth_method": method, **metadata}
+        async with session.post(f"{self.issuer}/oauth/register", json=body) as response:
             response.raise_for_status()
-            said = cast("dict[str, str]", await response.json())
-        return RegisteredClient(said["client_id"], said["client_secret"])
+            registered = cast("dict[str, str]", await response.json())
+        return RegisteredClient(registered["client_id"], registered["client_secret"])
 
     def __enter__(self) -> Self:
         self._directory = tempfile.TemporaryDirectory()
@@ -106,7 +106,7 @@ class Canaille:
                 port = listening.getsockname()[1]
                 self._process = self._start(listening.fileno(), port)
             try:
-                self._await(port)
+                self._wait_until_ready(port)
             except BaseException:
                 self._end()
                 raise
@@ -134,32 +134,32 @@ class Canaille:
             )
         )
         return subprocess.Popen(
-            # -I: nothing of this directory is in the way of what it imports.
-            [parts.canaille(), "-I", str(parts.HERE / "canaille_process.py")],
+            # -I: this directory must not shadow modules that Canaille imports.
+            [dependencies.canaille(), "-I", str(dependencies.HERE / "canaille_process.py")],
             cwd=self._directory.name,
             env={**os.environ, "CANAILLE_CONFIG": str(configuration)},
             pass_fds=[descriptor],
             stdin=subprocess.PIPE,
-            stdout=self._printed,
-            stderr=self._printed,
+            stdout=self._output,
+            stderr=self._output,
         )
 
-    def _await(self, port: int) -> None:
+    def _wait_until_ready(self, port: int) -> None:
         connection = HTTPConnection("127.0.0.1", port, timeout=START_SECONDS)
         try:
             connection.request("GET", "/.well-known/openid-configuration")
-            answer = connection.getresponse()
-            answer.read()
+            response = connection.getresponse()
+            response.read()
         except (OSError, HTTPException) as error:
             raise self._not_ready(repr(error)) from error
         finally:
             connection.close()
-        if answer.status != 200:
-            raise self._not_ready(str(answer.status))
+        if response.status != 200:
+            raise self._not_ready(str(response.status))
 
     def _not_ready(self, reason: str) -> CanailleError:
-        self._printed.seek(0)
-        return CanailleError(f"{reason}: {self._printed.read()}")
+        self._output.seek(0)
+        return CanailleError(f"{reason}: {self._output.read()}")
 
     def _end(self) -> None:
         self._process.kill()

@@ -1,6 +1,6 @@
-"""Canaille's own command `run`, in the environment that holds Canaille, until stdin ends.
+"""Run Canaille's command `run` in its own environment until stdin is closed.
 
-It outlives its tests in no case, however they end. Nothing of this project is there to import.
+Closing stdin ends it even if the tests are killed. This project cannot be imported here.
 """
 
 import os
@@ -9,13 +9,13 @@ import sys
 import threading
 
 
-def end_with_stdin() -> None:
-    """Wait until nobody holds the other end any more, and be gone."""
+def exit_with_stdin() -> None:
+    """Exit when the other end of stdin is closed."""
     sys.stdin.read()
     os._exit(0)
 
 
 if __name__ == "__main__":
-    threading.Thread(target=end_with_stdin, daemon=True).start()
+    threading.Thread(target=exit_with_stdin, daemon=True).start()
     sys.argv = ["canaille", "run"]
     runpy.run_module("canaille.commands", run_name="__main__")

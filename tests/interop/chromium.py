@@ -1,7 +1,7 @@
-"""Headless Chromium, started once for all tests and driven from a thread of its own.
+"""Headless Chromium, started once for all tests and driven from its own thread.
 
-Each test gets windows that share nothing. Nothing but this machine can be reached from here. It
-knows nothing of tokens.
+Each test gets windows that share no state. Chromium can reach only this machine. Must not know
+tokens.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from typing import Literal, Self, TypeVar
 
 from playwright.sync_api import Page, sync_playwright
 
-from tests.interop import parts
+from tests.interop import dependencies
 
 T = TypeVar("T")
 
@@ -31,33 +31,33 @@ _FLAGS = (
     "--disable-sync",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
 )
-_TELL_VIOLATIONS = """
+_LOG_POLICY_VIOLATIONS = """
 addEventListener("securitypolicyviolation", (violation) =>
   console.error(`policy: ${violation.violatedDirective} ${violation.blockedURI}`));
 """
 
 
 class Chromium:
-    """Runs from `with` to its end, all its processes with it."""
+    """Runs while the context manager is open."""
 
     def __init__(self) -> None:
-        # playwright's objects belong to the thread they were made in.
+        # Playwright objects may only be used in the thread that made them.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="chromium")
 
-    async def do(self, act: Callable[[], T]) -> T:
-        """Do something with a page, in the thread where that is allowed."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, act)
+    async def run(self, function: Callable[[], T]) -> T:
+        """Call a function that uses a page, in the thread that owns the page."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function)
 
     @asynccontextmanager
     async def page(
         self, *, scheme: Scheme = "light", width: int = 900, script: bool = True
     ) -> AsyncGenerator[Page]:
-        """Open a window that remembers nothing, with an empty page in it."""
-        page = await self.do(lambda: self._open(scheme, width, script=script))
+        """Open a window without cookies or history."""
+        page = await self.run(lambda: self._open(scheme, width, script=script))
         try:
             yield page
         finally:
-            await self.do(page.context.close)
+            await self.run(page.context.close)
 
     def __enter__(self) -> Self:
         try:
@@ -80,7 +80,9 @@ class Chromium:
         self._playwright = sync_playwright().start()
         try:
             self._browser = self._playwright.chromium.launch(
-                executable_path=parts.chromium(), args=[*_FLAGS], timeout=START_SECONDS * 1000
+                executable_path=dependencies.chromium(),
+                args=[*_FLAGS],
+                timeout=START_SECONDS * 1000,
             )
         except BaseException:
             self._playwright.stop()
@@ -97,5 +99,5 @@ class Chromium:
             viewport={"width": width, "height": 640},
         )
         context.set_default_timeout(STEP_SECONDS * 1000)
-        context.add_init_script(_TELL_VIOLATIONS)
+        context.add_init_script(_LOG_POLICY_VIOLATIONS)
         return context.new_page()

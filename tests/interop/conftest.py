@@ -1,6 +1,6 @@
-"""What the interop tests share: a provider, a resource server, a browser, a plain session.
+"""Fixtures: the provider, a resource server, Chromium and a plain session.
 
-Where a foreign part is missing, the run fails at its start and says what to install.
+If a dependency is missing, the run fails at the start and says what to install.
 """
 
 import asyncio
@@ -13,75 +13,75 @@ from aiohttp import ClientSession, ClientTimeout
 
 from aioalf import Client
 from aioalf.testing.pytest_plugin import oauth_server
-from tests.interop import parts
+from tests.interop import dependencies
 from tests.interop.chromium import Chromium
 from tests.interop.provider import Provider, Setup
 from tests.interop.resource_server import ResourceServer
 from tests.interop.visitor import Visitor
 
-Said = Mapping[str, object]
-"""What the resource server says of the token that it was sent."""
+TokenInfo = Mapping[str, object]
+"""What the resource server knows about the token of the request."""
 
-Ask = Callable[[Client], asyncio.Task[Said]]
+CallApi = Callable[[Client], asyncio.Task[TokenInfo]]
 
 __all__ = ["oauth_server"]
 
 
 @pytest.fixture(scope="session", autouse=True)
-def foreign_parts() -> None:
-    """End the run where something is missing: a skipped test would say that all is well."""
+def check_dependencies() -> None:
+    """End the run if a dependency is missing; skipped tests could look like success."""
     try:
-        parts.node()
-        parts.canaille()
-        parts.chromium()
-    except parts.MissingPartError as missing:
-        pytest.exit(str(missing), returncode=1)
+        dependencies.node()
+        dependencies.canaille()
+        dependencies.chromium()
+    except dependencies.MissingDependencyError as error:
+        pytest.exit(str(error), returncode=1)
 
 
 @pytest.fixture(scope="module")
 def running(setup: Setup) -> Iterator[Provider]:
-    """An oidc-provider for all tests of a module, which says how it is to be: `setup`."""
-    with tempfile.TemporaryFile("w+") as printed, Provider(setup, printed) as provider:
+    """Run an oidc-provider for the tests of a module, configured by its `setup` fixture."""
+    with tempfile.TemporaryFile("w+") as output, Provider(setup, output) as provider:
         yield provider
 
 
 @pytest.fixture
 async def provider(running: Provider, session: ClientSession) -> Provider:
-    """The module's oidc-provider, that has counted nothing yet."""
-    await running.forget(session)
+    """The oidc-provider of the module, with its counts reset."""
+    await running.reset_counts(session)
     return running
 
 
 @pytest.fixture
-async def things(provider: Provider) -> AsyncIterator[ResourceServer]:
-    """A resource server that asks this provider."""
+async def api(provider: Provider) -> AsyncIterator[ResourceServer]:
+    """A resource server that introspects tokens at this provider."""
     async with ResourceServer(provider) as server:
         yield server
 
 
 @pytest.fixture
-async def ask(things: ResourceServer) -> AsyncIterator[Ask]:
-    """Begins a request to the resource server; a test that ends early takes it back."""
-    begun: list[asyncio.Task[Said]] = []
+async def call_api(api: ResourceServer) -> AsyncIterator[CallApi]:
+    """Start a request to the resource server; requests that a test leaves are cancelled."""
+    tasks: list[asyncio.Task[TokenInfo]] = []
 
-    async def said(client: Client) -> Said:
-        async with client.get(things.url) as response:
+    async def send(client: Client) -> TokenInfo:
+        async with client.get(api.url) as response:
             assert response.status == 200, await response.text()
-            return cast("Said", await response.json())
+            return cast("TokenInfo", await response.json())
 
-    def ask(client: Client) -> asyncio.Task[Said]:
-        begun.append(asyncio.create_task(said(client)))
-        return begun[-1]
+    def call_api(client: Client) -> asyncio.Task[TokenInfo]:
+        tasks.append(asyncio.create_task(send(client)))
+        return tasks[-1]
 
-    yield ask
-    for task in begun:
+    yield call_api
+    for task in tasks:
         task.cancel()
-    await asyncio.gather(*begun, return_exceptions=True)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @pytest.fixture
 async def session() -> AsyncIterator[ClientSession]:
-    """A plain session with a time limit."""
+    """A plain session with a timeout."""
     async with ClientSession(timeout=ClientTimeout(total=20)) as session:
         yield session
 
@@ -95,6 +95,6 @@ def chromium() -> Iterator[Chromium]:
 
 @pytest.fixture
 async def visitor(chromium: Chromium) -> AsyncIterator[Visitor]:
-    """A person at a new window of the browser."""
+    """A user at a new browser window."""
     async with chromium.page() as page:
         yield Visitor(chromium, page)

@@ -1,28 +1,28 @@
-// What the token endpoint did since it was last asked to forget, as the provider's own events told
-// it: GET /seen says it, DELETE /seen forgets it.
+// Counts token requests by the events of the provider: GET /counts returns the counts, DELETE
+// /counts resets them.
 
-const nothing = () => ({ granted: 0, refused: 0, failed: 0, requests: [] });
+const zero = () => ({ granted: 0, refused: 0, failed: 0, requests: [] });
 
-// "refresh_token" where one was granted, "refresh_token invalid_grant" where one was refused.
-const told = ({ oidc }, ...outcome) => [oidc.params?.grant_type ?? "-", ...outcome].join(" ");
+// "refresh_token" for a granted request, "refresh_token invalid_grant" for a refused one.
+const describe = ({ oidc }, ...outcome) => [oidc.params?.grant_type ?? "-", ...outcome].join(" ");
 
 export const count = (provider) => {
-  let seen = nothing();
+  let counts = zero();
   provider.on("grant.success", (ctx) => {
-    seen.granted += 1;
-    seen.requests.push(told(ctx));
+    counts.granted += 1;
+    counts.requests.push(describe(ctx));
   });
   provider.on("grant.error", (ctx, error) => {
-    seen.refused += 1;
-    seen.requests.push(told(ctx, error.error));
+    counts.refused += 1;
+    counts.requests.push(describe(ctx, error.error));
   });
   provider.on("server_error", (_ctx, error) => {
-    seen.failed += 1;
+    counts.failed += 1;
     console.error(error);
   });
   return (request, response) => {
-    if (request.method === "DELETE") seen = nothing();
+    if (request.method === "DELETE") counts = zero();
     response.setHeader("Content-Type", "application/json");
-    response.end(JSON.stringify(seen));
+    response.end(JSON.stringify(counts));
   };
 };

@@ -1,6 +1,6 @@
-"""A person whose browser runs no scripts: opens pages, fills in forms, presses buttons.
+"""A browser without scripts: opens pages, fills in forms and presses buttons.
 
-Quicker than Chromium, for pages that are plain forms. Knows HTML, and nothing of tokens.
+Faster than Chromium for plain forms. Must not know tokens.
 """
 
 from collections.abc import Collection, Mapping
@@ -20,7 +20,7 @@ Button = tuple[str, str]
 
 @dataclass
 class Form:
-    """A form as it is on the page: where it goes, and what it says when nobody touches it."""
+    """A form of a page: its action, its fields with their initial values, and its buttons."""
 
     action: str
     fields: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
@@ -28,7 +28,7 @@ class Form:
 
 
 class FormVisitor:
-    """One window that remembers its cookies while it is open; ``page`` is what it shows."""
+    """One window with its own cookies; ``page`` is the current HTML."""
 
     def __init__(self) -> None:
         self.page = ""
@@ -36,22 +36,24 @@ class FormVisitor:
         self.addresses: list[URL] = []
 
     async def open(self, url: str | URL) -> None:
-        """Go to an address, and on to where that leads."""
+        """Open a URL and follow redirects."""
         await self._go("GET", URL(url))
 
     async def send(
-        self, answers: Mapping[str, str | list[str]], button: Button | None = None
+        self, values: Mapping[str, str | list[str]], button: Button | None = None
     ) -> None:
-        """Fill in the form that has these fields and this button, and send it."""
-        form = self._form_with(answers, button)
-        given = {name: [said] if isinstance(said, str) else said for name, said in answers.items()}
-        said = {**form.fields, **given}
-        pairs = [(name, value) for name, values in said.items() for value in values]
+        """Fill in the form that has these fields and this button, and submit it."""
+        form = self._form_with(values, button)
+        filled_in = {
+            name: [value] if isinstance(value, str) else value for name, value in values.items()
+        }
+        fields = {**form.fields, **filled_in}
+        pairs = [(name, value) for name, field_values in fields.items() for value in field_values]
         data = [*pairs, *([button] if button else [])]
         await self._go("POST", self.address.join(URL(form.action)), data)
 
     async def __aenter__(self) -> Self:
-        # Servers on loopback have addresses for names, and cookies all the same.
+        # By default aiohttp ignores cookies of hosts that are IP addresses.
         self._session = ClientSession(
             cookie_jar=CookieJar(unsafe=True), timeout=ClientTimeout(total=STEP_SECONDS)
         )
@@ -71,15 +73,15 @@ class FormVisitor:
             self.addresses += [step.url for step in (*response.history, response)]
         self.address = self.addresses[-1]
 
-    def _form_with(self, answers: Collection[str], button: Button | None) -> Form:
+    def _form_with(self, values: Collection[str], button: Button | None) -> Form:
         for form in forms_in(self.page):
-            if set(answers) <= form.fields.keys() and (not button or button in form.buttons):
+            if set(values) <= form.fields.keys() and (not button or button in form.buttons):
                 return form
-        raise AssertionError(f"no form with {[*answers]} and {button} at {self.address.path}")
+        raise AssertionError(f"no form with {[*values]} and {button} at {self.address.path}")
 
 
 def forms_in(page: str) -> list[Form]:
-    """The forms of a page."""
+    """Return the forms of a page."""
     parser = _FormParser()
     parser.feed(page)
     return parser.forms
@@ -93,34 +95,36 @@ class _FormParser(HTMLParser):
         self._is_single = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        said = {name: value or "" for name, value in attrs}
-        name, value = said.get("name", ""), said.get("value", "")
+        attributes = {name: value or "" for name, value in attrs}
+        name, value = attributes.get("name", ""), attributes.get("value", "")
         if tag == "form":
-            self.forms.append(Form(said.get("action", "")))
+            self.forms.append(Form(attributes.get("action", "")))
         elif tag == "option":
-            self._offer(value, is_selected="selected" in said)
+            self._add_option(value, is_selected="selected" in attributes)
         elif not (self.forms and name):
             return
         elif tag == "button":
             self.forms[-1].buttons.append((name, value))
         elif tag == "select":
             self._chosen = self.forms[-1].fields.setdefault(name, [])
-            self._is_single = "multiple" not in said
-        elif tag == "input" and _is_said(said):
+            self._is_single = "multiple" not in attributes
+        elif tag == "input" and _is_submitted(attributes):
             self.forms[-1].fields[name] = [value]
 
-    def _offer(self, value: str, *, is_selected: bool) -> None:
+    def _add_option(self, value: str, *, is_selected: bool) -> None:
         if is_selected and self._is_single:
             self._chosen.clear()
-        if is_selected or (self._is_single and not self._chosen):  # the first one, unasked
+        if is_selected or (
+            self._is_single and not self._chosen
+        ):  # browsers preselect the first option
             self._chosen.append(value)
 
 
-def _is_said(said: Mapping[str, str]) -> bool:
-    """Whether a browser says this field unasked."""
-    match said.get("type", "text"):
+def _is_submitted(attributes: Mapping[str, str]) -> bool:
+    """Return whether a browser submits this input if the user leaves it unchanged."""
+    match attributes.get("type", "text"):
         case "checkbox" | "radio":
-            return "checked" in said
+            return "checked" in attributes
         case "file" | "submit" | "reset" | "image" | "button":
             return False
         case _:

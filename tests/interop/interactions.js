@@ -1,16 +1,15 @@
-// What a person is shown and asked by the provider: who they are, what a client may do, the code
-// of a device. Knows nothing of clients and tokens.
+// The pages of the provider: sign-in, consent and device codes. Must not know clients or tokens.
 
 import { text } from "node:stream/consumers";
 
-const PLACE = /^\/interaction\/[\w-]+$/;
+const PATH = /^\/interaction\/[\w-]+$/;
 const REFUSED = {
   error: "access_denied",
-  error_description: "The person refused.",
+  error_description: "The user refused.",
 };
 
-const escaped = (words) =>
-  String(words).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+const escaped = (value) =>
+  String(value).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 
 const page = (title, body) => `<!DOCTYPE html>
 <html lang="en">
@@ -24,7 +23,7 @@ const page = (title, body) => `<!DOCTYPE html>
 const form = (...parts) => `<form method="post">${parts.join("")}</form>`;
 const button = (label, value) => `<button name="do" value="${value}">${label}</button>`;
 
-const QUESTIONS = {
+const PAGES = {
   login: () =>
     page(
       "Sign in",
@@ -42,8 +41,8 @@ const QUESTIONS = {
     ),
 };
 
-// Who has signed in and what they allowed, as the provider keeps it.
-const ANSWERS = {
+// The result of each page, in the form that the provider expects.
+const RESULTS = {
   login: (_provider, _interaction, fields) => ({ login: { accountId: fields.get("name") } }),
   consent: async (provider, { params, prompt, session, grantId }) => {
     const { missingOIDCScope, missingResourceScopes } = prompt.details;
@@ -60,35 +59,35 @@ const ANSWERS = {
 
 export const interactionPath = (path, uid) => `${path}/interaction/${uid}`;
 
-// Answers a request for one of these pages; false for any other.
+// Handles a request for one of these pages; returns false for any other request.
 export const interact = async (provider, request, response) => {
-  if (!PLACE.test(request.url)) return false;
+  if (!PATH.test(request.url)) return false;
   const interaction = await provider.interactionDetails(request, response);
   const { name } = interaction.prompt;
   if (request.method === "POST") {
     const fields = new URLSearchParams(await text(request));
     const result =
-      fields.get("do") === "refuse" ? REFUSED : await ANSWERS[name](provider, interaction, fields);
+      fields.get("do") === "refuse" ? REFUSED : await RESULTS[name](provider, interaction, fields);
     await provider.interactionFinished(request, response, result);
   } else {
     response.setHeader("Content-Type", "text/html; charset=utf-8");
-    response.end(QUESTIONS[name](interaction));
+    response.end(PAGES[name](interaction));
   }
   return true;
 };
 
-// The pages of the device flow; the forms are the provider's own.
+// The pages of the device grant, with the forms of the provider.
 export const pages = {
-  userCodeInputSource: (ctx, itsForm, _out, error) => {
+  userCodeInputSource: (ctx, providerForm, _out, error) => {
     ctx.body = page(
       error ? "That did not work" : "Enter the code",
-      `${itsForm}<button form="op.deviceInputForm">Continue</button>`,
+      `${providerForm}<button form="op.deviceInputForm">Continue</button>`,
     );
   },
-  userCodeConfirmSource: (ctx, itsForm, _client, _device, code) => {
+  userCodeConfirmSource: (ctx, providerForm, _client, _device, code) => {
     ctx.body = page(
       "Is this the code?",
-      `<p>${escaped(code)}</p>${itsForm}<button form="op.deviceConfirmForm">Yes</button>` +
+      `<p>${escaped(code)}</p>${providerForm}<button form="op.deviceConfirmForm">Yes</button>` +
         '<button form="op.deviceConfirmForm" name="abort" value="yes">No</button>',
     );
   },

@@ -1,9 +1,7 @@
-// oidc-provider on a free loopback port, and on a second one over TLS where it is given a
-// certificate.
+// Runs oidc-provider on a free loopback port, and on a second one over TLS if it has a certificate.
 //
-// Reads one line of JSON from stdin, as settings.js understands it. Writes one line of JSON to
-// stdout when it can be asked: its issuer. Ends when stdin does: it outlives its tests in no case,
-// however they end.
+// Reads its settings (see settings.js) as one line of JSON from stdin. Writes its issuer as one line
+// of JSON to stdout when it is ready. Ends when stdin is closed, even if the tests are killed.
 
 import { once } from "node:events";
 import { createServer } from "node:http";
@@ -17,7 +15,7 @@ import { addGrants } from "./grants.js";
 import { interact } from "./interactions.js";
 import { configuration } from "./settings.js";
 
-const STANDARD_PLACE = "/.well-known/oauth-authorization-server";
+const STANDARD_PATH = "/.well-known/oauth-authorization-server";
 
 const settingsFromStdin = async () => {
   const lines = createInterface({ input: process.stdin });
@@ -32,7 +30,7 @@ const listening = async (server) => {
   return `//127.0.0.1:${server.address().port}`;
 };
 
-console.info = console.error; // stdout is for one line only
+console.info = console.error; // stdout is only for the issuer
 const settings = await settingsFromStdin();
 const { path, tls } = settings;
 const plain = createServer();
@@ -41,16 +39,16 @@ const issuer = `http:${await listening(plain)}${path}`;
 const aliases = secure && `https:${await listening(secure)}${path}`;
 const provider = new Provider(issuer, configuration(settings, aliases));
 addGrants(provider, settings);
-const seen = count(provider);
+const counts = count(provider);
 const callback = provider.callback();
 
-// The provider believes to be at the root: what stands before it takes the issuer's path away.
-const answer = async (request, response) => {
-  if (request.url === "/seen") return seen(request, response);
+// The provider runs at the root path, so the path of the issuer is removed from the URL.
+const respond = async (request, response) => {
+  if (request.url === "/counts") return counts(request, response);
   request.originalUrl = request.url;
-  if (path && request.url === `${STANDARD_PLACE}${path}` && settings.standard_place) {
-    request.url = STANDARD_PLACE;
-    request.originalUrl = `${path}${STANDARD_PLACE}`;
+  if (path && request.url === `${STANDARD_PATH}${path}` && settings.metadata_at_standard_path) {
+    request.url = STANDARD_PATH;
+    request.originalUrl = `${path}${STANDARD_PATH}`;
   } else if (request.url.startsWith(`${path}/`)) {
     request.url = request.url.slice(path.length);
   } else {
@@ -60,14 +58,14 @@ const answer = async (request, response) => {
   return (await interact(provider, request, response)) || callback(request, response);
 };
 
-// Whoever goes back to a page of a login that is over ends nothing but their own request.
-const answerAll = (request, response) =>
-  answer(request, response).catch((error) => {
+// Going back to a page of a finished sign-in raises an error, which must not end the process.
+const handleRequest = (request, response) =>
+  respond(request, response).catch((error) => {
     console.error(error);
     response.statusCode = 500;
     response.end();
   });
 
-plain.on("request", answerAll);
-secure?.on("request", answerAll);
+plain.on("request", handleRequest);
+secure?.on("request", handleRequest);
 process.stdout.write(`${JSON.stringify({ issuer })}\n`);

@@ -1,4 +1,4 @@
-"""oidc-provider as a child process: how to start it, ask it what it did, and end it."""
+"""Run oidc-provider as a child process."""
 
 import json
 import select
@@ -11,8 +11,8 @@ from typing import IO, Self, cast
 
 from aiohttp import ClientSession
 
-from tests.interop import parts
-from tests.interop.registered import Registered
+from tests.interop import dependencies
+from tests.interop.client_registrations import ClientRegistration
 from tests.testing.plain_client import basic
 
 START_SECONDS = 20.0
@@ -21,7 +21,7 @@ END_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Certificates:
-    """What the provider shows, with its key, and whose clients it trusts; all as PEM."""
+    """PEM data: the certificate and key of the provider, and the authority of its clients."""
 
     certificate: str
     key: str
@@ -30,28 +30,28 @@ class Certificates:
 
 @dataclass(frozen=True)
 class Setup:
-    """Who the provider serves, and how.
+    """The configuration of the provider.
 
-    `path` is that of its issuer, whose metadata is also in the standard's place unless
-    `standard_place` is False. `resources` have a scope each; `speakers` are issuers of assertions
-    with the public key of each. With `certificates` there is mutual TLS, at aliases of the
-    endpoints. `push_required` refuses authorization requests that were not pushed.
+    `path` is the path of its issuer. `metadata_at_standard_path` also serves the metadata at the
+    path of RFC 8414. `resources` maps resource URIs to their scope. `assertion_issuers` maps
+    issuers of assertions to their public key. With `certificates`, endpoints have aliases with
+    mutual TLS. `require_par` rejects authorization requests that were not pushed.
     """
 
-    clients: Sequence[Registered]
+    clients: Sequence[ClientRegistration]
     path: str = ""
-    standard_place: bool = True
+    metadata_at_standard_path: bool = True
     resources: Mapping[str, str] = field(default_factory=dict[str, str])
-    speakers: Mapping[str, Mapping[str, object]] = field(
+    assertion_issuers: Mapping[str, Mapping[str, object]] = field(
         default_factory=dict[str, Mapping[str, object]]
     )
     certificates: Certificates | None = None
-    push_required: bool = False
+    require_par: bool = False
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What the token endpoint did since it was to forget, as the provider's events told it."""
+class Counts:
+    """The token requests since the last reset, as counted by events of the provider."""
 
     granted: int
     refused: int
@@ -59,66 +59,66 @@ class Seen:
 
 
 class ProviderError(Exception):
-    """The provider did not start; the message holds what it printed."""
+    """The provider did not start; the message has its output."""
 
 
 class Provider:
-    """Runs from `with` to its end; the URLs are known in between."""
+    """Runs while the context manager is open; `issuer` is set then."""
 
-    def __init__(self, setup: Setup, printed: IO[str]) -> None:
+    def __init__(self, setup: Setup, output: IO[str]) -> None:
         self._setup = setup
-        self._printed = printed
+        self._output = output
         self.issuer = ""
 
     @property
     def token_endpoint(self) -> str:
-        """Where tokens are asked for."""
+        """The URL of the token endpoint."""
         return f"{self.issuer}/token"
 
     async def introspect(
-        self, session: ClientSession, token: str, asking: Registered
+        self, session: ClientSession, token: str, client: ClientRegistration
     ) -> dict[str, object]:
-        """What the provider says of a token (RFC 7662)."""
-        url, headers = f"{self.issuer}/token/introspection", _basic(asking)
+        """Return the introspection response for a token (RFC 7662)."""
+        url, headers = f"{self.issuer}/token/introspection", _basic(client)
         async with session.post(url, data={"token": token}, headers=headers) as response:
             response.raise_for_status()
             return cast("dict[str, object]", await response.json())
 
-    async def revoke(self, session: ClientSession, token: str, owner: Registered) -> None:
-        """Have the provider refuse a token from now on (RFC 7009)."""
+    async def revoke(self, session: ClientSession, token: str, owner: ClientRegistration) -> None:
+        """Revoke a token (RFC 7009)."""
         url, headers = f"{self.issuer}/token/revocation", _basic(owner)
         async with session.post(url, data={"token": token}, headers=headers) as response:
             response.raise_for_status()
 
-    async def seen(self, session: ClientSession) -> Seen:
-        """Ask how often the token endpoint said yes and no."""
-        told = await self._told(session)
-        return Seen(**{name: cast("int", told[name]) for name in ("granted", "refused", "failed")})
+    async def counts(self, session: ClientSession) -> Counts:
+        """Return the number of granted, refused and failed token requests."""
+        log = await self._log(session)
+        return Counts(**{name: cast("int", log[name]) for name in ("granted", "refused", "failed")})
 
     async def requests(self, session: ClientSession) -> list[str]:
-        """Ask which grants were asked for, one by one, and with what error if with one."""
-        return cast("list[str]", (await self._told(session))["requests"])
+        """Return the grant type of each token request, with the error if it was refused."""
+        return cast("list[str]", (await self._log(session))["requests"])
 
-    async def forget(self, session: ClientSession) -> None:
-        """Count anew."""
-        async with session.delete(self._seen_at) as response:
+    async def reset_counts(self, session: ClientSession) -> None:
+        """Reset the counts."""
+        async with session.delete(self._counts_url) as response:
             response.raise_for_status()
 
-    async def _told(self, session: ClientSession) -> dict[str, object]:
-        async with session.get(self._seen_at) as response:
+    async def _log(self, session: ClientSession) -> dict[str, object]:
+        async with session.get(self._counts_url) as response:
             return cast("dict[str, object]", await response.json())
 
     @property
-    def _seen_at(self) -> str:
-        return f"{self.issuer.removesuffix(self._setup.path)}/seen"
+    def _counts_url(self) -> str:
+        return f"{self.issuer.removesuffix(self._setup.path)}/counts"
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
-            [parts.node(), "provider.js"],
-            cwd=parts.HERE,
+            [dependencies.node(), "provider.js"],
+            cwd=dependencies.HERE,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=self._printed,
+            stderr=self._output,
             text=True,
         )
         try:
@@ -148,9 +148,9 @@ class Provider:
         readable, _, _ = select.select([stdout], [], [], START_SECONDS)
         line = stdout.readline() if readable else ""
         if not line:
-            self._printed.seek(0)
+            self._output.seek(0)
             seconds = time.monotonic() - started
-            raise ProviderError(f"not ready after {seconds:.0f} s: {self._printed.read()}")
+            raise ProviderError(f"not ready after {seconds:.0f} s: {self._output.read()}")
         return cast("dict[str, str]", json.loads(line))["issuer"]
 
     def _end(self) -> None:
@@ -171,16 +171,18 @@ def _settings(setup: Setup) -> Mapping[str, object]:
     return {
         "clients": [client.metadata for client in clients],
         "lifetimes": {client.client_id: client.lifetime for client in clients},
-        "patience": {client.client_id: client.patience for client in clients},
+        "device_code_lifetime": {
+            client.client_id: client.device_code_lifetime for client in clients
+        },
         "scopes": sorted(scopes),
         "path": setup.path,
-        "standard_place": setup.standard_place,
+        "metadata_at_standard_path": setup.metadata_at_standard_path,
         "resources": setup.resources,
-        "speakers": setup.speakers,
-        "push_required": setup.push_required,
+        "assertion_issuers": setup.assertion_issuers,
+        "require_par": setup.require_par,
         "tls": tls,
     }
 
 
-def _basic(client: Registered) -> dict[str, str]:
+def _basic(client: ClientRegistration) -> dict[str, str]:
     return basic(client.client_id, client.client_secret or "")

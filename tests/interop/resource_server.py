@@ -1,6 +1,6 @@
-"""A protected resource that trusts nothing it holds: it asks the provider about every token.
+"""A protected resource that introspects every token at the provider (RFC 6750, RFC 7662).
 
-RFC 6750 and RFC 7662. Knows the provider and no client; writes down what it answered.
+Records the status of each response. Must not know clients.
 """
 
 import asyncio
@@ -9,8 +9,8 @@ from typing import Self
 
 from aiohttp import ClientSession, web
 
+from tests.interop.client_registrations import RESOURCE_SERVER
 from tests.interop.provider import Provider
-from tests.interop.registered import AT_THE_PROVIDER
 
 WRITE_SCOPE = "things:write"
 
@@ -20,23 +20,23 @@ class ResourceServer:
 
     def __init__(self, provider: Provider) -> None:
         self._provider = provider
-        self._wave: asyncio.Barrier | None = None
+        self._barrier: asyncio.Barrier | None = None
         self._tokens: set[str] = set()
-        self._distrusted = frozenset[str]()
+        self._rejected = frozenset[str]()
         self.statuses: list[int] = []
         self.url = ""
 
-    def distrust(self) -> None:
-        """Refuse from now on every token that was seen until now, whatever the provider says."""
-        self._distrusted = frozenset(self._tokens)
+    def reject_known_tokens(self) -> None:
+        """Reject every token that was received so far, even if it is active."""
+        self._rejected = frozenset(self._tokens)
 
     def hold_until_arrived(self, count: int) -> None:
-        """Answer none of the next so many requests before all of them have arrived."""
-        self._wave = asyncio.Barrier(count)
+        """Hold the responses to the next `count` requests until all of them have arrived."""
+        self._barrier = asyncio.Barrier(count)
 
     async def __aenter__(self) -> Self:
         app = web.Application()
-        app.router.add_route("*", "/things", self._answer)
+        app.router.add_route("*", "/things", self._handle)
         self._session = ClientSession()
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
@@ -53,33 +53,33 @@ class ResourceServer:
         await self._runner.cleanup()
         await self._session.close()
 
-    async def _answer(self, request: web.Request) -> web.Response:
-        if (wave := self._wave) is not None:
-            await wave.wait()
-            self._wave = None
-        response = await self._judge(request)
+    async def _handle(self, request: web.Request) -> web.Response:
+        if (barrier := self._barrier) is not None:
+            await barrier.wait()
+            self._barrier = None
+        response = await self._respond(request)
         self.statuses.append(response.status)
         return response
 
-    async def _judge(self, request: web.Request) -> web.Response:
+    async def _respond(self, request: web.Request) -> web.Response:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme != "Bearer" or not token:
             return _refuse(401, 'Bearer realm="things"')
         self._tokens.add(token)
-        if token in self._distrusted:
+        if token in self._rejected:
             return _refuse(401, 'Bearer realm="things", error="invalid_token"')
-        said = await self._provider.introspect(self._session, token, AT_THE_PROVIDER)
-        if said["active"] is not True:
+        info = await self._provider.introspect(self._session, token, RESOURCE_SERVER)
+        if info["active"] is not True:
             return _refuse(401, 'Bearer realm="things", error="invalid_token"')
-        scopes = str(said.get("scope", "")).split()
+        scopes = str(info.get("scope", "")).split()
         if request.method == "POST" and WRITE_SCOPE not in scopes:
             return _refuse(403, f'Bearer error="insufficient_scope", scope="{WRITE_SCOPE}"')
         body = await request.text()
         return web.json_response(
             {
-                "client_id": said["client_id"],
-                "user": said.get("sub"),
-                "audience": said.get("aud"),
+                "client_id": info["client_id"],
+                "user": info.get("sub"),
+                "audience": info.get("aud"),
                 "scope": scopes,
                 "body": body,
             }

@@ -1,9 +1,9 @@
-// What the provider is and allows, made of the settings that a test module gives.
+// The configuration of oidc-provider, made from the settings of a test module.
 //
-// Settings: clients (metadata), scopes, resources (URI: its scope), lifetimes of each client's
-// access tokens and patience, the lifetime of its device codes, both in seconds; the path of the
-// issuer; push_required; tls (key, cert, ca). What is not said here is as oidc-provider has it:
-// public clients' refresh tokens rotate, confidential ones' do not before they are old.
+// Settings: clients (metadata), scopes, resources (URI: its scope), lifetimes (seconds of an access
+// token, by client id), device_code_lifetime (seconds, by client id), path of the issuer,
+// require_par, tls (key, cert, ca). The rest are defaults of oidc-provider: refresh tokens of public
+// clients rotate, those of confidential clients only when they are old.
 
 import { errors } from "oidc-provider";
 
@@ -49,7 +49,7 @@ const aliasesAt = (base) => ({
 });
 
 export const configuration = (settings, aliases) => {
-  const { clients, lifetimes, patience, path, resources, scopes } = settings;
+  const { clients, lifetimes, device_code_lifetime, path, resources, scopes } = settings;
   const lifetime = (_ctx, _token, client) => lifetimes[client.clientId] ?? DEFAULT_LIFETIME;
   return {
     clients: clients.map((client) => ({ ...CLIENT_DEFAULTS, ...client })),
@@ -71,11 +71,11 @@ export const configuration = (settings, aliases) => {
       mTLS: aliases ? mutualTls : { enabled: false },
       pushedAuthorizationRequests: {
         enabled: true,
-        requirePushedAuthorizationRequests: settings.push_required,
+        requirePushedAuthorizationRequests: settings.require_par,
       },
       resourceIndicators: {
         enabled: true,
-        // Of several that a login is for, a token is for the first unless it is asked for another.
+        // If several resources are requested, the token is for the first one.
         defaultResource: (_ctx, _client, several) => several?.[0],
         getResourceServerInfo: (_ctx, uri) => {
           if (!(uri in resources)) throw new errors.InvalidTarget("no such resource");
@@ -94,7 +94,7 @@ export const configuration = (settings, aliases) => {
     ttl: {
       AccessToken: lifetime,
       ClientCredentials: lifetime,
-      DeviceCode: (_ctx, _code, client) => patience[client.clientId] ?? DEFAULT_LIFETIME,
+      DeviceCode: (_ctx, _code, client) => device_code_lifetime[client.clientId] ?? DEFAULT_LIFETIME,
     },
   };
 };

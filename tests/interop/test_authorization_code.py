@@ -1,4 +1,4 @@
-"""A person signs in at oidc-provider in Chromium: the authorization code with PKCE, end to end."""
+"""Authorization code grant with PKCE at oidc-provider: a user signs in with Chromium."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,11 +9,17 @@ from aiohttp import ClientSession
 
 from aioalf import AccessDeniedError, AuthorizationError, TokenConnectionError, TokenHTTPError
 from aioalf.grants import AuthorizationCode
-from tests.interop.conftest import Ask, Said
-from tests.interop.middleman import Form, Middleman
+from tests.interop.client_registrations import (
+    DESKTOP,
+    OFFICE,
+    RESOURCE_SERVER,
+    ClientRegistration,
+    make_client,
+)
+from tests.interop.conftest import CallApi, TokenInfo
+from tests.interop.endpoint_proxy import EndpointProxy, Form
 from tests.interop.provider import Provider, Setup
-from tests.interop.quick_person import QuickPerson
-from tests.interop.registered import AT_THE_PROVIDER, DESKTOP, OFFICE, Registered, client_of
+from tests.interop.scripted_user import ScriptedUser
 from tests.interop.visitor import Visitor
 
 SIGNED_IN = "You are signed in"
@@ -23,99 +29,103 @@ CODE, REFUSED_CODE = "authorization_code", "authorization_code invalid_grant"
 
 @pytest.fixture(scope="module")
 def setup() -> Setup:
-    """A client with a secret and one without."""
-    return Setup([DESKTOP, OFFICE, AT_THE_PROVIDER])
+    """A public client and a confidential one."""
+    return Setup([DESKTOP, OFFICE, RESOURCE_SERVER])
 
 
 @pytest.fixture
 def login(visitor: Visitor) -> AuthorizationCode:
-    """The grant, its browser being the visitor's."""
-    return AuthorizationCode(open_browser=visitor.show, timeout=30)
+    """The grant, with the browser of the visitor."""
+    return AuthorizationCode(open_browser=visitor.open_browser, timeout=30)
 
 
-def asked_in(url: str) -> dict[str, str]:
-    """The parameters of a URL."""
+def query_of(url: str) -> dict[str, str]:
+    """Return the query parameters of a URL."""
     return {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
 
 
-def listener_of(url: str, **answer: str) -> str:
-    """The address that the login at this URL comes back to, with an answer if one is given."""
-    address = asked_in(url)["redirect_uri"] + "/"
-    return f"{address}?{urlencode(answer)}" if answer else address
+def redirect_uri_of(url: str, **response: str) -> str:
+    """Return the redirect URI of the authorization request at `url`, with a response if given."""
+    address = query_of(url)["redirect_uri"] + "/"
+    return f"{address}?{urlencode(response)}" if response else address
 
 
 @pytest.mark.rule("R009", "R090", "R091", "R098", "R100", "R101", "R111", "R118")
-@pytest.mark.parametrize("registered", [DESKTOP, OFFICE], ids=["public", "with a secret"])
-async def test_a_person_signs_in_and_the_request_goes_on(
+@pytest.mark.parametrize("registration", [DESKTOP, OFFICE], ids=["public", "with a secret"])
+async def test_user_signs_in_once_for_all_requests(
     provider: Provider,
     session: ClientSession,
     visitor: Visitor,
-    ask: Ask,
+    call_api: CallApi,
     login: AuthorizationCode,
-    registered: Registered,
+    registration: ClientRegistration,
 ) -> None:
-    """The provider vouches for the person and the client; one login serves the next request too."""
-    async with client_of(provider, registered, grant=login, scope="things:read") as client:
-        waiting = ask(client)
+    """The provider confirms user and client, and the next request needs no sign-in."""
+    async with make_client(provider, registration, grant=login, scope="things:read") as client:
+        waiting = call_api(client)
         url = await visitor.next_url(waiting)
-        assert asked_in(url)["code_challenge_method"] == "S256"
+        assert query_of(url)["code_challenge_method"] == "S256"
         await visitor.allow(url)
-        await visitor.sees(SIGNED_IN)
-        await visitor.keep_picture("code-signed-in")
-        said = await waiting
-        assert (said["user"], said["client_id"]) == ("alf", registered.client_id)
-        assert said["scope"] == ["things:read"]
-        await ask(client)
-    came = await visitor.address_sent(listener_of(url))
-    assert asked_in(came)["iss"] == provider.issuer
-    assert urlsplit(came).hostname == "127.0.0.1"
-    assert await visitor.address() == listener_of(url)
+        await visitor.wait_for_page(SIGNED_IN)
+        await visitor.take_screenshot("code-signed-in")
+        info = await waiting
+        assert (info["user"], info["client_id"]) == ("alf", registration.client_id)
+        assert info["scope"] == ["things:read"]
+        await call_api(client)
+    redirect = await visitor.first_url_with_prefix(redirect_uri_of(url))
+    assert query_of(redirect)["iss"] == provider.issuer
+    assert urlsplit(redirect).hostname == "127.0.0.1"
+    assert await visitor.current_url() == redirect_uri_of(url)
     assert await provider.requests(session) == [CODE]
-    assert visitor.urls_shown == [url]
-    assert visitor.problems == []
+    assert visitor.opened_urls == [url]
+    assert visitor.console_errors == []
 
 
 @pytest.mark.rule("R153", "R154")
-@pytest.mark.parametrize("registered", [DESKTOP, OFFICE], ids=["public", "with a secret"])
-async def test_a_request_is_pushed_when_that_is_asked_for(
-    provider: Provider, visitor: Visitor, ask: Ask, registered: Registered
+@pytest.mark.parametrize("registration", [DESKTOP, OFFICE], ids=["public", "with a secret"])
+async def test_par_option_pushes_the_request(
+    provider: Provider, visitor: Visitor, call_api: CallApi, registration: ClientRegistration
 ) -> None:
-    """The browser carries the client's id and the name of the request, and nothing else."""
-    grant = AuthorizationCode(open_browser=visitor.show, timeout=30, par=True)
-    async with client_of(provider, registered, grant=grant, scope="things:read") as client:
-        waiting = ask(client)
+    """The URL in the browser has only the client id and the request URI."""
+    grant = AuthorizationCode(open_browser=visitor.open_browser, timeout=30, par=True)
+    async with make_client(provider, registration, grant=grant, scope="things:read") as client:
+        waiting = call_api(client)
         url = await visitor.next_url(waiting)
-        assert asked_in(url).keys() == {"client_id", "request_uri"}
+        assert query_of(url).keys() == {"client_id", "request_uri"}
         await visitor.allow(url)
         assert (await waiting)["scope"] == ["things:read"]
 
 
 @pytest.mark.rule("R108")
-async def test_who_refuses_is_told_so_and_so_is_the_program(
-    provider: Provider, session: ClientSession, visitor: Visitor, ask: Ask, login: AuthorizationCode
+async def test_denied_consent_raises_access_denied(
+    provider: Provider,
+    session: ClientSession,
+    visitor: Visitor,
+    call_api: CallApi,
+    login: AuthorizationCode,
 ) -> None:
-    """A person who signs in and then says no: the error of its kind, and no token request."""
-    async with client_of(provider, DESKTOP, grant=login, scope="things:read") as client:
-        waiting = ask(client)
-        await visitor.refuse(await visitor.next_url(waiting))
-        assert "The person refused." in await visitor.sees(REFUSED)
-        await visitor.keep_picture("code-refused")
+    """The page says so, AccessDeniedError is raised, and no token request is sent."""
+    async with make_client(provider, DESKTOP, grant=login, scope="things:read") as client:
+        waiting = call_api(client)
+        await visitor.deny(await visitor.next_url(waiting))
+        assert "The user refused." in await visitor.wait_for_page(REFUSED)
+        await visitor.take_screenshot("code-refused")
         with pytest.raises(AccessDeniedError) as caught:
             await waiting
-    assert caught.value.error_description == "The person refused."
+    assert caught.value.error_description == "The user refused."
     assert await provider.requests(session) == []
-    assert visitor.problems == []
+    assert visitor.console_errors == []
 
 
 @pytest.mark.rule("R108")
-async def test_who_does_not_even_sign_in_has_refused(
-    provider: Provider, visitor: Visitor, ask: Ask, login: AuthorizationCode
+async def test_cancelled_sign_in_raises_access_denied(
+    provider: Provider, visitor: Visitor, call_api: CallApi, login: AuthorizationCode
 ) -> None:
-    """Cancelled at the first page, it is the same refusal."""
-    async with client_of(provider, DESKTOP, grant=login) as client:
-        waiting = ask(client)
+    """Cancelling on the sign-in page raises the same error."""
+    async with make_client(provider, DESKTOP, grant=login) as client:
+        waiting = call_api(client)
         await visitor.cancel(await visitor.next_url(waiting))
-        await visitor.sees(REFUSED)
+        await visitor.wait_for_page(REFUSED)
         with pytest.raises(AccessDeniedError):
             await waiting
 
@@ -124,80 +134,82 @@ async def test_who_does_not_even_sign_in_has_refused(
 @pytest.mark.parametrize(
     "issuer", [{}, {"iss": "https://evil.example"}], ids=["no issuer", "another issuer"]
 )
-async def test_an_answer_that_is_not_the_providers_is_discarded(
+async def test_response_without_the_issuer_is_rejected(
     provider: Provider,
     session: ClientSession,
     visitor: Visitor,
-    ask: Ask,
+    call_api: CallApi,
     login: AuthorizationCode,
     issuer: dict[str, str],
 ) -> None:
-    """The provider promises its name in each answer: a code without it is shown to nobody."""
-    async with client_of(provider, DESKTOP, grant=login) as client:
-        waiting = ask(client)
+    """The provider sends its issuer in each response, so a code without it is not redeemed."""
+    async with make_client(provider, DESKTOP, grant=login) as client:
+        waiting = call_api(client)
         url = await visitor.next_url(waiting)
-        state = asked_in(url)["state"]
-        await visitor.go(listener_of(url, code="of-another-server", state=state, **issuer))
+        state = query_of(url)["state"]
+        await visitor.open(
+            redirect_uri_of(url, code="code-of-another-server", state=state, **issuer)
+        )
         with pytest.raises(AuthorizationError, match="RFC 9207"):
             await waiting
     assert await provider.requests(session) == []
 
 
 @pytest.fixture
-async def middleman(provider: Provider) -> AsyncIterator[Middleman]:
-    """Somebody between the client and the token endpoint."""
-    async with Middleman(provider.token_endpoint) as middleman:
-        yield middleman
+async def proxy(provider: Provider) -> AsyncIterator[EndpointProxy]:
+    """A proxy between the client and the token endpoint."""
+    async with EndpointProxy(provider.token_endpoint) as proxy:
+        yield proxy
 
 
 @pytest.fixture
 async def signing_in(
-    provider: Provider, middleman: Middleman, ask: Ask
-) -> AsyncIterator[asyncio.Task[Said]]:
-    """A login that has begun, and comes to an exchange of its code that is the middleman's."""
-    async with client_of(
+    provider: Provider, proxy: EndpointProxy, call_api: CallApi
+) -> AsyncIterator[asyncio.Task[TokenInfo]]:
+    """A request that signs in, and redeems the code through the proxy."""
+    async with make_client(
         provider,
         DESKTOP,
-        grant=AuthorizationCode(open_browser=QuickPerson(), timeout=30),
+        grant=AuthorizationCode(open_browser=ScriptedUser(), timeout=30),
         scope="things:read",
-        endpoints={"token_endpoint": middleman.url},
+        endpoints={"token_endpoint": proxy.url},
         raise_token_errors=True,
     ) as client:
-        yield ask(client)
+        yield call_api(client)
 
 
 @pytest.mark.rule("R090", "R092")
-async def test_a_code_that_was_seen_on_its_way_is_of_no_use_to_others(
+async def test_stolen_code_is_useless_without_the_verifier(
     provider: Provider,
     session: ClientSession,
-    middleman: Middleman,
-    signing_in: asyncio.Task[Said],
+    proxy: EndpointProxy,
+    signing_in: asyncio.Task[TokenInfo],
 ) -> None:
-    """Without the verifier, or with another, the provider refuses it; whose it is gets a token."""
-    middleman.may_pass.clear()
-    await middleman.is_asked(signing_in)
-    seen = {**middleman.forms[0], "code_verifier": ""}
-    for form in (seen, {**seen, "code_verifier": "a" * 43}):
+    """The provider rejects the code without the right verifier; the client still gets a token."""
+    proxy.may_forward.clear()
+    await proxy.wait_for_request(signing_in)
+    stolen = {**proxy.forms[0], "code_verifier": ""}
+    for form in (stolen, {**stolen, "code_verifier": "a" * 43}):
         async with session.post(provider.token_endpoint, data=form) as response:
             assert (response.status, (await response.json())["error"]) == (400, "invalid_grant")
-    middleman.may_pass.set()
+    proxy.may_forward.set()
     assert (await signing_in)["user"] == "alf"
     assert await provider.requests(session) == [REFUSED_CODE, REFUSED_CODE, CODE]
 
 
 @pytest.mark.rule("R029", "R091", "R097")
-async def test_a_verifier_that_was_tampered_with_is_refused(
+async def test_wrong_verifier_is_rejected_once(
     provider: Provider,
     session: ClientSession,
-    middleman: Middleman,
-    signing_in: asyncio.Task[Said],
+    proxy: EndpointProxy,
+    signing_in: asyncio.Task[TokenInfo],
 ) -> None:
-    """The provider's invalid_grant is raised; the code is not tried again, nor without PKCE."""
+    """The error invalid_grant is raised, and the code is not sent again."""
 
     def tamper(form: Form) -> Form:
         return {**form, "code_verifier": form["code_verifier"][::-1]}
 
-    middleman.change_form = tamper
+    proxy.change_form = tamper
     with pytest.raises(TokenHTTPError) as caught:
         await signing_in
     assert caught.value.error == "invalid_grant"
@@ -205,32 +217,32 @@ async def test_a_verifier_that_was_tampered_with_is_refused(
 
 
 @pytest.mark.rule("R097")
-async def test_a_code_that_was_used_before_is_refused(
+async def test_used_code_is_rejected_once(
     provider: Provider,
     session: ClientSession,
-    middleman: Middleman,
-    signing_in: asyncio.Task[Said],
+    proxy: EndpointProxy,
+    signing_in: asyncio.Task[TokenInfo],
 ) -> None:
-    """Who comes second with a code is refused by the provider, and does not try again."""
-    middleman.sends = 2
+    """The provider rejects the second use of a code, and the client does not retry."""
+    proxy.send_count = 2
     with pytest.raises(TokenHTTPError) as caught:
         await signing_in
     assert caught.value.error == "invalid_grant"
-    assert middleman.forms[0]["code"] not in str(caught.value)
-    assert len(middleman.forms) == 1
+    assert proxy.forms[0]["code"] not in str(caught.value)
+    assert len(proxy.forms) == 1
     assert await provider.requests(session) == [CODE, REFUSED_CODE]
 
 
 @pytest.mark.rule("R097")
-async def test_a_code_whose_answer_got_lost_is_not_sent_again(
+async def test_code_is_not_sent_again_after_a_lost_response(
     provider: Provider,
     session: ClientSession,
-    middleman: Middleman,
-    signing_in: asyncio.Task[Said],
+    proxy: EndpointProxy,
+    signing_in: asyncio.Task[TokenInfo],
 ) -> None:
-    """The provider has answered, nobody has heard it: an error, for a code is good once."""
-    middleman.loses_answers = 1
+    """A code is single-use, so a lost response raises an error."""
+    proxy.responses_to_lose = 1
     with pytest.raises(TokenConnectionError):
         await signing_in
-    assert len(middleman.forms) == 1
+    assert len(proxy.forms) == 1
     assert await provider.requests(session) == [CODE]

@@ -1,25 +1,27 @@
-"""Every flow of Canaille, a second server of another make (in Python, on Authlib).
+"""Every flow of Canaille, a second authorization server (in Python, based on Authlib).
 
-It has metadata in both places, clients that register themselves, client credentials, the code with
-PKCE and `iss`, refresh tokens that rotate, the JWT bearer grant, for which a person has to register
-the client and the key is the server's own, introspection and revocation. It knows clients by HTTP
-Basic, by the form, by a private key, and public ones; for client credentials by Basic alone. What
-it does otherwise than oidc-provider, and so is proven here only: redirect URIs are compared whole,
-the port with them; an assertion's audience is the token endpoint and not the issuer; revocation and
-introspection take HTTP Basic alone, whatever the client does elsewhere; a person's access tokens
-are JWTs without an id of their own, and of those of one second each is the same.
+It supports metadata at both paths, dynamic client registration, client credentials, the
+authorization code grant with PKCE and `iss`, rotating refresh tokens, the JWT bearer grant,
+introspection and revocation. A client for the JWT bearer grant is registered by a user, and signs
+with the key of the server. Clients authenticate by HTTP Basic, the form, a private key, or not at
+all; for client credentials only HTTP Basic works.
 
-What it does not offer:
+It differs from oidc-provider as follows, so only these tests cover it: redirect URIs are compared
+including the port; the audience of an assertion is the token endpoint, not the issuer; revocation
+and introspection accept only HTTP Basic; access tokens of users are JWTs without `jti`, and those
+issued in the same second are equal.
+
+It does not support:
 
 * The device grant.
 * Token exchange.
-* A logout of public clients, and of those with a private key: see above.
+* Logout of public clients and of clients with a private key (see above).
 * Pushed authorization requests.
-* Client authentication by a JWT of the secret, or by a certificate.
-* Resource indicators: it ignores them.
+* client_secret_jwt and client certificates.
+* Resource indicators, which it ignores.
 * An issuer with a path.
-* The end of a family when a refresh token is used again: it refuses that one, and no other.
-* Refresh tokens that stay: each refresh gives another.
+* Revoking a family of refresh tokens on reuse: it rejects only the reused token.
+* Refresh tokens that do not rotate.
 """
 
 import asyncio
@@ -48,60 +50,60 @@ from tests.testing.plain_client import basic, bearer
 
 PASSWORD = "four words are better"
 SCOPE = "openid profile"
-# Other runs on this machine may listen, too: each has ten ports of its own.
+# Concurrent runs on this machine use different ports.
 FIRST_PORT = 20_000 + os.getpid() % 1000 * 10
 PORTS = (FIRST_PORT, FIRST_PORT + 9)
 LOGIN_SECONDS = 30
 
-# How a client may authenticate here, and what it is registered as.
+# Client authentication methods.
 BASIC = "client_secret_basic"
 POST = "client_secret_post"
 PRIVATE_KEY = "private_key_jwt"
 PUBLIC = "none"
 
 
-class Person:
-    """Somebody with an account who consents, or not; called with the URL as `open_browser`."""
+class User:
+    """A user with an account who gives or denies consent; pass it as `open_browser`."""
 
     def __init__(self, name: str, visitor: FormVisitor) -> None:
         self.name = name
         self.visitor = visitor
-        self.answer = "accept"
-        self.shown: list[str] = []
+        self.decision = "accept"
+        self.opened: list[str] = []
         self._visits: list[asyncio.Task[None]] = []
 
     async def __call__(self, url: str) -> None:
-        """Open the URL, and come back at once as a browser's launcher does."""
-        self.shown.append(url)
+        """Open the URL in a task and return at once, as a browser launcher does."""
+        self.opened.append(url)
         self._visits.append(asyncio.create_task(self._visit(url)))
 
-    async def left(self) -> list[URL]:
-        """Wait until every page has been left; return the addresses that there were."""
+    async def done(self) -> list[URL]:
+        """Wait until every visit has ended; return the visited URLs."""
         await asyncio.gather(*self._visits)
         return self.visitor.addresses
 
     async def _visit(self, url: str) -> None:
         await self.visitor.open(url)
-        if self.visitor.address.path == "/oauth/authorize":  # else there was nothing to ask
-            await self.visitor.send({}, ("answer", self.answer))
+        if self.visitor.address.path == "/oauth/authorize":  # otherwise no consent is needed
+            await self.visitor.send({}, ("answer", self.decision))
 
 
 @pytest.fixture(scope="session")
 def key() -> Mapping[str, str]:
-    """The private key of a client, as a JWK, and of the server itself, which looks at nobody's."""
+    """The private key of a client as a JWK. It is also the key of the server."""
     return cast("Mapping[str, str]", RSAKey.generate_key(2048).as_dict(private=True))
 
 
 @pytest.fixture(scope="module")
 def canaille(key: Mapping[str, str]) -> Iterator[Canaille]:
-    """A started Canaille; each test brings a client and a person of its own."""
-    with tempfile.TemporaryFile("w+") as printed, Canaille(key, printed) as canaille:
+    """A running Canaille; each test registers its own client and user."""
+    with tempfile.TemporaryFile("w+") as output, Canaille(key, output) as canaille:
         yield canaille
 
 
 @pytest.fixture
-async def person(canaille: Canaille) -> AsyncIterator[Person]:
-    """Somebody who has just signed up, and is signed in."""
+async def user(canaille: Canaille) -> AsyncIterator[User]:
+    """A user who has just signed up and is signed in."""
     name = f"alf-{secrets.token_hex(4)}"
     async with FormVisitor() as visitor:
         await visitor.open(canaille.sign_up_page)
@@ -116,20 +118,20 @@ async def person(canaille: Canaille) -> AsyncIterator[Person]:
             ("action", "create-profile"),
         )
         assert visitor.address.path == f"/profile/{name}"
-        yield Person(name, visitor)
+        yield User(name, visitor)
 
 
-async def service(canaille: Canaille, session: ClientSession) -> RegisteredClient:
-    """A client that acts for itself."""
+async def register_service(canaille: Canaille, session: ClientSession) -> RegisteredClient:
+    """Register a client for client credentials."""
     return await canaille.register(
         session, BASIC, grant_types=["client_credentials"], scope="profile email"
     )
 
 
-async def desktop(
+async def register_desktop(
     canaille: Canaille, session: ClientSession, method: str, key: Mapping[str, str]
 ) -> RegisteredClient:
-    """A client that people sign in to, which may come back at any of the ports."""
+    """Register a client that users sign in to, with a redirect URI for each port."""
     public = {name: key[name] for name in ("kty", "n", "e")}
     return await canaille.register(
         session,
@@ -142,78 +144,78 @@ async def desktop(
     )
 
 
-def proof_of(method: str, canaille: Canaille, key: Mapping[str, str]) -> ClientAuth | None:
-    """How the client authenticates; None is what it does by itself."""
+def client_auth_for(method: str, canaille: Canaille, key: Mapping[str, str]) -> ClientAuth | None:
+    """Return the client authentication for a method, None for the automatic one."""
     audience = canaille.token_endpoint
-    proofs: dict[str, ClientAuth] = {
+    methods: dict[str, ClientAuth] = {
         POST: ClientSecretPost(),
         PRIVATE_KEY: PrivateKeyJWT(key, "RS256", audience=audience),
     }
-    return proofs.get(method)
+    return methods.get(method)
 
 
-def secret_of(method: str, registered: RegisteredClient) -> str | None:
-    """The secret, for a client that is to have one: the server gives one to each."""
-    return registered.client_secret if method in {BASIC, POST} else None
+def secret_of(method: str, registration: RegisteredClient) -> str | None:
+    """Return the client secret if the method uses it; the server gives every client one."""
+    return registration.client_secret if method in {BASIC, POST} else None
 
 
-def login_at(person: Person) -> AuthorizationCode:
-    """The grant, with this person at the browser."""
-    return AuthorizationCode(open_browser=person, redirect_ports=PORTS, timeout=LOGIN_SECONDS)
+def grant_for(user: User) -> AuthorizationCode:
+    """Return the grant, with this user at the browser."""
+    return AuthorizationCode(open_browser=user, redirect_ports=PORTS, timeout=LOGIN_SECONDS)
 
 
 async def next_second() -> None:
-    """Wait, by the server's own clock, until another token is another one; no event tells."""
+    """Wait until the next second of the clock, because equal seconds give equal tokens."""
     await asyncio.sleep(1.01 - time.time() % 1)
 
 
 async def subject_of(canaille: Canaille, session: ClientSession, token: str) -> object:
-    """Whom the server's own API takes the bearer for, None where it refuses the token."""
+    """Return the user that the API of the server sees, None if it rejects the token."""
     async with session.get(canaille.userinfo_endpoint, headers=bearer(token)) as response:
         assert response.status in {200, 401}
         return (await response.json()).get("sub")
 
 
-# What a client does for itself
+# Clients without a user
 
 
 @pytest.mark.rule("R001", "R008", "R012", "R027", "R120", "R121")
-async def test_an_issuers_metadata_and_a_secret_are_enough(
+async def test_client_credentials_need_only_the_issuer_and_a_secret(
     canaille: Canaille, session: ClientSession
 ) -> None:
-    """Endpoint and authentication come from the metadata; the scope is the one asked for."""
-    registered = await service(canaille, session)
-    told: list[Token] = []
+    """Endpoint and client authentication come from the metadata."""
+    registration = await register_service(canaille, session)
+    tokens: list[Token] = []
     manager = TokenManager(
         None,
-        registered.client_id,
-        registered.client_secret,
+        registration.client_id,
+        registration.client_secret,
         issuer=canaille.issuer,
         scope="email profile",
-        on_token=told.append,
+        on_token=tokens.append,
     )
-    assert await manager.get_token() == told[0].access_token
-    assert told[0].scope == frozenset({"profile", "email"})
-    assert told[0].expires_in == 864_000
+    assert await manager.get_token() == tokens[0].access_token
+    assert tokens[0].scope == frozenset({"profile", "email"})
+    assert tokens[0].expires_in == 864_000
 
 
 @pytest.mark.rule("R122")
-async def test_the_server_by_another_name_is_not_the_issuer(
+async def test_issuer_by_another_host_name_is_rejected(
     canaille: Canaille, session: ClientSession
 ) -> None:
-    """There it redirects to the name that it has, which is not followed: nobody vouches for it."""
-    registered = await service(canaille, session)
+    """The server redirects to its own name, and the redirect is not followed."""
+    registration = await register_service(canaille, session)
     issuer = canaille.issuer.replace("127.0.0.1", "localhost")
-    manager = TokenManager(None, registered.client_id, registered.client_secret, issuer=issuer)
+    manager = TokenManager(None, registration.client_id, registration.client_secret, issuer=issuer)
     with pytest.raises(MetadataError, match="the status is 302"):
         await manager.get_token()
 
 
 @pytest.mark.rule("R029", "R033")
-async def test_a_wrong_secret_is_refused_once(canaille: Canaille, session: ClientSession) -> None:
-    """Its answer is told as it is, and the request is not made again."""
-    registered = await service(canaille, session)
-    manager = TokenManager(canaille.token_endpoint, registered.client_id, "not-the-secret")
+async def test_wrong_secret_is_rejected_once(canaille: Canaille, session: ClientSession) -> None:
+    """The server error is raised, and the request is not repeated."""
+    registration = await register_service(canaille, session)
+    manager = TokenManager(canaille.token_endpoint, registration.client_id, "not-the-secret")
     with pytest.raises(TokenHTTPError) as caught:
         await manager.get_token()
     assert (caught.value.response_status, caught.value.error) == (401, "invalid_client")
@@ -221,186 +223,186 @@ async def test_a_wrong_secret_is_refused_once(canaille: Canaille, session: Clien
 
 
 @pytest.mark.rule("R027")
-async def test_a_scope_that_was_dropped_is_noticed(
+async def test_narrower_scope_is_an_error_unless_allowed(
     canaille: Canaille, session: ClientSession
 ) -> None:
-    """The server grants the rest without a word: nobody goes on unawares."""
-    registered = await service(canaille, session)
-    asked = (canaille.token_endpoint, registered.client_id, registered.client_secret)
+    """The server silently drops an unknown scope; the client raises an error."""
+    registration = await register_service(canaille, session)
+    arguments = (canaille.token_endpoint, registration.client_id, registration.client_secret)
     with pytest.raises(TokenResponseError, match="burn is missing from scope"):
-        await TokenManager(*asked, scope="profile burn").get_token()
-    assert await TokenManager(*asked, scope="profile burn", allow_narrower_scope=True).get_token()
+        await TokenManager(*arguments, scope="profile burn").get_token()
+    assert await TokenManager(
+        *arguments, scope="profile burn", allow_narrower_scope=True
+    ).get_token()
 
 
 @pytest.mark.rule("R121")
-async def test_a_client_asks_about_its_own_token(
-    canaille: Canaille, session: ClientSession
-) -> None:
-    """The server tells whose it is and what it is for; of one that it never gave, nothing."""
-    registered = await service(canaille, session)
-    told: list[Token] = []
+async def test_client_introspects_its_own_token(canaille: Canaille, session: ClientSession) -> None:
+    """The server describes its own token, and calls an unknown token inactive."""
+    registration = await register_service(canaille, session)
+    tokens: list[Token] = []
     async with Client(
         issuer=canaille.issuer,
-        client_id=registered.client_id,
-        client_secret=registered.client_secret,
+        client_id=registration.client_id,
+        client_secret=registration.client_secret,
         scope="profile",
-        on_token=told.append,
+        on_token=tokens.append,
     ) as client:
-        async with client.get(canaille.userinfo_endpoint):  # which is for persons
+        async with client.get(canaille.userinfo_endpoint):  # rejects a token without a user
             pass
-        said = await client.introspect(told[0].access_token)
-        assert said["active"] is True
-        assert (said["client_id"], said["iss"]) == (registered.client_id, canaille.issuer)
-        assert said["scope"] == "profile"
-        assert await client.introspect("never-given") == {"active": False}
+        info = await client.introspect(tokens[0].access_token)
+        assert info["active"] is True
+        assert (info["client_id"], info["iss"]) == (registration.client_id, canaille.issuer)
+        assert info["scope"] == "profile"
+        assert await client.introspect("unknown-token") == {"active": False}
 
 
-# What a client does for a person
+# Clients with a user
 
 
 @pytest.mark.rule("R009", "R040", "R041", "R090", "R091", "R098", "R100", "R101", "R111", "R112")
 @pytest.mark.parametrize("method", [BASIC, POST, PRIVATE_KEY, PUBLIC])
-async def test_a_person_signs_in_once_and_the_login_lives_on(
+async def test_user_signs_in_once_and_tokens_are_refreshed(
     canaille: Canaille,
     session: ClientSession,
-    person: Person,
+    user: User,
     key: Mapping[str, str],
     method: str,
 ) -> None:
-    """The code is exchanged, each refresh token is used once, whatever the authentication is."""
-    registered = await desktop(canaille, session, method, key)
-    told: list[Token] = []
+    """Each refresh token is used once, with every client authentication method."""
+    registration = await register_desktop(canaille, session, method, key)
+    tokens: list[Token] = []
     manager = TokenManager(
         None,
-        registered.client_id,
-        secret_of(method, registered),
+        registration.client_id,
+        secret_of(method, registration),
         issuer=canaille.issuer,
-        client_auth=proof_of(method, canaille, key),
-        grant=login_at(person),
+        client_auth=client_auth_for(method, canaille, key),
+        grant=grant_for(user),
         scope=SCOPE,
-        on_token=told.append,
+        on_token=tokens.append,
     )
     token = await manager.get_token()
     for _ in range(2):
-        assert await subject_of(canaille, session, token) == person.name
+        assert await subject_of(canaille, session, token) == user.name
         manager.mark_accepted()
         await next_second()
         old, token = token, await manager.renew_token(token)
         assert await subject_of(canaille, session, old) is None
-    assert await subject_of(canaille, session, token) == person.name
-    assert len({each.refresh_token for each in told}) == len(told) == 3
-    assert [step.query.get("iss") for step in await person.left() if "code" in step.query] == [
+    assert await subject_of(canaille, session, token) == user.name
+    assert len({each.refresh_token for each in tokens}) == len(tokens) == 3
+    assert [step.query.get("iss") for step in await user.done() if "code" in step.query] == [
         canaille.issuer
     ]
-    assert len(person.shown) == 1
+    assert len(user.opened) == 1
 
 
 @pytest.mark.rule("R108")
-async def test_a_persons_no_is_told(
-    canaille: Canaille, session: ClientSession, person: Person, key: Mapping[str, str]
+async def test_denied_consent_raises_access_denied(
+    canaille: Canaille, session: ClientSession, user: User, key: Mapping[str, str]
 ) -> None:
-    """Who does not consent ends the login with an error of its own, and no token is asked for."""
-    registered = await desktop(canaille, session, PUBLIC, key)
-    person.answer = "deny"
+    """No token request is sent."""
+    registration = await register_desktop(canaille, session, PUBLIC, key)
+    user.decision = "deny"
     manager = TokenManager(
         None,
-        registered.client_id,
+        registration.client_id,
         None,
         issuer=canaille.issuer,
-        grant=login_at(person),
+        grant=grant_for(user),
         scope=SCOPE,
     )
     with pytest.raises(AccessDeniedError):
         await manager.get_token()
-    await person.left()
+    await user.done()
 
 
-async def test_an_assertion_for_the_issuer_is_refused_here(
-    canaille: Canaille, session: ClientSession, person: Person, key: Mapping[str, str]
+async def test_assertion_for_the_issuer_is_rejected(
+    canaille: Canaille, session: ClientSession, user: User, key: Mapping[str, str]
 ) -> None:
-    """It has to be for the token endpoint's URL, which is one option away."""
-    registered = await desktop(canaille, session, PRIVATE_KEY, key)
+    """Canaille requires the token endpoint as the audience, which is an option."""
+    registration = await register_desktop(canaille, session, PRIVATE_KEY, key)
     manager = TokenManager(
         None,
-        registered.client_id,
+        registration.client_id,
         None,
         issuer=canaille.issuer,
         client_auth=PrivateKeyJWT(key, "RS256"),
-        grant=login_at(person),
+        grant=grant_for(user),
         scope=SCOPE,
     )
     with pytest.raises(TokenHTTPError, match="aud") as caught:
         await manager.get_token()
     assert caught.value.error == "invalid_client"
-    await person.left()
+    await user.done()
 
 
 @pytest.mark.rule("R045", "R056")
-async def test_a_login_that_the_server_ended_begins_anew_once(
-    canaille: Canaille, session: ClientSession, person: Person, key: Mapping[str, str]
+async def test_revoked_login_signs_in_again_once(
+    canaille: Canaille, session: ClientSession, user: User, key: Mapping[str, str]
 ) -> None:
-    """The API says 401, the refresh token is refused, the browser is shown again, all is well."""
-    registered = await desktop(canaille, session, BASIC, key)
-    told: list[Token] = []
+    """After a 401 and a rejected refresh token, the user signs in again."""
+    registration = await register_desktop(canaille, session, BASIC, key)
+    tokens: list[Token] = []
     async with Client(
         issuer=canaille.issuer,
-        client_id=registered.client_id,
-        client_secret=registered.client_secret,
-        grant=login_at(person),
+        client_id=registration.client_id,
+        client_secret=registration.client_secret,
+        grant=grant_for(user),
         scope=SCOPE,
-        on_token=told.append,
+        on_token=tokens.append,
     ) as client:
         async with client.get(canaille.userinfo_endpoint) as response:
-            assert (await response.json())["sub"] == person.name
-        await revoke(canaille, session, registered, told[0].access_token)
+            assert (await response.json())["sub"] == user.name
+        await revoke(canaille, session, registration, tokens[0].access_token)
         await next_second()
         async with client.get(canaille.userinfo_endpoint) as response:
-            assert (await response.json())["sub"] == person.name
-    await person.left()
-    assert len(told) == len(person.shown) == 2
+            assert (await response.json())["sub"] == user.name
+    await user.done()
+    assert len(tokens) == len(user.opened) == 2
 
 
 async def revoke(
-    canaille: Canaille, session: ClientSession, registered: RegisteredClient, token: str
+    canaille: Canaille, session: ClientSession, registration: RegisteredClient, token: str
 ) -> None:
-    """Have the server refuse a token, and what came with it, by a request made by hand."""
-    headers = basic(registered.client_id, registered.client_secret)
+    """Revoke a token, and the tokens issued with it, without the library."""
+    headers = basic(registration.client_id, registration.client_secret)
     url = f"{canaille.issuer}/oauth/revoke"
     async with session.post(url, data={"token": token}, headers=headers) as response:
         response.raise_for_status()
 
 
 @pytest.mark.rule("R045")
-async def test_a_refresh_token_that_was_used_is_refused(
-    canaille: Canaille, session: ClientSession, person: Person, key: Mapping[str, str]
+async def test_reused_refresh_token_is_rejected(
+    canaille: Canaille, session: ClientSession, user: User, key: Mapping[str, str]
 ) -> None:
-    """Who has nothing else has to log in; the one that replaced it goes on being good here."""
-    registered = await desktop(canaille, session, PUBLIC, key)
-    told: list[Token] = []
-    asked = (None, registered.client_id, None)
+    """A grant with only that token raises an error; its replacement stays valid."""
+    registration = await register_desktop(canaille, session, PUBLIC, key)
+    tokens: list[Token] = []
+    arguments = (None, registration.client_id, None)
     manager = TokenManager(
-        *asked,
+        *arguments,
         issuer=canaille.issuer,
-        grant=login_at(person),
+        grant=grant_for(user),
         scope=SCOPE,
-        on_token=told.append,
+        on_token=tokens.append,
     )
     await manager.renew_token(await manager.get_token())
-    await person.left()
-    first, second = (RefreshToken(str(token.refresh_token)) for token in told)
+    await user.done()
+    first, second = (RefreshToken(str(token.refresh_token)) for token in tokens)
     with pytest.raises(LoginRequiredError):
-        await TokenManager(*asked, issuer=canaille.issuer, grant=first).get_token()
-    assert await TokenManager(*asked, issuer=canaille.issuer, grant=second).get_token()
+        await TokenManager(*arguments, issuer=canaille.issuer, grant=first).get_token()
+    assert await TokenManager(*arguments, issuer=canaille.issuer, grant=second).get_token()
 
 
 @pytest.mark.rule("R001", "R016")
-async def test_an_assertion_speaks_for_a_person(
-    canaille: Canaille, session: ClientSession, person: Person, key: Mapping[str, str]
+async def test_jwt_bearer_grant_gets_a_token_of_the_subject(
+    canaille: Canaille, session: ClientSession, user: User, key: Mapping[str, str]
 ) -> None:
-    """One that is signed for a subject gets a token of that subject; for nobody, none."""
-    client_id = await registered_by_hand(canaille, person.visitor)
+    """The token is for the subject; an unknown subject is an error."""
+    client_id = await register_by_hand(canaille, user.visitor)
     audience = canaille.token_endpoint
-    for subject, expected in ((person.name, person.name), ("nobody", None)):
+    for subject, expected in ((user.name, user.name), ("nobody", None)):
         grant = JWTBearer(key, issuer=client_id, subject=subject, audience=audience)
         manager = TokenManager(
             None, client_id, None, issuer=canaille.issuer, grant=grant, scope=SCOPE
@@ -414,8 +416,8 @@ async def test_an_assertion_speaks_for_a_person(
             assert await subject_of(canaille, session, token) == expected
 
 
-async def registered_by_hand(canaille: Canaille, visitor: FormVisitor) -> str:
-    """The id of a client that a person registers, for the JWT bearer grant alone."""
+async def register_by_hand(canaille: Canaille, visitor: FormVisitor) -> str:
+    """Let a user register a client for the JWT bearer grant; return its id."""
     origin = f"https://{TRUSTED}"
     await visitor.open(canaille.new_client_page)
     await visitor.send(
@@ -434,93 +436,93 @@ async def registered_by_hand(canaille: Canaille, visitor: FormVisitor) -> str:
 
 @pytest.mark.rule("R160")
 @pytest.mark.parametrize("method", [BASIC, POST])
-async def test_a_logout_ends_what_the_server_gave(
+async def test_logout_revokes_all_tokens(
     canaille: Canaille,
     session: ClientSession,
-    person: Person,
+    user: User,
     key: Mapping[str, str],
     method: str,
 ) -> None:
-    """Neither token is good afterwards, and the next request has the person sign in again."""
-    registered = await desktop(canaille, session, method, key)
-    told: list[Token] = []
+    """Both tokens are inactive afterwards, and the next request signs in again."""
+    registration = await register_desktop(canaille, session, method, key)
+    tokens: list[Token] = []
     async with Client(
         issuer=canaille.issuer,
-        client_id=registered.client_id,
-        client_secret=registered.client_secret,
-        client_auth=proof_of(method, canaille, key),
-        grant=login_at(person),
+        client_id=registration.client_id,
+        client_secret=registration.client_secret,
+        client_auth=client_auth_for(method, canaille, key),
+        grant=grant_for(user),
         scope=SCOPE,
-        on_token=told.append,
+        on_token=tokens.append,
     ) as client:
         async with client.get(canaille.userinfo_endpoint) as response:
-            assert (await response.json())["sub"] == person.name
-        assert (await client.introspect(told[0].access_token))["username"] == "Tanner"
+            assert (await response.json())["sub"] == user.name
+        assert (await client.introspect(tokens[0].access_token))["username"] == "Tanner"
         await client.logout()
-        for token in (told[0].access_token, str(told[0].refresh_token)):
+        for token in (tokens[0].access_token, str(tokens[0].refresh_token)):
             assert await client.introspect(token) == {"active": False}
-        assert await subject_of(canaille, session, told[0].access_token) is None
+        assert await subject_of(canaille, session, tokens[0].access_token) is None
         await next_second()
         async with client.get(canaille.userinfo_endpoint) as response:
-            assert (await response.json())["sub"] == person.name
-    await person.left()
-    assert len(person.shown) == 2
+            assert (await response.json())["sub"] == user.name
+    await user.done()
+    assert len(user.opened) == 2
 
 
 @pytest.mark.rule("R160")
 @pytest.mark.parametrize("method", [PRIVATE_KEY, PUBLIC])
-async def test_a_logout_that_the_server_refuses_is_told_and_forgets_all_the_same(
+async def test_rejected_revocation_is_an_error_and_deletes_the_login(
     canaille: Canaille,
     session: ClientSession,
-    person: Person,
+    user: User,
     key: Mapping[str, str],
     method: str,
 ) -> None:
-    """Revocation and introspection take HTTP Basic alone, which such a client has no secret for."""
-    registered = await desktop(canaille, session, method, key)
-    told: list[Token] = []
+    """Revocation requires HTTP Basic, which these clients have no secret for."""
+    registration = await register_desktop(canaille, session, method, key)
+    tokens: list[Token] = []
     manager = TokenManager(
         None,
-        registered.client_id,
-        secret_of(method, registered),
+        registration.client_id,
+        secret_of(method, registration),
         issuer=canaille.issuer,
-        client_auth=proof_of(method, canaille, key),
-        grant=login_at(person),
+        client_auth=client_auth_for(method, canaille, key),
+        grant=grant_for(user),
         scope=SCOPE,
-        on_token=told.append,
+        on_token=tokens.append,
     )
     await manager.get_token()
     with pytest.raises(RevocationError):
         await manager.logout()
-    assert await subject_of(canaille, session, told[0].access_token) == person.name
+    assert await subject_of(canaille, session, tokens[0].access_token) == user.name
     await manager.get_token()
-    await person.left()
-    assert len(person.shown) == 2
+    await user.done()
+    assert len(user.opened) == 2
 
 
 @pytest.mark.rule("R090", "R107", "R118")
-async def test_a_person_signs_in_with_chromium(
+async def test_user_signs_in_with_chromium(
     canaille: Canaille,
     session: ClientSession,
-    person: Person,
+    user: User,
     key: Mapping[str, str],
     visitor: Visitor,
 ) -> None:
-    """Name, password, consent and our page at the end, in a real browser, with its scripts."""
-    registered = await desktop(canaille, session, PUBLIC, key)
+    """Name, password, consent and the final page work in a real browser."""
+    registration = await register_desktop(canaille, session, PUBLIC, key)
     grant = AuthorizationCode(
-        open_browser=visitor.show, redirect_ports=PORTS, timeout=LOGIN_SECONDS
+        open_browser=visitor.open_browser, redirect_ports=PORTS, timeout=LOGIN_SECONDS
     )
     manager = TokenManager(
-        None, registered.client_id, None, issuer=canaille.issuer, grant=grant, scope=SCOPE
+        None, registration.client_id, None, issuer=canaille.issuer, grant=grant, scope=SCOPE
     )
     waiting = asyncio.create_task(manager.get_token())
-    await visitor.go(await visitor.next_url(waiting))
-    await visitor.fill("Login", person.name)
+    await visitor.open(await visitor.next_url(waiting))
+    await visitor.fill("Login", user.name)
     await visitor.press("Continue")
     await visitor.fill("Password", PASSWORD)
     await visitor.press("Sign in")
     await visitor.press("Accept")
-    await visitor.sees("You are signed in")
-    assert urlsplit(await visitor.address()).query == ""
-    assert await subject_of(canaille, session, await waiting) == person.name
+    await visitor.wait_for_page("You are signed in")
+    assert urlsplit(await visitor.current_url()).query == ""
+    assert await subject_of(canaille, session, await waiting) == user.name

@@ -1,7 +1,6 @@
-"""Every way to prove who a client is, before oidc-provider.
+"""Every client authentication method at oidc-provider.
 
-The provider keeps a client's keys for a minute at least, so one that is to be changed for another
-is registered together with it, as it should be with any server.
+The provider caches the keys of a client for a minute, so both keys of a rotation are registered.
 """
 
 import ssl
@@ -27,18 +26,18 @@ from aioalf.errors import TokenHTTPError
 from aioalf.grants import AuthorizationCode, JWTBearer
 from aioalf.token import Token
 from tests.client_auth.proofs import EC, KEYS, SECRET, jwk_of, opened, pem_of
-from tests.interop.conftest import Ask
-from tests.interop.middleman import Middleman
-from tests.interop.provider import Certificates, Provider, Setup
-from tests.interop.quick_person import QuickPerson
-from tests.interop.registered import (
-    AT_THE_PROVIDER,
-    BY_LOOPBACK,
+from tests.interop.client_registrations import (
+    LOOPBACK_METADATA,
+    RESOURCE_SERVER,
     SPECIAL,
-    Registered,
-    client_of,
+    ClientRegistration,
+    make_client,
 )
+from tests.interop.conftest import CallApi
+from tests.interop.endpoint_proxy import EndpointProxy
+from tests.interop.provider import Certificates, Provider, Setup
 from tests.interop.resource_server import ResourceServer
+from tests.interop.scripted_user import ScriptedUser
 from tests.support.tls import client_context
 
 ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"]
@@ -47,25 +46,27 @@ AUTHORITY = trustme.CA()
 SELF_SIGNED = Path(__file__).parent.parent / "self_signed.pem"
 
 
-def registered(name: str, method: str, secret: str | None = None, /, **more: object) -> Registered:
-    """A client that proves itself by this method."""
+def registration(
+    name: str, method: str, secret: str | None = None, /, **more: object
+) -> ClientRegistration:
+    """Return a registration for a client authentication method."""
     metadata = {"token_endpoint_auth_method": method, **more}
-    return Registered(name, secret, scope="things:read", more=metadata)
+    return ClientRegistration(name, secret, scope="things:read", extra_metadata=metadata)
 
 
-def known(*keys: Mapping[str, object]) -> Mapping[str, object]:
-    """Public keys as a client registers them."""
+def jwks(*keys: Mapping[str, object]) -> Mapping[str, object]:
+    """Return public keys as a JWK Set."""
     return {"keys": list(keys)}
 
 
 def public(key: jwk.Key, **members: object) -> dict[str, object]:
-    """The public part of a key."""
+    """Return the public JWK of a key."""
     assert isinstance(key, jwk.RSAKey | jwk.ECKey | jwk.OKPKey)
     return {**key.as_dict(private=False), **members}
 
 
 def registered_certificate() -> Mapping[str, object]:
-    """The key that is in the self-signed certificate, and the certificate."""
+    """Return the JWK of the self-signed certificate."""
     key, begin, certificate = SELF_SIGNED.read_text().partition("-----BEGIN CERTIFICATE-----")
     octets = ssl.PEM_cert_to_DER_cert(begin + certificate)
     pem = key[key.index("-----BEGIN") :]
@@ -73,7 +74,7 @@ def registered_certificate() -> Mapping[str, object]:
 
 
 def with_certificate(source: str | None) -> TLSClientAuth:
-    """A certificate: of the authority for this name, the self-signed one, or none."""
+    """Return TLSClientAuth with a certificate for this name, the self-signed one, or none."""
     context = client_context(AUTHORITY)
     if source == "self-signed":
         context.load_cert_chain(SELF_SIGNED)
@@ -82,48 +83,48 @@ def with_certificate(source: str | None) -> TLSClientAuth:
     return TLSClientAuth(context)
 
 
-POSTER = registered("poster", "client_secret_post", SPECIAL.client_secret)
-MACAW = registered("macaw", "client_secret_jwt", SECRET)
+SECRET_IN_FORM = registration("poster", "client_secret_post", SPECIAL.client_secret)
+SECRET_JWT = registration("macaw", "client_secret_jwt", SECRET)
 SIGNERS = {
-    algorithm: registered(
+    algorithm: registration(
         f"signer-{algorithm}",
         "private_key_jwt",
         token_endpoint_auth_signing_alg=algorithm,
-        jwks=known(public(KEYS[algorithm])),
+        jwks=jwks(public(KEYS[algorithm])),
     )
     for algorithm in ALGORITHMS
 }
-ROTATING = registered(
-    "rotating", "private_key_jwt", jwks=known(public(OLD, kid="old"), public(NEW, kid="new"))
+ROTATING = registration(
+    "rotating", "private_key_jwt", jwks=jwks(public(OLD, kid="old"), public(NEW, kid="new"))
 )
-CERTIFIED = registered(
+CERTIFIED = registration(
     "certified", "tls_client_auth", tls_client_auth_san_dns="service.example.com"
 )
-SELF_CERTIFIED = registered(
-    "self-certified", "self_signed_tls_client_auth", jwks=known(registered_certificate())
+SELF_CERTIFIED = registration(
+    "self-certified", "self_signed_tls_client_auth", jwks=jwks(registered_certificate())
 )
-KIOSK = registered("kiosk", "none", grant_types=[JWTBearer.name])
+KIOSK = registration("kiosk", "none", grant_types=[JWTBearer.name])
 
-WHO_SIGNS_IN: dict[str, tuple[Registered, ClientAuth]] = {
+SIGN_IN_CLIENTS: dict[str, tuple[ClientRegistration, ClientAuth]] = {
     "key": (
-        registered("login-key", "private_key_jwt", jwks=known(public(OLD)), **BY_LOOPBACK),
+        registration("login-key", "private_key_jwt", jwks=jwks(public(OLD)), **LOOPBACK_METADATA),
         PrivateKeyJWT(pem_of(OLD)),
     ),
     "certificate": (
-        registered(
+        registration(
             "login-certificate",
             "tls_client_auth",
             tls_client_auth_san_dns="service.example.com",
-            **BY_LOOPBACK,
+            **LOOPBACK_METADATA,
         ),
         with_certificate("service.example.com"),
     ),
 }
 
-RIGHT: dict[str, tuple[Registered, ClientAuth]] = {
+VALID: dict[str, tuple[ClientRegistration, ClientAuth]] = {
     "HTTP Basic": (SPECIAL, ClientSecretBasic()),
-    "secret in the form": (POSTER, ClientSecretPost()),
-    "JWT of the secret": (MACAW, ClientSecretJWT()),
+    "secret in the form": (SECRET_IN_FORM, ClientSecretPost()),
+    "JWT of the secret": (SECRET_JWT, ClientSecretJWT()),
     **{
         algorithm: (SIGNERS[algorithm], PrivateKeyJWT(pem_of(KEYS[algorithm]), algorithm))
         for algorithm in ALGORITHMS
@@ -132,20 +133,20 @@ RIGHT: dict[str, tuple[Registered, ClientAuth]] = {
     "certificate": (CERTIFIED, with_certificate("service.example.com")),
     "self-signed certificate": (SELF_CERTIFIED, with_certificate("self-signed")),
 }
-WRONG: dict[str, tuple[Registered, ClientAuth]] = {
-    "another secret in the form": (Registered("poster", "guessed"), ClientSecretPost()),
-    "another secret in the JWT": (Registered("macaw", SECRET[::-1]), ClientSecretJWT()),
+INVALID: dict[str, tuple[ClientRegistration, ClientAuth]] = {
+    "another secret in the form": (ClientRegistration("poster", "guessed"), ClientSecretPost()),
+    "another secret in the JWT": (ClientRegistration("macaw", SECRET[::-1]), ClientSecretJWT()),
     "another key": (SIGNERS["ES256"], PrivateKeyJWT(pem_of(OLD))),
     "another algorithm": (SIGNERS["PS256"], PrivateKeyJWT(pem_of(KEYS["RS256"]), "RS256")),
     "another server's assertion": (
         SIGNERS["ES256"],
         PrivateKeyJWT(pem_of(EC[256]), audience="https://other.example.com"),
     ),
-    "a key that is not known": (ROTATING, PrivateKeyJWT(pem_of(NEW), key_id="newest")),
-    "another's certificate": (CERTIFIED, with_certificate("other.example.com")),
-    "a certificate that nobody signed": (CERTIFIED, with_certificate("self-signed")),
+    "an unknown key": (ROTATING, PrivateKeyJWT(pem_of(NEW), key_id="newest")),
+    "certificate of another client": (CERTIFIED, with_certificate("other.example.com")),
+    "a certificate of no authority": (CERTIFIED, with_certificate("self-signed")),
     "no certificate": (CERTIFIED, with_certificate(None)),
-    "a certificate that is not registered": (
+    "a certificate that is not registration": (
         SELF_CERTIFIED,
         with_certificate("service.example.com"),
     ),
@@ -155,48 +156,63 @@ WRONG: dict[str, tuple[Registered, ClientAuth]] = {
 @pytest.fixture(scope="module")
 def setup() -> Setup:
     """A client for each method, and mutual TLS."""
-    shown = AUTHORITY.issue_cert("127.0.0.1")
+    server_certificate = AUTHORITY.issue_cert("127.0.0.1")
     return Setup(
         [
-            *(SPECIAL, POSTER, MACAW, *SIGNERS.values(), ROTATING, CERTIFIED, SELF_CERTIFIED),
-            *(KIOSK, *(registered for registered, _ in WHO_SIGNS_IN.values()), AT_THE_PROVIDER),
+            *(
+                SPECIAL,
+                SECRET_IN_FORM,
+                SECRET_JWT,
+                *SIGNERS.values(),
+                ROTATING,
+                CERTIFIED,
+                SELF_CERTIFIED,
+            ),
+            *(
+                KIOSK,
+                *(registration for registration, _ in SIGN_IN_CLIENTS.values()),
+                RESOURCE_SERVER,
+            ),
         ],
-        speakers={"kiosk": public(EC[256])},
+        assertion_issuers={"kiosk": public(EC[256])},
         certificates=Certificates(
-            shown.cert_chain_pems[0].bytes().decode(),
-            shown.private_key_pem.bytes().decode(),
+            server_certificate.cert_chain_pems[0].bytes().decode(),
+            server_certificate.private_key_pem.bytes().decode(),
             AUTHORITY.cert_pem.bytes().decode(),
         ),
     )
 
 
 @pytest.mark.rule("R005", "R006", "R124", "R150", "R151", "R152", "R163")
-@pytest.mark.parametrize(("registered", "client_auth"), RIGHT.values(), ids=RIGHT.keys())
-async def test_the_provider_believes_it(
+@pytest.mark.parametrize(("registration", "client_auth"), VALID.values(), ids=VALID.keys())
+async def test_valid_credentials_are_accepted(
     provider: Provider,
     session: ClientSession,
-    things: ResourceServer,
-    registered: Registered,
+    api: ResourceServer,
+    registration: ClientRegistration,
     client_auth: ClientAuth,
 ) -> None:
-    """At first and again, so that an assertion must be a new one; a certificate at its alias."""
-    async with client_of(provider, registered, client_auth=client_auth) as client:
+    """Two token requests succeed, so each has its own assertion; TLS uses the endpoint aliases."""
+    async with make_client(provider, registration, client_auth=client_auth) as client:
         for _ in range(2):
-            async with client.get(things.url) as response:
+            async with client.get(api.url) as response:
                 assert response.status == 200
-                assert (await response.json())["client_id"] == registered.client_id
-            things.distrust()
+                assert (await response.json())["client_id"] == registration.client_id
+            api.reject_known_tokens()
     assert await provider.requests(session) == ["client_credentials"] * 2
 
 
 @pytest.mark.rule("R029", "R033", "R151", "R163")
-@pytest.mark.parametrize(("registered", "client_auth"), WRONG.values(), ids=WRONG.keys())
-async def test_the_provider_does_not_believe_another(
-    provider: Provider, session: ClientSession, registered: Registered, client_auth: ClientAuth
+@pytest.mark.parametrize(("registration", "client_auth"), INVALID.values(), ids=INVALID.keys())
+async def test_invalid_credentials_are_rejected_once(
+    provider: Provider,
+    session: ClientSession,
+    registration: ClientRegistration,
+    client_auth: ClientAuth,
 ) -> None:
-    """It is refused once, with invalid_client, and nothing else is tried."""
-    async with client_of(
-        provider, registered, client_auth=client_auth, raise_token_errors=True
+    """The error invalid_client is raised after one request."""
+    async with make_client(
+        provider, registration, client_auth=client_auth, raise_token_errors=True
     ) as client:
         with pytest.raises(TokenHTTPError) as caught:
             await client.get(f"{provider.issuer}/things")
@@ -206,96 +222,94 @@ async def test_the_provider_does_not_believe_another(
 
 @pytest.mark.rule("R124", "R150", "R151", "R153", "R160", "R161", "R163")
 @pytest.mark.parametrize(
-    ("registered", "client_auth"), WHO_SIGNS_IN.values(), ids=WHO_SIGNS_IN.keys()
+    ("registration", "client_auth"), SIGN_IN_CLIENTS.values(), ids=SIGN_IN_CLIENTS.keys()
 )
-async def test_a_login_is_proven_at_each_endpoint(
+async def test_every_endpoint_authenticates_the_client(
     provider: Provider,
     session: ClientSession,
-    things: ResourceServer,
-    ask: Ask,
-    registered: Registered,
+    api: ResourceServer,
+    call_api: CallApi,
+    registration: ClientRegistration,
     client_auth: ClientAuth,
 ) -> None:
-    """Pushed, exchanged, refreshed and revoked: each request by a proof of its own."""
+    """PAR, token, refresh and revocation requests each authenticate."""
     tokens: list[Token] = []
-    grant = AuthorizationCode(open_browser=QuickPerson(), timeout=30, par=True)
-    async with client_of(
+    grant = AuthorizationCode(open_browser=ScriptedUser(), timeout=30, par=True)
+    async with make_client(
         provider,
-        registered,
+        registration,
         client_auth=client_auth,
         grant=grant,
         scope="things:read",
         on_token=tokens.append,
     ) as client:
         for _ in range(2):
-            said = await ask(client)
-            assert (said["user"], said["client_id"]) == ("alf", registered.client_id)
-            things.distrust()
+            info = await call_api(client)
+            assert (info["user"], info["client_id"]) == ("alf", registration.client_id)
+            api.reject_known_tokens()
         last = tokens[-1].access_token
-        assert (await provider.introspect(session, last, AT_THE_PROVIDER))["active"] is True
+        assert (await provider.introspect(session, last, RESOURCE_SERVER))["active"] is True
         await client.logout()
-        assert (await provider.introspect(session, last, AT_THE_PROVIDER))["active"] is False
+        assert (await provider.introspect(session, last, RESOURCE_SERVER))["active"] is False
     assert await provider.requests(session) == ["authorization_code", "refresh_token"]
 
 
 @pytest.mark.rule("R009")
-async def test_a_public_client_says_its_name(provider: Provider, things: ResourceServer) -> None:
-    """Chosen by name: what is asked for is granted to the client that only says who it is."""
+async def test_public_client_sends_only_its_id(provider: Provider, api: ResourceServer) -> None:
+    """PublicClient sends the client id without a secret."""
     grant = JWTBearer(pem_of(EC[256]), algorithm="ES256", issuer="kiosk", subject="alf")
     async with (
-        client_of(provider, KIOSK, grant=grant, client_auth=PublicClient()) as client,
-        client.get(things.url) as response,
+        make_client(provider, KIOSK, grant=grant, client_auth=PublicClient()) as client,
+        client.get(api.url) as response,
     ):
         assert response.status == 200
-        said = await response.json()
-    assert (said["client_id"], said["user"]) == ("kiosk", "alf")
+        info = await response.json()
+    assert (info["client_id"], info["user"]) == ("kiosk", "alf")
 
 
 @pytest.mark.rule("R151", "R163")
-async def test_a_new_key_is_used_without_a_restart(
-    provider: Provider, things: ResourceServer
-) -> None:
-    """The key is asked for at each use: the next assertion bears the kid of the one in place."""
+async def test_rotated_key_is_used_at_once(provider: Provider, api: ResourceServer) -> None:
+    """The key is read for each assertion, which has the key ID of the current key."""
     keys = [jwk_of(OLD, kid="old"), jwk_of(NEW, kid="new")]
     async with (
-        Middleman(provider.token_endpoint) as middleman,
-        client_of(
+        EndpointProxy(provider.token_endpoint) as proxy,
+        make_client(
             provider,
             ROTATING,
             client_auth=PrivateKeyJWT(lambda: keys.pop(0)),
-            endpoints={"token_endpoint": middleman.url},
+            endpoints={"token_endpoint": proxy.url},
         ) as client,
     ):
         for _ in range(2):
-            assert (await client.get(things.url)).status == 200
-            things.distrust()
-    sent = [form["client_assertion"] for form in middleman.forms]
+            assert (await client.get(api.url)).status == 200
+            api.reject_known_tokens()
+    sent = [form["client_assertion"] for form in proxy.forms]
     first, second = (opened(jwt, key) for jwt, key in zip(sent, (OLD, NEW), strict=True))
     assert [header["kid"] for header, _ in (first, second)] == ["old", "new"]
     assert {claims["aud"] for _, claims in (first, second)} == {provider.issuer}
 
 
 @pytest.mark.rule("R033", "R150")
-async def test_a_request_that_is_tried_again_has_a_new_assertion(
-    provider: Provider, session: ClientSession, things: ResourceServer
+async def test_retry_has_a_new_assertion(
+    provider: Provider, session: ClientSession, api: ResourceServer
 ) -> None:
-    """The provider knows the assertion whose answer got lost, and would refuse it."""
+    """The provider would reject the assertion of a request whose response was lost."""
     async with (
-        Middleman(provider.token_endpoint) as middleman,
-        client_of(
+        EndpointProxy(provider.token_endpoint) as proxy,
+        make_client(
             provider,
             SIGNERS["ES256"],
             client_auth=PrivateKeyJWT(pem_of(EC[256])),
-            endpoints={"token_endpoint": middleman.url},
+            endpoints={"token_endpoint": proxy.url},
         ) as client,
     ):
-        middleman.loses_answers = 1
-        assert (await client.get(things.url)).status == 200
+        proxy.responses_to_lose = 1
+        assert (await client.get(api.url)).status == 200
         assert await provider.requests(session) == ["client_credentials"] * 2
-        middleman.sends = 2
-        things.distrust()
-        refused = await client.get(things.url)
-    assert (await refused.json())["error"] == "invalid_client"
+        proxy.send_count = 2
+        api.reject_known_tokens()
+        rejected = await client.get(api.url)
+    assert (await rejected.json())["error"] == "invalid_client"
     assert await provider.requests(session) == [
         *["client_credentials"] * 3,
         "client_credentials invalid_client",

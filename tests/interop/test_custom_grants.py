@@ -1,7 +1,7 @@
-"""Token exchange (RFC 8693) and JWT bearer (RFC 7523) at oidc-provider.
+"""Token exchange (RFC 8693) and the JWT bearer grant (RFC 7523) at oidc-provider.
 
-It has neither: both are on its hook for grants of one's own, in `grants.js`, with its clients, its
-tokens and its introspection. What they may ask for is thus our reading of the standards.
+The provider has neither; `grants.js` adds them as custom grants, with its clients, tokens and
+introspection. The checks of their parameters are our reading of the RFCs.
 """
 
 from collections.abc import Callable
@@ -13,56 +13,72 @@ from joserfc import jwk
 from aioalf import TokenHTTPError
 from aioalf.grants import ACCESS_TOKEN, REFRESH_TOKEN, ClientCredentials, JWTBearer, TokenExchange
 from tests.client_auth.proofs import pem_of
-from tests.interop.conftest import Ask
+from tests.interop.client_registrations import (
+    RESOURCE_SERVER,
+    SCOPE,
+    ClientRegistration,
+    make_client,
+)
+from tests.interop.conftest import CallApi
 from tests.interop.provider import Provider, Setup
-from tests.interop.registered import AT_THE_PROVIDER, SCOPE, Registered, client_of
 from tests.interop.resource_server import ResourceServer
 
 KEY, OTHER = jwk.ECKey.generate_key("P-256"), jwk.ECKey.generate_key("P-256")
 DOWNSTREAM = "https://downstream.example.com"
-SPEAKER = Registered(
-    "speaker", "speaker-secret", scope=SCOPE, more={"grant_types": [JWTBearer.name]}
+ASSERTING_CLIENT = ClientRegistration(
+    "asserting-client",
+    "asserting-client-secret",
+    scope=SCOPE,
+    extra_metadata={"grant_types": [JWTBearer.name]},
 )
-GATEWAY = Registered(
+GATEWAY = ClientRegistration(
     "gateway",
     "gateway-secret",
     scope=SCOPE,
-    more={"grant_types": [TokenExchange.name, ClientCredentials.name]},
+    extra_metadata={"grant_types": [TokenExchange.name, ClientCredentials.name]},
 )
 
 
 @pytest.fixture(scope="module")
 def setup() -> Setup:
-    """Somebody who may speak for people, and a gateway that passes on what they ask."""
+    """A client that may use assertions, and a gateway that exchanges tokens."""
     return Setup(
-        [SPEAKER, GATEWAY, AT_THE_PROVIDER],
+        [ASSERTING_CLIENT, GATEWAY, RESOURCE_SERVER],
         resources={DOWNSTREAM: SCOPE},
-        speakers={"https://hr.example.com": dict(KEY.as_dict(private=False))},
+        assertion_issuers={"https://hr.example.com": dict(KEY.as_dict(private=False))},
     )
 
 
 def bearer(key: jwk.ECKey = KEY, **options: str) -> JWTBearer:
-    """The grant of who speaks for alf."""
-    asserted = {"issuer": "https://hr.example.com", "subject": "alf", **options}
-    return JWTBearer(pem_of(key), algorithm="ES256", **asserted)  # type: ignore[arg-type]
+    """Return a JWT bearer grant with an assertion about alf."""
+    claims = {"issuer": "https://hr.example.com", "subject": "alf", **options}
+    return JWTBearer(pem_of(key), algorithm="ES256", **claims)  # type: ignore[arg-type]
 
 
-async def incoming(provider: Provider) -> str:
-    """A token of alf's, as a gateway gets it from outside."""
-    async with client_of(provider, SPEAKER, grant=bearer(), scope="things:read") as client:
-        return await client._token_manager.get_token()  # noqa: SLF001 - users need not know it
+async def incoming_token(provider: Provider) -> str:
+    """Return a token of alf, as a gateway receives it."""
+    async with make_client(
+        provider, ASSERTING_CLIENT, grant=bearer(), scope="things:read"
+    ) as client:
+        return await client._token_manager.get_token()  # noqa: SLF001 - users need no access to it
 
 
 @pytest.mark.rule("R150")
-async def test_an_assertion_speaks_for_a_person(
-    provider: Provider, session: ClientSession, things: ResourceServer, ask: Ask
+async def test_jwt_bearer_grant_gets_a_token_of_the_subject(
+    provider: Provider, session: ClientSession, api: ResourceServer, call_api: CallApi
 ) -> None:
-    """The token is the person's; the next is got by another assertion, for none serves twice."""
-    async with client_of(provider, SPEAKER, grant=bearer(), scope="things:read") as client:
-        said = await ask(client)
-        things.distrust()
-        assert (await ask(client))["user"] == "alf"
-    assert (said["user"], said["client_id"], said["scope"]) == ("alf", "speaker", ["things:read"])
+    """The token is for the subject, and each token request has a new assertion."""
+    async with make_client(
+        provider, ASSERTING_CLIENT, grant=bearer(), scope="things:read"
+    ) as client:
+        info = await call_api(client)
+        api.reject_known_tokens()
+        assert (await call_api(client))["user"] == "alf"
+    assert (info["user"], info["client_id"], info["scope"]) == (
+        "alf",
+        "asserting-client",
+        ["things:read"],
+    )
     assert await provider.requests(session) == [JWTBearer.name] * 2
 
 
@@ -76,11 +92,13 @@ async def test_an_assertion_speaks_for_a_person(
     ],
     ids=["another key", "another issuer", "another server"],
 )
-async def test_an_assertion_that_is_not_believed_is_refused(
+async def test_invalid_assertion_is_rejected_once(
     provider: Provider, session: ClientSession, grant: Callable[[], JWTBearer]
 ) -> None:
-    """The provider's invalid_grant is raised, and nothing is tried again."""
-    async with client_of(provider, SPEAKER, grant=grant(), raise_token_errors=True) as client:
+    """The error invalid_grant is raised, without a retry."""
+    async with make_client(
+        provider, ASSERTING_CLIENT, grant=grant(), raise_token_errors=True
+    ) as client:
         with pytest.raises(TokenHTTPError) as caught:
             await client.get(f"{provider.issuer}/things")
     assert caught.value.error == "invalid_grant"
@@ -88,30 +106,30 @@ async def test_an_assertion_that_is_not_believed_is_refused(
 
 
 @pytest.mark.rule("R126", "R156", "R157")
-async def test_a_gateway_exchanges_what_it_was_given(provider: Provider, ask: Ask) -> None:
-    """The token that goes on is the person's still, the gateway's now, and for one resource."""
-    grant = TokenExchange(await incoming(provider), ACCESS_TOKEN)
-    async with client_of(
+async def test_token_exchange_keeps_the_user(provider: Provider, call_api: CallApi) -> None:
+    """The new token is for the same user, the gateway and one resource."""
+    grant = TokenExchange(await incoming_token(provider), ACCESS_TOKEN)
+    async with make_client(
         provider, GATEWAY, grant=grant, scope="things:read", resource=DOWNSTREAM
     ) as client:
-        said = await ask(client)
-    assert (said["user"], said["client_id"]) == ("alf", "gateway")
-    assert (said["audience"], said["scope"]) == (DOWNSTREAM, ["things:read"])
+        info = await call_api(client)
+    assert (info["user"], info["client_id"]) == ("alf", "gateway")
+    assert (info["audience"], info["scope"]) == (DOWNSTREAM, ["things:read"])
 
 
 @pytest.mark.rule("R156")
-async def test_a_gateway_says_for_whom_it_acts_and_who_it_is(provider: Provider, ask: Ask) -> None:
-    """Its own token goes along as the actor's; both are asked for when they are needed."""
-    async with client_of(provider, GATEWAY) as gateway:
+async def test_token_exchange_with_an_actor_token(provider: Provider, call_api: CallApi) -> None:
+    """Subject and actor token are fetched when they are needed."""
+    async with make_client(provider, GATEWAY) as gateway:
         grant = TokenExchange(
-            lambda: incoming(provider),
+            lambda: incoming_token(provider),
             ACCESS_TOKEN,
-            actor_token=gateway._token_manager.get_token,  # noqa: SLF001 - as above
+            actor_token=gateway._token_manager.get_token,  # noqa: SLF001 - users need no access to it
             actor_token_type=ACCESS_TOKEN,
             requested_token_type=ACCESS_TOKEN,
         )
-        async with client_of(provider, GATEWAY, grant=grant) as client:
-            assert (await ask(client))["user"] == "alf"
+        async with make_client(provider, GATEWAY, grant=grant) as client:
+            assert (await call_api(client))["user"] == "alf"
 
 
 @pytest.mark.rule("R029", "R126", "R157")
@@ -123,13 +141,13 @@ async def test_a_gateway_says_for_whom_it_acts_and_who_it_is(provider: Provider,
     ],
     ids=["another kind of token", "another resource"],
 )
-async def test_an_exchange_that_is_refused(
+async def test_rejected_exchange_raises_the_error_of_the_provider(
     provider: Provider, session: ClientSession, kind: str, resource: str | None, error: str
 ) -> None:
-    """The provider's own word is raised, once, and the subject token is not shown."""
-    token = await incoming(provider)
-    await provider.forget(session)
-    async with client_of(
+    """The request is sent once, and the error does not contain the subject token."""
+    token = await incoming_token(provider)
+    await provider.reset_counts(session)
+    async with make_client(
         provider,
         GATEWAY,
         grant=TokenExchange(token, kind),
@@ -144,15 +162,15 @@ async def test_an_exchange_that_is_refused(
 
 
 @pytest.mark.rule("R157")
-async def test_a_subject_token_that_was_revoked_is_worth_nothing(
-    provider: Provider, session: ClientSession, things: ResourceServer
+async def test_revoked_subject_token_is_rejected(
+    provider: Provider, session: ClientSession, api: ResourceServer
 ) -> None:
-    """What was exchanged before serves on; for the next one the provider says no."""
-    token = await incoming(provider)
-    async with client_of(provider, GATEWAY, grant=TokenExchange(token, ACCESS_TOKEN)) as client:
-        assert (await client.get(things.url)).status == 200
-        await provider.revoke(session, token, SPEAKER)
-        assert (await client.get(things.url)).status == 200
-        things.distrust()
-        refused = await client.get(things.url)
-    assert (refused.status, (await refused.json())["error"]) == (400, "invalid_request")
+    """The exchanged token stays valid; the next exchange fails."""
+    token = await incoming_token(provider)
+    async with make_client(provider, GATEWAY, grant=TokenExchange(token, ACCESS_TOKEN)) as client:
+        assert (await client.get(api.url)).status == 200
+        await provider.revoke(session, token, ASSERTING_CLIENT)
+        assert (await client.get(api.url)).status == 200
+        api.reject_known_tokens()
+        rejected = await client.get(api.url)
+    assert (rejected.status, (await rejected.json())["error"]) == (400, "invalid_request")

@@ -1,7 +1,7 @@
-"""A person signs in on another device, in Chromium, at oidc-provider (RFC 8628).
+"""Device grant at oidc-provider: a user signs in on another device, with Chromium (RFC 8628).
 
-Its answer has no `interval`, so that five seconds hold, and it never says `slow_down`: where that
-matters or takes time, a middleman speaks for a server that does.
+The provider sends no `interval`, so five seconds apply, and never `slow_down`. Where this matters
+or takes time, a proxy changes the responses.
 """
 
 import time
@@ -12,60 +12,68 @@ from aiohttp import ClientSession
 
 from aioalf import AccessDeniedError, Client, LoginTimeoutError
 from aioalf.grants import DeviceCode, Prompt
-from tests.interop.conftest import Ask
-from tests.interop.middleman import Members, Middleman
+from tests.interop.client_registrations import (
+    RESOURCE_SERVER,
+    SHORT_CODE,
+    TELEVISION,
+    ClientRegistration,
+    make_client,
+)
+from tests.interop.conftest import CallApi
+from tests.interop.endpoint_proxy import EndpointProxy, Members
 from tests.interop.provider import Provider, Setup
-from tests.interop.quick_person import QuickPerson
-from tests.interop.registered import AT_THE_PROVIDER, IMPATIENT, TELEVISION, Registered, client_of
+from tests.interop.scripted_user import ScriptedUser
 from tests.interop.visitor import Visitor
 
 POLL = DeviceCode.name
 PENDING = f"{POLL} authorization_pending"
-NEAR = 0.1
-"""Seconds by which a wait may look shorter than it was."""
+TOLERANCE = 0.1
+"""Tolerance of time measurements, in seconds."""
 
 Show = Callable[[Prompt], Awaitable[None]]
-Make = Callable[..., Client]
+MakeClient = Callable[..., Client]
 
 
 @pytest.fixture(scope="module")
 def setup() -> Setup:
-    """Two devices; the codes of one of them are soon over."""
-    return Setup([TELEVISION, IMPATIENT, AT_THE_PROVIDER])
+    """Two devices; the codes of one expire after a second."""
+    return Setup([TELEVISION, SHORT_CODE, RESOURCE_SERVER])
 
 
 @pytest.fixture
-async def codes(provider: Provider) -> AsyncIterator[Middleman]:
-    """Somebody between, who has the device ask every second and take its code for good."""
+async def device_endpoint(provider: Provider) -> AsyncIterator[EndpointProxy]:
+    """A proxy that sets a polling interval of one second and a long expiry."""
 
-    def hurry(members: Members) -> Members:
+    def shorten(members: Members) -> Members:
         return {**members, "interval": 1, "expires_in": 600}
 
-    async with Middleman(f"{provider.issuer}/device/auth") as middleman:
-        middleman.change_answer = hurry
-        yield middleman
+    async with EndpointProxy(f"{provider.issuer}/device/auth") as proxy:
+        proxy.change_response = shorten
+        yield proxy
 
 
 @pytest.fixture
-async def polls(provider: Provider) -> AsyncIterator[Middleman]:
-    """Somebody who sees when the device asks."""
-    async with Middleman(provider.token_endpoint) as middleman:
-        yield middleman
+async def token_endpoint(provider: Provider) -> AsyncIterator[EndpointProxy]:
+    """A proxy that records token requests."""
+    async with EndpointProxy(provider.token_endpoint) as proxy:
+        yield proxy
 
 
 @pytest.fixture
-def hurried(provider: Provider, codes: Middleman, polls: Middleman) -> Make:
-    """Makes a client that has both of them between itself and the provider."""
+def make_fast_client(
+    provider: Provider, device_endpoint: EndpointProxy, token_endpoint: EndpointProxy
+) -> MakeClient:
+    """Return a function that makes a client which uses both proxies."""
 
-    def make(show: Show, registered: Registered = TELEVISION) -> Client:
-        return client_of(
+    def make(show: Show, registration: ClientRegistration = TELEVISION) -> Client:
+        return make_client(
             provider,
-            registered,
+            registration,
             grant=DeviceCode(show),
             scope="things:read",
             endpoints={
-                "device_authorization_endpoint": codes.url,
-                "token_endpoint": polls.url,
+                "device_authorization_endpoint": device_endpoint.url,
+                "token_endpoint": token_endpoint.url,
             },
         )
 
@@ -73,129 +81,129 @@ def hurried(provider: Provider, codes: Middleman, polls: Middleman) -> Make:
 
 
 async def sign_in(visitor: Visitor) -> None:
-    """Do all that has to be done once the code is entered."""
-    await visitor.answer("Is this the code?", "Yes")
+    """Confirm the code, sign in and allow access."""
+    await visitor.press_on("Is this the code?", "Yes")
     await visitor.give_name("alf")
-    await visitor.answer("Allow access?", "Allow")
-    await visitor.sees("The device is signed in")
+    await visitor.press_on("Allow access?", "Allow")
+    await visitor.wait_for_page("The device is signed in")
 
 
 @pytest.mark.rule("R158", "R159")
-async def test_a_person_signs_in_with_the_code_that_the_device_shows(
-    provider: Provider, session: ClientSession, visitor: Visitor, ask: Ask
+async def test_user_signs_in_with_the_code(
+    provider: Provider, session: ClientSession, visitor: Visitor, call_api: CallApi
 ) -> None:
-    """Shown page and code are all that the person needs; the device asks after five seconds."""
-    shown: list[Prompt] = []
+    """URL and code are enough to sign in; the device token_endpoint every five seconds."""
+    prompts: list[Prompt] = []
 
     async def show(prompt: Prompt) -> None:
-        shown.append(prompt)
+        prompts.append(prompt)
         await visitor.enter_code(prompt.verification_uri, prompt.user_code)
-        assert prompt.user_code in await visitor.sees("Is this the code?")
+        assert prompt.user_code in await visitor.wait_for_page("Is this the code?")
         await sign_in(visitor)
 
-    began = time.monotonic()
-    async with client_of(
+    started = time.monotonic()
+    async with make_client(
         provider, TELEVISION, grant=DeviceCode(show), scope="things:read"
     ) as client:
-        said = await ask(client)
-    *before, last = await provider.requests(session)
-    assert (set(before) <= {PENDING}, last) == (True, POLL)
-    assert time.monotonic() - began >= 5 * (len(before) + 1) - NEAR
-    assert (said["user"], said["client_id"]) == ("alf", "television")
-    assert shown[0].expires_in == TELEVISION.patience
-    assert visitor.problems == []
+        info = await call_api(client)
+    *earlier, last = await provider.requests(session)
+    assert (set(earlier) <= {PENDING}, last) == (True, POLL)
+    assert time.monotonic() - started >= 5 * (len(earlier) + 1) - TOLERANCE
+    assert (info["user"], info["client_id"]) == ("alf", "television")
+    assert prompts[0].expires_in == TELEVISION.device_code_lifetime
+    assert visitor.console_errors == []
 
 
 @pytest.mark.rule("R158")
-async def test_the_device_asks_until_the_person_is_ready(
+async def test_device_token_endpoint_until_the_user_is_done(
     provider: Provider,
     session: ClientSession,
     visitor: Visitor,
-    ask: Ask,
-    hurried: Make,
-    polls: Middleman,
+    call_api: CallApi,
+    make_fast_client: MakeClient,
+    token_endpoint: EndpointProxy,
 ) -> None:
-    """Before, the provider says authorization_pending; the link holds the code as well."""
+    """Until then, the provider responds authorization_pending; the complete URL has the code."""
 
     async def show(prompt: Prompt) -> None:
-        await polls.answered.wait()
-        await visitor.go(str(prompt.verification_uri_complete))
-        assert prompt.user_code in await visitor.sees("Is this the code?")
+        await token_endpoint.responded.wait()
+        await visitor.open(str(prompt.verification_uri_complete))
+        assert prompt.user_code in await visitor.wait_for_page("Is this the code?")
         await sign_in(visitor)
 
-    async with hurried(show) as client:
-        assert (await ask(client))["user"] == "alf"
-    *before, last = await provider.requests(session)
-    assert set(before) == {PENDING}
+    async with make_fast_client(show) as client:
+        assert (await call_api(client))["user"] == "alf"
+    *earlier, last = await provider.requests(session)
+    assert set(earlier) == {PENDING}
     assert last == POLL
 
 
 @pytest.mark.rule("R158")
-async def test_a_device_that_is_told_to_slow_down_does(
-    ask: Ask, hurried: Make, polls: Middleman
+async def test_slow_down_adds_five_seconds(
+    call_api: CallApi, make_fast_client: MakeClient, token_endpoint: EndpointProxy
 ) -> None:
-    """Told so once, it asks five seconds more slowly from then on."""
-    polls.answer_instead = [(400, {"error": "slow_down"})]
+    """After slow_down, the device token_endpoint five seconds more slowly."""
+    token_endpoint.canned_responses = [(400, {"error": "slow_down"})]
 
     async def show(prompt: Prompt) -> None:
-        await QuickPerson().enter(prompt.verification_uri, prompt.user_code)
+        await ScriptedUser().enter_code(prompt.verification_uri, prompt.user_code)
 
-    began = time.monotonic()
-    async with hurried(show) as client:
-        assert (await ask(client))["user"] == "alf"
-    assert len(polls.forms) == 2
-    assert time.monotonic() - began >= 1 + 6 - NEAR
+    started = time.monotonic()
+    async with make_fast_client(show) as client:
+        assert (await call_api(client))["user"] == "alf"
+    assert len(token_endpoint.forms) == 2
+    assert time.monotonic() - started >= 1 + 6 - TOLERANCE
 
 
 @pytest.mark.rule("R158")
 @pytest.mark.parametrize("late", [False, True], ids=["not this code", "not this client"])
-async def test_a_person_who_says_no_ends_it(
+async def test_denied_sign_in_ends_the_polling(
     provider: Provider,
     session: ClientSession,
     visitor: Visitor,
-    ask: Ask,
-    hurried: Make,
+    call_api: CallApi,
+    make_fast_client: MakeClient,
     *,
     late: bool,
 ) -> None:
-    """At the first page or at the last one: access_denied, and the device asks no more."""
+    """On either page, access_denied is raised and the device stops polling."""
 
     async def show(prompt: Prompt) -> None:
         await visitor.enter_code(prompt.verification_uri, prompt.user_code)
-        await visitor.answer("Is this the code?", "Yes" if late else "No")
+        await visitor.press_on("Is this the code?", "Yes" if late else "No")
         if late:
             await visitor.give_name("alf")
-            await visitor.answer("Allow access?", "Refuse")
-        await visitor.sees("That did not work")
+            await visitor.press_on("Allow access?", "Refuse")
+        await visitor.wait_for_page("That did not work")
 
-    async with hurried(show) as client:
+    async with make_fast_client(show) as client:
         with pytest.raises(AccessDeniedError):
-            await ask(client)
+            await call_api(client)
     assert (await provider.requests(session))[-1] == f"{POLL} access_denied"
 
 
 @pytest.mark.rule("R158")
-async def test_a_code_that_the_provider_calls_expired_ends_it(
-    provider: Provider, session: ClientSession, ask: Ask, hurried: Make
+async def test_expired_token_error_ends_the_polling(
+    provider: Provider, session: ClientSession, call_api: CallApi, make_fast_client: MakeClient
 ) -> None:
-    """The device would have gone on asking; nobody came, and it says so."""
+    """LoginTimeoutError is raised when the provider responds expired_token."""
 
     async def show(_prompt: Prompt) -> None:
-        """Tell nobody."""
+        """Do nothing."""
 
-    async with hurried(show, IMPATIENT) as client:
+    async with make_fast_client(show, SHORT_CODE) as client:
         with pytest.raises(LoginTimeoutError, match="expired"):
-            await ask(client)
+            await call_api(client)
     assert (await provider.requests(session))[-1] == f"{POLL} expired_token"
 
 
 @pytest.mark.rule("R158")
-async def test_a_device_does_not_ask_after_the_end_of_its_code(
+async def test_device_does_not_poll_after_the_code_has_expired(
     provider: Provider, session: ClientSession
 ) -> None:
-    """A code that is over before the first question is due: nothing is asked, at once."""
+    """If the code expires before the first poll, no token request is sent."""
     grant = DeviceCode(lambda _prompt: None)
-    async with client_of(provider, IMPATIENT, grant=grant, scope="things:read") as client:
+    async with make_client(provider, SHORT_CODE, grant=grant, scope="things:read") as client:
         with pytest.raises(LoginTimeoutError):
             await client.get(f"{provider.issuer}/things")
     assert await provider.requests(session) == []

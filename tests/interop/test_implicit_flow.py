@@ -1,4 +1,4 @@
-"""The implicit flow from end to end: a client, a person at Chromium, a server that both trust."""
+"""The implicit flow from end to end: a client, a user with Chromium, and the test server."""
 
 import asyncio
 import os
@@ -17,7 +17,7 @@ from tests.interop.visitor import REFUSED_REQUEST, SentRequest, Visitor
 from tests.testing.plain_client import new_token
 
 CLIENT_ID = "glBQ3nYU/8/kaVi/bIgXGA=="
-# Other runs on this machine may listen, too: each has ten ports of its own.
+# Concurrent runs on this machine use different ports.
 FIRST_PORT = 10_000 + os.getpid() % 1000 * 10
 PORTS = (FIRST_PORT, FIRST_PORT + 9)
 LOGIN_SECONDS = 30
@@ -25,18 +25,18 @@ SIGNED_IN = "You are signed in"
 REFUSED = "The sign-in was refused"
 TRY_AGAIN = "Please try again"
 
-Begin = Callable[[Client], asyncio.Task[object]]
+StartRequest = Callable[[Client], asyncio.Task[object]]
 
 
 @pytest.fixture
 def storage() -> TokenStorage:
-    """Where the token is kept."""
+    """The storage of the token."""
     return TokenStorage()
 
 
 @pytest.fixture(autouse=True)
 def no_flow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each test chooses the flow, and none leaves it to the next."""
+    """Each test chooses the flow, and leaves no flow to the next test."""
     monkeypatch.setattr(Client, "token_manager_class", TokenManager)
     monkeypatch.setattr(OAuthImplicitTokenManager, "storage", None)
 
@@ -45,15 +45,17 @@ def no_flow(monkeypatch: pytest.MonkeyPatch) -> None:
 async def client(
     oauth_server: OAuthServer, visitor: Visitor, storage: TokenStorage
 ) -> AsyncIterator[Client]:
-    """A client made as the project page makes it; its logins are shown to the visitor."""
-    await use_implicit_flow(storage, PORTS, open_browser=visitor.show, timeout=LOGIN_SECONDS)
-    async with client_of(oauth_server) as client:
+    """A client as on the project page; its sign-ins open in the visitor's browser."""
+    await use_implicit_flow(
+        storage, PORTS, open_browser=visitor.open_browser, timeout=LOGIN_SECONDS
+    )
+    async with make_client(oauth_server) as client:
         yield client
 
 
 @asynccontextmanager
-async def client_of(server: OAuthServer) -> AsyncGenerator[Client]:
-    """A client of this server that has chosen its flow before."""
+async def make_client(server: OAuthServer) -> AsyncGenerator[Client]:
+    """Make a client of this server, after `use_implicit_flow`."""
     server.add_client(CLIENT_ID, "")
     async with Client(
         token_endpoint=server.token_endpoint, client_id=CLIENT_ID, client_secret=""
@@ -62,159 +64,171 @@ async def client_of(server: OAuthServer) -> AsyncGenerator[Client]:
 
 
 @pytest.fixture
-async def begin(oauth_server: OAuthServer) -> AsyncIterator[Begin]:
-    """Begins a request to the API; a test that ends early takes it back."""
-    begun: list[asyncio.Task[object]] = []
+async def start_request(oauth_server: OAuthServer) -> AsyncIterator[StartRequest]:
+    """Start a request to the API; requests that a test leaves are cancelled."""
+    tasks: list[asyncio.Task[object]] = []
 
-    def begin(client: Client) -> asyncio.Task[object]:
-        begun.append(asyncio.create_task(user_of(client, oauth_server.api_url)))
-        return begun[-1]
+    def start_request(client: Client) -> asyncio.Task[object]:
+        tasks.append(asyncio.create_task(user_of(client, oauth_server.api_url)))
+        return tasks[-1]
 
-    yield begin
-    for task in begun:
+    yield start_request
+    for task in tasks:
         task.cancel()
-    await asyncio.gather(*begun, return_exceptions=True)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def user_of(client: Client, url: str) -> object:
-    """Ask the API, and return whom it took the client for."""
+    """Send a request to the API, and return the user that it saw."""
     async with client.get(url) as response:
         assert response.status == 200
         return (await response.json())["user"]
 
 
-def listener_of(url: str, **answer: str) -> str:
-    """The address that the login at this URL comes back to; `answer` becomes its fragment."""
+def redirect_uri_of(url: str, **response: str) -> str:
+    """Return the redirect URI of a sign-in, with `response` as its fragment."""
     address = parse_qs(urlsplit(url).query)["redirect_uri"][0] + "/"
-    return f"{address}#{urlencode(answer)}" if answer else address
+    return f"{address}#{urlencode(response)}" if response else address
 
 
 def state_of(url: str) -> str:
-    """The state of the login at this URL."""
+    """Return the state of a sign-in."""
     return parse_qs(urlsplit(url).query)["state"][0]
 
 
 @pytest.mark.rule("R105")
-async def test_the_project_pages_example_signs_in(
-    oauth_server: OAuthServer, visitor: Visitor, begin: Begin
+async def test_example_of_0_4_0_signs_in(
+    oauth_server: OAuthServer, visitor: Visitor, start_request: StartRequest
 ) -> None:
-    """What was written for 0.4.0 works: a storage, a range of ports, a client, a request."""
-    await use_implicit_flow(TokenStorage(), (30000, 30009), open_browser=visitor.show)
-    async with client_of(oauth_server) as client:
-        waiting = begin(client)
+    """Code written for 0.4.0 works: a storage, a range of ports, a client, a request."""
+    await use_implicit_flow(TokenStorage(), (30000, 30009), open_browser=visitor.open_browser)
+    async with make_client(oauth_server) as client:
+        waiting = start_request(client)
         await visitor.sign_in(await visitor.next_url(waiting), "alf")
         assert await waiting == "alf"
 
 
 @pytest.mark.rule("R105", "R106", "R111", "R112")
-async def test_a_person_signs_in_and_the_request_goes_on(
-    oauth_server: OAuthServer, visitor: Visitor, client: Client, begin: Begin
+async def test_user_signs_in_once_for_all_requests(
+    oauth_server: OAuthServer, visitor: Visitor, client: Client, start_request: StartRequest
 ) -> None:
-    """The request waits for the login, then arrives as the person; the next one asks nobody."""
-    waiting = begin(client)
+    """The request waits for the sign-in; the next request needs none."""
+    waiting = start_request(client)
     url = await visitor.next_url(waiting)
     await visitor.sign_in(url, "alf")
-    await visitor.sees(SIGNED_IN)
+    await visitor.wait_for_page(SIGNED_IN)
     assert await waiting == "alf"
     assert await user_of(client, oauth_server.api_url) == "alf"
-    assert visitor.urls_shown == [url]
+    assert visitor.opened_urls == [url]
     assert oauth_server.logins == 1
-    assert urlsplit(listener_of(url)).hostname == "localhost"
-    assert urlsplit(listener_of(url)).port in range(PORTS[0], PORTS[1] + 1)
-    assert visitor.problems == []
+    assert urlsplit(redirect_uri_of(url)).hostname == "localhost"
+    assert urlsplit(redirect_uri_of(url)).port in range(PORTS[0], PORTS[1] + 1)
+    assert visitor.console_errors == []
 
 
 @pytest.mark.rule("R052", "R106", "R107")
-async def test_the_window_keeps_nothing_of_the_token(
-    oauth_server: OAuthServer, visitor: Visitor, client: Client, storage: TokenStorage, begin: Begin
+async def test_browser_does_not_keep_the_token(
+    oauth_server: OAuthServer,
+    visitor: Visitor,
+    client: Client,
+    storage: TokenStorage,
+    start_request: StartRequest,
 ) -> None:
-    """The token is in no address, no page and no Referer, whether one goes on or back."""
-    waiting = begin(client)
+    """The token is in no URL, page or Referer, also after going back or on."""
+    waiting = start_request(client)
     url = await visitor.next_url(waiting)
     await visitor.sign_in(url)
-    await visitor.sees(SIGNED_IN)
+    await visitor.wait_for_page(SIGNED_IN)
     await waiting
     token = str(storage.token)
-    assert await visitor.address() == listener_of(url)
-    assert token not in await visitor.source()
-    await visitor.follow(oauth_server.other_url)
-    assert await visitor.address() == oauth_server.other_url + "/"
+    assert await visitor.current_url() == redirect_uri_of(url)
+    assert token not in await visitor.html()
+    await visitor.follow_link(oauth_server.other_url)
+    assert await visitor.current_url() == oauth_server.other_url + "/"
     visited = await visitor.history()
-    assert listener_of(url) in visited
+    assert redirect_uri_of(url) in visited
     assert not any(token in entry or "access_token" in entry for entry in visited)
-    arrived = next(seen for seen in oauth_server.log if seen.server == "other" and seen.path == "/")
-    assert "Referer" not in arrived.headers
-    assert visitor.problems == []
+    request = next(each for each in oauth_server.log if each.server == "other" and each.path == "/")
+    assert "Referer" not in request.headers
+    assert visitor.console_errors == []
 
 
 @pytest.mark.rule("R106", "R107")
-async def test_the_browser_sends_the_token_once_and_to_the_listener_alone(
-    oauth_server: OAuthServer, visitor: Visitor, client: Client, storage: TokenStorage, begin: Begin
+async def test_browser_sends_the_token_only_to_the_listener(
+    oauth_server: OAuthServer,
+    visitor: Visitor,
+    client: Client,
+    storage: TokenStorage,
+    start_request: StartRequest,
 ) -> None:
-    """One POST hands the token over; no other request names it, and no other host is asked."""
-    waiting = begin(client)
+    """One POST has the token, and no other host gets a request."""
+    waiting = start_request(client)
     url = await visitor.next_url(waiting)
     await visitor.sign_in(url)
-    await visitor.sees(SIGNED_IN)
+    await visitor.wait_for_page(SIGNED_IN)
     await waiting
     sent = await visitor.requests()
-    asked = {urlsplit(request.url).netloc for request in sent}
-    assert asked == {urlsplit(url).netloc, urlsplit(listener_of(url)).netloc}
-    assert not any(is_named(str(storage.token), request) for request in sent)
-    handing_over = [request for request in sent if str(storage.token) in request.body]
-    assert [request.url for request in handing_over] == [listener_of(url)]
+    hosts = {urlsplit(request.url).netloc for request in sent}
+    assert hosts == {urlsplit(url).netloc, urlsplit(redirect_uri_of(url)).netloc}
+    assert not any(is_token_exposed(str(storage.token), request) for request in sent)
+    with_token = [request for request in sent if str(storage.token) in request.body]
+    assert [request.url for request in with_token] == [redirect_uri_of(url)]
 
 
-def is_named(token: str, request: SentRequest) -> bool:
-    """Whether the token is in what a server or a proxy may log: the URL as sent, the headers."""
+def is_token_exposed(token: str, request: SentRequest) -> bool:
+    """Return whether the token is in the URL or headers, which servers and proxies may log."""
     address = request.url.partition("#")[0]
     return any(token in value for value in (address, *request.headers.values()))
 
 
 @pytest.mark.rule("R106", "R114")
-async def test_after_the_login_nobody_listens_any_more(
-    oauth_server: OAuthServer, visitor: Visitor, client: Client, storage: TokenStorage, begin: Begin
+async def test_listener_is_closed_after_the_sign_in(
+    oauth_server: OAuthServer,
+    visitor: Visitor,
+    client: Client,
+    storage: TokenStorage,
+    start_request: StartRequest,
 ) -> None:
-    """Going back and forth, or answering once more, reaches nobody; the token stays what it was."""
-    waiting = begin(client)
+    """Later navigation and responses reach no listener, and the token stays."""
+    waiting = start_request(client)
     url = await visitor.next_url(waiting)
     await visitor.sign_in(url)
-    await visitor.sees(SIGNED_IN)
+    await visitor.wait_for_page(SIGNED_IN)
     await waiting
     token = storage.token
     await visitor.go_back()
-    await visitor.sees("Sign in")
+    await visitor.wait_for_page("Sign in")
     with pytest.raises(Error, match="ERR_CONNECTION_REFUSED"):
         await visitor.go_forward()
     with pytest.raises(Error, match="ERR_CONNECTION_REFUSED"):
-        await visitor.go(listener_of(url, access_token="late", state=state_of(url)))
+        await visitor.open(redirect_uri_of(url, access_token="late", state=state_of(url)))
     assert storage.token == token
     assert await user_of(client, oauth_server.api_url) == "alf"
-    assert visitor.urls_shown == [url]
+    assert visitor.opened_urls == [url]
 
 
 @pytest.mark.rule("R062", "R108")
-async def test_who_cancels_is_told_so_and_so_is_the_program(
-    oauth_server: OAuthServer, visitor: Visitor, client: Client, begin: Begin
+async def test_cancelled_sign_in_raises_access_denied(
+    oauth_server: OAuthServer, visitor: Visitor, client: Client, start_request: StartRequest
 ) -> None:
-    """A cancelled login raises the error of its kind, with the server's words; so says the page."""
-    waiting = begin(client)
+    """The page and the error have the description of the server."""
+    waiting = start_request(client)
     await visitor.cancel(await visitor.next_url(waiting))
-    assert "The sign-in was cancelled." in await visitor.sees(REFUSED)
+    assert "The sign-in was cancelled." in await visitor.wait_for_page(REFUSED)
     with pytest.raises(AccessDeniedError) as caught:
         await waiting
     assert caught.value.error == "access_denied"
     assert caught.value.error_description == "The sign-in was cancelled."
     assert oauth_server.api_requests == 0
-    assert "error" not in await visitor.address()
-    assert visitor.problems == []
+    assert "error" not in await visitor.current_url()
+    assert visitor.console_errors == []
 
 
 @pytest.mark.rule("R062", "R070")
-async def test_twenty_requests_wait_for_one_login(
+async def test_concurrent_requests_share_one_sign_in(
     oauth_server: OAuthServer, visitor: Visitor, client: Client
 ) -> None:
-    """One browser is opened for them all, and each goes on when the person has signed in."""
+    """One browser window opens, and all requests continue after the sign-in."""
     async with asyncio.TaskGroup() as group:
         waiting = [
             group.create_task(user_of(client, oauth_server.url(f"/{number}")))
@@ -222,90 +236,93 @@ async def test_twenty_requests_wait_for_one_login(
         ]
         await visitor.sign_in(await visitor.next_url(waiting[0]))
     assert [task.result() for task in waiting] == ["alf"] * 20
-    assert len(visitor.urls_shown) == 1
+    assert len(visitor.opened_urls) == 1
     assert oauth_server.api_requests == 20
 
 
 @pytest.mark.rule("R056", "R060", "R095")
-async def test_after_a_revocation_the_person_signs_in_again(
-    oauth_server: OAuthServer, visitor: Visitor, client: Client, begin: Begin
+async def test_user_signs_in_again_after_a_revocation(
+    oauth_server: OAuthServer, visitor: Visitor, client: Client, start_request: StartRequest
 ) -> None:
-    """The refused request opens one second login, with a state of its own, and goes on after it."""
-    waiting = begin(client)
+    """A 401 leads to one more sign-in with a new state."""
+    waiting = start_request(client)
     await visitor.sign_in(await visitor.next_url(waiting), "alf")
     assert await waiting == "alf"
     oauth_server.revoke_all()
-    waiting = begin(client)
+    waiting = start_request(client)
     await visitor.sign_in(await visitor.next_url(waiting), "willie")
     assert await waiting == "willie"
-    first, second = visitor.urls_shown
+    first, second = visitor.opened_urls
     assert state_of(first) != state_of(second)
     assert oauth_server.rejected_requests == 1
 
 
 @pytest.mark.rule("R095", "R106", "R116")
 @pytest.mark.parametrize("forged", [{"state": "guessed"}, {}], ids=["wrong state", "no state"])
-async def test_a_forged_redirect_does_not_end_the_login(
+async def test_forged_redirect_does_not_end_the_sign_in(
     oauth_server: OAuthServer,
     visitor: Visitor,
     client: Client,
     forged: dict[str, str],
-    begin: Begin,
+    start_request: StartRequest,
 ) -> None:
-    """A redirect that nobody asked for shows that it was not waited for; the login goes on."""
-    waiting = begin(client)
+    """A redirect with a wrong state shows an error page, and the sign-in continues."""
+    waiting = start_request(client)
     url = await visitor.next_url(waiting)
-    await visitor.go(listener_of(url, access_token="forged", token_type="Bearer", **forged))
-    await visitor.sees(TRY_AGAIN)
-    assert await visitor.address() == listener_of(url)
+    await visitor.open(redirect_uri_of(url, access_token="forged", token_type="Bearer", **forged))
+    await visitor.wait_for_page(TRY_AGAIN)
+    assert await visitor.current_url() == redirect_uri_of(url)
     await visitor.sign_in(url, "alf")
-    await visitor.sees(SIGNED_IN)
+    await visitor.wait_for_page(SIGNED_IN)
     assert await waiting == "alf"
-    assert visitor.problems == [REFUSED_REQUEST]
+    assert visitor.console_errors == [REFUSED_REQUEST]
 
 
 @pytest.mark.rule("R106")
-async def test_an_answer_in_the_query_is_understood(
-    oauth_server: OAuthServer, visitor: Visitor, client: Client, begin: Begin
+async def test_response_in_the_query_is_accepted(
+    oauth_server: OAuthServer, visitor: Visitor, client: Client, start_request: StartRequest
 ) -> None:
-    """What a server of 0.4.0's days sends in the query signs in, and leaves the address bar."""
+    """A token in the query, as with 0.4.0, signs in and is removed from the address bar."""
     async with ClientSession() as session:
         token = await new_token(session, oauth_server)
-    waiting = begin(client)
+    waiting = start_request(client)
     url = await visitor.next_url(waiting)
-    answer = listener_of(url, access_token=token, token_type="Bearer", state=state_of(url))
-    oauth_server.token_fault = Fault.redirect(answer.replace("#", "?"), status=303)
-    await visitor.go(oauth_server.token_endpoint)
-    await visitor.sees(SIGNED_IN)
-    assert await waiting is None  # that token was issued to the program itself
-    assert await visitor.address() == listener_of(url)
+    redirect = redirect_uri_of(url, access_token=token, token_type="Bearer", state=state_of(url))
+    oauth_server.token_fault = Fault.redirect(redirect.replace("#", "?"), status=303)
+    await visitor.open(oauth_server.token_endpoint)
+    await visitor.wait_for_page(SIGNED_IN)
+    assert await waiting is None  # the token was issued to the client itself, without a user
+    assert await visitor.current_url() == redirect_uri_of(url)
     assert not any(token in entry for entry in await visitor.history())
-    assert visitor.problems == []
+    assert visitor.console_errors == []
 
 
 @pytest.mark.rule("R118")
-async def test_a_plain_function_may_be_given_the_url_instead(
-    oauth_server: OAuthServer, visitor: Visitor, begin: Begin
+async def test_open_browser_can_be_a_plain_function(
+    oauth_server: OAuthServer, visitor: Visitor, start_request: StartRequest
 ) -> None:
-    """Where the program has no browser, whoever opens the URL on this machine signs in."""
+    """Anyone on this machine who opens the URL can sign in."""
     loop = asyncio.get_running_loop()
-    handed_over: asyncio.Future[str] = loop.create_future()
+    opened_url: asyncio.Future[str] = loop.create_future()
 
-    def hand_over(url: str) -> None:
-        loop.call_soon_threadsafe(handed_over.set_result, url)
+    def pass_url(url: str) -> None:
+        loop.call_soon_threadsafe(opened_url.set_result, url)
 
-    await use_implicit_flow(TokenStorage(), PORTS, open_browser=hand_over, timeout=LOGIN_SECONDS)
-    async with client_of(oauth_server) as client:
-        waiting = begin(client)
-        await visitor.sign_in(await handed_over)
+    await use_implicit_flow(TokenStorage(), PORTS, open_browser=pass_url, timeout=LOGIN_SECONDS)
+    async with make_client(oauth_server) as client:
+        waiting = start_request(client)
+        await visitor.sign_in(await opened_url)
         assert await waiting == "alf"
 
 
 @pytest.mark.rule("R118")
-async def test_where_no_browser_could_be_opened_the_url_is_logged(
-    oauth_server: OAuthServer, visitor: Visitor, caplog: pytest.LogCaptureFixture, begin: Begin
+async def test_url_is_logged_if_no_browser_opens(
+    oauth_server: OAuthServer,
+    visitor: Visitor,
+    caplog: pytest.LogCaptureFixture,
+    start_request: StartRequest,
 ) -> None:
-    """The URL in the log leads to the login."""
+    """The URL in the log leads to the sign-in."""
     tried = asyncio.Event()
 
     async def open_nothing(_url: str) -> bool:
@@ -313,8 +330,8 @@ async def test_where_no_browser_could_be_opened_the_url_is_logged(
         return False
 
     await use_implicit_flow(TokenStorage(), PORTS, open_browser=open_nothing, timeout=LOGIN_SECONDS)
-    async with client_of(oauth_server) as client:
-        waiting = begin(client)
+    async with make_client(oauth_server) as client:
+        waiting = start_request(client)
         await tried.wait()
         await visitor.sign_in(next(w for w in caplog.text.split() if "response_type=token" in w))
         assert await waiting == "alf"

@@ -1,6 +1,6 @@
-"""Each page that a person is shown, in Chromium: readable, quiet, dark and light, and kept to see.
+"""Every page that a user sees, in Chromium: readable, without console errors, dark and light.
 
-The pictures are in `artefacts/screenshots`.
+The screenshots are in `artefacts/screenshots`.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ _BRIGHTNESS = """(() => {
 })()"""
 _OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
-ANSWERS = {
+RESPONSES = {
     "signed-in": ("You are signed in", {"access_token": "secret-token", "state": STATE}),
     "refused": (
         "The sign-in was refused",
@@ -36,18 +36,18 @@ ANSWERS = {
 
 
 def each_scheme() -> pytest.MarkDecorator:
-    """Every page is to be read by day and by night."""
+    """Run a test in the light and in the dark color scheme."""
     return pytest.mark.parametrize("scheme", ["light", "dark"])
 
 
-def problems_of(name: str) -> list[str]:
-    """What Chromium itself says of a page: that a request was answered with 400, where one was."""
+def expected_errors(name: str) -> list[str]:
+    """Return what Chromium logs for a page: an error if its status is 400."""
     return [REFUSED_REQUEST] if name == "try-again" else []
 
 
 @asynccontextmanager
 async def waiting_login() -> AsyncGenerator[RedirectListener]:
-    """A listener that waits for the answer to one login."""
+    """Run a listener that waits for the response to one sign-in."""
     async with RedirectListener(host="localhost", awaited=["access_token"]) as listener:
         waiting = asyncio.create_task(listener.wait(STATE))
         try:
@@ -61,103 +61,109 @@ async def waiting_login() -> AsyncGenerator[RedirectListener]:
 async def visitor_of(
     chromium: Chromium, scheme: Scheme = "light", *, width: int = 900, script: bool = True
 ) -> AsyncGenerator[Visitor]:
-    """A person at a window of this kind."""
+    """Open a window of this kind, with a user."""
     async with chromium.page(scheme=scheme, width=width, script=script) as page:
         yield Visitor(chromium, page)
 
 
 async def assert_readable(visitor: Visitor, scheme: Scheme, name: str) -> None:
-    """The page is as dark or light as asked for, and its picture is kept."""
-    brightness = float(str(await visitor.ask(_BRIGHTNESS)))
+    """Check that the page has the brightness of the scheme, and save a screenshot."""
+    brightness = float(str(await visitor.evaluate(_BRIGHTNESS)))
     assert (brightness < 80) if scheme == "dark" else (brightness > 200)
-    await visitor.keep_picture(f"{name}-{scheme}")
+    await visitor.take_screenshot(f"{name}-{scheme}")
 
 
 @pytest.mark.rule("R107")
-@pytest.mark.parametrize("name", ANSWERS)
+@pytest.mark.parametrize("name", RESPONSES)
 @each_scheme()
-async def test_each_answer_has_a_page(chromium: Chromium, scheme: Scheme, name: str) -> None:
-    """A relayed answer shows its page; no policy is violated, and nothing of it is left over."""
-    title, answer = ANSWERS[name]
+async def test_each_response_has_a_page(chromium: Chromium, scheme: Scheme, name: str) -> None:
+    """A response in the fragment shows its page, and is removed from the address bar."""
+    title, response = RESPONSES[name]
     async with waiting_login() as listener, visitor_of(chromium, scheme) as visitor:
-        await visitor.go(f"{listener.redirect_uri}/#{urlencode(answer)}")
-        words = await visitor.sees(title)
-        assert answer.get("error_description", title) in words
-        assert "secret-token" not in await visitor.source()
-        assert await visitor.address() == f"{listener.redirect_uri}/"
+        await visitor.open(f"{listener.redirect_uri}/#{urlencode(response)}")
+        words = await visitor.wait_for_page(title)
+        assert response.get("error_description", title) in words
+        assert "secret-token" not in await visitor.html()
+        assert await visitor.current_url() == f"{listener.redirect_uri}/"
         await assert_readable(visitor, scheme, name)
-        assert visitor.problems == problems_of(name)
+        assert visitor.console_errors == expected_errors(name)
 
 
 @pytest.mark.rule("R107")
-@pytest.mark.parametrize("name", ANSWERS)
-async def test_the_query_gives_the_same_pages(chromium: Chromium, name: str) -> None:
-    """An answer in the query shows the same words, and leaves the address bar too."""
-    title, answer = ANSWERS[name]
+@pytest.mark.parametrize("name", RESPONSES)
+async def test_response_in_the_query_shows_the_same_page(chromium: Chromium, name: str) -> None:
+    """A response in the query is also removed from the address bar."""
+    title, response = RESPONSES[name]
     async with waiting_login() as listener, visitor_of(chromium) as visitor:
-        await visitor.go(f"{listener.redirect_uri}/?{urlencode(answer)}")
-        await visitor.sees(title)
-        assert await visitor.address() == f"{listener.redirect_uri}/"
-        assert visitor.problems == problems_of(name)
+        await visitor.open(f"{listener.redirect_uri}/?{urlencode(response)}")
+        await visitor.wait_for_page(title)
+        assert await visitor.current_url() == f"{listener.redirect_uri}/"
+        assert visitor.console_errors == expected_errors(name)
 
 
 @pytest.mark.rule("R117")
 @each_scheme()
-async def test_a_second_answer_finds_nothing_to_do(chromium: Chromium, scheme: Scheme) -> None:
-    """Who comes once more before the listener has gone is told that all is done."""
-    title, answer = ANSWERS["signed-in"]
+async def test_second_response_shows_that_the_sign_in_is_done(
+    chromium: Chromium, scheme: Scheme
+) -> None:
+    """A repeated response before the listener closes does nothing."""
+    title, response = RESPONSES["signed-in"]
     async with waiting_login() as listener, visitor_of(chromium, scheme) as visitor:
-        url = f"{listener.redirect_uri}/?{urlencode(answer)}"
-        await visitor.go(url)
-        await visitor.sees(title)
-        await visitor.go(url)
-        await visitor.sees("Nothing to do here")
+        url = f"{listener.redirect_uri}/?{urlencode(response)}"
+        await visitor.open(url)
+        await visitor.wait_for_page(title)
+        await visitor.open(url)
+        await visitor.wait_for_page("Nothing to do here")
         await assert_readable(visitor, scheme, "nothing-to-do")
-        assert visitor.problems == []
+        assert visitor.console_errors == []
 
 
 @pytest.mark.rule("R106")
-async def test_without_script_the_page_says_what_to_do(chromium: Chromium) -> None:
-    """The page that must relay the fragment says so where scripts are switched off."""
+async def test_page_without_javascript_says_what_to_do(chromium: Chromium) -> None:
+    """The page that relays the fragment asks the user to allow JavaScript."""
     async with waiting_login() as listener, visitor_of(chromium, script=False) as visitor:
-        await visitor.go(f"{listener.redirect_uri}/#{urlencode(ANSWERS['signed-in'][1])}")
-        assert "Allow JavaScript" in await visitor.sees("JavaScript is switched off")
-        await visitor.keep_picture("without-script-light")
+        await visitor.open(f"{listener.redirect_uri}/#{urlencode(RESPONSES['signed-in'][1])}")
+        assert "Allow JavaScript" in await visitor.wait_for_page("JavaScript is switched off")
+        await visitor.take_screenshot("without-script-light")
 
 
 @each_scheme()
-async def test_the_login_page_of_the_test_server(
+async def test_sign_in_page_of_the_test_server(
     chromium: Chromium, oauth_server: OAuthServer, scheme: Scheme
 ) -> None:
-    """The login page, its refusal of an empty name, and its error page are quiet in the console."""
+    """The sign-in page and its error page log no unexpected errors."""
     async with visitor_of(chromium, scheme) as visitor:
-        asked = {"client_id": oauth_server.client_id, "scope": "things:read things:write"}
+        parameters = {"client_id": oauth_server.client_id, "scope": "things:read things:write"}
         url = oauth_server.authorization_endpoint
-        await visitor.go(f"{url}?{urlencode({**asked, **login_to('http://localhost:30000')})}")
-        words = await visitor.sees("Sign in")
+        await visitor.open(
+            f"{url}?{urlencode({**parameters, **login_to('http://localhost:30000')})}"
+        )
+        words = await visitor.wait_for_page("Sign in")
         assert "things:write" in words
         await assert_readable(visitor, scheme, "login")
-        assert visitor.problems == []
-        await visitor.go(f"{url}?{urlencode({**asked, **login_to('http://elsewhere.example')})}")
-        await visitor.sees("The request failed")
+        assert visitor.console_errors == []
+        await visitor.open(
+            f"{url}?{urlencode({**parameters, **login_to('http://elsewhere.example')})}"
+        )
+        await visitor.wait_for_page("The request failed")
         await assert_readable(visitor, scheme, "login-error")
-        assert visitor.problems == [REFUSED_REQUEST]
+        assert visitor.console_errors == [REFUSED_REQUEST]
 
 
 def login_to(redirect_uri: str) -> dict[str, str]:
-    """The rest of what a client asks for."""
+    """Return further parameters of the authorization request."""
     return {"response_type": "token", "redirect_uri": redirect_uri, "state": STATE}
 
 
-async def test_the_pages_fit_a_small_screen(chromium: Chromium, oauth_server: OAuthServer) -> None:
-    """Nothing is cut off or to be scrolled sideways at 320 pixels."""
-    asked = {"client_id": oauth_server.client_id, **login_to("http://localhost:30000")}
-    _, answer = ANSWERS["refused"]
+async def test_pages_fit_a_small_screen(chromium: Chromium, oauth_server: OAuthServer) -> None:
+    """At 320 pixels no page scrolls sideways."""
+    parameters = {"client_id": oauth_server.client_id, **login_to("http://localhost:30000")}
+    _, response = RESPONSES["refused"]
     async with waiting_login() as listener, visitor_of(chromium, width=NARROW) as visitor:
         for url in (
-            f"{oauth_server.authorization_endpoint}?{urlencode(asked)}",
-            f"{listener.redirect_uri}/?{urlencode(answer)}",
+            f"{oauth_server.authorization_endpoint}?{urlencode(parameters)}",
+            f"{listener.redirect_uri}/?{urlencode(response)}",
         ):
-            await visitor.go(url)
-            assert await visitor.ask(_OVERFLOW) == 0
-        await visitor.keep_picture("refused-narrow")
+            await visitor.open(url)
+            assert await visitor.evaluate(_OVERFLOW) == 0
+        await visitor.take_screenshot("refused-narrow")

@@ -1,6 +1,6 @@
-"""A person at a browser: what they do, what they are shown, what their browser did and kept.
+"""A user at a browser: what they do, what they see, and what the browser sent and stored.
 
-Knows pages as people do, by their words; knows nothing of tokens and of who sent it where.
+Finds pages, labels and buttons by their text. Must not know tokens.
 """
 
 import asyncio
@@ -10,18 +10,18 @@ from typing import Any, TypeVar, cast
 
 from playwright.sync_api import ConsoleMessage, Error, Page, Request
 
-from tests.interop import parts
+from tests.interop import dependencies
 from tests.interop.chromium import STEP_SECONDS, Chromium
 
 T = TypeVar("T")
 
-SCREENSHOTS = parts.HERE.parent.parent / "artefacts" / "screenshots"
+SCREENSHOTS = dependencies.HERE.parent.parent / "artefacts" / "screenshots"
 REFUSED_REQUEST = "Failed to load resource: the server responded with a status of 400 (Bad Request)"
 
 
 @dataclass(frozen=True)
 class SentRequest:
-    """A request as it left the browser."""
+    """A request that the browser sent."""
 
     url: str
     headers: dict[str, str]
@@ -29,40 +29,40 @@ class SentRequest:
 
 
 class Visitor:
-    """One window, and everything that happened in it since it was opened."""
+    """One window, and everything that has happened in it."""
 
     def __init__(self, chromium: Chromium, page: Page) -> None:
         self._chromium = chromium
         self._page = page
         self._requests: list[Request] = []
         self._urls = asyncio.Queue[str]()
-        self.urls_shown: list[str] = []
-        self.problems: list[str] = []
-        page.on("request", self._note_request)
-        page.on("console", self._note_message)
-        page.on("pageerror", self._note_error)
+        self.opened_urls: list[str] = []
+        self.console_errors: list[str] = []
+        page.on("request", self._record_request)
+        page.on("console", self._record_message)
+        page.on("pageerror", self._record_error)
 
-    async def show(self, url: str) -> None:
-        """Be shown a URL, as `open_browser`; what becomes of it is up to `next_url`."""
-        self.urls_shown.append(url)
+    async def open_browser(self, url: str) -> None:
+        """Record a URL for `next_url`; pass it as `open_browser`."""
+        self.opened_urls.append(url)
         await self._urls.put(url)
 
     async def next_url(self, waiting: asyncio.Task[object]) -> str:
-        """The next URL that was shown; AssertionError when nobody waits for its login any more."""
+        """Return the next URL that was opened. Raises AssertionError if `waiting` ends first."""
         shown = asyncio.create_task(self._urls.get())
         either: list[asyncio.Task[Any]] = [shown, waiting]
         await asyncio.wait(either, timeout=STEP_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         if shown.done():
             return shown.result()
         shown.cancel()
-        raise AssertionError(f"no URL was shown: {waiting}") from _reason(waiting)
+        raise AssertionError(f"no URL was opened: {waiting}") from _reason(waiting)
 
-    async def go(self, url: str) -> None:
-        """Type an address."""
+    async def open(self, url: str) -> None:
+        """Enter a URL."""
         await self._do(lambda: self._page.goto(url))
 
-    async def follow(self, url: str) -> None:
-        """Go where the page that is open leads to."""
+    async def follow_link(self, url: str) -> None:
+        """Navigate from the current page."""
         await self._do(lambda: self._follow(url))
 
     async def go_back(self) -> None:
@@ -74,86 +74,86 @@ class Visitor:
         await self._do(self._page.go_forward)
 
     async def fill(self, label: str, text: str) -> None:
-        """Write into the field of this label."""
+        """Fill in the field with this label."""
         await self._do(lambda: self._page.get_by_label(label, exact=True).fill(text))
 
     async def press(self, name: str) -> None:
-        """Press the button of this name."""
+        """Press the button with this name."""
         await self._do(lambda: self._page.get_by_role("button", name=name).click())
 
     async def sign_in(self, url: str, name: str = "alf") -> None:
-        """Open the login page, say who one is, and press the button."""
-        await self.go(url)
+        """Open the sign-in page and sign in with this name."""
+        await self.open(url)
         await self.give_name(name)
 
     async def give_name(self, name: str) -> None:
-        """Say who one is on the login page that is open, and press the button."""
+        """Sign in with this name on the current page."""
         await self._do(lambda: self._page.get_by_label("Your name").fill(name))
         await self.press("Sign in")
 
     async def cancel(self, url: str) -> None:
-        """Open the login page, and press the other button."""
-        await self.go(url)
+        """Open the sign-in page and press Cancel."""
+        await self.open(url)
         await self.press("Cancel")
 
     async def allow(self, url: str, name: str = "alf") -> None:
-        """Sign in, and let the client have what it asks for."""
+        """Sign in and allow access."""
         await self.sign_in(url, name)
-        await self.answer("Allow access?", "Allow")
+        await self.press_on("Allow access?", "Allow")
 
-    async def refuse(self, url: str, name: str = "alf") -> None:
-        """Sign in, and let the client have nothing."""
+    async def deny(self, url: str, name: str = "alf") -> None:
+        """Sign in and refuse access."""
         await self.sign_in(url, name)
-        await self.answer("Allow access?", "Refuse")
+        await self.press_on("Allow access?", "Refuse")
 
-    async def answer(self, title: str, button: str) -> None:
-        """Press a button of the page of this title, and wait for the next page."""
-        await self.sees(title)
+    async def press_on(self, title: str, button: str) -> None:
+        """Wait for the page with this title, and press a button on it."""
+        await self.wait_for_page(title)
         await self.press(button)
 
     async def enter_code(self, url: str, code: str) -> None:
-        """Open the page of a device's login, and enter the code that the device shows."""
-        await self.go(url)
+        """Open the page for device codes and enter the code."""
+        await self.open(url)
         await self._do(lambda: self._page.get_by_placeholder("Enter code").fill(code))
         await self.press("Continue")
 
-    async def sees(self, title: str) -> str:
-        """Wait for a page of this title to be there, and return all that can be read on it."""
+    async def wait_for_page(self, title: str) -> str:
+        """Wait for the page with this title, and return its text."""
         heading = self._page.get_by_role("heading", name=title, exact=True)
         await self._do(heading.wait_for)
         return await self._do(lambda: self._page.inner_text("body"))
 
-    async def address(self) -> str:
-        """What the address bar says."""
-        return str(await self.ask("location.href"))
+    async def current_url(self) -> str:
+        """Return the URL in the address bar."""
+        return str(await self.evaluate("location.href"))
 
-    async def source(self) -> str:
-        """The document as it is now."""
+    async def html(self) -> str:
+        """Return the HTML of the page."""
         return await self._do(self._page.content)
 
-    async def ask(self, expression: str) -> object:
-        """The value of an expression in the page."""
+    async def evaluate(self, expression: str) -> object:
+        """Return the value of a JavaScript expression in the page."""
         return cast("object", await self._do(lambda: self._page.evaluate(expression)))
 
     async def history(self) -> list[str]:
-        """Every address that this window can be taken back or forth to, and every title."""
+        """Return every URL and title in the history of the window."""
         return await self._do(self._history)
 
     async def requests(self) -> list[SentRequest]:
-        """Every request that the browser made for this window."""
+        """Return every request of the window."""
         return await self._do(lambda: [_sent(request) for request in self._requests])
 
-    async def address_sent(self, start: str) -> str:
-        """The first address starting so that the browser was sent to."""
+    async def first_url_with_prefix(self, start: str) -> str:
+        """Return the first requested URL with this prefix."""
         return next(sent.url for sent in await self.requests() if sent.url.startswith(start))
 
-    async def keep_picture(self, name: str) -> None:
-        """Keep what is to be seen, for people to look at."""
+    async def take_screenshot(self, name: str) -> None:
+        """Save a screenshot."""
         path = SCREENSHOTS / f"{name}.png"
         await self._do(lambda: self._page.screenshot(path=path, animations="disabled"))
 
-    async def _do(self, act: Callable[[], T]) -> T:
-        return await self._chromium.do(act)
+    async def _do(self, function: Callable[[], T]) -> T:
+        return await self._chromium.run(function)
 
     def _follow(self, url: str) -> None:
         with self._page.expect_navigation():
@@ -161,24 +161,24 @@ class Visitor:
 
     def _history(self) -> list[str]:
         devtools = self._page.context.new_cdp_session(self._page)
-        kept = cast("dict[str, object]", devtools.send("Page.getNavigationHistory"))
+        history = cast("dict[str, object]", devtools.send("Page.getNavigationHistory"))
         devtools.detach()
-        entries = cast("list[dict[str, str]]", kept["entries"])
+        entries = cast("list[dict[str, str]]", history["entries"])
         return [entry[name] for entry in entries for name in ("url", "userTypedURL", "title")]
 
-    def _note_request(self, request: Request) -> None:
+    def _record_request(self, request: Request) -> None:
         self._requests.append(request)
 
-    def _note_message(self, message: ConsoleMessage) -> None:
+    def _record_message(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:
-            self.problems.append(message.text)
+            self.console_errors.append(message.text)
 
-    def _note_error(self, error: Error) -> None:
-        self.problems.append(str(error))
+    def _record_error(self, error: Error) -> None:
+        self.console_errors.append(str(error))
 
 
-def _reason(ended: asyncio.Task[object]) -> BaseException | None:
-    return ended.exception() if ended.done() and not ended.cancelled() else None
+def _reason(task: asyncio.Task[object]) -> BaseException | None:
+    return task.exception() if task.done() and not task.cancelled() else None
 
 
 def _sent(request: Request) -> SentRequest:

@@ -1,6 +1,6 @@
-"""A person who signs in at oidc-provider and allows all, as soon as they are shown where.
+"""A user who signs in at oidc-provider and allows everything at once.
 
-For tests that are about what comes after a login. Knows the provider's pages; runs no scripts.
+For tests of what happens after the sign-in. Knows the pages of the provider; runs no scripts.
 """
 
 from tests.interop.form_visitor import FormVisitor
@@ -8,22 +8,22 @@ from tests.interop.form_visitor import FormVisitor
 _GO_ON = ("do", "go on")
 
 
-class QuickPerson:
-    """Called with the URL of a login, as `open_browser`; ``logins`` counts them."""
+class ScriptedUser:
+    """Pass it as `open_browser`; ``logins`` counts the sign-ins."""
 
     def __init__(self, name: str = "alf") -> None:
         self._name = name
         self.logins = 0
 
     async def __call__(self, url: str) -> None:
-        """Do all that is asked, in a window that remembers nobody."""
+        """Sign in and allow everything, in a new window."""
         self.logins += 1
         async with FormVisitor() as visitor:
             await visitor.open(url)
             await self._sign_in(visitor)
 
-    async def enter(self, url: str, code: str) -> None:
-        """Do the same for a device that shows a code, starting at the page that it names."""
+    async def enter_code(self, url: str, code: str) -> None:
+        """Enter the code of a device, then sign in and allow everything."""
         self.logins += 1
         async with FormVisitor() as visitor:
             await visitor.open(url)

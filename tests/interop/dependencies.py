@@ -1,7 +1,6 @@
-"""The foreign parts: node, npm and what it installs, Canaille, chromium. Where, or what to do.
+"""Find Node, npm packages, Canaille and Chromium, or say how to install them.
 
-`python -m tests.interop.parts` says what is missing, and installs the npm packages and Canaille
-when only those are. It knows nothing of the tests.
+`python -m tests.interop.dependencies` installs the npm packages and Canaille.
 """
 
 import shutil
@@ -15,37 +14,37 @@ OLDEST_NODE = 20
 _CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
 _INSTALLED = HERE / "node_modules" / ".package-lock.json"
 _LOCK = HERE / "package-lock.json"
-# In an environment of its own: what it needs must not be what we need.
+# A separate environment, so that its dependencies cannot conflict with ours.
 _CANAILLE = HERE.parent.parent / ".tox" / "canaille"
 _CANAILLE_PYTHON = _CANAILLE / "bin" / "python"
 _CANAILLE_INSTALLED = _CANAILLE / "requirements.txt"
 _CANAILLE_REQUIREMENTS = HERE / "canaille-requirements.txt"
 
 
-class MissingPartError(Exception):
-    """What is missing on this machine, and how to get it; one line each."""
+class MissingDependencyError(Exception):
+    """Names the missing dependencies and how to install them, one on each line."""
 
 
 def node() -> str:
-    """The path of node. Raises MissingPartError when it or what it needs is not there."""
+    """Return the path of node. Raises MissingDependencyError."""
     _require([*_missing_node(), *_missing_packages()])
     return str(shutil.which("node"))
 
 
 def canaille() -> str:
-    """The path of the Python that has Canaille. Raises MissingPartError when there is none."""
+    """Return the path of the Python with Canaille. Raises MissingDependencyError."""
     _require([*_missing_canaille()])
     return str(_CANAILLE_PYTHON)
 
 
 def chromium() -> str:
-    """The path of Chromium. Raises MissingPartError when there is none."""
+    """Return the path of Chromium. Raises MissingDependencyError."""
     _require([*_missing_chromium()])
     return next(path for name in _CHROMIUMS if (path := shutil.which(name)))
 
 
 def install() -> None:
-    """Install the npm packages and Canaille unless they are there. Raises MissingPartError."""
+    """Install missing npm packages and Canaille. Raises MissingDependencyError."""
     _require([*_missing_node(), *_missing_npm(), *_missing_chromium()])
     if [*_missing_packages()]:
         subprocess.run(["npm", "ci"], cwd=HERE, check=True)
@@ -57,12 +56,14 @@ def _install_canaille() -> None:
     subprocess.run([sys.executable, "-m", "venv", "--clear", _CANAILLE], check=True)
     pip = [str(_CANAILLE_PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, "--requirement", str(_CANAILLE_REQUIREMENTS)], check=True)
-    shutil.copy(_CANAILLE_REQUIREMENTS, _CANAILLE_INSTALLED)  # last: now it is whole
+    shutil.copy(
+        _CANAILLE_REQUIREMENTS, _CANAILLE_INSTALLED
+    )  # last, because it marks the installation as complete
 
 
 def _require(missing: list[str]) -> None:
     if missing:
-        raise MissingPartError("\n".join(["The interop tests cannot run.", *missing]))
+        raise MissingDependencyError("\n".join(["The interop tests cannot run.", *missing]))
 
 
 def _missing_node() -> Iterator[str]:
@@ -75,8 +76,8 @@ def _missing_node() -> Iterator[str]:
 def _node_version() -> str | None:
     if shutil.which("node") is None:
         return None
-    asked = subprocess.run(["node", "--version"], check=True, capture_output=True, text=True)
-    return asked.stdout.strip().removeprefix("v")
+    result = subprocess.run(["node", "--version"], check=True, capture_output=True, text=True)
+    return result.stdout.strip().removeprefix("v")
 
 
 def _missing_npm() -> Iterator[str]:
@@ -90,9 +91,9 @@ def _missing_packages() -> Iterator[str]:
 
 
 def _missing_canaille() -> Iterator[str]:
-    is_there = _CANAILLE_PYTHON.exists() and _CANAILLE_INSTALLED.exists()
-    if not is_there or _CANAILLE_INSTALLED.read_text() != _CANAILLE_REQUIREMENTS.read_text():
-        yield "Canaille is missing or old: run `python -m tests.interop.parts`."
+    is_installed = _CANAILLE_PYTHON.exists() and _CANAILLE_INSTALLED.exists()
+    if not is_installed or _CANAILLE_INSTALLED.read_text() != _CANAILLE_REQUIREMENTS.read_text():
+        yield "Canaille is missing or old: run `python -m tests.interop.dependencies`."
 
 
 def _missing_chromium() -> Iterator[str]:
@@ -103,5 +104,5 @@ def _missing_chromium() -> Iterator[str]:
 if __name__ == "__main__":
     try:
         install()
-    except (MissingPartError, subprocess.CalledProcessError) as error:
+    except (MissingDependencyError, subprocess.CalledProcessError) as error:
         sys.exit(str(error))
