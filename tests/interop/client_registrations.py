@@ -75,7 +75,7 @@ OFFICE = ClientRegistration(
 
 TELEVISION = ClientRegistration("television", scope=SCOPE, extra_metadata=DEVICE_METADATA)
 SHORT_CODE = ClientRegistration(
-    "impatient", scope=SCOPE, device_code_lifetime=1, extra_metadata=DEVICE_METADATA
+    "short-code", scope=SCOPE, device_code_lifetime=1, extra_metadata=DEVICE_METADATA
 )
 """A device with codes that expire after a second."""
 

@@ -43,7 +43,7 @@ from tests.support.tls import client_context
 ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"]
 OLD, NEW = jwk.ECKey.generate_key("P-256"), jwk.ECKey.generate_key("P-256")
 AUTHORITY = trustme.CA()
-SELF_SIGNED = Path(__file__).parent.parent / "self_signed.pem"
+SELF_SIGNED = Path(__file__).parent.parent / "support" / "self_signed.pem"
 
 
 def registration(

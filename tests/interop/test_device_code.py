@@ -92,7 +92,7 @@ async def sign_in(visitor: Visitor) -> None:
 async def test_user_signs_in_with_the_code(
     provider: Provider, session: ClientSession, visitor: Visitor, call_api: CallApi
 ) -> None:
-    """URL and code are enough to sign in; the device token_endpoint every five seconds."""
+    """URL and code are enough to sign in; the device polls every five seconds."""
     prompts: list[Prompt] = []
 
     async def show(prompt: Prompt) -> None:
@@ -115,7 +115,7 @@ async def test_user_signs_in_with_the_code(
 
 
 @pytest.mark.rule("R158")
-async def test_device_token_endpoint_until_the_user_is_done(
+async def test_device_polls_until_the_user_is_done(
     provider: Provider,
     session: ClientSession,
     visitor: Visitor,
@@ -142,7 +142,7 @@ async def test_device_token_endpoint_until_the_user_is_done(
 async def test_slow_down_adds_five_seconds(
     call_api: CallApi, make_fast_client: MakeClient, token_endpoint: EndpointProxy
 ) -> None:
-    """After slow_down, the device token_endpoint five seconds more slowly."""
+    """After slow_down, the device polls five seconds more slowly."""
     token_endpoint.canned_responses = [(400, {"error": "slow_down"})]
 
     async def show(prompt: Prompt) -> None:
