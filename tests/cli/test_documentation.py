@@ -84,7 +84,7 @@ def run_script(server: OAuthServer, script: str) -> str:
 
 def test_documented_exit_codes_are_complete() -> None:
     """The table lists exactly the exit codes that exist."""
-    text = DOCUMENT.read_text(encoding="utf-8").partition("ExitCode codes\n")[2]
+    text = DOCUMENT.read_text(encoding="utf-8").partition("Exit codes\n")[2]
     assert {int(code) for code in re.findall(r"^(\d+) ", text, re.MULTILINE)} == set(ExitCode)
 
 
