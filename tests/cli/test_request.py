@@ -206,7 +206,7 @@ def test_allow_plain_http_sends_the_token(
     """With the option, the token is sent without a warning."""
     url = logged_in.url("/things")
     monkeypatch.setattr(
-        "aioalf._requests.authorization_header.is_remote", is_remote := Mock(return_value=True)
+        "aioalf._requests.origin_policy.is_remote", is_remote := Mock(return_value=True)
     )
     result = run("request", "GET", url)
     assert (result.code, result.stdout) == (1, "")
