@@ -1,1 +1,1 @@
-"""Tests of `Client`, against real sockets."""
+"""Tests of `Client` with real connections on loopback."""

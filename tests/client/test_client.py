@@ -1,4 +1,4 @@
-"""A client: what it takes, what it sends, and what it refuses."""
+"""Arguments, requests and errors of `Client`, against a server on loopback."""
 
 import asyncio
 import logging
@@ -27,8 +27,8 @@ from aioalf.testing import Fault, OAuthServer
 from tests.support.front import Resolver, UserClient, UserManager, api_log, client_of, manager_of
 
 
-def token_log(server: OAuthServer) -> list[Mapping[str, str]]:
-    """The headers of the token requests."""
+def token_request_headers(server: OAuthServer) -> list[Mapping[str, str]]:
+    """Return the headers of the token requests."""
     return [exchange.headers for exchange in server.log if exchange.server == "authorization"]
 
 
@@ -48,10 +48,10 @@ def token_log(server: OAuthServer) -> list[Mapping[str, str]]:
     ],
     ids=lambda headers: type(headers).__name__,
 )
-async def test_headers_come_in_every_form(
+async def test_authorization_header_is_replaced_in_headers_of_any_type(
     oauth_server: OAuthServer, headers: LooseHeaders | None
 ) -> None:
-    """A field of the caller's own is replaced, not doubled, and what was handed in stays."""
+    """The caller's Authorization header is replaced, and the caller's object is not changed."""
     before = str(headers)
     async with (
         client_of(oauth_server) as client,
@@ -66,17 +66,19 @@ async def test_headers_come_in_every_form(
 
 
 @pytest.mark.rule("R056")
-async def test_headers_that_can_be_read_once_go_with_the_repeated_request_too(
+async def test_headers_from_an_iterator_are_sent_again_after_a_401(
     oauth_server: OAuthServer,
 ) -> None:
-    """By each way to repeat it, and with the handshake of a websocket."""
+    """Headers and protocols from an iterator are sent with the retry, also for websockets."""
     async with client_of(oauth_server) as client:
         for method in ("GET", "POST"):
             await (await client.get(oauth_server.url("/things"))).read()
             oauth_server.revoke_all()
             headers = iter([("X-A", "1"), ("X-B", "2")])
-            async with client.request(method, oauth_server.url("/echo"), headers=headers) as answer:
-                assert answer.status == 200
+            async with client.request(
+                method, oauth_server.url("/echo"), headers=headers
+            ) as response:
+                assert response.status == 200
         oauth_server.revoke_all()
         headers = iter([("X-A", "1"), ("X-B", "2")])
         protocols = iter(["alf"])
@@ -84,15 +86,15 @@ async def test_headers_that_can_be_read_once_go_with_the_repeated_request_too(
         async with client.ws_connect(url, headers=headers, protocols=protocols):
             pass
     sent = [request.headers for request in api_log(oauth_server)]
-    assert [fields.get("X-B") for fields in sent] == [None, "2", "2", None, "2", "2", "2", "2"]
-    assert [fields.get("Sec-WebSocket-Protocol") for fields in sent[-2:]] == ["alf", "alf"]
+    assert [each.get("X-B") for each in sent] == [None, "2", "2", None, "2", "2", "2", "2"]
+    assert [each.get("Sec-WebSocket-Protocol") for each in sent[-2:]] == ["alf", "alf"]
 
 
 @pytest.mark.rule("R050")
-async def test_auth_is_refused_in_words(oauth_server: OAuthServer) -> None:
-    """Two Authorization fields cannot be sent; nothing is asked for or sent."""
+async def test_auth_argument_raises_value_error(oauth_server: OAuthServer) -> None:
+    """`auth=` raises ValueError before any request is sent; `auth=None` is allowed."""
     async with client_of(oauth_server) as client:
-        auth: Any = ("x", "y")  # to make aiohttp's BasicAuth warns, since 3.14
+        auth: Any = ("x", "y")  # aiohttp's BasicAuth is deprecated since 3.14
         for url in (oauth_server.url("/things"), "https://api.example.com/things"):
             with pytest.raises(ValueError, match="auth= or credentials in a URL cannot be used"):
                 await client.get(url, auth=auth)
@@ -104,8 +106,8 @@ async def test_auth_is_refused_in_words(oauth_server: OAuthServer) -> None:
 
 
 @pytest.mark.rule("R050", "R063")
-async def test_credentials_in_a_url_are_refused(oauth_server: OAuthServer) -> None:
-    """They would be a second Authorization field."""
+async def test_credentials_in_a_url_raise_value_error(oauth_server: OAuthServer) -> None:
+    """A URL with credentials raises ValueError, and the message does not contain the password."""
     url = URL(oauth_server.url("/things")).with_user("ada").with_password("hunter2")
     async with client_of(oauth_server) as client:
         for each in (url, "https://ada:hunter2@api.example.com/things"):
@@ -116,10 +118,10 @@ async def test_credentials_in_a_url_are_refused(oauth_server: OAuthServer) -> No
 
 
 @pytest.mark.rule("R063")
-async def test_a_token_is_in_no_repr_and_no_log(
+async def test_no_repr_or_log_contains_a_secret(
     oauth_server: OAuthServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Nor the secret, nor what the caller sends; also where the request is refused."""
+    """Tokens, the client secret and the caller's data are in no repr and no log."""
     caplog.set_level(logging.DEBUG)
     request = HTTPRequest(oauth_server.url("/things?code=hunter2"), data="hunter2")
     async with client_of(oauth_server) as client:
@@ -130,25 +132,25 @@ async def test_a_token_is_in_no_repr_and_no_log(
         shown = f"{client!r} {vars(client)!r} {request!r} {pending!r} {manager_of(oauth_server)!r}"
         async with pending as response:
             assert response.status == 200
-    secrets = {seen.headers["Authorization"].partition(" ")[2] for seen in oauth_server.log}
-    assert len(secrets) == 3  # two tokens, and Basic credentials
+    secrets = {each.headers["Authorization"].partition(" ")[2] for each in oauth_server.log}
+    assert len(secrets) == 3  # two tokens and the Basic credentials
     for secret in (*secrets, oauth_server.client_secret, "hunter2"):
         assert secret not in shown
         assert secret not in caplog.text
 
 
-async def test_a_request_needs_a_url() -> None:
-    """A URL alone is fetch's to take."""
+async def test_request_with_a_url_alone_raises_type_error() -> None:
+    """`request()` with a URL alone raises a TypeError that names `fetch()`."""
     client = Client("client-id", "secret", "https://auth.example.com/token")
     with pytest.raises(TypeError, match="fetch"):
         client.request("https://api.example.com/things")
 
 
 @pytest.mark.parametrize("url", [None, 5, "http://[::1", "https://", "/relative"])
-async def test_a_url_that_is_none_is_aiohttps_to_refuse(
+async def test_invalid_url_raises_the_same_error_as_a_session(
     oauth_server: OAuthServer, url: str
 ) -> None:
-    """The error is the one that a session raises."""
+    """An invalid URL raises the error that `ClientSession` raises."""
     async with client_of(oauth_server) as client, ClientSession() as session:
         with pytest.raises((InvalidURL, TypeError)) as of_session:
             await session.get(url)
@@ -157,8 +159,8 @@ async def test_a_url_that_is_none_is_aiohttps_to_refuse(
     assert of_client.type is of_session.type
 
 
-async def test_a_request_is_a_value_that_is_used_again(oauth_server: OAuthServer) -> None:
-    """Options of the call go on top, and leave the request as it was."""
+async def test_http_request_can_be_sent_several_times(oauth_server: OAuthServer) -> None:
+    """Options of a call override the options of the HTTPRequest and do not change them."""
     request = HTTPRequest(oauth_server.url("/things"), "POST", data="one", headers={"X-A": "1"})
     assert repr(request) == "<HTTPRequest POST>"
     async with client_of(oauth_server) as client:
@@ -171,8 +173,8 @@ async def test_a_request_is_a_value_that_is_used_again(oauth_server: OAuthServer
     assert request.options == {"data": "one", "headers": {"X-A": "1"}}
 
 
-def test_no_event_loop_is_needed_to_make_one() -> None:
-    """Nothing is opened, asked or checked before the first request."""
+def test_client_is_created_without_an_event_loop() -> None:
+    """A client without arguments can be created outside of an event loop."""
     client = Client()
     assert not client.closed
 
@@ -185,25 +187,25 @@ def test_no_event_loop_is_needed_to_make_one() -> None:
         ({"token_endpoint": None}, "token endpoint"),
     ],
 )
-async def test_what_is_missing_is_said_on_first_use(
+async def test_missing_setting_is_named_on_first_use(
     oauth_server: OAuthServer, missing: dict[str, None], word: str
 ) -> None:
-    """And the API is not called."""
-    given: dict[str, str | None] = {
+    """A TokenError names the missing setting, and no request is sent."""
+    arguments: dict[str, str | None] = {
         "client_id": "client-id",
         "client_secret": "secret",
         "token_endpoint": oauth_server.token_endpoint,
         **missing,
     }
-    async with Client(**given) as client:  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    async with Client(**arguments) as client:  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
         with pytest.raises(TokenError, match=f"Missing {word}"):
             await client.get(oauth_server.url("/things"))
     assert (oauth_server.token_requests, oauth_server.api_requests) == (0, 0)
 
 
 @pytest.mark.rule("R053")
-async def test_https_can_be_required() -> None:
-    """Plain http to another machine is refused then, before anything is asked."""
+async def test_require_https_rejects_unencrypted_urls() -> None:
+    """With `require_https`, an unencrypted URL of another machine raises TokenError."""
     async with UserClient(require_https=True) as client:
         for url in ("http://a.example/", "ws://a.example/", "//a.example:80/", "tcp://a.example/"):
             for call in (client.get(url), client.post(url), client.ws_connect(url)):
@@ -213,10 +215,10 @@ async def test_https_can_be_required() -> None:
 
 @pytest.mark.rule("R053")
 @pytest.mark.parametrize("scheme", ["", "tcp:"])
-async def test_a_url_that_aiohttp_sends_in_the_clear_is_warned_of(
+async def test_unencrypted_url_without_http_scheme_causes_a_warning(
     oauth_server: OAuthServer, scheme: str
 ) -> None:
-    """Without a scheme, too, and whatever the base of a session is."""
+    """A URL without a scheme or with `tcp:` causes a warning, whatever the session's base URL."""
     port = URL(oauth_server.url("/")).port
     url = f"{scheme}//api.example.com:{port}/things"
     for base in (None, "https://api.example.com/"):
@@ -230,10 +232,10 @@ async def test_a_url_that_aiohttp_sends_in_the_clear_is_warned_of(
 
 
 @pytest.mark.rule("R053")
-async def test_plain_http_is_warned_of_once(oauth_server: OAuthServer) -> None:
-    """Per origin; loopback is not warned of."""
+async def test_plain_http_causes_one_warning_per_origin(oauth_server: OAuthServer) -> None:
+    """A plain http URL causes one warning for each origin; loopback URLs cause none."""
     session = ClientSession()
-    await session.close()  # so that nothing leaves this machine
+    await session.close()  # so that no request leaves this machine
     client = UserClient(session=session)
     insecure = pytest.warns(
         InsecureTransportWarning, match="The resource http://api.example.com/things"
@@ -245,47 +247,47 @@ async def test_plain_http_is_warned_of_once(oauth_server: OAuthServer) -> None:
             await client.get(url)
 
 
-# The seams of 0.4.0
+# Extension points of 0.4.0
 
 
-async def test_a_users_manager_class_gets_the_five_keywords() -> None:
-    """And no new one unless the caller gave it; http_options is a mapping at least."""
-    made: list[UserManager] = []
+async def test_manager_class_gets_the_five_keywords_of_0_4_0() -> None:
+    """A manager class gets a newer option only if the caller passed it."""
+    managers: list[UserManager] = []
 
-    class Kept(UserManager):
+    class RecordingManager(UserManager):
         def __init__(self, **arguments: object) -> None:
             super().__init__(**arguments)  # type: ignore[arg-type]
-            made.append(self)
+            managers.append(self)
 
-    class KeptClient(Client):
-        token_manager_class = Kept
+    class RecordingClient(Client):
+        token_manager_class = RecordingManager
 
-    KeptClient("id", "secret", "https://auth.example.com/token")
-    KeptClient("id", "secret", "https://auth.example.com/token", {"ssl": False}, "a b")
+    RecordingClient("id", "secret", "https://auth.example.com/token")
+    RecordingClient("id", "secret", "https://auth.example.com/token", {"ssl": False}, "a b")
     with pytest.raises(TypeError, match="default_expires_in"):
-        KeptClient("id", default_expires_in=60)
-    assert [manager.arguments for manager in made] == [
+        RecordingClient("id", default_expires_in=60)
+    assert [manager.arguments for manager in managers] == [
         ("https://auth.example.com/token", "id", "secret", {}, None),
         ("https://auth.example.com/token", "id", "secret", {"ssl": False}, "a b"),
     ]
 
 
 @pytest.mark.parametrize("hook", ["_get_token_data", "get_token"])
-async def test_a_manager_subclass_overrides_one_method(
+async def test_overridden_method_of_a_manager_provides_tokens(
     oauth_server: OAuthServer, hook: str
 ) -> None:
-    """Each of them is where a token may come from, and is asked again after a 401."""
-    asked: list[str] = []
+    """A subclass may override either method, which is called again after a 401."""
+    tokens: list[str] = []
 
-    async def give_data(self: TokenManager) -> dict[str, object]:
-        asked.append(f"token-{len(asked)}")
-        return {"access_token": asked[-1], "expires_in": 3600}
+    async def get_token_data(self: TokenManager) -> dict[str, object]:
+        tokens.append(f"token-{len(tokens)}")
+        return {"access_token": tokens[-1], "expires_in": 3600}
 
-    async def give_token(self: TokenManager) -> str:
-        asked.append(f"token-{len(asked)}")
-        return asked[-1]
+    async def get_token(self: TokenManager) -> str:
+        tokens.append(f"token-{len(tokens)}")
+        return tokens[-1]
 
-    hooks = {"_get_token_data": give_data, "get_token": give_token}
+    hooks = {"_get_token_data": get_token_data, "get_token": get_token}
 
     class HookedClient(Client):
         token_manager_class = type("Hooked", (TokenManager,), {hook: hooks[hook]})
@@ -303,32 +305,34 @@ async def test_a_manager_subclass_overrides_one_method(
 
 @pytest.mark.rule("R062")
 @pytest.mark.parametrize("token", [None, "", "a\r\nb"])
-async def test_nothing_is_sent_without_a_token(oauth_server: OAuthServer, token: str) -> None:
-    """Whatever a user's manager gives."""
+async def test_invalid_token_of_a_custom_manager_is_not_sent(
+    oauth_server: OAuthServer, token: str
+) -> None:
+    """If a custom manager returns an invalid token, TokenError is raised and no request sent."""
 
-    class Giving(UserManager):
+    class InvalidTokenManager(UserManager):
         async def get_token(self) -> str:
             return token
 
-    class GivingClient(Client):
-        token_manager_class = Giving
+    class InvalidTokenClient(Client):
+        token_manager_class = InvalidTokenManager
 
-    async with GivingClient("id", "secret", oauth_server.token_endpoint) as client:
+    async with InvalidTokenClient("id", "secret", oauth_server.token_endpoint) as client:
         for call in (client.get(oauth_server.url("/")), client.ws_connect(oauth_server.url("/ws"))):
             with pytest.raises(TokenError):
                 await call
     assert oauth_server.api_requests == 0
 
 
-# A session that was given
+# A session that the caller provides
 
 
-async def test_a_given_session_keeps_what_it_has(oauth_server: OAuthServer) -> None:
-    """Its headers, its cookies and its base go with the request, and with no token request."""
-    seen: list[str] = []
+async def test_session_defaults_apply_to_api_requests_only(oauth_server: OAuthServer) -> None:
+    """Headers, cookies and base URL of a session apply to API requests, not to token requests."""
+    paths: list[str] = []
 
-    async def note(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-        seen.append(request.url.path)
+    async def record_path(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        paths.append(request.url.path)
         return await handler(request)
 
     session = ClientSession(
@@ -336,7 +340,7 @@ async def test_a_given_session_keeps_what_it_has(oauth_server: OAuthServer) -> N
         headers={"X-Mine": "1", "Authorization": "Basic eDp5"},
         cookies={"mine": "1"},
         cookie_jar=CookieJar(unsafe=True),
-        middlewares=[note],
+        middlewares=[record_path],
         raise_for_status=True,
         trust_env=True,
     )
@@ -346,17 +350,17 @@ async def test_a_given_session_keeps_what_it_has(oauth_server: OAuthServer) -> N
         client.get("/things") as response,
     ):
         assert response.status == 200
-    [request], [asked] = api_log(oauth_server), token_log(oauth_server)
+    [request], [token_headers] = api_log(oauth_server), token_request_headers(oauth_server)
     assert request.headers["X-Mine"] == "1"
     assert request.headers["Cookie"] == "mine=1"
     assert request.headers.getall("Authorization")[0].startswith("Bearer ")
-    assert "X-Mine" not in asked
-    assert "Cookie" not in asked
-    assert seen == ["/things"]
+    assert "X-Mine" not in token_headers
+    assert "Cookie" not in token_headers
+    assert paths == ["/things"]
 
 
-async def test_a_given_sessions_raise_for_status_is_kept(oauth_server: OAuthServer) -> None:
-    """A 401 that can be mended is no error to it."""
+async def test_session_raise_for_status_ignores_a_renewed_401(oauth_server: OAuthServer) -> None:
+    """A 401 that a renewal resolves raises no error in a session with `raise_for_status`."""
     async with (
         ClientSession(raise_for_status=True) as session,
         client_of(oauth_server, session) as client,
@@ -367,37 +371,37 @@ async def test_a_given_sessions_raise_for_status_is_kept(oauth_server: OAuthServ
             assert response.status == 200
 
 
-async def test_the_middlewares_of_a_call_take_the_sessions_place(
+async def test_middlewares_of_a_call_replace_those_of_the_session(
     oauth_server: OAuthServer,
 ) -> None:
-    """As in aiohttp, and the renewal stays innermost: they see one answer."""
-    seen: list[int] = []
+    """Middlewares of a call replace the session's, as in aiohttp, and see one response."""
+    statuses: list[int] = []
 
-    async def note(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+    async def record_status(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         response = await handler(request)
-        seen.append(response.status)
+        statuses.append(response.status)
         return response
 
     async def fail(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-        raise AssertionError("this is the session's")
+        raise AssertionError("the session's middleware was called")
 
     async with (
         ClientSession(middlewares=[fail]) as session,
-        client_of(oauth_server, session) as given,
-        client_of(oauth_server) as own,
+        client_of(oauth_server, session) as with_session,
+        client_of(oauth_server) as without_session,
     ):
-        for client in (given, own):
+        for client in (with_session, without_session):
             for _ in range(2):
                 url = oauth_server.url("/things")
-                async with client.get(url, middlewares=[note]) as response:
+                async with client.get(url, middlewares=[record_status]) as response:
                     assert response.status == 200
                 oauth_server.revoke_all()
-    assert seen == [200] * 4
+    assert statuses == [200] * 4
     assert oauth_server.rejected_requests == 2
 
 
-async def test_one_connection_is_enough(oauth_server: OAuthServer) -> None:
-    """The token request and the request take turns on the session's connector."""
+async def test_connection_limit_of_one_is_enough(oauth_server: OAuthServer) -> None:
+    """A client works with a session that allows one connection."""
     async with (
         ClientSession(connector=TCPConnector(limit=1)) as session,
         client_of(oauth_server, session) as client,
@@ -409,10 +413,10 @@ async def test_one_connection_is_enough(oauth_server: OAuthServer) -> None:
                 assert response.status == 200
 
 
-async def test_token_requests_go_through_a_given_sessions_network(
+async def test_token_requests_use_the_connector_of_the_session(
     oauth_server: OAuthServer,
 ) -> None:
-    """Its connector finds the token endpoint, as it finds the API."""
+    """Token requests resolve host names with the connector of the session."""
     resolver = Resolver()
     endpoint = oauth_server.token_endpoint.replace("127.0.0.1", "auth.localhost")
     async with (
@@ -424,49 +428,49 @@ async def test_token_requests_go_through_a_given_sessions_network(
     assert resolver.asked == ["auth.localhost", "api.localhost"]
 
 
-async def test_an_own_session_is_the_network_of_both(
+async def test_default_session_shares_its_connector_with_token_requests(
     oauth_server: OAuthServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Tokens and requests share one connector."""
-    made: list[TCPConnector] = []
+    """Without a session argument, token requests and API requests use one connector."""
+    connectors: list[TCPConnector] = []
 
-    def make(*args: Any, **options: Any) -> TCPConnector:
-        made.append(TCPConnector(*args, **options))
-        return made[-1]
+    def create_connector(*args: Any, **options: Any) -> TCPConnector:
+        connectors.append(TCPConnector(*args, **options))
+        return connectors[-1]
 
-    monkeypatch.setattr("aiohttp.client.TCPConnector", make)
+    monkeypatch.setattr("aiohttp.client.TCPConnector", create_connector)
     async with client_of(oauth_server) as client:
         for _ in range(2):
             async with client.get(oauth_server.url("/things")) as response:
                 assert response.status == 200
             oauth_server.revoke_all()
-    assert len(made) == 1
+    assert len(connectors) == 1
 
 
-async def test_a_request_method_that_was_replaced_is_called(
+async def test_replaced_request_method_is_called(
     oauth_server: OAuthServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Mocks put theirs on the class, on a session, or in place of a session."""
-    asked: list[str] = []
+    """A mock of `request` on the class, on a session or in place of a session is called."""
+    headers: list[str] = []
 
-    async def pretend(*args: Any, **options: Any) -> object:
-        asked.append(options["headers"]["Authorization"])
+    async def fake_request(*args: Any, **options: Any) -> object:
+        headers.append(options["headers"]["Authorization"])
         return mock.Mock(status=200)
 
     async with ClientSession() as session, client_of(oauth_server, session) as client:
-        with mock.patch.object(session, "request", pretend):
+        with mock.patch.object(session, "request", fake_request):
             await client.get(oauth_server.url("/things"))
-        with mock.patch.object(ClientSession, "request", pretend):
+        with mock.patch.object(ClientSession, "request", fake_request):
             await client.get(oauth_server.url("/things"))
-    double = mock.Mock(request=pretend, timeout=ClientTimeout(), spec_set=ClientSession)
+    fake_session = mock.Mock(request=fake_request, timeout=ClientTimeout(), spec_set=ClientSession)
     monkeypatch.setattr(TokenManager, "cached_token", mock.Mock(return_value="token"))
-    async with client_of(oauth_server, double) as client:
+    async with client_of(oauth_server, fake_session) as client:
         await client.get(oauth_server.url("/things"))
     async with client_of(oauth_server) as client:
-        with mock.patch.object(ClientSession, "request", pretend):
+        with mock.patch.object(ClientSession, "request", fake_request):
             await client.get(oauth_server.url("/things"))
             await client.get(oauth_server.url("/things"), headers={"X-A": "1"})
-    assert len(asked) == 5
+    assert len(headers) == 5
     assert not api_log(oauth_server)
 
 
@@ -474,15 +478,15 @@ async def test_a_request_method_that_was_replaced_is_called(
 
 
 @pytest.mark.parametrize("timeout", [0.05, ClientTimeout(total=0.05)])
-@pytest.mark.parametrize("is_given", [False, True])
-async def test_a_total_timeout_bounds_the_wait_for_a_token(
-    oauth_server: OAuthServer, timeout: ClientTimeout, *, is_given: bool
+@pytest.mark.parametrize("has_session", [False, True])
+async def test_total_timeout_includes_the_wait_for_a_token(
+    oauth_server: OAuthServer, timeout: ClientTimeout, *, has_session: bool
 ) -> None:
-    """It is the call's to say how long it takes in all; the token request goes on for others."""
+    """A timeout ends the wait of one caller; the token request continues for the others."""
     oauth_server.token_fault = Fault.slow(0.4).times(1)
     async with (
         ClientSession() as session,
-        client_of(oauth_server, session if is_given else None) as client,
+        client_of(oauth_server, session if has_session else None) as client,
     ):
         patient = asyncio.create_task(client.get(oauth_server.url("/things")))
         with pytest.raises(TimeoutError):
@@ -492,8 +496,8 @@ async def test_a_total_timeout_bounds_the_wait_for_a_token(
     assert oauth_server.token_requests == 1
 
 
-async def test_a_given_sessions_total_timeout_bounds_it_too(oauth_server: OAuthServer) -> None:
-    """Where the call says nothing, or says that it says nothing."""
+async def test_session_timeout_includes_the_wait_for_a_token(oauth_server: OAuthServer) -> None:
+    """The session's total timeout applies if the call has none."""
     oauth_server.token_fault = Fault.slow(5)
     async with (
         ClientSession(timeout=ClientTimeout(total=0.05)) as session,
@@ -509,10 +513,10 @@ async def test_a_given_sessions_total_timeout_bounds_it_too(oauth_server: OAuthS
 
 
 @pytest.mark.parametrize("timeout", [ClientTimeout(total=0), ClientTimeout(), None])
-async def test_no_total_timeout_is_none(
+async def test_total_timeout_of_zero_or_none_means_no_limit(
     oauth_server: OAuthServer, timeout: ClientTimeout | None
 ) -> None:
-    """To aiohttp, 0 and None are no limit."""
+    """A total timeout of 0 or None means no limit, as in aiohttp."""
     async with (
         client_of(oauth_server) as client,
         client.get(oauth_server.url("/things"), timeout=timeout) as response,
@@ -521,8 +525,8 @@ async def test_no_total_timeout_is_none(
 
 
 @pytest.mark.rule("R071")
-async def test_a_caller_that_is_cancelled_hurts_nobody_else(oauth_server: OAuthServer) -> None:
-    """Not even the first one, whose call began the token request."""
+async def test_cancelling_a_caller_does_not_affect_others(oauth_server: OAuthServer) -> None:
+    """Cancelling the caller that started a token request does not affect other callers."""
     oauth_server.token_fault = Fault.slow(0.2).times(1)
     async with client_of(oauth_server) as client:
         url = oauth_server.url("/things")
@@ -536,8 +540,8 @@ async def test_a_caller_that_is_cancelled_hurts_nobody_else(oauth_server: OAuthS
     assert (oauth_server.token_requests, oauth_server.api_requests) == (1, 1)
 
 
-async def test_a_request_and_a_url_are_one_too_many() -> None:
-    """Which of the two is meant cannot be known."""
+async def test_http_request_with_a_url_raises_type_error() -> None:
+    """`request()` with an HTTPRequest and a URL raises TypeError."""
     client = Client("client-id", "secret", "https://auth.example.com/token")
     with pytest.raises(TypeError, match="or an HTTPRequest"):
         client.request(HTTPRequest("https://api.example.com/"), "https://api.example.com/")
