@@ -1,4 +1,4 @@
-"""`Client.with_options()`: tokens for something else, with one session, one login and one end."""
+"""`Client.with_options()`: clients for other tokens that share one session and one login."""
 
 import asyncio
 import json
@@ -33,15 +33,15 @@ from tests.support.signed_in import CACHES, SignedIn, cache_of
 
 
 class Scene(SignedIn):
-    """Clients of a server at which somebody is signed in, and what arrived there."""
+    """A server with a signed-in user, its clients, and the requests that it received."""
 
-    def login(self, **options: Any) -> Client:
-        """One with a person."""
+    def user_client(self, **options: Any) -> Client:
+        """Return a client that requests tokens for the user."""
         grant = AuthorizationCode(open_browser=self.visitor)
         return self.client(grant, **{"scope": "a b", **options})
 
     async def get(self, client: Client) -> Mapping[str, Any]:
-        """What the API says of a request that it took."""
+        """Send a request, and return the members of the API's response."""
         async with asyncio.timeout(20), client.get(self.server.url("/things")) as response:
             assert response.status == 200, await response.text()
             members: dict[str, Any] = await response.json()
@@ -49,24 +49,24 @@ class Scene(SignedIn):
 
     @property
     def forms(self) -> list[Mapping[str, str]]:
-        """The token requests."""
+        """Return the forms of the token requests."""
         return [each.form for each in self.server.log if each.path.endswith("/token")]
 
     @property
-    def sent(self) -> list[str]:
-        """The refresh tokens that came, in order."""
+    def sent_refresh_tokens(self) -> list[str]:
+        """Return the refresh tokens that the server received, in order."""
         return [form["refresh_token"] for form in self.forms if "refresh_token" in form]
 
     @property
-    def revoked(self) -> list[str]:
-        """The hints of the tokens that were to be revoked."""
+    def revoked_hints(self) -> list[str]:
+        """Return the token type hints of the revocation requests."""
         exchanges = [each for each in self.server.log if each.path.endswith("/revoke")]
         return [each.form["token_type_hint"] for each in exchanges]
 
 
 @pytest.fixture
 async def scene(oauth_server: OAuthServer) -> AsyncIterator[Scene]:
-    """One whose browser is left at the end."""
+    """Yield a scene, and close its browser after the test."""
     scene = Scene(oauth_server)
     yield scene
     await scene.visitor.gone()
@@ -74,23 +74,23 @@ async def scene(oauth_server: OAuthServer) -> AsyncIterator[Scene]:
 
 @pytest.fixture(params=CACHES)
 def cache(request: pytest.FixtureRequest, tmp_path: Path) -> TokenCache | None:
-    """Each kind, and none."""
+    """Return a cache of each kind, and None."""
     return cache_of(request, tmp_path)
 
 
-# What it asks for
+# Requested tokens
 
 
 @pytest.mark.rule("R073")
-async def test_each_has_a_token_of_its_own(scene: Scene, cache: TokenCache | None) -> None:
-    """What is not given is the parent's; a loop makes one token request."""
-    parameters = {"tenant": "one"}
-    async with scene.client(scope="a", extra_params=parameters, cache=cache) as client:
+async def test_derived_client_has_its_own_token(scene: Scene, cache: TokenCache | None) -> None:
+    """A derived client inherits omitted options, and each client requests its token once."""
+    extra_params = {"tenant": "one"}
+    async with scene.client(scope="a", extra_params=extra_params, cache=cache) as client:
         for _ in range(3):
             await scene.get(client)
-            own = scene.token
+            parent_token = scene.token
             await scene.get(client.with_options(scope="b", resource="urn:things"))
-            assert scene.token != own
+            assert scene.token != parent_token
             await scene.get(client.with_options(audience="them", extra_params={"tenant": "two"}))
     assert [(each["scope"], each.get("resource"), each["tenant"]) for each in scene.forms] == [
         ("a", None, "one"),
@@ -102,8 +102,8 @@ async def test_each_has_a_token_of_its_own(scene: Scene, cache: TokenCache | Non
 
 
 @pytest.mark.rule("R028", "R126")
-async def test_the_same_arguments_give_the_same_client(scene: Scene) -> None:
-    """Sets are compared as sets; what is derived from it is derived from the first."""
+async def test_same_options_return_the_same_client(scene: Scene) -> None:
+    """Equal options return the same client, whatever the order of scopes and resources."""
     async with scene.client(scope="a") as client:
         derived = client.with_options(scope="b c", resource=["urn:one", "urn:two"])
         assert derived is client.with_options(resource=["urn:two", "urn:one"], scope=["c", "b"])
@@ -113,19 +113,21 @@ async def test_the_same_arguments_give_the_same_client(scene: Scene) -> None:
         assert derived is derived.with_options()
         assert derived is not client.with_options(scope="b c")
         assert client.with_options() is client.with_options(scope="a") is not client
-        odd_ones: list[dict[str, Any]] = [
-            *({"resource": "things"}, {"scope": 5}, {"extra_params": {"scope": "b"}})
+        invalid_options: list[dict[str, Any]] = [
+            {"resource": "things"},
+            {"scope": 5},
+            {"extra_params": {"scope": "b"}},
         ]
-        for odd in odd_ones:
+        for options in invalid_options:
             with pytest.raises(TokenConfigurationError):
-                client.with_options(**odd)
+                client.with_options(**options)
     with pytest.raises(TokenConfigurationError, match="token_endpoint"):
         Client().with_options(scope="a")
 
 
 @pytest.mark.rule("R073")
-async def test_a_failure_of_one_is_not_the_other_s(scene: Scene) -> None:
-    """Nor is its pause, nor its wait."""
+async def test_failure_of_one_client_does_not_affect_another(scene: Scene) -> None:
+    """A failed or slow token request of one client does not delay the other clients."""
     async with scene.client(renewal=Renewal(failure_backoff=60), raise_token_errors=True) as client:
         scene.server.token_fault = Fault.status(500).times(1)
         with pytest.raises(TokenHTTPError):
@@ -139,11 +141,11 @@ async def test_a_failure_of_one_is_not_the_other_s(scene: Scene) -> None:
         waiting.cancel()
 
 
-async def test_a_refused_token_is_renewed_where_it_is_from(scene: Scene) -> None:
-    """By the derived client's own hop, in a session of its own, in one that was given, by mocks."""
+async def test_rejected_token_is_renewed_by_its_own_client(scene: Scene) -> None:
+    """After a 401 a derived client renews its own token, also with a session of the caller."""
     async with ClientSession() as session:
-        for given in (None, session):
-            async with scene.client(session=given) as client:
+        for session_argument in (None, session):
+            async with scene.client(session=session_argument) as client:
                 await scene.get(client)
                 derived = client.with_options(scope="b")
                 await scene.get(derived)
@@ -155,8 +157,8 @@ async def test_a_refused_token_is_renewed_where_it_is_from(scene: Scene) -> None
                 assert scene.forms[-1]["scope"] == "b"
 
 
-async def test_a_websocket_is_opened_with_the_derived_token(scene: Scene) -> None:
-    """A refused one is renewed as what it is, and never becomes the parent's."""
+async def test_websocket_uses_the_derived_token(scene: Scene) -> None:
+    """A rejected handshake renews the derived token, never the token of the parent."""
     async with scene.client(scope="a") as client:
         await scene.get(client)
         derived = client.with_options(scope="b")
@@ -170,8 +172,8 @@ async def test_a_websocket_is_opened_with_the_derived_token(scene: Scene) -> Non
     assert scopes == ["a", "b", "b"]
 
 
-async def test_a_middleware_takes_a_derived_manager(scene: Scene) -> None:
-    """`TokenManager.with_options` is the same without a session."""
+async def test_middleware_accepts_a_derived_manager(scene: Scene) -> None:
+    """`TokenManager.with_options` returns a manager that a middleware accepts."""
     manager = TokenManager(scene.server.token_endpoint, "client-id", "secret")
     middleware = OAuth2Middleware(manager.with_options(scope="b"))
     async with (
@@ -184,46 +186,46 @@ async def test_a_middleware_takes_a_derived_manager(scene: Scene) -> None:
         TokenManager(None, "id", "secret").with_options(scope="b")
 
 
-# One login
+# Shared login
 
 
 @pytest.mark.rule("R040", "R043", "R047")
 @pytest.mark.parametrize("is_derived_first", [True, False])
 @pytest.mark.parametrize("rotates", [True, False])
-async def test_one_login_serves_both(
+async def test_one_login_serves_both_clients(
     scene: Scene, cache: TokenCache | None, *, is_derived_first: bool, rotates: bool
 ) -> None:
-    """Whoever needs it first; each refresh sends what the last one brought, whosever it was."""
+    """One sign-in serves both clients, and each refresh sends the latest refresh token."""
     scene.server.rotate_refresh_tokens = rotates
-    async with scene.login(cache=cache) as client:
+    async with scene.user_client(cache=cache) as client:
         derived = client.with_options(scope="a", resource=scene.server.api_url)
-        pair = [client, derived]
-        for each in reversed(pair) if is_derived_first else pair:
+        clients = [client, derived]
+        for each in reversed(clients) if is_derived_first else clients:
             await scene.get(each)
         assert (await scene.get(client))["scope"] == "a b"
         assert (await scene.get(derived))["scope"] == "a"
         for _ in range(2):
             scene.server.revoke_all()
-            await asyncio.gather(*(scene.get(each) for each in pair))
+            await asyncio.gather(*(scene.get(each) for each in clients))
     assert scene.server.logins == 1
     assert not scene.server.refused
     if rotates:
-        assert 0 < len(scene.sent) == len(set(scene.sent))
+        assert 0 < len(scene.sent_refresh_tokens) == len(set(scene.sent_refresh_tokens))
     assert {form.get("scope") for form in scene.forms if "refresh_token" in form} == {"a", "a b"}
 
 
-async def test_what_was_granted_is_found_again(scene: Scene, tmp_path: Path) -> None:
-    """A script that starts twice makes no request for what it has."""
+async def test_tokens_are_found_in_the_cache_after_a_restart(scene: Scene, tmp_path: Path) -> None:
+    """A program that starts again takes the tokens of all its clients from the cache."""
     for _ in range(2):
-        async with scene.login(cache=FileCache(tmp_path / "cache")) as client:
+        async with scene.user_client(cache=FileCache(tmp_path / "cache")) as client:
             await scene.get(client)
             await scene.get(client.with_options(scope="a"))
             await scene.get(client.with_options(scope="b"))
     assert (scene.server.logins, scene.server.token_requests) == (1, 3)
 
 
-async def test_a_service_s_tokens_are_one_for_each_request_in_the_cache(scene: Scene) -> None:
-    """A derived client and one that asks for the same by itself share one."""
+async def test_clients_for_the_same_scope_share_a_cache_entry(scene: Scene) -> None:
+    """A derived client and a separate client for the same scope share one token."""
     cache = MemoryCache()
     async with scene.client(scope="a", cache=cache) as client:
         await scene.get(client)
@@ -233,59 +235,57 @@ async def test_a_service_s_tokens_are_one_for_each_request_in_the_cache(scene: S
     assert scene.server.token_requests == 2
 
 
-async def test_a_service_of_an_endpoint_finds_its_derived_tokens_again(scene: Scene) -> None:
-    """Without an issuer, it is the endpoint whose tokens the cache has."""
-    where: dict[str, Any] = {"issuer": None, "token_endpoint": scene.server.token_endpoint}
+async def test_derived_token_is_cached_without_an_issuer(scene: Scene) -> None:
+    """Without an issuer, the token endpoint identifies the cache entry."""
+    options: dict[str, Any] = {"issuer": None, "token_endpoint": scene.server.token_endpoint}
     cache = MemoryCache()
     for _ in range(2):
-        async with scene.client(**where, scope="a", cache=cache) as client:
+        async with scene.client(**options, scope="a", cache=cache) as client:
             await scene.get(client.with_options(scope="b"))
     assert [form["scope"] for form in scene.forms] == ["b"]
 
 
-class SlowToLetGo(MemoryCache):
-    """One whose lock is free a while before its holder goes on, as that of a file may be."""
+class SlowUnlockCache(MemoryCache):
+    """A cache that runs a callback between the release of its lock and the holder's next step."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.released: list[Callable[[], Awaitable[object]] | None] = []
+        self.after_release: list[Callable[[], Awaitable[object]] | None] = []
 
     @asynccontextmanager
-    async def _held(self, key: str) -> AsyncIterator[None]:
+    async def _hold(self, key: str) -> AsyncIterator[None]:
         async with super().lock(key):
             yield
-        meanwhile = self.released.pop(0) if self.released else None
-        if meanwhile is not None:
-            await meanwhile()
+        callback = self.after_release.pop(0) if self.after_release else None
+        if callback is not None:
+            await callback()
 
     def lock(self, key: str) -> AbstractAsyncContextManager[None]:
-        """Return what lets the test do something, once it is free."""
-        return self._held(key)
+        """Return a lock that runs the next callback after its release."""
+        return self._hold(key)
 
 
-@pytest.mark.parametrize("look", [1, 2])
-async def test_a_login_that_lands_while_one_is_to_be_asked_for_is_enough(
-    scene: Scene, look: int
-) -> None:
-    """Whenever that is seen, nobody is asked twice, and nothing is refreshed at once."""
-    cache = SlowToLetGo()
-    async with scene.login(cache=cache) as client:
+@pytest.mark.parametrize("release_number", [1, 2])
+async def test_login_stored_meanwhile_is_used(scene: Scene, release_number: int) -> None:
+    """If another caller signs in meanwhile, the user is not asked to sign in again."""
+    cache = SlowUnlockCache()
+    async with scene.user_client(cache=cache) as client:
 
-        async def somebody_logs_in() -> None:
+        async def sign_in() -> None:
             if not scene.server.logins:
                 await scene.get(client)
 
-        cache.released = [*[None] * (look - 1), somebody_logs_in]
+        cache.after_release = [*[None] * (release_number - 1), sign_in]
         await scene.get(client.with_options(scope="a"))
     assert (scene.server.logins, scene.server.token_requests) == (1, 2)
 
 
 @pytest.mark.rule("R042")
-async def test_more_than_was_granted_is_refused_here(
+async def test_scope_that_was_not_granted_raises_without_a_request(
     scene: Scene, cache: TokenCache | None
 ) -> None:
-    """The error says what to do, and nothing is sent; a service simply asks."""
-    async with scene.login(cache=cache) as client:
+    """A scope that the user did not grant raises; a service can request any scope."""
+    async with scene.user_client(cache=cache) as client:
         await scene.get(client)
         requests = scene.server.token_requests
         with pytest.raises(ScopeNotGrantedError, match=r"scope c d.*log in again") as caught:
@@ -299,11 +299,9 @@ async def test_more_than_was_granted_is_refused_here(
 
 
 @pytest.mark.rule("R045")
-async def test_a_login_that_is_over_begins_anew_once(
-    scene: Scene, cache: TokenCache | None
-) -> None:
-    """By the parent, for it asks for all, though its own token is good still."""
-    async with scene.login(cache=cache) as client:
+async def test_revoked_login_causes_one_new_sign_in(scene: Scene, cache: TokenCache | None) -> None:
+    """The parent signs in again for all clients, although its own token is still valid."""
+    async with scene.user_client(cache=cache) as client:
         derived = client.with_options(scope="a")
         await scene.get(client)
         await scene.get(derived)
@@ -316,10 +314,10 @@ async def test_a_login_that_is_over_begins_anew_once(
 
 
 @pytest.mark.rule("R045")
-async def test_a_given_refresh_token_that_is_over_needs_a_login(scene: Scene) -> None:
-    """For both."""
+async def test_revoked_given_refresh_token_requires_a_login(scene: Scene) -> None:
+    """If the given refresh token was revoked, both clients raise LoginRequiredError."""
     tokens: list[Token] = []
-    async with scene.login(on_token=tokens.append) as client:
+    async with scene.user_client(on_token=tokens.append) as client:
         await scene.get(client)
     grant = RefreshToken(str(tokens[0].refresh_token))
     async with scene.client(grant, scope="a b") as client:
@@ -332,28 +330,28 @@ async def test_a_given_refresh_token_that_is_over_needs_a_login(scene: Scene) ->
 
 
 @pytest.mark.parametrize("rotates", [True, False])
-async def test_a_given_refresh_token_serves_both(scene: Scene, *, rotates: bool) -> None:
-    """Where the server does not rotate, the one that was given is sent each time."""
+async def test_given_refresh_token_serves_both_clients(scene: Scene, *, rotates: bool) -> None:
+    """If the server does not rotate refresh tokens, the given one is sent each time."""
     tokens: list[Token] = []
-    async with scene.login(on_token=tokens.append) as client:
+    async with scene.user_client(on_token=tokens.append) as client:
         await scene.get(client)
     scene.server.rotate_refresh_tokens = rotates
-    given = str(tokens[0].refresh_token)
-    async with scene.client(RefreshToken(given), scope="a b") as client:
+    refresh_token = str(tokens[0].refresh_token)
+    async with scene.client(RefreshToken(refresh_token), scope="a b") as client:
         assert (await scene.get(client.with_options(scope="a")))["scope"] == "a"
         assert (await scene.get(client))["scope"] == "a b"
         with pytest.raises(ScopeNotGrantedError):
             await scene.get(client.with_options(scope="c"))
     assert scene.server.logins == 1
-    assert (set(scene.sent) == {given}) != rotates
+    assert (set(scene.sent_refresh_tokens) == {refresh_token}) != rotates
 
 
-async def test_without_a_refresh_token_each_logs_in_by_itself(
+async def test_without_refresh_tokens_each_client_signs_in(
     scene: Scene, cache: TokenCache | None
 ) -> None:
-    """The parent first, and then not again for the other."""
+    """Without refresh tokens each client signs in when it needs a token."""
     scene.server.refresh_tokens = False
-    async with scene.login(cache=cache) as client:
+    async with scene.user_client(cache=cache) as client:
         derived = client.with_options(scope="c")
         await scene.get(client)
         assert scene.server.logins == 1
@@ -362,16 +360,16 @@ async def test_without_a_refresh_token_each_logs_in_by_itself(
             assert scene.server.logins == logins
             scene.server.revoke(scene.token)
         await scene.get(client)
-    async with scene.login() as client:
+    async with scene.user_client() as client:
         await scene.get(client.with_options(scope="c"))
         await scene.get(client)
     assert scene.server.logins == 5
 
 
 @pytest.mark.rule("R045")
-async def test_a_refresh_token_that_is_refused_at_once_makes_no_loop(scene: Scene) -> None:
-    """Two logins, and an error that says so."""
-    async with scene.login() as client:
+async def test_refresh_token_rejected_at_once_causes_no_loop(scene: Scene) -> None:
+    """If new refresh tokens are rejected too, LoginRequiredError is raised."""
+    async with scene.user_client() as client:
         scene.server.refresh_token_lifetime = 0
         with pytest.raises(LoginRequiredError, match="new login was refused"):
             await scene.get(client.with_options(scope="a"))
@@ -379,46 +377,46 @@ async def test_a_refresh_token_that_is_refused_at_once_makes_no_loop(scene: Scen
 
 
 @pytest.mark.rule("R040", "R044")
-async def test_a_useless_answer_to_a_derived_client_loses_no_refresh_token(
+async def test_refresh_token_of_an_unusable_response_is_kept(
     scene: Scene, cache: TokenCache | None
 ) -> None:
-    """What came in its place is sent by whoever refreshes next."""
-    async with scene.login(cache=cache) as client:
+    """The next refresh sends the refresh token of a response whose access token is unusable."""
+    async with scene.user_client(cache=cache) as client:
         await scene.get(client)
-        answer = {"access_token": "x", "token_type": "mac", "refresh_token": "the-next-one"}
-        scene.server.token_fault = Fault.body(json.dumps(answer).encode()).times(1)
+        token_response = {"access_token": "x", "token_type": "mac", "refresh_token": "the-next-one"}
+        scene.server.token_fault = Fault.body(json.dumps(token_response).encode()).times(1)
         with pytest.raises(TokenError, match="mac"):
             await scene.get(client.with_options(scope="a"))
         scene.server.revoke_all()
         await scene.get(client)
-    assert scene.sent[-1] == "the-next-one"
+    assert scene.sent_refresh_tokens[-1] == "the-next-one"
 
 
-async def test_a_derived_token_is_told_of(scene: Scene) -> None:
-    """As every new one is."""
-    told: list[Token] = []
-    async with scene.login(on_token=told.append) as client:
+async def test_on_token_is_called_with_derived_tokens(scene: Scene) -> None:
+    """`on_token` is called with the tokens of derived clients too."""
+    tokens: list[Token] = []
+    async with scene.user_client(on_token=tokens.append) as client:
         await scene.get(client.with_options(scope="a"))
-    assert [token.scope for token in told] == [frozenset("ab"), frozenset("a")]
+    assert [token.scope for token in tokens] == [frozenset("ab"), frozenset("a")]
 
 
-# One end
+# Logout and close
 
 
 @pytest.mark.rule("R083", "R160")
-@pytest.mark.parametrize("is_by_derived", [True, False])
-async def test_a_logout_of_either_ends_the_login_of_both(
-    scene: Scene, cache: TokenCache | None, *, is_by_derived: bool
+@pytest.mark.parametrize("is_derived_logged_out", [True, False])
+async def test_logout_of_either_client_ends_the_login_of_both(
+    scene: Scene, cache: TokenCache | None, *, is_derived_logged_out: bool
 ) -> None:
-    """Every token is revoked, the refresh token once; what is in the air does not come back."""
+    """A logout revokes each token once, and token requests in flight end with a TokenError."""
     server = scene.server
-    async with scene.login(cache=cache) as client:
+    async with scene.user_client(cache=cache) as client:
         derived = client.with_options(scope="a")
         await scene.get(client)
         await scene.get(derived)
         tokens = [scene.token]
-        await (derived if is_by_derived else client).logout()
-        assert scene.revoked == ["refresh_token", "access_token", "access_token"]
+        await (derived if is_derived_logged_out else client).logout()
+        assert scene.revoked_hints == ["refresh_token", "access_token", "access_token"]
         await scene.get(derived)
         assert scene.token not in tokens
         await scene.get(client)
@@ -427,17 +425,17 @@ async def test_a_logout_of_either_ends_the_login_of_both(
         server.token_fault = Fault.slow(0.05).times(1)
         waiting = [asyncio.create_task(scene.get(each)) for each in (client, derived)]
         await server.reached(token_requests=scene.server.token_requests + 1)
-        await (derived if is_by_derived else client).logout()
-        ended = await asyncio.gather(*waiting, return_exceptions=True)
-        assert all(isinstance(error, TokenError) for error in ended), ended
+        await (derived if is_derived_logged_out else client).logout()
+        results = await asyncio.gather(*waiting, return_exceptions=True)
+        assert all(isinstance(error, TokenError) for error in results), results
         await scene.get(derived)
         assert server.logins == 3
     assert not server.refused
 
 
 @pytest.mark.rule("R160")
-async def test_a_service_s_cache_is_emptied_of_all(scene: Scene, tmp_path: Path) -> None:
-    """Each has an entry of its own."""
+async def test_logout_of_a_service_removes_all_cache_entries(scene: Scene, tmp_path: Path) -> None:
+    """The tokens of all derived clients are revoked and removed from the cache."""
     cache = FileCache(tmp_path / "cache")
     async with scene.client(cache=cache) as client:
         for scope in ("a", "b"):
@@ -445,12 +443,14 @@ async def test_a_service_s_cache_is_emptied_of_all(scene: Scene, tmp_path: Path)
         assert len(list((tmp_path / "cache").glob("*.json"))) == 2
         await client.with_options(scope="a").logout()
     assert not list((tmp_path / "cache").glob("*.json"))
-    assert scene.revoked == ["access_token"] * 2
+    assert scene.revoked_hints == ["access_token"] * 2
 
 
 @pytest.mark.rule("R077")
-async def test_it_is_closed_with_its_parent(scene: Scene, recwarn: pytest.WarningsRecorder) -> None:
-    """And opened with it; alone it closes neither the session nor the parent."""
+async def test_closing_the_parent_closes_the_derived_client(
+    scene: Scene, recwarn: pytest.WarningsRecorder
+) -> None:
+    """Closing a parent closes its derived clients, but not the other way round."""
     client = scene.client()
     derived = client.with_options(scope="a")
     await scene.get(derived)
@@ -474,8 +474,8 @@ async def test_it_is_closed_with_its_parent(scene: Scene, recwarn: pytest.Warnin
 
 
 @pytest.mark.rule("R077")
-async def test_what_is_under_way_is_ended_with_the_parent(scene: Scene) -> None:
-    """For all at once."""
+async def test_closing_the_parent_ends_token_requests_in_flight(scene: Scene) -> None:
+    """The token requests of all derived clients end with a TokenError."""
     client = scene.client()
     scene.server.token_fault = Fault.slow(30)
     waiting = [asyncio.create_task(scene.get(client.with_options(scope=scope))) for scope in "abc"]
@@ -488,24 +488,24 @@ async def test_what_is_under_way_is_ended_with_the_parent(scene: Scene) -> None:
 
 
 @pytest.mark.rule("R077")
-async def test_closing_it_ends_no_request_of_the_parent_s(scene: Scene) -> None:
-    """Nor the request for metadata that both wait for."""
+async def test_closing_a_derived_client_keeps_requests_of_the_parent(scene: Scene) -> None:
+    """After a derived client is closed, its parent still gets the metadata that both wait for."""
     client = scene.client()
     scene.server.faults["metadata"] = Fault.slow(0.1)
-    own = asyncio.create_task(scene.get(client))
+    parent_request = asyncio.create_task(scene.get(client))
     derived = client.with_options(scope="a")
-    theirs = asyncio.create_task(scene.get(derived))
+    derived_request = asyncio.create_task(scene.get(derived))
     await scene.server.reached(requests={"metadata": 1})
     await derived.close()
     with pytest.raises(TokenError, match="closed"):
-        await theirs
-    await own
+        await derived_request
+    await parent_request
     await client.close()
 
 
 @pytest.mark.rule("R078")
-def test_it_serves_one_event_loop_after_another() -> None:
-    """As its parent does."""
+def test_derived_client_works_in_one_event_loop_after_another() -> None:
+    """A derived client, like its parent, may be used in one event loop after another."""
 
     async def use(client: Client, derived: Client) -> None:
         async with OAuthServer() as server:
@@ -522,8 +522,8 @@ def test_it_serves_one_event_loop_after_another() -> None:
     asyncio.run(client.close())
 
 
-async def test_cookies_and_connections_are_shared(scene: Scene) -> None:
-    """A derived client is the same user agent."""
+async def test_connector_and_cookie_jar_are_shared(scene: Scene) -> None:
+    """A derived client uses the connector and the cookie jar of its parent."""
     async with scene.client() as client:
         derived = client.with_options(scope="a")
         await scene.get(derived)
@@ -533,19 +533,19 @@ async def test_cookies_and_connections_are_shared(scene: Scene) -> None:
         assert sessions[0].cookie_jar is sessions[1].cookie_jar
 
 
-async def test_origins_are_the_parent_s(scene: Scene) -> None:
-    """A token goes nowhere else."""
+async def test_derived_client_has_the_allowed_origins_of_its_parent(scene: Scene) -> None:
+    """A derived client rejects requests to other origins."""
     async with scene.client(allowed_origins=[scene.server.api_url]) as client:
         await scene.get(client.with_options(scope="a"))
         with pytest.raises(TokenError, match="not in allowed_origins"):
             await client.with_options(scope="a").get(scene.server.other_url)
 
 
-# Classes of a user's own
+# Custom manager classes
 
 
-async def test_a_manager_without_with_options_is_refused(scene: Scene) -> None:
-    """A manager class of a user's own cannot be told what else to request: the error says so."""
+async def test_manager_without_with_options_is_rejected(scene: Scene) -> None:
+    """The error names the custom manager class that has no `with_options()`."""
 
     class OldClient(Client):
         token_manager_class = UserManager
@@ -555,43 +555,43 @@ async def test_a_manager_without_with_options_is_refused(scene: Scene) -> None:
             client.with_options(scope="b")
 
 
-async def test_a_class_with_a_with_of_its_own_is_asked(scene: Scene) -> None:
-    """What it returns is the derived client's manager."""
+async def test_with_options_of_a_custom_manager_is_called(scene: Scene) -> None:
+    """The derived client uses the manager that a custom `with_options()` returns."""
     other = UserManager("", "", "", {}, None)
 
-    class Knowing(UserManager):
+    class CustomManager(UserManager):
         def with_options(self, **changes: Any) -> UserManager:
             assert changes["scope"] == "b"
             return other
 
-    class KnowingClient(Client):
-        token_manager_class = Knowing
+    class CustomClient(Client):
+        token_manager_class = CustomManager
 
-    async with KnowingClient("id", "secret") as client:
+    async with CustomClient("id", "secret") as client:
         derived = client.with_options(scope="b")
         assert derived._token_manager is other  # noqa: SLF001
         assert client.with_options(scope="b") is derived
 
 
-async def test_a_subclass_without_with_options_is_refused(scene: Scene) -> None:
-    """Its hooks might request the same token whatever the options say."""
+async def test_manager_subclass_without_with_options_is_rejected(scene: Scene) -> None:
+    """A subclass must define `with_options()`, since its hooks may ignore the options."""
 
     class Own(TokenManager):
-        """A subclass."""
+        """A subclass without `with_options()`."""
 
     class OwnClient(Client):
         token_manager_class = Own
 
-    async with OwnClient("client-id", "secret", scene.server.token_endpoint) as client:
+    async with OwnClient("client-id", "secret", scene.server.token_endpoint, scope="a") as client:
         with pytest.raises(TokenConfigurationError, match="Own is a subclass of TokenManager"):
             client.with_options(scope="b")
-        assert (await scene.get(client))["scope"] is None
+        assert (await scene.get(client))["scope"] == "a"
 
 
-async def test_the_implicit_flow_has_one_storage_for_one_scope(
+async def test_implicit_flow_rejects_other_options(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its storage holds one token, so that another scope is refused."""
+    """The storage of the implicit flow holds one token, so other options raise."""
     monkeypatch.setattr(Client, "token_manager_class", TokenManager)
     await use_implicit_flow(TokenStorage(), open_browser=scene.visitor)
     async with Client("client-id", "", scene.server.token_endpoint, scope="a") as client:
