@@ -1,4 +1,4 @@
-"""`Client.introspect()`: what an API hears of the tokens that it is sent (RFC 7662)."""
+"""`Client.introspect()`: an API asks the authorization server about a token (RFC 7662)."""
 
 import logging
 import traceback
@@ -20,29 +20,31 @@ from aioalf import (
 from aioalf.testing import Fault, OAuthServer
 from tests.support.front import UserManager
 
-TOKEN = "token-that-somebody-sent"
+TOKEN = "token-that-the-api-received"
 
 
-def api_of(server: OAuthServer, **options: Any) -> Client:
-    """An API as a client: all it does is ask."""
-    usual: dict[str, Any] = {"issuer": server.issuer, "retry": Retry(attempts=1)}
-    return Client("client-id", "secret", **{**usual, **options})
+def introspection_client(server: OAuthServer, **options: Any) -> Client:
+    """Return a client that an API uses to introspect tokens."""
+    defaults: dict[str, Any] = {"issuer": server.issuer, "retry": Retry(attempts=1)}
+    return Client("client-id", "secret", **{**defaults, **options})
 
 
-async def about(server: OAuthServer, token: str, hint: str | None = None) -> Mapping[str, object]:
-    """What the API hears."""
-    async with api_of(server) as client:
+async def introspect(
+    server: OAuthServer, token: str, hint: str | None = None
+) -> Mapping[str, object]:
+    """Introspect a token with a new client."""
+    async with introspection_client(server) as client:
         return await client.introspect(token, hint)
 
 
-async def test_an_api_hears_what_a_token_is_good_for(oauth_server: OAuthServer) -> None:
-    """Whose it is, for what and for how long; no token is got for the question."""
+async def test_active_token_is_described(oauth_server: OAuthServer) -> None:
+    """The response has client, scope and audience, and no token is requested for it."""
     async with Client(
         "client-id", "secret", oauth_server.token_endpoint, scope="a b", resource="urn:api"
     ) as client:
         await client.get(oauth_server.url("/things"))
     token = oauth_server.log[-1].headers["Authorization"].removeprefix("Bearer ")
-    members = await about(oauth_server, token, "access_token")
+    members = await introspect(oauth_server, token, "access_token")
     assert members["active"] is True
     assert (members["client_id"], members["scope"], members["aud"]) == (
         "client-id",
@@ -56,9 +58,9 @@ async def test_an_api_hears_what_a_token_is_good_for(oauth_server: OAuthServer) 
         members["active"] = False  # type: ignore[index]
 
 
-async def test_a_token_that_is_unknown_or_revoked_is_not_active(oauth_server: OAuthServer) -> None:
-    """Each question is asked anew."""
-    async with api_of(oauth_server) as client:
+async def test_unknown_token_is_not_active(oauth_server: OAuthServer) -> None:
+    """An unknown token is not active, and each call sends a request."""
+    async with introspection_client(oauth_server) as client:
         assert await client.introspect(TOKEN) == {"active": False}
         assert await client.introspect(TOKEN) == {"active": False}
     assert oauth_server.requests["introspection"] == 2
@@ -66,9 +68,11 @@ async def test_a_token_that_is_unknown_or_revoked_is_not_active(oauth_server: OA
 
 
 @pytest.mark.parametrize("token", ["", "\udc80"])
-async def test_what_no_form_can_hold_is_not_active(oauth_server: OAuthServer, token: str) -> None:
-    """Anybody may send anything to an API; that is no failure of the API's."""
-    assert await about(oauth_server, token) == {"active": False}
+async def test_malformed_token_is_not_active_without_a_request(
+    oauth_server: OAuthServer, token: str
+) -> None:
+    """A token that a form cannot contain is no failure of the API that received it."""
+    assert await introspect(oauth_server, token) == {"active": False}
     assert not oauth_server.log
 
 
@@ -84,14 +88,14 @@ async def test_what_no_form_can_hold_is_not_active(oauth_server: OAuthServer, to
     ],
     ids=str,
 )
-async def test_an_answer_that_does_not_say_whether_it_is_active_is_an_error(
+async def test_response_without_a_boolean_active_raises(
     oauth_server: OAuthServer, members: object
 ) -> None:
-    """Nothing is taken for yes; the token is in no message."""
+    """Only a boolean `active` is accepted, and the error message does not contain the token."""
     oauth_server.faults["introspection"] = Fault.wrong_json(members)
     expected = "introspection endpoint .* without an answer that can be used: (it does not|it says)"
     with pytest.raises(TokenResponseError, match=expected) as caught:
-        await about(oauth_server, TOKEN)
+        await introspect(oauth_server, TOKEN)
     assert TOKEN not in "".join(traceback.format_exception(caught.value))
 
 
@@ -104,35 +108,37 @@ async def test_an_answer_that_does_not_say_whether_it_is_active_is_an_error(
         (Fault.redirect("/elsewhere"), TokenHTTPError),
         (Fault.hang_up(), TokenConnectionError),
     ],
-    ids=["refused", "broken", "a page", "a redirect", "hang up"],
+    ids=["client rejected", "server error", "HTML", "redirect", "hang up"],
 )
-async def test_no_answer_is_an_error_without_the_token(
+async def test_failed_introspection_raises_an_error_without_the_token(
     oauth_server: OAuthServer,
     caplog: pytest.LogCaptureFixture,
     fault: Fault,
     kind: type[TokenError],
 ) -> None:
-    """Nothing is known of it then."""
+    """Neither the TokenError of a failed request nor the log contains the token."""
     caplog.set_level(logging.DEBUG, logger="aioalf")
     oauth_server.faults["introspection"] = fault
     with pytest.raises(kind) as caught:
-        await about(oauth_server, TOKEN)
+        await introspect(oauth_server, TOKEN)
     shown = "".join(traceback.format_exception(caught.value)) + caplog.text
     assert TOKEN not in shown + repr(vars(caught.value))
 
 
-async def test_what_may_pass_is_asked_again(oauth_server: OAuthServer) -> None:
-    """As a token is."""
+async def test_transient_failure_is_retried(oauth_server: OAuthServer) -> None:
+    """Introspection requests are retried like token requests."""
     oauth_server.faults["introspection"] = Fault.status(503).times(4)
-    async with api_of(oauth_server, retry=Retry(attempts=5, wait_initial=0)) as client:
+    async with introspection_client(
+        oauth_server, retry=Retry(attempts=5, wait_initial=0)
+    ) as client:
         assert await client.introspect(TOKEN) == {"active": False}
     assert oauth_server.requests["introspection"] == 5
 
 
-async def test_an_api_needs_no_more_than_the_one_endpoint(oauth_server: OAuthServer) -> None:
-    """Given by its name; without one, the message says so."""
+async def test_introspection_endpoint_alone_is_enough(oauth_server: OAuthServer) -> None:
+    """A client needs no other endpoint; without this one the error names the option."""
     endpoints = {"introspection_endpoint": f"{oauth_server.issuer}/introspect"}
-    async with api_of(oauth_server, issuer=None, endpoints=endpoints) as client:
+    async with introspection_client(oauth_server, issuer=None, endpoints=endpoints) as client:
         assert await client.introspect(TOKEN) == {"active": False}
     for token_endpoint in (None, oauth_server.token_endpoint):
         async with Client("client-id", "secret", token_endpoint) as client:
@@ -141,25 +147,25 @@ async def test_an_api_needs_no_more_than_the_one_endpoint(oauth_server: OAuthSer
 
 
 @pytest.mark.rule("R161")
-def test_an_introspection_endpoint_in_the_clear_is_refused() -> None:
-    """When the client is made."""
+def test_plain_http_introspection_endpoint_is_rejected() -> None:
+    """A plain http introspection endpoint raises when the manager is created."""
     endpoints = {"introspection_endpoint": "http://auth.example.com/introspect"}
     with pytest.raises(TokenConfigurationError, match="introspection_endpoint must be an https"):
         TokenManager(None, "id", "secret", endpoints=endpoints)
 
 
-async def test_a_manager_of_no_server_says_what_is_missing() -> None:
-    """By itself, too."""
+async def test_manager_without_endpoints_names_the_missing_one() -> None:
+    """The error of a manager without any endpoint names `introspection_endpoint`."""
     with pytest.raises(TokenConfigurationError, match="'introspection_endpoint'"):
         await TokenManager(None, "id", "secret").introspect(TOKEN)
 
 
-async def test_a_manager_that_cannot_ask_is_named() -> None:
-    """One of a user's own has no introspect()."""
+async def test_manager_without_introspect_is_named() -> None:
+    """The error names the custom manager class that has no `introspect()`."""
 
-    class Own(Client):
+    class CustomClient(Client):
         token_manager_class = UserManager
 
-    async with Own("id", "secret", "https://auth.example.com/token") as client:
+    async with CustomClient("id", "secret", "https://auth.example.com/token") as client:
         with pytest.raises(TokenConfigurationError, match="UserManager has no introspect"):
             await client.introspect(TOKEN)
