@@ -1,4 +1,4 @@
-"""`Client(issuer=...)` from the metadata to the API's answer, for each grant, on real sockets."""
+"""`Client(issuer=...)` with each grant: metadata, tokens, refreshes and caches, on real sockets."""
 
 import asyncio
 import json
@@ -49,14 +49,14 @@ from tests.support.tls import client_context, server_context
 
 KEY = ECKey.generate_key("P-256")
 PUBLIC_KEY = dict(KEY.as_dict(private=False))
-SECRET = "a secret of thirty-two octets, at least"
+SECRET = "a secret of at least thirty-two bytes"
 PEM = KEY.as_pem(private=True).decode()
 
 TICKET = re.compile(r'name="ticket"[^>]*value="([^"]+)"')
 
 
-class SigningIn(Visitor):
-    """Signs in at the login page, and follows the redirect."""
+class SignInVisitor(Visitor):
+    """A visitor that signs in at the login page and follows the redirect."""
 
     async def _visit(self, url: str) -> None:
         async with aiohttp.ClientSession() as session:
@@ -69,7 +69,7 @@ class SigningIn(Visitor):
 
 
 class Clock:
-    """Time that passes for tokens, wherever they are, when a test says so."""
+    """The clock of all modules that handle tokens; it advances when a test changes `now`."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1000.0
@@ -85,31 +85,31 @@ class Clock:
             monkeypatch.setattr(f"aioalf.{module}.time", stopped)
 
 
-class Own(Client):
-    """Its manager can be told what to do."""
+class ClientWithManager(Client):
+    """A client that gives a test access to its manager."""
 
     @property
     def manager(self) -> TokenManager:
-        """The manager."""
+        """Return the token manager."""
         assert isinstance(self._token_manager, TokenManager)
         return self._token_manager
 
 
 class Scene:
-    """A server, and what a test needs for each grant."""
+    """A server, and the grants and clients that the tests need."""
 
     def __init__(self, server: OAuthServer) -> None:
         self.server = server
-        self.visitor = SigningIn()
+        self.visitor = SignInVisitor()
         server.device_interval = 0.01
         server.device_slow_down = False
 
-    def client(self, grant: Grant | None = None, **options: Any) -> Own:
-        """The server's client; it fails at once."""
-        return Own(**{**failing_at_once(self.server, grant), **options})
+    def client(self, grant: Grant | None = None, **options: Any) -> ClientWithManager:
+        """Return a client of the server that neither retries nor backs off."""
+        return ClientWithManager(**{**failing_at_once(self.server, grant), **options})
 
     async def grant(self, name: str) -> Grant:
-        """One of each kind, which can be had."""
+        """Return a grant of this kind for which the server issues tokens."""
         match name:
             case "code":
                 return AuthorizationCode(open_browser=self.visitor)
@@ -127,7 +127,7 @@ class Scene:
                 return ClientCredentials()
 
     async def refresh_token(self) -> str:
-        """One that was got elsewhere."""
+        """Return a refresh token that another client received."""
         tokens: list[Token] = []
         grant = AuthorizationCode(open_browser=self.visitor)
         async with self.client(grant, on_token=tokens.append, scope="a b") as client:
@@ -137,21 +137,21 @@ class Scene:
         return str(tokens[0].refresh_token)
 
     @property
-    def sent(self) -> list[str]:
-        """The refresh tokens that came, in order."""
+    def sent_refresh_tokens(self) -> list[str]:
+        """Return the refresh tokens that the server received, in order."""
         forms = (exchange.form for exchange in self.server.log)
         return [form["refresh_token"] for form in forms if "refresh_token" in form]
 
     def is_each_sent_once(self) -> bool:
-        """Whether no refresh token came twice, and some did."""
-        return 0 < len(self.sent) == len(set(self.sent))
+        """Tell whether refresh tokens were sent, and none of them twice."""
+        return 0 < len(self.sent_refresh_tokens) == len(set(self.sent_refresh_tokens))
 
     async def _approve(self, prompt: Prompt) -> None:
         self.server.approve(prompt.user_code)
 
 
 async def get(client: Client, server: OAuthServer) -> Mapping[str, Any]:
-    """What the API says to an authorized request."""
+    """Send an authorized request, and return the members of the API's response."""
     async with asyncio.timeout(20), client.get(server.url("/things")) as response:
         assert response.status == 200, await response.text()
         members: dict[str, Any] = await response.json()
@@ -160,7 +160,7 @@ async def get(client: Client, server: OAuthServer) -> Mapping[str, Any]:
 
 @pytest.fixture
 async def scene(oauth_server: OAuthServer) -> AsyncIterator[Scene]:
-    """One whose browser is left at the end."""
+    """Yield a scene, and wait for its browser after the test."""
     scene = Scene(oauth_server)
     yield scene
     await scene.visitor.done()
@@ -168,7 +168,7 @@ async def scene(oauth_server: OAuthServer) -> AsyncIterator[Scene]:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """Time that passes when the test says so."""
+    """Replace the clock of the package."""
     return Clock(monkeypatch)
 
 
@@ -181,25 +181,25 @@ NAMES = {
     "jwt": "urn:ietf:params:oauth:grant-type:jwt-bearer",
 }
 LOGINS = ("code", "device")
-REFRESHED = (*LOGINS, "given")
+REFRESHING = (*LOGINS, "given")
 
 
-# A token
+# Token requests
 
 
 @pytest.mark.rule("R047", "R120", "R123")
 @pytest.mark.parametrize("name", NAMES)
-async def test_each_grant_authorizes_requests_of_an_issuer(scene: Scene, name: str) -> None:
-    """The metadata is read once, one token is got, and the API takes it."""
+async def test_each_grant_authorizes_requests(scene: Scene, name: str) -> None:
+    """Three requests read the metadata once, request one token and are accepted."""
     async with scene.client(await scene.grant(name)) as client:
-        answers = [await get(client, scene.server) for _ in range(3)]
-    assert {answer["client_id"] for answer in answers} == {"client-id"}
+        responses = [await get(client, scene.server) for _ in range(3)]
+    assert {response["client_id"] for response in responses} == {"client-id"}
     assert scene.server.granted == {NAMES[name]: 1}
     assert scene.server.requests["metadata"] == 1
 
 
-async def test_without_an_issuer_endpoints_are_given(scene: Scene) -> None:
-    """What a server without metadata needs, each by its name; a cache can be used, too."""
+async def test_endpoints_replace_the_metadata(scene: Scene) -> None:
+    """With `endpoints` no issuer is needed and no metadata is requested, also with a cache."""
     endpoints = {
         name: getattr(scene.server, name)
         for name in ("token_endpoint", "authorization_endpoint", "device_authorization_endpoint")
@@ -213,12 +213,12 @@ async def test_without_an_issuer_endpoints_are_given(scene: Scene) -> None:
 
 
 @pytest.mark.rule("R123")
-async def test_endpoints_that_are_given_win(scene: Scene) -> None:
-    """What the metadata says of these is not asked."""
-    nowhere = "https://nowhere.example"
+async def test_given_endpoints_override_the_metadata(scene: Scene) -> None:
+    """Endpoints passed to the client override the endpoints of the metadata."""
+    unused = "https://unused.example"
     scene.server.changes["metadata"] = {
-        "token_endpoint": nowhere,
-        "authorization_endpoint": nowhere,
+        "token_endpoint": unused,
+        "authorization_endpoint": unused,
     }
     given = {"authorization_endpoint": scene.server.authorization_endpoint}
     for options in (
@@ -233,10 +233,8 @@ async def test_endpoints_that_are_given_win(scene: Scene) -> None:
     ("name", "missing"),
     [("code", "authorization_endpoint"), ("device", "device_authorization_endpoint")],
 )
-async def test_an_endpoint_that_nobody_named_is_named(
-    scene: Scene, name: str, missing: str
-) -> None:
-    """The error says what to pass, or that the issuer has none."""
+async def test_missing_endpoint_is_named(scene: Scene, name: str, missing: str) -> None:
+    """The error names the missing endpoint and either the option to pass or the issuer."""
     grant = await scene.grant(name)
     options = {"issuer": None, "token_endpoint": scene.server.token_endpoint}
     async with scene.client(grant, **options) as client:
@@ -263,10 +261,8 @@ async def test_an_endpoint_that_nobody_named_is_named(
     ],
     ids=str,
 )
-async def test_no_secret_goes_where_odd_metadata_points(
-    scene: Scene, members: dict[str, Any]
-) -> None:
-    """Another issuer's, plain http to another machine, or no URL."""
+async def test_invalid_metadata_is_rejected(scene: Scene, members: dict[str, Any]) -> None:
+    """No secret is sent if the metadata has another issuer or an unsafe token endpoint."""
     scene.server.changes["metadata"] = members
     async with scene.client() as client:
         with pytest.raises(MetadataError):
@@ -274,7 +270,7 @@ async def test_no_secret_goes_where_odd_metadata_points(
     assert scene.server.token_requests == scene.server.api_requests == 0
 
 
-# Who asks
+# Client authentication
 
 
 @pytest.mark.parametrize(
@@ -287,10 +283,10 @@ async def test_no_secret_goes_where_odd_metadata_points(
     ],
 )
 @pytest.mark.rule("R005", "R008", "R009")
-async def test_the_client_authenticates_as_the_metadata_lists(
+async def test_client_authentication_follows_the_metadata(
     scene: Scene, listed: list[str], secret: str | None, used: str
 ) -> None:
-    """At each endpoint of the server; a client without a secret is a public one."""
+    """The client uses a listed method at each endpoint; without a secret it is a public client."""
     scene.server.client_auth_methods = listed
     scene.server.add_client("app", secret, auth_methods=[used])
     scene.server.changes["metadata"] = {"token_endpoint_auth_methods_supported": listed}
@@ -307,10 +303,10 @@ async def test_the_client_authenticates_as_the_metadata_lists(
         assert ("client_assertion" in exchange.form) is (used == "client_secret_jwt")
 
 
-async def test_a_way_to_authenticate_that_is_given_goes_before_what_is_listed(
+async def test_client_auth_argument_overrides_the_metadata(
     scene: Scene,
 ) -> None:
-    """Who gives one knows better than metadata."""
+    """`client_auth` is used even if the metadata does not list it."""
     listed = {"token_endpoint_auth_methods_supported": ["client_secret_post"]}
     scene.server.changes["metadata"] = listed
     async with scene.client(client_auth=ClientSecretBasic()) as client:
@@ -320,17 +316,21 @@ async def test_a_way_to_authenticate_that_is_given_goes_before_what_is_listed(
 
 
 @pytest.mark.rule("R124")
-async def test_with_a_certificate_the_aliases_of_the_issuer_are_asked() -> None:
-    """Where metadata and browser go is not where certificates are asked for."""
+async def test_mtls_client_uses_the_mtls_endpoint_aliases() -> None:
+    """Requests with a certificate use the aliases; metadata and the browser need none."""
     authority = trustme.CA()
-    serving, ours = server_context(authority), client_context(authority)
-    authority.configure_trust(serving)
-    serving.verify_mode = ssl.CERT_REQUIRED
-    authority.issue_cert("client.example.com").configure_cert(ours)
-    async with OAuthServer(mtls_context=serving) as server:
+    server_tls, client_tls = server_context(authority), client_context(authority)
+    authority.configure_trust(server_tls)
+    server_tls.verify_mode = ssl.CERT_REQUIRED
+    authority.issue_cert("client.example.com").configure_cert(client_tls)
+    async with OAuthServer(mtls_context=server_tls) as server:
         scene = Scene(server)
         server.add_client("app", certificate_name="client.example.com")
-        options = {"client_id": "app", "client_secret": None, "client_auth": TLSClientAuth(ours)}
+        options = {
+            "client_id": "app",
+            "client_secret": None,
+            "client_auth": TLSClientAuth(client_tls),
+        }
         for name in ("service", *LOGINS):
             async with scene.client(await scene.grant(name), **options) as client:
                 await get(client, server)
@@ -340,8 +340,8 @@ async def test_with_a_certificate_the_aliases_of_the_issuer_are_asked() -> None:
         assert server.granted["refresh_token"] == 2
 
 
-async def test_a_server_that_takes_no_secret_is_an_error(scene: Scene) -> None:
-    """It says what the server takes."""
+async def test_unsupported_client_authentication_raises(scene: Scene) -> None:
+    """If the server accepts no secret, the error lists the methods that it accepts."""
     scene.server.changes["metadata"] = {
         "token_endpoint_auth_methods_supported": ["tls_client_auth"]
     }
@@ -350,8 +350,8 @@ async def test_a_server_that_takes_no_secret_is_an_error(scene: Scene) -> None:
             await client.get(scene.server.url("/"))
 
 
-async def test_client_credentials_need_credentials(scene: Scene) -> None:
-    """The grant is for clients that have some (RFC 6749 §4.4)."""
+async def test_client_credentials_require_a_secret(scene: Scene) -> None:
+    """The client credentials grant is for confidential clients (RFC 6749 §4.4)."""
     async with scene.client(client_secret=None) as client:
         with pytest.raises(TokenConfigurationError, match="Missing client_secret"):
             await client.get(scene.server.url("/"))
@@ -359,8 +359,8 @@ async def test_client_credentials_need_credentials(scene: Scene) -> None:
 
 @pytest.mark.rule("R031")
 @pytest.mark.parametrize("fault", [Fault.html(), Fault.wrong_json([]), Fault.status(503)])
-async def test_an_endpoint_beside_that_fails_is_an_error(scene: Scene, fault: Fault) -> None:
-    """It is named, and nothing is asked of the token endpoint."""
+async def test_failed_device_authorization_request_raises(scene: Scene, fault: Fault) -> None:
+    """The error names the endpoint, and no token request is sent."""
     scene.server.faults["device_authorization"] = fault
     async with scene.client(await scene.grant("device"), raise_token_errors=True) as client:
         with pytest.raises(TokenError, match="The device authorization endpoint"):
@@ -368,16 +368,16 @@ async def test_an_endpoint_beside_that_fails_is_an_error(scene: Scene, fault: Fa
     assert scene.server.token_requests == 0
 
 
-# Another token
+# Refresh and renewal
 
 
 @pytest.mark.rule("R040", "R043", "R047")
 @pytest.mark.parametrize("rotates", [True, False])
-@pytest.mark.parametrize("name", REFRESHED)
-async def test_a_login_is_refreshed_when_its_token_expires_or_is_revoked(
+@pytest.mark.parametrize("name", REFRESHING)
+async def test_expired_or_revoked_token_is_refreshed(
     scene: Scene, clock: Clock, name: str, *, rotates: bool
 ) -> None:
-    """The person is not asked again, whether or not the server rotates refresh tokens."""
+    """No new sign-in is needed, whether or not the server rotates refresh tokens."""
     scene.server.rotate_refresh_tokens = rotates
     async with scene.client(await scene.grant(name), cache=None) as client:
         await get(client, scene.server)
@@ -393,8 +393,10 @@ async def test_a_login_is_refreshed_when_its_token_expires_or_is_revoked(
 
 @pytest.mark.rule("R011")
 @pytest.mark.parametrize("name", ["service", "exchange", "jwt"])
-async def test_other_grants_ask_anew(scene: Scene, clock: Clock, name: str) -> None:
-    """They need nobody, and no refresh token."""
+async def test_grants_without_refresh_token_repeat_the_token_request(
+    scene: Scene, clock: Clock, name: str
+) -> None:
+    """Grants that need no person send the same token request again."""
     async with scene.client(await scene.grant(name)) as client:
         await get(client, scene.server)
         clock.now += 4000
@@ -406,8 +408,8 @@ async def test_other_grants_ask_anew(scene: Scene, clock: Clock, name: str) -> N
 
 @pytest.mark.rule("R045")
 @pytest.mark.parametrize("name", LOGINS)
-async def test_a_refused_refresh_token_asks_the_person_again_once(scene: Scene, name: str) -> None:
-    """Where there is one to ask."""
+async def test_rejected_refresh_token_causes_one_new_sign_in(scene: Scene, name: str) -> None:
+    """After `invalid_grant`, a grant that can sign in a person does so once."""
     async with scene.client(await scene.grant(name)) as client:
         await get(client, scene.server)
         scene.server.revoke_refresh_tokens()
@@ -419,10 +421,10 @@ async def test_a_refused_refresh_token_asks_the_person_again_once(scene: Scene, 
 
 @pytest.mark.rule("R045")
 @pytest.mark.parametrize("is_used", [True, False])
-async def test_where_nobody_can_be_asked_a_login_is_required(
+async def test_rejected_given_refresh_token_requires_a_login(
     scene: Scene, *, is_used: bool
 ) -> None:
-    """It is said without a request from then on."""
+    """After the rejection, LoginRequiredError is raised without a request."""
     async with scene.client(await scene.grant("given")) as client:
         if is_used:
             await get(client, scene.server)
@@ -448,8 +450,8 @@ async def test_where_nobody_can_be_asked_a_login_is_required(
     ],
     ids=lambda fault: fault.kind,
 )
-async def test_a_failure_of_the_server_costs_no_login(scene: Scene, fault: Fault) -> None:
-    """The refresh token is kept, and a second try succeeds."""
+async def test_failed_refresh_keeps_the_refresh_token(scene: Scene, fault: Fault) -> None:
+    """After a failure of the server the next refresh succeeds without a new sign-in."""
     async with scene.client(await scene.grant("code"), raise_token_errors=True) as client:
         await get(client, scene.server)
         scene.server.revoke_all()
@@ -461,8 +463,8 @@ async def test_a_failure_of_the_server_costs_no_login(scene: Scene, fault: Fault
 
 
 @pytest.mark.rule("R042")
-async def test_a_refresh_asks_for_no_more_than_was_granted(scene: Scene) -> None:
-    """A server that granted less would refuse it."""
+async def test_refresh_requests_the_granted_scope(scene: Scene) -> None:
+    """If the server granted less scope than requested, a refresh requests the granted scope."""
     scene.server.changes["token"] = {"scope": "read"}
     options = {"scope": "read write", "allow_narrower_scope": True}
     async with scene.client(await scene.grant("code"), **options) as client:
@@ -477,15 +479,15 @@ async def test_a_refresh_asks_for_no_more_than_was_granted(scene: Scene) -> None
 
 @pytest.mark.rule("R016", "R126")
 @pytest.mark.parametrize("name", ["service", "code", "device", "exchange", "given", "jwt"])
-async def test_what_is_asked_for_is_asked_for_each_time(scene: Scene, name: str) -> None:
-    """Scope, every resource and audience, and parameters: at first, and with each refresh."""
+async def test_request_parameters_are_sent_with_each_token_request(scene: Scene, name: str) -> None:
+    """Scope, resources, audiences and extra parameters are sent first and with each refresh."""
     resources = ("https://api.example.com/a", "https://api.example.com/b")
-    asked = {"resource": resources, "audience": ("x", "y"), "scope": "a b"}
+    requested = {"resource": resources, "audience": ("x", "y"), "scope": "a b"}
     grant = await scene.grant(name)
-    async with scene.client(grant, extra_params={"tenant": "one"}, **asked) as client:
-        answer = await get(client, scene.server)
+    async with scene.client(grant, extra_params={"tenant": "one"}, **requested) as client:
+        members = await get(client, scene.server)
         scene.server.revoke_all()
-        assert (await get(client, scene.server))["scope"] == answer["scope"] == "a b"
+        assert (await get(client, scene.server))["scope"] == members["scope"] == "a b"
     sent = [
         parse_qs(exchange.body.text)
         for exchange in scene.server.log
@@ -498,12 +500,12 @@ async def test_what_is_asked_for_is_asked_for_each_time(scene: Scene, name: str)
         assert (form["scope"], form["tenant"]) == (["a b"], ["one"])
 
 
-# While a refresh is in the air
+# Refreshes in flight
 
 
 @pytest.mark.rule("R044")
-async def test_a_caller_who_is_cancelled_does_not_cost_the_login(scene: Scene) -> None:
-    """The refresh goes on, and who comes next has its token."""
+async def test_cancelled_caller_does_not_lose_the_login(scene: Scene) -> None:
+    """The refresh of a cancelled caller continues, and the next caller gets its token."""
     server = scene.server
     async with scene.client(await scene.grant("code")) as client:
         await get(client, server)
@@ -520,11 +522,11 @@ async def test_a_caller_who_is_cancelled_does_not_cost_the_login(scene: Scene) -
 
 @pytest.mark.rule("R043", "R044")
 @pytest.mark.parametrize("kind", ["none", "memory", "file"])
-@pytest.mark.parametrize("act", ["close", "reset"])
-async def test_what_is_in_the_air_when_a_client_is_closed_or_reset_is_kept(
-    scene: Scene, tmp_path: Path, caplog: pytest.LogCaptureFixture, kind: str, act: str
+@pytest.mark.parametrize("action", ["close", "reset"])
+async def test_refresh_in_flight_survives_close_and_reset(
+    scene: Scene, tmp_path: Path, caplog: pytest.LogCaptureFixture, kind: str, action: str
 ) -> None:
-    """No refresh token is sent twice, nobody logs in again, and no task or warning is left."""
+    """No refresh token is lost or sent twice, and no task and no warning is left."""
     cache = {"memory": MemoryCache(), "file": FileCache(tmp_path / "c")}.get(kind)
     server = scene.server
     client = scene.client(await scene.grant("code"), cache=cache)
@@ -534,7 +536,7 @@ async def test_what_is_in_the_air_when_a_client_is_closed_or_reset_is_kept(
     server.token_fault = Fault.slow(0.1).times(1)
     caller = asyncio.create_task(get(client, server))
     await server.reached(token_requests=2)
-    if act == "close":
+    if action == "close":
         await client.close()
         with pytest.raises(TokenError, match="closed"):
             await caller
@@ -550,18 +552,18 @@ async def test_what_is_in_the_air_when_a_client_is_closed_or_reset_is_kept(
     assert not caplog.records
 
 
-async def test_a_refresh_that_waits_for_metadata_is_ended_at_once(
+async def test_close_ends_a_refresh_that_waits_for_metadata(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing was sent yet that could be lost."""
+    """`close()` does not wait if the refresh token was not sent yet."""
     monkeypatch.setattr("aioalf._auth_server.discovery.FRESH", -1.0)
     client = scene.client(await scene.grant("code"))
     await get(client, scene.server)
     scene.server.revoke_all()
     scene.server.faults["metadata"] = Fault.slow(30)
-    asked = scene.server.requests["metadata"]
+    requests_before = scene.server.requests["metadata"]
     caller = asyncio.create_task(get(client, scene.server))
-    await scene.server.reached(requests={"metadata": asked + 1})
+    await scene.server.reached(requests={"metadata": requests_before + 1})
     async with asyncio.timeout(5):
         await client.close()
         with pytest.raises(TokenError, match="closed"):
@@ -577,10 +579,10 @@ async def test_a_refresh_that_waits_for_metadata_is_ended_at_once(
 
 @pytest.mark.rule("R043", "R079")
 @pytest.mark.parametrize("name", LOGINS)
-async def test_clients_with_one_cache_make_one_login_and_one_refresh(
+async def test_clients_with_one_cache_sign_in_and_refresh_once(
     scene: Scene, tmp_path: Path, name: str
 ) -> None:
-    """A program that is started twice logs in once."""
+    """A program that is started twice signs in once."""
     caches: list[tuple[TokenCache, TokenCache]] = [
         (FileCache(tmp_path / "c"), FileCache(tmp_path / "c")),
         (memory := MemoryCache(), memory),
@@ -595,10 +597,8 @@ async def test_clients_with_one_cache_make_one_login_and_one_refresh(
         assert scene.server.granted["refresh_token"] == number
 
 
-async def test_a_token_of_a_cache_is_renewed_ahead_of_its_expiry(
-    scene: Scene, clock: Clock
-) -> None:
-    """Once, in the background; the one in the cache is not taken for the new one."""
+async def test_cached_token_is_renewed_ahead_of_expiry(scene: Scene, clock: Clock) -> None:
+    """One renewal runs in the background and does not return the old token from the cache."""
     options = {"cache": MemoryCache(), "renewal": Renewal(before_expiry=300)}
     async with scene.client(await scene.grant("code"), **options) as client:
         first = await get(client, scene.server)
@@ -612,28 +612,28 @@ async def test_a_token_of_a_cache_is_renewed_ahead_of_its_expiry(
 
 
 @pytest.mark.rule("R046")
-async def test_a_cache_keeps_servers_apart(scene: Scene, tmp_path: Path) -> None:
-    """A refresh token goes to the server that issued it, and to no other."""
+async def test_cache_separates_authorization_servers(scene: Scene, tmp_path: Path) -> None:
+    """A refresh token is sent only to the authorization server that issued it."""
     cache = FileCache(tmp_path / "c")
     async with OAuthServer() as other:
-        elsewhere = Scene(other)
+        other_scene = Scene(other)
         async with (
             scene.client(await scene.grant("code"), cache=cache) as one,
-            elsewhere.client(await elsewhere.grant("code"), cache=cache) as two,
+            other_scene.client(await other_scene.grant("code"), cache=cache) as two,
         ):
             for _ in range(2):
                 await get(one, scene.server)
                 await get(two, other)
                 scene.server.revoke_all()
                 other.revoke_all()
-        await elsewhere.visitor.done()
-        assert len(scene.sent) == len(elsewhere.sent) == 1
+        await other_scene.visitor.done()
+        assert len(scene.sent_refresh_tokens) == len(other_scene.sent_refresh_tokens) == 1
         assert not other.refused
         assert not scene.server.refused
 
 
-def test_a_cache_that_cannot_be_used_is_said_when_it_is_given(scene: Scene) -> None:
-    """A class is none, and a token for somebody who is in no key is kept nowhere."""
+def test_unusable_cache_is_rejected_on_creation(scene: Scene) -> None:
+    """A cache class, or a cache for a subject that no cache key can identify, raises."""
     with pytest.raises(TokenConfigurationError, match="cache must be an object, not a class"):
         scene.client(cache=MemoryCache)
     for tokens in ({"subject_token": str}, {"subject_token": "a", "actor_token": str}):
@@ -644,8 +644,8 @@ def test_a_cache_that_cannot_be_used_is_said_when_it_is_given(scene: Scene) -> N
 
 
 @pytest.mark.rule("R081", "R157")
-async def test_a_cache_keeps_tokens_apart_by_whom_they_are_for(scene: Scene) -> None:
-    """A token is found again by who asks for the same subject, and by nobody else."""
+async def test_cache_separates_subjects(scene: Scene) -> None:
+    """A cached token is used only by clients for the same subject."""
     cache = MemoryCache()
     scene.server.trust_assertions("https://idp.example", PUBLIC_KEY)
 
@@ -662,27 +662,27 @@ async def test_a_cache_keeps_tokens_apart_by_whom_they_are_for(scene: Scene) -> 
 
 
 @pytest.mark.rule("R157")
-async def test_a_cached_token_ends_with_the_token_that_it_was_exchanged_for(
-    scene: Scene, clock: Clock
-) -> None:
-    """The cache has it for no longer than that lives."""
+async def test_cached_token_expires_with_its_subject_token(scene: Scene, clock: Clock) -> None:
+    """The cache keeps an exchanged token no longer than its subject token is valid."""
     claims = json.dumps({"exp": time.time() + 90}).encode()
     subject = f"e30.{urlsafe_b64encode(claims).decode().rstrip('=')}.e30"
     scene.server.add_subject_token(subject, "Ada")
-    lives: list[float | None] = []
+    lifetimes: list[float | None] = []
 
-    class Watched(MemoryCache):
-        """Tells for how long it is to keep."""
+    class LifetimeRecordingCache(MemoryCache):
+        """A cache that records the lifetimes of its entries."""
 
         async def set(self, key: str, value: str, ttl: float | None) -> None:
-            lives.append(ttl)
+            lifetimes.append(ttl)
             await super().set(key, value, ttl)
 
-    async with scene.client(TokenExchange(subject, ACCESS_TOKEN), cache=Watched()) as client:
+    async with scene.client(
+        TokenExchange(subject, ACCESS_TOKEN), cache=LifetimeRecordingCache()
+    ) as client:
         await get(client, scene.server)
-    [left] = lives
-    assert left is not None
-    assert 80 < left <= 90
+    [lifetime] = lifetimes
+    assert lifetime is not None
+    assert 80 < lifetime <= 90
 
 
 @pytest.mark.parametrize(
@@ -693,8 +693,8 @@ async def test_a_cached_token_ends_with_the_token_that_it_was_exchanged_for(
         ({"issuer": ""}, "issuer must be an absolute https URL"),
     ],
 )
-def test_what_cannot_work_is_said_when_it_is_given(options: dict[str, Any], problem: str) -> None:
-    """By its name."""
+def test_invalid_option_is_named_on_creation(options: dict[str, Any], problem: str) -> None:
+    """The error names the invalid option."""
     with pytest.raises(TokenConfigurationError, match=problem):
         Client("id", "secret", **options)
 
@@ -702,8 +702,10 @@ def test_what_cannot_work_is_said_when_it_is_given(options: dict[str, Any], prob
 @pytest.mark.rule("R013", "R046")
 @pytest.mark.parametrize("grant", [AuthorizationCode(), DeviceCode(), RefreshToken("r")])
 @pytest.mark.parametrize("as_endpoint", [True, False])
-def test_no_refresh_token_goes_to_plain_http(grant: Grant, *, as_endpoint: bool) -> None:
-    """To another machine, that is; it is said when the client is made."""
+def test_plain_http_token_endpoint_is_rejected_with_refresh_tokens(
+    grant: Grant, *, as_endpoint: bool
+) -> None:
+    """A client that would send refresh tokens to another machine by http raises on creation."""
     url = "http://auth.example.com/token"
     given: Any = {"endpoints": {"token_endpoint": url}} if as_endpoint else {"token_endpoint": url}
     with (
@@ -713,18 +715,18 @@ def test_no_refresh_token_goes_to_plain_http(grant: Grant, *, as_endpoint: bool)
         Client("id", "secret", grant=grant, **given)
 
 
-# Telling
+# The on_token callback
 
 
 @pytest.mark.parametrize("kind", ["plain", "coroutine", "failing"])
-async def test_a_token_is_told_before_a_request_has_it(
+async def test_on_token_is_called_before_the_token_is_used(
     scene: Scene, caplog: pytest.LogCaptureFixture, kind: str
 ) -> None:
-    """Each new one, once; what fails there is logged and harms nobody."""
-    told: list[tuple[str | None, int]] = []
+    """`on_token` is called once for each new token, and its errors are only logged."""
+    calls: list[tuple[str | None, int]] = []
 
     def plain(token: Token) -> None:
-        told.append((token.refresh_token, scene.server.api_requests))
+        calls.append((token.refresh_token, scene.server.api_requests))
 
     async def coroutine(token: Token) -> None:
         plain(token)
@@ -739,16 +741,16 @@ async def test_a_token_is_told_before_a_request_has_it(
         await get(client, scene.server)
         scene.server.revoke_all()
         await get(client, scene.server)
-    assert [requests for _, requests in told] == [0, 3]
-    assert len({refresh_token for refresh_token, _ in told} - {None}) == 2
+    assert [requests for _, requests in calls] == [0, 3]
+    assert len({refresh_token for refresh_token, _ in calls} - {None}) == 2
     assert len(caplog.records) == (2 if kind == "failing" else 0)
 
 
-async def test_client_credentials_tell_and_are_cached_too(scene: Scene, tmp_path: Path) -> None:
-    """A program that is started often asks once an hour."""
-    told: list[Token] = []
+async def test_client_credentials_use_on_token_and_the_cache(scene: Scene, tmp_path: Path) -> None:
+    """A service that is started twice requests one token."""
+    tokens: list[Token] = []
     for _ in range(2):
-        options: dict[str, Any] = {"cache": FileCache(tmp_path / "c"), "on_token": told.append}
+        options: dict[str, Any] = {"cache": FileCache(tmp_path / "c"), "on_token": tokens.append}
         async with scene.client(**options) as client:
             await get(client, scene.server)
-    assert len(told) == scene.server.token_requests == 1
+    assert len(tokens) == scene.server.token_requests == 1
