@@ -1,4 +1,4 @@
-"""The life of a client: opened on first use, in one event loop after another, and closed."""
+"""The lifecycle of a client: first use, several event loops, and closing."""
 
 import asyncio
 import gc
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class LoopInThread:
-    """An event loop that runs elsewhere."""
+    """An event loop that runs in a thread."""
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
@@ -26,61 +26,61 @@ class LoopInThread:
         self._thread.start()
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run it there."""
+        """Run a coroutine in the loop, and return its result."""
         future: Future[T] = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
         return future.result(10)
 
     def close(self) -> None:
-        """Stop and wait."""
+        """Stop the loop, and wait for the thread."""
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(10)
         self.loop.close()
 
 
 @pytest.fixture
-def elsewhere() -> Iterator[LoopInThread]:
-    """An event loop in a thread."""
+def loop_in_thread() -> Iterator[LoopInThread]:
+    """Yield an event loop in a thread."""
     loop = LoopInThread()
     yield loop
     loop.close()
 
 
 @pytest.fixture
-def distant_server(elsewhere: LoopInThread) -> Iterator[OAuthServer]:
-    """A server that outlives the loops of a test."""
-    server = elsewhere.run(start())
+def server_in_thread(loop_in_thread: LoopInThread) -> Iterator[OAuthServer]:
+    """Yield a server that outlives the event loops of a test."""
+    server = loop_in_thread.run(start_server())
     yield server
-    elsewhere.run(server.close())
+    loop_in_thread.run(server.close())
 
 
-async def start() -> OAuthServer:
-    """Make a server in the loop that it is for."""
+async def start_server() -> OAuthServer:
+    """Start a server in the running event loop."""
     server = OAuthServer()
     await server.start()
     return server
 
 
-async def status(client: Client, server: OAuthServer) -> int:
-    """The answer to one request."""
+async def request_status(client: Client, server: OAuthServer) -> int:
+    """Send a request, and return the status of the response."""
     async with client.get(server.url("/things")) as response:
         return response.status
 
 
-def test_a_plain_with_is_refused() -> None:
-    """The error says what to write."""
+def test_plain_with_raises_type_error() -> None:
+    """`with` raises a TypeError that tells the caller to use `async with`."""
     client = Client("client-id", "secret", "https://auth.example.com/token")
     with pytest.raises(TypeError, match=r"Use async with instead\."), client:
         pass
 
 
-async def test_a_client_is_its_own_context(oauth_server: OAuthServer) -> None:
-    """It is closed with the block, also when that raises."""
+async def test_async_with_closes_the_client(oauth_server: OAuthServer) -> None:
+    """`async with` returns the client and closes it, also after an exception."""
     client = client_of(oauth_server)
 
     async def fail() -> None:
         async with client as entered:
             assert entered is client
-            assert await status(client, oauth_server) == 200
+            assert await request_status(client, oauth_server) == 200
             raise KeyError
 
     with pytest.raises(KeyError):
@@ -89,29 +89,29 @@ async def test_a_client_is_its_own_context(oauth_server: OAuthServer) -> None:
 
 
 @pytest.mark.rule("R077")
-async def test_a_closed_client_sends_nothing(oauth_server: OAuthServer) -> None:
-    """Until it is entered again; its token is still good then."""
+async def test_closed_client_raises(oauth_server: OAuthServer) -> None:
+    """A closed client raises until it is entered again, and keeps its token."""
     client = client_of(oauth_server)
-    assert await status(client, oauth_server) == 200
+    assert await request_status(client, oauth_server) == 200
     await client.close()
     await client.close()
     for call in (client.get(oauth_server.url("/")), client.ws_connect(oauth_server.url("/ws"))):
         with pytest.raises(RuntimeError, match="Session is closed"):
             await call
     async with client:
-        assert await status(client, oauth_server) == 200
+        assert await request_status(client, oauth_server) == 200
     assert (oauth_server.token_requests, oauth_server.api_requests) == (1, 2)
 
 
-async def test_an_unused_client_is_closed_in_peace() -> None:
-    """There is nothing to close."""
+async def test_unused_client_can_be_closed() -> None:
+    """Closing a client that sent no request raises no error."""
     async with Client("client-id", "secret", "https://auth.example.com/token"):
         pass
 
 
 @pytest.mark.rule("R077")
-async def test_closing_ends_a_wait_for_a_token(oauth_server: OAuthServer) -> None:
-    """Who waits gets a TokenError, and no task is left."""
+async def test_close_ends_the_wait_for_a_token(oauth_server: OAuthServer) -> None:
+    """Waiting callers get a TokenError, and no task is left."""
     oauth_server.token_fault = Fault.slow(60)
     client = client_of(oauth_server)
     waiting = [asyncio.create_task(client.get(oauth_server.url("/things"))) for _ in range(3)]
@@ -124,29 +124,29 @@ async def test_closing_ends_a_wait_for_a_token(oauth_server: OAuthServer) -> Non
 
 
 @pytest.mark.rule("R077")
-async def test_a_given_session_is_left_open(oauth_server: OAuthServer) -> None:
-    """It is its owner's to close."""
+async def test_session_of_the_caller_stays_open(oauth_server: OAuthServer) -> None:
+    """`close()` leaves a session open that the caller provided."""
     async with ClientSession() as session:
         async with client_of(oauth_server, session) as client:
-            assert await status(client, oauth_server) == 200
+            assert await request_status(client, oauth_server) == 200
         assert not session.closed
         async with client:
-            assert await status(client, oauth_server) == 200
+            assert await request_status(client, oauth_server) == 200
 
 
-async def test_a_given_session_that_is_closed_is_told(oauth_server: OAuthServer) -> None:
-    """Nothing is sent to the API."""
+async def test_closed_session_of_the_caller_raises(oauth_server: OAuthServer) -> None:
+    """A closed session raises aiohttp's error, and no API request is sent."""
     session = ClientSession()
     await session.close()
     with pytest.raises(RuntimeError, match="Session is closed"):
-        await status(client_of(oauth_server, session), oauth_server)
+        await request_status(client_of(oauth_server, session), oauth_server)
     assert oauth_server.api_requests == 0
 
 
-async def test_an_error_of_a_users_manager_leaves_no_session_open(
+async def test_error_in_close_of_a_manager_leaves_no_open_session(
     oauth_server: OAuthServer,
 ) -> None:
-    """The session is closed, and the error is seen."""
+    """If the manager's `close()` raises, the session is closed and the error is raised."""
 
     class Failing(UserManager):
         async def close(self) -> None:
@@ -156,92 +156,92 @@ async def test_an_error_of_a_users_manager_leaves_no_session_open(
         token_manager_class = Failing
 
     client = FailingClient("id", "secret", oauth_server.token_endpoint)
-    assert await status(client, oauth_server) == 401
+    assert await request_status(client, oauth_server) == 401
     with pytest.raises(KeyError):
         await client.close()
     gc.collect()
 
 
 @pytest.mark.rule("R078")
-def test_a_client_serves_one_loop_after_another(distant_server: OAuthServer) -> None:
-    """asyncio.run twice, closed in between; the token stays good."""
-    client = client_of(distant_server)
+def test_client_works_in_one_event_loop_after_another(server_in_thread: OAuthServer) -> None:
+    """A closed client works in the next event loop and keeps its token."""
+    client = client_of(server_in_thread)
 
     async def use() -> int:
         async with client:
-            return await status(client, distant_server)
+            return await request_status(client, server_in_thread)
 
     assert [asyncio.run(use()) for _ in range(2)] == [200, 200]
-    assert distant_server.token_requests == 1
+    assert server_in_thread.token_requests == 1
 
 
 @pytest.mark.rule("R078")
-# What was not closed is told of, by aiohttp and asyncio, as for a session that was not.
+# aiohttp and asyncio warn of unclosed connections, as with a session that was not closed.
 @pytest.mark.filterwarnings("ignore:unclosed (connector|transport|<socket):ResourceWarning")
-def test_a_client_that_was_not_closed_serves_the_next_loop(distant_server: OAuthServer) -> None:
-    """Its old connections are gone with their loop; the second loop closes it."""
-    client = client_of(distant_server)
-    assert asyncio.run(status(client, distant_server)) == 200
-    assert asyncio.run(status(client, distant_server)) == 200
+def test_unclosed_client_works_in_the_next_event_loop(server_in_thread: OAuthServer) -> None:
+    """A client that was not closed in one event loop works and can be closed in the next."""
+    client = client_of(server_in_thread)
+    assert asyncio.run(request_status(client, server_in_thread)) == 200
+    assert asyncio.run(request_status(client, server_in_thread)) == 200
     asyncio.run(client.close())
     gc.collect()
-    assert distant_server.token_requests == 1
+    assert server_in_thread.token_requests == 1
 
 
 @pytest.mark.rule("R078")
-def test_two_loops_at_once_are_refused(
-    distant_server: OAuthServer, elsewhere: LoopInThread
+def test_use_in_two_event_loops_at_once_raises(
+    server_in_thread: OAuthServer, loop_in_thread: LoopInThread
 ) -> None:
-    """The error says to make one client for each."""
-    client = client_of(distant_server)
-    assert elsewhere.run(status(client, distant_server)) == 200
+    """A client raises RuntimeError in a second event loop and keeps working in the first."""
+    client = client_of(server_in_thread)
+    assert loop_in_thread.run(request_status(client, server_in_thread)) == 200
     with pytest.raises(RuntimeError, match="two event loops at once"):
-        asyncio.run(status(client, distant_server))
+        asyncio.run(request_status(client, server_in_thread))
     with pytest.raises(RuntimeError, match="two event loops at once"):
         asyncio.run(client.close())
     assert not client.closed
-    assert elsewhere.run(status(client, distant_server)) == 200
-    elsewhere.run(client.close())
+    assert loop_in_thread.run(request_status(client, server_in_thread)) == 200
+    loop_in_thread.run(client.close())
 
 
 @pytest.mark.rule("R078")
-def test_a_token_request_that_died_with_its_loop_is_forgotten(
-    distant_server: OAuthServer, elsewhere: LoopInThread
+def test_token_request_of_an_ended_event_loop_is_not_awaited(
+    server_in_thread: OAuthServer, loop_in_thread: LoopInThread
 ) -> None:
-    """The next loop asks anew, and does not wait for what nobody will finish."""
-    client = client_of(distant_server)
-    distant_server.token_fault = Fault.slow(60).times(1)
+    """The next event loop sends its own token request."""
+    client = client_of(server_in_thread)
+    server_in_thread.token_fault = Fault.slow(60).times(1)
 
-    async def give_up() -> None:
+    async def time_out() -> None:
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(client.get(distant_server.url("/things")), 0.1)
+            await asyncio.wait_for(client.get(server_in_thread.url("/things")), 0.1)
         await client.close()
 
     async def use() -> int:
         async with client, asyncio.timeout(5):
-            return await status(client, distant_server)
+            return await request_status(client, server_in_thread)
 
-    asyncio.run(give_up())
+    asyncio.run(time_out())
     assert asyncio.run(use()) == 200
 
 
-def test_a_loop_that_fails_leaves_no_warning(
-    distant_server: OAuthServer, elsewhere: LoopInThread
+def test_interrupted_event_loop_leaves_no_warning(
+    server_in_thread: OAuthServer, loop_in_thread: LoopInThread
 ) -> None:
-    """Ctrl-C, or any other end of the program, in the middle of a request."""
-    distant_server.api_fault = Fault.slow(60)
+    """A KeyboardInterrupt during a request leaves no unclosed resource."""
+    server_in_thread.api_fault = Fault.slow(60)
 
-    async def main(act: Callable[[], object]) -> None:
-        async with client_of(distant_server) as client:
-            task = asyncio.create_task(client.get(distant_server.url("/things")))
-            sent = distant_server.reached(api_requests=1)
-            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(sent, elsewhere.loop))
-            act()
+    async def main(interrupt: Callable[[], object]) -> None:
+        async with client_of(server_in_thread) as client:
+            task = asyncio.create_task(client.get(server_in_thread.url("/things")))
+            sent = server_in_thread.reached(api_requests=1)
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(sent, loop_in_thread.loop))
+            interrupt()
             await task
 
-    def interrupt() -> None:
+    def press_ctrl_c() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        asyncio.run(main(interrupt))
+        asyncio.run(main(press_ctrl_c))
     gc.collect()
