@@ -1,4 +1,4 @@
-"""`Client.logout()`: what is revoked and what is forgotten, whatever happens meanwhile."""
+"""`Client.logout()`: tokens are revoked and forgotten, also after errors and during requests."""
 
 import asyncio
 import logging
@@ -28,31 +28,31 @@ from tests.support.signed_in import CACHES, SignedIn, cache_of
 
 
 class Scene(SignedIn):
-    """A client of a server at which somebody is signed in, and what was revoked there."""
+    """A server with a signed-in user, its clients, and the revocation requests."""
 
-    def login(self, **options: Any) -> Client:
-        """One with a person."""
+    def user_client(self, **options: Any) -> Client:
+        """Return a client that requests tokens for the user."""
         return self.client(AuthorizationCode(open_browser=self.visitor), **options)
 
     async def get(self, client: Client) -> str:
-        """The token with which a request arrived that the API took."""
+        """Send a request that the API accepts, and return its access token."""
         async with asyncio.timeout(20), client.get(self.server.url("/things")) as response:
             assert response.status == 200, await response.text()
         return self.token
 
     @property
     def revoked(self) -> list[tuple[str, str]]:
-        """The tokens that were to be revoked, each with its hint."""
+        """Return the hint and the token of each revocation request."""
         forms = [each.form for each in self.server.log if each.path.endswith("/revoke")]
         return [(form["token_type_hint"], form["token"]) for form in forms]
 
     @property
     def hints(self) -> list[str]:
-        """What kinds of tokens were to be revoked."""
+        """Return the token type hints of the revocation requests."""
         return [hint for hint, _ in self.revoked]
 
-    async def is_alive(self, token: str) -> bool:
-        """Whether the server knows a token."""
+    async def is_active(self, token: str) -> bool:
+        """Tell whether the token is active at the server."""
         async with self.client() as client:
             members = await client.introspect(token)
         return members["active"] is True
@@ -60,7 +60,7 @@ class Scene(SignedIn):
 
 @pytest.fixture
 async def scene(oauth_server: OAuthServer) -> AsyncIterator[Scene]:
-    """One whose browser is left at the end."""
+    """Yield a scene, and close its browser after the test."""
     scene = Scene(oauth_server)
     yield scene
     await scene.visitor.gone()
@@ -68,46 +68,46 @@ async def scene(oauth_server: OAuthServer) -> AsyncIterator[Scene]:
 
 @pytest.fixture(params=CACHES)
 def cache(request: pytest.FixtureRequest, tmp_path: Path) -> TokenCache | None:
-    """Each kind, and none."""
+    """Return a cache of each kind, and None."""
     return cache_of(request, tmp_path)
 
 
-# What is revoked
+# Revocation
 
 
 @pytest.mark.rule("R005", "R160")
-async def test_the_secret_goes_as_the_revocation_endpoint_takes_it(scene: Scene) -> None:
-    """Some take HTTP Basic alone, also of clients that show it in the form elsewhere."""
+async def test_revocation_endpoint_may_require_another_client_authentication(scene: Scene) -> None:
+    """A client that sends its secret in the form uses HTTP Basic if only that is accepted here."""
     listed = {"revocation_endpoint_auth_methods_supported": ["client_secret_basic"]}
     scene.server.changes["metadata"] = listed
     scene.server.allow_body_secret = True
-    async with scene.login(client_auth=ClientSecretPost()) as client:
+    async with scene.user_client(client_auth=ClientSecretPost()) as client:
         await scene.get(client)
         await client.logout()
-    asked = [each for each in scene.server.log if "token" in each.form or "code" in each.form]
-    assert ["client_secret" in each.form for each in asked] == [True, False, False]
-    assert ["Authorization" in each.headers for each in asked] == [False, True, True]
-    assert [each.status for each in asked] == [200, 200, 200]
+    requests = [each for each in scene.server.log if "token" in each.form or "code" in each.form]
+    assert ["client_secret" in each.form for each in requests] == [True, False, False]
+    assert ["Authorization" in each.headers for each in requests] == [False, True, True]
+    assert [each.status for each in requests] == [200, 200, 200]
 
 
 @pytest.mark.rule("R160")
-async def test_the_refresh_token_is_revoked_then_the_access_token(
+async def test_refresh_token_is_revoked_before_the_access_token(
     scene: Scene, cache: TokenCache | None
 ) -> None:
-    """Each once, with its hint; then neither counts, and the next request begins anew."""
-    async with scene.login(cache=cache) as client:
+    """Each token is revoked once with its hint, and the next request needs a new sign-in."""
+    async with scene.user_client(cache=cache) as client:
         access = await scene.get(client)
         await client.logout()
         assert scene.hints == ["refresh_token", "access_token"]
-        assert [await scene.is_alive(token) for _, token in scene.revoked] == [False, False]
+        assert [await scene.is_active(token) for _, token in scene.revoked] == [False, False]
         assert scene.revoked[1][1] == access
         assert await scene.get(client) != access
     assert scene.server.logins == 2
 
 
 @pytest.mark.rule("R160")
-async def test_a_service_revokes_its_access_token(scene: Scene) -> None:
-    """It has no other, and is served again afterwards."""
+async def test_service_revokes_its_access_token(scene: Scene) -> None:
+    """A service has no refresh token, and requests a new access token afterwards."""
     async with scene.client() as client:
         access = await scene.get(client)
         await client.logout()
@@ -115,8 +115,8 @@ async def test_a_service_revokes_its_access_token(scene: Scene) -> None:
         assert await scene.get(client) != access
 
 
-async def test_without_a_revocation_endpoint_it_is_forgotten_only(scene: Scene) -> None:
-    """A server that has none is asked nothing; nor is one that nothing was had of."""
+async def test_token_is_only_forgotten_without_a_revocation_endpoint(scene: Scene) -> None:
+    """Without a revocation endpoint no request is sent, and the next request uses a new token."""
     options: dict[str, Any] = {"issuer": None, "token_endpoint": scene.server.token_endpoint}
     async with scene.client(**options) as client:
         access = await scene.get(client)
@@ -131,8 +131,8 @@ async def test_without_a_revocation_endpoint_it_is_forgotten_only(scene: Scene) 
     assert not scene.revoked
 
 
-async def test_a_revocation_endpoint_may_be_given(scene: Scene) -> None:
-    """By its name in metadata."""
+async def test_revocation_endpoint_can_be_passed(scene: Scene) -> None:
+    """`endpoints` accepts the revocation endpoint under its metadata name."""
     endpoints = {"revocation_endpoint": f"{scene.server.issuer}/revoke"}
     options: dict[str, Any] = {"issuer": None, "token_endpoint": scene.server.token_endpoint}
     async with scene.client(endpoints=endpoints, **options) as client:
@@ -141,24 +141,22 @@ async def test_a_revocation_endpoint_may_be_given(scene: Scene) -> None:
     assert scene.hints == ["access_token"]
 
 
-async def test_nothing_is_revoked_where_nothing_was_granted(scene: Scene) -> None:
-    """The server is not asked, for its metadata neither."""
+async def test_logout_without_tokens_sends_no_request(scene: Scene) -> None:
+    """Without a token not even the metadata is requested."""
     async with scene.client() as client:
         await client.logout()
-    async with scene.login(cache=MemoryCache()) as client:
+    async with scene.user_client(cache=MemoryCache()) as client:
         await client.logout()
     assert not scene.server.log
 
 
 @pytest.mark.rule("R160")
-async def test_a_login_of_the_cache_is_revoked_by_who_never_used_it(
-    scene: Scene, tmp_path: Path
-) -> None:
-    """As a command does that only logs out."""
+async def test_cached_login_is_revoked_by_an_unused_client(scene: Scene, tmp_path: Path) -> None:
+    """A command that only logs out revokes and removes the login in the cache."""
     cache = FileCache(tmp_path / "cache")
-    async with scene.login(cache=cache) as client:
+    async with scene.user_client(cache=cache) as client:
         await scene.get(client)
-    async with scene.login(cache=FileCache(tmp_path / "cache")) as client:
+    async with scene.user_client(cache=FileCache(tmp_path / "cache")) as client:
         await client.logout()
     assert scene.hints == ["refresh_token", "access_token"]
     assert not list((tmp_path / "cache").glob("*.json"))
@@ -167,17 +165,17 @@ async def test_a_login_of_the_cache_is_revoked_by_who_never_used_it(
 @pytest.mark.rule("R160")
 @pytest.mark.parametrize("rotates", [True, False])
 @pytest.mark.parametrize("is_used", [True, False])
-async def test_a_given_refresh_token_is_revoked_and_a_login_required(
+async def test_given_refresh_token_is_revoked_and_a_login_required(
     scene: Scene, *, rotates: bool, is_used: bool
 ) -> None:
-    """The one that counts: the given one, unless another has replaced it."""
+    """A logout revokes the given refresh token or the one that replaced it."""
     tokens: list[Any] = []
-    async with scene.login(on_token=tokens.append) as client:
+    async with scene.user_client(on_token=tokens.append) as client:
         await scene.get(client)
-    given = str(tokens[0].refresh_token)
+    refresh_token = str(tokens[0].refresh_token)
     scene.server.rotate_refresh_tokens = rotates
     tokens.clear()
-    async with scene.client(RefreshToken(given), on_token=tokens.append) as client:
+    async with scene.client(RefreshToken(refresh_token), on_token=tokens.append) as client:
         if is_used:
             await scene.get(client)
         await client.logout()
@@ -186,12 +184,12 @@ async def test_a_given_refresh_token_is_revoked_and_a_login_required(
         revoked = scene.revoked
         await client.logout()
         assert scene.revoked == revoked
-    counts = tokens[0].refresh_token if is_used and rotates else given
-    assert revoked[0] == ("refresh_token", counts)
+    current = tokens[0].refresh_token if is_used and rotates else refresh_token
+    assert revoked[0] == ("refresh_token", current)
     assert [hint for hint, _ in revoked] == ["refresh_token", "access_token"][: 1 + is_used]
 
 
-# What fails
+# Errors
 
 
 @pytest.mark.rule("R160")
@@ -204,8 +202,8 @@ async def test_a_given_refresh_token_is_revoked_and_a_login_required(
     ],
     ids=["unsupported", "invalid", "no content"],
 )
-async def test_what_is_no_failure_for_an_access_token(scene: Scene, fault: Fault) -> None:
-    """A server need not revoke them; one that is not known does not count."""
+async def test_unrevokable_access_token_is_no_failure(scene: Scene, fault: Fault) -> None:
+    """A server need not revoke access tokens, and an unknown token is not valid anyway."""
     async with scene.client() as client:
         await scene.get(client)
         scene.server.faults["revocation"] = fault
@@ -213,16 +211,12 @@ async def test_what_is_no_failure_for_an_access_token(scene: Scene, fault: Fault
 
 
 @pytest.mark.rule("R160")
-async def test_a_refresh_token_that_cannot_be_revoked_is_a_failure(
-    scene: Scene, cache: TokenCache | None
-) -> None:
-    """The access token is revoked all the same; both are forgotten."""
-    async with scene.login(cache=cache) as client:
+async def test_unrevokable_refresh_token_raises(scene: Scene, cache: TokenCache | None) -> None:
+    """The access token is still revoked, and both tokens are forgotten."""
+    async with scene.user_client(cache=cache) as client:
         access = await scene.get(client)
         scene.server.faults["revocation"] = Fault.oauth_error("unsupported_token_type").times(1)
-        with pytest.raises(
-            RevocationError, match=r"refresh token was.*may still be valid"
-        ) as caught:
+        with pytest.raises(RevocationError, match=r"refresh token was.*may count still") as caught:
             await client.logout()
         assert isinstance(caught.value.__cause__, TokenHTTPError)
         assert scene.hints == ["refresh_token", "access_token"]
@@ -232,9 +226,9 @@ async def test_a_refresh_token_that_cannot_be_revoked_is_a_failure(
 
 
 @pytest.mark.rule("R160")
-async def test_a_busy_server_is_asked_again_after_its_pause(scene: Scene) -> None:
-    """503 says that the token is alive; then it is revoked."""
-    async with scene.login(retry=Retry(attempts=3)) as client:
+async def test_revocation_is_retried_after_503(scene: Scene) -> None:
+    """After a 503 the token is still valid, so the request is repeated after `Retry-After`."""
+    async with scene.user_client(retry=Retry(attempts=3)) as client:
         await scene.get(client)
         scene.server.faults["revocation"] = Fault.status(503, headers={"Retry-After": "0"}).times(2)
         await client.logout()
@@ -244,7 +238,7 @@ async def test_a_busy_server_is_asked_again_after_its_pause(scene: Scene) -> Non
 
 @pytest.mark.rule("R160")
 @pytest.mark.parametrize(
-    ("fault", "tries"),
+    ("fault", "attempts"),
     [
         (Fault.status(503, headers={"Retry-After": "0"}), 3),
         (Fault.status(503, headers={"Retry-After": "3600"}), 1),
@@ -252,51 +246,51 @@ async def test_a_busy_server_is_asked_again_after_its_pause(scene: Scene) -> Non
     ],
     ids=["busy", "busy for long", "hang up"],
 )
-async def test_a_server_that_stays_busy_is_an_error_that_says_so(
-    scene: Scene, cache: TokenCache | None, fault: Fault, tries: int
+async def test_permanent_revocation_failure_raises(
+    scene: Scene, cache: TokenCache | None, fault: Fault, attempts: int
 ) -> None:
-    """Within the limits of Retry, and not for the next token again; the token is forgotten."""
-    async with scene.login(cache=cache, retry=Retry(attempts=3, wait_initial=0)) as client:
+    """After the attempts of `Retry` the second token is not tried; both tokens are forgotten."""
+    async with scene.user_client(cache=cache, retry=Retry(attempts=3, wait_initial=0)) as client:
         access = await scene.get(client)
         scene.server.faults["revocation"] = fault
         with pytest.raises(RevocationError, match="forgotten here, but not revoked"):
             await client.logout()
-        assert scene.hints == ["refresh_token"] * tries
-        assert await scene.is_alive(access)
+        assert scene.hints == ["refresh_token"] * attempts
+        assert await scene.is_active(access)
         assert await scene.get(client) != access
     assert scene.server.logins == 2
 
 
-async def test_metadata_that_cannot_be_had_is_an_error_that_says_so(
+async def test_logout_without_metadata_raises_and_forgets_the_tokens(
     scene: Scene, tmp_path: Path
 ) -> None:
-    """Nobody knows where to revoke; here it is forgotten."""
-    async with scene.login(cache=FileCache(tmp_path / "cache")) as client:
+    """If the metadata is not available, the tokens are not revoked, but the cache is emptied."""
+    async with scene.user_client(cache=FileCache(tmp_path / "cache")) as client:
         await scene.get(client)
     scene.server.faults["metadata"] = Fault.status(500)
-    async with scene.login(cache=FileCache(tmp_path / "cache")) as client:
+    async with scene.user_client(cache=FileCache(tmp_path / "cache")) as client:
         with pytest.raises(RevocationError, match="tokens were forgotten"):
             await client.logout()
     assert not list((tmp_path / "cache").glob("*.json"))
 
 
 @pytest.mark.rule("R161")
-def test_a_revocation_endpoint_in_the_clear_is_refused(scene: Scene) -> None:
-    """When the client is made; on this machine nobody listens in."""
+def test_plain_http_revocation_endpoint_is_rejected(scene: Scene) -> None:
+    """A plain http URL of another machine raises when the client is created."""
     with pytest.raises(TokenConfigurationError, match="revocation_endpoint must be an https URL"):
         scene.client(endpoints={"revocation_endpoint": "http://auth.example.com/revoke"})
 
 
-# What happens meanwhile
+# Concurrent requests
 
 
 @pytest.mark.rule("R083", "R160")
-async def test_a_refresh_in_the_air_is_awaited_and_revoked(
+async def test_refresh_in_flight_is_awaited_and_revoked(
     scene: Scene, cache: TokenCache | None
 ) -> None:
-    """What it brings does not come back, and does not count any more."""
+    """The tokens from a refresh in flight are revoked and not used."""
     server = scene.server
-    async with scene.login(cache=cache) as client:
+    async with scene.user_client(cache=cache) as client:
         await scene.get(client)
         server.revoke_all()
         server.token_fault = Fault.slow(0.1).times(1)
@@ -305,10 +299,10 @@ async def test_a_refresh_in_the_air_is_awaited_and_revoked(
         await client.logout()
         with pytest.raises(TokenError, match="logged out meanwhile"):
             await waiting
-        # The one that was sent, and the one that came in its place.
+        # The refresh token that was sent, and its replacement.
         assert scene.hints[:2] == ["refresh_token", "refresh_token"]
         assert len(set(scene.revoked)) == len(scene.revoked)
-        assert not any([await scene.is_alive(token) for _, token in scene.revoked])
+        assert not any([await scene.is_active(token) for _, token in scene.revoked])
         assert server.granted["refresh_token"] == 1
         await scene.get(client)
     assert server.logins == 2
@@ -316,12 +310,12 @@ async def test_a_refresh_in_the_air_is_awaited_and_revoked(
 
 @pytest.mark.rule("R083", "R160")
 @pytest.mark.parametrize("when", ["refresh", "revocation"])
-async def test_a_logout_that_is_cancelled_forgets_all_the_same(
+async def test_cancelled_logout_forgets_the_tokens(
     scene: Scene, cache: TokenCache | None, when: str
 ) -> None:
-    """At once; what is in the air then is not kept when it comes."""
+    """A cancelled logout ends at once, and tokens that arrive later are not used."""
     server = scene.server
-    async with scene.login(cache=cache) as client:
+    async with scene.user_client(cache=cache) as client:
         access = await scene.get(client)
         waiting = asyncio.create_task(asyncio.sleep(0, ""))
         if when == "refresh":
@@ -331,15 +325,15 @@ async def test_a_logout_that_is_cancelled_forgets_all_the_same(
             await server.reached(token_requests=2)
         else:
             server.faults["revocation"] = Fault.slow(30)
-        leaving = asyncio.create_task(client.logout())
+        logout = asyncio.create_task(client.logout())
         if when == "refresh":
             await asyncio.sleep(0.05)
         else:
             await server.reached(requests={"revocation": 1})
-        leaving.cancel()
+        logout.cancel()
         async with asyncio.timeout(0.1):
-            await asyncio.wait({leaving})
-        assert leaving.cancelled()
+            await asyncio.wait({logout})
+        assert logout.cancelled()
         with suppress(TokenError):
             await waiting
         assert await scene.get(client) != access
@@ -347,8 +341,8 @@ async def test_a_logout_that_is_cancelled_forgets_all_the_same(
 
 
 @pytest.mark.rule("R083")
-async def test_a_login_in_the_air_is_ended(scene: Scene, cache: TokenCache | None) -> None:
-    """Nobody waits for a person who may never come."""
+async def test_logout_ends_a_sign_in_in_progress(scene: Scene, cache: TokenCache | None) -> None:
+    """A logout does not wait for a person who may never sign in."""
     opened = asyncio.Event()
     grant = AuthorizationCode(open_browser=lambda _: opened.set())
     async with scene.client(grant, cache=cache) as client:
@@ -361,8 +355,8 @@ async def test_a_login_in_the_air_is_ended(scene: Scene, cache: TokenCache | Non
 
 
 @pytest.mark.rule("R083")
-async def test_what_a_service_asked_for_does_not_come_back(scene: Scene) -> None:
-    """Nor does a renewal in the background."""
+async def test_token_in_flight_is_not_used_after_a_logout(scene: Scene) -> None:
+    """The token of a request in flight or of a background renewal is dropped."""
     async with scene.client(renewal=Renewal(before_expiry=3600)) as client:
         scene.server.token_fault = Fault.slow(0.1).times(1)
         waiting = asyncio.create_task(scene.get(client))
@@ -377,11 +371,11 @@ async def test_what_a_service_asked_for_does_not_come_back(scene: Scene) -> None
 
 
 @pytest.mark.rule("R160")
-async def test_two_logouts_at_once_revoke_each_token_once(
+async def test_concurrent_logouts_revoke_each_token_once(
     scene: Scene, cache: TokenCache | None
 ) -> None:
-    """Whoever has it; none of them fails."""
-    async with scene.login(cache=cache) as client:
+    """Two concurrent logouts succeed and revoke each token once."""
+    async with scene.user_client(cache=cache) as client:
         await scene.get(client)
         await asyncio.gather(client.logout(), client.logout())
         assert scene.hints == ["refresh_token", "access_token"]
@@ -390,18 +384,18 @@ async def test_two_logouts_at_once_revoke_each_token_once(
 
 
 @pytest.mark.rule("R077", "R160")
-async def test_a_logout_goes_on_while_its_client_is_closed(
+async def test_logout_continues_while_the_client_is_closed(
     scene: Scene, cache: TokenCache | None
 ) -> None:
-    """And may be made of one that is closed; nothing is left open."""
-    client = scene.login(cache=cache)
+    """A closed client can be logged out too, and nothing is left open."""
+    client = scene.user_client(cache=cache)
     await scene.get(client)
     scene.server.faults["revocation"] = Fault.slow(0.1).times(1)
-    leaving = asyncio.create_task(client.logout())
+    logout = asyncio.create_task(client.logout())
     await scene.server.reached(requests={"revocation": 1})
     await client.close()
-    with suppress(RevocationError):  # its connection was closed; it is not tried again here
-        await leaving
+    with suppress(RevocationError):  # its connection was closed, and this client does not retry
+        await logout
     async with client:
         await scene.get(client)
     revoked = len(scene.revoked)
@@ -412,43 +406,43 @@ async def test_a_logout_goes_on_while_its_client_is_closed(
 # Caches
 
 
-class Scripted(MemoryCache):
-    """Fails, or waits, where it is told to."""
+class ScriptedCache(MemoryCache):
+    """A cache whose methods first call the functions in `before`, which may fail or wait."""
 
     def __init__(self) -> None:
         super().__init__()
         self.before: dict[str, Callable[[], Awaitable[None]]] = {}
 
     async def get(self, key: str) -> str | None:
-        """As the other."""
-        await self._meet("get")
+        """Call `before["get"]`, then read the entry."""
+        await self._call_before("get")
         return await super().get(key)
 
     async def set(self, key: str, value: str, ttl: float | None) -> None:
-        """As the other."""
-        await self._meet("set")
+        """Call `before["set"]`, then write the entry."""
+        await self._call_before("set")
         await super().set(key, value, ttl)
 
     async def delete(self, key: str) -> None:
-        """As the other."""
-        await self._meet("delete")
+        """Call `before["delete"]`, then delete the entry."""
+        await self._call_before("delete")
         await super().delete(key)
 
-    async def _meet(self, what: str) -> None:
-        if what in self.before:
-            await self.before[what]()
+    async def _call_before(self, method: str) -> None:
+        if method in self.before:
+            await self.before[method]()
 
 
 async def fail() -> None:
-    """As a disk does."""
+    """Raise the error of a broken disk."""
     raise CacheError("the disk is broken")
 
 
 @pytest.mark.rule("R160")
-async def test_a_cache_that_cannot_be_read_is_emptied(scene: Scene) -> None:
-    """That is an error, for more may count than is known here, which is revoked."""
-    cache = Scripted()
-    async with scene.login(cache=cache) as client:
+async def test_unreadable_cache_is_emptied(scene: Scene) -> None:
+    """Known tokens are revoked; CacheError says that the cache may have held others."""
+    cache = ScriptedCache()
+    async with scene.user_client(cache=cache) as client:
         access = await scene.get(client)
         cache.before["get"] = fail
         with pytest.raises(CacheError, match="broken"):
@@ -461,26 +455,26 @@ async def test_a_cache_that_cannot_be_read_is_emptied(scene: Scene) -> None:
 
 
 @pytest.mark.rule("R083", "R160")
-async def test_what_a_cache_cannot_be_rid_of_is_not_used_again(scene: Scene) -> None:
-    """The next login takes its place, as soon as that can be written."""
-    cache = Scripted()
-    async with scene.login(cache=cache) as client:
+async def test_entry_that_cannot_be_deleted_is_not_used_again(scene: Scene) -> None:
+    """The next login replaces the entry as soon as the cache can be written."""
+    cache = ScriptedCache()
+    async with scene.user_client(cache=cache) as client:
         access = await scene.get(client)
         cache.before["delete"] = fail
         with pytest.raises(CacheError, match="broken"):
             await client.logout()
         assert scene.hints == ["refresh_token", "access_token"]
         again = await scene.get(client)
-    async with scene.login(cache=cache) as other:
+    async with scene.user_client(cache=cache) as other:
         assert await scene.get(other) == again != access
     assert scene.server.logins == 2
 
 
 @pytest.mark.rule("R083", "R160")
-async def test_a_cache_that_can_be_neither_read_nor_emptied_is_not_believed(scene: Scene) -> None:
-    """Once it works again, what it held of the login is removed, and the login begins anew."""
-    cache = Scripted()
-    async with scene.login(cache=cache) as client:
+async def test_entry_of_a_broken_cache_is_not_used_later(scene: Scene) -> None:
+    """Once the cache works again, the old entry is removed and the user signs in again."""
+    cache = ScriptedCache()
+    async with scene.user_client(cache=cache) as client:
         access = await scene.get(client)
         cache.before = {"get": fail, "delete": fail}
         with pytest.raises(CacheError, match="broken"):
@@ -493,20 +487,20 @@ async def test_a_cache_that_can_be_neither_read_nor_emptied_is_not_believed(scen
 
 
 @pytest.mark.rule("R160")
-async def test_nobody_waits_long_for_who_has_locked_the_cache(
+async def test_logout_does_not_wait_long_for_a_locked_cache(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It may be another program whose person is not there."""
+    """The lock may belong to another program that waits for a person."""
     monkeypatch.setattr("aioalf._login.cache_entry._LOGOUT_LOCK_TIMEOUT", 0.05)
-    cache, keys = Scripted(), list[str]()
+    cache, keys = ScriptedCache(), list[str]()
     lock = cache.lock
 
-    def noted(key: str) -> AbstractAsyncContextManager[None]:
+    def recording_lock(key: str) -> AbstractAsyncContextManager[None]:
         keys.append(key)
         return lock(key)
 
-    cache.lock = noted  # type: ignore[method-assign]
-    async with scene.login(cache=cache) as client:
+    cache.lock = recording_lock  # type: ignore[method-assign]
+    async with scene.user_client(cache=cache) as client:
         await scene.get(client)
         async with lock(keys[0]):
             await asyncio.create_task(client.logout())
@@ -515,25 +509,25 @@ async def test_nobody_waits_long_for_who_has_locked_the_cache(
 
 
 @pytest.mark.rule("R160")
-async def test_two_logouts_may_wait_no_longer_at_once(
+async def test_concurrent_logouts_with_a_locked_cache_revoke_each_token_once(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The second to have read the cache leaves it to the first, which empties it."""
+    """If both give up on the lock, only the first to read the cache revokes its tokens."""
     monkeypatch.setattr("aioalf._login.cache_entry._LOGOUT_LOCK_TIMEOUT", 0.05)
-    cache, keys, both = Scripted(), list[str](), asyncio.Barrier(2)
+    cache, keys, barrier = ScriptedCache(), list[str](), asyncio.Barrier(2)
     lock = cache.lock
 
-    def noted(key: str) -> AbstractAsyncContextManager[None]:
+    def recording_lock(key: str) -> AbstractAsyncContextManager[None]:
         keys.append(key)
         return lock(key)
 
-    async def meet() -> None:
-        await both.wait()
+    async def wait_for_the_other() -> None:
+        await barrier.wait()
 
-    cache.lock = noted  # type: ignore[method-assign]
-    async with scene.login(cache=cache) as client:
+    cache.lock = recording_lock  # type: ignore[method-assign]
+    async with scene.user_client(cache=cache) as client:
         await scene.get(client)
-        cache.before["get"] = meet
+        cache.before["get"] = wait_for_the_other
         async with lock(keys[0]), asyncio.timeout(10):
             await asyncio.gather(client.logout(), client.logout())
     assert scene.hints == ["refresh_token", "access_token"]
@@ -542,32 +536,32 @@ async def test_two_logouts_may_wait_no_longer_at_once(
 
 @pytest.mark.rule("R083", "R160")
 @pytest.mark.parametrize("is_cancelled", [True, False])
-async def test_what_is_being_written_at_a_logout_is_removed(
+async def test_entry_being_written_during_a_logout_is_removed(
     scene: Scene, caplog: pytest.LogCaptureFixture, *, is_cancelled: bool
 ) -> None:
-    """Also where the logout was cancelled, and the cache had been emptied before."""
-    cache = Scripted()
-    async with scene.login(cache=cache) as client:
+    """The entry is removed even if the logout is cancelled and the cache was emptied before."""
+    cache = ScriptedCache()
+    async with scene.user_client(cache=cache) as client:
         access = await scene.get(client)
         scene.server.revoke_all()
-        writing, written = asyncio.Event(), asyncio.Event()
+        is_writing, may_write = asyncio.Event(), asyncio.Event()
 
         async def wait() -> None:
-            writing.set()
-            await written.wait()
+            is_writing.set()
+            await may_write.wait()
 
         cache.before["set"] = wait
         waiting = asyncio.create_task(scene.get(client))
-        await writing.wait()
-        leaving = asyncio.create_task(client.logout())
+        await is_writing.wait()
+        logout = asyncio.create_task(client.logout())
         await asyncio.sleep(0.01)
         if is_cancelled:
-            leaving.cancel()
-            await asyncio.wait({leaving})
-        written.set()
+            logout.cancel()
+            await asyncio.wait({logout})
+        may_write.set()
         with pytest.raises(TokenError, match="logged out meanwhile"):
             await waiting
-        await asyncio.wait({leaving})
+        await asyncio.wait({logout})
         cache.before.clear()
         await asyncio.sleep(0.01)
         assert repr(cache) == "<MemoryCache of 0>"
