@@ -1,4 +1,4 @@
-"""A client under aioresponses, which takes the place of aiohttp's sending, middlewares and all."""
+"""A client with aioresponses, which replaces aiohttp's request method and so its middlewares."""
 
 import asyncio
 import io
@@ -21,39 +21,41 @@ TOKEN_URL = "https://auth.example.com/token"
 URL_OF_API = "https://api.example.com/things"
 
 
-def client_of(**options: Any) -> Client:
-    """A client of the mocked servers."""
+def mocked_client(**options: Any) -> Client:
+    """Return a client of the mocked servers."""
     return Client("client-id", "secret", TOKEN_URL, **options)
 
 
-def give_tokens(mocked: MockedResponses, *expires_in: int) -> None:
-    """Answer that many token requests: token-1, token-2, …"""
+def mock_tokens(mocked: MockedResponses, *expires_in: int) -> None:
+    """Mock token responses with token-1, token-2 and so on, and these lifetimes in seconds."""
     for number, seconds in enumerate(expires_in, 1):
         payload = {"access_token": f"token-{number}", "expires_in": seconds}
         mocked.post(TOKEN_URL, payload=payload)
 
 
 def calls(mocked: MockedResponses, method: str, url: str) -> list[dict[str, Any]]:
-    """The keywords with which a URL was called."""
+    """Return the keyword arguments of the calls to a URL."""
     return [call.kwargs for call in mocked.requests.get((method, URL(url)), [])]
 
 
-def fields(mocked: MockedResponses, method: str = "GET") -> list[str]:
-    """The Authorization fields that the API was shown."""
+def authorization_headers(mocked: MockedResponses, method: str = "GET") -> list[str]:
+    """Return the Authorization headers of the calls to the API."""
     return [call["headers"]["Authorization"] for call in calls(mocked, method, URL_OF_API)]
 
 
-async def test_what_is_recorded_is_the_callers_and_one_field(aioresponses: MockedResponses) -> None:
-    """A user's assertion on the keywords sees nothing else of ours."""
-    give_tokens(aioresponses, 3600)
+async def test_recorded_call_has_the_callers_arguments_and_one_header(
+    aioresponses: MockedResponses,
+) -> None:
+    """The mock records the caller's arguments and one Authorization header."""
+    mock_tokens(aioresponses, 3600)
     aioresponses.get(URL_OF_API)
     aioresponses.post(URL_OF_API)
     timeout = ClientTimeout(total=5)
-    async with client_of() as client:
+    async with mocked_client() as client:
         await client.get(URL_OF_API)
         await client.post(URL_OF_API, json={"a": 1}, headers={"Accept": "*/*"}, timeout=timeout)
     [get], [post] = calls(aioresponses, "GET", URL_OF_API), calls(aioresponses, "POST", URL_OF_API)
-    # Two of aioresponses' own are there as well.
+    # aioresponses adds these two arguments.
     assert get.pop("allow_redirects")
     assert post.pop("allow_redirects")
     assert post.pop("data") is None
@@ -67,116 +69,122 @@ async def test_what_is_recorded_is_the_callers_and_one_field(aioresponses: Mocke
     "options",
     [{}, {"data": b"x"}, {"json": {}}, {"data": {"a": "b"}}, {"data": FormData({"a": "b"})}],
 )
-async def test_a_401_is_renewed_and_retried(
+async def test_401_is_retried_with_a_new_token(
     aioresponses: MockedResponses, options: dict[str, Any]
 ) -> None:
-    """With one more token request and the same options."""
-    give_tokens(aioresponses, 3600, 3600)
+    """A 401 causes one token request and a retry with the same options."""
+    mock_tokens(aioresponses, 3600, 3600)
     aioresponses.post(URL_OF_API, status=401)
     aioresponses.post(URL_OF_API, body="fine")
-    async with client_of() as client:
+    async with mocked_client() as client:
         response = await client.post(URL_OF_API, **options)
         assert await response.text() == "fine"
-    assert fields(aioresponses, "POST") == ["Bearer token-1", "Bearer token-2"]
+    assert authorization_headers(aioresponses, "POST") == ["Bearer token-1", "Bearer token-2"]
     assert len(calls(aioresponses, "POST", TOKEN_URL)) == 2
 
 
 @pytest.mark.rule("R056")
-async def test_the_second_401_is_returned(aioresponses: MockedResponses) -> None:
-    """Nothing is asked a third time."""
-    give_tokens(aioresponses, 3600, 3600)
+async def test_second_401_is_returned(aioresponses: MockedResponses) -> None:
+    """A request is retried once, and a second 401 is returned."""
+    mock_tokens(aioresponses, 3600, 3600)
     aioresponses.get(URL_OF_API, status=401, repeat=True)
-    async with client_of() as client, client.get(URL_OF_API) as response:
+    async with mocked_client() as client, client.get(URL_OF_API) as response:
         assert response.status == 401
-    assert fields(aioresponses) == ["Bearer token-1", "Bearer token-2"]
+    assert authorization_headers(aioresponses) == ["Bearer token-1", "Bearer token-2"]
 
 
 @pytest.mark.rule("R062")
-async def test_a_renewal_that_the_token_endpoint_refuses_is_returned(
+async def test_failed_renewal_returns_the_token_endpoint_response(
     aioresponses: MockedResponses,
 ) -> None:
-    """After a 401 as before the first request: its response is what the caller gets."""
-    give_tokens(aioresponses, 3600)
+    """If the renewal fails, the caller gets the response of the token endpoint."""
+    mock_tokens(aioresponses, 3600)
     aioresponses.post(TOKEN_URL, status=400, payload={"error": "unauthorized_client"})
     aioresponses.get(URL_OF_API, status=401)
-    async with client_of() as client:
+    async with mocked_client() as client:
         response = await client.get(URL_OF_API)
         assert response.status == 400
         assert await response.json() == {"error": "unauthorized_client"}
-    assert fields(aioresponses) == ["Bearer token-1"]
+    assert authorization_headers(aioresponses) == ["Bearer token-1"]
 
 
 @pytest.mark.rule("R061")
-async def test_a_body_that_may_be_gone_is_not_sent_again(aioresponses: MockedResponses) -> None:
-    """Where no middleware ran, nobody can say how much of a stream was read."""
-    give_tokens(aioresponses, 3600)
+async def test_stream_body_is_not_sent_again(aioresponses: MockedResponses) -> None:
+    """Without a middleware the client cannot know whether a stream was read."""
+    mock_tokens(aioresponses, 3600)
     aioresponses.post(URL_OF_API, status=401)
-    async with client_of() as client:
+    async with mocked_client() as client:
         response = await client.post(URL_OF_API, data=io.BytesIO(b"x"))
     assert response.status == 401
-    assert fields(aioresponses, "POST") == ["Bearer token-1"]
+    assert authorization_headers(aioresponses, "POST") == ["Bearer token-1"]
 
 
 @pytest.mark.rule("R057")
-async def test_a_lack_of_scope_is_returned(aioresponses: MockedResponses) -> None:
-    """As on the network."""
-    give_tokens(aioresponses, 3600)
+async def test_401_for_insufficient_scope_is_returned(aioresponses: MockedResponses) -> None:
+    """A 401 with `insufficient_scope` is returned without a renewal."""
+    mock_tokens(aioresponses, 3600)
     challenge = {"WWW-Authenticate": 'Bearer error="insufficient_scope"'}
     aioresponses.get(URL_OF_API, status=401, headers=challenge)
-    async with client_of() as client:
+    async with mocked_client() as client:
         assert (await client.get(URL_OF_API)).status == 401
-    assert fields(aioresponses) == ["Bearer token-1"]
+    assert authorization_headers(aioresponses) == ["Bearer token-1"]
 
 
 @pytest.mark.rule("R060")
-async def test_many_mocked_401s_make_one_renewal(aioresponses: MockedResponses) -> None:
-    """Ten requests at once, refused once each."""
-    give_tokens(aioresponses, 3600, 3600)
+async def test_concurrent_401s_cause_one_renewal(aioresponses: MockedResponses) -> None:
+    """Ten concurrent requests that are rejected once share one token request."""
+    mock_tokens(aioresponses, 3600, 3600)
     for status in (401, 200):
         for _ in range(10):
             aioresponses.get(URL_OF_API, status=status)
-    async with client_of() as client:
-        answers = await asyncio.gather(*(client.get(URL_OF_API) for _ in range(10)))
-    assert {answer.status for answer in answers} == {200}
+    async with mocked_client() as client:
+        responses = await asyncio.gather(*(client.get(URL_OF_API) for _ in range(10)))
+    assert {response.status for response in responses} == {200}
     assert len(calls(aioresponses, "POST", TOKEN_URL)) == 2
 
 
-async def test_an_expired_token_is_asked_for_anew(
+async def test_expired_token_is_fetched_again(
     aioresponses: MockedResponses, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Once the clock has passed its life."""
-    give_tokens(aioresponses, 60, 60)
+    """A token is used until its lifetime has passed; then a new one is requested."""
+    mock_tokens(aioresponses, 60, 60)
     aioresponses.get(URL_OF_API, repeat=True)
     now = time.monotonic()
-    async with client_of() as client:
+    async with mocked_client() as client:
         await client.get(URL_OF_API)
         monkeypatch.setattr(time, "monotonic", lambda: now + 30)
         await client.get(URL_OF_API)
         monkeypatch.setattr(time, "monotonic", lambda: now + 120)
         await client.get(URL_OF_API)
     monkeypatch.undo()
-    assert fields(aioresponses) == ["Bearer token-1", "Bearer token-1", "Bearer token-2"]
+    assert authorization_headers(aioresponses) == [
+        "Bearer token-1",
+        "Bearer token-1",
+        "Bearer token-2",
+    ]
 
 
-async def test_a_token_that_expires_at_once_serves_one_request(
+async def test_token_with_expires_in_zero_serves_one_request(
     aioresponses: MockedResponses,
 ) -> None:
-    """expires_in 0 is used, and not kept."""
-    give_tokens(aioresponses, 0, 0)
+    """A token with `expires_in` 0 is used once and not cached."""
+    mock_tokens(aioresponses, 0, 0)
     aioresponses.get(URL_OF_API, repeat=True)
-    async with client_of() as client:
+    async with mocked_client() as client:
         await client.get(URL_OF_API)
         await client.get(URL_OF_API)
-    assert fields(aioresponses) == ["Bearer token-1", "Bearer token-2"]
+    assert authorization_headers(aioresponses) == ["Bearer token-1", "Bearer token-2"]
 
 
 @pytest.mark.rule("R056")
-async def test_raise_for_status_raises_the_second_401_only(aioresponses: MockedResponses) -> None:
-    """A 401 that a new token mends is no error; another status is one at once."""
-    give_tokens(aioresponses, 3600, 3600, 3600)
+async def test_raise_for_status_raises_only_for_the_second_401(
+    aioresponses: MockedResponses,
+) -> None:
+    """A first 401 causes a renewal; other errors raise at once."""
+    mock_tokens(aioresponses, 3600, 3600, 3600)
     for status in (401, 200, 401, 401, 500):
         aioresponses.get(URL_OF_API, status=status)
-    async with client_of() as client:
+    async with mocked_client() as client:
         assert (await client.get(URL_OF_API, raise_for_status=True)).status == 200
         for status in (401, 500):
             with pytest.raises(ClientResponseError) as caught:
@@ -186,119 +194,121 @@ async def test_raise_for_status_raises_the_second_401_only(aioresponses: MockedR
 
 
 @pytest.mark.rule("R062")
-async def test_an_error_of_the_token_endpoint_is_returned_and_told(
+async def test_token_endpoint_error_is_returned_and_logged(
     aioresponses: MockedResponses, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The API is not called, and the log says whose error it is, without a secret."""
+    """The API is not called, and the log names the token endpoint without a secret."""
     error = {"error": "invalid_client", "error_description": "who?"}
     aioresponses.post(TOKEN_URL, status=401, payload=error, repeat=True)
-    async with client_of() as client:
+    async with mocked_client() as client:
         response = await client.get(URL_OF_API)
         assert (response.status, await response.json()) == (401, error)
         with pytest.raises(ClientResponseError, match="401"):
             await client.get(URL_OF_API, raise_for_status=True)
     assert calls(aioresponses, "GET", URL_OF_API) == []
-    [told] = caplog.messages  # of the failure, which both share
-    assert "token endpoint" in told
-    assert "invalid_client" in told
-    assert "secret" not in told
+    [message] = caplog.messages  # both calls share one failure
+    assert "token endpoint" in message
+    assert "invalid_client" in message
+    assert "secret" not in message
 
 
 @pytest.mark.rule("R062")
-async def test_raise_token_errors_raises_it(aioresponses: MockedResponses) -> None:
-    """For those who want no response that is not the API's."""
+async def test_raise_token_errors_raises_instead(aioresponses: MockedResponses) -> None:
+    """With `raise_token_errors` the caller never gets a response of the token endpoint."""
     aioresponses.post(TOKEN_URL, status=503, body="down")
-    async with client_of(raise_token_errors=True) as client:
+    async with mocked_client(raise_token_errors=True) as client:
         with pytest.raises(TokenHTTPError, match="503"):
             await client.get(URL_OF_API)
     assert calls(aioresponses, "GET", URL_OF_API) == []
 
 
 @pytest.mark.rule("R062")
-async def test_a_check_of_the_callers_sees_the_token_endpoints_response(
+async def test_raise_for_status_function_gets_the_token_endpoint_response(
     aioresponses: MockedResponses,
 ) -> None:
-    """A raise_for_status that is a coroutine function, of the call or of the session."""
-    seen: list[int] = []
+    """A `raise_for_status` function of a call or session gets the error response."""
+    statuses: list[int] = []
 
     async def check(response: Any) -> None:
-        seen.append(response.status)
+        statuses.append(response.status)
 
     aioresponses.post(TOKEN_URL, status=503, repeat=True)
     async with (
         ClientSession(raise_for_status=check) as session,
-        client_of(session=session) as client,
+        mocked_client(session=session) as client,
     ):
         await client.get(URL_OF_API)
         await client.get(URL_OF_API, raise_for_status=check)
         response = await client.get(URL_OF_API, raise_for_status=False)
-    assert (seen, response.status) == ([503, 503], 503)
+    assert (statuses, response.status) == ([503, 503], 503)
 
 
 @pytest.mark.rule("R062")
 @pytest.mark.parametrize("payload", [{}, {"access_token": ""}, {"access_token": None}])
-async def test_a_success_without_a_token_is_an_error(
+async def test_token_response_without_a_token_raises(
     aioresponses: MockedResponses, payload: dict[str, object]
 ) -> None:
-    """There is nothing to return: it is raised."""
+    """A successful token response without a token raises TokenError."""
     aioresponses.post(TOKEN_URL, payload=payload)
-    async with client_of() as client:
+    async with mocked_client() as client:
         with pytest.raises(TokenError):
             await client.get(URL_OF_API)
     assert calls(aioresponses, "GET", URL_OF_API) == []
 
 
 @pytest.mark.rule("R060")
-async def test_a_users_manager_class_is_renewed_too(aioresponses: MockedResponses) -> None:
-    """With what 0.4.0 asked of it."""
+async def test_token_of_a_custom_manager_is_renewed(aioresponses: MockedResponses) -> None:
+    """A manager with only the methods of 0.4.0 provides a new token after a 401."""
     aioresponses.get(URL_OF_API, status=401)
     aioresponses.get(URL_OF_API, status=200)
     async with UserClient("client-id", "secret", TOKEN_URL) as client:
         assert (await client.get(URL_OF_API)).status == 200
-    assert fields(aioresponses) == ["Bearer token-0", "Bearer token-1"]
+    assert authorization_headers(aioresponses) == ["Bearer token-0", "Bearer token-1"]
 
 
 @pytest.mark.rule("R054", "R060")
-async def test_a_mocked_401_of_another_origin_renews_nothing(
+async def test_401_of_another_origin_causes_no_renewal(
     aioresponses: MockedResponses,
 ) -> None:
-    """The mock follows redirects by itself: the refusal is not of our token."""
-    give_tokens(aioresponses, 3600)
+    """The mock follows redirects itself, so the 401 does not reject our token."""
+    mock_tokens(aioresponses, 3600)
     aioresponses.get(URL_OF_API, status=302, headers={"Location": "https://other.example.com/"})
     aioresponses.get("https://other.example.com/", status=401)
-    async with client_of() as client:
+    async with mocked_client() as client:
         assert (await client.get(URL_OF_API)).status == 401
-    assert fields(aioresponses) == ["Bearer token-1"]
+    assert authorization_headers(aioresponses) == ["Bearer token-1"]
 
 
 @pytest.mark.rule("R056")
 @pytest.mark.parametrize("options", [{}, {"json": {}}], ids=["plain", "with options"])
-async def test_a_recorder_may_raise_at_once(
+async def test_replacement_of_request_may_raise_before_it_is_awaited(
     monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
 ) -> None:
-    """What stands in for `request` need not be a coroutine function."""
-    fields: list[str] = []
+    """A function that replaces `request` need not be a coroutine function."""
+    sent: list[str] = []
 
-    def request(_: ClientSession, method: str, url: StrOrURL, **given: Any) -> Awaitable[object]:
-        fields.append(given["headers"]["Authorization"])
-        if len(fields) == 1:
-            place = URL(url)
-            info = RequestInfo(place, method, CIMultiDictProxy(CIMultiDict[str]()), place)
+    def request(
+        _: ClientSession, method: str, url: StrOrURL, **arguments: Any
+    ) -> Awaitable[object]:
+        sent.append(arguments["headers"]["Authorization"])
+        if len(sent) == 1:
+            target = URL(url)
+            info = RequestInfo(target, method, CIMultiDictProxy(CIMultiDict[str]()), target)
             raise ClientResponseError(info, (), status=401, headers=CIMultiDict())
         return asyncio.sleep(0, Mock(status=200))
 
     monkeypatch.setattr(ClientSession, "request", request)
     async with UserClient() as client:
         assert (await client.get(URL_OF_API, **options)).status == 200
-    assert len({*fields}) == 2
+    assert len({*sent}) == 2
 
 
-async def test_headers_keep_their_form(aioresponses: MockedResponses) -> None:
-    """Fields that are there twice stay there twice."""
-    give_tokens(aioresponses, 3600)
+async def test_repeated_headers_are_kept(aioresponses: MockedResponses) -> None:
+    """Headers that the caller passes twice are sent twice."""
+    mock_tokens(aioresponses, 3600)
     aioresponses.get(URL_OF_API)
     headers = CIMultiDict([("X-A", "1"), ("X-A", "2"), ("authorization", "mine")])
-    async with client_of() as client:
+    async with mocked_client() as client:
         await client.get(URL_OF_API, headers=headers)
     [call] = calls(aioresponses, "GET", URL_OF_API)
     assert call["headers"].getall("X-A") == ["1", "2"]

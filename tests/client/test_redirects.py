@@ -1,4 +1,4 @@
-"""Redirects: a token goes to the origin that the caller named, and to no other one."""
+"""Redirects: the token is sent only to the origin of the URL that the caller passed."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -26,20 +26,20 @@ STATUSES = [301, 302, 303, 307, 308]
 
 
 class Origins:
-    """Three origins on loopback that redirect as a URL's path says: ``/1-302/0-307/``."""
+    """Three origins on loopback that redirect as the path of a URL says: ``/1-302/0-307/``."""
 
     def __init__(self) -> None:
-        self.seen: list[tuple[int, str | None]] = []
+        self.received: list[tuple[int, str | None]] = []
         self.final_status = 200
         self.location = ""
-        self.refused = ""
-        self.refused_at_the_end = ""
+        self.rejected = ""
+        self.rejected_at_the_end = ""
         self._runners: list[web.AppRunner] = []
 
     async def __aenter__(self) -> Self:
         for number in range(3):
             app = web.Application()
-            app.router.add_route("*", "/{path:.*}", partial(self._answer, number))
+            app.router.add_route("*", "/{path:.*}", partial(self._respond, number))
             runner = web.AppRunner(app, access_log=None)
             await runner.setup()
             await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -51,18 +51,18 @@ class Origins:
             await runner.cleanup()
 
     def url(self, number: int) -> str:
-        """The root of one origin."""
+        """Return the root URL of an origin."""
         return f"http://127.0.0.1:{self._runners[number].addresses[0][1]}/"
 
     def chain(self, hops: list[tuple[int, int]]) -> str:
-        """The URL of the first hop, whose path says the others."""
+        """Return the URL of the first hop; its path names the other hops."""
         (first, _), *others = hops
         return self.url(first) + "".join(f"{origin}-{status}/" for origin, status in others)
 
-    async def _answer(self, number: int, request: web.Request) -> web.Response:
+    async def _respond(self, number: int, request: web.Request) -> web.Response:
         authorization = request.headers.get("Authorization")
-        self.seen.append((number, authorization))
-        if authorization == self.refused:
+        self.received.append((number, authorization))
+        if authorization == self.rejected:
             return web.Response(status=401)
         hop, _, others = request.path.strip("/").partition("/")
         if self.location:
@@ -72,13 +72,13 @@ class Origins:
             origin, status = hop.split("-")
             location = f"{self.url(int(origin))}{others}"
             return web.Response(status=int(status), headers={"Location": location})
-        is_refused = authorization == self.refused_at_the_end
-        return web.Response(status=401 if is_refused else self.final_status)
+        is_rejected = authorization == self.rejected_at_the_end
+        return web.Response(status=401 if is_rejected else self.final_status)
 
 
 @pytest.fixture
 async def origins() -> AsyncGenerator[Origins, None]:
-    """Three origins that are up."""
+    """Yield three running origins."""
     async with Origins() as origins:
         yield origins
 
@@ -86,10 +86,10 @@ async def origins() -> AsyncGenerator[Origins, None]:
 @pytest.mark.rule("R054")
 @pytest.mark.parametrize("status", STATUSES)
 @every_way
-async def test_a_redirect_to_another_origin_is_followed_without_the_token(
+async def test_redirect_to_another_origin_is_followed_without_the_token(
     oauth_server: OAuthServer, way: Way, status: int
 ) -> None:
-    """It is followed; whoever answers there sees no Authorization."""
+    """A redirect to another origin is followed without an Authorization header."""
     url, params = oauth_server.url("/redirect"), {"status": str(status)}
     async with (
         way(oauth_server) as sender,
@@ -103,10 +103,10 @@ async def test_a_redirect_to_another_origin_is_followed_without_the_token(
 
 @pytest.mark.rule("R054")
 @every_way
-async def test_a_redirect_within_the_origin_keeps_the_token(
+async def test_redirect_within_the_origin_keeps_the_token(
     oauth_server: OAuthServer, way: Way
 ) -> None:
-    """Each hop carries the same one."""
+    """All hops to one origin carry the same token."""
     async with (
         way(oauth_server) as sender,
         sender.get(oauth_server.url("/redirect?to=/redirect?to=/things")) as response,
@@ -118,10 +118,10 @@ async def test_a_redirect_within_the_origin_keeps_the_token(
 
 @pytest.mark.rule("R054", "R056")
 @every_way
-async def test_a_hop_after_the_renewal_carries_the_new_token(
+async def test_hop_after_a_renewal_carries_the_new_token(
     oauth_server: OAuthServer, way: Way
 ) -> None:
-    """The first hop is refused and repeated; the next one is not refused again."""
+    """The first hop is repeated with a new token, and the next hop carries it too."""
     async with way(oauth_server) as sender:
         async with sender.get(oauth_server.url("/things")) as response:
             assert response.status == 200
@@ -134,74 +134,76 @@ async def test_a_hop_after_the_renewal_carries_the_new_token(
 
 
 @pytest.mark.rule("R054", "R056")
-@pytest.mark.parametrize("kind", ["client", "given session", "middleware"])
-async def test_a_hop_that_is_refused_is_repeated_alone(origins: Origins, kind: str) -> None:
-    """The redirect before it, which did something, is not asked for again."""
-    origins.refused_at_the_end = "Bearer token-0"
+@pytest.mark.parametrize("kind", ["client", "session argument", "middleware"])
+async def test_only_the_rejected_hop_is_repeated(origins: Origins, kind: str) -> None:
+    """An earlier redirect may have had side effects and is not requested again."""
+    origins.rejected_at_the_end = "Bearer token-0"
     url = origins.chain([(0, 302), (0, 302)])
     async with sender_of(kind) as sender, sender.post(url) as response:
         assert response.status == 200
-    assert origins.seen == [(0, "Bearer token-0"), (0, "Bearer token-0"), (0, "Bearer token-1")]
+    assert origins.received == [(0, "Bearer token-0"), (0, "Bearer token-0"), (0, "Bearer token-1")]
 
 
 @pytest.mark.rule("R054", "R056")
-@pytest.mark.parametrize("kind", ["client", "given session", "middleware"])
-async def test_the_hops_after_a_repeated_one_are_not_refused(origins: Origins, kind: str) -> None:
-    """They go with the new token, also of what is not to be repeated from its start."""
-    origins.refused = "Bearer token-0"
+@pytest.mark.parametrize("kind", ["client", "session argument", "middleware"])
+async def test_hops_after_a_repeated_hop_carry_the_new_token(origins: Origins, kind: str) -> None:
+    """The new token is also used if the request cannot be repeated from its start."""
+    origins.rejected = "Bearer token-0"
     url = origins.chain([(0, 307), (0, 307), (0, 307)])
     async with sender_of(kind) as sender, sender.post(url) as response:
         assert response.status == 200
-    assert [token for _, token in origins.seen] == ["Bearer token-0"] + ["Bearer token-1"] * 3
+    assert [token for _, token in origins.received] == ["Bearer token-0"] + ["Bearer token-1"] * 3
 
 
 @pytest.mark.rule("R054", "R056")
-async def test_a_safe_request_is_repeated_from_its_start(origins: Origins) -> None:
-    """It does nothing (RFC 9110 §9.2.1), so its redirects may be walked again."""
-    origins.refused_at_the_end = "Bearer token-0"
+async def test_safe_request_is_repeated_from_its_start(origins: Origins) -> None:
+    """A safe method has no side effects (RFC 9110 §9.2.1), so its redirects are followed again."""
+    origins.rejected_at_the_end = "Bearer token-0"
     async with UserClient() as client, client.get(origins.chain([(0, 302), (0, 302)])) as response:
         assert response.status == 200
         assert len(response.history) == 1
-    assert [token for _, token in origins.seen] == ["Bearer token-0"] * 2 + ["Bearer token-1"] * 2
+    assert [token for _, token in origins.received] == ["Bearer token-0"] * 2 + [
+        "Bearer token-1"
+    ] * 2
 
 
 @pytest.mark.rule("R054", "R056")
-@pytest.mark.parametrize("kind", ["client", "given session", "middleware"])
-async def test_a_renewed_token_goes_nowhere_else_either(origins: Origins, kind: str) -> None:
-    """The first hop is refused, and its repetition leads to another origin."""
-    origins.refused = "Bearer token-0"
+@pytest.mark.parametrize("kind", ["client", "session argument", "middleware"])
+async def test_renewed_token_is_not_sent_to_another_origin(origins: Origins, kind: str) -> None:
+    """The repeated first hop redirects to another origin, which gets no token."""
+    origins.rejected = "Bearer token-0"
     url = origins.chain([(0, 302), (1, 302)])
     async with sender_of(kind) as sender, sender.get(url) as response:
         assert response.status == 200
-    assert origins.seen == [(0, "Bearer token-0"), (0, "Bearer token-1"), (1, None)]
+    assert origins.received == [(0, "Bearer token-0"), (0, "Bearer token-1"), (1, None)]
 
 
 @pytest.mark.rule("R054", "R060")
 @every_way
-async def test_a_401_of_another_origin_renews_nothing(
+async def test_401_of_another_origin_causes_no_renewal(
     oauth_server: OAuthServer, origins: Origins, way: Way
 ) -> None:
-    """It saw no token, so none was refused."""
+    """The other origin got no token, so it rejected none."""
     origins.final_status = 401
     url, params = oauth_server.url("/redirect"), {"to": origins.url(0)}
     async with way(oauth_server) as sender, sender.get(url, params=params) as response:
         assert response.status == 401
-    assert origins.seen == [(0, None)]
+    assert origins.received == [(0, None)]
     assert (oauth_server.api_requests, oauth_server.token_requests) == (1, 1)
 
 
 class PlainRequest(ClientRequest):
-    """A request that speaks plain HTTP to https: URLs, so that two schemes have one port."""
+    """A request that sends https: URLs over plain HTTP, so that two schemes share a port."""
 
     def is_ssl(self) -> bool:
-        """No."""
+        """Return False."""
         return False
 
 
 @pytest.mark.rule("R054")
 @pytest.mark.parametrize(("first", "second"), [("https", "http"), ("http", "https")])
 async def test_another_scheme_is_another_origin(origins: Origins, first: str, second: str) -> None:
-    """The host and the port being the same."""
+    """The token is not sent to another scheme on the same host and port."""
     authority = origins.url(0).removeprefix("http://").removesuffix("/")
     origins.location = f"{second}://{authority}/end"
     async with (
@@ -210,34 +212,34 @@ async def test_another_scheme_is_another_origin(origins: Origins, first: str, se
         client.get(f"{first}://{authority}/start") as response,
     ):
         assert (response.status, response.url.scheme) == (200, second)
-    assert origins.seen == [(0, "Bearer token-0"), (0, None)]
+    assert origins.received == [(0, "Bearer token-0"), (0, None)]
 
 
 @pytest.mark.rule("R054")
-async def test_a_client_does_not_pick_up_the_token_on_the_way_back(origins: Origins) -> None:
-    """The field is dropped for good when it left the origin."""
+async def test_client_sends_no_token_after_a_cross_origin_redirect(origins: Origins) -> None:
+    """Redirected back to the first origin, the request still has no Authorization header."""
     url = origins.chain([(0, 302), (1, 302), (0, 302)])
     async with UserClient() as client, client.get(url) as response:
         assert response.status == 200
-    assert origins.seen == [(0, "Bearer token-0"), (1, None), (0, None)]
+    assert origins.received == [(0, "Bearer token-0"), (1, None), (0, None)]
 
 
 @pytest.mark.rule("R054")
-async def test_the_middleware_puts_the_token_on_the_hop_back(origins: Origins) -> None:
-    """It is the origin that the token is for, whoever led there."""
+async def test_middleware_sends_the_token_when_redirected_back(origins: Origins) -> None:
+    """The middleware adds the token to each hop to the allowed origin."""
     middleware = OAuth2Middleware(FixedManager())
     url = origins.chain([(0, 302), (1, 302), (0, 302)])
     async with ClientSession(middlewares=[middleware]) as session, session.get(url) as response:
         assert response.status == 200
-    assert origins.seen == [(0, "Bearer token"), (1, None), (0, "Bearer token")]
+    assert origins.received == [(0, "Bearer token"), (1, None), (0, "Bearer token")]
 
 
 HOPS = st.lists(st.tuples(st.integers(0, 2), st.sampled_from(STATUSES)), min_size=1, max_size=7)
 
 
 @pytest.mark.rule("R054", "R055")
-@pytest.mark.parametrize("kind", ["client", "given session", "middleware"])
-# The servers are the same for all examples: what they saw is forgotten at the start of each.
+@pytest.mark.parametrize("kind", ["client", "session argument", "middleware"])
+# All examples use the same servers, so each example clears the recorded requests first.
 @settings(
     max_examples=40,
     deadline=None,
@@ -245,38 +247,38 @@ HOPS = st.lists(st.tuples(st.integers(0, 2), st.sampled_from(STATUSES)), min_siz
 )
 @given(
     hops=HOPS,
-    refused=st.sampled_from(["", "Bearer token-0"]),
+    rejected=st.sampled_from(["", "Bearer token-0"]),
     final_status=st.sampled_from([200, 401]),
     method=st.sampled_from(["GET", "POST"]),
 )
-async def test_only_the_origin_that_the_caller_named_ever_sees_the_token(
+async def test_only_the_origin_of_the_url_gets_the_token(
     origins: Origins,
     kind: str,
     hops: list[tuple[int, int]],
-    refused: str,
+    rejected: str,
     final_status: int,
     method: str,
 ) -> None:
-    """Whatever way a chain of redirects takes over three origins, and however it ends."""
-    origins.seen.clear()
-    origins.refused, origins.final_status = refused, final_status
+    """No chain of redirects over three origins sends the token to another origin."""
+    origins.received.clear()
+    origins.rejected, origins.final_status = rejected, final_status
     async with (
         sender_of(kind) as sender,
         sender.request(method, origins.chain(hops)) as response,
     ):
         assert response.status == final_status
-    named = hops[0][0]
-    assert {origin for origin, authorization in origins.seen if authorization} == {named}
-    assert origins.seen[0] == (named, "Bearer token-0")
+    first = hops[0][0]
+    assert {origin for origin, authorization in origins.received if authorization} == {first}
+    assert origins.received[0] == (first, "Bearer token-0")
 
 
 @asynccontextmanager
 async def sender_of(kind: str) -> AsyncGenerator[Sender, None]:
-    """What sends, with a user's tokens."""
+    """Open a client, or a session with the middleware, that uses a custom manager."""
     if kind == "client":
         async with UserClient() as client:
             yield client
-    elif kind == "given session":
+    elif kind == "session argument":
         async with ClientSession() as session, UserClient(session=session) as client:
             yield client
     else:
@@ -286,10 +288,10 @@ async def sender_of(kind: str) -> AsyncGenerator[Sender, None]:
 
 
 @pytest.mark.rule("R055")
-async def test_a_client_refuses_a_request_outside_of_its_origins(
+async def test_url_outside_allowed_origins_is_rejected(
     oauth_server: OAuthServer,
 ) -> None:
-    """A URL of elsewhere passed by mistake is an error, and nothing is sent."""
+    """A TokenError is raised, and no request is sent to the other origin."""
     async with Client(
         oauth_server.client_id,
         oauth_server.client_secret,
@@ -310,10 +312,10 @@ async def test_a_client_refuses_a_request_outside_of_its_origins(
 
 
 @pytest.mark.rule("R055")
-async def test_a_relative_url_is_of_the_origin_of_the_session_s_base(
+async def test_relative_url_has_the_origin_of_the_base_url(
     oauth_server: OAuthServer,
 ) -> None:
-    """One of the client's origins, or nothing is sent; websockets neither."""
+    """If that origin is not allowed, no request is sent and no websocket is opened."""
     client_id, secret = oauth_server.client_id, oauth_server.client_secret
     async with ClientSession(base_url=oauth_server.url("/")) as session:
         for origin in (oauth_server.api_url, oauth_server.other_url):
