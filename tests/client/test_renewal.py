@@ -1,4 +1,4 @@
-"""A 401, and what is made of it: one renewal, one retry, whoever sends."""
+"""Handling of a 401: the token is renewed once, and the request is sent once more."""
 
 import asyncio
 from typing import Any
@@ -19,7 +19,7 @@ from aioalf import Renewal
 from aioalf.testing import Fault, OAuthServer
 from tests.support.front import Way, api_log, by_given_session, client_of, every_way
 
-# One that may be repeated from its start, and one of which the refused hop alone is.
+# A GET is repeated from its start; of a POST only the rejected hop is repeated.
 every_method = pytest.mark.parametrize("method", ["GET", "POST"])
 STEP_UP = 'Bearer error="insufficient_user_authentication", acr_values="loa2"'
 
@@ -27,10 +27,10 @@ STEP_UP = 'Bearer error="insufficient_user_authentication", acr_values="loa2"'
 @pytest.mark.rule("R056")
 @every_way
 @every_method
-async def test_a_refused_request_is_sent_again_with_a_new_token(
+async def test_rejected_request_is_sent_again_with_a_new_token(
     oauth_server: OAuthServer, way: Way, method: str
 ) -> None:
-    """One more token request, one more request, and the caller sees its answer."""
+    """A 401 causes one token request and one retry, whose response the caller gets."""
     async with way(oauth_server) as sender:
         async with sender.request(method, oauth_server.url("/things")) as response:
             assert (await response.json())["token_number"] == 1
@@ -44,10 +44,10 @@ async def test_a_refused_request_is_sent_again_with_a_new_token(
 @pytest.mark.parametrize("challenge", ["", "Basic", 'Bearer error="invalid_token"', '"nonsense'])
 @every_way
 @every_method
-async def test_the_second_401_is_the_answer(
+async def test_second_401_is_returned(
     oauth_server: OAuthServer, way: Way, method: str, challenge: str
 ) -> None:
-    """Any 401 is worth one renewal, and only one."""
+    """Any 401 causes one renewal, and a second 401 is the response."""
     oauth_server.api_fault = Fault.status(401, headers={"WWW-Authenticate": challenge})
     async with (
         way(oauth_server) as sender,
@@ -58,17 +58,17 @@ async def test_the_second_401_is_the_answer(
 
 
 @pytest.mark.rule("R061")
-async def test_the_retry_uses_the_connection_of_the_refused_request(
+async def test_retry_uses_the_connection_of_the_rejected_request(
     oauth_server: OAuthServer,
 ) -> None:
-    """It was given back before."""
-    made: list[str] = []
+    """The connection of a rejected request is released before the retry."""
+    connections: list[str] = []
 
-    async def note(*_: object) -> None:
-        made.append("a connection")
+    async def count(*_: object) -> None:
+        connections.append("connection")
 
     trace = TraceConfig()
-    trace.on_connection_create_end.append(note)
+    trace.on_connection_create_end.append(count)
     async with (
         ClientSession(trace_configs=[trace]) as session,
         client_of(oauth_server, session) as client,
@@ -77,15 +77,15 @@ async def test_the_retry_uses_the_connection_of_the_refused_request(
             oauth_server.revoke_all()
             async with client.post(oauth_server.url("/things"), data=b"alf") as response:
                 assert response.status == 200
-    assert len(made) == 1
+    assert len(connections) == 1
 
 
 @pytest.mark.rule("R056")
 @every_way
-async def test_an_api_that_refuses_every_token_is_not_renewed_for_all_the_time(
+async def test_api_that_rejects_every_token_causes_one_renewal(
     oauth_server: OAuthServer, way: Way
 ) -> None:
-    """For a while after a renewal that helped nobody, a 401 is the answer at once."""
+    """For a while after a renewal that did not help, a 401 is returned without a renewal."""
     async with way(oauth_server) as sender:
         oauth_server.api_fault = Fault.status(401)
         for _ in range(5):
@@ -95,8 +95,8 @@ async def test_an_api_that_refuses_every_token_is_not_renewed_for_all_the_time(
 
 
 @pytest.mark.rule("R056")
-async def test_the_pause_after_a_useless_renewal_can_be_none(oauth_server: OAuthServer) -> None:
-    """Then each 401 is renewed."""
+async def test_failure_backoff_of_zero_renews_after_each_401(oauth_server: OAuthServer) -> None:
+    """With `failure_backoff=0`, each 401 causes a renewal."""
     oauth_server.api_fault = Fault.status(401)
     async with client_of(oauth_server, renewal=Renewal(failure_backoff=0)) as client:
         for _ in range(3):
@@ -109,10 +109,10 @@ async def test_the_pause_after_a_useless_renewal_can_be_none(oauth_server: OAuth
 @pytest.mark.parametrize("challenge", ['Bearer error="insufficient_scope"', STEP_UP])
 @every_way
 @every_method
-async def test_a_401_that_a_token_of_the_kind_cannot_help_is_the_answer(
+async def test_401_for_insufficient_scope_or_step_up_is_returned(
     oauth_server: OAuthServer, way: Way, method: str, challenge: str
 ) -> None:
-    """No renewal and no retry: more scope or another login is asked for."""
+    """A 401 that requires more scope or another sign-in causes no renewal and no retry."""
     oauth_server.api_fault = Fault.status(401, headers={"WWW-Authenticate": challenge})
     async with (
         way(oauth_server) as sender,
@@ -124,8 +124,8 @@ async def test_a_401_that_a_token_of_the_kind_cannot_help_is_the_answer(
 
 @pytest.mark.rule("R058")
 @every_way
-async def test_a_403_is_the_answer(oauth_server: OAuthServer, way: Way) -> None:
-    """A new token has the same scope."""
+async def test_403_is_returned(oauth_server: OAuthServer, way: Way) -> None:
+    """A 403 causes no renewal, since a new token would have the same scope."""
     async with (
         way(oauth_server) as sender,
         sender.get(oauth_server.url("/forbidden")) as response,
@@ -137,27 +137,27 @@ async def test_a_403_is_the_answer(oauth_server: OAuthServer, way: Way) -> None:
 @pytest.mark.rule("R060")
 @every_way
 @every_method
-async def test_a_revocation_under_load_makes_one_token_request(
+async def test_revocation_under_load_causes_one_token_request(
     oauth_server: OAuthServer, way: Way, method: str
 ) -> None:
-    """Hundreds of requests with the revoked token, one renewal, as many answers."""
+    """Hundreds of requests with the revoked token share one renewal, and all succeed."""
 
-    async def status() -> int:
+    async def request_status() -> int:
         async with sender.request(method, oauth_server.url("/things")) as response:
             return response.status
 
     async with way(oauth_server) as sender:
-        assert await status() == 200
+        assert await request_status() == 200
         oauth_server.revoke_all()
         oauth_server.reset_counters()
-        assert set(await asyncio.gather(*(status() for _ in range(300)))) == {200}
+        assert set(await asyncio.gather(*(request_status() for _ in range(300)))) == {200}
     assert oauth_server.token_requests == 1
     assert oauth_server.rejected_requests >= 100
 
 
 @pytest.mark.rule("R060")
-async def test_a_late_401_takes_the_token_that_is_there(oauth_server: OAuthServer) -> None:
-    """A request that was refused after the renewal of its token makes no other one."""
+async def test_late_401_uses_the_current_token(oauth_server: OAuthServer) -> None:
+    """A request that is rejected after the renewal of its token causes no second renewal."""
     async with client_of(oauth_server) as client:
         oauth_server.api_fault = Fault.slow(0.2).times(1)
         late = asyncio.create_task(client.get(oauth_server.url("/late")))
@@ -173,10 +173,10 @@ async def test_a_late_401_takes_the_token_that_is_there(oauth_server: OAuthServe
 @pytest.mark.rule("R061")
 @every_way
 @every_method
-async def test_a_refused_response_gives_its_connection_back(
+async def test_401_response_releases_its_connection(
     oauth_server: OAuthServer, way: Way, method: str
 ) -> None:
-    """A hundred refusals on the few connections of one sender leave none of them taken."""
+    """A hundred 401 responses leave no connection in use."""
     async with way(oauth_server) as sender, asyncio.timeout(30):
         for _ in range(100):
             oauth_server.revoke_all()
@@ -188,10 +188,10 @@ async def test_a_refused_response_gives_its_connection_back(
 @pytest.mark.rule("R061")
 @every_way
 @every_method
-async def test_a_refused_response_is_let_go_of_unread(
+async def test_body_of_a_401_response_is_not_read(
     oauth_server: OAuthServer, way: Way, method: str
 ) -> None:
-    """However long its body is: the retry does not wait for who reads it."""
+    """The retry does not wait for the body of the 401 response, however long it is."""
     async with way(oauth_server, limit=1) as sender, asyncio.timeout(10):
         oauth_server.api_fault = Fault.body(b"x" * 2**22, status=401).times(1)
         async with sender.request(method, oauth_server.url("/things")) as response:
@@ -200,11 +200,11 @@ async def test_a_refused_response_is_let_go_of_unread(
 
 
 @pytest.mark.rule("R056", "R061")
-async def test_a_recorder_in_the_place_of_aiohttps_sending_changes_nothing(
+async def test_renewal_works_if_a_recorder_bypasses_middlewares(
     oauth_server: OAuthServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One that takes no notice of middlewares: the client renews by itself, and lets go."""
-    send = ClientSession._request  # noqa: SLF001 - which is what recorders replace
+    """Without middlewares the client renews the token and releases the connection itself."""
+    send = ClientSession._request  # noqa: SLF001 - recorders replace it
 
     async def record(session: ClientSession, *args: Any, **options: Any) -> ClientResponse:
         return await send(session, *args, **{**options, "middlewares": ()})
@@ -221,10 +221,12 @@ async def test_a_recorder_in_the_place_of_aiohttps_sending_changes_nothing(
 
 
 @pytest.mark.rule("R061")
-async def test_a_pool_of_two_survives_a_hundred_refusals(oauth_server: OAuthServer) -> None:
-    """Ten at a time, all refused at first, on two connections."""
+async def test_concurrent_401s_do_not_exhaust_the_connection_pool(
+    oauth_server: OAuthServer,
+) -> None:
+    """Ten concurrent requests, all rejected at first, succeed on two connections."""
 
-    async def status() -> int:
+    async def request_status() -> int:
         async with client.get(oauth_server.url("/things")) as response:
             return response.status
 
@@ -235,13 +237,15 @@ async def test_a_pool_of_two_survives_a_hundred_refusals(oauth_server: OAuthServ
     ):
         for _ in range(10):
             oauth_server.revoke_all()
-            assert set(await asyncio.gather(*(status() for _ in range(10)))) == {200}
+            assert set(await asyncio.gather(*(request_status() for _ in range(10)))) == {200}
 
 
 @pytest.mark.rule("R056")
 @every_way
-async def test_raise_for_status_sees_the_second_answer(oauth_server: OAuthServer, way: Way) -> None:
-    """A 401 that could be mended is no error; one that could not is aiohttp's."""
+async def test_raise_for_status_applies_to_the_response_of_the_retry(
+    oauth_server: OAuthServer, way: Way
+) -> None:
+    """A 401 that a renewal resolves raises no error; a second 401 raises aiohttp's error."""
     async with way(oauth_server) as sender:
         async with sender.get(oauth_server.url("/things"), raise_for_status=True):
             oauth_server.revoke_all()
@@ -253,26 +257,26 @@ async def test_raise_for_status_sees_the_second_answer(oauth_server: OAuthServer
 
 
 @every_method
-@pytest.mark.parametrize("is_given", [False, True])
-async def test_a_total_timeout_bounds_the_renewal_too(
-    oauth_server: OAuthServer, method: str, *, is_given: bool
+@pytest.mark.parametrize("has_session", [False, True])
+async def test_total_timeout_includes_the_renewal(
+    oauth_server: OAuthServer, method: str, *, has_session: bool
 ) -> None:
-    """Where the call has one, or the session that was given; others have what the renewal takes."""
+    """The timeout of a call or of the caller's session also limits the renewal."""
     timeout, url = ClientTimeout(total=0.3, connect=5), oauth_server.url("/things")
     async with (
         ClientSession(timeout=timeout) as session,
-        client_of(oauth_server, session if is_given else None) as client,
+        client_of(oauth_server, session if has_session else None) as client,
     ):
         async with client.get(url):
             oauth_server.revoke_all()
         oauth_server.token_fault = Fault.slow(5).times(1)
         with pytest.raises(TimeoutError):
-            await client.request(method, url, timeout=sentinel if is_given else timeout)
+            await client.request(method, url, timeout=sentinel if has_session else timeout)
     assert oauth_server.api_requests == 2
 
 
 @pytest.mark.parametrize(
-    ("limits", "is_given"),
+    ("limits", "has_session"),
     [
         (ClientTimeout(total=0.9), False),
         (ClientTimeout(9, connect=8, sock_read=7, sock_connect=6, ceil_threshold=4), False),
@@ -280,31 +284,31 @@ async def test_a_total_timeout_bounds_the_renewal_too(
         (9, False),
     ],
 )
-async def test_the_repetition_has_what_is_left_of_the_time(
+async def test_retry_gets_the_rest_of_the_total_timeout(
     oauth_server: OAuthServer,
     monkeypatch: pytest.MonkeyPatch,
     limits: ClientTimeout | float,
     *,
-    is_given: bool,
+    has_session: bool,
 ) -> None:
-    """Its answer is to be read within the total that the call has; the other limits stay."""
+    """The retry gets the rest of the total timeout and the other timeouts unchanged."""
     timeout = limits if isinstance(limits, ClientTimeout) else ClientTimeout(total=limits)
-    send, timeouts = ClientSession._request, list[Any]()  # noqa: SLF001 - what the client calls
+    send, timeouts = ClientSession._request, list[Any]()  # noqa: SLF001 - the client calls it
 
-    async def note(session: ClientSession, *args: Any, **options: Any) -> ClientResponse:
+    async def record_timeout(session: ClientSession, *args: Any, **options: Any) -> ClientResponse:
         if str(args[1]).endswith("/things"):
             timeouts.append(options.get("timeout"))
         return await send(session, *args, **options)
 
     async with (
         ClientSession(timeout=timeout) as session,
-        client_of(oauth_server, session if is_given else None) as client,
+        client_of(oauth_server, session if has_session else None) as client,
     ):
         async with client.get(oauth_server.url("/")):
             oauth_server.revoke_all()
-        monkeypatch.setattr(ClientSession, "_request", note)
+        monkeypatch.setattr(ClientSession, "_request", record_timeout)
         oauth_server.token_fault = Fault.slow(0.1)
-        options: dict[str, Any] = {} if is_given else {"timeout": limits}
+        options: dict[str, Any] = {} if has_session else {"timeout": limits}
         async with client.get(oauth_server.url("/things"), **options) as response:
             assert response.status == 200
     first, second = timeouts
@@ -316,12 +320,14 @@ async def test_the_repetition_has_what_is_left_of_the_time(
 
 
 @pytest.mark.rule("R056")
-async def test_a_check_of_a_given_session_sees_the_second_answer(oauth_server: OAuthServer) -> None:
-    """Whatever it makes of a 401: it is not asked about one that could be mended."""
-    seen: list[int] = []
+async def test_raise_for_status_function_gets_the_response_of_the_retry(
+    oauth_server: OAuthServer,
+) -> None:
+    """A session's `raise_for_status` function is not called for a 401 that is renewed."""
+    statuses: list[int] = []
 
     async def check(response: ClientResponse) -> None:
-        seen.append(response.status)
+        statuses.append(response.status)
 
     async with (
         ClientSession(raise_for_status=check) as session,
@@ -331,15 +337,15 @@ async def test_a_check_of_a_given_session_sees_the_second_answer(oauth_server: O
             oauth_server.revoke_all()
         async with client.get(oauth_server.url("/things")) as response:
             assert response.status == 200
-    assert seen == [200, 200]
+    assert statuses == [200, 200]
 
 
 @pytest.mark.rule("R062")
 @every_method
-async def test_a_failed_renewal_is_the_token_endpoints_response(
+async def test_failed_renewal_returns_the_token_endpoint_response(
     oauth_server: OAuthServer, method: str
 ) -> None:
-    """The request was refused and cannot be mended: the caller sees why."""
+    """If the renewal fails, the caller gets the error response of the token endpoint."""
     async with client_of(oauth_server) as client:
         async with client.get(oauth_server.url("/things")) as response:
             assert response.status == 200
@@ -351,8 +357,10 @@ async def test_a_failed_renewal_is_the_token_endpoints_response(
 
 @pytest.mark.rule("R063")
 @every_way
-async def test_a_token_is_in_no_cookie(oauth_server: OAuthServer, way: Way) -> None:
-    """It travels in its header field and nowhere else."""
+async def test_token_is_sent_in_the_authorization_header_only(
+    oauth_server: OAuthServer, way: Way
+) -> None:
+    """No cookie, other header, path or query contains the token."""
     async with (
         way(oauth_server) as sender,
         sender.post(oauth_server.url("/things?page=1"), data=b"text") as response,
@@ -366,7 +374,7 @@ async def test_a_token_is_in_no_cookie(oauth_server: OAuthServer, way: Way) -> N
     assert "Cookie" not in exchange.headers
 
 
-async def test_the_api_asks_for_a_token_when_nobody_brings_one(oauth_server: OAuthServer) -> None:
-    """The tests above would see a request without one."""
+async def test_test_server_rejects_requests_without_a_token(oauth_server: OAuthServer) -> None:
+    """The tests above would fail if a request carried no token."""
     async with request("GET", oauth_server.url("/things")) as response:
         assert response.status == 401

@@ -1,4 +1,4 @@
-"""Bodies: sent whole with the refused request and with its retry, or the 401 is the answer."""
+"""Request bodies: sent in full with the rejected request and its retry, or the 401 is returned."""
 
 import asyncio
 import hashlib
@@ -19,35 +19,35 @@ from aioalf import Client
 from aioalf.testing import Fault, OAuthServer
 from tests.support.front import Sender, UserManager, Way, api_log, client_of, every_way
 
-LARGE = bytes(range(256)) * 40_000  # ten megabytes: more than the sockets' buffers hold
+LARGE = bytes(range(256)) * 40_000  # 10 MB, more than the socket buffers hold
 
 Options = dict[str, object]
 Make = Callable[[Path, ExitStack], Options]
 
 
 def make_file(directory: Path, stack: ExitStack, content: bytes = b"skipped, sent") -> io.IOBase:
-    """An open file with that content."""
+    """Return an open file with this content."""
     path = directory / "body"
     path.write_bytes(content)
     return stack.enter_context(path.open("rb"))
 
 
-def make_file_from_its_position(directory: Path, stack: ExitStack) -> Options:
-    """A file of which a part has been read."""
+def make_partly_read_file(directory: Path, stack: ExitStack) -> Options:
+    """Return a file whose first bytes have been read."""
     file = make_file(directory, stack)
     file.seek(9)
     return {"data": file}
 
 
-def make_bytes_io_from_its_position(directory: Path, stack: ExitStack) -> Options:
-    """Bytes of which a part has been read."""
+def make_partly_read_bytes_io(directory: Path, stack: ExitStack) -> Options:
+    """Return a BytesIO whose first bytes have been read."""
     data = io.BytesIO(b"skipped, sent")
     data.seek(9)
     return {"data": data}
 
 
 def make_form_data(directory: Path, stack: ExitStack) -> Options:
-    """A form with a field and a file."""
+    """Return a form with a text field and a file."""
     form = FormData()
     form.add_field("name", "alf")
     form.add_field("upload", make_file(directory, stack), filename="alf.txt")
@@ -55,7 +55,7 @@ def make_form_data(directory: Path, stack: ExitStack) -> Options:
 
 
 def make_multipart(directory: Path, stack: ExitStack) -> Options:
-    """A multipart body inside of another one."""
+    """Return a multipart body inside another one."""
     inner = MultipartWriter("mixed", boundary="inner")
     inner.append("one")
     outer = MultipartWriter("mixed", boundary="outer")
@@ -77,10 +77,10 @@ REPEATABLE: dict[str, tuple[Make, bytes | None]] = {
     "multipart": (make_multipart, None),
     "payload": (lambda _, __: {"data": BytesPayload(b"alf")}, b"alf"),
     "BytesIO": (lambda _, __: {"data": io.BytesIO(b"alf")}, b"alf"),
-    "BytesIO from its position": (make_bytes_io_from_its_position, b"sent"),
+    "partly read BytesIO": (make_partly_read_bytes_io, b"sent"),
     "StringIO": (lambda _, __: {"data": io.StringIO("ält")}, "ält".encode()),
     "file": (lambda path, stack: {"data": make_file(path, stack)}, b"skipped, sent"),
-    "file from its position": (make_file_from_its_position, b"sent"),
+    "partly read file": (make_partly_read_file, b"sent"),
     "chunked": (lambda _, __: {"data": b"alf" * 99, "chunked": True}, b"alf" * 99),
     "chunked file": (
         lambda path, stack: {"data": make_file(path, stack), "chunked": True},
@@ -92,7 +92,7 @@ REPEATABLE: dict[str, tuple[Make, bytes | None]] = {
 
 @pytest.fixture
 def stack() -> Iterator[ExitStack]:
-    """Closes what a body came from."""
+    """Close the files of request bodies after the test."""
     with ExitStack() as stack:
         yield stack
 
@@ -100,10 +100,10 @@ def stack() -> Iterator[ExitStack]:
 @pytest.mark.rule("R061")
 @pytest.mark.parametrize("kind", REPEATABLE)
 @every_way
-async def test_a_body_arrives_whole_both_times(
+async def test_repeatable_body_is_sent_in_full_twice(
     oauth_server: OAuthServer, way: Way, kind: str, tmp_path: Path, stack: ExitStack
 ) -> None:
-    """With the token that is refused, and with the new one."""
+    """The rejected request and the retry carry the same body."""
     make, expected = REPEATABLE[kind]
     async with way(oauth_server) as sender:
         await authorize_and_revoke(sender, oauth_server)
@@ -119,7 +119,7 @@ async def test_a_body_arrives_whole_both_times(
 
 
 async def authorize_and_revoke(sender: Sender, server: OAuthServer) -> None:
-    """Let the sender have a token that the API refuses."""
+    """Let the sender fetch a token, and revoke it."""
     async with sender.get(server.url("/")) as response:
         assert response.status == 200
     server.revoke_all()
@@ -127,13 +127,13 @@ async def authorize_and_revoke(sender: Sender, server: OAuthServer) -> None:
 
 
 async def generate() -> AsyncIterator[bytes]:
-    """A body that is there once."""
+    """Yield a body that can be sent only once."""
     yield b"one"
     yield b"two"
 
 
 def make_stream() -> StreamReader:
-    """A body that comes from elsewhere, and is there once."""
+    """Return a stream that can be sent only once."""
     loop = asyncio.get_running_loop()
     stream = StreamReader(BaseProtocol(loop), 2**16, loop=loop)
     stream.feed_data(b"onetwo")
@@ -141,8 +141,8 @@ def make_stream() -> StreamReader:
     return stream
 
 
-def make_form_of_a_generator() -> FormData:
-    """A form with a field that is there once."""
+def make_form_with_a_generator() -> FormData:
+    """Return a form with a part that can be sent only once."""
     form = FormData()
     form.add_field("name", "alf")
     form.add_field("upload", generate(), filename="alf.txt")
@@ -150,12 +150,12 @@ def make_form_of_a_generator() -> FormData:
 
 
 @pytest.mark.rule("R061")
-@pytest.mark.parametrize("make", [generate, make_stream, make_form_of_a_generator])
+@pytest.mark.parametrize("make", [generate, make_stream, make_form_with_a_generator])
 @every_way
-async def test_a_body_that_is_there_once_is_sent_once(
+async def test_single_use_body_is_not_sent_again(
     oauth_server: OAuthServer, way: Way, make: Callable[[], object]
 ) -> None:
-    """The 401 is the answer, no part of the body goes twice, and the token is not used again."""
+    """If the body cannot be repeated, the 401 is returned; the next request uses a new token."""
     async with way(oauth_server) as sender:
         await authorize_and_revoke(sender, oauth_server)
         async with sender.post(oauth_server.url("/things"), data=make()) as response:
@@ -168,10 +168,10 @@ async def test_a_body_that_is_there_once_is_sent_once(
 
 @pytest.mark.rule("R061")
 @every_way
-async def test_a_body_that_is_there_once_is_fine_with_a_good_token(
+async def test_single_use_body_is_sent_with_a_valid_token(
     oauth_server: OAuthServer, way: Way
 ) -> None:
-    """What cannot be sent twice is not held back."""
+    """A body that cannot be repeated is sent as long as the token is accepted."""
     async with (
         way(oauth_server) as sender,
         sender.post(oauth_server.url("/things"), data=generate()) as response,
@@ -181,8 +181,8 @@ async def test_a_body_that_is_there_once_is_fine_with_a_good_token(
 
 @pytest.mark.rule("R061")
 @every_way
-async def test_a_compressed_body_is_compressed_again(oauth_server: OAuthServer, way: Way) -> None:
-    """The same bytes travel both times."""
+async def test_compressed_body_is_compressed_again(oauth_server: OAuthServer, way: Way) -> None:
+    """The rejected request and the retry carry the same compressed bytes."""
     async with way(oauth_server) as sender:
         await authorize_and_revoke(sender, oauth_server)
         async with sender.post(
@@ -195,11 +195,11 @@ async def test_a_compressed_body_is_compressed_again(oauth_server: OAuthServer, 
     assert second.body.length == 2997  # the test server has decompressed it
 
 
-class EarlyRefusal:
-    """A server that answers 401 to a head, and reads the body of a request only afterwards.
+class EarlyRejectionServer:
+    """A server that responds to the headers with 401 and reads the request body only afterwards.
 
-    It reads as many bytes as were announced, whatever they are; without a number, all that come.
-    A second request on any connection is read whole and answered 200.
+    It reads as many bytes as announced, or all bytes if no length was announced. The second
+    request, on any connection, is read in full and gets a 200.
     """
 
     def __init__(self) -> None:
@@ -220,7 +220,7 @@ class EarlyRefusal:
 
     @property
     def connections(self) -> int:
-        """How many there were."""
+        """Return the number of connections."""
         return len(self._writers)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -251,28 +251,31 @@ class EarlyRefusal:
 
 
 def make_large_file(directory: Path, stack: ExitStack) -> Options:
-    """A large file."""
+    """Return a large file."""
     return {"data": make_file(directory, stack, LARGE)}
 
 
 LARGE_BODIES: dict[str, Make] = {
     "BytesIO": lambda _, __: {"data": io.BytesIO(LARGE)},
     "file": make_large_file,
-    "expected BytesIO": lambda _, __: {"data": io.BytesIO(LARGE), "expect100": True},
-    "expected file": lambda path, stack: {**make_large_file(path, stack), "expect100": True},
+    "BytesIO after 100 Continue": lambda _, __: {"data": io.BytesIO(LARGE), "expect100": True},
+    "file after 100 Continue": lambda path, stack: {
+        **make_large_file(path, stack),
+        "expect100": True,
+    },
 }
 
 
 @pytest.mark.rule("R061")
 @pytest.mark.parametrize("kind", LARGE_BODIES)
 @every_way
-async def test_a_401_while_the_body_is_being_sent_cuts_it_off_and_sends_it_whole(
+async def test_401_during_an_upload_stops_it_and_sends_the_whole_body_again(
     oauth_server: OAuthServer, way: Way, kind: str, tmp_path: Path, stack: ExitStack
 ) -> None:
-    """The retry does not wait for what nobody reads, and begins at the body's beginning."""
+    """The retry does not wait until the server has read the rest of the first body."""
     options = LARGE_BODIES[kind](tmp_path, stack)
     async with (
-        EarlyRefusal() as server,
+        EarlyRejectionServer() as server,
         way(oauth_server) as sender,
         asyncio.timeout(20),
         sender.post(server.url, **options) as response,  # type: ignore[arg-type]
@@ -284,23 +287,23 @@ async def test_a_401_while_the_body_is_being_sent_cuts_it_off_and_sends_it_whole
 
 
 @pytest.mark.rule("R061")
-async def test_a_body_that_is_cut_off_is_left_alone_before_it_is_sent_again(
+async def test_stopped_upload_no_longer_reads_the_body_during_the_retry(
     tmp_path: Path, stack: ExitStack
 ) -> None:
-    """Also where a token and a connection are at hand, so that the retry begins at once."""
+    """The upload stops before the retry, even if a token and a connection are available at once."""
 
-    class AtHand(UserManager):
+    class ImmediateManager(UserManager):
         async def renew_token(self, rejected: str) -> str:
             return f"not-{rejected}"
 
-    class ClientAtHand(Client):
-        token_manager_class = AtHand
+    class ImmediateClient(Client):
+        token_manager_class = ImmediateManager
 
-    async with EarlyRefusal() as server, ClientAtHand() as sender, asyncio.timeout(20):
-        server.requests = 1  # nothing is refused yet
-        answers = await asyncio.gather(*(sender.post(server.url, data=b"alf") for _ in range(2)))
-        for answer in answers:
-            answer.release()
+    async with EarlyRejectionServer() as server, ImmediateClient() as sender, asyncio.timeout(20):
+        server.requests = 1  # the server rejects only its first request
+        responses = await asyncio.gather(*(sender.post(server.url, data=b"alf") for _ in range(2)))
+        for response in responses:
+            response.release()
         server.requests = 0
         options = make_large_file(tmp_path, stack)
         async with sender.post(server.url, **options) as response:  # type: ignore[arg-type]
@@ -309,29 +312,29 @@ async def test_a_body_that_is_cut_off_is_left_alone_before_it_is_sent_again(
 
 
 @pytest.mark.rule("R061")
-async def test_what_is_expected_and_refused_at_once_is_not_sent_with_it(
+async def test_body_that_waits_for_100_continue_is_not_sent_with_a_rejected_request(
     oauth_server: OAuthServer,
 ) -> None:
-    """A small body that waits for 100 Continue is sent with the retry alone."""
+    """A small body that waits for 100 Continue is sent with the retry only."""
     async with (
-        EarlyRefusal() as server,
+        EarlyRejectionServer() as server,
         client_of(oauth_server) as client,
         asyncio.timeout(20),
         client.post(server.url, data=b"alf", expect100=True) as response,
     ):
         assert response.status == 200
     assert server.bodies == [b"alf"]
-    assert server.connections == 2, "on the first one the server may still wait for the body"
+    assert server.connections == 2, "on the first connection the server may still wait for the body"
 
 
-async def in_the_open(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The body itself."""
+async def as_generator(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield the body itself."""
     async for chunk in body:
         yield chunk
 
 
-def within_a_form(body: AsyncIterator[bytes]) -> MultipartWriter:
-    """A form, one part of which is there once."""
+def as_form_part(body: AsyncIterator[bytes]) -> MultipartWriter:
+    """Return a form with the body as a part that can be sent only once."""
     form = MultipartWriter("form-data")
     form.append("alf")
     form.append(body)
@@ -339,11 +342,11 @@ def within_a_form(body: AsyncIterator[bytes]) -> MultipartWriter:
 
 
 @pytest.mark.rule("R061")
-@pytest.mark.parametrize("sent_as", [in_the_open, within_a_form])
-async def test_a_partly_sent_generator_is_not_sent_again(
+@pytest.mark.parametrize("sent_as", [as_generator, as_form_part])
+async def test_partly_sent_generator_is_not_sent_again(
     oauth_server: OAuthServer, sent_as: Callable[[AsyncIterator[bytes]], object]
 ) -> None:
-    """A 401 that comes while it is being sent is the answer."""
+    """A 401 that arrives while a generator is being sent is returned."""
 
     async def endless() -> AsyncIterator[bytes]:
         while True:
@@ -351,7 +354,7 @@ async def test_a_partly_sent_generator_is_not_sent_again(
             await asyncio.sleep(0)
 
     async with (
-        EarlyRefusal() as server,
+        EarlyRejectionServer() as server,
         client_of(oauth_server) as client,
         asyncio.timeout(20),
         client.post(server.url, data=sent_as(endless())) as response,
@@ -361,8 +364,8 @@ async def test_a_partly_sent_generator_is_not_sent_again(
     assert oauth_server.token_requests == 1
 
 
-async def test_the_callers_options_are_as_they_were(oauth_server: OAuthServer) -> None:
-    """Neither the request nor its retry changes what the caller handed in."""
+async def test_arguments_of_the_caller_are_not_changed(oauth_server: OAuthServer) -> None:
+    """Neither the request nor the retry changes the caller's objects."""
     form = {"name": "alf"}
     headers = {"Accept": "application/json"}
     async with client_of(oauth_server) as client:
@@ -373,8 +376,8 @@ async def test_the_callers_options_are_as_they_were(oauth_server: OAuthServer) -
     assert (form, headers) == ({"name": "alf"}, {"Accept": "application/json"})
 
 
-async def test_the_test_server_says_what_arrived() -> None:
-    """A digest of a body is what the tests above compare."""
+async def test_test_server_records_the_digest_of_a_body() -> None:
+    """The test server records the digest of the body that was sent."""
     async with (
         OAuthServer() as server,
         ClientSession() as session,
@@ -385,8 +388,8 @@ async def test_the_test_server_says_what_arrived() -> None:
     assert exchange.body.sha256 == hashlib.sha256(zlib.compress(LARGE)).hexdigest()
 
 
-async def test_a_refusal_in_front_of_the_api_is_no_different(oauth_server: OAuthServer) -> None:
-    """Whoever says 401, the body is sent whole again."""
+async def test_body_is_sent_again_after_a_401_of_a_proxy(oauth_server: OAuthServer) -> None:
+    """The retry carries the whole body, whichever server responds with 401."""
     oauth_server.api_fault = Fault.status(401).times(1)
     async with (
         client_of(oauth_server) as client,
