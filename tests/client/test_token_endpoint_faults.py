@@ -1,4 +1,4 @@
-"""What a caller gets when the token endpoint or the API misbehaves: a response or an error."""
+"""Failures of the token endpoint or the API: the caller gets a response or a specific error."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ from aioalf.testing import MISSING, Fault, Json, OAuthServer
 from tests.support.clocks import Clock
 from tests.support.front import Way, api_log, client_of, every_way, manager_of
 
-ERRORS = [
+ERROR_RESPONSES = [
     Fault.status(400, '{"error": "invalid_client"}'),
     Fault.status(401, "no", headers={"WWW-Authenticate": "Basic"}),
     Fault.status(403),
@@ -32,8 +32,8 @@ ERRORS = [
     Fault.status(503, "down"),
     Fault.body(b"\xff\xfe\x00", status=502),
 ]
-ONCE = Retry(attempts=1)
-USELESS = {
+NO_RETRY = Retry(attempts=1)
+UNUSABLE_RESPONSES = {
     "204": Fault.status(204),
     "HTML": Fault.html(),
     "empty": Fault.body(b""),
@@ -53,31 +53,31 @@ USELESS = {
 
 
 @pytest.mark.rule("R062")
-@pytest.mark.parametrize("fault", ERRORS, ids=str)
-async def test_an_error_of_the_token_endpoint_is_the_clients_response(
+@pytest.mark.parametrize("fault", ERROR_RESPONSES, ids=str)
+async def test_client_returns_the_error_response_of_the_token_endpoint(
     oauth_server: OAuthServer, fault: Fault
 ) -> None:
-    """Whatever its body; a client of its own each for a hundred callers at once."""
+    """Each of a hundred concurrent callers gets the error response, whatever its body."""
     oauth_server.token_fault = fault
-    async with client_of(oauth_server, retry=ONCE) as client:
-        answers = await asyncio.gather(
+    async with client_of(oauth_server, retry=NO_RETRY) as client:
+        responses = await asyncio.gather(
             *(client.get(oauth_server.url("/things")) for _ in range(100))
         )
-        bodies = {await answer.read() for answer in answers}
-    assert len({answer.status for answer in answers}) == 1
-    assert answers[0].status >= 400
+        bodies = {await response.read() for response in responses}
+    assert len({response.status for response in responses}) == 1
+    assert responses[0].status >= 400
     assert len(bodies) == 1
     assert oauth_server.api_requests == 0
 
 
 @pytest.mark.rule("R062")
-@pytest.mark.parametrize("fault", ERRORS, ids=str)
-async def test_an_error_of_the_token_endpoint_is_raised_below_the_client(
+@pytest.mark.parametrize("fault", ERROR_RESPONSES, ids=str)
+async def test_manager_and_middleware_raise_the_token_endpoint_error(
     oauth_server: OAuthServer, fault: Fault
 ) -> None:
-    """By the manager and by the middleware, with its status and its text."""
+    """The TokenHTTPError has the status and the text of the response."""
     oauth_server.token_fault = fault
-    manager = manager_of(oauth_server, retry=ONCE)
+    manager = manager_of(oauth_server, retry=NO_RETRY)
     with pytest.raises(TokenHTTPError) as of_manager:
         await manager.get_token()
     async with ClientSession(middlewares=[OAuth2Middleware(manager)]) as session:
@@ -90,16 +90,16 @@ async def test_an_error_of_the_token_endpoint_is_raised_below_the_client(
     assert oauth_server.api_requests == 0
 
 
-async def test_an_error_of_the_token_endpoint_is_logged_once(
+async def test_token_endpoint_error_is_logged_once(
     oauth_server: OAuthServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not once for each caller who gets its response; the next error is logged anew."""
+    """Each failure is logged once, however many callers get its response."""
     clock = Clock(monkeypatch)
     oauth_server.token_fault = Fault.status(503, "down")
-    async with client_of(oauth_server, retry=ONCE) as client:
+    async with client_of(oauth_server, retry=NO_RETRY) as client:
         for failures in (1, 2):
             await asyncio.gather(*(client.get(oauth_server.url("/things")) for _ in range(100)))
-            await client.get(oauth_server.url("/things"))  # within the pause
+            await client.get(oauth_server.url("/things"))  # during the backoff
             assert (oauth_server.token_requests, len(caplog.messages)) == (failures, failures)
             clock.advance(1)
     assert caplog.messages[0].endswith("; its response is returned, the request was not sent")
@@ -108,10 +108,10 @@ async def test_an_error_of_the_token_endpoint_is_logged_once(
 @pytest.mark.rule("R014", "R062")
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @every_way
-async def test_a_redirect_of_the_token_endpoint_is_an_error(
+async def test_redirect_of_the_token_endpoint_raises(
     oauth_server: OAuthServer, way: Way, status: int
 ) -> None:
-    """It is not followed, and it is no response of an API."""
+    """A redirect is neither followed nor returned as a response of the API."""
     oauth_server.token_fault = Fault.redirect(oauth_server.other_url, status=status)
     async with way(oauth_server) as sender:
         with pytest.raises(TokenHTTPError) as caught:
@@ -121,13 +121,13 @@ async def test_a_redirect_of_the_token_endpoint_is_an_error(
 
 
 @pytest.mark.rule("R062")
-@pytest.mark.parametrize("kind", USELESS)
+@pytest.mark.parametrize("kind", UNUSABLE_RESPONSES)
 @every_way
-async def test_a_success_without_a_usable_token_is_an_error(
+async def test_success_without_a_usable_token_raises(
     oauth_server: OAuthServer, way: Way, kind: str
 ) -> None:
-    """At once, and the API is not called."""
-    oauth_server.token_fault = USELESS[kind]
+    """TokenResponseError is raised at once, and the API is not called."""
+    oauth_server.token_fault = UNUSABLE_RESPONSES[kind]
     async with way(oauth_server) as sender, asyncio.timeout(10):
         with pytest.raises(TokenResponseError) as caught:
             await sender.get(oauth_server.url("/things"))
@@ -147,31 +147,31 @@ async def test_a_success_without_a_usable_token_is_an_error(
         (1e12, MAX_LIFETIME),
     ],
 )
-async def test_a_lifetime_that_makes_sense_is_believed(
+async def test_token_is_used_for_its_lifetime(
     oauth_server: OAuthServer, monkeypatch: pytest.MonkeyPatch, expires_in: Json, lifetime: float
 ) -> None:
-    """The token serves one request after another for so long, and without one until refused."""
+    """A token is used until it expires, or without a lifetime until an API rejects it."""
     clock = Clock(monkeypatch)
     oauth_server.expires_in = expires_in
-    has_end = lifetime < math.inf
+    has_lifetime = lifetime < math.inf
     async with client_of(oauth_server, renewal=Renewal(before_expiry=0)) as client:
-        for seconds in (0, lifetime - 1 if has_end else 10 * MAX_LIFETIME):
+        for seconds in (0, lifetime - 1 if has_lifetime else 10 * MAX_LIFETIME):
             clock.advance(seconds)
             async with client.get(oauth_server.url("/things")) as response:
                 assert response.status == 200
             assert oauth_server.token_requests == 1
-        if has_end:
+        if has_lifetime:
             clock.advance(2)
         else:
             oauth_server.revoke_all()
         async with client.get(oauth_server.url("/things")) as response:
             assert response.status == 200
     assert oauth_server.token_requests == 2
-    assert oauth_server.rejected_requests == (0 if has_end else 1)
+    assert oauth_server.rejected_requests == (0 if has_lifetime else 1)
 
 
-async def test_a_lifetime_of_nothing_serves_one_request(oauth_server: OAuthServer) -> None:
-    """And the next one asks anew."""
+async def test_token_with_expires_in_zero_serves_one_request(oauth_server: OAuthServer) -> None:
+    """With `expires_in` 0, each request needs a new token."""
     oauth_server.expires_in = 0
     async with client_of(oauth_server) as client:
         for _ in range(3):
@@ -183,10 +183,8 @@ async def test_a_lifetime_of_nothing_serves_one_request(oauth_server: OAuthServe
 @pytest.mark.rule("R062")
 @pytest.mark.parametrize("text", ['""', '"abc"', "-1", "NaN", "1e400", "true", "[]", "{}"])
 @every_way
-async def test_a_lifetime_that_is_none_is_an_error(
-    oauth_server: OAuthServer, way: Way, text: str
-) -> None:
-    """And the API is not called."""
+async def test_invalid_expires_in_raises(oauth_server: OAuthServer, way: Way, text: str) -> None:
+    """The TokenError names `expires_in`, and the API is not called."""
     oauth_server.token_fault = Fault.body(f'{{"access_token": "x", "expires_in": {text}}}'.encode())
     async with way(oauth_server) as sender:
         with pytest.raises(TokenError, match="expires_in"):
@@ -197,10 +195,10 @@ async def test_a_lifetime_that_is_none_is_an_error(
 @pytest.mark.rule("R062")
 @pytest.mark.parametrize("fault", [Fault.hang_up(), Fault.hang_up(after=20)], ids=str)
 @every_way
-async def test_an_answer_that_breaks_off_is_an_error(
+async def test_interrupted_token_response_raises(
     oauth_server: OAuthServer, way: Way, fault: Fault
 ) -> None:
-    """There is no response to return; what happened is the cause."""
+    """If the token response breaks off, TokenError is raised with the original error as cause."""
     oauth_server.token_fault = fault
     async with way(oauth_server) as sender:
         with pytest.raises(TokenError) as caught:
@@ -210,8 +208,8 @@ async def test_an_answer_that_breaks_off_is_an_error(
 
 
 @pytest.mark.rule("R062")
-async def test_a_token_endpoint_that_is_not_there_is_an_error(oauth_server: OAuthServer) -> None:
-    """A refused connection is the cause."""
+async def test_unreachable_token_endpoint_raises(oauth_server: OAuthServer) -> None:
+    """A connection error to the token endpoint is the cause of the TokenError."""
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))
         endpoint = f"http://127.0.0.1:{reserved.getsockname()[1]}/token"
@@ -223,15 +221,15 @@ async def test_a_token_endpoint_that_is_not_there_is_an_error(oauth_server: OAut
 
 
 @pytest.mark.rule("R062")
-async def test_a_token_endpoint_that_never_answers_is_an_error(oauth_server: OAuthServer) -> None:
-    """A token request has a time limit of its own."""
+async def test_token_endpoint_that_never_responds_raises(oauth_server: OAuthServer) -> None:
+    """A token request has its own timeout, set in `http_options`."""
     oauth_server.token_fault = Fault.slow(60)
     client = Client(
         oauth_server.client_id,
         oauth_server.client_secret,
         oauth_server.token_endpoint,
         {"timeout": ClientTimeout(total=0.1)},
-        retry=ONCE,
+        retry=NO_RETRY,
     )
     async with client:
         with pytest.raises(TokenError) as caught:
@@ -242,13 +240,13 @@ async def test_a_token_endpoint_that_never_answers_is_an_error(oauth_server: OAu
 
 @pytest.mark.rule("R062")
 @pytest.mark.parametrize("missing", [0, 1, 2])
-async def test_what_is_missing_is_an_error_below_the_client_too(
+async def test_middleware_names_the_missing_setting(
     oauth_server: OAuthServer, missing: int
 ) -> None:
-    """Token endpoint, client_id or client_secret: it says which."""
-    given: list[str | None] = [oauth_server.token_endpoint, "client-id", "secret"]
-    given[missing] = None
-    middleware = OAuth2Middleware(TokenManager(given[0], given[1], given[2]))
+    """The error names the token endpoint, `client_id` or `client_secret`."""
+    arguments: list[str | None] = [oauth_server.token_endpoint, "client-id", "secret"]
+    arguments[missing] = None
+    middleware = OAuth2Middleware(TokenManager(arguments[0], arguments[1], arguments[2]))
     async with ClientSession(middlewares=[middleware]) as session:
         with pytest.raises(TokenError, match=["endpoint", "client_id", "client_secret"][missing]):
             await session.get(oauth_server.url("/things"))
@@ -256,8 +254,10 @@ async def test_what_is_missing_is_an_error_below_the_client_too(
 
 
 @every_way
-async def test_an_api_that_hangs_up_is_aiohttps_error(oauth_server: OAuthServer, way: Way) -> None:
-    """A request that is not safe to repeat is not repeated by us either."""
+async def test_lost_connection_to_the_api_raises_the_error_of_aiohttp(
+    oauth_server: OAuthServer, way: Way
+) -> None:
+    """If the API closes the connection during a POST, the POST is not repeated."""
     oauth_server.api_fault = Fault.hang_up()
     async with way(oauth_server) as sender:
         with pytest.raises(ServerDisconnectedError):
@@ -266,10 +266,12 @@ async def test_an_api_that_hangs_up_is_aiohttps_error(oauth_server: OAuthServer,
     assert oauth_server.token_requests == 1
 
 
-async def test_a_client_recovers(oauth_server: OAuthServer) -> None:
-    """No failure is kept: the next request asks for a token again."""
+async def test_client_recovers_after_failures(oauth_server: OAuthServer) -> None:
+    """With `failure_backoff=0`, the next request fetches a token again."""
     url = oauth_server.url("/things")
-    async with client_of(oauth_server, retry=ONCE, renewal=Renewal(failure_backoff=0)) as client:
+    async with client_of(
+        oauth_server, retry=NO_RETRY, renewal=Renewal(failure_backoff=0)
+    ) as client:
         oauth_server.token_fault = Fault.status(500)
         assert (await client.get(url)).status == 500
         for fault in (Fault.truncated(), Fault.hang_up(after=3)):

@@ -1,4 +1,4 @@
-"""Websockets: the token is in the handshake, and a handshake that is refused is renewed once."""
+"""Websockets: the handshake carries the token, and a rejected handshake is repeated once."""
 
 import asyncio
 
@@ -18,8 +18,8 @@ from tests.support.front import Way, api_log, client_of, every_way
 
 @pytest.mark.rule("R050")
 @every_way
-async def test_a_websocket_is_opened_with_the_token(oauth_server: OAuthServer, way: Way) -> None:
-    """What is sent comes back."""
+async def test_handshake_carries_the_token(oauth_server: OAuthServer, way: Way) -> None:
+    """The token replaces an Authorization header of the caller, and messages are exchanged."""
     async with (
         way(oauth_server) as sender,
         sender.ws_connect(oauth_server.url("/ws"), headers={"authorization": "x"}) as websocket,
@@ -31,8 +31,8 @@ async def test_a_websocket_is_opened_with_the_token(oauth_server: OAuthServer, w
     assert len(handshake.headers.getall("Authorization")) == 1
 
 
-async def test_a_websocket_can_be_awaited(oauth_server: OAuthServer) -> None:
-    """And is the caller's to close then."""
+async def test_ws_connect_can_be_awaited(oauth_server: OAuthServer) -> None:
+    """An awaited websocket can be used until the caller closes it."""
     async with client_of(oauth_server) as client:
         websocket = await client.ws_connect(oauth_server.url("/ws"))
         await websocket.send_bytes(b"alf")
@@ -43,8 +43,10 @@ async def test_a_websocket_can_be_awaited(oauth_server: OAuthServer) -> None:
 
 @pytest.mark.rule("R056")
 @every_way
-async def test_a_refused_handshake_is_renewed(oauth_server: OAuthServer, way: Way) -> None:
-    """One more token request and one more handshake, each time."""
+async def test_rejected_handshake_is_repeated_with_a_new_token(
+    oauth_server: OAuthServer, way: Way
+) -> None:
+    """Each rejection causes one token request and one handshake more."""
     async with way(oauth_server) as sender:
         for _ in range(3):
             async with sender.ws_connect(oauth_server.url("/ws")) as websocket:
@@ -56,10 +58,8 @@ async def test_a_refused_handshake_is_renewed(oauth_server: OAuthServer, way: Wa
 
 @pytest.mark.rule("R056")
 @every_way
-async def test_a_handshake_that_is_refused_twice_is_an_error(
-    oauth_server: OAuthServer, way: Way
-) -> None:
-    """The one that aiohttp raises."""
+async def test_handshake_rejected_twice_raises(oauth_server: OAuthServer, way: Way) -> None:
+    """A handshake rejected twice raises aiohttp's WSServerHandshakeError."""
     oauth_server.api_fault = Fault.status(401)
     async with way(oauth_server) as sender:
         with pytest.raises(WSServerHandshakeError) as caught:
@@ -71,10 +71,10 @@ async def test_a_handshake_that_is_refused_twice_is_an_error(
 @pytest.mark.rule("R057", "R058")
 @pytest.mark.parametrize("status", [401, 403])
 @every_way
-async def test_a_lack_of_scope_is_not_renewed(
+async def test_insufficient_scope_causes_no_renewal(
     oauth_server: OAuthServer, way: Way, status: int
 ) -> None:
-    """The handshake's error says so at once."""
+    """A handshake rejected for insufficient scope raises at once."""
     challenge = {"WWW-Authenticate": 'Bearer error="insufficient_scope"'}
     oauth_server.api_fault = Fault.status(status, headers=challenge)
     async with way(oauth_server) as sender:
@@ -85,8 +85,10 @@ async def test_a_lack_of_scope_is_not_renewed(
 
 
 @pytest.mark.rule("R056")
-async def test_a_session_that_raises_for_status_is_renewed_too(oauth_server: OAuthServer) -> None:
-    """Its error is another one than a handshake's."""
+async def test_rejected_handshake_is_repeated_with_raise_for_status(
+    oauth_server: OAuthServer,
+) -> None:
+    """The other error type that aiohttp raises with `raise_for_status` is handled too."""
     async with (
         ClientSession(raise_for_status=True) as session,
         client_of(oauth_server, session) as client,
@@ -102,10 +104,10 @@ async def test_a_session_that_raises_for_status_is_renewed_too(oauth_server: OAu
 
 @pytest.mark.rule("R060")
 @every_way
-async def test_many_refused_handshakes_make_one_renewal(
+async def test_concurrent_rejected_handshakes_share_one_renewal(
     oauth_server: OAuthServer, way: Way
 ) -> None:
-    """Requests and handshakes share it."""
+    """Ten handshakes with a rejected token cause one token request."""
     async with way(oauth_server) as sender:
         async with sender.get(oauth_server.url("/things")) as response:
             assert response.status == 200
@@ -120,10 +122,10 @@ async def test_many_refused_handshakes_make_one_renewal(
 
 @pytest.mark.rule("R054")
 @every_way
-async def test_a_handshake_that_is_redirected_elsewhere_leaves_the_token(
+async def test_handshake_redirected_to_another_origin_carries_no_token(
     oauth_server: OAuthServer, way: Way
 ) -> None:
-    """The other origin answers no handshake, and sees no token."""
+    """Another origin that a handshake is redirected to gets no token."""
     url = f"{oauth_server.url('/redirect')}?to={oauth_server.other_url}/ws"
     async with way(oauth_server) as sender:
         with pytest.raises(WSServerHandshakeError):
@@ -133,8 +135,8 @@ async def test_a_handshake_that_is_redirected_elsewhere_leaves_the_token(
 
 
 @pytest.mark.rule("R062")
-async def test_no_handshake_is_made_without_a_token(oauth_server: OAuthServer) -> None:
-    """A websocket cannot be the token endpoint's response: it is raised."""
+async def test_no_handshake_is_sent_without_a_token(oauth_server: OAuthServer) -> None:
+    """The token endpoint's error is raised, since its response cannot be a websocket."""
     oauth_server.token_fault = Fault.status(503)
     async with client_of(oauth_server) as client:
         with pytest.raises(TokenHTTPError, match="503"):
@@ -145,8 +147,8 @@ async def test_no_handshake_is_made_without_a_token(oauth_server: OAuthServer) -
     assert oauth_server.api_requests == 0
 
 
-async def test_the_sessions_total_timeout_bounds_a_renewal(oauth_server: OAuthServer) -> None:
-    """A handshake takes no longer in all, also where it is refused in between."""
+async def test_session_timeout_includes_the_renewal(oauth_server: OAuthServer) -> None:
+    """The total timeout covers both handshakes and the token request between them."""
     async with (
         ClientSession(timeout=ClientTimeout(total=0.3)) as session,
         client_of(oauth_server, session) as client,
@@ -159,8 +161,8 @@ async def test_the_sessions_total_timeout_bounds_a_renewal(oauth_server: OAuthSe
 
 
 @every_way
-async def test_another_error_is_aiohttps(oauth_server: OAuthServer, way: Way) -> None:
-    """Nobody there."""
+async def test_connection_error_is_raised_unchanged(oauth_server: OAuthServer, way: Way) -> None:
+    """If no server listens, aiohttp's ClientConnectionError is raised."""
     url = oauth_server.url("/ws")
     async with way(oauth_server) as sender:
         async with sender.ws_connect(url):
