@@ -210,7 +210,7 @@ def test_allow_plain_http_sends_the_token(
     )
     result = run("request", "GET", url)
     assert (result.code, result.stdout) == (1, "")
-    assert "no token is sent there" in result.stderr
+    assert "so no token was sent" in result.stderr
     result = run("request", "GET", url, "--allow-plain-http")
     assert (result.code, result.stderr) == (0, "")
     assert is_remote.call_count == 2
