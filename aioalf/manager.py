@@ -119,6 +119,7 @@ class TokenManager(LegacyAttributes, RenewingToken):
             options.get("resource"),
             options.get("audience"),
             options.get("extra_params"),
+            self._grant.reserved_params,
         )
         if not self._token_endpoint and issuer is None and not endpoints:
             return None

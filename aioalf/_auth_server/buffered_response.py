@@ -1,6 +1,6 @@
-"""A response whose body has been read: up to a cap, and readable by each of many callers.
+"""Responses with a body that is already read, up to a limit, and that many callers can read.
 
-It knows aiohttp's response and nothing of tokens.
+Knows aiohttp's response class. Must not know OAuth.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ _GZIP_OR_ZLIB: Final = zlib.MAX_WBITS | 32
 
 
 async def buffer(response: ClientResponse, limit: int) -> bytes:
-    """Read the body, at most `limit` bytes of it, and let go of the connection.
+    """Read at most `limit` bytes of the body and close the connection.
 
-    The response keeps what was read. One that is longer is cut, also where it only grows so long by
-    being decompressed: the session is expected not to decompress. The Authorization of its request
-    is forgotten.
+    The response keeps the bytes that were read, so callers can read it again. The limit also
+    applies after decompression; the session must be created with ``auto_decompress=False``. The
+    request's ``Authorization`` header is removed from ``response.request_info``.
     """
     try:
         body = await _read(response, limit)
     except BaseException:
         response.close()
         raise
-    _forget_credentials(response)
+    _remove_authorization(response)
     response.content = _stream(body)
     await response.read()
     return body
 
 
 def copy_response(response: ClientResponse) -> ClientResponse:
-    """Return a buffered response once more, to be read and released on its own."""
+    """Return a copy of a buffered response, which can be read and released on its own."""
     other = copy.copy(response)
-    other.content = _stream(response._body or b"")  # noqa: SLF001 - read() is closed once it was released
+    other.content = _stream(response._body or b"")  # noqa: SLF001 - read() fails after a release
     return other
 
 
@@ -51,7 +51,8 @@ async def _read(response: ClientResponse, limit: int) -> bytes:
         size += len(chunk)
         if size > limit:
             break
-    # More is to come, or the server has left HTTP (101), and then aiohttp lets go of nothing.
+    # The body is longer than the limit, or the server switched protocols (101). In both cases
+    # aiohttp would keep the connection open.
     if response.connection is not None:
         response.connection.close()
     body = b"".join(chunks)
@@ -69,20 +70,21 @@ def _decompress(body: bytes, limit: int) -> bytes:
 
 def _stream(body: bytes) -> StreamReader:
     loop = asyncio.get_running_loop()
-    # With a limit below its content it would ask a connection, which there is none, to pause.
+    # With a limit below the size of the body, the reader would pause a connection that does not
+    # exist.
     stream = StreamReader(BaseProtocol(loop), len(body), loop=loop)
     stream.feed_data(body)
     stream.feed_eof()
     return stream
 
 
-def _forget_credentials(response: ClientResponse) -> None:
-    # A response's request_info is in the repr of the error that raise_for_status() raises. There is
-    # no public way to change it, and it is kept in the cache of its property once it was looked at.
-    info = response._request_info  # noqa: SLF001
+def _remove_authorization(response: ClientResponse) -> None:
+    # The repr of the error that raise_for_status() raises shows request_info. aiohttp has no public
+    # way to replace it, and caches the value of the property after the first access.
+    info = response._request_info  # noqa: SLF001 - see above
     headers = CIMultiDict(info.headers)
     headers.popall("Authorization", None)
-    response._request_info = RequestInfo(  # noqa: SLF001
+    response._request_info = RequestInfo(  # noqa: SLF001 - see above
         info.url, info.method, CIMultiDictProxy(headers), info.real_url
     )
-    response._cache.pop("request_info", None)  # noqa: SLF001
+    response._cache.pop("request_info", None)  # noqa: SLF001 - see above

@@ -1,6 +1,6 @@
-"""An issuer's metadata, fetched on first use and kept for a while (RFC 8414).
+"""Fetches and caches an issuer's metadata (RFC 8414).
 
-It knows exchanges and clocks; what a document may say is `metadata`'s.
+Knows HTTP requests and the clock. `metadata` decides which URLs and documents are valid.
 """
 
 from __future__ import annotations
@@ -21,47 +21,50 @@ from aioalf.errors import MetadataError, TokenError
 logger: logging.Logger = logging.getLogger(__name__)
 
 FRESH: Final = 3600.0
-"""Seconds for which metadata is used without asking again."""
+"""Seconds for which metadata is used without a new request."""
 
 LAST_GOOD: Final = 24 * 3600.0
-"""Seconds for which the last good copy is used while the issuer fails."""
+"""Seconds for which the last valid metadata is used while requests fail."""
 
 _PAUSE: Final = 60.0
-"""Seconds after a failure in which the last good copy is used without asking again."""
+"""Seconds between two requests while requests fail and the last valid metadata is used."""
 
 
 class MetadataCache:
-    """Gets one issuer's metadata: once, however many ask. Raises TokenConfigurationError."""
+    """The metadata of one issuer. Concurrent callers share one request.
 
-    def __init__(self, issuer: str, exchange: AuthServerHTTP) -> None:
+    Raises TokenConfigurationError if the issuer is not a valid identifier.
+    """
+
+    def __init__(self, issuer: str, http: AuthServerHTTP) -> None:
         self.issuer: str = read_issuer(issuer)
-        self._exchange = exchange
+        self._http = http
         self._flight = SingleFlight["Metadata"]()
         self._metadata: Metadata | None = None
-        self._ask_at = self._useless_at = -math.inf
+        self._fresh_until = self._usable_until = -math.inf
 
     async def metadata(self) -> Metadata:
-        """Return the issuer's metadata, at most a day old. Raises MetadataError."""
+        """Return metadata that is at most a day old. Raises MetadataError."""
         now = time.monotonic()
-        if self._metadata is not None and now < self._ask_at:
+        if self._metadata is not None and now < self._fresh_until:
             return self._metadata
         try:
             return await self._flight.run(self._fetch)
         except FlightCancelledError:
             raise
         except TokenError as error:
-            if self._metadata is None or now >= self._useless_at:
+            if self._metadata is None or now >= self._usable_until:
                 raise
-            self._ask_at = now + _PAUSE
+            self._fresh_until = now + _PAUSE
             logger.warning("The last good metadata is used: %s", error)
             return self._metadata
 
-    def doubt(self) -> None:
-        """Ask again within a minute: what is wanted is not there, or is of no use."""
-        self._ask_at = min(self._ask_at, time.monotonic() + _PAUSE)
+    def refetch_soon(self) -> None:
+        """Fetch again within a minute, because the metadata lacks what a caller needs."""
+        self._fresh_until = min(self._fresh_until, time.monotonic() + _PAUSE)
 
     async def close(self) -> None:
-        """End a request that is under way."""
+        """Cancel a request in flight."""
         await self._flight.close()
 
     async def _fetch(self) -> Metadata:
@@ -74,12 +77,12 @@ class MetadataCache:
                 problems.append(f"{redact_url(url)}: {error}")
             else:
                 self._metadata = metadata
-                self._ask_at, self._useless_at = began + FRESH, began + LAST_GOOD
+                self._fresh_until, self._usable_until = began + FRESH, began + LAST_GOOD
                 return metadata
         raise MetadataError(f"The issuer's metadata cannot be had. {'; '.join(problems)}")
 
     async def _fetch_from(self, url: URL) -> Metadata:
-        answer = await self._exchange.get("the issuer", url)
-        if answer.status != 200:
-            raise MetadataError(f"the status is {answer.status}")
-        return read_metadata(answer.body, answer.content_type, self.issuer)
+        response = await self._http.get("issuer", url)
+        if response.status != 200:
+            raise MetadataError(f"the status is {response.status}")
+        return read_metadata(response.body, response.content_type, self.issuer)

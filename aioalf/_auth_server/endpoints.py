@@ -1,6 +1,6 @@
-"""Where an authorization server's endpoints are: as they were given, else as its metadata says.
+"""The URLs of an authorization server's endpoints: configured ones, else those in its metadata.
 
-It knows names and URLs, and nothing of what is asked there.
+Must not know what is sent to an endpoint.
 """
 
 from __future__ import annotations
@@ -25,18 +25,16 @@ from aioalf.errors import TokenConfigurationError, TokenError
 class ServerEndpoints:
     """The endpoints of one server, by their names in metadata (RFC 8414 §2).
 
-    Raises TokenConfigurationError for an issuer or a URL that cannot work, and warns of plain http.
+    `endpoints` are the configured URLs and override the issuer's metadata. Raises
+    TokenConfigurationError if the issuer or a URL is invalid, and warns about plain http.
     """
 
     def __init__(
-        self,
-        issuer: str | None,
-        endpoints: Mapping[str, str | URL],
-        exchange: AuthServerHTTP,
+        self, issuer: str | None, endpoints: Mapping[str, str | URL], http: AuthServerHTTP
     ) -> None:
-        self._discovery = None if issuer is None else MetadataCache(issuer, exchange)
-        self._given = {name: read_endpoint(name, url) for name, url in endpoints.items()}
-        for name, url in self._given.items():
+        self._metadata_cache = None if issuer is None else MetadataCache(issuer, http)
+        self.configured = {name: read_endpoint(name, url) for name, url in endpoints.items()}
+        for name, url in self.configured.items():
             if is_insecure(url):
                 if name in SECURE_ONLY:
                     raise TokenConfigurationError(
@@ -46,44 +44,44 @@ class ServerEndpoints:
 
     @property
     def issuer(self) -> str | None:
-        """The issuer identifier, None without one."""
-        return None if self._discovery is None else self._discovery.issuer
+        """The configured issuer identifier, None without an issuer."""
+        return None if self._metadata_cache is None else self._metadata_cache.issuer
 
     async def metadata(self) -> Metadata:
         """Return the issuer's metadata, empty without an issuer. Raises MetadataError."""
-        return {} if self._discovery is None else await self._discovery.metadata()
+        return {} if self._metadata_cache is None else await self._metadata_cache.metadata()
 
     async def url_of(self, name: str, *, over_mtls: bool) -> URL:
-        """Return an endpoint; with mutual TLS the issuer's alias for it goes first.
+        """Return the URL of an endpoint; `over_mtls` prefers the alias for mutual TLS.
 
-        Raises TokenConfigurationError where there is none, and MetadataError.
+        Raises TokenConfigurationError if the endpoint is unknown, and MetadataError.
         """
         try:
             url = await self.find(name, over_mtls=over_mtls)
             if url is None:
                 raise missing_endpoint_error(name, self.issuer)
         except TokenError:
-            if self._discovery is not None:
-                self._discovery.doubt()
+            if self._metadata_cache is not None:
+                self._metadata_cache.refetch_soon()
             raise
         return url
 
     async def find(self, name: str, *, over_mtls: bool) -> URL | None:
-        """Return an endpoint as `url_of` does, None where there is none."""
-        if name in self._given:
-            return self._given[name]
+        """Return the URL of an endpoint as `url_of` does, None if the endpoint is unknown."""
+        if name in self.configured:
+            return self.configured[name]
         return endpoint_in(await self.metadata(), name, over_mtls=over_mtls)
 
     async def methods_at(self, name: str) -> frozenset[str] | None:
-        """Return how clients may authenticate at an endpoint that has a list of its own, else None.
+        """Return the client authentication methods that metadata lists for this endpoint, or None.
 
-        Of an endpoint that was given, metadata is not asked. Raises MetadataError.
+        Metadata is not fetched for a configured endpoint. Raises MetadataError.
         """
-        if name in self._given:
+        if name in self.configured:
             return None
         return string_set(await self.metadata(), f"{name}_auth_methods_supported")
 
     async def close(self) -> None:
-        """End a request for metadata that is under way."""
-        if self._discovery is not None:
-            await self._discovery.close()
+        """Cancel a metadata request in flight."""
+        if self._metadata_cache is not None:
+            await self._metadata_cache.close()

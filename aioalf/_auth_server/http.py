@@ -1,14 +1,14 @@
-"""One exchange with an authorization server: a request sent, its whole answer or a `TokenError`.
+"""HTTP requests to the authorization server: one request, its whole response or a `TokenError`.
 
-The caller's network is used, not the caller's identity. It knows HTTP and nothing of OAuth.
+Request headers, timeout, body limit and the network (connector and proxy) are chosen here. Uses the
+caller's network, never the caller's identity (headers, cookies, netrc). Must not know OAuth.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from ssl import SSLContext
-from types import MappingProxyType
+from ssl import CERT_NONE, SSLContext
 from typing import Any, Final, NoReturn, cast
 
 from aiohttp import (
@@ -32,23 +32,24 @@ from yarl import URL
 
 from aioalf._auth_server.buffered_response import buffer
 from aioalf._auth_server.request_params import Form
-from aioalf._redaction import printable
+from aioalf._auth_server.response import ServerResponse
+from aioalf._redaction import mask_secrets, printable
 from aioalf._urls import redact_url
-from aioalf.errors import TokenConfigurationError, TokenConnectionError
+from aioalf.errors import TokenConfigurationError, TokenConnectionError, TokenError
 
 Network = Callable[[], ClientSession | None]
-"""Whose connector and proxy a request uses; None: those of a session of its own."""
+"""Returns the session whose connector and proxy a request uses; None to use a new session's own."""
 
 TIMEOUT: Final = ClientTimeout(total=10, sock_connect=5)
-"""How long one request may take, in seconds, unless ``http_options`` says otherwise."""
+"""The timeout of one request, unless ``http_options`` sets another."""
 
 MAX_BODY: Final = 2**20
-"""Bytes of an answer that are read."""
+"""The number of bytes of a response body that are read."""
 
-_CERT_NONE: Final = 0  # ssl.CERT_NONE
-_NO_OPTIONS: Final[Mapping[str, Any]] = MappingProxyType({})  # one for all: clients may be many
-_HEADERS: Final = {"Accept": "application/json", "Accept-Encoding": "identity"}
-_OURS: Final = frozenset(
+REQUEST_HEADERS: Final = {"Accept": "application/json", "Accept-Encoding": "identity"}
+"""Headers of every request; ``http_options["headers"]`` override them."""
+
+_RESERVED_OPTIONS: Final = frozenset(
     {
         "allow_redirects",
         "auth",
@@ -61,24 +62,15 @@ _OURS: Final = frozenset(
         "url",
     }
 )
-
-
-class RawResponse:
-    """What a server answered, its body read; ``response`` can be handed to callers."""
-
-    def __init__(self, response: ClientResponse, body: bytes) -> None:
-        self.status: int = response.status
-        self.content_type: str = response.headers.get("Content-Type", "")
-        self.body = body
-        self.response = response
+"""Arguments of aiohttp's ``request`` that ``http_options`` must not set."""
 
 
 class AuthServerHTTP:
     """Sends requests to an authorization server.
 
-    ``http_options`` are keywords of aiohttp's ``request`` (``timeout``, ``proxy``, ``ssl``,
-    ``headers`` …); its headers go on top of ours. Redirects are not followed, whatever they say
-    (RFC 9700 §4.12). Raises TokenConfigurationError for options that cannot work.
+    `http_options` are arguments of aiohttp's ``request`` (``timeout``, ``proxy``, ``ssl``,
+    ``headers`` ...). Redirects are not followed (RFC 9700 §4.12). Raises TokenConfigurationError
+    for invalid options.
     """
 
     def __init__(self, http_options: Mapping[str, Any] | None, network: Network) -> None:
@@ -86,109 +78,137 @@ class AuthServerHTTP:
         self.network: Network = network
 
     def checks_certificates(self, ssl: SSLContext | None) -> bool:
-        """Tell whether whom it asks has to prove who that is; `ssl` is as with `post`."""
+        """Tell whether the server's certificate is verified; `ssl` overrides the options."""
         chosen = ssl or self._options.get("ssl")
-        return chosen is not False and getattr(chosen, "verify_mode", None) != _CERT_NONE
+        return chosen is not False and getattr(chosen, "verify_mode", None) != CERT_NONE
 
-    async def get(self, what: str, url: URL) -> RawResponse:
-        """GET; otherwise as `post`."""
-        return await self._exchange("GET", what, url, _HEADERS, {})
+    async def get(self, endpoint: str, url: URL) -> ServerResponse:
+        """Send a GET request; otherwise as `post`."""
+        return await self._request("GET", endpoint, url, REQUEST_HEADERS, {}, frozenset())
 
     async def post(
         self,
-        what: str,
+        endpoint: str,
         url: URL,
         form: Form,
-        fields: Mapping[str, str],
+        headers: Mapping[str, str],
         *,
         ssl: SSLContext | None = None,
-    ) -> RawResponse:
-        """POST a form with these header fields; `what` names the endpoint in errors.
+        secrets: frozenset[str] = frozenset(),
+    ) -> ServerResponse:
+        """Send a form with these headers besides `REQUEST_HEADERS`.
 
-        Several values of a name are sent one by one, empty ones not at all (RFC 6749 §3.2). `ssl`
-        goes before that of the options. Raises TokenConnectionError, its reason in ``__cause__``, and
-        TokenConfigurationError for what aiohttp cannot send.
+        `endpoint` is the name of the endpoint in metadata, for error messages. `ssl` overrides the
+        TLS settings of the options. `secrets` are masked in errors. Raises TokenConnectionError
+        with the reason as ``__cause__``, and TokenConfigurationError if aiohttp cannot send the
+        request.
         """
-        data = MultiDict(
-            (name, value)
-            for name, values in form.items()
-            for value in ((values,) if isinstance(values, str) else values)
-            if value
-        )
-        options: dict[str, object] = {"data": data}
+        options: dict[str, object] = {"data": _form_data(form)}
         if ssl is not None:
             if url.scheme != "https":
                 raise TokenConfigurationError(
-                    f"A client certificate cannot be shown to {what} {redact_url(url)}: it needs https"
+                    f"A client certificate cannot be shown to {_label(endpoint, url)}: it needs "
+                    "https"
                 )
             options["ssl"] = ssl
-        return await self._exchange("POST", what, url, {**_HEADERS, **fields}, options)
+        all_headers = {**REQUEST_HEADERS, **headers}
+        return await self._request("POST", endpoint, url, all_headers, options, secrets)
 
-    async def _exchange(
+    async def _request(
         self,
         method: str,
-        what: str,
+        endpoint: str,
         url: URL,
-        fields: Mapping[str, str],
+        headers: Mapping[str, str],
         options: Mapping[str, object],
-    ) -> RawResponse:
+        secrets: frozenset[str],
+    ) -> ServerResponse:
+        failure: Exception
         try:
-            headers = CIMultiDict(fields)
-            headers.update(self._options.get("headers") or {})
-            return await self._send(method, url, {**options, "headers": headers})
-        except InvalidURL:  # which quotes it, and a proxy's may hold a password
-            raise TokenConfigurationError(
-                "The token request cannot be sent: a URL in http_options or the environment, as of "
-                "proxy, is malformed"
-            ) from None
-        except (ClientError, HttpProcessingError, OSError) as error:
-            failure = error
+            merged = CIMultiDict(headers)
+            merged.update(self._options.get("headers") or {})
+            response, body = await self._send(method, url, {**options, "headers": merged})
+            return ServerResponse(endpoint, url, response, body, secrets)
         except asyncio.CancelledError:
-            # A connector that is closed so ends who waits for a connection, whom nobody cancelled.
+            # A connector that is closed cancels the callers that wait for a connection.
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
             failure = ClientConnectionError("the session was closed")
-        except (TypeError, ValueError) as error:
-            raise TokenConfigurationError(
-                f"The token request cannot be sent; look at http_options: {_shown(str(error))}"
-            ) from error
-        cause = _without_traffic(failure)
-        reason = _shown(f"{type(failure).__name__}: {cause}".rstrip(": "))
-        raise TokenConnectionError(
-            f"No answer from {what} {redact_url(url)}: {reason}", is_transient=_may_pass(failure)
-        ) from cause
+        except (ClientError, HttpProcessingError, OSError, TypeError, ValueError) as error:
+            failure = error
+        # Raised here and not above, so that aiohttp's error is not kept as __context__.
+        raise _token_error(failure, _label(endpoint, url), secrets)
 
-    async def _send(self, method: str, url: URL, ours: Mapping[str, object]) -> RawResponse:
-
-        options: dict[str, Any] = {"timeout": TIMEOUT, **self._options, **ours}
+    async def _send(
+        self, method: str, url: URL, options: Mapping[str, object]
+    ) -> tuple[ClientResponse, bytes]:
+        merged: dict[str, Any] = {"timeout": TIMEOUT, **self._options, **options}
         async with await _session(self.network(), url) as session:
-            response = await session.request(method, url, allow_redirects=False, **options)
-            return RawResponse(response, await buffer(response, MAX_BODY))
+            response = await session.request(method, url, allow_redirects=False, **merged)
+            return response, await buffer(response, MAX_BODY)
 
 
-def _shown(reason: str) -> str:
+def _form_data(form: Form) -> MultiDict[str]:
+    """Return the name-value pairs to send; empty values are left out (RFC 6749 §3.2)."""
+    return MultiDict(
+        (name, value)
+        for name, values in form.items()
+        for value in ((values,) if isinstance(values, str) else values)
+        if value
+    )
 
-    return printable(reason)
+
+def _label(endpoint: str, url: URL) -> str:
+    return f"the {endpoint.replace('_', ' ')} {redact_url(url)}"
+
+
+def _token_error(failure: Exception, label: str, secrets: frozenset[str]) -> TokenError:
+    """Return the error to raise when aiohttp could not send a request or read its response."""
+    if isinstance(failure, InvalidURL):  # it quotes the URL, which may hold a proxy's password
+        return TokenConfigurationError(
+            "The token request cannot be sent: a URL in http_options or the environment, such as "
+            "the proxy, is malformed"
+        )
+    if not isinstance(failure, ClientError | HttpProcessingError | OSError):
+        reason = printable(mask_secrets(str(failure), secrets))
+        refusal = TokenConfigurationError(
+            f"The token request cannot be sent; look at http_options: {reason}"
+        )
+        refusal.__cause__ = None if _shows(failure, secrets) else failure
+        return refusal
+    cause = _without_traffic(failure)
+    reason = printable(f"{type(failure).__name__}: {cause}".rstrip(": "))
+    error = TokenConnectionError(
+        f"No answer from {label}: {reason}", is_transient=_is_transient(failure)
+    )
+    error.__cause__ = cause
+    return error
+
+
+def _shows(error: Exception, secrets: frozenset[str]) -> bool:
+    return mask_secrets(repr(error), secrets) != repr(error)
 
 
 def _without_traffic(error: Exception) -> Exception:
-    # aiohttp's errors show the request's headers and quote what they dislike of an answer, be it
-    # the token: a server that forgets to chunk a body, or its head, is quoted with all of it.
+    # Some of aiohttp's errors show the request's headers, or quote the part of a response that
+    # could not be parsed, which may be the token.
     match error:
         case ServerDisconnectedError():
             return ServerDisconnectedError()
         case ClientHttpProxyError():
             return ClientPayloadError(f"the proxy answered {error.status}")
         case ClientPayloadError():
-            return ClientPayloadError("the answer broke off, or is not HTTP any more")
+            return ClientPayloadError("the response broke off, or is not valid HTTP")
         case ClientResponseError() | HttpProcessingError():
-            return ClientPayloadError("the answer is not HTTP, or has too much of it")
+            return ClientPayloadError(
+                "the response is not valid HTTP, or its headers are too large"
+            )
         case _:
             return error
 
 
-def _may_pass(error: Exception) -> bool:
+def _is_transient(error: Exception) -> bool:
     if isinstance(error, ClientConnectorCertificateError):
         return False
     return isinstance(error, ClientConnectionError | ClientPayloadError | OSError)
@@ -196,12 +216,12 @@ def _may_pass(error: Exception) -> bool:
 
 def _read_options(http_options: Mapping[str, Any] | None) -> Mapping[str, Any]:
     if http_options is None:
-        return _NO_OPTIONS
+        return {}
     if not isinstance(http_options, Mapping):
-        _refuse_options("it must be a mapping of keywords of aiohttp's request")
-    if clash := _OURS & set(http_options):
+        _refuse_options("it must be a mapping of arguments of aiohttp's request")
+    if clash := _RESERVED_OPTIONS & set(http_options):
         _refuse_options(f"{', '.join(sorted(clash))} cannot be set for a token request")
-    return dict(http_options) or _NO_OPTIONS
+    return dict(http_options)
 
 
 def _refuse_options(problem: str) -> NoReturn:
@@ -209,13 +229,15 @@ def _refuse_options(problem: str) -> NoReturn:
 
 
 async def _session(network: ClientSession | None, url: URL) -> ClientSession:
-    """Return a session for one token request: the caller's network, not the caller's identity."""
-    proxy = await _proxy_of(network, url)  # first: meanwhile the caller's may be closed
-    # One that is closed, or whose event loop is gone, has no network to offer.
+    """Return a session for one request, with the connector and proxy of `network` only."""
+    proxy = await _proxy_of(
+        network, url
+    )  # before the checks below: `network` may be closed meanwhile
+    # A session that is closed, or belongs to another event loop, cannot be used.
     loop = asyncio.get_running_loop()
     if network is None or network.closed or getattr(network, "_loop", loop) is not loop:
         return ClientSession(cookie_jar=DummyCookieJar(), auto_decompress=False)
-    # The proxy of a session has no public name.
+    # aiohttp has no public name for the proxy of a session.
     proxy_auth = getattr(network, "_default_proxy_auth", None)
     return ClientSession(
         connector=network.connector,
@@ -230,7 +252,7 @@ async def _session(network: ClientSession | None, url: URL) -> ClientSession:
 async def _proxy_of(network: ClientSession | None, url: URL) -> str | URL | None:
     proxy: str | URL | None = getattr(network, "_default_proxy", None)
     if proxy is None and network is not None and network.trust_env:
-        # To a session with trust_env, netrc would also say who the client is.
+        # A session with trust_env would also take credentials for the server from netrc.
         proxy = await asyncio.to_thread(_proxy_of_environment, url)
     return proxy
 
@@ -240,9 +262,9 @@ def _proxy_of_environment(url: URL) -> URL | None:
         proxy, auth = get_env_proxy_for_url(url)
     except LookupError:
         return None
-    except ValueError:  # which may quote it
+    except ValueError:  # its text may quote the URL
         raise InvalidURL("proxy") from None
     if auth is None:
         return proxy
     user, password, _ = cast("tuple[str, str, str]", auth)
-    return proxy.with_user(user).with_password(password)  # aiohttp 3.14 warns of proxy_auth
+    return proxy.with_user(user).with_password(password)  # aiohttp 3.14 deprecates proxy_auth

@@ -1,6 +1,7 @@
-"""Authorization server metadata: where it is, and whether it may be believed. Pure.
+"""Authorization server metadata: its URLs, and the checks before it is used. Pure.
 
-RFC 8414 and OpenID Connect Discovery 1.0. URLs and bytes in, values or a `MetadataError` out.
+RFC 8414 and OpenID Connect Discovery 1.0. Takes URLs and bytes; returns values or raises
+`MetadataError`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import cast
 
 from yarl import URL
 
-from aioalf._auth_server.token_response import read_object
+from aioalf._auth_server.response import read_object
 from aioalf._urls import is_insecure, read_endpoint, redact_url
 from aioalf.errors import MetadataError, TokenConfigurationError
 
@@ -19,10 +20,10 @@ Metadata = Mapping[str, object]
 
 
 def read_issuer(issuer: str) -> str:
-    """Return an issuer identifier as it was written, for it is compared so (RFC 8414 §2).
+    """Return an issuer identifier unchanged, because it is compared as a string (RFC 8414 §2).
 
-    Raises TokenConfigurationError for what is no https URL, or has a query or a fragment; plain
-    http is for this machine only.
+    Raises TokenConfigurationError if it is not an https URL, or has a query or a fragment. Plain
+    http is allowed for this machine.
     """
     url = read_endpoint("issuer", issuer)
     if "?" in str(issuer):
@@ -33,9 +34,10 @@ def read_issuer(issuer: str) -> str:
 
 
 def well_known(issuer: str) -> tuple[URL, ...]:
-    """Return where an issuer's metadata may be, in the order to look (RFC 8414 §3.1, §5).
+    """Return the possible URLs of an issuer's metadata, in the order to try (RFC 8414 §3.1, §5).
 
-    First the standard's place, between host and path, then OpenID Connect's, after the path.
+    RFC 8414 puts the well-known part between host and path, OpenID Connect Discovery after the
+    path.
     """
     url = URL(issuer)
     path = url.raw_path.rstrip("/")
@@ -54,17 +56,17 @@ def read_metadata(body: bytes, content_type: str, issuer: str) -> Metadata:
         raise MetadataError("it is not a JSON object")
     if members.get("issuer") != issuer:
         raise MetadataError(
-            "it names another issuer: compare the issuer that was configured, character by "
-            "character, a slash at its end included (RFC 8414 §3.3)"
+            "it names another issuer: compare the configured issuer character by character, "
+            "including a trailing slash (RFC 8414 §3.3)"
         )
     return MappingProxyType(members)
 
 
 def endpoint_in(metadata: Metadata, name: str, *, over_mtls: bool = False) -> URL | None:
-    """Return an endpoint by its name, None when there is none.
+    """Return the URL of an endpoint, None if metadata does not name it.
 
-    With mutual TLS the alias of that name goes first (RFC 8705 §5). Raises MetadataError for what
-    is no URL to ask, and for plain http to another machine.
+    With `over_mtls`, the alias for mutual TLS takes precedence (RFC 8705 §5). Raises MetadataError
+    if the URL is invalid, or plain http to another machine.
     """
     aliases = metadata.get("mtls_endpoint_aliases")
     value = metadata.get(name)
@@ -82,7 +84,7 @@ def endpoint_in(metadata: Metadata, name: str, *, over_mtls: bool = False) -> UR
 
 
 def string_set(metadata: Metadata, name: str) -> frozenset[str] | None:
-    """Return a list of texts as a set, None when it is absent or none."""
+    """Return the strings of a list as a set, None if the member is absent or not a list."""
     values = metadata.get(name)
     if not isinstance(values, list):
         return None

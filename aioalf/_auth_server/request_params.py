@@ -1,7 +1,7 @@
-"""What a client asks for with every token, at first and on each renewal. Pure.
+"""The parameters of a token request that the user of a client sets. Pure.
 
-Scope (RFC 6749 §3.3), resources (RFC 8707 §2), audiences (RFC 8693 §2.1) and what a server wants
-besides. It knows no grant and no endpoint.
+Scope (RFC 6749 §3.3), resources (RFC 8707 §2), audiences (RFC 8693 §2.1) and extra parameters. Must
+not know a grant or an endpoint.
 """
 
 from __future__ import annotations
@@ -17,30 +17,43 @@ from aioalf._syntax import is_sendable, join_scope, scope_set
 from aioalf.errors import TokenConfigurationError
 
 Form = Mapping[str, str | tuple[str, ...]]
-"""The parameters of a request; several values are sent one by one, empty ones not at all."""
+"""The parameters of a request. A tuple holds several values; empty values are not sent."""
 
-_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
-_OURS: Final = frozenset(
-    {"audience", "client_id", "client_secret", "grant_type", "resource", "scope"}
-    | {"client_assertion", "client_assertion_type", "assertion"}
-    | {"code", "code_challenge", "code_challenge_method", "code_verifier", "redirect_uri"}
-    | {"request", "request_uri", "response_type", "state"}
-    | {"device_code", "refresh_token"}
-    | {"actor_token", "actor_token_type", "requested_token_type"}
-    | {"subject_token", "subject_token_type"}
+RESERVED_PARAMS: Final = frozenset(
+    {
+        "audience",
+        "client_assertion",
+        "client_assertion_type",
+        "client_id",
+        "client_secret",
+        "grant_type",
+        "refresh_token",
+        "resource",
+        "scope",
+    }
 )
+"""Parameters of every token request that ``extra_params`` must not set. A grant adds its own."""
 
-# Text, which re compiles when it is first needed and keeps: importing this compiles nothing.
-_ABSOLUTE_URI: Final = (
+_ABSOLUTE_URI: Final = re.compile(
     r"[A-Za-z][A-Za-z0-9+.-]*:(?:[A-Za-z0-9._~:/?\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+"
 )
 
 
 class TokenRequestParams:
-    """``scope`` as it is sent, ``resource`` and ``audience`` each once, in order; ``extra`` as is.
+    """Scope, resources, audiences and extra parameters, checked and in the form to send.
 
-    Raises TokenConfigurationError for a scope that is no text, a resource that is no absolute URI
-    or has a fragment, and for a parameter that has a keyword of its own.
+    Args:
+        scope: A string of scopes separated by spaces, or a collection of scopes.
+        resource: One absolute URI without a fragment, or several.
+        audience: One audience, or several.
+        extra: Further parameters of every token request.
+        reserved: Names that `extra` must not contain besides `RESERVED_PARAMS`: the grant's
+            ``reserved_params``.
+
+    Raises:
+        TokenConfigurationError: A value has the wrong type, a resource is not an absolute URI
+        without a
+            fragment, or `extra` contains a reserved name.
     """
 
     def __init__(
@@ -49,22 +62,26 @@ class TokenRequestParams:
         resource: str | Collection[str] | None = None,
         audience: str | Collection[str] | None = None,
         extra: Mapping[str, str] | None = None,
+        reserved: frozenset[str] = frozenset(),
     ) -> None:
         self.scope: str = _checked_scope(join_scope(scope))
         self.resource: tuple[str, ...] = tuple(
             map(_checked_resource, _several("resource", resource))
         )
         self.audience: tuple[str, ...] = _several("audience", audience)
-        self.extra: Mapping[str, str] = _NOTHING if extra is None else _checked_extra(extra)
+        self.extra: Mapping[str, str] = _checked_extra(
+            {} if extra is None else extra, RESERVED_PARAMS | reserved
+        )
+        self._reserved = reserved
 
     @property
     def scope_set(self) -> frozenset[str] | None:
-        """The scope as the set that it is, None for none."""
+        """The requested scopes, None if no scope is requested."""
         return scope_set(self.scope)
 
     @property
     def identity(self) -> tuple[frozenset[str], ...]:
-        """What makes two of them ask for the same: neither order nor repetition."""
+        """A value that is equal for equal requests; order and repetition do not matter."""
         extra = frozenset(f"{name}={value}" for name, value in self.extra.items())
         scope = frozenset(self.scope.split())
         return (scope, frozenset(self.resource), frozenset(self.audience), extra)
@@ -76,12 +93,13 @@ class TokenRequestParams:
         audience: str | Collection[str] | None = None,
         extra: Mapping[str, str] | None = None,
     ) -> TokenRequestParams:
-        """Return what asks for this where nothing else is given."""
+        """Return a copy with the given values replaced; None keeps a value."""
         return TokenRequestParams(
             self.scope if scope is None else scope,
             self.resource if resource is None else resource,
             self.audience if audience is None else audience,
             self.extra if extra is None else extra,
+            self._reserved,
         )
 
     def form(self) -> dict[str, str | tuple[str, ...]]:
@@ -103,7 +121,9 @@ def _several(name: str, values: str | Collection[str] | None) -> tuple[str, ...]
         or isinstance(given, Mapping)
         or not all(_is_text(value) and value for value in given)
     ):
-        raise TokenConfigurationError(f"{name} must be text, or a collection of texts")
+        raise TokenConfigurationError(
+            f"{name} must be a non-empty string or a collection of non-empty strings"
+        )
     return tuple(dict.fromkeys(sorted(given) if isinstance(given, set | frozenset) else given))
 
 
@@ -120,14 +140,14 @@ def _checked_scope(scope: str) -> str:
 def _checked_resource(resource: str) -> str:
     if not _is_absolute(resource):
         raise TokenConfigurationError(
-            "resource must be an absolute URI without a fragment, what is not ASCII "
-            "percent-encoded (RFC 8707 §2)"
+            "resource must be an absolute URI without a fragment; percent-encode characters that "
+            "are not ASCII (RFC 8707 §2)"
         )
     return resource
 
 
 def _is_absolute(resource: str) -> bool:
-    if not re.fullmatch(_ABSOLUTE_URI, resource):
+    if not _ABSOLUTE_URI.fullmatch(resource):
         return False
     try:
         url = URL(resource)
@@ -136,17 +156,14 @@ def _is_absolute(resource: str) -> bool:
         return False
 
 
-def _checked_extra(extra: Mapping[str, str]) -> Mapping[str, str]:
+def _checked_extra(extra: Mapping[str, str], reserved: frozenset[str]) -> Mapping[str, str]:
     if not isinstance(extra, Mapping) or not all(
         _is_text(name) and name and _is_text(value) for name, value in extra.items()
     ):
-        raise TokenConfigurationError("parameters must be a mapping of texts to texts")
-    if clash := _OURS & set(extra):
+        raise TokenConfigurationError("extra_params must be a mapping of strings to strings")
+    if clash := reserved & set(extra):
         raise TokenConfigurationError(
-            f"parameters: {', '.join(sorted(clash))} cannot be set there; it is set elsewhere"
+            f"extra_params cannot set {', '.join(sorted(clash))}: the client or its grant sets it. "
+            "Remove it, or use the option of that name"
         )
     return MappingProxyType(dict(extra))
-
-
-NO_PARAMS: Final = TokenRequestParams()
-"""What a client asks for that asks for nothing in particular."""

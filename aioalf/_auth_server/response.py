@@ -1,88 +1,180 @@
-"""What the answer of an authorization server is worth: its members, or the error to raise. Pure.
+"""Responses of the authorization server: status and body become members, or the error to raise.
 
-Errors say what came without what must not be shown: the client's credentials, and what was sent as
-a proof (RFC 6749 §5.2).
+Must not send anything and must not know what a token is. Errors show what the server sent, without
+the values that the client sent (RFC 6749 §5.2).
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Final
+from functools import cached_property
+from typing import Final, NamedTuple, cast
 
+from aiohttp import ClientResponse
 from yarl import URL
 
-from aioalf._auth_server.http import RawResponse
 from aioalf._auth_server.request_params import Form
-from aioalf._auth_server.token_response import read_oauth_error, read_object
-from aioalf._redaction import mask_secrets, printable
+from aioalf._redaction import error_words, mask_secrets, printable
 from aioalf._syntax import read_retry_after
 from aioalf._urls import redact_url
 from aioalf.client_auth.credentials import Credentials
 from aioalf.errors import TokenHTTPError, TokenResponseError
 
-# Of a form: what no text may show, wherever it comes back from.
-_PROOFS: Final = (
-    *("actor_token", "assertion", "client_assertion", "code", "code_verifier", "device_code"),
-    *("refresh_token", "subject_token", "token"),
+PUBLIC_PARAMS: Final = frozenset(
+    {
+        "actor_token_type",
+        "audience",
+        "client_assertion_type",
+        "client_id",  # masked with the credentials
+        "code_challenge_method",
+        "grant_type",
+        "issued_token_type",
+        "redirect_uri",
+        "requested_token_type",
+        "resource",
+        "response_type",
+        "scope",
+        "subject_token_type",
+        "token_type_hint",
+    }
 )
-
-
-class ServerResponse:
-    """One answer of the endpoint `name`, as metadata calls it, at a URL."""
-
-    def __init__(self, name: str, url: URL, answer: RawResponse, hidden: frozenset[str]) -> None:
-        self._what = f"The {name.replace('_', ' ')} {redact_url(url)}"
-        self._name = name
-        self._answer = answer
-        self._hidden = hidden
-        self.members: Mapping[str, object] | None = read_object(answer.body)
-        self._words = read_oauth_error(self.members or {}, hidden)
-
-    @property
-    def is_good(self) -> bool:
-        """Whether its status is 2xx."""
-        return 200 <= self._answer.status < 300
-
-    def refusal(self) -> TokenHTTPError:
-        """Return the error for a status that is not 2xx."""
-        hint = str(self._words) or _hint(self._answer.status, self._name)
-        return TokenHTTPError(
-            f"{self._what} refused" + (f": {hint}" if hint else ""),
-            self._answer.status,
-            mask_secrets(self._answer.body.decode("utf-8", "replace"), self._hidden),
-            response=self._answer.response,
-            retry_after=read_retry_after(
-                self._answer.response.headers.get("Retry-After"), datetime.now(UTC)
-            ),
-            **self._words._asdict(),
-        )
-
-    def useless(self, wanted: str, problem: str) -> TokenResponseError:
-        """Return the error for a 2xx that is not what was `wanted`."""
-        if self._words.error:
-            problem = f"it says {self._words}"
-        status = self._answer.status
-        content_type = mask_secrets(self._answer.content_type, self._hidden)
-        return TokenResponseError(
-            f"{self._what} answered {status} "
-            f"({printable(content_type, 80) or 'no content type'}) without {wanted}: {problem}",
-            status,
-            content_type,
-            **self._words._asdict(),
-        )
+"""Request parameters that errors may show. The values of all other parameters are masked."""
 
 
 def secrets_in_request(credentials: Credentials, form: Form) -> frozenset[str]:
-    """Return what of a request must not be shown."""
-    values = (form.get(name) for name in _PROOFS)
-    proofs = frozenset(value for value in values if isinstance(value, str)) - {""}
-    return credentials.known() | proofs
+    """Return the texts of a request that no error may show: the credentials and the form's values.
+
+    Parameters in `PUBLIC_PARAMS` are left out. An unknown parameter is a secret, so that the
+    parameters of a custom grant are masked by default.
+    """
+    secrets = set(credentials.known())
+    for name, value in form.items():
+        if name not in PUBLIC_PARAMS:
+            secrets.update((value,) if isinstance(value, str) else value)
+    return frozenset(secrets) - {""}
 
 
-def _hint(status: int, name: str) -> str:
+def read_object(body: bytes) -> dict[str, object] | None:
+    """Return the JSON object in a body, None if the body holds anything else."""
+    try:
+        value = json.loads(body.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        return None
+    return cast("dict[str, object]", value) if isinstance(value, dict) else None
+
+
+class OAuthErrorFields(NamedTuple):
+    """The members of an OAuth error, each None if it is absent or not text (RFC 6749 §5.2)."""
+
+    error: str | None = None
+    error_description: str | None = None
+    error_uri: str | None = None
+
+    def __str__(self) -> str:
+        words = [error_words(word) for word in (self.error, self.error_description) if word]
+        return ": ".join(words)
+
+
+def read_oauth_error(
+    members: Mapping[str, object], secrets: frozenset[str] = frozenset()
+) -> OAuthErrorFields:
+    """Return the error members of a response, with the secrets masked."""
+
+    def text(name: str) -> str | None:
+        value = members.get(name)
+        return mask_secrets(value, secrets) if isinstance(value, str) and value else None
+
+    return OAuthErrorFields(text("error"), text("error_description"), text("error_uri"))
+
+
+class ServerResponse:
+    """A response of the authorization server with its body, and the errors to raise for it.
+
+    `endpoint` is the name of the endpoint in metadata, as in ``token_endpoint``. `response` is
+    aiohttp's response, which errors hand to callers. `secrets` are masked in the errors.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        url: URL,
+        response: ClientResponse,
+        body: bytes,
+        secrets: frozenset[str] = frozenset(),
+    ) -> None:
+        self.status: int = response.status
+        self.content_type: str = response.headers.get("Content-Type", "")
+        self.body: bytes = body
+        self.secrets: frozenset[str] = secrets
+        self._endpoint = endpoint
+        self._response = response
+        self._sender = f"The {endpoint.replace('_', ' ')} {redact_url(url)}"
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the status is 2xx."""
+        return 200 <= self.status < 300
+
+    @cached_property
+    def members(self) -> Mapping[str, object] | None:
+        """The members of the JSON object in the body, None if the body holds anything else."""
+        return read_object(self.body)
+
+    @cached_property
+    def _masked(self) -> frozenset[str]:
+        return _json_escaped(self.secrets)
+
+    @cached_property
+    def _oauth_error(self) -> OAuthErrorFields:
+        return read_oauth_error(self.members or {}, self._masked)
+
+    def http_error(self) -> TokenHTTPError:
+        """Return the error for a status that is not 2xx."""
+        reason = str(self._oauth_error) or _advice(self.status, self._endpoint)
+        return TokenHTTPError(
+            f"{self._sender} refused" + (f": {reason}" if reason else ""),
+            self.status,
+            mask_secrets(self.body.decode("utf-8", "replace"), self._masked),
+            response=self._response,
+            retry_after=read_retry_after(
+                self._response.headers.get("Retry-After"), datetime.now(UTC)
+            ),
+            **self._oauth_error._asdict(),
+        )
+
+    def unusable_error(self, wanted: str, problem: str) -> TokenResponseError:
+        """Return the error for a 2xx response that does not hold `wanted`."""
+        if self._oauth_error.error:
+            problem = f"the server reports {self._oauth_error}"
+        content_type = mask_secrets(self.content_type, self._masked)
+        return TokenResponseError(
+            f"{self._sender} answered {self.status} "
+            f"({printable(content_type, 80) or 'no content type'}) without {wanted}: {problem}",
+            self.status,
+            content_type,
+            **self._oauth_error._asdict(),
+        )
+
+
+def _json_escaped(secrets: frozenset[str]) -> frozenset[str]:
+    """Return the secrets, and their forms in a JSON string.
+
+    A member can quote JSON, so that the body has two levels of escapes; `mask_secrets` knows one.
+    PHP escapes slashes as well.
+    """
+    escaped = {
+        json.dumps(secret, ensure_ascii=is_ascii)[1:-1]
+        for secret in secrets
+        for is_ascii in (True, False)
+    }
+    return secrets | escaped | {text.replace("/", r"\/") for text in escaped}
+
+
+def _advice(status: int, endpoint: str) -> str:
     if 300 <= status < 400:
-        return "it redirects, and no secret goes where a redirect points; configure the final URL"
+        return "it redirects, and no secret is sent to another URL; configure the final URL"
     if status == 404:
-        return f"nothing is at that URL; look at {name}"
+        return f"nothing is at that URL; look at {endpoint}"
     return ""

@@ -1,90 +1,56 @@
-"""Reading a token response: bytes in, a `Token` or a `TokenError` out.
+"""Reads a token response: takes its members, returns a `Token` or raises `TokenResponseError`.
 
-No I/O and no clock: the times come with the call. Any bytes may be given (RFC 6749 §5.1, §5.2).
+Also reads ``expires_in``, which other endpoints send in the same form. Does no I/O and reads no
+clock. Any value of any member must be handled (RFC 6749 §5.1).
 """
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, replace
 from datetime import datetime
-from typing import Final, NamedTuple, cast
+from typing import Final, cast
 
-from aioalf._redaction import error_words, mask_secrets, printable
+from aioalf._redaction import mask_secrets, printable
 from aioalf._syntax import is_b64token, is_sendable, read_lifetime
 from aioalf.errors import TokenConfigurationError, TokenResponseError
 from aioalf.token import Token
 
 _READ: Final = frozenset({"access_token", "token_type", "expires_in", "scope", "refresh_token"})
+_SECONDS: Final = re.compile(r"[0-9]{1,300}(\.[0-9]{1,300})?")
 
 
+@dataclass(frozen=True)
 class ResponsePolicy:
-    """What was asked for, and what to make of what an answer leaves out.
+    """The requested scope, and how to read a response that leaves something out.
 
-    ``scope`` is the scope of the request, None for none; ``default_expires_in`` in seconds stands for
-    an absent ``expires_in``; ``allow_narrower_scope`` takes a token with less than was asked for.
+    `scope` is None if no scope was requested. `default_expires_in`, in seconds, replaces an absent
+    ``expires_in``. `allow_narrower_scope` accepts a token with less scope than requested.
     """
 
-    def __init__(
-        self,
-        scope: frozenset[str] | None = None,
-        default_expires_in: float | None = None,
-        *,
-        allow_narrower_scope: bool = False,
-    ) -> None:
-        self.scope: frozenset[str] | None = scope
-        self.default_expires_in: float | None = default_expires_in
-        self.allow_narrower_scope: bool = allow_narrower_scope
+    scope: frozenset[str] | None = None
+    default_expires_in: float | None = None
+    _: KW_ONLY
+    allow_narrower_scope: bool = False
 
     def of(self, scope: frozenset[str] | None) -> ResponsePolicy:
-        """Return the same for a request with another scope."""
-        return ResponsePolicy(
-            scope, self.default_expires_in, allow_narrower_scope=self.allow_narrower_scope
-        )
+        """Return the same policy for another requested scope."""
+        return replace(self, scope=scope)
 
 
 def response_policy(
     default_expires_in: float | None, *, allow_narrower_scope: bool
 ) -> ResponsePolicy:
-    """Return it as a caller gives it. Raises TokenConfigurationError for what is no lifetime."""
+    """Return a policy from a user's options.
+
+    Raises TokenConfigurationError if `default_expires_in` is not a number of seconds.
+    """
     try:
         lifetime = read_lifetime(default_expires_in)
     except ValueError:
         raise TokenConfigurationError("default_expires_in must be a number of seconds") from None
     return ResponsePolicy(default_expires_in=lifetime, allow_narrower_scope=allow_narrower_scope)
-
-
-class OAuthErrorFields(NamedTuple):
-    """The members of an OAuth error object, each None when absent or not text (RFC 6749 §5.2)."""
-
-    error: str | None = None
-    error_description: str | None = None
-    error_uri: str | None = None
-
-    def __str__(self) -> str:
-        words = [error_words(word) for word in (self.error, self.error_description) if word]
-        return ": ".join(words)
-
-
-def read_object(body: bytes) -> dict[str, object] | None:
-    """Return the JSON object in a body, None when it holds anything else."""
-    try:
-        value = json.loads(body.decode("utf-8-sig"))
-    except (ValueError, RecursionError):
-        return None
-    return cast("dict[str, object]", value) if isinstance(value, dict) else None
-
-
-def read_oauth_error(
-    members: Mapping[str, object], credentials: frozenset[str] = frozenset()
-) -> OAuthErrorFields:
-    """Return the error members of a response, without the client's credentials."""
-
-    def text(name: str) -> str | None:
-        value = members.get(name)
-        return mask_secrets(value, credentials) if isinstance(value, str) and value else None
-
-    return OAuthErrorFields(text("error"), text("error_description"), text("error_uri"))
 
 
 def read_token(
@@ -93,10 +59,12 @@ def read_token(
     *,
     sent_at: float | None = None,
     sent_on: datetime | None = None,
+    secrets: frozenset[str] = frozenset(),
 ) -> Token:
-    """Return the token that a response's members describe; None is a body that is no object.
+    """Return the token in the members of a response; None stands for a body that is not an object.
 
-    Raises TokenResponseError naming the member that is wrong, never the value of a token.
+    `sent_at` and `sent_on` are the times of the request, as in `Token`. Raises TokenResponseError
+    that names the invalid member; it never shows a token or one of the `secrets`.
     """
     expected = expected or ResponsePolicy()
     if not isinstance(members, Mapping):
@@ -108,7 +76,7 @@ def read_token(
     return Token(
         str(access_token),
         _lifetime(members.get("expires_in"), expected),
-        token_type=_token_type(members.get("token_type")),
+        token_type=_token_type(members.get("token_type"), secrets),
         refresh_token=read_refresh_token(members.get("refresh_token")),
         scope=granted,
         extra={name: value for name, value in members.items() if name not in _READ},
@@ -117,34 +85,48 @@ def read_token(
     )
 
 
+def read_expires_in(value: object) -> int | None:
+    """Return the ``expires_in`` of a response in whole seconds, None if it is absent.
+
+    Servers send a number, or a string with a number in it. Raises ValueError for any other value,
+    and for a number that is negative or not finite.
+    """
+    if isinstance(value, str):
+        if not _SECONDS.fullmatch(value):
+            raise ValueError("expires_in is not a number of seconds")
+        value = float(value)
+    return read_lifetime(value)
+
+
+def read_refresh_token(value: object) -> str | None:
+    """Return a refresh token, None if the value could not be sent in a request."""
+    return value if isinstance(value, str) and is_sendable(value) else None
+
+
 def _token_problem(value: object) -> str:
     if value is None or value == "":
         return "no access_token in the response"
     if not isinstance(value, str):
         return "the access_token in the response is not text"
-    return "the access_token in the response is none that a header may carry (RFC 6750 §2.1)"
-
-
-def read_refresh_token(value: object) -> str | None:
-    """Return a refresh token, None for what is none that could be sent."""
-    return value if isinstance(value, str) and is_sendable(value) else None
+    return "the access_token in the response is not a valid header value (RFC 6750 §2.1)"
 
 
 def _lifetime(value: object, expected: ResponsePolicy) -> int | None:
     try:
-        lifetime = read_lifetime(value)
+        lifetime = read_expires_in(value)
     except ValueError as error:
         raise TokenResponseError(f"{error} in the response") from None
     return read_lifetime(expected.default_expires_in) if lifetime is None else lifetime
 
 
-def _token_type(value: object) -> str:
-    # The members that are promised on the project page are access_token and expires_in alone.
+def _token_type(value: object, secrets: frozenset[str]) -> str:
+    # The project page promises to accept a response with access_token and expires_in alone.
     if value is None or (isinstance(value, str) and value.lower() == "bearer"):
         return "Bearer"
+    shown = repr(mask_secrets(value, secrets)) if isinstance(value, str) else type(value).__name__
     raise TokenResponseError(
-        f"token_type {printable(repr(value), 40)} in the response is not Bearer: such a token must "
-        "not be used without knowing how (RFC 6749 §7.1)"
+        f"token_type {printable(shown, 40)} in the response is not Bearer: another type of token "
+        "must not be sent as a Bearer token (RFC 6749 §7.1)"
     )
 
 
@@ -163,7 +145,7 @@ def _granted(value: object, expected: ResponsePolicy) -> frozenset[str] | None:
 
 
 def _scope_values(value: object) -> frozenset[str]:
-    # Some servers send a JSON list where the standard has one string with spaces.
+    # Some servers send a JSON list instead of a string with spaces.
     values = cast("list[object]", value) if isinstance(value, list) else str(value).split(" ")
     if not isinstance(value, str | list) or not all(isinstance(word, str) for word in values):
         raise TokenResponseError("scope in the response is not text")

@@ -20,6 +20,8 @@ class CachedLoginGrant:
 
     can_begin = False
     keeps_refresh_token = True
+    reserved_params: frozenset[str] = frozenset()
+    subject_key: str | None = ""
 
     def __init__(self, name: str) -> None:
         self.name = name

@@ -16,18 +16,9 @@ from yarl import URL
 from aioalf._syntax import join_scope
 from aioalf.errors import TokenConfigurationError
 from aioalf.grants import AuthorizationServer, Grant
-from aioalf.grants.protocols import SubjectGrant
 
 VERSION: Final = "alf1"
 """The prefix of every key. Changing it makes all existing cache entries unreachable."""
-
-_WITHOUT_SUBJECT: Final = frozenset(
-    {
-        "authorization_code",
-        "client_credentials",
-        "urn:ietf:params:oauth:grant-type:device_code",
-    }
-)
 
 
 def cache_key(
@@ -87,14 +78,14 @@ def cache_key(
 def cache_key_for(
     grant: Grant, endpoint: AuthorizationServer, token_endpoint: str | URL | None
 ) -> str:
-    """Return the cache key of a client's token requests.
+    """Return the key of the tokens that `grant` requests from this endpoint (`cache_key`).
 
-    Raises TokenConfigurationError if the grant does not say whose tokens it fetches.
+    Raises TokenConfigurationError if the subject of the tokens is unknown (`Grant.subject_key`).
     """
-    subject = grant.subject_key if isinstance(grant, SubjectGrant) else None
-    if subject is None and grant.name not in _WITHOUT_SUBJECT:
+    if grant.subject_key is None:
         raise TokenConfigurationError(
-            f"cache cannot be used with {grant.name} here: it does not say for whom its tokens are"
+            f"cache cannot be used with {grant.name}: its subject_key is None, so two users could "
+            "share a cached token. Give the grant a subject_key, or pass no cache"
         )
     asked = endpoint.asked
     return cache_key(
@@ -106,7 +97,7 @@ def cache_key_for(
         resource=asked.resource,
         audience=asked.audience,
         extra=asked.extra,
-        subject=subject,
+        subject=grant.subject_key or None,
     )
 
 

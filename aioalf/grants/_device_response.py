@@ -1,6 +1,6 @@
-"""Reading a device authorization response: members in, what to show and to wait out.
+"""Reads a device authorization response (RFC 8628 §3.2). Pure.
 
-Pure (RFC 8628 §3.2). What is to be shown to a person may hold nothing that a terminal obeys.
+Texts that a person will see must not contain characters that a terminal interprets.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from typing import Final, NamedTuple
 
 from yarl import URL
 
-from aioalf._syntax import read_lifetime
+from aioalf._auth_server.token_response import read_expires_in
 from aioalf.errors import TokenResponseError
 from aioalf.grants._prompt import Prompt
 
 INTERVAL: Final = 5
-"""Seconds between two questions where the server does not say."""
+"""Seconds between two token requests if the server does not say."""
 
 _LEAST_INTERVAL: Final = 1
 
 
 class Device(NamedTuple):
-    """What the server answered; its repr does not show the device code."""
+    """A device authorization response; its repr does not show the device code."""
 
     device_code: str
     interval: float
@@ -32,14 +32,14 @@ class Device(NamedTuple):
 
 
 def read_device(members: Mapping[str, object]) -> Device:
-    """Return what a device authorization response says.
+    """Return the device authorization in the members of a response.
 
-    Raises TokenResponseError naming the member that is wrong, never the device code.
+    Raises TokenResponseError that names the invalid member; it never shows the device code.
     """
-    # Drafts of the standard had another name for it, which Google kept.
+    # Google still uses the name of a draft, verification_url.
     page = members.get("verification_uri", members.get("verification_url"))
     if not _is_page(page):
-        raise _wrong("verification_uri, the URL of a page")
+        raise _unusable("verification_uri, the URL of a page")
     complete = members.get("verification_uri_complete")
     prompt = Prompt(
         user_code=_text(members, "user_code"),
@@ -54,7 +54,7 @@ def read_device(members: Mapping[str, object]) -> Device:
 def _text(members: Mapping[str, object], name: str) -> str:
     value = members.get(name)
     if not isinstance(value, str) or not value or not value.isprintable():
-        raise _wrong(name)
+        raise _unusable(name)
     return value
 
 
@@ -64,22 +64,22 @@ def _is_page(value: object) -> bool:
     try:
         url = URL(value)
         return url.scheme in {"https", "http"} and bool(url.host)
-    except ValueError:  # which its host alone may raise
+    except ValueError:  # `host` can raise as well
         return False
 
 
 def _seconds(members: Mapping[str, object], name: str, default: int | None) -> int:
     try:
-        seconds = read_lifetime(members.get(name))
+        seconds = read_expires_in(members.get(name))
     except ValueError:
-        raise _wrong(f"{name}, a number of seconds") from None
+        raise _unusable(f"{name}, a number of seconds") from None
     seconds = default if seconds is None else seconds
     if seconds is None:
-        raise _wrong(name)
+        raise _unusable(name)
     return seconds
 
 
-def _wrong(what: str) -> TokenResponseError:
+def _unusable(member: str) -> TokenResponseError:
     return TokenResponseError(
-        f"The device authorization endpoint answered without a usable {what} (RFC 8628 §3.2)"
+        f"The device authorization endpoint answered without a usable {member} (RFC 8628 §3.2)"
     )

@@ -1,6 +1,6 @@
-"""What the grants that ask a person share: a URL to be shown, a wait beside it, a no as an error.
+"""Steps that the grants in which a person signs in share: show a URL, wait, read an error response.
 
-It knows people and time limits; it knows neither codes nor tokens.
+Knows browsers and time limits. Must not know authorization codes or tokens.
 """
 
 from __future__ import annotations
@@ -23,25 +23,12 @@ from aioalf.errors import (
     TokenConfigurationError,
     TokenError,
 )
-from aioalf.grants.protocols import AuthorizationServer
 
 T = TypeVar("T")
 
 
-def client_id_of(endpoint: AuthorizationServer) -> str:
-    """Return the client's id. Raises TokenConfigurationError without one."""
-    return require_client_id(endpoint.client_id)
-
-
-def require_client_id(client_id: str | None) -> str:
-    """Return it. Raises TokenConfigurationError for none."""
-    if not client_id:
-        raise TokenConfigurationError("Missing client_id: pass it to Client")
-    return client_id
-
-
 def check_timeout(timeout: float | None) -> float | None:
-    """Return it. Raises TokenConfigurationError for what is no time to wait."""
+    """Return the timeout. Raises TokenConfigurationError if it is neither positive nor None."""
     if timeout is None:
         return None
     if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout > 0:
@@ -53,7 +40,7 @@ def check_timeout(timeout: float | None) -> float | None:
 
 @asynccontextmanager
 async def login_time_limit(timeout: float | None) -> AsyncIterator[None]:
-    """Raise LoginTimeoutError for what takes longer, in seconds."""
+    """Raise LoginTimeoutError if the block takes longer than `timeout` seconds."""
     try:
         async with asyncio.timeout(timeout):
             yield
@@ -62,9 +49,10 @@ async def login_time_limit(timeout: float | None) -> AsyncIterator[None]:
 
 
 async def run_while_showing(showing: Coroutine[object, object, object], waiting: Awaitable[T]) -> T:
-    """Return what was waited for; what is shown meanwhile ends with it, or ends it by failing.
+    """Return the result of `waiting` while `showing` runs.
 
-    Raises the TokenError of either.
+    `showing` is cancelled when `waiting` ends. If `showing` fails, `waiting` is cancelled. Raises
+    the TokenError of either.
     """
     try:
         async with asyncio.TaskGroup() as group:
@@ -72,7 +60,7 @@ async def run_while_showing(showing: Coroutine[object, object, object], waiting:
             result = await waiting
             shower.cancel()
     except BaseExceptionGroup as errors:
-        # Not `except*`: before Python 3.11.4, what is raised in it comes out in a group.
+        # Not `except*`: before Python 3.11.4, an exception raised in it is wrapped in a group.
         ours, others = errors.split(TokenError)
         if ours is None or others is not None:
             raise
@@ -83,7 +71,7 @@ async def run_while_showing(showing: Coroutine[object, object, object], waiting:
 async def show_login(
     url: str, open_browser: OpenBrowser | None, otherwise: Callable[[str], None] = log_url
 ) -> None:
-    """Show the URL of a login. Raises TokenError, with what went wrong as its cause."""
+    """Open the URL of a sign-in. Raises TokenError with the reason as its cause."""
     try:
         await open_url(url, open_browser, otherwise)
     except Exception as error:
@@ -91,24 +79,26 @@ async def show_login(
 
 
 def authorization_url(endpoint: URL, parameters: Form) -> str:
-    """Return the URL of a login, the endpoint's own query kept (RFC 6749 §3.1)."""
+    """Return the URL of an authorization request; the endpoint's query is kept (RFC 6749 §3.1)."""
     sent = {name: value for name, value in parameters.items() if value}
     query = urlencode(sent, doseq=True)
     own = endpoint.raw_query_string
     return f"{endpoint.with_query(None)}?{own}&{query}" if own else f"{endpoint}?{query}"
 
 
-def refusal(answer: Mapping[str, str], secrets: Iterable[str] = ()) -> AuthorizationError:
-    """Return the error that an answer in the browser is, without what is secret."""
+def authorization_error(
+    response: Mapping[str, str], secrets: Iterable[str] = ()
+) -> AuthorizationError:
+    """Return the error for an error response in the browser, with the secrets masked."""
     words = {
-        name: mask_secrets(answer[name], secrets)
+        name: mask_secrets(response[name], secrets)
         for name in ("error", "error_description", "error_uri")
-        if name in answer
+        if name in response
     }
     error, description = words["error"], words.get("error_description")
-    said = printable(error, 80) + (f": {printable(description)}" if description else "")
+    reason = printable(error, 80) + (f": {printable(description)}" if description else "")
     return AUTHORIZATION_ERRORS.get(error, AuthorizationError)(
-        f"The authorization server answered {said}",
+        f"The authorization server answered {reason}",
         error=error,
         error_description=description,
         error_uri=words.get("error_uri"),

@@ -1,6 +1,6 @@
-"""Proof Key for Code Exchange: what ties a code to who asked for it (RFC 7636). Pure.
+"""Proof Key for Code Exchange (RFC 7636): binds an authorization code to the client. Pure.
 
-The method is S256; there is no way to ask for another (RFC 9700 §2.1.1).
+S256 is the only supported method (RFC 9700 §2.1.1).
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from typing import Final
 METHOD: Final = "S256"
 
 OCTETS: Final = 32
-"""How much chance a verifier is made of (RFC 7636 §4.1)."""
+"""The number of random octets in a verifier (RFC 7636 §4.1)."""
 
 
 def verifier_of(octets: bytes) -> str:
-    """Return the verifier made of random octets: 43 characters for 32 of them (§4.1)."""
+    """Return the code verifier for random octets: 43 characters for 32 octets (§4.1)."""
     return _base64url(octets)
 
 
 def challenge_of(verifier: str) -> str:
-    """Return the challenge that may be shown before the verifier is (§4.2)."""
+    """Return the code challenge for a verifier; it does not reveal the verifier (§4.2)."""
     return _base64url(sha256(verifier.encode("ascii")).digest())
 
 

@@ -1,6 +1,6 @@
-"""What a person has to do who signs in, and how a terminal says it.
+"""The prompt of a sign-in: what the person has to do, and how a terminal shows it.
 
-It knows terminals; it knows nothing of how the login goes on.
+Knows terminals. Must not know how the sign-in proceeds.
 """
 
 from __future__ import annotations
@@ -22,10 +22,15 @@ _MAX_LOGIN_URL = 2**16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
-    """What to show (RFC 8628 §3.2, §3.3): open `verification_uri`, enter `user_code`.
+    """The page to open and the code to enter, for the person who signs in (RFC 8628 §3.2, §3.3).
 
-    `verification_uri_complete`, None without, holds the code too, for a link or a QR code; the code
-    is shown all the same, so that the person can compare it. `expires_in` is in seconds.
+    Attributes:
+        user_code: The code to enter.
+        verification_uri: The page to open.
+        verification_uri_complete: A URL with the code in it, for a link or a QR code, or None. Show
+        the
+            code as well, so that the person can compare it.
+        expires_in: The lifetime of the code in seconds.
     """
 
     user_code: str
@@ -35,11 +40,11 @@ class Prompt:
 
 
 ShowPrompt = Callable[[Prompt], object] | Callable[[Prompt], Awaitable[object]]
-"""Called with the `Prompt`: a coroutine function, or a plain one, which runs in a thread."""
+"""A coroutine function, or a plain one that runs in a thread; it is called with the `Prompt`."""
 
 
 def print_url(url: str) -> None:
-    """Write the URL of a login to standard error: in a log it would stay, and it holds secrets."""
+    """Print the URL of a sign-in to standard error, not to a log, because it contains secrets."""
     sys.stderr.write(
         "\nNo browser could be opened on this machine. To sign in, open this URL:\n\n"
         f"    {printable(url, _MAX_LOGIN_URL)}\n\n"
@@ -48,7 +53,7 @@ def print_url(url: str) -> None:
 
 
 def print_prompt(prompt: Prompt) -> None:
-    """Write it to standard error, with a QR code where the terminal can and segno is installed."""
+    """Print a prompt to standard error, with a QR code if the terminal and segno allow it."""
     out = sys.stderr
     lines = [
         "",
@@ -65,24 +70,27 @@ def print_prompt(prompt: Prompt) -> None:
 
 
 def columns_of(out: TextIO) -> int:
-    """Return how wide a terminal is; standard output, which Python looks at, may be a file."""
+    """Return the width of a terminal in characters.
+
+    `shutil.get_terminal_size` alone looks at standard output, which may be a file.
+    """
     try:
         columns = os.get_terminal_size(out.fileno()).columns
-    except OSError:  # it is none
+    except OSError:  # not a terminal
         columns = 0
     return columns or shutil.get_terminal_size().columns
 
 
 def qr_code(text: str, out: TextIO) -> str:
-    """Return a text as a QR code for this terminal, "" where it cannot show one."""
+    """Return a text as a QR code, "" if the terminal cannot show it or segno is not installed."""
     if not out.isatty() or os.environ.get("TERM") == "dumb":
         return ""
     try:
-        import segno  # noqa: PLC0415 - of an extra
+        import segno  # noqa: PLC0415 - an extra
 
         "\u2580\u2584\u2588".encode(out.encoding)
         code = segno.make_qr(text, error="l")
-    except (ImportError, LookupError, ValueError):  # no library, other letters, too long
+    except (ImportError, LookupError, ValueError):  # not installed, not encodable, too long
         return ""
     if code.symbol_size(border=_BORDER)[0] > columns_of(out):
         return ""

@@ -1,6 +1,6 @@
-"""Secrets that a caller gives to a grant: a value, or a callable that returns it when it is needed.
+"""Secrets that a user passes to a grant: a string, or a function that returns it when needed.
 
-It knows no grant. What a callable returns is in no error.
+Must not know a grant. No error shows what a function returns.
 """
 
 from __future__ import annotations
@@ -12,21 +12,19 @@ from aioalf._syntax import is_sendable
 from aioalf.errors import TokenConfigurationError
 
 SecretSource = str | Callable[[], str] | Callable[[], Awaitable[str]]
-"""A text, or a function that returns it: a coroutine function, or a plain one, which runs in a
-thread.
-"""
+"""A string, or a sync or async function that returns it; a sync function runs in a thread."""
 
 
 def check_secret_source(name: str, given: SecretSource) -> SecretSource:
-    """Return it. Raises TokenConfigurationError for what is neither text nor a callable."""
+    """Return `given`. Raises TokenConfigurationError if it is neither text nor a function."""
     return given if callable(given) else check_text(name, given)
 
 
 async def secret_value(name: str, given: SecretSource) -> str:
-    """Return the text itself.
+    """Return the secret.
 
-    Raises TokenError, with what a callable raised as its cause, and TokenConfigurationError for
-    what is no text.
+    Raises TokenError with the exception of the function as its cause, and TokenConfigurationError
+    if the function does not return text.
     """
     if not callable(given):
         return given
@@ -34,7 +32,7 @@ async def secret_value(name: str, given: SecretSource) -> str:
 
 
 def check_text(name: str, value: object) -> str:
-    """Return it. Raises TokenConfigurationError for what is no text that can be sent."""
+    """Return `value`. Raises TokenConfigurationError if it is not text that a form can hold."""
     if isinstance(value, str) and is_sendable(value):
         return value
     raise TokenConfigurationError(f"{name} must be text, and not empty")

@@ -1,7 +1,7 @@
-"""The authorization code grant with PKCE: a person signs in, in a browser (RFC 6749 §4.1).
+"""The authorization code grant with PKCE: a person signs in with a browser (RFC 6749 §4.1).
 
-It opens a listener on this machine and shows a URL; it stores nothing. Code, verifier and state are
-in no error of its own.
+Opens a listener on this machine and shows a URL; stores nothing. Its errors never show the code,
+the verifier or the state.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from aioalf._auth_server.request_params import Form
+from aioalf._auth_server.token_response import read_expires_in
 from aioalf._browser.open_url import OpenBrowser
 from aioalf._browser.sockets import checked_ports
-from aioalf._syntax import read_lifetime
+from aioalf.client_auth.credentials import require_client_id
 from aioalf.errors import AuthorizationError, TokenConfigurationError, TokenResponseError
 from aioalf.grants import _pkce as pkce
 from aioalf.grants._interactive import (
+    authorization_error,
     authorization_url,
     check_timeout,
-    client_id_of,
     login_time_limit,
-    refusal,
     run_while_showing,
     show_login,
 )
@@ -31,28 +31,51 @@ from aioalf.grants.protocols import AuthorizationServer
 from aioalf.token import Token
 
 
-class _Came(NamedTuple):
-    """What the browser came back with, and to where."""
+class _Callback(NamedTuple):
+    """The parameters of the redirect back to this client, and the redirect URI."""
 
-    answer: Mapping[str, str]
+    response: Mapping[str, str]
     redirect_uri: str
 
 
 class AuthorizationCode:
-    """Have a person sign in; the code that the browser comes back with is exchanged once.
+    """Let a person sign in with a browser, and exchange the authorization code for a token.
 
-    The browser comes back to 127.0.0.1: to any free port, or to one of ``redirect_ports``, an inclusive
-    range. ``open_browser`` is called with the URL, in a thread if it is a plain function, in place
-    of the default browser; when that returns False, the URL is written to standard error.
-    ``timeout`` is in seconds, None for no limit. The request is pushed
-    ahead of the browser (RFC 9126) when the issuer requires it; ``par=True`` does so always.
-    An answer with a right ``iss`` from an issuer whose metadata promises none is refused, unless
-    ``allow_unadvertised_iss`` (RFC 9207 §2.4). Raises TokenConfigurationError for what cannot work.
+    The redirect URI is on 127.0.0.1.
+
+    Args:
+        redirect_ports: The first and last port of the redirect URI; any free port by default.
+        open_browser: A function that is called with the URL instead of the default browser: a
+            coroutine function, or a plain one that runs in a thread. If it returns False, the URL
+            is printed to standard error.
+        timeout: The time limit of a sign-in in seconds, None for no limit.
+        par: Send pushed authorization requests (RFC 9126); by default only if the issuer's metadata
+            requires them.
+        allow_unadvertised_iss: Accept a response with the right ``iss`` from an issuer whose
+        metadata
+            does not announce that parameter (RFC 9207 §2.4).
+
+    Raises:
+        TokenConfigurationError: An argument is invalid.
     """
 
     name = "authorization_code"
     can_begin = True
     keeps_refresh_token = True
+    reserved_params: frozenset[str] = frozenset(
+        {
+            "code",
+            "code_challenge",
+            "code_challenge_method",
+            "code_verifier",
+            "redirect_uri",
+            "request",
+            "request_uri",
+            "response_type",
+            "state",
+        }
+    )
+    subject_key: str | None = ""
 
     def __init__(
         self,
@@ -71,15 +94,20 @@ class AuthorizationCode:
         self._allow_unadvertised_iss = allow_unadvertised_iss
 
     async def request_token(self, endpoint: AuthorizationServer) -> Token:
-        """Return the token of a new login.
+        """Return the token of a new sign-in.
 
-        Raises AuthorizationError for a no and for an answer that is another server's,
-        LoginTimeoutError when nobody came, ListenerError without a port, and the TokenError of the
-        exchange, which is not tried again: a code is good once (RFC 6749 §4.1.2).
+        Raises:
+            AuthorizationError: The server refused, or the response is from another server.
+            LoginTimeoutError: Nobody signed in in time.
+            ListenerError: No port is free.
+            TokenError: The token request failed. It is not retried, because an authorization code
+            is
+                single-use (RFC 6749 §4.1.2).
         """
-        client_id = client_id_of(endpoint)
+        # Report a configuration error before the person does anything.
+        client_id = require_client_id(endpoint.client_id)
         issuer, metadata = endpoint.issuer, await endpoint.metadata()
-        await endpoint.url_of("token_endpoint")  # or somebody would sign in for nothing
+        await endpoint.url_of("token_endpoint")
         state = secrets.token_urlsafe(32)
         verifier = pkce.verifier_of(secrets.token_bytes(pkce.OCTETS))
         parameters: Form = {
@@ -91,14 +119,14 @@ class AuthorizationCode:
             "code_challenge_method": pkce.METHOD,
         }
         async with login_time_limit(self._timeout):
-            answer, redirect_uri = await self._sign_in(endpoint, parameters, metadata, state)
-        self._check_issuer(answer, issuer, metadata)
-        if "error" in answer:
-            raise refusal(answer, (state, verifier, client_id))
+            response, redirect_uri = await self._sign_in(endpoint, parameters, metadata, state)
+        self._check_issuer(response, issuer, metadata)
+        if "error" in response:
+            raise authorization_error(response, (state, verifier, client_id))
         return await endpoint.request(
             {
                 "grant_type": self.name,
-                "code": answer["code"],
+                "code": response["code"],
                 "redirect_uri": redirect_uri,
                 "code_verifier": verifier,
             }
@@ -110,7 +138,7 @@ class AuthorizationCode:
         parameters: Form,
         metadata: Mapping[str, object],
         state: str,
-    ) -> _Came:
+    ) -> _Callback:
         from aioalf._browser.redirect_listener import (  # noqa: PLC0415 - imports aiohttp.web
             RedirectListener,
         )
@@ -123,50 +151,51 @@ class AuthorizationCode:
                 parameters = await _push(endpoint, parameters)
             url = authorization_url(page, parameters)
             showing = show_login(url, self._open_browser, print_url)
-            return _Came(await run_while_showing(showing, listener.wait(state)), redirect_uri)
+            response = await run_while_showing(showing, listener.wait(state))
+            return _Callback(response, redirect_uri)
 
     def _is_pushed(self, metadata: Mapping[str, object]) -> bool:
         is_required = metadata.get("require_pushed_authorization_requests") is True
         if is_required and self._par is False:
             raise TokenConfigurationError(
-                "The authorization server requires pushed requests (RFC 9126 §5): leave out "
-                "par=False"
+                "The authorization server requires pushed authorization requests (RFC 9126 §5): "
+                "remove par=False"
             )
         return is_required or bool(self._par)
 
     def _check_issuer(
-        self, answer: Mapping[str, str], issuer: str | None, metadata: Mapping[str, object]
+        self, response: Mapping[str, str], issuer: str | None, metadata: Mapping[str, object]
     ) -> None:
-        """Refuse what another server may have sent, its words unread (RFC 9207 §2.4)."""
-        if issuer is None:  # there is nothing to compare with
+        """Raise AuthorizationError if another server may have sent the response (RFC 9207 §2.4)."""
+        if issuer is None:
             return
-        found = answer.get("iss")
+        found = response.get("iss")
         is_advertised = metadata.get("authorization_response_iss_parameter_supported") is True
         if found is None and is_advertised:
-            raise _not_from("without the issuer (iss) that this server promises to name")
+            raise _discarded("without the issuer (iss) that this server promises to name")
         if found not in {None, issuer}:
-            raise _not_from("from another issuer (iss) than the one that was asked")
+            raise _discarded("from another issuer (iss) than the configured one")
         if found is not None and not is_advertised and not self._allow_unadvertised_iss:
-            raise _not_from(
-                "with an issuer (iss) that this server's metadata does not promise; if that is how "
-                "the server is, pass allow_unadvertised_iss=True"
+            raise _discarded(
+                "with an issuer (iss) that this server's metadata does not promise; if the server "
+                "always does this, pass allow_unadvertised_iss=True"
             )
 
 
-def _not_from(what: str) -> AuthorizationError:
+def _discarded(how: str) -> AuthorizationError:
     return AuthorizationError(
-        f"The answer in the browser was discarded: it came {what} (RFC 9207 §2.4)", error=None
+        f"The answer in the browser was discarded: it came {how} (RFC 9207 §2.4)", error=None
     )
 
 
 async def _push(endpoint: AuthorizationServer, parameters: Form) -> Form:
-    """Hand the request in, and return what is left for the browser: its name, for one use."""
+    """Push the authorization request, and return the parameters that the browser then sends."""
     clock = asyncio.get_running_loop().time
     sent_at = clock()
     members = await endpoint.post("pushed_authorization_request_endpoint", parameters)
     request_uri = members.get("request_uri")
     try:
-        lifetime = read_lifetime(members.get("expires_in")) or 0
+        lifetime = read_expires_in(members.get("expires_in")) or 0
     except ValueError:
         lifetime = 0
     if not _is_uri(request_uri) or not lifetime:

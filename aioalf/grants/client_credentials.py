@@ -9,11 +9,16 @@ from aioalf.token import Token
 
 
 class ClientCredentials:
-    """Ask with the client's own credentials; a refresh token in the answer is ignored (§4.4.3)."""
+    """Request a token with the client's own credentials.
+
+    A refresh token in the response is ignored (RFC 6749 §4.4.3).
+    """
 
     name = "client_credentials"
     can_begin = True
     keeps_refresh_token = False
+    reserved_params: frozenset[str] = frozenset()
+    subject_key: str | None = ""
 
     async def request_token(self, endpoint: AuthorizationServer) -> Token:
         """Return a new token. Raises TokenError."""
@@ -21,4 +26,4 @@ class ClientCredentials:
 
 
 CLIENT_CREDENTIALS: Final = ClientCredentials()
-"""One for all managers: it has no state, and clients may be many."""
+"""The default grant of every manager."""

@@ -1,6 +1,6 @@
-"""The device authorization grant: a person signs in on a device of their own (RFC 8628).
+"""The device authorization grant: a person signs in on another device (RFC 8628).
 
-The device code is shown to nobody.
+The device code is a secret and is never shown.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 
 from aioalf._callbacks import call_user_function
+from aioalf.client_auth.credentials import require_client_id
 from aioalf.errors import (
     AccessDeniedError,
     LoginTimeoutError,
@@ -18,27 +19,35 @@ from aioalf.errors import (
     TokenResponseError,
 )
 from aioalf.grants._device_response import Device, read_device
-from aioalf.grants._interactive import check_timeout, client_id_of, run_while_showing
+from aioalf.grants._interactive import check_timeout, run_while_showing
 from aioalf.grants._prompt import ShowPrompt, print_prompt
 from aioalf.grants.protocols import AuthorizationServer
 from aioalf.token import Token
 
 _SLOWER = 5
-"""Seconds that ``slow_down`` adds, for good (§3.5)."""
+"""Seconds that each ``slow_down`` adds to the interval (§3.5)."""
 
 
 class DeviceCode:
-    """Have a person sign in on another device, and ask until they have.
+    """Show a user code, and poll until the person has signed in on another device.
 
-    ``prompt`` is called with a `Prompt` to be shown, in a thread if it is a plain function; what it
-    does may take as long as the login. By default page and code are written to standard error, with
-    a QR code where the terminal can and ``aio-alf[cli]`` is installed. ``timeout``, in seconds, is
-    for who does not want to wait as long as the server would.
+    Args:
+        prompt: A function that shows the `Prompt` it is called with: a coroutine function, or a
+        plain
+            one that runs in a thread. It may run until the person has signed in. By default, the
+            page and the code are printed to standard error, with a QR code if the terminal can show
+            it and ``aio-alf[cli]`` is installed.
+        timeout: The time limit in seconds; None for the lifetime of the code.
+
+    Raises:
+        TokenConfigurationError: `prompt` is not a function, or `timeout` is not a positive number.
     """
 
     name = "urn:ietf:params:oauth:grant-type:device_code"
     can_begin = True
     keeps_refresh_token = True
+    reserved_params: frozenset[str] = frozenset({"device_code"})
+    subject_key: str | None = ""
 
     def __init__(self, prompt: ShowPrompt | None = None, timeout: float | None = None) -> None:
         if not (prompt is None or callable(prompt)):
@@ -47,15 +56,18 @@ class DeviceCode:
         self._timeout = check_timeout(timeout)
 
     async def request_token(self, endpoint: AuthorizationServer) -> Token:
-        """Return the token of a new login.
+        """Return the token of a new sign-in.
 
-        Raises AccessDeniedError for a no, LoginTimeoutError when nobody came in time, and the
-        TokenError of whatever else goes wrong.
+        Raises:
+            AccessDeniedError: The person, or the server's policy, refused.
+            LoginTimeoutError: Nobody signed in in time.
+            TokenError: Another failure.
         """
         clock = asyncio.get_running_loop().time
         begun = clock()
-        client_id_of(endpoint)  # or there is nobody to sign in to
-        await endpoint.url_of("token_endpoint")  # or somebody would sign in for nothing
+        # Report a configuration error before the person does anything.
+        require_client_id(endpoint.client_id)
+        await endpoint.url_of("token_endpoint")
         form = endpoint.asked.form()
         device = read_device(await endpoint.post("device_authorization_endpoint", form))
         limit: float = device.prompt.expires_in
@@ -68,7 +80,7 @@ class DeviceCode:
 async def _poll(
     endpoint: AuthorizationServer, grant_type: str, device: Device, deadline: float
 ) -> Token:
-    """Ask as often as the server lets, until the person has decided (§3.4, §3.5)."""
+    """Send token requests at the server's interval until the person has decided (§3.4, §3.5)."""
     clock, interval, pause = asyncio.get_running_loop().time, device.interval, 0.0
     while clock() + max(interval, pause) < deadline:
         await asyncio.sleep(max(interval, pause))
@@ -77,18 +89,19 @@ async def _poll(
                 {"grant_type": grant_type, "device_code": device.device_code}
             )
         except TokenError as error:
-            interval, pause = _next_interval(error, interval), _asked_pause(error)
+            interval, pause = _next_interval(error, interval), _retry_after(error)
     raise LoginTimeoutError(
         "Nobody signed in before the code expired, or the time limit was reached: start again"
     )
 
 
 def _next_interval(error: TokenError, interval: float) -> float:
-    """Return how long to wait from now on. Raises what ends the waiting."""
-    if _is_out_of_reach(error):
+    """Return the seconds between requests from now on. Raises the error that ends the polling."""
+    if _is_outage(error):
         return interval * 2
-    word = error.error if isinstance(error, TokenHTTPError | TokenResponseError) else None
-    match word:  # which GitHub, for one, sends with a status of 200
+    # GitHub, for one, sends these errors with status 200.
+    code = error.error if isinstance(error, TokenHTTPError | TokenResponseError) else None
+    match code:
         case "authorization_pending":
             return interval
         case "slow_down":
@@ -97,19 +110,18 @@ def _next_interval(error: TokenError, interval: float) -> float:
             raise LoginTimeoutError("Nobody signed in before the code expired: start again")
         case "access_denied":
             raise AccessDeniedError(
-                "The person, or the server's policy, said no (access_denied)", error=word
+                "The person, or the server's policy, said no (access_denied)", error=code
             )
         case _:
             raise error
 
 
-def _is_out_of_reach(error: TokenError) -> bool:
-    # A server that fails without a word of OAuth has not answered the question.
+def _is_outage(error: TokenError) -> bool:
     if isinstance(error, TokenHTTPError) and error.error is None:
         status = error.response_status or 0
         return status == 429 or status >= 500
     return isinstance(error, TokenConnectionError) and error.is_transient
 
 
-def _asked_pause(error: TokenError) -> float:
+def _retry_after(error: TokenError) -> float:
     return (isinstance(error, TokenHTTPError) and error.retry_after) or 0.0

@@ -1,7 +1,7 @@
-"""The implicit grant: the token comes back in the browser's redirect (RFC 6749 §4.2).
+"""The implicit grant: the browser's redirect carries the token (RFC 6749 §4.2).
 
-Kept for what was written for 0.4.0; OAuth 2.1 has removed it (RFC 9700 §2.1.2). It opens a listener
-and shows a URL; it stores nothing.
+Kept for programs written for 0.4.0; OAuth 2.1 removed this grant (RFC 9700 §2.1.2). Opens a
+listener and shows a URL; stores nothing.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from aioalf._auth_server.token_response import ResponsePolicy, read_token
 from aioalf._browser.custom_pages import CustomPages
 from aioalf._browser.open_url import OpenBrowser
 from aioalf._syntax import join_scope, scope_set
+from aioalf.client_auth.credentials import require_client_id
 from aioalf.grants._interactive import (
+    authorization_error,
     authorization_url,
     login_time_limit,
-    refusal,
-    require_client_id,
     run_while_showing,
     show_login,
 )
@@ -30,10 +30,10 @@ from aioalf.token import Token
 
 @dataclass(frozen=True, slots=True)
 class ImplicitLogin:
-    """How a person is asked: where the browser comes back to, what shows it, and for how long.
+    """The settings of a sign-in.
 
-    ``ports`` is an inclusive range; ``authorization_endpoint`` None is
-    ``{token_endpoint}/authorize``; ``timeout`` is in seconds, None for no limit.
+    `ports` are the first and last port of the redirect URI. `authorization_endpoint` is
+    ``{token_endpoint}/authorize`` by default. `timeout` is in seconds, None for no limit.
     """
 
     ports: tuple[int, int]
@@ -43,11 +43,13 @@ class ImplicitLogin:
 
 
 class Implicit:
-    """Have a person sign in; the token is taken from an answer with this login's ``state`` only."""
+    """Let a person sign in; only a response with the ``state`` of this sign-in is accepted."""
 
     name = "implicit"
     can_begin = True
     keeps_refresh_token = False
+    reserved_params: frozenset[str] = frozenset({"redirect_uri", "response_type", "state"})
+    subject_key: str | None = None
 
     def __init__(
         self,
@@ -64,22 +66,22 @@ class Implicit:
         self._expected = (expected or ResponsePolicy()).of(scope_set(self._scope))
 
     async def request_token(self, endpoint: AuthorizationServer) -> Token:
-        """Return the token of a new login.
+        """Return the token of a new sign-in.
 
-        Raises AuthorizationError for a no, LoginTimeoutError when nobody came, ListenerError
-        without a port.
+        Raises AuthorizationError if the server refused, LoginTimeoutError if nobody signed in in
+        time, and ListenerError if no port is free.
         """
         client_id = require_client_id(self._client_id)
         state = secrets.token_urlsafe(32)
         async with login_time_limit(self._login.timeout):
-            answer = await self._answer(await endpoint.url_of("token_endpoint"), state)
-        if "error" in answer:
-            raise refusal(answer, (state, client_id))
+            response = await self._sign_in(await endpoint.url_of("token_endpoint"), state)
+        if "error" in response:
+            raise authorization_error(response, (state, client_id))
         return read_token(
-            {name: value for name, value in answer.items() if name != "state"}, self._expected
+            {name: value for name, value in response.items() if name != "state"}, self._expected
         )
 
-    async def _answer(self, token_endpoint: URL, state: str) -> Mapping[str, str]:
+    async def _sign_in(self, token_endpoint: URL, state: str) -> Mapping[str, str]:
         from aioalf._browser.redirect_listener import (  # noqa: PLC0415 - imports aiohttp.web
             RedirectListener,
         )

@@ -1,4 +1,4 @@
-"""The JWT bearer grant: a signed assertion that speaks for somebody (RFC 7523 §2.1)."""
+"""The JWT bearer grant: a signed assertion that names the subject of the token (RFC 7523 §2.1)."""
 
 from __future__ import annotations
 
@@ -14,17 +14,29 @@ from aioalf.token import Token
 
 
 class JWTBearer(Unpicklable):
-    """Ask with an assertion of ``issuer`` that speaks for ``subject``, by default for itself.
+    """Request tokens with an assertion that this client signs. Needs the extra ``aio-alf[jose]``.
 
-    ``key``, ``algorithm`` and ``key_id`` are `PrivateKeyJWT`'s, RS256 by default, and need the
-    extra ``aio-alf[jose]`` as there. ``audience`` is the issuer of the server, else its token
-    endpoint; ``lifetime`` is in seconds; ``claims`` go in besides. Each assertion is new and is
-    sent once. Raises TokenConfigurationError for what cannot work.
+    Each assertion is new and is sent once.
+
+    Args:
+        key: The private key, as in `PrivateKeyJWT`.
+        algorithm: The signature algorithm, as in `PrivateKeyJWT`.
+        issuer: The ``iss`` claim: the party that signs the assertion.
+        subject: The ``sub`` claim: the party the token is for; `issuer` by default.
+        audience: The ``aud`` claim; by default the issuer of the server, else its token endpoint.
+        key_id: The ``kid`` of the key, as in `PrivateKeyJWT`.
+        lifetime: The lifetime of an assertion in seconds.
+        claims: Further claims.
+
+    Raises:
+        TokenConfigurationError: An argument is invalid, or `claims` contains a claim that is set
+        here.
     """
 
     name = "urn:ietf:params:oauth:grant-type:jwt-bearer"
     can_begin = True
     keeps_refresh_token = False
+    reserved_params: frozenset[str] = frozenset({"assertion"})
 
     def __init__(
         self,
@@ -50,12 +62,13 @@ class JWTBearer(Unpicklable):
         self._claims = dict(claims or {})
         if clash := self._claims.keys() & new_claims("", "", "").keys():
             raise TokenConfigurationError(
-                f"claims: {', '.join(sorted(clash))} cannot be set there; it is set elsewhere"
+                f"claims cannot set {', '.join(sorted(clash))}: JWTBearer sets it from its other "
+                "arguments and the time"
             )
 
     @property
-    def subject_key(self) -> str:
-        """For whom the assertions speak: `OfSubject`."""
+    def subject_key(self) -> str | None:
+        """A digest of the claims that name the subject; see `Grant.subject_key`."""
         return subject_digest(self._issuer, self._subject, self._audience, self._claims)
 
     async def request_token(self, endpoint: AuthorizationServer) -> Token:

@@ -1,18 +1,21 @@
-"""What a grant is, and what it is given to work with."""
+"""The contract of a grant, and of the authorization server that it is given.
+
+A new grant is one class with the members of `Grant`; no other file lists its names.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from yarl import URL
 
 from aioalf._auth_server.request_params import Form, TokenRequestParams
 from aioalf.token import Token
 
-__all__ = ("Form", "Grant", "SubjectGrant", "AuthorizationServer", "subject_digest")
+__all__ = ("AuthorizationServer", "Form", "Grant", "subject_digest")
 
 
 class AuthorizationServer(Protocol):
@@ -20,23 +23,27 @@ class AuthorizationServer(Protocol):
 
     @property
     def client_id(self) -> str | None:
-        """Who asks."""
+        """The client identifier, None if none was configured."""
         ...
 
     @property
     def issuer(self) -> str | None:
-        """The issuer identifier as configured, None without one."""
+        """The configured issuer identifier, None without an issuer."""
         ...
 
     @property
     def asked(self) -> TokenRequestParams:
-        """Scope, resources and the like; `request` adds them to each form by itself."""
+        """Scope, resources, audiences and extra parameters; `request` adds them to each form."""
         ...
 
     async def url_of(self, name: str) -> URL:
-        """Return an endpoint by its name in metadata: the one configured, else the issuer's.
+        """Return the configured URL of an endpoint, else the one in the issuer's metadata.
 
-        Raises TokenConfigurationError that says what to pass.
+        Args:
+            name: The name of the endpoint in metadata, as in ``token_endpoint`` (RFC 8414 §2).
+
+        Raises:
+            TokenConfigurationError: The endpoint is unknown. The message says what to pass.
         """
         ...
 
@@ -45,61 +52,74 @@ class AuthorizationServer(Protocol):
         ...
 
     async def request(self, form: Form, *, is_repeatable: bool = False) -> Token:
-        """POST the form to the token endpoint, authenticated, and return the token.
+        """Send an authenticated token request and return the token.
 
-        `is_repeatable` says that the form holds nothing that may be sent once only. Raises
-        TokenError.
+        Errors mask the value of each parameter, except those of a few public parameters such as
+        ``grant_type`` and ``scope``.
+
+        Args:
+            form: The parameters of the grant, with its ``grant_type``.
+            is_repeatable: The form holds no single-use value, so that the request can be retried.
+
+        Raises:
+            TokenError: No token was granted.
         """
         ...
 
     async def post(self, name: str, form: Form) -> Mapping[str, object]:
-        """POST the form as it is to another endpoint, authenticated; return the members answered.
+        """Send an authenticated request to another endpoint and return the response's members.
 
-        Raises TokenHTTPError, TokenResponseError for what is no JSON object, TokenConnectionError.
+        Args:
+            name: The name of the endpoint in metadata.
+            form: All parameters of the request.
+
+        Raises:
+            TokenHTTPError: The status is not 2xx.
+            TokenResponseError: The response is not a JSON object.
+            TokenConnectionError: There was no response.
         """
         ...
-
-
-@runtime_checkable
-class SubjectGrant(Protocol):
-    """A grant whose tokens are for somebody who is in its parameters, and not for who logs in.
-
-    It may be used with a cache where it can say for whom, as `subject_digest` does.
-    """
-
-    @property
-    def subject_key(self) -> str | None:
-        """For whom: the same text for the same subject only, and nothing can be read from it.
-
-        None where that is not known before a token is asked for: then no cache can be used.
-        """
-        ...
-
-
-def subject_digest(*parts: object) -> str:
-    """Return a text for these parts, of which JSON has a form, that is no other parts' text."""
-    text = json.dumps(parts, sort_keys=True, default=repr)
-    return sha256(text.encode("ascii")).hexdigest()
 
 
 class Grant(Protocol):
-    """One way to get a token: a class of yours has `request_token`, and inherits the rest."""
+    """One way to get a token. Inherit from it, and write `request_token`; the rest has defaults."""
 
     @property
     def name(self) -> str:
-        """The ``grant_type`` that it sends, for the keys of caches."""
+        """The ``grant_type`` that the grant sends; it is a part of cache keys."""
         return type(self).__name__
 
     @property
     def can_begin(self) -> bool:
-        """Whether it can get another token when a refresh token is refused."""
+        """Whether the grant can get a token again after its refresh token was rejected."""
         return True
 
     @property
     def keeps_refresh_token(self) -> bool:
-        """Whether a refresh token in the answer is used (RFC 6749 §4.4.3)."""
+        """Whether a refresh token in the response is used (RFC 6749 §4.4.3)."""
         return False
 
+    @property
+    def reserved_params(self) -> frozenset[str]:
+        """The parameters that the grant sends itself, which ``extra_params`` must not set."""
+        return frozenset()
+
+    @property
+    def subject_key(self) -> str | None:
+        """Whose token it is, for cache keys: two subjects must never have the same key.
+
+        "" for the client itself, or for the person who signs in. A digest (`subject_digest`) if the
+        grant's own arguments name the subject. None if the subject is unknown: then no cache can be
+        used.
+        """
+        return None
+
     async def request_token(self, endpoint: AuthorizationServer) -> Token:
-        """Return a token from the beginning. Raises TokenError."""
+        """Return a new token. Raises TokenError."""
         ...
+
+
+def subject_digest(*parts: object) -> str:
+    """Return a digest of these values, which must have a JSON form; it reveals none of them."""
+    text = json.dumps(parts, sort_keys=True, default=repr)
+    return sha256(text.encode("ascii")).hexdigest()

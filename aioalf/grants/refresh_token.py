@@ -1,4 +1,4 @@
-"""The refresh token grant, for a refresh token that was got elsewhere (RFC 6749 §6)."""
+"""The refresh token grant, for a refresh token from elsewhere (RFC 6749 §6)."""
 
 from __future__ import annotations
 
@@ -13,16 +13,23 @@ from aioalf.token import Token
 
 
 class RefreshToken(Unpicklable):
-    """Ask with a refresh token, a text or a callable that returns it; each time it is sent once.
+    """Request tokens with a refresh token that the program already has.
 
-    A server that rotates refresh tokens answers with the one that counts from then on, which the
-    client goes on with; the one that was given is good for nothing then. Raises
-    TokenConfigurationError for what is no text.
+    If the server rotates refresh tokens, the client goes on with the new one from each response,
+    and the given one is no longer valid.
+
+    Args:
+        token: The refresh token, or a sync or async function that returns it. It is sent once.
+
+    Raises:
+        TokenConfigurationError: `token` is neither a non-empty string nor a function.
     """
 
     name = "refresh_token"
     can_begin = False
     keeps_refresh_token = True
+    reserved_params: frozenset[str] = frozenset()
+    subject_key: str | None = None
 
     def __init__(self, token: SecretSource) -> None:
         self._token = check_secret_source("token", token)
@@ -33,5 +40,5 @@ class RefreshToken(Unpicklable):
         return await endpoint.request({"grant_type": self.name, "refresh_token": refresh_token})
 
     async def refresh_token(self) -> str:
-        """Return the refresh token that was given. Raises TokenError."""
+        """Return the given refresh token. Raises TokenError."""
         return await secret_value("token", self._token)

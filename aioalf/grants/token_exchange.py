@@ -1,37 +1,67 @@
-"""The token exchange grant: a token for a token (RFC 8693)."""
+"""The token exchange grant: a token in exchange for another token (RFC 8693)."""
 
 from __future__ import annotations
 
+import math
+from base64 import urlsafe_b64decode
 from datetime import UTC, datetime
+from typing import Final
 
+from aioalf._auth_server.response import read_object
 from aioalf._redaction import Unpicklable
 from aioalf.errors import TokenConfigurationError, TokenResponseError
-from aioalf.grants._jwt_expiry import expiry_of
 from aioalf.grants._secret_source import (
     SecretSource,
     check_secret_source,
     check_text,
     secret_value,
 )
-from aioalf.grants._token_types import REFRESH_TOKEN
 from aioalf.grants.protocols import AuthorizationServer, subject_digest
 from aioalf.token import Token
 
+# Token type identifiers (RFC 8693 §3)
+ACCESS_TOKEN: Final = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - a type
+REFRESH_TOKEN: Final = "urn:ietf:params:oauth:token-type:refresh_token"  # noqa: S105 - a type
+ID_TOKEN: Final = "urn:ietf:params:oauth:token-type:id_token"  # noqa: S105 - a type
+JWT: Final = "urn:ietf:params:oauth:token-type:jwt"
+SAML1: Final = "urn:ietf:params:oauth:token-type:saml1"
+SAML2: Final = "urn:ietf:params:oauth:token-type:saml2"
+
+_MAX_JWT_LENGTH: Final = 2**16
+
 
 class TokenExchange(Unpicklable):
-    """Ask for a token in place of ``subject_token``, on behalf of whom it is about (§2.1).
+    """Exchange a token for another one, for the same subject (RFC 8693 §2.1).
 
-    The types are URIs: `ACCESS_TOKEN` and the others beside it. The tokens are texts, or callables
-    that return them when they are needed; a callable is for a token that changes, not for many
-    people: one client has one token, so each person needs a client of their own. With
-    ``actor_token`` goes its type. The token that is got is used no longer than the subject token
-    lives, when that is a JWT that says how long; then it is asked for anew, never refreshed. Raises
-    TokenConfigurationError for what cannot work.
+    A token can be a string or a sync or async function that returns it, for a token that changes.
+    One client has one token, so that each person needs a client of their own. If the subject token
+    is a JWT with an ``exp`` claim, the new token is not used after that time. The token is
+    requested again when it expires, never refreshed.
+
+    Args:
+        subject_token: The token to exchange.
+        subject_token_type: Its type, a URI such as `ACCESS_TOKEN` or `JWT`.
+        actor_token: The token of the party that acts for the subject.
+        actor_token_type: The type of the actor token.
+        requested_token_type: The type of the new token; the server chooses by default.
+
+    Raises:
+        TokenConfigurationError: An argument is invalid, or only one of `actor_token` and
+            `actor_token_type` is given.
     """
 
     name = "urn:ietf:params:oauth:grant-type:token-exchange"
     can_begin = True
     keeps_refresh_token = False
+    reserved_params: frozenset[str] = frozenset(
+        {
+            "actor_token",
+            "actor_token_type",
+            "requested_token_type",
+            "subject_token",
+            "subject_token_type",
+        }
+    )
 
     def __init__(
         self,
@@ -64,34 +94,37 @@ class TokenExchange(Unpicklable):
 
     @property
     def subject_key(self) -> str | None:
-        """Whose token is exchanged: `OfSubject`; None where a function says it when it is asked."""
+        """A digest of the tokens and types, None if a function returns a token."""
         if callable(self._subject_token) or callable(self._actor_token):
             return None
         return subject_digest(self._form, self._subject_token, self._actor_token)
 
     async def request_token(self, endpoint: AuthorizationServer) -> Token:
-        """Return the token for the subject token. Raises TokenError.
+        """Return the token in exchange for the subject token.
 
-        A token of another use than in a Bearer header (``token_type`` ``N_A``) is an error, and so
-        is one whose kind is not said (§2.2.1).
+        Raises:
+            TokenResponseError: The token is not a Bearer token (``token_type`` is ``N_A``), or the
+                response has no ``issued_token_type`` (RFC 8693 §2.2.1).
+            TokenError: No token was granted.
         """
         subject_token = await secret_value("subject_token", self._subject_token)
         form = {**self._form, "subject_token": subject_token}
         if self._actor_token is not None:
             form["actor_token"] = await secret_value("actor_token", self._actor_token)
-        # A refresh token may be good once.
+        # A refresh token may be single-use.
         token = await endpoint.request(form, is_repeatable=REFRESH_TOKEN not in form.values())
-        kind = token.extra.get("issued_token_type")
-        if not isinstance(kind, str) or not kind:
+        issued_type = token.extra.get("issued_token_type")
+        if not isinstance(issued_type, str) or not issued_type:
             raise TokenResponseError(
-                "The token exchange was answered without an issued_token_type: what kind of token "
-                "it is has to be said (RFC 8693 §2.2.1)"
+                "The token exchange was answered without an issued_token_type: the server must "
+                "name the type of the token (RFC 8693 §2.2.1)"
             )
-        return _not_past(token, expiry_of(subject_token))
+        return _with_expiry_of(subject_token, token)
 
 
-def _not_past(token: Token, expiry: float | None) -> Token:
-    """Return the token, its lifetime cut where the subject token's ends before it."""
+def _with_expiry_of(subject_token: str, token: Token) -> Token:
+    """Return the token, with its lifetime cut at the expiry of the subject token."""
+    expiry = jwt_expiry(subject_token)
     if expiry is None:
         return token
     now = datetime.now(UTC)
@@ -106,3 +139,24 @@ def _not_past(token: Token, expiry: float | None) -> Token:
         extra=token.extra,
         sent_on=now,
     )
+
+
+def jwt_expiry(token: str) -> float | None:
+    """Return the ``exp`` claim of a JWT in seconds since 1970, None if there is none.
+
+    The signature is not verified (RFC 7519 §4.1.4).
+    """
+    parts = token.split(".")
+    if len(parts) != 3 or len(token) > _MAX_JWT_LENGTH:
+        return None
+    try:
+        claims = read_object(urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except ValueError:
+        return None
+    expiry = (claims or {}).get("exp")
+    if isinstance(expiry, bool) or not isinstance(expiry, int | float):
+        return None
+    try:
+        return float(expiry) if math.isfinite(expiry) else None
+    except OverflowError:
+        return None

@@ -4,12 +4,15 @@ import json
 import warnings
 from collections.abc import Mapping
 from types import SimpleNamespace
+from typing import cast
 
 import pytest
+from aiohttp import ClientResponse
 from yarl import URL
 
 from aioalf._auth_server.endpoints import ServerEndpoints
-from aioalf._auth_server.http import AuthServerHTTP, RawResponse
+from aioalf._auth_server.http import AuthServerHTTP
+from aioalf._auth_server.response import ServerResponse
 from aioalf.errors import (
     InsecureTransportWarning,
     MetadataError,
@@ -23,20 +26,17 @@ ISSUER = "https://auth.example.com"
 class Told(AuthServerHTTP):
     """Answers every GET with metadata; counts them."""
 
-    __slots__ = ("asked", "members")
-
     def __init__(self, **members: object) -> None:
         super().__init__(None, lambda: None)
         self.asked = 0
         self.members: Mapping[str, object] = {"issuer": ISSUER, **members}
 
-    async def get(self, what: str, url: URL) -> RawResponse:
-        """The metadata."""
+    async def get(self, endpoint: str, url: URL) -> ServerResponse:
+        """Return the metadata."""
         self.asked += 1
-        answer = object.__new__(RawResponse)
-        answer.status, answer.content_type = 200, "application/json"
-        answer.body = json.dumps(self.members).encode()
-        return answer
+        headers = {"Content-Type": "application/json"}
+        response = cast("ClientResponse", SimpleNamespace(status=200, headers=headers))
+        return ServerResponse(endpoint, url, response, json.dumps(self.members).encode())
 
 
 async def url_of(

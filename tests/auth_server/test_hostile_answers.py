@@ -82,9 +82,9 @@ def bounded_memory() -> Iterator[None]:
 # What aiohttp quotes
 
 SAID = {
-    "ClientResponseError": "the answer is not HTTP, or has too much of it",
-    "ClientPayloadError": "the answer broke off, or is not HTTP any more",
-    "TransferEncodingError": "the answer is not HTTP, or has too much of it",
+    "ClientResponseError": "the response is not valid HTTP, or its headers are too large",
+    "ClientPayloadError": "the response broke off, or is not valid HTTP",
+    "TransferEncodingError": "the response is not valid HTTP, or its headers are too large",
     "ServerDisconnectedError": "Server disconnected",
 }
 QUOTED = {

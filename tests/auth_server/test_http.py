@@ -8,8 +8,9 @@ import pytest
 from aiohttp import ClientSession
 from yarl import URL
 
-from aioalf._auth_server.http import AuthServerHTTP, RawResponse
+from aioalf._auth_server.http import AuthServerHTTP
 from aioalf._auth_server.request_params import Form
+from aioalf._auth_server.response import ServerResponse
 from aioalf.errors import TokenConfigurationError, TokenConnectionError
 from tests.support.raw_server import RawServer, answer
 
@@ -20,7 +21,7 @@ async def test_several_values_of_a_name_are_sent_one_by_one() -> None:
     form: Form = {"resource": resources, "scope": "", "code": "ab"}
     async with RawServer(answer(b"{}", Content_Type="text/x")) as server:
         exchange = AuthServerHTTP(None, lambda: None)
-        found = await exchange.post("the endpoint", URL(server.url), form, {"X-A": "1"})
+        found = await exchange.post("token_endpoint", URL(server.url), form, {"X-A": "1"})
     assert (found.status, found.content_type, found.body) == (200, "text/x", b"{}")
     head, _, body = server.requests[0].partition(b"\r\n\r\n")
     assert body == b"resource=https%3A%2F%2Fa.example&resource=https%3A%2F%2Fb.example&code=ab"
@@ -32,9 +33,11 @@ async def test_a_certificate_is_shown_over_https_only() -> None:
     async with RawServer(answer(b"{}")) as server:
         exchange = AuthServerHTTP(None, lambda: None)
         url = URL(server.url).with_path("/token").with_query(key="secret")
-        said = rf"certificate cannot be shown to the endpoint {server.url}/token: it needs https"
+        said = (
+            rf"certificate cannot be shown to the token endpoint {server.url}/token: it needs https"
+        )
         with pytest.raises(TokenConfigurationError, match=said):
-            await exchange.post("the endpoint", url, {}, {}, ssl=ssl.create_default_context())
+            await exchange.post("token_endpoint", url, {}, {}, ssl=ssl.create_default_context())
     assert server.requests == []
 
 
@@ -43,7 +46,7 @@ async def test_an_option_that_aiohttp_does_not_know_is_told() -> None:
     exchange = AuthServerHTTP({"speed": "high"}, lambda: None)
     said = "look at http_options: .* unexpected keyword argument 'speed'"
     with pytest.raises(TokenConfigurationError, match=said):
-        await exchange.get("it", URL("http://127.0.0.1:1/"))
+        await exchange.get("issuer", URL("http://127.0.0.1:1/"))
 
 
 @pytest.mark.parametrize(
@@ -55,8 +58,8 @@ async def test_the_reason_of_no_answer_is_told(
     """By its name, and what it says, if it says something."""
     monkeypatch.setattr(AuthServerHTTP, "_send", AsyncMock(side_effect=error))
     with pytest.raises(TokenConnectionError) as caught:
-        await AuthServerHTTP(None, lambda: None).get("it", URL("http://127.0.0.1:1/token?a=b"))
-    assert str(caught.value) == f"No answer from it http://127.0.0.1:1/token: {reason}"
+        await AuthServerHTTP(None, lambda: None).get("issuer", URL("http://127.0.0.1:1/token?a=b"))
+    assert str(caught.value) == f"No answer from the issuer http://127.0.0.1:1/token: {reason}"
 
 
 def test_the_network_of_another_event_loop_is_left_alone() -> None:
@@ -65,10 +68,10 @@ def test_the_network_of_another_event_loop_is_left_alone() -> None:
     async def opened() -> ClientSession:
         return ClientSession()
 
-    async def asked(network: ClientSession) -> RawResponse:
+    async def asked(network: ClientSession) -> ServerResponse:
         async with RawServer(answer(b"{}")) as server:
             taken = network.connector
-            answered = await AuthServerHTTP(None, lambda: network).get("it", URL(server.url))
+            answered = await AuthServerHTTP(None, lambda: network).get("issuer", URL(server.url))
             assert network.connector is taken
             assert not network.closed
             return answered

@@ -1,4 +1,4 @@
-"""What is asked for with every token."""
+"""The parameters of a token request that a user sets."""
 
 from typing import Any
 
@@ -12,8 +12,8 @@ from aioalf.errors import TokenConfigurationError
 API = "https://api.example.com/"
 
 
-def test_nothing_is_asked_for_by_default() -> None:
-    """No scope, no resource, no audience, nothing else."""
+def test_nothing_is_requested_by_default() -> None:
+    """There is no scope, resource, audience or extra parameter."""
     asked = TokenRequestParams()
     assert (asked.scope, asked.scope_set) == ("", None)
     assert (asked.resource, asked.audience, dict(asked.extra)) == ((), (), {})
@@ -21,8 +21,8 @@ def test_nothing_is_asked_for_by_default() -> None:
 
 
 @pytest.mark.rule("R002", "R016", "R126")
-def test_each_thing_is_asked_for_as_it_was_given() -> None:
-    """The form holds scope, resources and audiences in their order, and what is sent besides."""
+def test_parameters_are_sent_as_they_were_given() -> None:
+    """The form holds scope, resources and audiences in their order, and the extra parameters."""
     asked = TokenRequestParams(["b", "a"], [API, "urn:example:two"], "things", {"tenant": "one"})
     assert asked.scope_set == frozenset({"a", "b"})
     assert asked.form() == {
@@ -33,8 +33,8 @@ def test_each_thing_is_asked_for_as_it_was_given() -> None:
     }
 
 
-def test_what_is_given_twice_is_asked_for_once() -> None:
-    """In the order in which it was first named; of a set, in the order of the alphabet."""
+def test_repeated_value_is_sent_once() -> None:
+    """The first occurrence decides about the order; a set is sorted."""
     asked = TokenRequestParams(resource=["urn:b", "urn:a", "urn:b"], audience={"b", "a"})
     assert asked.resource == ("urn:b", "urn:a")
     assert asked.audience == ("a", "b")
@@ -45,8 +45,8 @@ def test_what_is_given_twice_is_asked_for_once() -> None:
     "resource",
     [API, "https://api.example.com/a?b=c", "urn:example:api", "api://guid/x", "https://[::1]:1/"],
 )
-def test_an_absolute_uri_is_a_resource(resource: str) -> None:
-    """With a path and a query, and of any scheme."""
+def test_absolute_uri_is_a_resource(resource: str) -> None:
+    """A resource may have a path and a query, and any scheme."""
     assert TokenRequestParams(resource=resource).resource == (resource,)
 
 
@@ -58,26 +58,26 @@ def test_an_absolute_uri_is_a_resource(resource: str) -> None:
         *("https://", "https:///things", "https://[::1", "https:", ":things", "1a:b"),
         *(f"{API}a b", f"{API}\n", f"{API}%zz", f"{API}\u00e4", f"{API}\ud800", [""], [API, ""]),
         *(0, False, 5, b"urn:a", {API: 1}, [5], [None]),
-        pytest.param(iter([API]), id="an iterator"),
+        pytest.param(iter([API]), id="iterator"),
     ],
     ids=ascii,
 )
-def test_a_resource_that_is_no_absolute_uri_is_told_when_it_is_given(resource: Any) -> None:
-    """Nor has it a fragment; not when the first token is needed."""
+def test_invalid_resource_is_refused(resource: Any) -> None:
+    """A resource that is not an absolute URI without a fragment is refused when it is given."""
     with pytest.raises(TokenConfigurationError, match="resource must be"):
         TokenRequestParams(resource=resource)
 
 
 @pytest.mark.parametrize("audience", ["", [""], 0, 5, {"a": "b"}, ["a", 5], "\ud800"], ids=ascii)
-def test_an_audience_that_is_no_text_is_told_when_it_is_given(audience: Any) -> None:
-    """An empty one, too: it would not be sent."""
+def test_invalid_audience_is_refused(audience: Any) -> None:
+    """An audience that is not text is refused, and an empty one, which would not be sent."""
     with pytest.raises(TokenConfigurationError, match="audience must be"):
         TokenRequestParams(audience=audience)
 
 
 @pytest.mark.parametrize("scope", [5, [5], "a \ud800"], ids=ascii)
-def test_a_scope_that_is_no_text_is_told_when_it_is_given(scope: Any) -> None:
-    """What no form can hold is none."""
+def test_invalid_scope_is_refused(scope: Any) -> None:
+    """A scope that is not text, or that UTF-8 cannot encode, is refused."""
     with pytest.raises(TokenConfigurationError, match="scope must be"):
         TokenRequestParams(scope)
 
@@ -86,29 +86,41 @@ def test_a_scope_that_is_no_text_is_told_when_it_is_given(scope: Any) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        *("actor_token", "assertion", "audience", "client_assertion", "client_assertion_type"),
-        *("client_id", "client_secret", "code", "code_challenge", "code_challenge_method"),
-        *("code_verifier", "device_code", "grant_type", "redirect_uri", "refresh_token"),
-        *("request_uri", "resource", "response_type", "scope", "state", "subject_token"),
+        *("audience", "client_assertion", "client_assertion_type", "client_id", "client_secret"),
+        *("grant_type", "refresh_token", "resource", "scope"),
     ],
 )
-def test_a_parameter_that_is_set_elsewhere_cannot_be_set_besides(name: str) -> None:
-    """Else it would be sent twice, or in the place of the right one."""
-    with pytest.raises(TokenConfigurationError, match=f"{name} cannot be set there"):
+def test_reserved_parameter_is_refused(name: str) -> None:
+    """A parameter that the client sets itself cannot be an extra parameter."""
+    with pytest.raises(TokenConfigurationError, match=f"extra_params cannot set {name}: "):
         TokenRequestParams(extra={"tenant": "one", name: "x"})
+
+
+@pytest.mark.rule("R002")
+def test_reserved_parameter_of_the_grant_is_refused() -> None:
+    """The grant adds to the reserved names, also for a copy with other values."""
+    reserved = frozenset({"code", "state"})
+    extra = {"state": "x", "code": "y", "tenant": "one"}
+    with pytest.raises(TokenConfigurationError, match="extra_params cannot set code, state: "):
+        TokenRequestParams(extra=extra, reserved=reserved)
+    with pytest.raises(TokenConfigurationError, match="extra_params cannot set code, state: "):
+        TokenRequestParams(reserved=reserved).but(extra=extra)
+    assert TokenRequestParams(extra={"code": "x"}).form()["code"] == "x"
 
 
 @pytest.mark.parametrize(
     "extra", [5, "ab", [("a", "b")], {"a": 5}, {"a": None}, {5: "a"}, {"": "a"}, {"a": "\ud800"}]
 )
-def test_parameters_that_are_no_texts_are_told_when_they_are_given(extra: Any) -> None:
-    """Names and values."""
-    with pytest.raises(TokenConfigurationError, match="mapping of texts to texts"):
+def test_invalid_extra_parameters_are_refused(extra: Any) -> None:
+    """Names and values must be strings that a form can hold."""
+    with pytest.raises(
+        TokenConfigurationError, match="extra_params must be a mapping of strings to strings"
+    ):
         TokenRequestParams(extra=extra)
 
 
-def test_what_a_caller_changes_afterwards_is_not_asked_for() -> None:
-    """The caller's objects are read once, and not changed."""
+def test_later_changes_of_the_arguments_have_no_effect() -> None:
+    """The caller's objects are copied, and are not changed."""
     extra, resource = {"a": "b"}, [API]
     asked = TokenRequestParams(resource=resource, extra=extra)
     extra["c"] = "d"
@@ -128,11 +140,11 @@ TEXTS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=8)
     st.lists(TEXTS, max_size=4),
     st.dictionaries(TEXTS, TEXTS, max_size=4),
 )
-def test_no_value_is_lost_and_none_appears_twice(
+def test_every_value_is_sent_once(
     scope: list[str], audience: list[str], extra: dict[str, str]
 ) -> None:
-    """Whatever is asked for comes out once."""
-    names = {"scope", "audience", "resource", "code", "state", "request"}
+    """Any scope and audience is in the form exactly once."""
+    names = {"scope", "audience", "resource"}
     form = TokenRequestParams(
         scope, audience=audience, extra=extra if not names & set(extra) else None
     ).form()
@@ -142,8 +154,8 @@ def test_no_value_is_lost_and_none_appears_twice(
 
 
 @given(st.text(max_size=30))
-def test_any_text_is_a_resource_or_a_configuration_error(text: str) -> None:
-    """What is taken has a scheme, no fragment and nothing that a form or a URL must escape."""
+def test_any_text_is_a_resource_or_an_error(text: str) -> None:
+    """An accepted resource is ASCII, with a scheme and without a fragment."""
     try:
         asked = TokenRequestParams(resource=text)
     except TokenConfigurationError:

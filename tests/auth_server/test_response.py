@@ -1,62 +1,107 @@
-"""What an answer is worth: members, or an error that says what came and shows no secret."""
+"""Responses of the authorization server: members, or an error that shows no secret."""
 
+import base64
 import json
+import time
 from types import SimpleNamespace
 from typing import Any, cast
+from urllib.parse import quote, quote_plus
 
 import pytest
 from aiohttp import ClientResponse
 from multidict import CIMultiDict
 from yarl import URL
 
-from aioalf._auth_server.http import RawResponse
 from aioalf._auth_server.request_params import Form
-from aioalf._auth_server.response import ServerResponse, secrets_in_request
+from aioalf._auth_server.response import (
+    PUBLIC_PARAMS,
+    OAuthErrorFields,
+    ServerResponse,
+    read_oauth_error,
+    read_object,
+    secrets_in_request,
+)
 from aioalf.client_auth import Credentials
+from tests.support.identity import in_ascii
 
-AT = URL("https://user:password@auth.example.com/token?tenant=secret-tenant")
+ENDPOINT = URL("https://user:password@auth.example.com/token?tenant=secret-tenant")
 SECRET = "a-client-secret"
+CREDENTIALS = Credentials("client-id", SECRET)
 
 
-def answer_of(
-    status: int, body: bytes | dict[str, Any], content_type: str | None = None, **fields: str
-) -> RawResponse:
-    """An answer as the exchange gives it."""
-    headers = CIMultiDict({name.replace("_", "-"): value for name, value in fields.items()})
-    if content_type is not None:
-        headers["Content-Type"] = content_type
-    response = cast("ClientResponse", SimpleNamespace(status=status, headers=headers))
-    return RawResponse(response, body if isinstance(body, bytes) else json.dumps(body).encode())
-
-
-def reply_of(
+def response_of(
     status: int,
     body: bytes | dict[str, Any],
     content_type: str | None = None,
-    *hidden: str,
-    name: str = "token_endpoint",
-    **fields: str,
+    *secrets: str,
+    endpoint: str = "token_endpoint",
+    **headers: str,
 ) -> ServerResponse:
-    """A reply of an endpoint."""
-    answer = answer_of(status, body, content_type, **fields)
-    return ServerResponse(name, AT, answer, frozenset(hidden))
+    """Return a response as `AuthServerHTTP` returns it."""
+    all_headers = CIMultiDict({name.replace("_", "-"): value for name, value in headers.items()})
+    if content_type is not None:
+        all_headers["Content-Type"] = content_type
+    response = cast("ClientResponse", SimpleNamespace(status=status, headers=all_headers))
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return ServerResponse(endpoint, ENDPOINT, response, raw, frozenset(secrets))
+
+
+# Members
+
+
+@pytest.mark.rule("R031")
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b" ",
+        b"null",
+        b"[]",
+        b'["access_token", "abc"]',
+        b'"abc"',
+        b"5",
+        b"true",
+        b'{"access_token": "abc"',
+        b"{'access_token': 'abc'}",
+        b"<html>access_token</html>",
+        b"access_token=abc&expires_in=3600",
+        b'{"access_token": "\xff"}',
+        json.dumps({"access_token": "abc"}).encode("utf-16"),
+        b"[" * 100_000 + b"]" * 100_000,
+        b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
+        b'{"expires_in": ' + b"9" * 5_000 + b"}",
+        b" " * 2**21,
+        b"\x00" * 2**21,
+    ],
+    ids=lambda body: in_ascii(body[:20]),
+)
+def test_body_that_is_not_an_object_is_none(body: bytes) -> None:
+    """A body that is empty, truncated, not JSON, not UTF-8 or not an object has no members."""
+    begin = time.process_time()
+    assert read_object(body) is None
+    assert time.process_time() - begin < 2
+
+
+def test_body_may_begin_with_a_byte_order_mark() -> None:
+    """A byte order mark is ignored, as RFC 8259 §8.1 allows."""
+    assert read_object(b'\xef\xbb\xbf{"access_token": "abc"}') == {"access_token": "abc"}
 
 
 @pytest.mark.parametrize(
-    ("status", "is_good"), [(199, False), (200, True), (201, True), (299, True), (300, False)]
+    ("status", "is_success"), [(199, False), (200, True), (201, True), (299, True), (300, False)]
 )
-def test_a_reply_is_good_by_its_status(status: int, *, is_good: bool) -> None:
-    """What is in it is another question."""
-    assert reply_of(status, b"").is_good is is_good
+def test_status_decides_about_success(status: int, *, is_success: bool) -> None:
+    """A response is a success if its status is 2xx, whatever the body holds."""
+    assert response_of(status, b"").is_success is is_success
 
 
 @pytest.mark.rule("R031")
 @pytest.mark.parametrize("body", [b"", b"null", b"[]", b"{", b'"x"', b"\xff", b"[" * 100_000])
-def test_what_is_no_object_has_no_members(body: bytes) -> None:
-    """Whatever the type says."""
-    reply = reply_of(200, body, "application/json")
-    assert reply.members is None
-    error = reply.useless("a usable token", "it is not a JSON object")
+def test_response_without_an_object_has_no_members(body: bytes) -> None:
+    """The content type does not matter, and the error names status, content type and problem."""
+    response = response_of(200, body, "application/json")
+    assert response.members is None
+    error = response.unusable_error("a usable token", "it is not a JSON object")
     assert (error.response_status, error.content_type) == (200, "application/json")
     assert str(error) == (
         "The token endpoint https://auth.example.com/token answered 200 (application/json) "
@@ -64,26 +109,55 @@ def test_what_is_no_object_has_no_members(body: bytes) -> None:
     )
 
 
+# OAuth errors
+
+
+@pytest.mark.rule("R029")
+def test_members_of_an_oauth_error_are_read() -> None:
+    """The error code, description and URI are read unchanged."""
+    fields = read_oauth_error({"error": "e", "error_description": "d", "error_uri": "u"})
+    assert fields == OAuthErrorFields("e", "d", "u")
+    assert str(fields) == "e: d"
+
+
+@pytest.mark.rule("R029")
+@pytest.mark.parametrize("value", [None, "", 5, True, ["e"], {}])
+def test_member_of_an_oauth_error_that_is_not_text_is_none(value: object) -> None:
+    """A member that is absent, empty or not text is None."""
+    fields = read_oauth_error({"error": value, "error_description": value, "error_uri": value})
+    assert fields == OAuthErrorFields()
+    assert str(fields) == ""
+
+
+@pytest.mark.rule("R029")
+def test_oauth_error_is_escaped_in_messages_and_unchanged_in_fields() -> None:
+    """A server cannot forge a log line, and the fields hold what the server sent."""
+    fields = read_oauth_error({"error": "e\r\n", "error_description": '"ä"'})
+    assert (fields.error, fields.error_description) == ("e\r\n", '"ä"')
+    assert str(fields) == r"e\r\n: \"\xe4\""
+
+
 @pytest.mark.rule("R029", "R030")
-def test_the_server_s_words_go_before_ours() -> None:
-    """In a refusal and in a 200 alike."""
+def test_reason_of_the_server_is_in_the_error() -> None:
+    """The OAuth error of the server replaces our own explanation, for a 400 and for a 200."""
     words = {"error": "invalid_target", "error_description": "no", "error_uri": "https://e.example"}
-    refusal, useless = reply_of(400, words).refusal(), reply_of(200, words).useless("it", "what?")
-    for error in (refusal, useless):
+    refused = response_of(400, words).http_error()
+    unusable = response_of(200, words).unusable_error("it", "what?")
+    for error in (refused, unusable):
         assert (error.error, error.error_description, error.error_uri) == tuple(words.values())
         assert "invalid_target: no" in str(error)
-    assert "what?" not in str(useless)
-    assert "(no content type)" in str(useless)
+    assert "what?" not in str(unusable)
+    assert "(no content type)" in str(unusable)
 
 
 @pytest.mark.parametrize(
-    ("status", "hint"),
+    ("status", "advice"),
     [(307, ": it redirects"), (404, ": nothing is at that URL; look at the_place"), (500, ",")],
 )
-def test_a_refusal_gives_the_advice_that_there_is(status: int, hint: str) -> None:
-    """A redirect and a missing endpoint are mistakes of the configuration."""
-    text = str(reply_of(status, b"", name="the_place").refusal())
-    assert text.startswith(f"The the place https://auth.example.com/token refused{hint}")
+def test_error_gives_advice_for_configuration_mistakes(status: int, advice: str) -> None:
+    """A redirect and a 404 are probably mistakes in the configuration; other statuses are not."""
+    text = str(response_of(status, b"", endpoint="the_place").http_error())
+    assert text.startswith(f"The the place https://auth.example.com/token refused{advice}")
 
 
 @pytest.mark.rule("R033")
@@ -91,32 +165,43 @@ def test_a_refusal_gives_the_advice_that_there_is(status: int, hint: str) -> Non
     ("said", "seconds"),
     [(None, None), ("7", 7), ("", None), ("soon", None), ("-1", None), ("9" * 5000, 9999999999)],
 )
-def test_a_refusal_says_how_long_to_stay_away(said: str | None, seconds: float | None) -> None:
-    """What cannot be read says nothing."""
-    fields = {} if said is None else {"Retry_After": said}
-    assert reply_of(503, b"", **fields).refusal().retry_after == seconds
+def test_error_holds_retry_after(said: str | None, seconds: float | None) -> None:
+    """``retry_after`` is in seconds, and None if the header is absent or invalid."""
+    headers = {} if said is None else {"Retry_After": said}
+    assert response_of(503, b"", **headers).http_error().retry_after == seconds
 
 
-# What must not be shown
+# Masking
 
 
 @pytest.mark.rule("R007")
-def test_no_secret_comes_back_in_an_error() -> None:
-    """Not where a server repeats what it was sent, in its words, its type or elsewhere."""
+def test_error_does_not_repeat_a_secret() -> None:
+    """A secret that the server echoes is masked in each text of the error."""
     echo = f"you sent {SECRET}"
     words = {"error": SECRET, "error_description": echo, "error_uri": f"https://e/{SECRET}"}
-    refusal = reply_of(400, words, echo, SECRET).refusal()
-    useless = reply_of(200, words, echo, SECRET).useless("it", "no")
-    for error in (refusal, useless):
+    refused = response_of(400, words, echo, SECRET).http_error()
+    unusable = response_of(200, words, echo, SECRET).unusable_error("it", "no")
+    for error in (refused, unusable):
         shown = [str(error), error.error, error.error_description, error.error_uri]
         assert all(SECRET not in (text or "") for text in shown)
-    assert SECRET not in (refusal.response_text or "")
-    assert SECRET not in (useless.content_type or "")
+    assert SECRET not in (refused.response_text or "")
+    assert SECRET not in (unusable.content_type or "")
 
 
-def test_a_url_is_shown_without_what_may_be_secret() -> None:
-    """No credentials, and no query."""
-    for error in (reply_of(500, b"").refusal(), reply_of(200, b"").useless("it", "no")):
+@pytest.mark.rule("R007")
+def test_secrets_are_masked_in_oauth_error_fields() -> None:
+    """The fields of an error can be logged as well."""
+    members = {"error": "e", "error_description": "unknown client my-client with s3cret-word"}
+    fields = read_oauth_error(members, frozenset({"my-client", "s3cret-word"}))
+    assert fields.error_description == "unknown client *** with ***"
+
+
+def test_url_is_shown_without_credentials_and_query() -> None:
+    """A user name, a password and a query may be secret."""
+    for error in (
+        response_of(500, b"").http_error(),
+        response_of(200, b"").unusable_error("it", "no"),
+    ):
         assert "password" not in str(error)
         assert "tenant" not in str(error)
 
@@ -127,17 +212,83 @@ def test_a_url_is_shown_without_what_may_be_secret() -> None:
     [
         *("actor_token", "assertion", "client_assertion", "code", "code_verifier", "device_code"),
         *("refresh_token", "subject_token", "token"),
+        *("otp_secret", "password", "login_hint", "state", "a-name-that-nobody-knows"),
     ],
 )
-def test_what_is_sent_as_a_proof_is_hidden(name: str) -> None:
-    """Beside the client's credentials."""
+def test_parameters_are_secret_by_default(name: str) -> None:
+    """The value of each parameter is masked, known or not, besides the client's credentials."""
     form: Form = {"grant_type": "x", name: "a-proof", "scope": "read", "resource": ("a", "b")}
-    hidden = secrets_in_request(Credentials("client-id", SECRET), form)
-    assert {"a-proof", "client-id", SECRET} <= hidden
-    assert not hidden & {"x", "read", "", ("a", "b")}
+    secrets = secrets_in_request(CREDENTIALS, form)
+    assert {"a-proof", "client-id", SECRET} <= secrets
+    assert not secrets & {"x", "read", "", "a", "b"}
 
 
-def test_what_is_empty_hides_nothing() -> None:
-    """Else there would be a mask between all characters."""
-    credentials = Credentials("client-id", SECRET)
-    assert secrets_in_request(credentials, {"code": "", "token": ("a", "b")}) == credentials.known()
+@pytest.mark.rule("R007")
+def test_each_value_of_a_parameter_is_secret() -> None:
+    """A parameter with several values hides each of them."""
+    form: Form = {"otp_secret": ("first-value", "", "second-value")}
+    assert secrets_in_request(CREDENTIALS, form) == CREDENTIALS.known() | {
+        "first-value",
+        "second-value",
+    }
+
+
+def test_only_a_short_list_of_parameters_is_public() -> None:
+    """A new public parameter is a decision: nothing on the list can be a secret."""
+    assert {
+        *("actor_token_type", "audience", "client_assertion_type", "client_id"),
+        *("code_challenge_method", "grant_type", "issued_token_type", "redirect_uri"),
+        *("requested_token_type", "resource", "response_type", "scope", "subject_token_type"),
+        "token_type_hint",
+    } == PUBLIC_PARAMS
+    form = dict.fromkeys(PUBLIC_PARAMS, "public")
+    assert secrets_in_request(CREDENTIALS, form) == CREDENTIALS.known()
+
+
+def test_empty_value_is_not_masked() -> None:
+    """Masking an empty text would put a mask between all characters."""
+    assert secrets_in_request(CREDENTIALS, {"code": "", "token": ("", "")}) == CREDENTIALS.known()
+
+
+OTP = 'hunter2-/"\\&+ é one-time'
+
+
+@pytest.mark.rule("R007")
+@pytest.mark.parametrize(
+    "echo",
+    [
+        OTP,
+        json.dumps(OTP),
+        json.dumps(OTP, ensure_ascii=False),
+        json.dumps(OTP).replace("/", r"\/"),
+        quote(OTP, safe=""),
+        quote_plus(OTP),
+        base64.b64encode(OTP.encode()).decode(),
+    ],
+    ids=["plain", "JSON", "JSON in UTF-8", "JSON of PHP", "URL-encoded", "form-encoded", "base64"],
+)
+@pytest.mark.parametrize("parameter", [OTP, ("short", OTP)], ids=["one value", "several values"])
+def test_encoded_echo_of_an_unknown_parameter_is_masked(
+    echo: str, parameter: str | tuple[str, ...]
+) -> None:
+    """A custom parameter appears in no text of an error, also if the server encodes it."""
+    secrets = secrets_in_request(CREDENTIALS, {"grant_type": "x", "otp_secret": parameter})
+    words = dict.fromkeys(("error", "error_description", "error_uri"), f"got {echo}")
+    for body in (words, f"<p>{echo}</p>".encode()):
+        refused = response_of(400, body, f"text/{echo}", *secrets).http_error()
+        unusable = response_of(200, body, f"text/{echo}", *secrets).unusable_error("it", "no")
+        for error in (refused, unusable):
+            fields = {name: value for name, value in vars(error).items() if name != "response"}
+            shown = f"{error} {error!r} {fields}"
+            assert "hunter2" not in shown
+            assert echo not in shown
+            assert "***" in shown
+
+
+def test_short_value_is_masked_only_as_a_word() -> None:
+    """A short parameter does not make a message unreadable."""
+    secrets = secrets_in_request(CREDENTIALS, {"pin": "123", "flag": "a"})
+    body = {"error": "invalid_grant", "error_description": "pin 123 is a bad value, see 12345"}
+    error = response_of(400, body, None, *secrets).http_error()
+    assert error.error == "invalid_grant"
+    assert error.error_description == "pin *** is *** bad value, see 12345"

@@ -319,7 +319,7 @@ async def test_an_error_in_a_200_is_told(oauth_server: OAuthServer) -> None:
     error = await failure(at(oauth_server.token_endpoint))
     assert isinstance(error, TokenResponseError)
     assert (error.error, error.error_description, error.error_uri) == tuple(words.values())
-    assert str(error).endswith("without a usable token: it says invalid_scope: no")
+    assert str(error).endswith("without a usable token: the server reports invalid_scope: no")
 
 
 async def test_a_content_type_is_shown_on_one_line() -> None:

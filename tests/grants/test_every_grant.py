@@ -312,7 +312,7 @@ async def test_redirect_of_the_token_endpoint_raises(scene: Scene, name: str, st
     target = f"{scene.server.other_url}/token"
     scene.server.token_fault = Fault.redirect(target, status=status).times(1)
     async with scene.client(grant, raise_token_errors=True) as client:
-        with pytest.raises(TokenHTTPError, match="it redirects, and no secret goes where"):
+        with pytest.raises(TokenHTTPError, match="it redirects, and no secret is sent"):
             await client.get(scene.server.url("/things"))
     assert (scene.server.other_requests, scene.server.token_requests) == (0, 1)
     assert scene.server.api_requests == 0

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from aioalf._auth_server.request_params import TokenRequestParams
 from aioalf.errors import TokenConfigurationError, TokenHTTPError, TokenResponseError
 from aioalf.grants import ACCESS_TOKEN, ID_TOKEN, JWT, REFRESH_TOKEN, SAML1, SAML2, TokenExchange
-from aioalf.grants._jwt_expiry import expiry_of
+from aioalf.grants.token_exchange import jwt_expiry
 from aioalf.testing import MISSING, OAuthServer
 from aioalf.token import Token
 from tests.grants.source import ScriptedSource, ServerSource
@@ -209,16 +209,16 @@ def test_tokens_are_not_in_repr_and_cannot_be_pickled() -> None:
 )
 def test_expiry_of_other_tokens_is_unknown(token: str) -> None:
     """Whatever it is, it is no error."""
-    assert expiry_of(token) is None
+    assert jwt_expiry(token) is None
 
 
 @given(st.integers(0, 2**33) | st.floats(0, 2**33))
 def test_expiry_of_a_jwt_is_read(expiry: float) -> None:
     """In whole seconds or not."""
-    assert expiry_of(jwt_with({"exp": expiry})) == expiry
+    assert jwt_expiry(jwt_with({"exp": expiry})) == expiry
 
 
 @given(st.text() | st.text("ab.=_-/+"))
 def test_expiry_of_any_text_can_be_read(token: str) -> None:
     """Bytes of anywhere."""
-    assert expiry_of(token) is None
+    assert jwt_expiry(token) is None

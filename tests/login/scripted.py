@@ -28,6 +28,8 @@ class SignInGrant:
     name = "authorization_code"
     can_begin = True
     keeps_refresh_token = True
+    reserved_params: frozenset[str] = frozenset()
+    subject_key: str | None = ""
 
     def __init__(self, scope: frozenset[str] | None = None) -> None:
         self.logins = 0
@@ -46,6 +48,8 @@ class GivenTokenGrant:
     name = "refresh_token"
     can_begin = False
     keeps_refresh_token = True
+    reserved_params: frozenset[str] = frozenset()
+    subject_key: str | None = None
 
     async def request_token(self, endpoint: AuthorizationServer) -> Token:
         """Send the refresh token."""

@@ -5,13 +5,17 @@ import math
 from collections.abc import Iterable
 from itertools import repeat
 from types import SimpleNamespace
+from typing import cast
 from unittest.mock import Mock
 
 import pytest
+from aiohttp import ClientResponse
 from hypothesis import given
 from hypothesis import strategies as st
+from yarl import URL
 
-from aioalf._auth_server.http import AuthServerHTTP, RawResponse
+from aioalf._auth_server.http import AuthServerHTTP
+from aioalf._auth_server.response import ServerResponse
 from aioalf._auth_server.token_endpoint import TokenEndpoint
 from aioalf.client_auth import ClientSecretBasic, Credentials
 from aioalf.errors import (
@@ -172,12 +176,12 @@ def test_error_starts_with_the_name_of_the_option(name: str) -> None:
 class ScriptedHTTP(AuthServerHTTP):
     """Sends nothing: each attempt takes the seconds of the script, then returns or raises."""
 
-    def __init__(self, *script: tuple[float, RawResponse | Exception]) -> None:
+    def __init__(self, *script: tuple[float, ServerResponse | Exception]) -> None:
         super().__init__(None, lambda: None)
         self.script = list(script)
         self.started: list[float] = []
 
-    async def post(self, *_: object, **__: object) -> RawResponse:
+    async def post(self, *_: object, **__: object) -> ServerResponse:
         """Return or raise the next outcome of the script."""
         self.started.append(asyncio.get_running_loop().time())
         seconds, outcome = self.script.pop(0)
@@ -187,12 +191,11 @@ class ScriptedHTTP(AuthServerHTTP):
         return outcome
 
 
-def token() -> RawResponse:
+def token() -> ServerResponse:
     """Return a response with a token."""
-    response = object.__new__(RawResponse)
-    response.status, response.content_type = 200, "application/json"
-    response.body = b'{"access_token": "abc", "expires_in": 3600}'
-    return response
+    response = cast("ClientResponse", SimpleNamespace(status=200, headers={}))
+    body = b'{"access_token": "abc", "expires_in": 3600}'
+    return ServerResponse("token_endpoint", URL("https://auth.example.com/token"), response, body)
 
 
 class Scenario:
@@ -206,7 +209,7 @@ class Scenario:
 
     def __call__(
         self,
-        *script: tuple[float, RawResponse | Exception],
+        *script: tuple[float, ServerResponse | Exception],
         retry: Retry | None = None,
         chances: Iterable[float] = repeat(0.5),
         timeout: float | None = None,

@@ -27,6 +27,7 @@ from aioalf import (
     TokenError,
     TokenManager,
 )
+from aioalf._auth_server.response import ServerResponse
 from aioalf.caches._key_locks import KeyLocks
 from aioalf.grants import AuthorizationServer, Grant, RefreshToken
 from tests.robustness.interleavings import KINDS, Scenario
@@ -130,9 +131,16 @@ class LoginServer:
         return issued
 
     async def post(
-        self, _: str, url: URL, form: Mapping[str, Any], fields: object, *, ssl: object = None
-    ) -> Any:
-        """A request and its answer, as `Exchange.post`."""
+        self,
+        endpoint: str,
+        url: URL,
+        form: Mapping[str, Any],
+        headers: object,
+        *,
+        ssl: object = None,
+        secrets: frozenset[str] = frozenset(),
+    ) -> ServerResponse:
+        """Answer a request as `AuthServerHTTP.post` does."""
         if str(url) == _REVOCATION:
             return await self._revoke(form["token"])
         world = self.world
@@ -146,7 +154,9 @@ class LoginServer:
             )
             used.is_sent = True
         try:
-            return await self._answer(form, used, sent)
+            response = await self._answer(form, used, sent)
+            response.secrets = secrets
+            return response
         except asyncio.CancelledError:
             world.must("a refresh that has left is not cut off (R044)", holds=used is None)
             raise
@@ -154,7 +164,9 @@ class LoginServer:
             if used is not None:
                 used.is_sent = False
 
-    async def _answer(self, form: Mapping[str, Any], used: Refresh | None, sent: int) -> Any:
+    async def _answer(
+        self, form: Mapping[str, Any], used: Refresh | None, sent: int
+    ) -> ServerResponse:
         world = self.world
         await world.pass_time()
         if world.likely(self.failing):
@@ -179,7 +191,9 @@ class LoginServer:
         world.note("answer", members)
         return await self._deliver(members, used, new)
 
-    async def _deliver(self, members: dict[str, Any], used: Refresh | None, new: Any) -> Any:
+    async def _deliver(
+        self, members: dict[str, Any], used: Refresh | None, new: Any
+    ) -> ServerResponse:
         world = self.world
         await world.pass_time()
         if world.likely(self.losing):
@@ -216,7 +230,7 @@ class LoginServer:
             members["expires_in"] = lifetime
         return members
 
-    async def _revoke(self, token: str) -> Any:
+    async def _revoke(self, token: str) -> ServerResponse:
         self.world.note("revoke", token)
         await self.world.pass_time()
         if token in self.refresh:
@@ -225,13 +239,10 @@ class LoginServer:
         return _answered(200, {})
 
 
-def _answered(status: int, members: Mapping[str, Any]) -> Any:
-    return SimpleNamespace(
-        status=status,
-        content_type="application/json",
-        body=json.dumps(members).encode(),
-        response=SimpleNamespace(headers={}),
-    )
+def _answered(status: int, members: Mapping[str, Any]) -> ServerResponse:
+    response: Any = SimpleNamespace(status=status, headers={"Content-Type": "application/json"})
+    body = json.dumps(members).encode()
+    return ServerResponse("token_endpoint", URL(_ENDPOINT), response, body)
 
 
 class Person:
@@ -240,6 +251,8 @@ class Person:
     name = "authorization_code"
     can_begin = True
     keeps_refresh_token = True
+    reserved_params = frozenset[str]()
+    subject_key = ""
 
     def __init__(self, server: LoginServer, owner: object) -> None:
         self._server = server
@@ -360,7 +373,7 @@ class LoginScenario(Scenario):
             **self.arguments,
         )
         endpoint: Any = manager._endpoint  # noqa: SLF001 - a fake network is let in there
-        endpoint._exchange = _Exchange(server)  # noqa: SLF001 - as above
+        endpoint._http = _Exchange(server)  # noqa: SLF001 - as above
         self.log_outs[manager] = []
         self.owners[manager] = owner
         return manager
@@ -509,7 +522,7 @@ ALL_KINDS: dict[str, type[Scenario]] = {
 
 
 class _Exchange:
-    """What `Exchange` is to an endpoint."""
+    """The `AuthServerHTTP` of an endpoint."""
 
     def __init__(self, server: LoginServer) -> None:
         self.network: object = None
