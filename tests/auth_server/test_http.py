@@ -1,7 +1,8 @@
-"""One exchange with an authorization server: what is sent, and through whose network."""
+"""HTTP requests to the authorization server: the form, the network and the errors."""
 
 import asyncio
 import ssl
+import traceback
 from unittest.mock import AsyncMock
 
 import pytest
@@ -14,69 +15,96 @@ from aioalf._auth_server.response import ServerResponse
 from aioalf.errors import TokenConfigurationError, TokenConnectionError
 from tests.support.raw_server import RawServer, answer
 
+NOWHERE = URL("http://127.0.0.1:1/token")
 
-async def test_several_values_of_a_name_are_sent_one_by_one() -> None:
-    """As RFC 8707 has resources; empty ones are none."""
+
+async def test_several_values_are_sent_as_several_parameters() -> None:
+    """A tuple is sent as one parameter per value (RFC 8707 §2); empty values are not sent."""
     resources = ("https://a.example", "", "https://b.example")
     form: Form = {"resource": resources, "scope": "", "code": "ab"}
     async with RawServer(answer(b"{}", Content_Type="text/x")) as server:
-        exchange = AuthServerHTTP(None, lambda: None)
-        found = await exchange.post("token_endpoint", URL(server.url), form, {"X-A": "1"})
-    assert (found.status, found.content_type, found.body) == (200, "text/x", b"{}")
+        http = AuthServerHTTP(None, lambda: None)
+        response = await http.post("token_endpoint", URL(server.url), form, {"X-A": "1"})
+    assert (response.status, response.content_type, response.body) == (200, "text/x", b"{}")
     head, _, body = server.requests[0].partition(b"\r\n\r\n")
     assert body == b"resource=https%3A%2F%2Fa.example&resource=https%3A%2F%2Fb.example&code=ab"
     assert b"\r\nX-A: 1" in head
 
 
-async def test_a_certificate_is_shown_over_https_only() -> None:
-    """Nothing is sent, and it is said to whom it was meant to be."""
+async def test_client_certificate_needs_https() -> None:
+    """Nothing is sent, and the error names the endpoint."""
     async with RawServer(answer(b"{}")) as server:
-        exchange = AuthServerHTTP(None, lambda: None)
+        http = AuthServerHTTP(None, lambda: None)
         url = URL(server.url).with_path("/token").with_query(key="secret")
-        said = (
-            rf"certificate cannot be shown to the token endpoint {server.url}/token: it needs https"
-        )
+        said = rf"cannot be shown to the token endpoint {server.url}/token: it needs https"
         with pytest.raises(TokenConfigurationError, match=said):
-            await exchange.post("token_endpoint", url, {}, {}, ssl=ssl.create_default_context())
+            await http.post("token_endpoint", url, {}, {}, ssl=ssl.create_default_context())
     assert server.requests == []
 
 
-async def test_an_option_that_aiohttp_does_not_know_is_told() -> None:
-    """In its words, which name the option."""
-    exchange = AuthServerHTTP({"speed": "high"}, lambda: None)
+async def test_unknown_option_is_named_in_the_error() -> None:
+    """The error quotes aiohttp, which names the option."""
+    http = AuthServerHTTP({"speed": "high"}, lambda: None)
     said = "look at http_options: .* unexpected keyword argument 'speed'"
-    with pytest.raises(TokenConfigurationError, match=said):
-        await exchange.get("issuer", URL("http://127.0.0.1:1/"))
+    with pytest.raises(TokenConfigurationError, match=said) as caught:
+        await http.get("issuer", NOWHERE)
+    assert isinstance(caught.value.__cause__, TypeError)
 
 
 @pytest.mark.parametrize(
     ("error", "reason"), [(TimeoutError(), "TimeoutError"), (OSError("no: "), "OSError: no")]
 )
-async def test_the_reason_of_no_answer_is_told(
+async def test_connection_error_names_the_reason(
     monkeypatch: pytest.MonkeyPatch, error: OSError, reason: str
 ) -> None:
-    """By its name, and what it says, if it says something."""
+    """The message has the type of the reason, and its text if there is one."""
     monkeypatch.setattr(AuthServerHTTP, "_send", AsyncMock(side_effect=error))
     with pytest.raises(TokenConnectionError) as caught:
-        await AuthServerHTTP(None, lambda: None).get("issuer", URL("http://127.0.0.1:1/token?a=b"))
-    assert str(caught.value) == f"No answer from the issuer http://127.0.0.1:1/token: {reason}"
+        await AuthServerHTTP(None, lambda: None).get("issuer", NOWHERE.with_query(a="b"))
+    assert str(caught.value) == f"No answer from the issuer {NOWHERE}: {reason}"
+    assert caught.value.__cause__ is error
 
 
-def test_the_network_of_another_event_loop_is_left_alone() -> None:
-    """Its connections cannot be waited for: a session of our own is used."""
+@pytest.mark.rule("R007")
+async def test_parameter_that_cannot_be_encoded_is_not_shown() -> None:
+    """Python's error holds the value; it is neither the cause nor the context of ours."""
+    secret = "hunter2-\ud800"
+    http = AuthServerHTTP(None, lambda: None)
+    with pytest.raises(TokenConfigurationError, match="cannot be sent") as caught:
+        await http.post(
+            "token_endpoint", NOWHERE, {"otp_secret": secret}, {}, secrets=frozenset({secret})
+        )
+    error = caught.value
+    assert (error.__cause__, error.__context__) == (None, None)
+    assert "hunter2" not in "".join(traceback.format_exception(error))
 
-    async def opened() -> ClientSession:
+
+@pytest.mark.rule("R007")
+async def test_error_of_aiohttp_is_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A secret of the request that aiohttp quotes is masked, and aiohttp's error is not kept."""
+    quoting = AsyncMock(side_effect=ValueError("bad value 'hunter2-otp'"))
+    monkeypatch.setattr(AuthServerHTTP, "_send", quoting)
+    http = AuthServerHTTP(None, lambda: None)
+    with pytest.raises(TokenConfigurationError, match=r"bad value '\*\*\*'$") as caught:
+        await http.post("token_endpoint", NOWHERE, {}, {}, secrets=frozenset({"hunter2-otp"}))
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+
+
+def test_network_of_another_event_loop_is_not_used() -> None:
+    """Connections of another event loop cannot be awaited, so a new session is used."""
+
+    async def open_session() -> ClientSession:
         return ClientSession()
 
-    async def asked(network: ClientSession) -> ServerResponse:
+    async def request_through(network: ClientSession) -> ServerResponse:
         async with RawServer(answer(b"{}")) as server:
-            taken = network.connector
-            answered = await AuthServerHTTP(None, lambda: network).get("issuer", URL(server.url))
-            assert network.connector is taken
+            connector = network.connector
+            response = await AuthServerHTTP(None, lambda: network).get("issuer", URL(server.url))
+            assert network.connector is connector
             assert not network.closed
-            return answered
+            return response
 
     with asyncio.Runner() as first, asyncio.Runner() as second:
-        network = first.run(opened())
-        assert second.run(asked(network)).status == 200
+        network = first.run(open_session())
+        assert second.run(request_through(network)).status == 200
         first.run(network.close())
