@@ -1,0 +1,84 @@
+"""Requests to endpoints other than the token endpoint."""
+
+import ssl
+from collections.abc import Mapping
+
+import pytest
+
+from aioalf._auth_server.token_endpoint import TokenEndpoint
+from aioalf.client_auth import ClientSecretBasic, Credentials, MutableForm
+from aioalf.errors import TokenResponseError
+from aioalf.retry import Retry
+from aioalf.testing import Fault, OAuthServer
+from tests.auth_server.token_requests import CertificateAuth
+
+
+async def test_endpoint_may_exist_for_mutual_tls_only(
+    oauth_server: OAuthServer,
+) -> None:
+    """A client without a certificate does not have an endpoint that is only an alias."""
+    only_alias = {"mtls_endpoint_aliases": {"revocation_endpoint": "https://mtls.example/r"}}
+    members = {"issuer": oauth_server.issuer, **only_alias}
+    oauth_server.faults["metadata"] = Fault.wrong_json(members)
+    certified = CertificateAuth(ssl.create_default_context())
+    for client_auth, expected in ((ClientSecretBasic(), False), (certified, True)):
+        endpoint = TokenEndpoint(
+            None, Credentials("id", "secret"), client_auth, issuer=oauth_server.issuer
+        )
+        assert await endpoint.has("revocation_endpoint") is expected
+        assert not await endpoint.has("introspection_endpoint")
+
+
+async def test_response_of_another_endpoint_must_be_an_object(oauth_server: OAuthServer) -> None:
+    """A response that is not a JSON object has no members."""
+    url = f"{oauth_server.issuer}/introspect"
+    credentials = Credentials(oauth_server.client_id, oauth_server.client_secret)
+    endpoint = TokenEndpoint(
+        None, credentials, ClientSecretBasic(), endpoints={"introspection_endpoint": url}
+    )
+    oauth_server.faults["introspection"] = Fault.wrong_json(["active"])
+    with pytest.raises(
+        TokenResponseError, match=r"without an answer that can be used: it is not a JSON object$"
+    ):
+        await endpoint.post("introspection_endpoint", {"token": "any"})
+
+
+async def test_transient_revocation_failure_is_retried(
+    oauth_server: OAuthServer,
+) -> None:
+    """The `Retry` of the endpoint applies to revocation."""
+    credentials = Credentials(oauth_server.client_id, oauth_server.client_secret)
+    endpoint = TokenEndpoint(
+        None,
+        credentials,
+        ClientSecretBasic(),
+        endpoints={"revocation_endpoint": f"{oauth_server.issuer}/revoke"},
+        retry=Retry(attempts=5, wait_initial=0),
+    )
+    oauth_server.faults["revocation"] = Fault.status(503).times(4)
+    await endpoint.revoke("token-of-mine", "access_token")
+    assert oauth_server.requests["revocation"] == 5
+
+
+async def test_audience_of_an_assertion_falls_back_to_the_requested_endpoint(
+    oauth_server: OAuthServer,
+) -> None:
+    """An API that only introspects tokens may know neither issuer nor token endpoint."""
+    url = f"{oauth_server.issuer}/introspect"
+    audiences: list[str] = []
+
+    class RecordingAuth(ClientSecretBasic):
+        """Records the audience of each request."""
+
+        async def authenticate(
+            self, credentials: Credentials, form: MutableForm, audience: str
+        ) -> Mapping[str, str]:
+            audiences.append(audience)
+            return await super().authenticate(credentials, form, audience)
+
+    credentials = Credentials(oauth_server.client_id, oauth_server.client_secret)
+    endpoint = TokenEndpoint(
+        None, credentials, RecordingAuth(), endpoints={"introspection_endpoint": url}
+    )
+    assert await endpoint.post("introspection_endpoint", {"token": "any"}) == {"active": False}
+    assert audiences == [url]
