@@ -1,4 +1,4 @@
-"""An issuer's metadata over real sockets: one request, a bounded age, the last good copy."""
+"""The metadata cache over real sockets: one request, a maximum age, the last valid copy."""
 
 import asyncio
 import json
@@ -20,12 +20,12 @@ OPENID = "/tenant/.well-known/openid-configuration"
 
 
 class Issuer:
-    """A server that answers what a test puts in ``answers`` by path, else 404; it counts."""
+    """A server that sends the response in ``answers`` for a path, or 404, and records requests."""
 
     def __init__(self) -> None:
         self.answers: dict[str, web.Response | bytes] = {}
-        self.asked: list[str] = []
-        self.is_asked = asyncio.Event()
+        self.requests: list[str] = []
+        self.is_requested = asyncio.Event()
         self.gate = asyncio.Event()
         self.gate.set()
         app = web.Application()
@@ -34,20 +34,20 @@ class Issuer:
 
     @property
     def name(self) -> str:
-        """Its identifier."""
+        """The issuer identifier."""
         return str(self.server.make_url("/tenant"))
 
     def document(self, **members: Any) -> bytes:
-        """Its metadata."""
+        """Return valid metadata of this issuer."""
         return json.dumps({"issuer": self.name, **members}).encode()
 
     def discovery(self) -> MetadataCache:
-        """What asks it."""
+        """Return a metadata cache for this issuer."""
         return MetadataCache(self.name, AuthServerHTTP(None, lambda: None))
 
     async def _respond(self, request: web.Request) -> web.Response:
-        self.asked.append(request.path)
-        self.is_asked.set()
+        self.requests.append(request.path)
+        self.is_requested.set()
         await self.gate.wait()
         answer = self.answers.get(request.path, web.Response(status=404))
         if isinstance(answer, bytes):
@@ -57,14 +57,14 @@ class Issuer:
 
 @pytest.fixture
 async def issuer() -> AsyncIterator[Issuer]:
-    """One that listens."""
+    """Return an issuer that is running."""
     issuer = Issuer()
     async with issuer.server:
         yield issuer
 
 
 class Clock:
-    """The monotonic clock of discovery, moved by the test."""
+    """The monotonic clock of the discovery module, which the test advances."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1000.0
@@ -75,29 +75,29 @@ class Clock:
 
 @pytest.mark.rule("R120")
 @pytest.mark.parametrize("place", [STANDARD, OPENID])
-async def test_metadata_is_had_from_either_place(issuer: Issuer, place: str) -> None:
-    """The standard's first; OpenID Connect's where there is nothing."""
+async def test_metadata_is_found_at_either_url(issuer: Issuer, place: str) -> None:
+    """The URL of RFC 8414 is tried first, then the one of OpenID Connect Discovery."""
     issuer.answers[place] = issuer.document(token_endpoint="t")
     assert (await issuer.discovery().metadata())["token_endpoint"] == "t"
-    assert issuer.asked == [STANDARD, OPENID][: 1 + (place == OPENID)]
+    assert issuer.requests == [STANDARD, OPENID][: 1 + (place == OPENID)]
 
 
 @pytest.mark.rule("R123")
-async def test_many_who_ask_make_one_request(issuer: Issuer) -> None:
-    """And who asks later makes none."""
+async def test_concurrent_callers_share_one_request(issuer: Issuer) -> None:
+    """100 concurrent callers make one request, and a later caller makes none."""
     issuer.answers[STANDARD] = issuer.document()
     discovery = issuer.discovery()
     found = await asyncio.gather(*(discovery.metadata() for _ in range(100)))
     assert all(metadata is found[0] for metadata in found)
     assert await discovery.metadata() is found[0]
-    assert len(issuer.asked) == 1
+    assert len(issuer.requests) == 1
 
 
 @pytest.mark.rule("R123")
-async def test_metadata_is_asked_for_again_when_it_is_old(
+async def test_old_metadata_is_fetched_again(
     issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What an issuer moves is found within the hour."""
+    """Changes of the issuer are noticed within an hour."""
     clock = Clock(monkeypatch)
     discovery = issuer.discovery()
     issuer.answers[STANDARD] = issuer.document(token_endpoint="old")
@@ -107,14 +107,14 @@ async def test_metadata_is_asked_for_again_when_it_is_old(
     assert (await discovery.metadata())["token_endpoint"] == "old"
     clock.now += 1
     assert (await discovery.metadata())["token_endpoint"] == "new"
-    assert len(issuer.asked) == 2
+    assert len(issuer.requests) == 2
 
 
 @pytest.mark.rule("R123")
-async def test_the_last_good_copy_is_kept_while_the_issuer_fails(
+async def test_last_valid_metadata_is_used_while_the_issuer_fails(
     issuer: Issuer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Until it is a day old; meanwhile the issuer is asked once a minute, and that is logged."""
+    """Valid metadata is used for a day, with a logged request per minute meanwhile."""
     caplog.set_level(logging.WARNING, "aioalf")
     clock = Clock(monkeypatch)
     discovery = issuer.discovery()
@@ -124,12 +124,12 @@ async def test_the_last_good_copy_is_kept_while_the_issuer_fails(
     clock.now += FRESH
     for _ in range(3):
         assert await discovery.metadata() is good
-    assert len(issuer.asked) == 3  # both places, once
+    assert len(issuer.requests) == 3  # both places, once
     assert len(caplog.messages) == 1
     assert "The last good metadata is used" in caplog.text
     clock.now += 60
     assert await discovery.metadata() is good
-    assert len(issuer.asked) == 5
+    assert len(issuer.requests) == 5
     clock.now += LAST_GOOD - FRESH - 60
     with pytest.raises(MetadataError, match="names another issuer"):
         await discovery.metadata()
@@ -148,33 +148,33 @@ async def test_the_last_good_copy_is_kept_while_the_issuer_fails(
         (b'{"issuer": "https://evil.example"}', "it names another issuer"),
     ],
 )
-async def test_what_cannot_be_used_is_an_error_that_names_the_place(
+async def test_unusable_metadata_is_an_error_with_its_urls(
     issuer: Issuer, answer: web.Response | bytes, problem: str
 ) -> None:
-    """Each of both places with its problem; nothing is followed."""
+    """The error names both URLs with their problems; a redirect is not followed."""
     issuer.answers[STANDARD] = answer
     with pytest.raises(MetadataError) as caught:
         await issuer.discovery().metadata()
-    told = str(caught.value)
-    assert f"{STANDARD}: {problem}" in told
-    assert told.endswith(f"{OPENID}: the status is 404")
-    assert issuer.asked == [STANDARD, OPENID]
+    message = str(caught.value)
+    assert f"{STANDARD}: {problem}" in message
+    assert message.endswith(f"{OPENID}: the status is 404")
+    assert issuer.requests == [STANDARD, OPENID]
 
 
-async def test_an_issuer_that_does_not_answer_is_an_error() -> None:
-    """Of the same kind: without metadata there is no endpoint to ask."""
+async def test_unreachable_issuer_is_a_metadata_error() -> None:
+    """Without a response there is no metadata, which is the same kind of error."""
     discovery = MetadataCache("http://127.0.0.1:1/", AuthServerHTTP(None, lambda: None))
     with pytest.raises(MetadataError, match=r"No answer from the issuer http://127\.0\.0\.1:1/"):
         await discovery.metadata()
 
 
-async def test_who_waits_when_the_client_closes_gets_an_error(issuer: Issuer) -> None:
-    """And nothing is left behind; the next who asks begins anew."""
+async def test_close_ends_a_request_with_an_error(issuer: Issuer) -> None:
+    """Waiting callers get an error, and a later caller makes a new request."""
     issuer.answers[STANDARD] = issuer.document()
     issuer.gate.clear()
     discovery = issuer.discovery()
     waiting = asyncio.create_task(discovery.metadata())
-    await issuer.is_asked.wait()
+    await issuer.is_requested.wait()
     await discovery.close()
     with pytest.raises(TokenError, match="closed"):
         await waiting

@@ -1,7 +1,7 @@
-"""A token endpoint that means harm, or is broken: bytes on the wire, and what becomes of them.
+"""A hostile or broken token endpoint: raw bytes on the wire.
 
-Whatever comes, the caller gets a token or a `TokenError`, soon, in little memory, and no error
-holds what must not be shown.
+The caller always gets a token or a `TokenError`, in bounded time and memory, and no error shows a
+secret or a token.
 """
 
 import gc
@@ -33,25 +33,25 @@ CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 SWITCHED = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"
 
 MAX_SECONDS = 2.0
-"""Of this process for one answer; what is waited for the server's next byte is aiohttp's matter."""
+"""The CPU time that this process may need for one response."""
 
 LIMITS_HEADS = tuple(int(part) for part in aiohttp.__version__.split(".")[:2]) >= (3, 14)
-"""Before 3.14 aiohttp collects header fields for as long as a server sends them."""
+"""Before 3.14, aiohttp does not limit the number of headers."""
 
 MAX_GROWTH = (16 if LIMITS_HEADS else 256) * MAX_BODY
-"""Bytes that one answer may take at its height: a body, its text, and what aiohttp buffers."""
+"""The peak memory of one response in bytes: the body, its text and the buffers of aiohttp."""
 
 
 @pytest.fixture(params=["C", "Python"])
 def parser(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Which of its parsers aiohttp reads answers with: it has two, which differ in their errors."""
+    """The HTTP parser of aiohttp: it has two, whose errors differ."""
     if request.param == "Python":
         monkeypatch.setattr("aiohttp.client_proto.HttpResponseParser", HttpResponseParserPy)
     return str(request.param)
 
 
-async def outcome(server: RawServer, *, seconds: float = 10) -> Token | TokenError:
-    """What a caller gets of this server, within these bounds."""
+async def result_of(server: RawServer, *, seconds: float = 10) -> Token | TokenError:
+    """Return the token or error of one request, within the bounds."""
     endpoint = TokenEndpoint(
         server.url,
         Credentials("client-id", SECRET),
@@ -70,7 +70,7 @@ async def outcome(server: RawServer, *, seconds: float = 10) -> Token | TokenErr
 
 @pytest.fixture
 def bounded_memory() -> Iterator[None]:
-    """Fail a test that takes more memory than any answer may."""
+    """Fail a test that needs more memory than one response may."""
     gc.collect()
     tracemalloc.start()
     yield
@@ -79,7 +79,7 @@ def bounded_memory() -> Iterator[None]:
     assert peak < MAX_GROWTH
 
 
-# What aiohttp quotes
+# Responses that aiohttp quotes in its errors
 
 SAID = {
     "ClientResponseError": "the response is not valid HTTP, or its headers are too large",
@@ -107,13 +107,13 @@ QUOTED = {
 
 @pytest.mark.rule("R031", "R063")
 @pytest.mark.parametrize("pieces", QUOTED.values(), ids=QUOTED.keys())
-async def test_what_is_not_http_is_not_quoted(
+async def test_response_that_is_not_http_is_not_quoted(
     pieces: list[bytes], parser: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A token in it is in no message, cause, traceback or log; what came is a TokenError."""
+    """A token in an invalid response is in no message, cause, traceback or log."""
     caplog.set_level(logging.DEBUG)
     async with RawServer(*pieces) as server:
-        error = await outcome(server, seconds=0.3)
+        error = await result_of(server, seconds=0.3)
     assert isinstance(error, TokenConnectionError | TokenResponseError)
     assert error.__context__ in {None, error.__cause__}
     if isinstance(error, TokenConnectionError) and error.__cause__.__class__ is not TimeoutError:
@@ -124,17 +124,17 @@ async def test_what_is_not_http_is_not_quoted(
 
 
 @pytest.mark.rule("R007", "R031")
-async def test_a_content_type_that_repeats_the_secret_is_masked() -> None:
-    """It is the one field of an answer that the error shows."""
+async def test_content_type_that_echoes_the_secret_is_masked() -> None:
+    """The content type is the only response header that an error shows."""
     async with RawServer(answer(b"", Content_Type=f"text/{SECRET}")) as server:
-        error = await outcome(server)
+        error = await result_of(server)
     assert isinstance(error, TokenResponseError)
     assert error.content_type == "text/***"
     assert SECRET not in str(error)
 
 
-async def test_what_a_proxy_says_is_told_by_its_status() -> None:
-    """A proxy that wants a password is another fault than an answer that is not HTTP."""
+async def test_refusal_of_a_proxy_is_reported_with_its_status() -> None:
+    """A proxy that requires a password differs from a response that is not HTTP."""
     async with (
         RawServer(answer(b"", status="407 Proxy Authentication Required")) as proxy,
         ClientSession(proxy=proxy.url) as session,
@@ -151,7 +151,7 @@ async def test_what_a_proxy_says_is_told_by_its_status() -> None:
             await endpoint.request({})
 
 
-# What does not end
+# Endless responses
 
 ENDLESS = {
     "head": (OK, b"X: y\r\n" * 1000),
@@ -159,7 +159,7 @@ ENDLESS = {
     "folded header": (OK + b"X: y", b"\r\n y" * 2**14),
     "status line": (b"HTTP/1.1 200 ", b"y" * 2**16),
     "cookies": (OK, b"Set-Cookie: a=b; Path=/\r\n" * 1000),
-    "interim answers": (b"", b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" * 100),
+    "interim responses": (b"", b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" * 100),
     "empty lines": (b"", b"\r\n" * 2**14),
     "body": (OK + b"\r\n", b"y" * 2**16),
     "body of a promised length": (OK + b"Content-Length: 9999999999\r\n\r\n", b"y" * 2**16),
@@ -167,7 +167,7 @@ ENDLESS = {
     "extension of a chunk": (CHUNKED + b"1;", b"y" * 2**16),
     "size of a chunk": (CHUNKED, b"0" * 2**16),
     "trailers": (CHUNKED + b"0\r\n", b"X: y\r\n" * 1000),
-    "answers": (b"", answer(b"x").replace(b"close", b"keep-alive") * 100),
+    "responses": (b"", answer(b"x").replace(b"close", b"keep-alive") * 100),
     "another protocol": (SWITCHED, b"y" * 2**16),
 }
 
@@ -175,15 +175,15 @@ ENDLESS = {
 @pytest.mark.rule("R031")
 @pytest.mark.usefixtures("bounded_memory")
 @pytest.mark.parametrize(("begin", "endless"), ENDLESS.values(), ids=ENDLESS.keys())
-async def test_what_does_not_end_ends_in_an_error(begin: bytes, endless: bytes) -> None:
-    """In the time that one attempt has, and in little memory."""
+async def test_endless_response_is_an_error(begin: bytes, endless: bytes) -> None:
+    """The request ends within its timeout, and needs little memory."""
     async with RawServer(begin, endless=endless) as server:
-        assert isinstance(await outcome(server, seconds=0.25), TokenError)
+        assert isinstance(await result_of(server, seconds=0.25), TokenError)
 
 
 @pytest.mark.usefixtures("bounded_memory")
-async def test_a_server_that_leaves_http_is_let_go_of() -> None:
-    """An upgraded connection is kept by aiohttp, and with it a place in its pool, if not closed."""
+async def test_connection_is_closed_if_the_server_switches_protocols() -> None:
+    """Otherwise aiohttp would keep the upgraded connection, and its place in the pool."""
     async with (
         RawServer(SWITCHED, endless=b"y" * 2**16) as server,
         ClientSession() as session,
@@ -201,20 +201,20 @@ async def test_a_server_that_leaves_http_is_let_go_of() -> None:
         assert not session.connector._acquired  # noqa: SLF001 - the pool has no public count
 
 
-# What grows
+# Compressed responses
 
 ZEROS = b"\0" * 2**20
 
 
 def bomb(wbits: int) -> bytes:
-    """Sixty-four mebibytes, compressed."""
+    """Return 64 MiB of zeros, compressed."""
     packer = zlib.compressobj(9, zlib.DEFLATED, wbits)
     return b"".join([*(packer.compress(ZEROS) for _ in range(64)), packer.flush()])
 
 
 @pytest.fixture(scope="module")
 def bombs() -> dict[str, bytes]:
-    """By the name of their encoding."""
+    """Return decompression bombs by their content encoding."""
     zipped = bomb(31)
     return {"gzip": zipped, "deflate": bomb(15), "gzip, gzip": gzip.compress(zipped)}
 
@@ -222,12 +222,14 @@ def bombs() -> dict[str, bytes]:
 @pytest.mark.rule("R031")
 @pytest.mark.parametrize("status", ["200 OK", "400 Bad Request", "503 Service Unavailable"])
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "gzip, gzip"])
-async def test_a_bomb_does_not_go_off(bombs: dict[str, bytes], encoding: str, status: str) -> None:
-    """A small body that grows without end is read as far as any other."""
+async def test_decompression_bomb_is_cut(
+    bombs: dict[str, bytes], encoding: str, status: str
+) -> None:
+    """A compressed body is decompressed only up to the limit for a body."""
     raw = answer(bombs[encoding], status=status, Content_Encoding=encoding)
     tracemalloc.start()
     async with RawServer(raw) as server:
-        error = await outcome(server)
+        error = await result_of(server)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < MAX_GROWTH

@@ -1,4 +1,4 @@
-"""What an issuer says of itself: where to look, and what to believe."""
+"""Metadata of an issuer: its URLs, and the checks before it is used."""
 
 import json
 from contextlib import suppress
@@ -22,7 +22,7 @@ ISSUER = "https://auth.example.com"
 
 
 def body(**members: Any) -> bytes:
-    """Metadata of the issuer, as it is sent."""
+    """Return the body of a metadata response."""
     return json.dumps({"issuer": ISSUER, **members}).encode()
 
 
@@ -48,10 +48,8 @@ def body(**members: Any) -> bytes:
         ),
     ],
 )
-def test_metadata_is_between_host_and_path_or_after_the_path(
-    path: str, standard: str, openid: str, slash: str
-) -> None:
-    """A slash at the issuer's end is left out first, and what is encoded stays so."""
+def test_well_known_urls_of_an_issuer(path: str, standard: str, openid: str, slash: str) -> None:
+    """A trailing slash is removed, and percent-encoded characters are kept."""
     found = well_known(f"{ISSUER}{path}{slash}")
     assert [str(url) for url in found] == [f"{ISSUER}{standard}", f"{ISSUER}{openid}"]
 
@@ -74,8 +72,8 @@ def test_metadata_is_between_host_and_path_or_after_the_path(
         None,
     ],
 )
-def test_an_issuer_is_an_https_url_without_query_and_fragment(issuer: Any) -> None:
-    """What is none is refused before anything is sent."""
+def test_invalid_issuer_is_refused(issuer: Any) -> None:
+    """An issuer must be an https URL without query, fragment and credentials."""
     with pytest.raises(TokenConfigurationError, match=r"^issuer "):
         read_issuer(issuer)
 
@@ -83,8 +81,8 @@ def test_an_issuer_is_an_https_url_without_query_and_fragment(issuer: Any) -> No
 @pytest.mark.parametrize(
     "issuer", [ISSUER, f"{ISSUER}/", f"{ISSUER}/Tenant", "http://localhost:8080", "http://[::1]:1/"]
 )
-def test_an_issuer_stays_as_it_was_written(issuer: str) -> None:
-    """It is compared by code point; plain http is for this machine."""
+def test_issuer_is_not_normalized(issuer: str) -> None:
+    """An issuer is compared as a string; plain http is allowed for this machine."""
     assert read_issuer(issuer) == issuer
 
 
@@ -101,8 +99,8 @@ def test_an_issuer_stays_as_it_was_written(issuer: str) -> None:
         [ISSUER],
     ],
 )
-def test_metadata_of_another_issuer_is_not_believed(named: object) -> None:
-    """Nor what differs by a slash, a letter's case or the default port."""
+def test_metadata_of_another_issuer_is_refused(named: object) -> None:
+    """A difference in a slash, in case or in the default port is another issuer."""
     with pytest.raises(MetadataError, match="names another issuer"):
         read_metadata(body(issuer=named), "application/json", ISSUER)
 
@@ -121,15 +119,17 @@ def test_metadata_of_another_issuer_is_not_believed(named: object) -> None:
         (b"[" * 100_000, "application/json", "is not a JSON object"),
     ],
 )
-def test_what_is_no_metadata_is_not_believed(sent: bytes, content_type: str, problem: str) -> None:
-    """It must be one JSON object, and say that it is."""
+def test_response_that_is_not_metadata_is_refused(
+    sent: bytes, content_type: str, problem: str
+) -> None:
+    """The body must be a JSON object, and the content type application/json."""
     with pytest.raises(MetadataError, match=problem):
         read_metadata(sent, content_type, ISSUER)
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "Application/JSON; charset=utf-8"])
 def test_metadata_is_read(content_type: str) -> None:
-    """With all of its members, the unknown ones too; it does not change."""
+    """All members are kept, and metadata is immutable."""
     metadata = read_metadata(body(odd=[1]), content_type, ISSUER)
     assert metadata == {"issuer": ISSUER, "odd": [1]}
     with pytest.raises(TypeError):
@@ -137,16 +137,16 @@ def test_metadata_is_read(content_type: str) -> None:
 
 
 @given(st.binary(max_size=200), st.text(max_size=30))
-def test_any_answer_is_metadata_or_an_error(sent: bytes, content_type: str) -> None:
-    """Whatever comes in its place."""
+def test_any_response_is_metadata_or_an_error(sent: bytes, content_type: str) -> None:
+    """Random bytes and content types never raise another exception."""
     for kind in (content_type, "application/json"):
         with suppress(MetadataError):
             assert read_metadata(sent, kind, ISSUER)["issuer"] == ISSUER
 
 
 @pytest.mark.rule("R124")
-def test_with_mutual_tls_the_alias_of_an_endpoint_goes_first() -> None:
-    """For each endpoint that has one, and for no other kind of client."""
+def test_alias_for_mutual_tls_is_preferred() -> None:
+    """An alias overrides its endpoint, for clients with mutual TLS only."""
     metadata: dict[str, object] = {
         "token_endpoint": "https://auth.example.com/token",
         "revocation_endpoint": "https://auth.example.com/revoke",
@@ -162,8 +162,8 @@ def test_with_mutual_tls_the_alias_of_an_endpoint_goes_first() -> None:
         assert endpoint_in(odd, "token_endpoint", over_mtls=True) == plain
 
 
-def test_an_endpoint_that_is_not_named_is_none() -> None:
-    """Who needs it says so."""
+def test_unknown_endpoint_is_none() -> None:
+    """An endpoint that is absent or null is None."""
     assert endpoint_in({}, "token_endpoint") is None
     assert endpoint_in({"token_endpoint": None}, "token_endpoint", over_mtls=True) is None
 
@@ -179,8 +179,8 @@ def test_an_endpoint_that_is_not_named_is_none() -> None:
         ("http://a.example/t", "its token_endpoint http://a.example/t is plain http"),
     ],
 )
-def test_an_endpoint_that_cannot_be_asked_is_not_believed(value: object, problem: str) -> None:
-    """Also plain http, unless it is on this machine."""
+def test_invalid_endpoint_is_refused(value: object, problem: str) -> None:
+    """Plain http is refused as well, except on this machine."""
     with pytest.raises(MetadataError) as caught:
         endpoint_in({"token_endpoint": value}, "token_endpoint")
     assert str(caught.value).startswith(problem)
@@ -188,8 +188,8 @@ def test_an_endpoint_that_cannot_be_asked_is_not_believed(value: object, problem
     assert endpoint_in(local, "token_endpoint") == URL("http://localhost:1/t")
 
 
-def test_a_list_of_texts_is_a_set() -> None:
-    """What is none is as if it were absent; what is no text in it is left out."""
+def test_list_of_strings_is_a_set() -> None:
+    """A member that is not a list is absent, and values that are not strings are dropped."""
     metadata: dict[str, object] = {"a": ["x", "y", "x", 5], "b": "x", "c": None, "d": []}
     assert string_set(metadata, "a") == frozenset({"x", "y"})
     assert string_set(metadata, "b") is None
