@@ -79,7 +79,7 @@ class MetadataCache:
                 self._metadata = metadata
                 self._fresh_until, self._usable_until = began + FRESH, began + LAST_GOOD
                 return metadata
-        raise MetadataError(f"The issuer's metadata cannot be had. {'; '.join(problems)}")
+        raise MetadataError(f"The issuer's metadata is not available. {'; '.join(problems)}")
 
     async def _fetch_from(self, url: URL) -> Metadata:
         response = await self._http.get("issuer", url)

@@ -180,7 +180,7 @@ def _token_error(failure: Exception, label: str, secrets: frozenset[str]) -> Tok
     cause = _without_traffic(failure)
     reason = printable(f"{type(failure).__name__}: {cause}".rstrip(": "))
     error = TokenConnectionError(
-        f"No answer from {label}: {reason}", is_transient=_is_transient(failure)
+        f"No response from {label}: {reason}", is_transient=_is_transient(failure)
     )
     error.__cause__ = cause
     return error

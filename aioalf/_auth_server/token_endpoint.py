@@ -151,7 +151,7 @@ class TokenEndpoint:
         """
         response = (await self._send(name, form)).response
         if response.members is None:
-            raise response.unusable_error("an answer that can be used", "it is not a JSON object")
+            raise response.unusable_error("a usable response", "it is not a JSON object")
         return response.members
 
     async def revoke(self, token: str, hint: str) -> None:
@@ -176,9 +176,7 @@ class TokenEndpoint:
         response = (await retrying(self._retry, attempt)).response
         members = response.members or {}
         if not isinstance(members.get("active"), bool):
-            raise response.unusable_error(
-                "an answer that can be used", "it does not say if active is true"
-            )
+            raise response.unusable_error("a usable response", "it does not say if active is true")
         return MappingProxyType(members)
 
     async def _request_token(self, form: Form) -> Token:

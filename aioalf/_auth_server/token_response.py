@@ -138,8 +138,8 @@ def _granted(value: object, expected: ResponsePolicy) -> frozenset[str] | None:
     if missing and not expected.allow_narrower_scope:
         lacking = printable(" ".join(sorted(missing)))
         raise TokenResponseError(
-            f"the server granted less than was asked for: {lacking} is missing from scope; "
-            "ask for less, or pass allow_narrower_scope=True"
+            f"the server granted less scope than requested: {lacking} is missing from scope; "
+            "request less, or pass allow_narrower_scope=True"
         )
     return granted
 

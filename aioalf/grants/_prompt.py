@@ -1,4 +1,4 @@
-"""The prompt of a sign-in: what the person has to do, and how a terminal shows it.
+"""The prompt of a sign-in: the page to open and the code to enter, as shown in a terminal.
 
 Knows terminals. Must not know how the sign-in proceeds.
 """
@@ -28,8 +28,7 @@ class Prompt:
         user_code: The code to enter.
         verification_uri: The page to open.
         verification_uri_complete: A URL with the code in it, for a link or a QR code, or None. Show
-        the
-            code as well, so that the person can compare it.
+            the code as well, so that the person can compare it.
         expires_in: The lifetime of the code in seconds.
     """
 

@@ -52,8 +52,7 @@ class AuthorizationCode:
         par: Send pushed authorization requests (RFC 9126); by default only if the issuer's metadata
             requires them.
         allow_unadvertised_iss: Accept a response with the right ``iss`` from an issuer whose
-        metadata
-            does not announce that parameter (RFC 9207 §2.4).
+            metadata does not announce that parameter (RFC 9207 §2.4).
 
     Raises:
         TokenConfigurationError: An argument is invalid.
@@ -98,11 +97,10 @@ class AuthorizationCode:
 
         Raises:
             AuthorizationError: The server refused, or the response is from another server.
-            LoginTimeoutError: Nobody signed in in time.
+            LoginTimeoutError: The sign-in took too long.
             ListenerError: No port is free.
             TokenError: The token request failed. It is not retried, because an authorization code
-            is
-                single-use (RFC 6749 §4.1.2).
+                is single-use (RFC 6749 §4.1.2).
         """
         # Report a configuration error before the person does anything.
         client_id = require_client_id(endpoint.client_id)
@@ -184,7 +182,7 @@ class AuthorizationCode:
 
 def _discarded(how: str) -> AuthorizationError:
     return AuthorizationError(
-        f"The answer in the browser was discarded: it came {how} (RFC 9207 §2.4)", error=None
+        f"The response in the browser was discarded: it came {how} (RFC 9207 §2.4)", error=None
     )
 
 

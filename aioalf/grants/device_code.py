@@ -33,10 +33,9 @@ class DeviceCode:
 
     Args:
         prompt: A function that shows the `Prompt` it is called with: a coroutine function, or a
-        plain
-            one that runs in a thread. It may run until the person has signed in. By default, the
-            page and the code are printed to standard error, with a QR code if the terminal can show
-            it and ``aio-alf[cli]`` is installed.
+            plain one that runs in a thread. It may run until the person has signed in. By default,
+            the page and the code are printed to standard error, with a QR code if the terminal can
+            show it and ``aio-alf[cli]`` is installed.
         timeout: The time limit in seconds; None for the lifetime of the code.
 
     Raises:
@@ -60,7 +59,7 @@ class DeviceCode:
 
         Raises:
             AccessDeniedError: The person, or the server's policy, refused.
-            LoginTimeoutError: Nobody signed in in time.
+            LoginTimeoutError: The sign-in took too long.
             TokenError: Another failure.
         """
         clock = asyncio.get_running_loop().time

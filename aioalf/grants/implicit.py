@@ -68,8 +68,8 @@ class Implicit:
     async def request_token(self, endpoint: AuthorizationServer) -> Token:
         """Return the token of a new sign-in.
 
-        Raises AuthorizationError if the server refused, LoginTimeoutError if nobody signed in in
-        time, and ListenerError if no port is free.
+        Raises AuthorizationError if the server refused, LoginTimeoutError if the sign-in took too
+        long, and ListenerError if no port is free.
         """
         client_id = require_client_id(self._client_id)
         state = secrets.token_urlsafe(32)

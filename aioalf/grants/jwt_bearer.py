@@ -30,7 +30,7 @@ class JWTBearer(Unpicklable):
 
     Raises:
         TokenConfigurationError: An argument is invalid, or `claims` contains a claim that is set
-        here.
+            here.
     """
 
     name = "urn:ietf:params:oauth:grant-type:jwt-bearer"

@@ -15,11 +15,11 @@ from aioalf.token import Token
 class RefreshToken(Unpicklable):
     """Request tokens with a refresh token that the program already has.
 
-    If the server rotates refresh tokens, the client goes on with the new one from each response,
-    and the given one is no longer valid.
+    Each refresh token is sent once. If the server rotates refresh tokens, the client continues with
+    the new one from each response, and the given one is no longer valid.
 
     Args:
-        token: The refresh token, or a sync or async function that returns it. It is sent once.
+        token: The refresh token, or a sync or async function that returns it.
 
     Raises:
         TokenConfigurationError: `token` is neither a non-empty string nor a function.

@@ -41,7 +41,9 @@ async def test_incomplete_response_is_a_connection_error(
     error = await error_of(endpoint_at(oauth_server.token_endpoint, options))
     assert isinstance(error, TokenConnectionError)
     assert isinstance(error.__cause__, cause)
-    assert str(error).startswith(f"No answer from the token endpoint {oauth_server.token_endpoint}")
+    assert str(error).startswith(
+        f"No response from the token endpoint {oauth_server.token_endpoint}"
+    )
     assert type(error.__cause__).__name__ in str(error)
 
 

@@ -164,7 +164,7 @@ async def test_unusable_metadata_is_an_error_with_its_urls(
 async def test_unreachable_issuer_is_a_metadata_error() -> None:
     """Without a response there is no metadata, which is the same kind of error."""
     discovery = MetadataCache("http://127.0.0.1:1/", AuthServerHTTP(None, lambda: None))
-    with pytest.raises(MetadataError, match=r"No answer from the issuer http://127\.0\.0\.1:1/"):
+    with pytest.raises(MetadataError, match=r"No response from the issuer http://127\.0\.0\.1:1/"):
         await discovery.metadata()
 
 

@@ -61,7 +61,7 @@ async def test_connection_error_names_the_reason(
     monkeypatch.setattr(AuthServerHTTP, "_send", AsyncMock(side_effect=error))
     with pytest.raises(TokenConnectionError) as caught:
         await AuthServerHTTP(None, lambda: None).get("issuer", NOWHERE.with_query(a="b"))
-    assert str(caught.value) == f"No answer from the issuer {NOWHERE}: {reason}"
+    assert str(caught.value) == f"No response from the issuer {NOWHERE}: {reason}"
     assert caught.value.__cause__ is error
 
 

@@ -38,7 +38,7 @@ async def test_response_of_another_endpoint_must_be_an_object(oauth_server: OAut
     )
     oauth_server.faults["introspection"] = Fault.wrong_json(["active"])
     with pytest.raises(
-        TokenResponseError, match=r"without an answer that can be used: it is not a JSON object$"
+        TokenResponseError, match=r"without a usable response: it is not a JSON object$"
     ):
         await endpoint.post("introspection_endpoint", {"token": "any"})
 

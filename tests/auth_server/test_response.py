@@ -273,7 +273,8 @@ def test_encoded_echo_of_an_unknown_parameter_is_masked(
 ) -> None:
     """A custom parameter appears in no text of an error, also if the server encodes it."""
     secrets = secrets_in_request(CREDENTIALS, {"grant_type": "x", "otp_secret": parameter})
-    words = dict.fromkeys(("error", "error_description", "error_uri"), f"got {echo}")
+    names: list[str] = ["error", "error_description", "error_uri"]
+    words = dict.fromkeys(names, f"got {echo}")
     for body in (words, f"<p>{echo}</p>".encode()):
         refused = response_of(400, body, f"text/{echo}", *secrets).http_error()
         unusable = response_of(200, body, f"text/{echo}", *secrets).unusable_error("it", "no")

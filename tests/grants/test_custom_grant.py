@@ -21,11 +21,18 @@ OTP = "hunter2-/+é one-time"
 class OneTimePassword(Grant):
     """Request a token for one user, with a parameter that the library does not know."""
 
-    name = "urn:example:one-time-password"
-    reserved_params = frozenset({"otp_secret"})
-
     def __init__(self, user: str | None) -> None:
         self._user = user
+
+    @property
+    def name(self) -> str:
+        """The name for cache keys and errors."""
+        return "urn:example:one-time-password"
+
+    @property
+    def reserved_params(self) -> frozenset[str]:
+        """The parameter that extra parameters must not replace."""
+        return frozenset({"otp_secret"})
 
     @property
     def subject_key(self) -> str | None:
@@ -54,6 +61,25 @@ def client_of(
         extra_params=extra_params,
         raise_token_errors=True,
     )
+
+
+class MinimalGrant(Grant):
+    """A grant with the one method that has no default."""
+
+    async def request_token(self, endpoint: AuthorizationServer) -> Token:
+        """Send the name of the grant only."""
+        return await endpoint.request({"grant_type": "client_credentials"})
+
+
+async def test_custom_grant_needs_one_method(oauth_server: OAuthServer) -> None:
+    """The defaults reserve no parameter, and refuse a cache because the subject is unknown."""
+    grant = MinimalGrant()
+    assert (grant.reserved_params, grant.subject_key) == (frozenset(), None)
+    async with (
+        Client("client-id", "secret", oauth_server.token_endpoint, grant=grant) as client,
+        client.get(oauth_server.url("/things")) as response,
+    ):
+        assert response.status == 200
 
 
 async def test_custom_grant_authorizes_requests(oauth_server: OAuthServer) -> None:

@@ -534,6 +534,10 @@ async def test_a_refused_token_does_not_come_back_out_of_a_cache_that_was_asked_
         def name(self) -> str:
             return "client_credentials"
 
+        @property
+        def subject_key(self) -> str | None:
+            return ""
+
     grant, cache = Slow(), SlowCache()
     cache.gate.set()
     manager = TokenManager(ENDPOINT, "id", "secret", grant=grant, cache=cache)

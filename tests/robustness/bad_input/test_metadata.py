@@ -95,7 +95,7 @@ async def test_metadata_of_another_issuer(
         (Fault.body(b'{"a": "' + b"x" * 10 * 2**20 + b'"}'), "it is not a JSON object"),
         (Fault.wrong_json(None), "it is not a JSON object"),
         (Fault.redirect("https://evil.example/"), "the status is 307"),
-        (Fault.hang_up(), "No answer from the issuer"),
+        (Fault.hang_up(), "No response from the issuer"),
     ],
     ids=["HTML", "markup", "cut", "brackets", "deep", "10 MiB", "null", "elsewhere", "hang-up"],
 )

@@ -74,7 +74,7 @@ async def test_refresh_answered_with_html(scene: Scene, status: int) -> None:
 async def test_refresh_answered_with_a_hang_up(scene: Scene) -> None:
     """Nothing came: the refresh token counts, as far as one can know."""
     await answered(
-        scene, Fault.hang_up(), TokenConnectionError, "No answer from the token endpoint"
+        scene, Fault.hang_up(), TokenConnectionError, "No response from the token endpoint"
     )
 
 
@@ -117,7 +117,7 @@ async def test_refresh_whose_answer_is_lost(scene: Scene, *, rotates: bool) -> N
         await scene.log_in()
         proxy.disconnect()
         proxy.fault = ConnectionFault.reset().times(1)
-        await scene.fails(TokenConnectionError, "No answer from the token endpoint")
+        await scene.fails(TokenConnectionError, "No response from the token endpoint")
         for _ in range(2):
             await scene.get()
         assert scene.server.logins == int(rotates)
