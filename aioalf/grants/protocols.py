@@ -54,8 +54,8 @@ class AuthorizationServer(Protocol):
     async def request(self, form: Form, *, is_repeatable: bool = False) -> Token:
         """Send an authenticated token request and return the token.
 
-        Errors mask the value of each parameter, except those of a few public parameters such as
-        ``grant_type`` and ``scope``.
+        Error messages mask the value of each parameter. Only a few public parameters are shown,
+        such as ``grant_type`` and ``scope``.
 
         Args:
             form: The parameters of the grant, with its ``grant_type``.

@@ -20,10 +20,10 @@ OPENID = "/tenant/.well-known/openid-configuration"
 
 
 class Issuer:
-    """A server that sends the response in ``answers`` for a path, or 404, and records requests."""
+    """A server that sends ``responses`` by path, 404 for other paths, and records requests."""
 
     def __init__(self) -> None:
-        self.answers: dict[str, web.Response | bytes] = {}
+        self.responses: dict[str, web.Response | bytes] = {}
         self.requests: list[str] = []
         self.is_requested = asyncio.Event()
         self.gate = asyncio.Event()
@@ -49,10 +49,10 @@ class Issuer:
         self.requests.append(request.path)
         self.is_requested.set()
         await self.gate.wait()
-        answer = self.answers.get(request.path, web.Response(status=404))
-        if isinstance(answer, bytes):
-            return web.Response(body=answer, content_type="application/json")
-        return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
+        response = self.responses.get(request.path, web.Response(status=404))
+        if isinstance(response, bytes):
+            return web.Response(body=response, content_type="application/json")
+        return web.Response(status=response.status, body=response.body, headers=response.headers)
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ class Clock:
 @pytest.mark.parametrize("place", [STANDARD, OPENID])
 async def test_metadata_is_found_at_either_url(issuer: Issuer, place: str) -> None:
     """The URL of RFC 8414 is tried first, then the one of OpenID Connect Discovery."""
-    issuer.answers[place] = issuer.document(token_endpoint="t")
+    issuer.responses[place] = issuer.document(token_endpoint="t")
     assert (await issuer.discovery().metadata())["token_endpoint"] == "t"
     assert issuer.requests == [STANDARD, OPENID][: 1 + (place == OPENID)]
 
@@ -85,7 +85,7 @@ async def test_metadata_is_found_at_either_url(issuer: Issuer, place: str) -> No
 @pytest.mark.rule("R123")
 async def test_concurrent_callers_share_one_request(issuer: Issuer) -> None:
     """100 concurrent callers make one request, and a later caller makes none."""
-    issuer.answers[STANDARD] = issuer.document()
+    issuer.responses[STANDARD] = issuer.document()
     discovery = issuer.discovery()
     found = await asyncio.gather(*(discovery.metadata() for _ in range(100)))
     assert all(metadata is found[0] for metadata in found)
@@ -100,9 +100,9 @@ async def test_old_metadata_is_fetched_again(
     """Changes of the issuer are noticed within an hour."""
     clock = Clock(monkeypatch)
     discovery = issuer.discovery()
-    issuer.answers[STANDARD] = issuer.document(token_endpoint="old")
+    issuer.responses[STANDARD] = issuer.document(token_endpoint="old")
     await discovery.metadata()
-    issuer.answers[STANDARD] = issuer.document(token_endpoint="new")
+    issuer.responses[STANDARD] = issuer.document(token_endpoint="new")
     clock.now += FRESH - 1
     assert (await discovery.metadata())["token_endpoint"] == "old"
     clock.now += 1
@@ -118,9 +118,9 @@ async def test_last_valid_metadata_is_used_while_the_issuer_fails(
     caplog.set_level(logging.WARNING, "aioalf")
     clock = Clock(monkeypatch)
     discovery = issuer.discovery()
-    issuer.answers[STANDARD] = issuer.document()
+    issuer.responses[STANDARD] = issuer.document()
     good = await discovery.metadata()
-    issuer.answers[STANDARD] = issuer.document(issuer="https://evil.example")
+    issuer.responses[STANDARD] = issuer.document(issuer="https://evil.example")
     clock.now += FRESH
     for _ in range(3):
         assert await discovery.metadata() is good
@@ -137,7 +137,7 @@ async def test_last_valid_metadata_is_used_while_the_issuer_fails(
 
 @pytest.mark.rule("R121", "R122")
 @pytest.mark.parametrize(
-    ("answer", "problem"),
+    ("response", "problem"),
     [
         (web.Response(status=500), "the status is 500"),
         (web.Response(status=302, headers={"Location": OPENID}), "the status is 302"),
@@ -149,10 +149,10 @@ async def test_last_valid_metadata_is_used_while_the_issuer_fails(
     ],
 )
 async def test_unusable_metadata_is_an_error_with_its_urls(
-    issuer: Issuer, answer: web.Response | bytes, problem: str
+    issuer: Issuer, response: web.Response | bytes, problem: str
 ) -> None:
     """The error names both URLs with their problems; a redirect is not followed."""
-    issuer.answers[STANDARD] = answer
+    issuer.responses[STANDARD] = response
     with pytest.raises(MetadataError) as caught:
         await issuer.discovery().metadata()
     message = str(caught.value)
@@ -170,7 +170,7 @@ async def test_unreachable_issuer_is_a_metadata_error() -> None:
 
 async def test_close_ends_a_request_with_an_error(issuer: Issuer) -> None:
     """Waiting callers get an error, and a later caller makes a new request."""
-    issuer.answers[STANDARD] = issuer.document()
+    issuer.responses[STANDARD] = issuer.document()
     issuer.gate.clear()
     discovery = issuer.discovery()
     waiting = asyncio.create_task(discovery.metadata())

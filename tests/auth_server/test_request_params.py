@@ -14,18 +14,18 @@ API = "https://api.example.com/"
 
 def test_nothing_is_requested_by_default() -> None:
     """There is no scope, resource, audience or extra parameter."""
-    asked = TokenRequestParams()
-    assert (asked.scope, asked.scope_set) == ("", None)
-    assert (asked.resource, asked.audience, dict(asked.extra)) == ((), (), {})
-    assert not any(asked.form().values())
+    params = TokenRequestParams()
+    assert (params.scope, params.scope_set) == ("", None)
+    assert (params.resource, params.audience, dict(params.extra)) == ((), (), {})
+    assert not any(params.form().values())
 
 
 @pytest.mark.rule("R002", "R016", "R126")
 def test_parameters_are_sent_as_they_were_given() -> None:
     """The form holds scope, resources and audiences in their order, and the extra parameters."""
-    asked = TokenRequestParams(["b", "a"], [API, "urn:example:two"], "things", {"tenant": "one"})
-    assert asked.scope_set == frozenset({"a", "b"})
-    assert asked.form() == {
+    params = TokenRequestParams(["b", "a"], [API, "urn:example:two"], "things", {"tenant": "one"})
+    assert params.scope_set == frozenset({"a", "b"})
+    assert params.form() == {
         "scope": "b a",
         "resource": (API, "urn:example:two"),
         "audience": ("things",),
@@ -35,9 +35,9 @@ def test_parameters_are_sent_as_they_were_given() -> None:
 
 def test_repeated_value_is_sent_once() -> None:
     """The first occurrence decides about the order; a set is sorted."""
-    asked = TokenRequestParams(resource=["urn:b", "urn:a", "urn:b"], audience={"b", "a"})
-    assert asked.resource == ("urn:b", "urn:a")
-    assert asked.audience == ("a", "b")
+    params = TokenRequestParams(resource=["urn:b", "urn:a", "urn:b"], audience={"b", "a"})
+    assert params.resource == ("urn:b", "urn:a")
+    assert params.audience == ("a", "b")
 
 
 @pytest.mark.rule("R126")
@@ -122,13 +122,13 @@ def test_invalid_extra_parameters_are_refused(extra: Any) -> None:
 def test_later_changes_of_the_arguments_have_no_effect() -> None:
     """The caller's objects are copied, and are not changed."""
     extra, resource = {"a": "b"}, [API]
-    asked = TokenRequestParams(resource=resource, extra=extra)
+    params = TokenRequestParams(resource=resource, extra=extra)
     extra["c"] = "d"
     resource.clear()
-    assert dict(asked.extra) == {"a": "b"}
-    assert asked.resource == (API,)
-    asked.form()["a"] = "changed"
-    assert asked.form()["a"] == "b"
+    assert dict(params.extra) == {"a": "b"}
+    assert params.resource == (API,)
+    params.form()["a"] = "changed"
+    assert params.form()["a"] == "b"
 
 
 TEXTS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=8)
@@ -157,10 +157,10 @@ def test_every_value_is_sent_once(
 def test_any_text_is_a_resource_or_an_error(text: str) -> None:
     """An accepted resource is ASCII, with a scheme and without a fragment."""
     try:
-        asked = TokenRequestParams(resource=text)
+        params = TokenRequestParams(resource=text)
     except TokenConfigurationError:
         return
-    assert asked.resource == (text,)
+    assert params.resource == (text,)
     assert text.isascii()
     assert ":" in text
     assert "#" not in text
