@@ -12,13 +12,13 @@ from typing import Any, Protocol, TypeVar
 
 class _AsyncContext(Protocol):
     async def __aenter__(self) -> object: ...
-    def __aexit__(
+    async def __aexit__(
         self,
         exc_type: type[BaseException] | None,
         exc: BaseException | None,
         traceback: TracebackType | None,
         /,
-    ) -> Coroutine[Any, Any, bool | None]: ...
+    ) -> bool | None: ...
 
 
 R = TypeVar("R", bound=_AsyncContext)
@@ -38,13 +38,13 @@ class RequestContextManager(Coroutine[Any, Any, R]):
         await self._result.__aenter__()
         return self._result
 
-    def __aexit__(
+    async def __aexit__(
         self,
         exc_type: type[BaseException] | None,
         exc: BaseException | None,
         traceback: TracebackType | None,
-    ) -> Coroutine[Any, Any, bool | None]:
-        return self._result.__aexit__(exc_type, exc, traceback)
+    ) -> bool | None:
+        return await self._result.__aexit__(exc_type, exc, traceback)
 
     def send(self, value: Any, /) -> Any:  # noqa: ANN401 - the signature of coroutines
         """Resume the coroutine (called by event loops)."""

@@ -13,7 +13,7 @@ from aioalf._auth_server.token_endpoint import TokenEndpoint
 from aioalf.client_auth import ClientSecretBasic, Credentials
 from aioalf.errors import TokenError
 from aioalf.retry import Retry
-from aioalf.testing import Exchange, OAuthServer
+from aioalf.testing import OAuthServer, RecordedRequest
 from aioalf.token import Token
 
 FORM = {"grant_type": "client_credentials"}
@@ -55,7 +55,7 @@ async def error_of(endpoint: TokenEndpoint) -> TokenError:
     return caught.value
 
 
-def only_request(server: OAuthServer) -> Exchange:
+def only_request(server: OAuthServer) -> RecordedRequest:
     """Return the only request that the server received."""
     (request,) = server.log
     return request

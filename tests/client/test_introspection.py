@@ -93,7 +93,9 @@ async def test_response_without_a_boolean_active_raises(
 ) -> None:
     """Only a boolean `active` is accepted, and the error message does not contain the token."""
     oauth_server.faults["introspection"] = Fault.wrong_json(members)
-    expected = "introspection endpoint .* without a usable response: (it does not|the server reports)"
+    expected = (
+        "introspection endpoint .* without a usable response: (it does not|the server reports)"
+    )
     with pytest.raises(TokenResponseError, match=expected) as caught:
         await introspect(oauth_server, TOKEN)
     assert TOKEN not in "".join(traceback.format_exception(caught.value))

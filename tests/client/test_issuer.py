@@ -710,7 +710,9 @@ def test_plain_http_token_endpoint_is_rejected_with_refresh_tokens(
     given: Any = {"endpoints": {"token_endpoint": url}} if as_endpoint else {"token_endpoint": url}
     with (
         pytest.warns(InsecureTransportWarning, match="is plain http"),
-        pytest.raises(TokenConfigurationError, match="refresh tokens, which must be sent by https only"),
+        pytest.raises(
+            TokenConfigurationError, match="refresh tokens, which must be sent by https only"
+        ),
     ):
         Client("id", "secret", grant=grant, **given)
 

@@ -110,7 +110,7 @@ def test_repr_of_credentials_shows_neither_id_nor_secret() -> None:
 def test_credentials_cannot_be_pickled_or_copied() -> None:
     """A secret does not end up in a file or a queue by accident."""
     for write in (pickle.dumps, copy.copy):
-        with pytest.raises(TypeError, match="Credentials holds a secret and is not pickled"):
+        with pytest.raises(TypeError, match="Credentials holds a secret, so it is not pickled"):
             write(Credentials("id", "secret"))
 
 

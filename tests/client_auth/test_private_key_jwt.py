@@ -372,7 +372,7 @@ def test_key_is_not_in_repr_and_cannot_be_pickled() -> None:
     assert repr(key) == "<SigningKey ES256>"
     for secret in (key, PrivateKeyJWT(jwk_of(EC[256]))):
         assert str(jwk_of(EC[256])["d"]) not in repr(secret)
-        with pytest.raises(TypeError, match="SigningKey holds a secret and is not pickled"):
+        with pytest.raises(TypeError, match="SigningKey holds a secret, so it is not pickled"):
             pickle.dumps(secret)
 
 

@@ -102,7 +102,7 @@ async def test_request_without_a_response_has_no_status(oauth_server: OAuthServe
     passed, printed = await run_step(Step("Hang up", "…", hang_up), oauth_server, make_client)
     assert not passed
     assert re.search(r"POST /token .* ---  3 times\n", printed)
-    assert "✗ raised: TokenConnectionError (No answer" in printed
+    assert "✗ raised: TokenConnectionError (No response" in printed
 
 
 # Failing steps

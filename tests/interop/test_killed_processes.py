@@ -21,8 +21,8 @@ import pytest
 from aiohttp import ClientSession
 
 from aioalf.testing import Fault, OAuthServer
-from tests.caches.shared_login import MODULE, SharedLogin, sent
 from tests.caches.fork_server import ForkServer, fork_server
+from tests.caches.shared_login import MODULE, SharedLogin, sent
 from tests.grants.visitor import Visitor
 from tests.interop import dependencies
 

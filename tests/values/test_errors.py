@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from aioalf import Client, OAuth2Middleware, Retry, TokenManager, errors
-from aioalf._cli.exit_codes import Exit, ending_of
+from aioalf._cli.exit_codes import ExitCode, failure_of
 from aioalf._single_flight import copy_exception, copy_without_frames
 from aioalf.errors import (
     AUTHORIZATION_ERRORS,
@@ -228,7 +228,7 @@ async def test_client_raises_connection_error_of_the_token_endpoint_unchanged(
             await client.get(oauth_server.url("/things"))
     assert type(caught.value) is TokenConnectionError
     assert caught.value.is_transient
-    assert str(caught.value).startswith("No answer from the token endpoint http://")
+    assert str(caught.value).startswith("No response from the token endpoint http://")
     assert str(caught.value).endswith("ServerDisconnectedError: Server disconnected")
     assert isinstance(caught.value.__cause__, aiohttp.ServerDisconnectedError)
     assert (oauth_server.token_requests, oauth_server.api_requests) == (attempts, 0)
@@ -294,5 +294,8 @@ async def test_connection_errors_of_the_api_are_not_token_errors(
 
 def test_commands_report_connection_errors_of_the_token_endpoint_as_token_errors() -> None:
     """The message says that the token request failed, not the request to the API."""
-    ending = ending_of(TokenConnectionError("No answer from the token endpoint"), "default")
-    assert (ending.code, ending.sentence) == (Exit.FAILED, "No answer from the token endpoint")
+    failure = failure_of(TokenConnectionError("No response from the token endpoint"), "default")
+    assert (failure.code, failure.message) == (
+        ExitCode.FAILED,
+        "No response from the token endpoint",
+    )
