@@ -1,6 +1,7 @@
-"""What a ``WWW-Authenticate`` header says (RFC 9110 §11.6.1, RFC 6750 §3).
+"""Parses ``WWW-Authenticate`` headers (RFC 9110 §11.6.1, RFC 6750 §3).
 
-Pure: header lines in, challenges out. Any text may be given; what cannot be read is left out.
+Pure functions of header lines. Any text is accepted, and malformed parts are skipped. Must not know
+requests or tokens.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ _REST: Final = re.compile(r'(?:"(?:[^"\\]|\\(?:.|\Z))*+(?:"|\Z)|[^,"])*+', re.DO
 _QUOTED_PAIR: Final = re.compile(r"\\(.)", re.DOTALL)
 
 _MAX_LENGTH: Final = 16_384
-"""Characters of one header line that are read: as much as aiohttp's parser lets through, twice."""
+"""Characters of one header line that are parsed; about twice aiohttp's default limit."""
 
 _USELESS_RENEWAL: Final = frozenset({"insufficient_scope", "insufficient_user_authentication"})
 
 
 class Challenge(NamedTuple):
-    """One challenge: its lower-case scheme, its parameters by lower-case name, or its token68."""
+    """A challenge with either parameters or a token68; scheme and names are in lower case."""
 
     scheme: str
     parameters: Mapping[str, str]
@@ -36,9 +37,9 @@ class Challenge(NamedTuple):
 
 
 def parse_challenges(lines: Iterable[str]) -> tuple[Challenge, ...]:
-    """Return the challenges of all ``WWW-Authenticate`` lines of a response, in order.
+    """Return the challenges of a response in order.
 
-    ``response.headers.getall("WWW-Authenticate", ())`` gives the lines.
+    ``response.headers.getall("WWW-Authenticate", ())`` returns the lines.
     """
     return tuple(challenge for line in lines for challenge in _parse_line(line[:_MAX_LENGTH]))
 
@@ -51,7 +52,7 @@ def is_renewal_useful(challenges: Iterable[Challenge]) -> bool:
 
 
 def required_scope(challenges: Iterable[Challenge]) -> frozenset[str] | None:
-    """Return the scope that a Bearer challenge asks for (RFC 6750 §3), None when none does."""
+    """Return the scope of the first Bearer challenge that names one (RFC 6750 §3), or None."""
     for challenge in challenges:
         if challenge.scheme == "bearer" and "scope" in challenge.parameters:
             return frozenset(challenge.parameters["scope"].split())
@@ -74,7 +75,7 @@ def _parse_challenge(line: str, position: int) -> tuple[dict[str, str], str | No
     start, position = position, _skip(_GAP, line, position)
     if _PARAMETER.match(line, position) is None and (token68 := _TOKEN68.match(line, position)):
         if "," in line[start:position]:
-            return parameters, None, position  # after a comma it is the next challenge's scheme
+            return parameters, None, position  # a word after a comma is the next scheme
         return parameters, token68[1], _skip(_GAP, line, token68.end())
     while position < len(line):
         if parameter := _PARAMETER.match(line, position):
@@ -95,5 +96,5 @@ def _skip(pattern: re.Pattern[str], line: str, position: int) -> int:
 
 
 def _skip_item(line: str, position: int) -> int:
-    # It begins with no gap and no comma: there is at least one character of it.
+    # The item is not empty, so the position always moves: callers have skipped gaps and commas.
     return _skip(_GAP, line, _skip(_REST, line, position))

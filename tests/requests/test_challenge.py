@@ -1,4 +1,4 @@
-"""What a WWW-Authenticate header says, and what a hostile one cannot do."""
+"""Parsing ``WWW-Authenticate`` headers: valid, malformed and hostile ones."""
 
 import time
 
@@ -13,15 +13,15 @@ from aioalf._requests.challenge import (
     required_scope,
 )
 
-Read = tuple[str, dict[str, str], str | None]
+ParsedChallenge = tuple[str, dict[str, str], str | None]
 
 
-def read(*lines: str) -> list[Read]:
-    """The challenges of these header lines, as plain values."""
+def parse(*lines: str) -> list[ParsedChallenge]:
+    """Return the challenges of these header lines as plain values."""
     return [(c.scheme, dict(c.parameters), c.token68) for c in parse_challenges(lines)]
 
 
-READABLE: dict[str, list[Read]] = {
+VALID_LINES: dict[str, list[ParsedChallenge]] = {
     "": [],
     " ,, \t,": [],
     "Bearer": [("bearer", {}, None)],
@@ -45,13 +45,13 @@ READABLE: dict[str, list[Read]] = {
 
 
 @pytest.mark.rule("R059")
-@pytest.mark.parametrize(("line", "challenges"), READABLE.items())
-def test_a_line_is_read_as_the_standard_has_it(line: str, challenges: list[Read]) -> None:
-    """Several challenges, spaces, quotes, token68, empty elements: RFC 9110 §11.6.1, §5.6."""
-    assert read(line) == challenges
+@pytest.mark.parametrize(("line", "challenges"), VALID_LINES.items())
+def test_valid_header_line_is_parsed(line: str, challenges: list[ParsedChallenge]) -> None:
+    """Lists, quoted strings, token68 and empty elements are parsed (RFC 9110 §5.6, §11.6.1)."""
+    assert parse(line) == challenges
 
 
-UNREADABLE: dict[str, list[Read]] = {
+MALFORMED_LINES: dict[str, list[ParsedChallenge]] = {
     '"quoted", Bearer a=b': [("bearer", {"a": "b"}, None)],
     "a=b, Basic abc": [("basic", {}, "abc")],
     "=, Bearer a=b": [("bearer", {"a": "b"}, None)],
@@ -65,16 +65,16 @@ UNREADABLE: dict[str, list[Read]] = {
 
 
 @pytest.mark.rule("R059")
-@pytest.mark.parametrize(("line", "challenges"), UNREADABLE.items())
-def test_what_cannot_be_read_is_left_out(line: str, challenges: list[Read]) -> None:
-    """What stands around a mistake still counts."""
-    assert read(line) == challenges
+@pytest.mark.parametrize(("line", "challenges"), MALFORMED_LINES.items())
+def test_malformed_part_is_skipped(line: str, challenges: list[ParsedChallenge]) -> None:
+    """The valid parts before and after a mistake are still parsed."""
+    assert parse(line) == challenges
 
 
 @pytest.mark.rule("R059")
-def test_every_line_counts() -> None:
-    """A server may send one line a challenge; none is lost, and their order is kept."""
-    assert read("Basic realm=x", 'Bearer error="invalid_token"', "Digest") == [
+def test_all_header_lines_are_parsed_in_order() -> None:
+    """A server may send each challenge in a header line of its own."""
+    assert parse("Basic realm=x", 'Bearer error="invalid_token"', "Digest") == [
         ("basic", {"realm": "x"}, None),
         ("bearer", {"error": "invalid_token"}, None),
         ("digest", {}, None),
@@ -83,8 +83,8 @@ def test_every_line_counts() -> None:
 
 @pytest.mark.rule("R059")
 @given(st.lists(st.text() | st.text('Bearer "\\=,; \t\r\n'), max_size=4))
-def test_any_text_is_read(lines: list[str]) -> None:
-    """No header line raises, and what is read is of the lines."""
+def test_any_text_is_parsed_without_an_error(lines: list[str]) -> None:
+    """No header line raises, and each scheme comes from one of the lines."""
     for challenge in parse_challenges(lines):
         assert any(challenge.scheme in line.lower() for line in lines)
 
@@ -93,8 +93,8 @@ NAMES = st.text("abcXYZ-_!", min_size=1)
 QUOTABLE = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E))
 
 
-def written(challenge: tuple[str, dict[str, str]]) -> str:
-    """A challenge as a server writes it, its values quoted."""
+def format_challenge(challenge: tuple[str, dict[str, str]]) -> str:
+    """Return a challenge as a server writes it, with quoted values."""
     quoted = {k: v.replace("\\", "\\\\").replace('"', '\\"') for k, v in challenge[1].items()}
     return f"{challenge[0]} " + ", ".join(f'{name}="{value}"' for name, value in quoted.items())
 
@@ -105,23 +105,23 @@ def written(challenge: tuple[str, dict[str, str]]) -> str:
         st.tuples(NAMES, st.dictionaries(NAMES.map(str.lower), QUOTABLE, min_size=1)), max_size=4
     )
 )
-def test_what_is_written_is_read(challenges: list[tuple[str, dict[str, str]]]) -> None:
-    """Whatever the values hold, quotes and commas too, they come out as they went in."""
-    line = ", ".join(written(challenge) for challenge in challenges)
-    assert read(line) == [(scheme.lower(), values, None) for scheme, values in challenges]
+def test_quoted_values_are_parsed_unchanged(challenges: list[tuple[str, dict[str, str]]]) -> None:
+    """Values may contain any visible character, also quotes and commas."""
+    line = ", ".join(format_challenge(challenge) for challenge in challenges)
+    assert parse(line) == [(scheme.lower(), values, None) for scheme, values in challenges]
 
 
-HOSTILE = [
+HOSTILE_PIECES = [
     *("a", "a ", "a,", "a=", 'a="', "a=a", "a=a,", '"', "\\", '"\\', 'a="\\', " ", ",", "=", " ="),
     *('a="a', 'a="",', "a a=", 'a="\\"', '\\"', "a\t"),
 ]
 
 
 @pytest.mark.rule("R059")
-@pytest.mark.parametrize("piece", HOSTILE)
+@pytest.mark.parametrize("piece", HOSTILE_PIECES)
 @pytest.mark.parametrize("start", ["", "Bearer ", 'Bearer a="'])
-def test_a_hostile_line_is_read_at_once(start: str, piece: str) -> None:
-    """A mebibyte of anything takes no more than a moment: no pattern goes back and forth."""
+def test_hostile_header_line_is_parsed_quickly(start: str, piece: str) -> None:
+    """One MiB of repeated text causes no catastrophic backtracking."""
     begin = time.process_time()
     parse_challenges([start + piece * (2**20 // len(piece))])
     assert time.process_time() - begin < 2
@@ -129,22 +129,29 @@ def test_a_hostile_line_is_read_at_once(start: str, piece: str) -> None:
 
 @pytest.mark.rule("R057", "R058")
 @pytest.mark.parametrize(
-    ("line", "useful"),
+    ("lines", "is_useful"),
     [
-        ("", True),
-        ("Bearer", True),
-        ('Bearer error="invalid_token"', True),
-        ('Bearer error="invalid_request"', True),
-        ('Bearer error="insufficient_scope", scope="admin"', False),
-        ('Basic realm=x, Bearer error="insufficient_scope"', False),
-        ('Bearer error="insufficient_user_authentication", max_age="5"', False),
-        ('DPoP error="insufficient_scope"', False),
-        ('Bearer realm="error=insufficient_scope"', True),
+        ([], True),
+        ([""], True),
+        (["Bearer"], True),
+        (['Bearer realm="a"'], True),
+        (['Bearer error="invalid_token"'], True),
+        (['Bearer error="invalid_request"'], True),
+        (['Bearer realm="error=insufficient_scope"'], True),
+        (['Bearer error="insufficient_scope"'], False),
+        (['Bearer error="insufficient_scope", scope="admin"'], False),
+        (['Basic realm=x, Bearer error="insufficient_scope"'], False),
+        (["Basic", 'Bearer error="insufficient_scope", scope="admin"'], False),
+        (['Bearer error="insufficient_user_authentication", max_age="5"'], False),
+        (['Bearer error="insufficient_user_authentication", acr_values="loa2"'], False),
+        (['DPoP error="insufficient_scope"'], False),
     ],
 )
-def test_a_new_token_is_useful_unless_the_server_says_otherwise(line: str, *, useful: bool) -> None:
-    """Only what a token of the same kind cannot mend speaks against a renewal."""
-    assert is_renewal_useful(parse_challenges([line])) is useful
+def test_renewal_is_useful_unless_a_challenge_rules_it_out(
+    lines: list[str], *, is_useful: bool
+) -> None:
+    """Only an error that a token of the same kind cannot fix makes a renewal useless."""
+    assert is_renewal_useful(parse_challenges(lines)) is is_useful
 
 
 @pytest.mark.rule("R058")
@@ -157,33 +164,14 @@ def test_a_new_token_is_useful_unless_the_server_says_otherwise(line: str, *, us
         ('Bearer scope=""', set[str]()),
     ],
 )
-def test_the_scope_that_is_asked_for_can_be_read(line: str, scope: set[str] | None) -> None:
-    """A caller learns what its token lacks."""
+def test_required_scope_is_read_from_a_bearer_challenge(line: str, scope: set[str] | None) -> None:
+    """Without a scope in a Bearer challenge, the required scope is None."""
     assert required_scope(parse_challenges([line])) == scope
 
 
-def test_a_challenge_is_a_value() -> None:
-    """Equal ones are equal, and none can be changed."""
+def test_challenges_are_immutable_values() -> None:
+    """Equal challenges compare equal, and their parameters cannot be changed."""
     (challenge,) = parse_challenges(["Bearer a=b"])
     assert challenge == Challenge("bearer", {"a": "b"})
     with pytest.raises(TypeError):
         challenge.parameters["a"] = "c"  # type: ignore[index]
-
-
-@pytest.mark.rule("R057")
-@pytest.mark.parametrize(
-    ("lines", "renewable"),
-    [
-        ([], True),
-        (['Bearer realm="a"'], True),
-        (['Bearer error="invalid_token"'], True),
-        (['Bearer error="insufficient_scope"'], False),
-        (['Bearer error="insufficient_user_authentication", acr_values="loa2"'], False),
-        (["Basic", 'Bearer error="insufficient_scope", scope="admin"'], False),
-    ],
-)
-def test_a_challenge_says_whether_a_new_token_can_help(
-    lines: list[str], *, renewable: bool
-) -> None:
-    """All lines of the header count."""
-    assert is_renewal_useful(parse_challenges(lines)) is renewable

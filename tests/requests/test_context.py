@@ -1,4 +1,4 @@
-"""A call before it has run: awaited, entered, made a task, or forgotten."""
+"""The result of a client's methods: awaited, entered, run as a task, or never awaited."""
 
 import asyncio
 import gc
@@ -7,23 +7,18 @@ from collections.abc import Generator
 from typing import Self
 
 import pytest
-from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientSession
-from hypothesis import given
-from hypothesis import strategies as st
-from multidict import CIMultiDict
+from aiohttp import ClientResponse
 
 from aioalf import Client
-from aioalf._requests.authorization_header import AuthorizationHeader
 from aioalf._requests.context import RequestContextManager
-from aioalf._requests.retry_on_401 import AuthorizationValue, renew_rejected_hop
 from aioalf.testing import OAuthServer
-from tests.support.front import FixedManager, api_log, client_of, manager_of
+from tests.support.front import api_log, client_of
 
-VERBS = ["get", "options", "head", "post", "put", "patch", "delete"]
+METHODS = ["get", "options", "head", "post", "put", "patch", "delete"]
 
 
-class Thing:
-    """What a call may result in."""
+class Result:
+    """The result of a call; it records how it is used."""
 
     entered = left = False
 
@@ -35,64 +30,64 @@ class Thing:
         self.left = True
 
 
-async def make(thing: Thing) -> Thing:
-    """Give it after a turn of the loop."""
+async def produce(result: Result) -> Result:
+    """Return the result after one iteration of the event loop."""
     await asyncio.sleep(0)
-    return thing
+    return result
 
 
-async def test_a_call_can_be_awaited_once() -> None:
-    """As a coroutine."""
-    thing = Thing()
-    pending = RequestContextManager(make(thing))
-    assert await pending is thing
+async def test_call_can_be_awaited_only_once() -> None:
+    """A second ``await`` raises, as with any coroutine."""
+    expected = Result()
+    pending = RequestContextManager(produce(expected))
+    assert await pending is expected
     with pytest.raises(RuntimeError, match="reuse"):
         await pending
-    assert not thing.entered
+    assert not expected.entered
 
 
-async def test_a_call_can_be_entered() -> None:
-    """What it results in is entered and left with it, also when the block raises."""
-    thing = Thing()
+async def test_call_can_be_entered_with_async_with() -> None:
+    """The result is entered, and exited also if the block raises."""
+    expected = Result()
 
     async def fail() -> None:
-        async with RequestContextManager(make(thing)) as result:
-            assert result is thing
-            assert thing.entered
-            assert not thing.left
+        async with RequestContextManager(produce(expected)) as result:
+            assert result is expected
+            assert expected.entered
+            assert not expected.left
             raise KeyError
 
     with pytest.raises(KeyError):
         await fail()
-    assert thing.left
+    assert expected.left
 
 
-async def test_what_a_block_raised_is_told_to_what_is_left() -> None:
-    """Its exit sees kind, error and traceback, as that of any context manager."""
+async def test_result_is_exited_with_the_exception_of_the_block() -> None:
+    """``__aexit__`` of the result gets the type, the error and the traceback."""
     seen: list[object] = []
 
-    class Curious(Thing):
+    class RecordingResult(Result):
         async def __aexit__(self, *raised: object) -> None:
             seen.extend(raised)
 
     error = KeyError()
     with pytest.raises(KeyError):
-        async with RequestContextManager(make(Curious())):
+        async with RequestContextManager(produce(RecordingResult())):
             raise error
     assert seen[:2] == [KeyError, error]
     assert isinstance(seen[2], types.TracebackType)
 
 
-def test_what_a_loop_sends_reaches_the_coroutine() -> None:
-    """Whoever drives a call may have values of its own for what it waits for."""
+def test_sent_value_reaches_the_coroutine() -> None:
+    """``send`` passes a value to the awaitable that the coroutine waits for."""
 
     @types.coroutine
-    def ask() -> Generator[str, str, str]:
+    def ask_question() -> Generator[str, str, str]:
         return (yield "question")
 
-    async def talk() -> Thing:
-        assert await ask() == "answer"
-        return Thing()
+    async def talk() -> Result:
+        assert await ask_question() == "answer"
+        return Result()
 
     pending = RequestContextManager(talk())
     assert pending.send(None) == "question"
@@ -100,29 +95,29 @@ def test_what_a_loop_sends_reaches_the_coroutine() -> None:
         pending.send("answer")
 
 
-async def test_a_call_runs_wherever_a_coroutine_does() -> None:
-    """It is taken for one by asyncio."""
-    thing = Thing()
-    pending = RequestContextManager(make(thing))
+async def test_asyncio_accepts_a_call_as_a_coroutine() -> None:
+    """Tasks, ``ensure_future``, ``wait_for`` and ``shield`` accept a call."""
+    expected = Result()
+    pending = RequestContextManager(produce(expected))
     assert asyncio.iscoroutine(pending)
-    assert await pending is thing
-    assert await asyncio.create_task(RequestContextManager(make(thing))) is thing
-    assert await asyncio.ensure_future(RequestContextManager(make(thing))) is thing
-    assert await asyncio.wait_for(RequestContextManager(make(thing)), 5) is thing
-    assert await asyncio.shield(RequestContextManager(make(thing))) is thing
+    assert await pending is expected
+    assert await asyncio.create_task(RequestContextManager(produce(expected))) is expected
+    assert await asyncio.ensure_future(RequestContextManager(produce(expected))) is expected
+    assert await asyncio.wait_for(RequestContextManager(produce(expected)), 5) is expected
+    assert await asyncio.shield(RequestContextManager(produce(expected))) is expected
 
 
-async def test_a_task_of_a_call_can_be_shown_and_cancelled() -> None:
-    """A repr of the task works, and the coroutine sees the cancellation."""
+async def test_task_of_a_call_has_a_repr_and_can_be_cancelled() -> None:
+    """The coroutine of the call gets the cancellation."""
     seen: list[str] = []
 
-    async def wait() -> Thing:
+    async def wait() -> Result:
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
             seen.append("cancelled")
             raise
-        raise AssertionError("nobody sets it")
+        raise AssertionError("the event is never set")
 
     task = asyncio.create_task(RequestContextManager(wait()))
     await asyncio.sleep(0)
@@ -133,106 +128,68 @@ async def test_a_task_of_a_call_can_be_shown_and_cancelled() -> None:
     assert seen == ["cancelled"]
 
 
-def test_a_call_runs_as_a_main_program() -> None:
-    """asyncio.run takes it too."""
-    thing = Thing()
-    assert asyncio.run(RequestContextManager(make(thing))) is thing
+def test_asyncio_run_accepts_a_call() -> None:
+    """``asyncio.run`` returns the result of the call."""
+    expected = Result()
+    assert asyncio.run(RequestContextManager(produce(expected))) is expected
 
 
-def test_a_closed_call_is_silent() -> None:
-    """It ends without having run."""
-    RequestContextManager(make(Thing())).close()
+def test_closed_call_causes_no_warning() -> None:
+    """Closing a call without awaiting it causes no RuntimeWarning."""
+    RequestContextManager(produce(Result())).close()
     gc.collect()
 
 
-def test_a_forgotten_call_is_told_as_a_coroutine_is() -> None:
-    """Python's own warning names what was never awaited."""
+def test_call_that_is_never_awaited_causes_a_warning() -> None:
+    """Python's RuntimeWarning names the coroutine that was never awaited."""
     client = Client("client-id", "secret", "https://auth.example.com/token")
     with pytest.warns(RuntimeWarning, match=r"RequestDispatcher\.send' was never awaited"):
         client.get("https://api.example.com/things")
 
 
-@pytest.mark.parametrize("verb", VERBS)
-async def test_every_verb_can_be_awaited_and_entered(oauth_server: OAuthServer, verb: str) -> None:
-    """Each sends its own method, with the token."""
+@pytest.mark.parametrize("method", METHODS)
+async def test_every_method_can_be_awaited_and_entered(
+    oauth_server: OAuthServer, method: str
+) -> None:
+    """Each HTTP method is sent with the token, however the call is used."""
     async with client_of(oauth_server) as client:
-        response: ClientResponse = await getattr(client, verb)(oauth_server.url("/things"))
+        response: ClientResponse = await getattr(client, method)(oauth_server.url("/things"))
         assert response.status == 200
         response.release()
-        async with getattr(client, verb)(oauth_server.url("/things")) as response:
+        async with getattr(client, method)(oauth_server.url("/things")) as response:
             assert response.status == 200
-        async with client.request(verb, oauth_server.url("/things")) as response:
+        async with client.request(method, oauth_server.url("/things")) as response:
             assert response.status == 200
-    assert [request.method for request in api_log(oauth_server)] == [verb.upper()] * 3
+    assert [request.method for request in api_log(oauth_server)] == [method.upper()] * 3
 
 
-async def test_a_response_that_is_entered_is_released(oauth_server: OAuthServer) -> None:
-    """Its connection serves the next request."""
+async def test_async_with_releases_the_response(oauth_server: OAuthServer) -> None:
+    """The connection serves the next request after the block."""
     async with client_of(oauth_server) as client:
         async with client.get(oauth_server.url("/things")) as response:
             assert response.status == 200
         assert response.closed
 
 
-async def test_calls_run_side_by_side(oauth_server: OAuthServer) -> None:
-    """gather, wait_for and tasks, as with aiohttp's own."""
+async def test_calls_run_concurrently(oauth_server: OAuthServer) -> None:
+    """Calls of a client work with ``gather``, ``wait_for`` and tasks."""
     url = oauth_server.url("/things")
     async with client_of(oauth_server) as client:
-        answers = [
+        responses = [
             *await asyncio.gather(client.get(url), client.post(url)),
             await asyncio.wait_for(client.get(url), 5),
             await asyncio.create_task(client.get(url)),
         ]
-        for answer in answers:
-            assert answer.status == 200
-            answer.release()
+        for response in responses:
+            assert response.status == 200
+            response.release()
 
 
-async def test_head_follows_no_redirect_unasked(oauth_server: OAuthServer) -> None:
-    """As aiohttp's head."""
+async def test_head_follows_redirects_only_if_allowed(oauth_server: OAuthServer) -> None:
+    """The default of ``allow_redirects`` is False for ``head``, as in aiohttp."""
     url = oauth_server.url("/redirect?to=/things")
     async with client_of(oauth_server) as client:
         async with client.head(url) as response:
             assert response.status == 302
         async with client.head(url, allow_redirects=True) as response:
             assert response.status == 200
-
-
-HEADER = AuthorizationHeader(FixedManager())
-
-
-async def test_a_request_that_is_no_call_passes_the_renewal(oauth_server: OAuthServer) -> None:
-    """A session that holds the middleware of a client sends others' requests as they are."""
-    async with (
-        ClientSession(middlewares=[renew_rejected_hop]) as session,
-        session.get(oauth_server.url("/things")) as response,
-    ):
-        assert response.status == 401
-    [request] = api_log(oauth_server)
-    assert "Authorization" not in request.headers
-
-
-@given(st.text())
-def test_a_call_begins_as_its_field(authorization: str) -> None:
-    """It is the string that it was made of, not refused, and replaced by nothing."""
-    field = AuthorizationValue(authorization, HEADER)
-    assert field == authorization
-    assert (field.renewed, field.was_rejected) == (None, False)
-
-
-async def test_the_field_of_a_call_is_known_again_on_each_hop(oauth_server: OAuthServer) -> None:
-    """The object itself is handed on, from the headers of the call to those of every hop."""
-    met: list[str] = []
-
-    async def look(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-        met.append(request.headers["Authorization"])
-        return await handler(request)
-
-    field = AuthorizationValue(f"Bearer {await manager_of(oauth_server).get_token()}", HEADER)
-    async with ClientSession(headers={"Accept": "*/*"}, middlewares=[look]) as session:
-        for headers in ({"Authorization": field}, CIMultiDict({"Authorization": field})):
-            url = oauth_server.url("/redirect?to=/things")
-            async with session.get(url, headers=headers) as response:
-                assert response.status == 200
-    assert len(met) == 4
-    assert all(seen is field for seen in met)

@@ -1,4 +1,4 @@
-"""Which URLs the dispatcher sends a token to, and what reaches the session."""
+"""`RequestDispatcher`: which URLs get a token, and which arguments reach the session."""
 
 from collections.abc import AsyncIterator, Callable
 from typing import Any, cast
@@ -28,15 +28,15 @@ class CachedHeader:
         return "Bearer token"
 
 
-Make = Callable[..., RequestDispatcher]
+MakeDispatcher = Callable[..., RequestDispatcher]
 
 
 @pytest.fixture
-async def dispatcher() -> AsyncIterator[Make]:
-    """Makes dispatchers that have a token."""
+async def make_dispatcher() -> AsyncIterator[MakeDispatcher]:
+    """Return a function that creates dispatchers with a cached token."""
     sessions = SessionProvider()
 
-    def make(allowed_origins: list[str] | None = None, **options: Any) -> RequestDispatcher:
+    def create(allowed_origins: list[str] | None = None, **options: Any) -> RequestDispatcher:
         return RequestDispatcher(
             cast("AuthorizationHeader", CachedHeader()),
             sessions,
@@ -44,7 +44,7 @@ async def dispatcher() -> AsyncIterator[Make]:
             raise_token_errors=False,
         )
 
-    yield make
+    yield create
     await sessions.close()
 
 
@@ -62,9 +62,11 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[StrOrURL]:
 
 
 @pytest.mark.rule("R055")
-async def test_only_allowed_origins_get_requests(dispatcher: Make, sent: list[StrOrURL]) -> None:
-    """Each other origin is refused, also if its URL only looks like an allowed one."""
-    sending = dispatcher([API])
+async def test_only_allowed_origins_get_requests(
+    make_dispatcher: MakeDispatcher, sent: list[StrOrURL]
+) -> None:
+    """Other origins get no request, even if the URL looks like an allowed one."""
+    dispatcher = make_dispatcher([API])
     for url in (
         f"{API}/",
         f"{API}/things?a=b#c",
@@ -73,7 +75,7 @@ async def test_only_allowed_origins_get_requests(dispatcher: Make, sent: list[St
         f" {API}/",
         "HTTPS" + API[5:],
     ):
-        await sending.send("GET", url, {})
+        await dispatcher.send("GET", url, {})
     assert len(sent) == 6
     for url in (
         *("https://api.example.com.evil.example/", "https://api.example.comm/", "//evil.example/"),
@@ -84,59 +86,61 @@ async def test_only_allowed_origins_get_requests(dispatcher: Make, sent: list[St
         ),
     ):
         with pytest.raises(TokenError, match="not in allowed_origins"):
-            await sending.send("GET", url, {})
+            await dispatcher.send("GET", url, {})
     assert len(sent) == 6
 
 
 @pytest.mark.rule("R050")
 @pytest.mark.parametrize("allowed_origins", [None, [API]])
-async def test_credentials_in_a_url_are_refused(
-    dispatcher: Make, sent: list[StrOrURL], allowed_origins: list[str] | None
+async def test_other_credentials_are_rejected(
+    make_dispatcher: MakeDispatcher, sent: list[StrOrURL], allowed_origins: list[str] | None
 ) -> None:
     """A request never carries two kinds of credentials."""
-    sending = dispatcher(allowed_origins)
+    dispatcher = make_dispatcher(allowed_origins)
     for url in ("https://ada:secret@api.example.com/", URL("https://ada@api.example.com/")):
         with pytest.raises(ValueError, match="credentials in a URL"):
-            await sending.send("GET", url, {})
+            await dispatcher.send("GET", url, {})
     with pytest.raises(ValueError, match="auth="):
-        await sending.send("GET", f"{API}/", {"auth": ("ada", "secret")})
+        await dispatcher.send("GET", f"{API}/", {"auth": ("ada", "secret")})
     assert sent == []
-    await sending.send("GET", f"{API}/@ada", {"auth": None})
+    await dispatcher.send("GET", f"{API}/@ada", {"auth": None})
     assert len(sent) == 1
 
 
 @pytest.mark.rule("R053")
 async def test_plain_http_causes_one_warning_for_each_host(
-    dispatcher: Make, sent: list[StrOrURL]
+    make_dispatcher: MakeDispatcher, sent: list[StrOrURL]
 ) -> None:
-    """The second request to the same host warns no more; https and this machine never do."""
-    sending = dispatcher()
+    """Further requests to the host cause no warning, nor do https and this machine."""
+    dispatcher = make_dispatcher()
     for number in range(3):
         with pytest.warns(InsecureTransportWarning):
-            await sending.send("GET", f"http://{number}.example/", {})
-        await sending.send("GET", f"http://{number}.example/again", {})
-    await sending.send("GET", "http://127.0.0.1:8080/", {})
-    await sending.send("GET", "https://a.example/", {})
+            await dispatcher.send("GET", f"http://{number}.example/", {})
+        await dispatcher.send("GET", f"http://{number}.example/again", {})
+    await dispatcher.send("GET", "http://127.0.0.1:8080/", {})
+    await dispatcher.send("GET", "https://a.example/", {})
     assert len(sent) == 8
 
 
 @pytest.mark.rule("R053")
-async def test_plain_http_is_refused_each_time_if_https_is_required(
-    dispatcher: Make, sent: list[StrOrURL]
+async def test_plain_http_is_rejected_each_time_if_https_is_required(
+    make_dispatcher: MakeDispatcher, sent: list[StrOrURL]
 ) -> None:
-    """A refusal is not forgotten."""
-    sending = dispatcher(require_https=True)
+    """The second request to the host raises a TokenError, too."""
+    dispatcher = make_dispatcher(require_https=True)
     for _ in range(2):
         with pytest.raises(TokenError, match="require_https"):
-            await sending.send("GET", "http://a.example/", {})
+            await dispatcher.send("GET", "http://a.example/", {})
     assert sent == []
 
 
-async def test_a_url_reaches_the_session_unchanged(dispatcher: Make, sent: list[StrOrURL]) -> None:
+async def test_url_reaches_the_session_unchanged(
+    make_dispatcher: MakeDispatcher, sent: list[StrOrURL]
+) -> None:
     """Recorders see the URL that the caller passed, with its type."""
     urls: list[StrOrURL] = [f"{API}/", f" {API}/", URL(f"{API}/"), "http://127.0.0.1:8080/"]
-    sending = dispatcher()
+    dispatcher = make_dispatcher()
     for url in urls:
-        await sending.send("GET", url, {})
+        await dispatcher.send("GET", url, {})
     assert sent == urls
     assert [type(url) for url in sent] == [type(url) for url in urls]

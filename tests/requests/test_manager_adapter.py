@@ -1,4 +1,4 @@
-"""A manager made for 0.4.0 under today's Bearer: what is asked of it, and how often."""
+"""`LegacyManagerAdapter`: which methods of a manager for 0.4.0 are called, and how often."""
 
 import asyncio
 from types import SimpleNamespace
@@ -15,197 +15,199 @@ from tests.support.front import UserManager
 SESSION = cast("ClientSession", object())
 
 
-class Asked(UserManager):
-    """A user's manager that counts how often it is asked."""
+class CountingManager(UserManager):
+    """A user's manager that counts the calls of ``get_token``."""
 
-    times = 0
+    calls = 0
 
     def __init__(self) -> None:
         super().__init__("", "", "", {}, None)
 
     async def get_token(self) -> str:
-        """The token of this turn."""
-        self.times += 1
+        """Count the call and return the current token."""
+        self.calls += 1
         return await super().get_token()
 
 
-async def test_a_renewal_asks_before_and_after_the_reset() -> None:
-    """Once to see whether somebody has renewed already, once for the new token."""
-    manager = Asked()
-    renewal = LegacyManagerAdapter(manager)
-    assert await renewal.renew_token("token-0") == "token-1"
-    assert (manager.times, manager.resets) == (2, 1)
-    assert await renewal.renew_token("token-0") == "token-1"
-    assert (manager.times, manager.resets) == (3, 1)
+async def test_renewal_gets_the_token_before_and_after_the_reset() -> None:
+    """The first token shows whether it was already replaced, the second is the new one."""
+    manager = CountingManager()
+    adapter = LegacyManagerAdapter(manager)
+    assert await adapter.renew_token("token-0") == "token-1"
+    assert (manager.calls, manager.resets) == (2, 1)
+    assert await adapter.renew_token("token-0") == "token-1"
+    assert (manager.calls, manager.resets) == (3, 1)
 
 
-async def test_a_useless_renewal_is_not_repeated_within_the_pause(
+async def test_useless_renewal_is_not_repeated_during_backoff(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Its product may be renewed when the pause is over, not before; any other token at once."""
+    """The renewed token can be renewed again after the backoff, any other one at once."""
     clock = SimpleNamespace(now=1000.0)
     monkeypatch.setattr(
         "aioalf._requests.manager_adapter.time", SimpleNamespace(monotonic=lambda: clock.now)
     )
-    renewal = LegacyManagerAdapter(Asked())
-    assert renewal.can_renew("token-0")
-    renewed = await renewal.renew_token("token-0")
-    assert not renewal.can_renew(renewed)
-    assert renewal.can_renew("token-0")
+    adapter = LegacyManagerAdapter(CountingManager())
+    assert adapter.can_renew("token-0")
+    renewed = await adapter.renew_token("token-0")
+    assert not adapter.can_renew(renewed)
+    assert adapter.can_renew("token-0")
     clock.now += Renewal().failure_backoff / 2
-    assert not renewal.can_renew(renewed)
+    assert not adapter.can_renew(renewed)
     clock.now += Renewal().failure_backoff / 2
-    assert renewal.can_renew(renewed)
+    assert adapter.can_renew(renewed)
 
 
-async def test_a_renewal_that_helped_may_be_repeated_at_once() -> None:
-    """An accepted token proves the manager."""
-    renewal = LegacyManagerAdapter(Asked())
-    renewed = await renewal.renew_token("token-0")
-    renewal.mark_accepted()
-    assert renewal.can_renew(renewed)
+async def test_accepted_token_can_be_renewed_at_once() -> None:
+    """A token that an API accepted shows that renewals are useful."""
+    adapter = LegacyManagerAdapter(CountingManager())
+    renewed = await adapter.renew_token("token-0")
+    adapter.mark_accepted()
+    assert adapter.can_renew(renewed)
 
 
-async def test_a_rejected_token_is_renewed_before_it_is_used_again() -> None:
-    """Once: what the manager gives after that is taken as it is."""
-    manager = Asked()
-    renewal = LegacyManagerAdapter(manager)
-    assert await renewal.get_token() == "token-0"
-    renewal.mark_rejected("token-0")
-    assert [await renewal.get_token() for _ in range(2)] == ["token-1", "token-1"]
+async def test_rejected_token_is_renewed_before_its_next_use() -> None:
+    """``get_token`` renews a rejected token once."""
+    manager = CountingManager()
+    adapter = LegacyManagerAdapter(manager)
+    assert await adapter.get_token() == "token-0"
+    adapter.mark_rejected("token-0")
+    assert [await adapter.get_token() for _ in range(2)] == ["token-1", "token-1"]
     assert manager.resets == 1
 
 
-async def test_a_rejection_within_the_pause_changes_nothing() -> None:
-    """An API that refuses everything makes no reset each time."""
-    manager = Asked()
-    renewal = LegacyManagerAdapter(manager)
-    renewed = await renewal.renew_token("token-0")
-    renewal.mark_rejected(renewed)
-    assert await renewal.get_token() == renewed
+async def test_rejection_during_backoff_causes_no_reset() -> None:
+    """An API that rejects every token does not cause a reset for each request."""
+    manager = CountingManager()
+    adapter = LegacyManagerAdapter(manager)
+    renewed = await adapter.renew_token("token-0")
+    adapter.mark_rejected(renewed)
+    assert await adapter.get_token() == renewed
     assert manager.resets == 1
 
 
-async def test_no_token_is_no_rejected_one() -> None:
-    """A manager that gives an empty one is not reset for it."""
+async def test_empty_token_causes_no_reset() -> None:
+    """An empty token is an error, and is not mistaken for a rejected token."""
 
-    class Empty(Asked):
+    class EmptyTokenManager(CountingManager):
         async def get_token(self) -> str:
-            self.times += 1
+            self.calls += 1
             return ""
 
-    manager = Empty()
+    manager = EmptyTokenManager()
     with pytest.raises(TokenError, match="returned a token that is not valid"):
         await AuthorizationHeader(manager).get(SESSION)
-    assert (manager.times, manager.resets) == (1, 0)
+    assert (manager.calls, manager.resets) == (1, 0)
 
 
-def test_a_subclass_is_told_which_session_to_use() -> None:
-    """Its own get_token may still send requests; other managers do not know sessions."""
-    told: list[object] = []
+def test_session_is_passed_to_subclasses_of_the_token_manager() -> None:
+    """The ``get_token`` of a subclass may send requests; other managers know no session."""
+    passed: list[object] = []
 
-    class Own(TokenManager):
+    class SubclassManager(TokenManager):
         async def get_token(self) -> str:
             return "own"
 
         def use_session(self, session: ClientSession) -> None:
-            told.append(session)
+            passed.append(session)
 
-    for manager in (Own(None, None, None), Asked()):
+    for manager in (SubclassManager(None, None, None), CountingManager()):
         adapter = renewable(manager)
         assert isinstance(adapter, LegacyManagerAdapter)
         adapter.use_session(SESSION)
-    assert told == [SESSION]
+    assert passed == [SESSION]
 
 
 @pytest.mark.parametrize("name", ["get_token", "renew_token", "reset_token"])
-def test_a_subclass_with_one_method_of_its_own_is_asked_as_the_users(name: str) -> None:
-    """Its tokens would come from two places."""
+def test_subclass_that_overrides_a_token_method_is_wrapped(name: str) -> None:
+    """Its tokens would otherwise come from two places."""
 
     async def method(self: TokenManager) -> str:
-        return "its own"
+        return "own"
 
-    kind = type("Own", (TokenManager,), {name: method})
-    assert isinstance(renewable(kind("", "id", "secret")), LegacyManagerAdapter)
+    subclass = type("Subclass", (TokenManager,), {name: method})
+    assert isinstance(renewable(subclass("", "id", "secret")), LegacyManagerAdapter)
 
 
-def test_a_subclass_that_has_its_own_peek_too_knows_what_it_does() -> None:
-    """It is used as it is, as is ours."""
+def test_subclass_that_overrides_cached_token_too_is_not_wrapped() -> None:
+    """Such a subclass is used directly, like a TokenManager."""
 
     async def get_token(self: TokenManager) -> str:
-        return "its own"
+        return "own"
 
     def cached_token(self: TokenManager) -> str:
-        return "its own"
+        return "own"
 
-    kind = type("Own", (TokenManager,), {"get_token": get_token, "cached_token": cached_token})
-    for manager in (kind("", "id", "secret"), TokenManager("", "id", "secret")):
+    subclass = type(
+        "Subclass", (TokenManager,), {"get_token": get_token, "cached_token": cached_token}
+    )
+    for manager in (subclass("", "id", "secret"), TokenManager("", "id", "secret")):
         assert renewable(manager) is manager
 
 
-# Logging out
+# Logout
 
 
-async def test_a_manager_is_reset_at_a_logout() -> None:
-    """It knows no other way; what it was told of refusals is over."""
-    manager = Asked()
-    renewal = LegacyManagerAdapter(manager)
-    renewal.mark_rejected("token-0")
-    await renewal.logout()
-    assert await renewal.get_token() == "token-1"
-    assert (manager.resets, manager.times) == (1, 1)
+async def test_logout_resets_a_manager_without_logout() -> None:
+    """The manager is reset once, and an earlier rejection is forgotten."""
+    manager = CountingManager()
+    adapter = LegacyManagerAdapter(manager)
+    adapter.mark_rejected("token-0")
+    await adapter.logout()
+    assert await adapter.get_token() == "token-1"
+    assert (manager.resets, manager.calls) == (1, 1)
 
 
-async def test_a_manager_with_a_logout_is_asked_for_that() -> None:
-    """And for nothing else."""
+async def test_logout_calls_the_logout_of_the_manager() -> None:
+    """A manager with its own ``logout`` is not reset."""
 
-    class Leaving(Asked):
-        """Knows how."""
+    class ManagerWithLogout(CountingManager):
+        """A user's manager with a ``logout`` method."""
 
         logouts = 0
 
         async def logout(self) -> None:
             self.logouts += 1
 
-    manager = Leaving()
+    manager = ManagerWithLogout()
     await LegacyManagerAdapter(manager).logout()
     assert (manager.logouts, manager.resets) == (1, 0)
 
 
-async def test_a_subclass_of_today_s_is_logged_out_and_reset() -> None:
-    """Reset too when the first fails: what it keeps of its own is forgotten."""
+async def test_logout_resets_a_subclass_with_an_inherited_logout() -> None:
+    """The inherited ``logout`` does not know the tokens that the subclass keeps."""
     done: list[str] = []
 
-    class Own(TokenManager):
-        """Has a reset of its own, and a request that fails."""
+    class ManagerWithReset(TokenManager):
+        """A subclass that overrides ``reset_token``."""
 
         async def reset_token(self) -> None:
             done.append("reset")
             await super().reset_token()
 
-    manager = Own("https://auth.example.com/token", "id", "secret")
-    renewal = renewable(manager)
-    assert isinstance(renewal, LegacyManagerAdapter)
-    await renewal.logout()
+    manager = ManagerWithReset("https://auth.example.com/token", "id", "secret")
+    adapter = renewable(manager)
+    assert isinstance(adapter, LegacyManagerAdapter)
+    await adapter.logout()
     assert done == ["reset"]
 
 
-async def test_a_logout_ends_a_renewal_that_is_under_way() -> None:
-    """Who waits for it hears why."""
-    asked = asyncio.Event()
+async def test_logout_ends_a_renewal_in_flight() -> None:
+    """Callers that wait for the renewal get a TokenError."""
+    requested = asyncio.Event()
 
-    class Slow(Asked):
-        """Does not come back."""
+    class BlockingManager(CountingManager):
+        """A user's manager whose ``get_token`` never returns."""
 
         async def get_token(self) -> str:
-            asked.set()
+            requested.set()
             await asyncio.Event().wait()
             return ""
 
-    renewal = LegacyManagerAdapter(Slow())
-    waiting = asyncio.create_task(renewal.renew_token("token-0"))
-    await asked.wait()
-    await renewal.logout()
+    adapter = LegacyManagerAdapter(BlockingManager())
+    waiting = asyncio.create_task(adapter.renew_token("token-0"))
+    await requested.wait()
+    await adapter.logout()
     with pytest.raises(TokenError, match="logged out meanwhile"):
         await waiting
-    await renewal.close()
+    await adapter.close()

@@ -1,4 +1,4 @@
-"""The middleware on a session of the user's: which hops get the token, and which are repeated."""
+"""`OAuth2Middleware` in a session: which hops get the token, and which are repeated."""
 
 import asyncio
 import warnings
@@ -29,8 +29,8 @@ from tests.support.front import (
 )
 
 
-class Hop:
-    """As much of a request as a middleware looks at before it is sent."""
+class FakeRequest:
+    """The attributes of a request that the middleware reads before sending it."""
 
     body = b""
     session = None
@@ -40,28 +40,28 @@ class Hop:
         self.headers = CIMultiDict[str]()
 
 
-class Fine:
-    """A response that nothing needs to be done about."""
+class FakeResponse:
+    """A successful response."""
 
     status = 200
 
 
-async def field_sent(middleware: OAuth2Middleware, url: str) -> str | None:
-    """The Authorization field with which a hop to the URL leaves the middleware."""
-    hop, sent = Hop(url), list[str | None]()
+async def sent_header(middleware: OAuth2Middleware, url: str) -> str | None:
+    """Return the Authorization header that the middleware adds to a request to the URL."""
+    request, sent = FakeRequest(url), list[str | None]()
 
     async def handler(request: ClientRequest) -> ClientResponse:
         sent.append(request.headers.get("Authorization"))
-        return cast("ClientResponse", Fine())
+        return cast("ClientResponse", FakeResponse())
 
-    await middleware(cast("ClientRequest", hop), handler)
+    await middleware(cast("ClientRequest", request), handler)
     assert len(sent) == 1
     return sent[0]
 
 
 @pytest.mark.rule("R050", "R051", "R052")
-async def test_a_request_carries_one_bearer_field(oauth_server: OAuthServer) -> None:
-    """The token is in the header, and a field of the caller's is replaced."""
+async def test_request_has_one_authorization_header(oauth_server: OAuthServer) -> None:
+    """The token is sent in the header only, and replaces the caller's header."""
     headers = {"authorization": "Basic eDp5"}
     async with (
         by_middleware(oauth_server) as session,
@@ -69,15 +69,15 @@ async def test_a_request_carries_one_bearer_field(oauth_server: OAuthServer) -> 
     ):
         assert response.status == 200
     [request] = api_log(oauth_server)
-    [field] = request.headers.getall("Authorization")
-    assert field.startswith("Bearer ")
+    [value] = request.headers.getall("Authorization")
+    assert value.startswith("Bearer ")
     assert request.query == "page=1"
     assert headers == {"authorization": "Basic eDp5"}
 
 
 @pytest.mark.rule("R055")
 @pytest.mark.parametrize(
-    ("url", "field"),
+    ("url", "value"),
     [
         ("https://api.example.com/things", "Bearer token"),
         ("https://API.example.com:443/", "Bearer token"),
@@ -90,53 +90,54 @@ async def test_a_request_carries_one_bearer_field(oauth_server: OAuthServer) -> 
         ("https://evil.example/api.example.com", None),
     ],
 )
-async def test_only_the_origins_given_get_the_token(url: str, field: str | None) -> None:
-    """Scheme, host and port decide; other requests go out as they are."""
-    origins: list[str | URL] = [
+async def test_only_allowed_origins_get_the_token(url: str, value: str | None) -> None:
+    """Scheme, host and port have to match; other requests are sent unchanged."""
+    allowed_origins: list[str | URL] = [
         "https://api.example.com/a/path",
         URL("https://other.example.com:8443"),
     ]
-    assert await field_sent(OAuth2Middleware(FixedManager(), allowed_origins=origins), url) == field
+    middleware = OAuth2Middleware(FixedManager(), allowed_origins=allowed_origins)
+    assert await sent_header(middleware, url) == value
 
 
 @pytest.mark.rule("R055")
-async def test_without_origins_the_first_one_seen_is_the_one() -> None:
-    """A session that goes to a second origin shows it nothing."""
+async def test_first_origin_is_the_only_one_by_default() -> None:
+    """Without ``allowed_origins``, later requests to other origins get no token."""
     middleware = OAuth2Middleware(FixedManager())
-    assert await field_sent(middleware, "https://a.example/1") == "Bearer token"
-    assert await field_sent(middleware, "https://b.example/1") is None
-    assert await field_sent(middleware, "https://a.example/2") == "Bearer token"
+    assert await sent_header(middleware, "https://a.example/1") == "Bearer token"
+    assert await sent_header(middleware, "https://b.example/1") is None
+    assert await sent_header(middleware, "https://a.example/2") == "Bearer token"
 
 
 @pytest.mark.rule("R053")
-async def test_plain_http_is_warned_of_or_refused() -> None:
-    """Once per origin, or every time where https is required; nothing leaves then."""
+async def test_plain_http_causes_a_warning_or_an_error() -> None:
+    """Each host causes one warning, or an error for each request with ``require_https``."""
     middleware = OAuth2Middleware(FixedManager())
     with pytest.warns(InsecureTransportWarning, match="http://a.example"):
-        assert await field_sent(middleware, "http://a.example/1") == "Bearer token"
-    assert await field_sent(middleware, "http://a.example/2") == "Bearer token"
+        assert await sent_header(middleware, "http://a.example/1") == "Bearer token"
+    assert await sent_header(middleware, "http://a.example/2") == "Bearer token"
     for url in ("http://a.example/1", "//a.example:80/1", "tcp://a.example/1", "ws://a.example/1"):
         strict = OAuth2Middleware(FixedManager(), require_https=True)
         with pytest.raises(TokenError, match="require_https"):
-            await field_sent(strict, url)
+            await sent_header(strict, url)
     for url in ("https://a.example/1", "wss://a.example/1", "tcp://127.0.0.1/1"):
         strict = OAuth2Middleware(FixedManager(), require_https=True)
-        assert await field_sent(strict, url) == "Bearer token"
+        assert await sent_header(strict, url) == "Bearer token"
 
 
 @pytest.mark.rule("R052")
-async def test_each_hop_is_checked_whatever_the_last_one_was() -> None:
-    """A hop to another origin gets no token, also between hops to an allowed one."""
+async def test_each_hop_is_checked() -> None:
+    """A hop to another origin gets no token, also between hops to an allowed origin."""
     middleware = OAuth2Middleware(FixedManager(), allowed_origins=["https://a.example"])
-    known, elsewhere = "https://a.example/1", ("http://a.example:443/", "https://b.example/")
-    for url in (known, *elsewhere, known, *elsewhere):
-        assert await field_sent(middleware, url) == ("Bearer token" if url == known else None)
+    allowed, others = "https://a.example/1", ("http://a.example:443/", "https://b.example/")
+    for url in (allowed, *others, allowed, *others):
+        assert await sent_header(middleware, url) == ("Bearer token" if url == allowed else None)
 
 
 @pytest.mark.rule("R062")
 @pytest.mark.parametrize("token", [None, "", "a\r\nb"])
-async def test_nothing_leaves_without_a_token(oauth_server: OAuthServer, token: object) -> None:
-    """A manager that gives none is an error to the caller, and no request."""
+async def test_no_request_is_sent_without_a_token(oauth_server: OAuthServer, token: object) -> None:
+    """The caller gets a TokenError if the manager returns no valid token."""
     middleware = OAuth2Middleware(FixedManager(token))
     async with ClientSession(middlewares=[middleware]) as session:
         with pytest.raises(TokenError):
@@ -145,8 +146,8 @@ async def test_nothing_leaves_without_a_token(oauth_server: OAuthServer, token: 
 
 
 @pytest.mark.rule("R062")
-async def test_an_error_of_the_token_endpoint_is_raised(oauth_server: OAuthServer) -> None:
-    """Below the client there is no response to return: the error carries it."""
+async def test_error_of_the_token_endpoint_is_raised(oauth_server: OAuthServer) -> None:
+    """The error holds the response of the token endpoint, and no API request is sent."""
     oauth_server.token_fault = Fault.status(503, "down")
     async with by_middleware(oauth_server) as session:
         with pytest.raises(TokenHTTPError) as caught:
@@ -156,21 +157,21 @@ async def test_an_error_of_the_token_endpoint_is_raised(oauth_server: OAuthServe
 
 
 @pytest.mark.rule("R060")
-async def test_a_users_manager_is_enough(oauth_server: OAuthServer) -> None:
-    """get_token and reset_token: a refused request is renewed with those."""
+async def test_manager_with_two_methods_is_sufficient(oauth_server: OAuthServer) -> None:
+    """A rejected request is repeated with ``get_token`` and ``reset_token`` alone."""
     manager = UserManager("", "", "", {}, None)
     async with (
         ClientSession(middlewares=[OAuth2Middleware(manager)]) as session,
         session.get(oauth_server.url("/things")) as response,
     ):
         assert response.status == 401
-    fields = [request.headers["Authorization"] for request in api_log(oauth_server)]
-    assert fields == ["Bearer token-0", "Bearer token-1"]
+    values = [request.headers["Authorization"] for request in api_log(oauth_server)]
+    assert values == ["Bearer token-0", "Bearer token-1"]
 
 
 @pytest.mark.rule("R058")
-async def test_a_lack_of_scope_is_the_callers_to_see(oauth_server: OAuthServer) -> None:
-    """A 403 is not repeated, and what scope it takes can be read."""
+async def test_insufficient_scope_is_returned(oauth_server: OAuthServer) -> None:
+    """A 403 is not repeated, and its challenge names the required scope."""
     async with (
         by_middleware(oauth_server) as session,
         session.get(oauth_server.url("/forbidden")) as response,
@@ -182,8 +183,8 @@ async def test_a_lack_of_scope_is_the_callers_to_see(oauth_server: OAuthServer) 
 
 
 @pytest.mark.rule("R056")
-async def test_two_sessions_may_share_a_manager(oauth_server: OAuthServer) -> None:
-    """They share its token, and its renewal."""
+async def test_two_sessions_can_share_a_manager(oauth_server: OAuthServer) -> None:
+    """Both sessions use one token, and one renewal after it was revoked."""
     manager = manager_of(oauth_server)
     async with (
         ClientSession(middlewares=[OAuth2Middleware(manager)]) as one,
@@ -193,17 +194,17 @@ async def test_two_sessions_may_share_a_manager(oauth_server: OAuthServer) -> No
             async with session.get(oauth_server.url("/things")) as response:
                 assert response.status == 200
         oauth_server.revoke_all()
-        answers = await asyncio.gather(
+        responses = await asyncio.gather(
             *(session.get(oauth_server.url("/things")) for session in (one, other) * 5)
         )
-        assert {answer.status for answer in answers} == {200}
-        for answer in answers:
-            answer.release()
+        assert {response.status for response in responses} == {200}
+        for response in responses:
+            response.release()
     assert oauth_server.token_requests == 2
 
 
-async def test_token_requests_go_through_the_sessions_network(oauth_server: OAuthServer) -> None:
-    """The session's connector finds the token endpoint."""
+async def test_token_requests_use_the_connector_of_the_session(oauth_server: OAuthServer) -> None:
+    """The resolver of the session's connector resolves the token endpoint."""
     resolver = Resolver()
     endpoint = oauth_server.token_endpoint.replace("127.0.0.1", "auth.localhost")
     middleware = OAuth2Middleware(TokenManager(endpoint, "client-id", "secret"))
@@ -216,8 +217,10 @@ async def test_token_requests_go_through_the_sessions_network(oauth_server: OAut
     assert resolver.asked == ["auth.localhost"]
 
 
-async def test_token_requests_use_the_sessions_connections(oauth_server: OAuthServer) -> None:
-    """With one connection in all, a request that waits for its token holds none."""
+async def test_request_that_waits_for_a_token_holds_no_connection(
+    oauth_server: OAuthServer,
+) -> None:
+    """A session that is limited to one connection can still fetch tokens."""
     manager = manager_of(oauth_server)
     session = ClientSession(
         connector=TCPConnector(limit=1), middlewares=[OAuth2Middleware(manager)]
@@ -230,7 +233,7 @@ async def test_token_requests_use_the_sessions_connections(oauth_server: OAuthSe
     assert oauth_server.token_requests == 3
 
 
-async def test_a_renewal_goes_through_the_session_that_was_rejected(
+async def test_renewal_uses_the_session_of_the_rejected_request(
     oauth_server: OAuthServer,
 ) -> None:
     """A manager that outlives a session does not renew through it."""
@@ -244,15 +247,15 @@ async def test_a_renewal_goes_through_the_session_that_was_rejected(
         async with second.get(oauth_server.url("/things")) as response:
             assert response.status == 200
         assert oauth_server.token_requests == 2
-        assert {key.port for key in connector._conns} == {  # noqa: SLF001 - whom it has met
+        assert {key.port for key in connector._conns} == {  # noqa: SLF001 - nothing else shows its connections
             URL(oauth_server.url("/")).port,
             URL(oauth_server.token_endpoint).port,
         }
 
 
 @pytest.mark.rule("R053")
-def test_a_warning_made_an_error_stops_each_request() -> None:
-    """Not the first one only: no token goes where the caller has said no."""
+def test_warning_turned_into_an_error_stops_each_request() -> None:
+    """The second request to a host raises the warning too, so no token is sent."""
     policy = OriginPolicy(None)
     with warnings.catch_warnings(action="error"):
         for _ in range(2):

@@ -1,4 +1,4 @@
-"""Origins: what is the same place, and what is another."""
+"""`OriginPolicy`: which URLs have the same origin, and which may get the token."""
 
 import warnings
 
@@ -22,8 +22,8 @@ BASE = "https://api.example.com"
         "https://user:password@api.example.com",
     ],
 )
-def test_the_same_place_is_the_same_origin(url: str) -> None:
-    """Case, default port, user, path and the websocket's scheme make no difference."""
+def test_same_scheme_host_and_port_are_the_same_origin(url: str) -> None:
+    """Case, default port, user, path and a websocket scheme do not change the origin."""
     assert origin_of(URL(url)) == origin_of(URL(BASE))
 
 
@@ -41,20 +41,20 @@ def test_the_same_place_is_the_same_origin(url: str) -> None:
         "https://api.example.com.",
     ],
 )
-def test_another_place_is_another_origin(url: str) -> None:
-    """Scheme, host and port count whole."""
+def test_other_scheme_host_or_port_is_another_origin(url: str) -> None:
+    """A similar host name is another origin as well."""
     assert origin_of(URL(url)) != origin_of(URL(BASE))
 
 
-def test_international_names_are_compared_as_they_are_sent() -> None:
-    """A name and its punycode are one."""
+def test_international_host_name_equals_its_punycode() -> None:
+    """Host names are compared in the form in which they are sent."""
     assert origin_of(URL("https://bücher.example")) == origin_of(
         URL("https://xn--bcher-kva.example")
     )
 
 
-def test_origins_are_read_from_texts_and_urls() -> None:
-    """A path is ignored, and what is the same is there once."""
+def test_origins_are_read_from_strings_and_urls() -> None:
+    """The path is ignored, and duplicates are merged."""
     found = read_origins([f"{BASE}/v1", URL(BASE), "http://127.0.0.1:8080", "wss://[::1]:9"])
     assert found == {
         ("https", "api.example.com", 443),
@@ -66,28 +66,28 @@ def test_origins_are_read_from_texts_and_urls() -> None:
 @pytest.mark.parametrize(
     "origin", ["api.example.com", "/path", "", "ftp://a.example", "https://", "http://[", 5, None]
 )
-def test_what_is_no_origin_is_refused(origin: object) -> None:
-    """A mistake is told when the list is given, not by a missing token later."""
+def test_invalid_origin_is_rejected(origin: object) -> None:
+    """A mistake is reported when the list is passed, not by a request without a token."""
     with pytest.raises(TokenConfigurationError, match="must contain URLs such as"):
         read_origins([origin])  # type: ignore[list-item]
 
 
 @pytest.mark.parametrize("origins", [BASE, URL(BASE)])
-def test_one_origin_without_a_list_is_refused(origins: str | URL) -> None:
-    """A text is not taken for a list of letters."""
+def test_origin_without_a_list_is_rejected(origins: str | URL) -> None:
+    """A string is not mistaken for a list of characters."""
     with pytest.raises(TokenConfigurationError, match="must be a list"):
         read_origins(origins)  # type: ignore[arg-type]
 
 
-def test_an_empty_list_is_refused() -> None:
-    """A list that no request could satisfy is a mistake."""
+def test_empty_list_of_origins_is_rejected() -> None:
+    """With an empty list, no request could get a token."""
     with pytest.raises(TokenConfigurationError, match="origins is empty"):
         read_origins([])
 
 
 @pytest.mark.rule("R053")
-def test_plain_http_is_warned_of_once_an_origin() -> None:
-    """Another port is another origin; https and this machine are none of its business."""
+def test_plain_http_causes_one_warning_for_each_host_and_port() -> None:
+    """Requests to https URLs and to this machine cause no warning."""
     policy = OriginPolicy(None)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -101,8 +101,8 @@ def test_plain_http_is_warned_of_once_an_origin() -> None:
 
 
 @pytest.mark.rule("R053", "R063")
-def test_plain_http_is_refused_where_https_is_required() -> None:
-    """The error names the place and nothing that is secret in its URL."""
+def test_plain_http_is_rejected_if_https_is_required() -> None:
+    """The error names the URL without its userinfo and query."""
     policy = OriginPolicy(None, require_https=True)
     with pytest.raises(TokenError, match=r"http://a\.example/things is plain http") as caught:
         policy.check(URL("http://ada:hunter2@a.example/things?code=hunter2"))
