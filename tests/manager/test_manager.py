@@ -1,4 +1,4 @@
-"""The token manager: one valid token, however many callers."""
+"""`TokenManager`: one valid token for many callers, failures, event loops and hooks."""
 
 import asyncio
 import json
@@ -32,74 +32,76 @@ ENDPOINT = "https://auth.example.com/token"
 
 
 def manager_of(server: OAuthServer, **options: Any) -> TokenManager:
-    """A manager for the server's client, which asks once and leaves nobody alone."""
+    """Return a manager for the server's client, without retries and without backoff."""
     options = {"retry": Retry(attempts=1), "renewal": Renewal(failure_backoff=0), **options}
     return TokenManager(server.token_endpoint, server.client_id, server.client_secret, **options)
 
 
-class Gate(Grant):
-    """A grant whose requests wait at a gate; each gives "token-1", "token-2" …, or an error."""
+class BlockingGrant(Grant):
+    """A grant whose requests wait for `release`, then return token-1, token-2, or an error."""
 
-    def __init__(self, *, is_open: bool = False) -> None:
-        self.asked = 0
+    def __init__(self, *, is_released: bool = False) -> None:
+        self.requests = 0
         self.error: Exception | None = None
         self.lifetime: float | None = 3600
-        self._open = asyncio.Event()
-        self._at_gate = asyncio.Event()
-        if is_open:
-            self.open()
+        self._released = asyncio.Event()
+        self._is_waiting = asyncio.Event()
+        if is_released:
+            self.release()
 
-    def open(self) -> None:
-        """Let every request pass."""
-        self._open.set()
+    def release(self) -> None:
+        """Let all requests continue."""
+        self._released.set()
 
-    async def reached(self) -> None:
-        """Wait until a request is at the gate, and everyone else has gone as far as can be."""
-        await self._at_gate.wait()
-        await turn()
+    async def wait_for_request(self) -> None:
+        """Wait until a request waits for `release`, and all other tasks wait too."""
+        await self._is_waiting.wait()
+        await run_ready_tasks()
 
     async def request_token(self, endpoint: AuthorizationServer) -> Token:
-        """The next token, once the gate is open."""
-        self.asked += 1
-        number = self.asked
-        self._at_gate.set()
-        await self._open.wait()
+        """Return the next token after `release`."""
+        self.requests += 1
+        number = self.requests
+        self._is_waiting.set()
+        await self._released.wait()
         if self.error is not None:
             raise self.error
         return Token(f"token-{number}", self.lifetime)
 
 
-async def turn() -> None:
-    """Let everything that can run do so."""
+async def run_ready_tasks() -> None:
+    """Run the event loop until all tasks wait."""
     for _ in range(10):
         await asyncio.sleep(0)
 
 
 @pytest.fixture
-async def gate() -> Gate:
-    """A closed one."""
-    return Gate()
+async def grant() -> BlockingGrant:
+    """A grant that was not released yet."""
+    return BlockingGrant()
 
 
 @pytest.fixture
-def manager(gate: Gate) -> TokenManager:
-    """A manager that asks at the gate."""
-    return TokenManager(ENDPOINT, "id", "secret", grant=gate, renewal=Renewal(failure_backoff=0))
+def manager(grant: BlockingGrant) -> TokenManager:
+    """A manager that uses `grant`, without backoff."""
+    return TokenManager(ENDPOINT, "id", "secret", grant=grant, renewal=Renewal(failure_backoff=0))
 
 
-async def waiting(manager: TokenManager, gate: Gate, count: int) -> list[asyncio.Task[str]]:
-    """So many callers that wait for the request at the gate."""
+async def waiting_callers(
+    manager: TokenManager, grant: BlockingGrant, count: int
+) -> list[asyncio.Task[str]]:
+    """Start this many callers of ``get_token``, and return them when they wait."""
     tasks = [asyncio.create_task(manager.get_token()) for _ in range(count)]
-    await gate.reached()
+    await grant.wait_for_request()
     return tasks
 
 
-# One token for many
+# One token for many callers
 
 
 @pytest.mark.rule("R070")
-async def test_a_thousand_callers_make_one_token_request(oauth_server: OAuthServer) -> None:
-    """All get the same object, and who comes later gets it without a request."""
+async def test_thousand_callers_make_one_token_request(oauth_server: OAuthServer) -> None:
+    """All concurrent callers and later ones get the same token."""
     manager = manager_of(oauth_server)
     tokens = await asyncio.gather(*(manager.get_token() for _ in range(1000)))
     assert len({id(token) for token in tokens}) == 1
@@ -108,10 +110,10 @@ async def test_a_thousand_callers_make_one_token_request(oauth_server: OAuthServ
 
 
 @pytest.mark.rule("R025")
-async def test_a_token_is_used_until_it_expires(
+async def test_token_is_used_until_it_expires(
     oauth_server: OAuthServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not a second longer, and not one shorter where nothing is renewed ahead."""
+    """Without renewal ahead of expiry, a token is replaced exactly when it expires."""
     clock = Clock(monkeypatch)
     manager = manager_of(oauth_server, renewal=Renewal(before_expiry=0))
     first = await manager.get_token()
@@ -125,10 +127,10 @@ async def test_a_token_is_used_until_it_expires(
 
 @pytest.mark.rule("R023")
 @pytest.mark.parametrize("expires_in", [MISSING, None])
-async def test_a_token_without_a_lifetime_is_used_until_it_is_refused(
+async def test_token_without_expires_in_is_used_until_it_is_rejected(
     oauth_server: OAuthServer, monkeypatch: pytest.MonkeyPatch, expires_in: Any
 ) -> None:
-    """A hundred years later it is still that one; a refusal gets another."""
+    """Such a token never expires, and is renewed after an API rejected it."""
     clock = Clock(monkeypatch)
     oauth_server.expires_in = expires_in
     manager = manager_of(oauth_server)
@@ -140,10 +142,10 @@ async def test_a_token_without_a_lifetime_is_used_until_it_is_refused(
 
 
 @pytest.mark.rule("R023")
-async def test_a_default_expires_in_stands_for_a_missing_one(
+async def test_default_expires_in_replaces_a_missing_expires_in(
     oauth_server: OAuthServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """For servers that are known to leave it out."""
+    """A token without ``expires_in`` expires after ``default_expires_in`` seconds."""
     clock = Clock(monkeypatch)
     oauth_server.expires_in = MISSING
     manager = manager_of(oauth_server, default_expires_in=60)
@@ -154,10 +156,10 @@ async def test_a_default_expires_in_stands_for_a_missing_one(
 
 @pytest.mark.rule("R024")
 @pytest.mark.parametrize("expires_in", [0, "0", 0.5])
-async def test_a_token_that_expires_at_once_serves_those_who_waited(
+async def test_token_that_expires_at_once_is_returned_to_waiting_callers(
     oauth_server: OAuthServer, expires_in: Any
 ) -> None:
-    """It is used once by each of them, and nobody after gets it."""
+    """All callers that wait get the token; later callers request another one."""
     oauth_server.expires_in = expires_in
     manager = manager_of(oauth_server)
     tokens = await asyncio.gather(*(manager.get_token() for _ in range(10)))
@@ -169,10 +171,10 @@ async def test_a_token_that_expires_at_once_serves_those_who_waited(
 
 @pytest.mark.rule("R024")
 @pytest.mark.parametrize("expires_in", ["3600", 3600.5, 1e12])
-async def test_a_token_with_an_odd_lifetime_is_kept(
+async def test_token_with_an_unusual_expires_in_is_cached(
     oauth_server: OAuthServer, expires_in: Any
 ) -> None:
-    """Digits, fractions and the very long are lifetimes."""
+    """Strings of digits, fractions and very large numbers are accepted."""
     oauth_server.expires_in = expires_in
     manager = manager_of(oauth_server)
     assert await manager.get_token() == await manager.get_token()
@@ -180,21 +182,23 @@ async def test_a_token_with_an_odd_lifetime_is_kept(
 
 
 @pytest.mark.rule("R016", "R073")
-async def test_managers_that_ask_for_different_things_share_nothing(
+async def test_managers_with_different_scopes_share_no_token(
     oauth_server: OAuthServer,
 ) -> None:
-    """Each asks for its own scope, at the same time, and keeps its own token."""
+    """Each manager requests its own scope and keeps its own token."""
     managers = [manager_of(oauth_server, scope=scope) for scope in (None, "read", ["write", "a"])]
     tokens = await asyncio.gather(*(manager.get_token() for manager in managers))
     assert [manager.cached_token() for manager in managers] == tokens
     assert len(set(tokens)) == 3
-    asked = sorted(seen.form.get("scope", "none") for seen in oauth_server.log)
-    assert asked == ["none", "read", "write a"]
+    scopes = sorted(seen.form.get("scope", "none") for seen in oauth_server.log)
+    assert scopes == ["none", "read", "write a"]
 
 
 @pytest.mark.rule("R011")
-async def test_renewal_asks_as_the_first_time_did(oauth_server: OAuthServer) -> None:
-    """A refresh token that came along is not used."""
+async def test_client_credentials_renewal_repeats_the_first_request(
+    oauth_server: OAuthServer,
+) -> None:
+    """A refresh token in the response is ignored."""
     granted = {"access_token": "a", "refresh_token": "r", "expires_in": 0}
     oauth_server.token_fault = Fault.wrong_json(granted)
     manager = manager_of(oauth_server)
@@ -215,21 +219,21 @@ FAULTS: dict[str, tuple[Fault, type[TokenError]]] = {
     "HTML": (Fault.html(), TokenResponseError),
     "error in a 200": (Fault.wrong_json({"error": "invalid_client"}), TokenResponseError),
     "truncated": (Fault.truncated(), TokenResponseError),
-    "another type": (
+    "unsupported token_type": (
         Fault.wrong_json({"access_token": "a", "token_type": "mac"}),
         TokenResponseError,
     ),
     "hang up": (Fault.hang_up(), TokenError),
-    "hang up within": (Fault.hang_up(after=9), TokenError),
+    "hang up after 9 bytes": (Fault.hang_up(after=9), TokenError),
 }
 
 
 @pytest.mark.rule("R014", "R020", "R021", "R030", "R031", "R072", "R082")
 @pytest.mark.parametrize(("fault", "kind"), FAULTS.values(), ids=FAULTS.keys())
-async def test_a_failure_is_shared_and_not_kept(
+async def test_failure_is_shared_and_not_cached(
     oauth_server: OAuthServer, fault: Fault, kind: type[TokenError]
 ) -> None:
-    """One request fails for all who wait, nothing stays, and the next caller gets a token."""
+    """All waiting callers get the error of one request, and the next caller gets a token."""
     oauth_server.token_fault = fault.times(1)
     manager = manager_of(oauth_server)
     errors = await asyncio.gather(*(manager.get_token() for _ in range(20)), return_exceptions=True)
@@ -242,8 +246,8 @@ async def test_a_failure_is_shared_and_not_kept(
 
 
 @pytest.mark.rule("R072")
-async def test_every_waiter_gets_the_response_to_read(oauth_server: OAuthServer) -> None:
-    """One that releases it takes it from nobody."""
+async def test_each_waiting_caller_can_read_the_error_response(oauth_server: OAuthServer) -> None:
+    """A caller that releases its response does not affect the others."""
     oauth_server.token_fault = Fault.status(503, "busy")
     manager = manager_of(oauth_server)
     errors = await asyncio.gather(*(manager.get_token() for _ in range(3)), return_exceptions=True)
@@ -254,8 +258,8 @@ async def test_every_waiter_gets_the_response_to_read(oauth_server: OAuthServer)
             assert await response.text() == "busy"
 
 
-def frames(error: BaseException) -> int:
-    """How long the traceback is."""
+def traceback_length(error: BaseException) -> int:
+    """Return the number of frames in the traceback."""
     count, traceback = 0, error.__traceback__
     while traceback is not None:
         count, traceback = count + 1, traceback.tb_next
@@ -263,17 +267,19 @@ def frames(error: BaseException) -> int:
 
 
 @pytest.mark.rule("R072")
-async def test_errors_are_own_copies_whose_tracebacks_do_not_grow(
-    manager: TokenManager, gate: Gate
+async def test_each_waiting_caller_gets_its_own_copy_of_the_error(
+    manager: TokenManager, grant: BlockingGrant
 ) -> None:
-    """A hundred waiters hold a hundred errors, each as long as that of one."""
-    gate.error = TokenHTTPError("no", 400)
-    tasks = await waiting(manager, gate, 100)
-    gate.open()
+    """The tracebacks of a hundred copies are all equally long."""
+    grant.error = TokenHTTPError("no", 400)
+    tasks = await waiting_callers(manager, grant, 100)
+    grant.release()
     errors = await asyncio.gather(*tasks, return_exceptions=True)
     assert all(isinstance(error, TokenHTTPError) for error in errors)
     assert len({id(error) for error in errors}) == 100
-    assert len({frames(error) for error in errors if isinstance(error, TokenHTTPError)}) == 1
+    assert (
+        len({traceback_length(error) for error in errors if isinstance(error, TokenHTTPError)}) == 1
+    )
 
 
 @pytest.mark.rule("R010")
@@ -288,17 +294,17 @@ async def test_errors_are_own_copies_whose_tracebacks_do_not_grow(
         ((ENDPOINT, "id", None), "client_secret"),
     ],
 )
-async def test_what_is_missing_is_said_on_first_use(
+async def test_missing_setting_is_reported_on_first_use(
     arguments: tuple[Any, Any, Any], missing: str
 ) -> None:
-    """A client may be made before its configuration is complete; nothing is sent without it."""
+    """A manager can be created before its configuration is complete."""
     manager = TokenManager(*arguments)
     with pytest.raises(TokenConfigurationError, match=f"Missing.*{missing}"):
         await manager.get_token()
 
 
-async def test_a_login_without_an_endpoint_says_what_is_missing_too() -> None:
-    """It is made before its configuration is complete as any other is."""
+async def test_missing_token_endpoint_is_reported_with_a_cache_too() -> None:
+    """With a grant that keeps tokens, the endpoint may be missing until first use, too."""
     grant = RefreshToken("theirs")
     manager = TokenManager(None, "id", "", grant=grant, cache=MemoryCache())
     with pytest.raises(TokenConfigurationError, match="Missing token endpoint"):
@@ -324,8 +330,10 @@ async def test_a_login_without_an_endpoint_says_what_is_missing_too() -> None:
     ],
     ids=str,
 )
-def test_what_cannot_work_is_said_when_it_is_made(options: dict[str, Any], problem: str) -> None:
-    """A mistake in a value shows at the line that holds it."""
+def test_invalid_option_is_rejected_by_the_constructor(
+    options: dict[str, Any], problem: str
+) -> None:
+    """The error names the option that is wrong."""
     arguments: dict[str, Any] = {
         "token_endpoint": ENDPOINT,
         "client_id": "id",
@@ -336,57 +344,68 @@ def test_what_cannot_work_is_said_when_it_is_made(options: dict[str, Any], probl
         TokenManager(**arguments)
 
 
-# Callers that leave
+def test_unknown_option_is_a_type_error() -> None:
+    """A keyword argument that does not exist raises, as in every Python function."""
+    options: dict[str, Any] = {"default_lifetime": 60}
+    with pytest.raises(TypeError, match="unexpected keyword argument 'default_lifetime'"):
+        TokenManager(ENDPOINT, "id", "secret", **options)
+
+
+# Cancelled callers
 
 
 @pytest.mark.rule("R071")
 @pytest.mark.parametrize("leaving", [[0], [1], [0, 1]])
-async def test_a_caller_that_is_cancelled_takes_nobody_with_it(
-    manager: TokenManager, gate: Gate, leaving: list[int]
+async def test_cancelled_caller_does_not_affect_the_others(
+    manager: TokenManager, grant: BlockingGrant, leaving: list[int]
 ) -> None:
-    """Be it the first one or a later one: the others get the token of the one request."""
-    tasks = await waiting(manager, gate, 3)
+    """The other callers get the token of the one request, whichever caller is cancelled."""
+    tasks = await waiting_callers(manager, grant, 3)
     for index in leaving:
         tasks[index].cancel()
-    await turn()
-    gate.open()
+    await run_ready_tasks()
+    grant.release()
     results = await asyncio.gather(*tasks, return_exceptions=True)
     assert [index for index, result in enumerate(results) if result != "token-1"] == leaving
-    assert gate.asked == 1
+    assert grant.requests == 1
 
 
 @pytest.mark.rule("R044", "R071")
-async def test_when_all_have_left_the_token_is_kept(manager: TokenManager, gate: Gate) -> None:
-    """What was asked for is not thrown away: the next caller has it at once."""
-    tasks = await waiting(manager, gate, 3)
+async def test_token_is_cached_if_all_callers_were_cancelled(
+    manager: TokenManager, grant: BlockingGrant
+) -> None:
+    """The token request continues, and the next caller gets its token."""
+    tasks = await waiting_callers(manager, grant, 3)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    gate.open()
-    await turn()
+    grant.release()
+    await run_ready_tasks()
     assert manager.cached_token() == "token-1"
-    assert gate.asked == 1
+    assert grant.requests == 1
 
 
 @pytest.mark.rule("R071")
-async def test_a_caller_that_runs_out_of_time_is_alone(manager: TokenManager, gate: Gate) -> None:
-    """Its TimeoutError is its own."""
-    (patient,) = await waiting(manager, gate, 1)
+async def test_timeout_of_a_caller_does_not_affect_the_others(
+    manager: TokenManager, grant: BlockingGrant
+) -> None:
+    """Only the caller with the timeout gets a TimeoutError."""
+    (other,) = await waiting_callers(manager, grant, 1)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0):
             await manager.get_token()
-    gate.open()
-    assert await patient == "token-1"
+    grant.release()
+    assert await other == "token-1"
 
 
-# Rejected, reset, closed
+# Rejection, reset and close
 
 
 @pytest.mark.rule("R060")
 async def test_many_rejections_of_one_token_make_one_request(
     oauth_server: OAuthServer,
 ) -> None:
-    """All who were refused the same token get the same new one."""
+    """All callers whose token was rejected get the same new token."""
     manager = manager_of(oauth_server)
     rejected = await manager.get_token()
     renewed = await asyncio.gather(*(manager.renew_token(rejected) for _ in range(100)))
@@ -396,34 +415,36 @@ async def test_many_rejections_of_one_token_make_one_request(
 
 
 @pytest.mark.rule("R060")
-async def test_the_rejection_of_an_older_token_makes_no_request(
-    manager: TokenManager, gate: Gate
+async def test_rejection_of_an_older_token_makes_no_request(
+    manager: TokenManager, grant: BlockingGrant
 ) -> None:
-    """Who was slow to be refused gets the token that is in place by now."""
-    gate.open()
+    """A caller whose token was already replaced gets the current token."""
+    grant.release()
     first = await manager.get_token()
     second = await manager.renew_token(first)
     assert await manager.renew_token(first) == second
     assert await manager.renew_token("never issued") == second
-    assert gate.asked == 2
+    assert grant.requests == 2
 
 
 @pytest.mark.rule("R060")
-async def test_a_rejection_joins_the_request_that_is_under_way(
-    manager: TokenManager, gate: Gate
+async def test_renewal_joins_the_token_request_in_flight(
+    manager: TokenManager, grant: BlockingGrant
 ) -> None:
-    """The token that is on its way is not the one that was refused."""
-    (task,) = await waiting(manager, gate, 1)
+    """The token of a request in flight is not the one that was rejected."""
+    (task,) = await waiting_callers(manager, grant, 1)
     renewal = asyncio.create_task(manager.renew_token("older"))
-    await turn()
-    gate.open()
+    await run_ready_tasks()
+    grant.release()
     assert await task == await renewal == "token-1"
 
 
 @pytest.mark.rule("R083")
-async def test_after_a_reset_the_next_caller_asks_anew(manager: TokenManager, gate: Gate) -> None:
-    """What was there is forgotten."""
-    gate.open()
+async def test_reset_makes_the_next_caller_request_a_token(
+    manager: TokenManager, grant: BlockingGrant
+) -> None:
+    """After ``reset_token``, no token is cached."""
+    grant.release()
     assert await manager.get_token() == "token-1"
     await manager.reset_token()
     assert manager.cached_token() is None
@@ -431,10 +452,10 @@ async def test_after_a_reset_the_next_caller_asks_anew(manager: TokenManager, ga
 
 
 @pytest.mark.rule("R083")
-async def test_after_a_reset_a_cache_gives_no_token_back(
+async def test_token_in_the_cache_is_not_used_after_a_reset(
     oauth_server: OAuthServer,
 ) -> None:
-    """It holds what was granted to all; who resets wants another one."""
+    """The cache still holds the token that ``reset_token`` forgot."""
     endpoint = oauth_server.token_endpoint
     manager = TokenManager(endpoint, "client-id", "secret", cache=MemoryCache())
     first = await manager.get_token()
@@ -444,25 +465,25 @@ async def test_after_a_reset_a_cache_gives_no_token_back(
 
 
 @pytest.mark.rule("R083")
-async def test_what_is_on_its_way_at_a_reset_does_not_come_back(
-    manager: TokenManager, gate: Gate
+async def test_token_requested_before_a_reset_is_not_cached(
+    manager: TokenManager, grant: BlockingGrant
 ) -> None:
-    """Those who wait for it get it; it is not kept, nor does it replace a newer one."""
-    (early,) = await waiting(manager, gate, 1)
+    """Waiting callers get that token, but it does not replace a newer one."""
+    (early,) = await waiting_callers(manager, grant, 1)
     await manager.reset_token()
     late = asyncio.create_task(manager.get_token())
-    await turn()
-    gate.open()
+    await run_ready_tasks()
+    grant.release()
     assert [await early, await late] == ["token-1", "token-2"]
     assert manager.cached_token() == "token-2"
 
 
 @pytest.mark.rule("R077", "R083")
-async def test_close_ends_the_request_and_tells_those_who_wait(
-    manager: TokenManager, gate: Gate
+async def test_close_ends_the_token_request_in_flight(
+    manager: TokenManager, grant: BlockingGrant
 ) -> None:
-    """They get a TokenError, not a cancellation of their own; no task is left, nothing is kept."""
-    tasks = await waiting(manager, gate, 3)
+    """Waiting callers get a TokenError, and no task and no token are left."""
+    tasks = await waiting_callers(manager, grant, 3)
     await manager.close()
     errors = await asyncio.gather(*tasks, return_exceptions=True)
     assert all(isinstance(error, TokenError) for error in errors)
@@ -472,7 +493,7 @@ async def test_close_ends_the_request_and_tells_those_who_wait(
 
 @pytest.mark.rule("R077")
 async def test_close_leaves_no_socket_open(oauth_server: OAuthServer) -> None:
-    """A request that hangs is given up with its connection: no warning comes later."""
+    """A token request that hangs is cancelled, and its connection is closed."""
     oauth_server.token_fault = Fault.slow(float("inf"))
     manager = manager_of(oauth_server)
     task = asyncio.create_task(manager.get_token())
@@ -484,10 +505,10 @@ async def test_close_leaves_no_socket_open(oauth_server: OAuthServer) -> None:
 
 
 @pytest.mark.rule("R077")
-async def test_a_manager_may_be_closed_at_any_time_and_used_again(
+async def test_manager_can_be_used_after_close(
     oauth_server: OAuthServer,
 ) -> None:
-    """Several clients may share one, and one of them may end first."""
+    """Clients may share a manager, and one of them may be closed first."""
     manager = manager_of(oauth_server)
     await manager.close()
     token = await manager.get_token()
@@ -496,8 +517,8 @@ async def test_a_manager_may_be_closed_at_any_time_and_used_again(
 
 
 @pytest.mark.rule("R077")
-async def test_a_session_that_was_lent_stays_open(oauth_server: OAuthServer) -> None:
-    """It is used for its network, and is its owner's to close."""
+async def test_close_leaves_the_session_of_the_caller_open(oauth_server: OAuthServer) -> None:
+    """The manager does not own a session that it got from ``use_session``."""
     async with ClientSession() as session:
         manager = manager_of(oauth_server)
         manager.use_session(session)
@@ -508,27 +529,28 @@ async def test_a_session_that_was_lent_stays_open(oauth_server: OAuthServer) -> 
             assert response.status == 200
 
 
-def test_a_network_is_of_no_use_without_an_endpoint() -> None:
-    """A subclass with tokens of its own may be lent one all the same."""
-    TokenManager(None, None, None).use_session(None)
+async def test_use_session_without_an_endpoint_does_nothing() -> None:
+    """A subclass with its own tokens needs no token endpoint."""
+    async with ClientSession() as session:
+        TokenManager(None, None, None).use_session(session)
 
 
 @pytest.mark.rule("R060")
-async def test_a_refused_token_does_not_come_back_out_of_a_cache_that_was_asked_before() -> None:
-    """A reset has begun a second request, which finds in the cache what the first one brought."""
+async def test_renewal_skips_the_rejected_token_of_a_cache_read_in_flight() -> None:
+    """A request that started before the rejection may still find the token in the cache."""
 
     class SlowCache(MemoryCache):
-        """It answers while its gate is open."""
+        """A cache whose reads wait for `can_read`."""
 
-        gate = asyncio.Event()
+        can_read = asyncio.Event()
 
         async def get(self, key: str) -> str | None:
-            """As the other."""
-            await self.gate.wait()
+            """Wait, then read."""
+            await self.can_read.wait()
             return await super().get(key)
 
-    class Slow(Gate):
-        """One whose tokens a cache may keep."""
+    class CachedGrant(BlockingGrant):
+        """A blocking grant whose tokens can be cached."""
 
         @property
         def name(self) -> str:
@@ -538,180 +560,182 @@ async def test_a_refused_token_does_not_come_back_out_of_a_cache_that_was_asked_
         def subject_key(self) -> str | None:
             return ""
 
-    grant, cache = Slow(), SlowCache()
-    cache.gate.set()
+    grant, cache = CachedGrant(), SlowCache()
+    cache.can_read.set()
     manager = TokenManager(ENDPOINT, "id", "secret", grant=grant, cache=cache)
     first = asyncio.create_task(manager.get_token())
-    await grant.reached()
+    await grant.wait_for_request()
     await manager.reset_token()
     second = asyncio.create_task(manager.get_token())
-    await turn()
-    cache.gate.clear()
-    grant.open()
-    refused = await first
-    renewal = asyncio.create_task(manager.renew_token(refused))
-    await turn()
-    cache.gate.set()
-    assert await second == refused
+    await run_ready_tasks()
+    cache.can_read.clear()
+    grant.release()
+    rejected = await first
+    renewal = asyncio.create_task(manager.renew_token(rejected))
+    await run_ready_tasks()
+    cache.can_read.set()
+    assert await second == rejected
     assert await renewal == "token-2"
-    assert grant.asked == 2
+    assert grant.requests == 2
 
 
 # Event loops
 
 
 @pytest.mark.rule("R078")
-def test_a_manager_is_made_without_a_loop_and_used_in_one_after_another() -> None:
-    """A token got in one loop serves in the next, and is renewed there."""
-    grant: list[Gate] = []
+def test_manager_can_be_used_in_one_event_loop_after_another() -> None:
+    """A manager is created without a loop, and its token is valid in the next loop too."""
+    grants: list[BlockingGrant] = []
 
-    class Late(Grant):
+    class RecordingGrant(Grant):
         async def request_token(self, endpoint: AuthorizationServer) -> Token:
-            grant.append(Gate(is_open=True))
-            return await grant[-1].request_token(endpoint)
+            grants.append(BlockingGrant(is_released=True))
+            return await grants[-1].request_token(endpoint)
 
-    manager = TokenManager(ENDPOINT, "id", "secret", grant=Late())
+    manager = TokenManager(ENDPOINT, "id", "secret", grant=RecordingGrant())
     assert asyncio.run(manager.get_token()) == asyncio.run(manager.get_token()) == "token-1"
-    assert len(grant) == 1
+    assert len(grants) == 1
     asyncio.run(manager.reset_token())
     assert asyncio.run(manager.get_token()) == "token-1"
     asyncio.run(manager.close())
-    assert len(grant) == 2
+    assert len(grants) == 2
 
 
 @pytest.mark.rule("R078")
-def test_a_request_that_its_loop_left_behind_is_asked_again() -> None:
-    """A loop that ended in the middle does not make the next one hang."""
+def test_token_request_of_a_finished_event_loop_is_repeated() -> None:
+    """A request that was in flight when its loop ended does not block the next loop."""
 
-    async def give_up(manager: TokenManager, gate: Gate) -> None:
-        await waiting(manager, gate, 1)
+    async def end_while_waiting(manager: TokenManager, grant: BlockingGrant) -> None:
+        await waiting_callers(manager, grant, 1)
 
-    async def both() -> tuple[TokenManager, Gate]:
-        gate = Gate()
-        return TokenManager(ENDPOINT, "id", "secret", grant=gate), gate
+    async def create() -> tuple[TokenManager, BlockingGrant]:
+        grant = BlockingGrant()
+        return TokenManager(ENDPOINT, "id", "secret", grant=grant), grant
 
-    async def open_and_get(manager: TokenManager, gate: Gate) -> str:
-        gate.open()
+    async def release_and_get(manager: TokenManager, grant: BlockingGrant) -> str:
+        grant.release()
         return await asyncio.wait_for(manager.get_token(), 10)
 
-    manager, gate = asyncio.run(both())
-    asyncio.run(give_up(manager, gate))
-    assert asyncio.run(open_and_get(manager, gate)) == "token-2"
+    manager, grant = asyncio.run(create())
+    asyncio.run(end_while_waiting(manager, grant))
+    assert asyncio.run(release_and_get(manager, grant)) == "token-2"
 
 
 @pytest.mark.rule("R078")
 @pytest.mark.parametrize("name", ["get_token", "reset_token", "logout", "close"])
-async def test_two_loops_at_once_are_an_error(manager: TokenManager, gate: Gate, name: str) -> None:
-    """A thread that comes in the middle of a request is told, and the request is not disturbed."""
-    (task,) = await waiting(manager, gate, 1)
+async def test_use_from_two_event_loops_at_once_is_an_error(
+    manager: TokenManager, grant: BlockingGrant, name: str
+) -> None:
+    """The second thread gets a RuntimeError, and the token request is not affected."""
+    (task,) = await waiting_callers(manager, grant, 1)
     errors: list[BaseException] = []
 
-    def other() -> None:
+    def use_in_thread() -> None:
         try:
             asyncio.run(getattr(manager, name)())
         except RuntimeError as error:
             errors.append(error)
 
-    thread = threading.Thread(target=other)
+    thread = threading.Thread(target=use_in_thread)
     thread.start()
     await asyncio.to_thread(thread.join, 10)
-    gate.open()
+    grant.release()
     assert await task == "token-1"
     assert [str(error) for error in errors if "two event loops at once" in str(error)]
     assert manager.cached_token() == "token-1"
 
 
-# What users plug in
+# Hooks and grants of users
 
 
-class Hooked(TokenManager):
-    """A manager as it was written for 0.4.0: it returns the members of a response."""
+class HookedManager(TokenManager):
+    """A subclass with 0.4.0's hook, which returns the members of a token response."""
 
-    asked = 0
+    calls = 0
     members: Any = None
-    before: Callable[[], Awaitable[None]] | None = None
+    before_return: Callable[[], Awaitable[None]] | None = None
 
     async def _get_token_data(self) -> Any:
-        self.asked += 1
-        if self.before is not None:
-            await self.before()
+        self.calls += 1
+        if self.before_return is not None:
+            await self.before_return()
         return self.members
 
 
-def hooked(members: Any) -> Hooked:
-    """One whose hook returns these."""
-    manager = Hooked(None, None, None, renewal=Renewal(before_expiry=0, failure_backoff=0))
+def hooked_manager(members: Any) -> HookedManager:
+    """Return a manager whose hook returns these members."""
+    manager = HookedManager(None, None, None, renewal=Renewal(before_expiry=0, failure_backoff=0))
     manager.members = members
     return manager
 
 
-async def test_a_subclass_may_return_the_members_of_a_response() -> None:
-    """It needs no endpoint, and its token is kept as any other."""
-    manager = hooked({"access_token": "a", "expires_in": "3600"})
+async def test_hook_can_return_the_members_of_a_response() -> None:
+    """The manager needs no endpoint, and the token is cached like any other."""
+    manager = hooked_manager({"access_token": "a", "expires_in": "3600"})
     assert [await manager.get_token() for _ in range(2)] == ["a", "a"]
-    assert manager.asked == 1
+    assert manager.calls == 1
 
 
-async def test_a_subclass_may_return_a_token() -> None:
-    """It is taken as it is."""
-    manager = hooked(Token("a", 3600))
+async def test_hook_can_return_a_token() -> None:
+    """A `Token` is used unchanged."""
+    manager = hooked_manager(Token("a", 3600))
     assert await manager.get_token() == "a"
 
 
 @pytest.mark.rule("R020", "R031")
 @pytest.mark.parametrize("members", [None, [], "abc", {}, {"access_token": 5}])
-async def test_what_a_subclass_returns_is_read_as_a_response(members: Any) -> None:
-    """It may hand on whatever a server sent: a token or a TokenError comes out."""
+async def test_invalid_members_from_a_hook_are_an_error(members: Any) -> None:
+    """The result of a hook is validated like a token response."""
     with pytest.raises(TokenResponseError):
-        await hooked(members).get_token()
+        await hooked_manager(members).get_token()
 
 
 @pytest.mark.rule("R023")
-async def test_what_a_subclass_leaves_out_has_its_default() -> None:
-    """As with a response of the endpoint."""
-    manager = Hooked(None, None, None, default_expires_in=0)
+async def test_default_expires_in_applies_to_the_members_from_a_hook() -> None:
+    """A missing ``expires_in`` has the same default as in a token response."""
+    manager = HookedManager(None, None, None, default_expires_in=0)
     manager.members = {"access_token": "a"}
     await manager.get_token()
     assert manager.cached_token() is None
 
 
 @pytest.mark.rule("R025")
-async def test_a_subclass_s_lifetime_counts_from_before_it_was_asked(
+async def test_lifetime_of_a_token_from_a_hook_starts_before_the_call(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The time that its request took is lost to the token."""
+    """The duration of the hook's request is subtracted from the token's lifetime."""
     clock = Clock(monkeypatch)
-    manager = hooked({"access_token": "a", "expires_in": 60})
+    manager = hooked_manager({"access_token": "a", "expires_in": 60})
 
-    async def before() -> None:
+    async def take_a_minute() -> None:
         clock.advance(60)
 
-    manager.before = before
+    manager.before_return = take_a_minute
     await manager.get_token()
     assert manager.cached_token() is None
 
 
-async def test_a_grant_of_the_user_is_asked_with_the_endpoint_in_hand() -> None:
-    """A new way to get a token is one class."""
+async def test_grant_of_the_user_gets_the_authorization_server() -> None:
+    """A user's grant is one class that sends its form with ``request``."""
 
-    class Custom(Grant):
+    class CustomGrant(Grant):
         async def request_token(self, endpoint: AuthorizationServer) -> Token:
             return await endpoint.request({"grant_type": "custom", "x": "y"})
 
     async with RawServer(answer(b'{"access_token": "abc"}')) as server:
-        manager = TokenManager(server.url, "id", "secret", grant=Custom())
+        manager = TokenManager(server.url, "id", "secret", grant=CustomGrant())
         assert await manager.get_token() == "abc"
         assert server.requests[0].endswith(b"\r\n\r\ngrant_type=custom&x=y")
 
 
 @pytest.mark.rule("R005", "R008")
-async def test_another_way_to_prove_who_the_client_is_replaces_basic(
+async def test_client_auth_replaces_http_basic(
     oauth_server: OAuthServer,
 ) -> None:
-    """Where the body is chosen the header is not sent, and Basic is what comes without a choice."""
+    """HTTP Basic is the default, and is not sent with another authentication method."""
 
-    class InBody:
-        method = "in the body"
+    class BodySecret:
+        method = "body_secret"
         ssl_context = None
 
         async def authenticate(
@@ -722,15 +746,15 @@ async def test_another_way_to_prove_who_the_client_is_replaces_basic(
             return {}
 
     oauth_server.allow_body_secret = True
-    for options in ({"client_auth": InBody()}, {"client_auth": ClientSecretBasic()}, {}):
+    for options in ({"client_auth": BodySecret()}, {"client_auth": ClientSecretBasic()}, {}):
         assert await manager_of(oauth_server, **options).get_token()
     in_header = ["Authorization" in seen.headers for seen in oauth_server.log]
     in_body = ["client_secret" in seen.form for seen in oauth_server.log]
     assert (in_header, in_body) == ([False, True, True], [True, False, False])
 
 
-async def test_options_of_aiohttp_reach_the_token_request(oauth_server: OAuthServer) -> None:
-    """As 0.4.0 passed them on."""
+async def test_http_options_apply_to_the_token_request(oauth_server: OAuthServer) -> None:
+    """The options are passed to aiohttp and not changed."""
     options = {"headers": {"X-Tenant": "a"}}
     await manager_of(oauth_server, http_options=options).get_token()
     (seen,) = oauth_server.log
@@ -739,8 +763,8 @@ async def test_options_of_aiohttp_reach_the_token_request(oauth_server: OAuthSer
 
 
 @pytest.mark.rule("R027")
-async def test_a_narrower_scope_is_an_error_unless_allowed(oauth_server: OAuthServer) -> None:
-    """Nobody works with less than was asked for without having said so."""
+async def test_narrower_scope_is_an_error_unless_allowed(oauth_server: OAuthServer) -> None:
+    """Less scope than requested is accepted only with ``allow_narrower_scope``."""
     oauth_server.token_fault = Fault.body(
         json.dumps({"access_token": "abc", "scope": "read"}).encode()
     )
@@ -754,8 +778,8 @@ async def test_a_narrower_scope_is_an_error_unless_allowed(oauth_server: OAuthSe
 
 
 @pytest.mark.rule("R007", "R063")
-async def test_a_manager_does_not_show_what_it_holds(oauth_server: OAuthServer) -> None:
-    """Neither its token nor its credentials are in its repr or in what it is made of."""
+async def test_manager_shows_no_secret(oauth_server: OAuthServer) -> None:
+    """Token and credentials are neither in the repr nor in the reprs of the attributes."""
     oauth_server.add_client("the-client", "the-s3cret")
     manager = TokenManager(oauth_server.token_endpoint, "the-client", "the-s3cret")
     token = await manager.get_token()
@@ -765,8 +789,8 @@ async def test_a_manager_does_not_show_what_it_holds(oauth_server: OAuthServer) 
 
 
 @pytest.mark.rule("R063")
-async def test_a_manager_is_not_pickled(oauth_server: OAuthServer) -> None:
-    """With it, its secrets would be."""
+async def test_manager_cannot_be_pickled(oauth_server: OAuthServer) -> None:
+    """A pickle would contain the secrets of the manager."""
     manager = manager_of(oauth_server)
     with pytest.raises((TypeError, pickle.PicklingError)):
         pickle.dumps(manager)

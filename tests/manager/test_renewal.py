@@ -1,4 +1,4 @@
-"""What a manager does late in a token's life, when the endpoint fails, and when all is refused."""
+"""`RenewingToken`: renewal ahead of expiry, backoff after failures, and rejected tokens."""
 
 import asyncio
 import logging
@@ -34,47 +34,47 @@ LIFETIME = 3600
 Get = Callable[[str], AbstractAsyncContextManager[ClientResponse]]
 
 
-class Scripted(Grant):
-    """A grant whose answers wait until they are given."""
+class ScriptedGrant(Grant):
+    """A grant whose requests wait for the results that the test provides."""
 
     def __init__(self) -> None:
-        self.asked = 0
-        self._answers: asyncio.Queue[Token | Exception] = asyncio.Queue()
+        self.requests = 0
+        self._results: asyncio.Queue[Token | Exception] = asyncio.Queue()
 
     async def request_token(self, endpoint: AuthorizationServer) -> Token:
-        """Return or raise the next answer."""
-        self.asked += 1
-        answer = await self._answers.get()
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        """Return or raise the next result."""
+        self.requests += 1
+        result = await self._results.get()
+        if isinstance(result, Exception):
+            raise result
+        return result
 
-    def give(self, answer: Token | Exception) -> None:
-        """Let the next request, or the one that waits, have this answer."""
-        self._answers.put_nowait(answer)
+    def provide(self, result: Token | Exception) -> None:
+        """Provide the result of the next request, or of the one that waits."""
+        self._results.put_nowait(result)
 
 
 class Scene:
-    """A manager, what answers it, and its clock."""
+    """A manager with its grant and its clock."""
 
     def __init__(self, clock: Clock, renewal: Renewal | None = None) -> None:
         self.clock = clock
-        self.grant = Scripted()
+        self.grant = ScriptedGrant()
         self.manager = TokenManager(ENDPOINT, "id", "secret", grant=self.grant, renewal=renewal)
 
     def token(self, name: str, lifetime: float | None = LIFETIME) -> Token:
-        """A token issued now."""
+        """Return a token that is issued now."""
         return Token(name, lifetime, sent_at=self.clock.now)
 
     async def settle(self) -> None:
-        """Let tasks go on until they wait."""
+        """Run the event loop until all tasks wait."""
         for _ in range(10):
             await asyncio.sleep(0)
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """Time that passes when the test says so; chance is at its least."""
+    """A clock that the test advances; jitter is at its minimum."""
     monkeypatch.setattr("aioalf._renewing_token.random.random", lambda: 0.0)
     return Clock(monkeypatch)
 
@@ -83,97 +83,97 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 async def scene(clock: Clock) -> Scene:
     """A manager that has a token named "first"."""
     scene = Scene(clock)
-    scene.grant.give(scene.token("first"))
+    scene.grant.provide(scene.token("first"))
     assert await scene.manager.get_token() == "first"
     return scene
 
 
 @pytest.mark.rule("R074")
-async def test_in_the_window_callers_are_served_while_one_renewal_runs(scene: Scene) -> None:
-    """Nobody waits, one request is made, and its token is used as soon as it is there."""
+async def test_token_is_renewed_in_the_background_ahead_of_expiry(scene: Scene) -> None:
+    """Callers get the current token without waiting until one request has renewed it."""
     scene.clock.advance(LIFETIME - 300.5)
     assert await scene.manager.get_token() == "first"
     await scene.settle()
-    assert scene.grant.asked == 1
+    assert scene.grant.requests == 1
     scene.clock.advance(1)
     assert [await scene.manager.get_token() for _ in range(100)] == ["first"] * 100
     await scene.settle()
-    assert scene.grant.asked == 2
-    scene.grant.give(scene.token("second"))
+    assert scene.grant.requests == 2
+    scene.grant.provide(scene.token("second"))
     await scene.settle()
     assert await scene.manager.get_token() == "second"
-    assert scene.grant.asked == 2
+    assert scene.grant.requests == 2
 
 
 @pytest.mark.rule("R074")
 @pytest.mark.parametrize("error", [TokenConnectionError("down"), TokenConfigurationError("down")])
-async def test_a_failed_renewal_is_hidden_until_the_token_has_expired(
+async def test_failed_renewal_is_raised_only_after_expiry(
     scene: Scene, error: TokenError, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is logged once, tried again after the pause and not sooner, and raised after expiry."""
+    """Before that, it is logged once and repeated after each backoff."""
     scene.clock.advance(LIFETIME - 299)
     for _ in range(3):
-        scene.grant.give(error)
+        scene.grant.provide(error)
         assert await scene.manager.get_token() == "first"
         await scene.settle()
         scene.clock.advance(0.5)
         assert await scene.manager.get_token() == "first"
         await scene.settle()
         scene.clock.advance(0.5)
-    assert scene.grant.asked == 4
+    assert scene.grant.requests == 4
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
     assert caplog.messages == ["The token could not be renewed ahead of its expiry: down"]
     scene.clock.advance(300)
-    scene.grant.give(TokenConnectionError("still down"))
+    scene.grant.provide(TokenConnectionError("still down"))
     with pytest.raises(TokenConnectionError, match="still down"):
         await scene.manager.get_token()
 
 
 @pytest.mark.rule("R045", "R074")
-@pytest.mark.parametrize("error", [AccessDeniedError("no"), LoginTimeoutError("nobody came")])
-async def test_who_said_no_is_not_asked_again_ahead_of_time(
+@pytest.mark.parametrize("error", [AccessDeniedError("no"), LoginTimeoutError("no response")])
+async def test_person_who_declined_is_not_asked_again_before_expiry(
     scene: Scene, error: TokenError, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """No page opens each second while the token still serves; when it has expired, one does."""
+    """After a declined or missed sign-in, the next one starts when the token has expired."""
     scene.clock.advance(LIFETIME - 299)
-    scene.grant.give(TokenConnectionError("down"))
+    scene.grant.provide(TokenConnectionError("down"))
     assert await scene.manager.get_token() == "first"
     await scene.settle()
     scene.clock.advance(2)
-    scene.grant.give(error)
+    scene.grant.provide(error)
     for _ in range(20):
         assert await scene.manager.get_token() == "first"
         await scene.settle()
         scene.clock.advance(10)
-    assert scene.grant.asked == 3
+    assert scene.grant.requests == 3
     assert len(caplog.records) == 1
     scene.clock.advance(100)
-    scene.grant.give(scene.token("second"))
+    scene.grant.provide(scene.token("second"))
     assert await scene.manager.get_token() == "second"
 
 
-async def test_a_failure_at_expiry_is_the_callers_and_is_not_logged(
+async def test_failure_after_expiry_is_raised_and_not_logged(
     scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A token whose time is up serves nobody: there is nothing to hide the failure behind."""
+    """No valid token is left, so that the caller gets the error."""
     scene.clock.advance(LIFETIME)
-    scene.grant.give(TokenConnectionError("down"))
+    scene.grant.provide(TokenConnectionError("down"))
     with pytest.raises(TokenConnectionError):
         await scene.manager.get_token()
     assert not caplog.records
 
 
-async def test_a_renewal_that_succeeds_ends_the_trouble(
+async def test_failure_after_a_successful_renewal_is_logged_again(
     scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The next trouble is logged anew."""
+    """A warning is logged for the first failure after each success."""
     for number in (1, 2):
         scene.clock.advance(LIFETIME - 299)
-        scene.grant.give(TokenConnectionError("down"))
+        scene.grant.provide(TokenConnectionError("down"))
         await scene.manager.get_token()
         await scene.settle()
         scene.clock.advance(1)
-        scene.grant.give(scene.token(f"token-{number}"))
+        scene.grant.provide(scene.token(f"token-{number}"))
         await scene.manager.get_token()
         await scene.settle()
         assert await scene.manager.get_token() == f"token-{number}"
@@ -181,8 +181,8 @@ async def test_a_renewal_that_succeeds_ends_the_trouble(
 
 
 @pytest.mark.rule("R074")
-async def test_who_comes_after_expiry_waits_for_the_renewal_under_way(scene: Scene) -> None:
-    """It is not asked for twice."""
+async def test_caller_after_expiry_waits_for_the_renewal_in_flight(scene: Scene) -> None:
+    """The token is not requested twice."""
     scene.clock.advance(LIFETIME - 1)
     await scene.manager.get_token()
     await scene.settle()
@@ -190,64 +190,64 @@ async def test_who_comes_after_expiry_waits_for_the_renewal_under_way(scene: Sce
     waiting = asyncio.create_task(scene.manager.get_token())
     await scene.settle()
     assert not waiting.done()
-    scene.grant.give(scene.token("second"))
+    scene.grant.provide(scene.token("second"))
     assert await waiting == "second"
-    assert scene.grant.asked == 2
+    assert scene.grant.requests == 2
 
 
-async def test_a_secret_that_is_gone_is_not_asked_for_with_each_request(
+async def test_missing_secret_file_is_read_once_per_backoff(
     clock: Clock, oauth_server: OAuthServer, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
-    """Late in a token's life it is read once a pause, and the log says what is wrong."""
+    """A renewal ahead of expiry fails with one warning that names the file."""
     path = tmp_path / "secret"
     path.write_text(oauth_server.client_secret)
-    secret, asked = SecretFile(path), 0
+    secret, reads = SecretFile(path), 0
 
-    async def counted() -> str:
-        nonlocal asked
-        asked += 1
+    async def read_secret() -> str:
+        nonlocal reads
+        reads += 1
         return await secret()
 
-    async with Client("client-id", counted, oauth_server.token_endpoint) as client:
+    async with Client("client-id", read_secret, oauth_server.token_endpoint) as client:
         await client.get(oauth_server.url("/things"))
         path.unlink()
         clock.advance(LIFETIME - 1)
         for _ in range(20):
             response = await client.get(oauth_server.url("/things"))
             assert response.status == 200
-    assert asked == 2
+    assert reads == 2
     (message,) = caplog.messages
     assert str(path) in message
 
 
 @pytest.mark.rule("R075")
-async def test_managers_that_started_together_do_not_renew_together(
+async def test_renewals_of_many_managers_are_spread_by_jitter(
     clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A hundred with tokens of one moment: their renewals begin over a hundred seconds."""
+    """A hundred managers with tokens of the same age renew over a hundred seconds."""
     monkeypatch.setattr("aioalf._renewing_token.random.random", random.Random(0).random)  # noqa: S311
     scenes = [Scene(clock) for _ in range(100)]
     for scene in scenes:
-        scene.grant.give(scene.token("first"))
+        scene.grant.provide(scene.token("first"))
         await scene.manager.get_token()
     clock.advance(LIFETIME - 301)
-    begun = [0]
+    started = [0]
     for _ in range(102):
         for scene in scenes:
             assert await scene.manager.get_token() == "first"
         await scenes[0].settle()
-        begun.append(sum(scene.grant.asked == 2 for scene in scenes))
+        started.append(sum(scene.grant.requests == 2 for scene in scenes))
         clock.advance(1)
-    assert begun[-1] == 100
-    assert begun[2] < 10
-    assert max(later - earlier for earlier, later in pairwise(begun)) < 10
+    assert started[-1] == 100
+    assert started[2] < 10
+    assert max(later - earlier for earlier, later in pairwise(started)) < 10
     for scene in scenes:
         await scene.manager.close()
 
 
 @pytest.mark.rule("R077")
 async def test_close_ends_a_renewal_in_the_background(scene: Scene) -> None:
-    """No task is left, and nothing is logged."""
+    """Closing the manager leaves no task."""
     scene.clock.advance(LIFETIME - 1)
     await scene.manager.get_token()
     await scene.settle()
@@ -256,23 +256,23 @@ async def test_close_ends_a_renewal_in_the_background(scene: Scene) -> None:
 
 
 @pytest.mark.rule("R074")
-async def test_a_window_of_zero_renews_what_has_expired_only(clock: Clock) -> None:
-    """The background renewal can be switched off."""
+async def test_before_expiry_of_zero_switches_off_background_renewal(clock: Clock) -> None:
+    """A token is renewed only after it has expired."""
     scene = Scene(clock, Renewal(before_expiry=0))
-    scene.grant.give(scene.token("first"))
+    scene.grant.provide(scene.token("first"))
     await scene.manager.get_token()
     clock.advance(LIFETIME - 0.001)
     assert await scene.manager.get_token() == "first"
     await scene.settle()
-    assert scene.grant.asked == 1
+    assert scene.grant.requests == 1
 
 
 @pytest.mark.rule("R072", "R082")
-async def test_a_failure_is_remembered_for_the_pause(clock: Clock) -> None:
-    """All who come meanwhile get it, each an own copy, without a request; then one tries again."""
+async def test_failure_is_raised_again_during_backoff(clock: Clock) -> None:
+    """Each caller gets its own copy without a request; after the backoff one is sent."""
     scene = Scene(clock)
     failure = TokenConnectionError("down")
-    scene.grant.give(failure)
+    scene.grant.provide(failure)
     errors = await asyncio.gather(
         *(scene.manager.get_token() for _ in range(100)), return_exceptions=True
     )
@@ -281,46 +281,46 @@ async def test_a_failure_is_remembered_for_the_pause(clock: Clock) -> None:
     with pytest.raises(TokenConnectionError, match="down") as caught:
         await scene.manager.get_token()
     assert len({id(error) for error in (*errors, caught.value, failure)}) == 102
-    assert scene.grant.asked == 1
+    assert scene.grant.requests == 1
     clock.advance(0.1)
     assert scene.manager.retry_after == 0
-    scene.grant.give(scene.token("first"))
+    scene.grant.provide(scene.token("first"))
     assert await scene.manager.get_token() == "first"
     assert scene.manager.retry_after == 0
-    assert scene.grant.asked == 2
+    assert scene.grant.requests == 2
 
 
 @pytest.mark.rule("R033")
 @pytest.mark.parametrize(
-    ("retry_after", "pause"), [(None, 1.0), (0.0, 1.0), (30.0, 30.0), (86_400.0, 60.0)]
+    ("retry_after", "backoff"), [(None, 1.0), (0.0, 1.0), (30.0, 30.0), (86_400.0, 60.0)]
 )
-async def test_a_server_may_ask_for_a_longer_pause(
-    clock: Clock, retry_after: float | None, pause: float
+async def test_retry_after_header_extends_the_backoff(
+    clock: Clock, retry_after: float | None, backoff: float
 ) -> None:
-    """`Retry-After` is honoured, up to a minute."""
+    """``Retry-After`` is honoured up to one minute."""
     scene = Scene(clock)
-    scene.grant.give(TokenHTTPError("busy", 503, "", retry_after=retry_after))
+    scene.grant.provide(TokenHTTPError("busy", 503, "", retry_after=retry_after))
     with pytest.raises(TokenHTTPError):
         await scene.manager.get_token()
-    assert scene.manager.retry_after == pytest.approx(pause)
+    assert scene.manager.retry_after == pytest.approx(backoff)
 
 
-async def test_without_a_pause_the_next_caller_tries_again(clock: Clock) -> None:
-    """`Renewal(pause=0)` is for tests that let a server fail and recover."""
+async def test_backoff_of_zero_lets_the_next_caller_request_a_token(clock: Clock) -> None:
+    """``Renewal(failure_backoff=0)`` is useful in tests of failing servers."""
     scene = Scene(clock, Renewal(failure_backoff=0))
-    scene.grant.give(TokenConnectionError("down"))
+    scene.grant.provide(TokenConnectionError("down"))
     with pytest.raises(TokenConnectionError):
         await scene.manager.get_token()
-    scene.grant.give(scene.token("first"))
+    scene.grant.provide(scene.token("first"))
     assert await scene.manager.get_token() == "first"
 
 
-async def test_a_failure_is_remembered_without_the_frames_of_it(clock: Clock) -> None:
-    """They hold the request, and what authenticates it."""
+async def test_kept_failure_holds_no_frames(clock: Clock) -> None:
+    """Frames hold the token request and its credentials."""
     scene = Scene(clock)
-    problem = TokenConnectionError("down")
-    problem.__cause__ = OSError("reset")
-    scene.grant.give(problem)
+    failure = TokenConnectionError("down")
+    failure.__cause__ = OSError("reset")
+    scene.grant.provide(failure)
     for _ in range(2):
         with pytest.raises(TokenConnectionError, match="down") as caught:
             await scene.manager.get_token()
@@ -331,15 +331,12 @@ async def test_a_failure_is_remembered_without_the_frames_of_it(clock: Clock) ->
 
 
 @pytest.mark.rule("R076")
-async def test_a_renewal_that_took_long_is_useless_from_when_it_came(scene: Scene) -> None:
-    """A person's login takes longer than the pause: an API that refuses all must not make another.
-
-    What a reset forgets, it forgets this with.
-    """
+async def test_backoff_of_a_renewal_starts_when_its_token_arrives(scene: Scene) -> None:
+    """A sign-in may take longer than the backoff. `reset_token` ends the backoff."""
     renewing = asyncio.create_task(scene.manager.renew_token("first"))
     await scene.settle()
     scene.clock.advance(30)
-    scene.grant.give(scene.token("second"))
+    scene.grant.provide(scene.token("second"))
     assert await renewing == "second"
     scene.clock.advance(0.9)
     assert not scene.manager.can_renew("second")
@@ -348,57 +345,57 @@ async def test_a_renewal_that_took_long_is_useless_from_when_it_came(scene: Scen
     assert scene.manager.can_renew("second")
     scene.manager.mark_rejected("second")
     await scene.manager.reset_token()
-    scene.grant.give(scene.token("third"))
+    scene.grant.provide(scene.token("third"))
     await scene.manager.get_token()
     assert scene.manager.can_renew("third")
 
 
 async def test_reset_forgets_the_failure_too(clock: Clock) -> None:
-    """Who mends what was wrong need not wait."""
+    """After a reset, the next caller requests a token without waiting for the backoff."""
     scene = Scene(clock)
-    scene.grant.give(TokenConnectionError("down"))
+    scene.grant.provide(TokenConnectionError("down"))
     with pytest.raises(TokenConnectionError):
         await scene.manager.get_token()
     await scene.manager.reset_token()
     assert scene.manager.retry_after == 0
-    scene.grant.give(scene.token("first"))
+    scene.grant.provide(scene.token("first"))
     assert await scene.manager.get_token() == "first"
 
 
 @pytest.mark.rule("R083")
-@pytest.mark.parametrize("landing", [TokenConnectionError("late"), None])
-async def test_what_was_in_the_air_at_a_reset_leaves_nothing(
-    clock: Clock, landing: Exception | None
+@pytest.mark.parametrize("result", [TokenConnectionError("late"), None])
+async def test_result_of_a_request_before_a_reset_is_not_kept(
+    clock: Clock, result: Exception | None
 ) -> None:
-    """Neither its token nor its failure is there for those who come later; any reset counts."""
+    """Neither its token nor its failure affects later callers, also after a second reset."""
     scene = Scene(clock)
     await scene.manager.reset_token()
     early = asyncio.create_task(scene.manager.get_token())
     await scene.settle()
     await scene.manager.reset_token()
-    scene.grant.give(landing or scene.token("early"))
+    scene.grant.provide(result or scene.token("early"))
     await asyncio.gather(early, return_exceptions=True)
     assert scene.manager.cached_token() is None
     assert scene.manager.retry_after == 0
 
 
 @pytest.mark.rule("R083")
-async def test_a_reset_counts_for_what_has_not_taken_its_first_step(clock: Clock) -> None:
-    """A renewal that was begun in the same turn as the reset is not kept either."""
+async def test_reset_applies_to_a_request_that_was_only_created(clock: Clock) -> None:
+    """Its token is not cached, although its coroutine first runs after the reset."""
     scene = Scene(clock)
     early = asyncio.create_task(scene.manager.get_token())
     resetting = asyncio.create_task(scene.manager.reset_token())
-    scene.grant.give(scene.token("early"))
+    scene.grant.provide(scene.token("early"))
     assert await early == "early"
     await resetting
     assert scene.manager.cached_token() is None
 
 
 @pytest.mark.rule("R083")
-async def test_a_request_that_will_not_end_at_close_leaves_nothing(clock: Clock) -> None:
-    """A grant that answers its cancellation with a token has that token for itself."""
+async def test_token_that_arrives_despite_close_is_not_cached(clock: Clock) -> None:
+    """A grant may suppress its cancellation and return a token."""
 
-    class Stubborn(Scripted):
+    class StubbornGrant(ScriptedGrant):
         async def request_token(self, endpoint: AuthorizationServer) -> Token:
             try:
                 return await super().request_token(endpoint)
@@ -406,7 +403,7 @@ async def test_a_request_that_will_not_end_at_close_leaves_nothing(clock: Clock)
                 return Token("late", LIFETIME)
 
     scene = Scene(clock)
-    scene.manager = TokenManager(ENDPOINT, "id", "secret", grant=Stubborn())
+    scene.manager = TokenManager(ENDPOINT, "id", "secret", grant=StubbornGrant())
     await scene.manager.reset_token()
     early = asyncio.create_task(scene.manager.get_token())
     await scene.settle()
@@ -415,8 +412,8 @@ async def test_a_request_that_will_not_end_at_close_leaves_nothing(clock: Clock)
     assert scene.manager.cached_token() is None
 
 
-async def test_what_is_missing_is_said_at_once_and_without_a_pause() -> None:
-    """A wrong configuration sends nothing: there is nobody to be left alone."""
+async def test_missing_setting_causes_no_backoff() -> None:
+    """No request was sent, so a corrected configuration works at once."""
     manager = TokenManager(None, "id", "secret")
     with pytest.raises(TokenConfigurationError):
         await manager.get_token()
@@ -424,9 +421,9 @@ async def test_what_is_missing_is_said_at_once_and_without_a_pause() -> None:
 
 
 @pytest.mark.rule("R060")
-async def test_a_useless_renewal_is_not_repeated_within_the_pause(scene: Scene) -> None:
-    """A renewed token that is refused too is not renewed at once; after the pause it is."""
-    scene.grant.give(scene.token("second"))
+async def test_useless_renewal_is_not_repeated_during_backoff(scene: Scene) -> None:
+    """A renewed token that is rejected too is renewed again only after the backoff."""
+    scene.grant.provide(scene.token("second"))
     assert await scene.manager.renew_token("first") == "second"
     assert not scene.manager.can_renew("second")
     assert await scene.manager.renew_token("second") == "second"
@@ -434,15 +431,15 @@ async def test_a_useless_renewal_is_not_repeated_within_the_pause(scene: Scene) 
     assert await scene.manager.renew_token("first") == "second"
     scene.clock.advance(1)
     assert scene.manager.can_renew("second")
-    scene.grant.give(scene.token("third"))
+    scene.grant.provide(scene.token("third"))
     assert await scene.manager.renew_token("second") == "third"
-    assert scene.grant.asked == 3
+    assert scene.grant.requests == 3
 
 
 @pytest.mark.rule("R060")
-async def test_what_a_useless_renewal_gave_is_forgotten_after_the_pause_only(scene: Scene) -> None:
-    """A request that cannot be sent again rejects its token: the next one would renew it."""
-    scene.grant.give(scene.token("second"))
+async def test_renewed_token_is_forgotten_only_after_the_backoff(scene: Scene) -> None:
+    """`mark_rejected` has no effect on a renewed token during the backoff."""
+    scene.grant.provide(scene.token("second"))
     assert await scene.manager.renew_token("first") == "second"
     scene.manager.mark_rejected("second")
     assert scene.manager.cached_token() == "second"
@@ -452,11 +449,11 @@ async def test_what_a_useless_renewal_gave_is_forgotten_after_the_pause_only(sce
 
 
 @pytest.mark.rule("R060")
-async def test_a_renewed_token_that_expired_is_renewed_whatever_the_pause(clock: Clock) -> None:
-    """That it is refused then says nothing about renewals."""
+async def test_expired_token_is_renewed_during_backoff(clock: Clock) -> None:
+    """The rejection of an expired token does not show that renewals are useless."""
     scene = Scene(clock, Renewal(failure_backoff=60))
     for name in ("first", "second", "third"):
-        scene.grant.give(scene.token(name, 2))
+        scene.grant.provide(scene.token(name, 2))
     assert await scene.manager.get_token() == "first"
     assert await scene.manager.renew_token("first") == "second"
     scene.clock.advance(2)
@@ -465,21 +462,21 @@ async def test_a_renewed_token_that_expired_is_renewed_whatever_the_pause(clock:
 
 
 @pytest.mark.rule("R060")
-async def test_a_renewal_that_helped_may_be_repeated_at_once(scene: Scene) -> None:
-    """Two revocations within a second cost two token requests and no 401."""
-    scene.grant.give(scene.token("second"))
+async def test_accepted_token_can_be_renewed_at_once(scene: Scene) -> None:
+    """Two revocations within a second cause two token requests and no 401."""
+    scene.grant.provide(scene.token("second"))
     await scene.manager.renew_token("first")
     scene.manager.mark_accepted()
-    scene.grant.give(scene.token("third"))
+    scene.grant.provide(scene.token("third"))
     assert await scene.manager.renew_token("second") == "third"
 
 
 @pytest.mark.rule("R056", "R060")
 @every_way
-async def test_an_api_that_refuses_everything_costs_one_token_request_a_pause(
+async def test_api_that_rejects_every_token_causes_one_token_request_per_backoff(
     oauth_server: OAuthServer, clock: Clock, way: Way
 ) -> None:
-    """However many callers: each gets the 401, and one retry while a newer token is there."""
+    """Each caller gets the 401, after one retry if there is a newer token."""
     oauth_server.api_fault = Fault.status(401)
     async with way(oauth_server) as sender:
         for _ in range(3):
@@ -501,10 +498,10 @@ async def _status(get: Get, server: OAuthServer) -> int:
 
 
 @pytest.mark.rule("R072", "R082")
-async def test_a_thousand_callers_of_a_failing_endpoint_make_one_request(
+async def test_thousand_callers_share_one_failing_token_request(
     oauth_server: OAuthServer,
 ) -> None:
-    """And its own retries; each caller gets the endpoint's answer."""
+    """It is retried as configured, and each caller gets the endpoint's response."""
     oauth_server.token_fault = Fault.status(503, "down")
     async with Client(
         oauth_server.client_id,
@@ -520,40 +517,40 @@ async def test_a_thousand_callers_of_a_failing_endpoint_make_one_request(
     assert oauth_server.api_requests == 0
 
 
-async def test_a_middleware_may_have_a_manager_of_the_user(oauth_server: OAuthServer) -> None:
-    """One without the methods of ours is asked for no more than it has."""
+async def test_middleware_accepts_a_manager_with_two_methods(oauth_server: OAuthServer) -> None:
+    """Only ``get_token`` and ``reset_token`` are called."""
 
-    class Plain:
+    class PlainManager:
         async def get_token(self) -> str:
             return "unknown"
 
         def reset_token(self) -> None:
             pass
 
-    async with ClientSession(middlewares=[OAuth2Middleware(Plain())]) as session:
+    async with ClientSession(middlewares=[OAuth2Middleware(PlainManager())]) as session:
         assert await _status(session.get, oauth_server) == 401
     assert oauth_server.api_requests == 2
 
 
-async def test_a_hook_of_the_user_that_fails_is_shared_and_paused(clock: Clock) -> None:
-    """Whatever it raises."""
+async def test_failure_of_a_hook_causes_a_backoff(clock: Clock) -> None:
+    """An error of any class is raised again without another call of the hook."""
 
-    class Hooked(TokenManager):
-        asked = 0
+    class FailingManager(TokenManager):
+        calls = 0
 
         async def _get_token_data(self) -> dict[str, object]:
-            self.asked += 1
+            self.calls += 1
             raise LookupError("no vault")
 
-    manager = Hooked(None, None, None)
+    manager = FailingManager(None, None, None)
     for _ in range(3):
         with pytest.raises(LookupError, match="no vault"):
             await manager.get_token()
-    assert manager.asked == 1
+    assert manager.calls == 1
 
 
-async def test_closing_raises_a_token_error_for_those_who_wait(clock: Clock) -> None:
-    """It is no failure of the endpoint: nobody is paused for it."""
+async def test_close_causes_no_backoff(clock: Clock) -> None:
+    """Waiting callers get a TokenError, which is not a failure of the token endpoint."""
     scene = Scene(clock)
     waiting = asyncio.create_task(scene.manager.get_token())
     await scene.settle()
@@ -567,7 +564,7 @@ async def test_closing_raises_a_token_error_for_those_who_wait(clock: Clock) -> 
     "options",
     [{"renewal": 60}, {"retry": 3}, {"renewal": Renewal}, {"client_auth": ClientSecretBasic}],
 )
-def test_an_option_of_the_wrong_kind_is_refused_at_once(options: dict[str, Any]) -> None:
-    """The error names the option; a class in place of an object is the likely slip."""
+def test_option_of_the_wrong_type_is_rejected(options: dict[str, Any]) -> None:
+    """The error names the option, also if its value is a class instead of an object."""
     with pytest.raises(TokenConfigurationError, match=next(iter(options))):
         TokenManager(ENDPOINT, "id", "secret", **options)
