@@ -133,7 +133,7 @@ class Client:
             raise TypeError(
                 "request() needs a method and a URL, or an HTTPRequest; fetch() accepts a URL alone"
             )
-        return self._send(method, url, options)
+        return RequestContextManager(self._dispatcher.send(method, url, options))
 
     def fetch(
         self,
@@ -150,50 +150,54 @@ class Client:
         """
         if isinstance(request, HTTPRequest):
             merged = {**request.options, **options}
-            return self._send(method or request.method, request.url, merged)
-        return self._send(method or "GET", request, options)
+            return RequestContextManager(
+                self._dispatcher.send(method or request.method, request.url, merged)
+            )
+        return RequestContextManager(self._dispatcher.send(method or "GET", request, options))
 
     def get(
         self, url: StrOrURL, **options: Unpack[_RequestOptions]
     ) -> RequestContextManager[ClientResponse]:
         """Send a GET request."""
-        return self._send("GET", url, options)
+        return RequestContextManager(self._dispatcher.send("GET", url, options))
 
     def options(
         self, url: StrOrURL, **options: Unpack[_RequestOptions]
     ) -> RequestContextManager[ClientResponse]:
         """Send an OPTIONS request."""
-        return self._send("OPTIONS", url, options)
+        return RequestContextManager(self._dispatcher.send("OPTIONS", url, options))
 
     def head(
         self, url: StrOrURL, **options: Unpack[_RequestOptions]
     ) -> RequestContextManager[ClientResponse]:
         """Send a HEAD request; redirects are not followed unless ``allow_redirects`` is True."""
-        return self._send("HEAD", url, {"allow_redirects": False, **options})
+        return RequestContextManager(
+            self._dispatcher.send("HEAD", url, {"allow_redirects": False, **options})
+        )
 
     def post(
         self, url: StrOrURL, **options: Unpack[_RequestOptions]
     ) -> RequestContextManager[ClientResponse]:
         """Send a POST request."""
-        return self._send("POST", url, options)
+        return RequestContextManager(self._dispatcher.send("POST", url, options))
 
     def put(
         self, url: StrOrURL, **options: Unpack[_RequestOptions]
     ) -> RequestContextManager[ClientResponse]:
         """Send a PUT request."""
-        return self._send("PUT", url, options)
+        return RequestContextManager(self._dispatcher.send("PUT", url, options))
 
     def patch(
         self, url: StrOrURL, **options: Unpack[_RequestOptions]
     ) -> RequestContextManager[ClientResponse]:
         """Send a PATCH request."""
-        return self._send("PATCH", url, options)
+        return RequestContextManager(self._dispatcher.send("PATCH", url, options))
 
     def delete(
         self, url: StrOrURL, **options: Unpack[_RequestOptions]
     ) -> RequestContextManager[ClientResponse]:
         """Send a DELETE request."""
-        return self._send("DELETE", url, options)
+        return RequestContextManager(self._dispatcher.send("DELETE", url, options))
 
     def ws_connect(
         self, url: StrOrURL, **options: Unpack[_WSConnectOptions]
@@ -205,11 +209,6 @@ class Client:
             aiohttp.ClientError: As aiohttp's ``ws_connect``.
         """
         return RequestContextManager(self._dispatcher.connect(url, options))
-
-    def _send(
-        self, method: str, url: StrOrURL, options: Mapping[str, object]
-    ) -> RequestContextManager[ClientResponse]:
-        return RequestContextManager(self._dispatcher.send(method, url, options))
 
     # Tokens
 

@@ -32,6 +32,8 @@ class AuthorizationHeader:
     def cached(self) -> str | None:
         """Return the header value if a valid token is cached, without waiting."""
         token = self.manager.cached_token()
+        if token is self._token:
+            return self._value
         return None if token is None else self._value_of(token)
 
     async def get(self, session: ClientSession) -> str:

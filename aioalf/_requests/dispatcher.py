@@ -78,9 +78,13 @@ class RequestDispatcher:
 
     async def send(self, method: str, url: StrOrURL, options: _Options) -> ClientResponse:
         """Send a request; return its response, or the error response of the token endpoint."""
-        session = self._current_session()
+        if self._header.is_closed:
+            raise _closed()
+        session = self._sessions.current()
         self._check_target(session, url, options)
-        limit = self._start_time_limit(options)
+        # The default timeout of the client's own session is no limit here: a sign-in may take longer.
+        timeout = options.get("timeout", sentinel)
+        limit = start_time_limit(self._sessions.timeout if timeout is sentinel else timeout)
         try:
             authorization = self._header.cached()
             if authorization is None:
@@ -127,15 +131,10 @@ class RequestDispatcher:
         self._header.note_result(response.status)
         return response
 
-    def _start_time_limit(self, options: _Options) -> TimeLimit | None:
-        # The default of the client's own session is aiohttp's: a sign-in may take longer.
-        timeout = options.get("timeout", sentinel)
-        return start_time_limit(self._sessions.timeout if timeout is sentinel else timeout)
-
     def _can_repeat_whole(self, method: str, options: _Options) -> bool:
         return (
             method in _SAFE_METHODS
-            and options.keys() <= _SIMPLE_OPTIONS
+            and _SIMPLE_OPTIONS.issuperset(options)
             and not self._sessions.changes_responses
         )
 
@@ -155,7 +154,9 @@ class RequestDispatcher:
 
     async def connect(self, url: StrOrURL, options: _Options) -> ClientWebSocketResponse:
         """Open a websocket."""
-        session = self._current_session()
+        if self._header.is_closed:
+            raise _closed()
+        session = self._sessions.current()
         self._check_target(session, url, options)
         options = _without_iterators(options)
         async with _wait(start_time_limit(self._sessions.timeout)):
@@ -171,11 +172,6 @@ class RequestDispatcher:
             return websocket
 
     # Checks and errors
-
-    def _current_session(self) -> ClientSession:
-        if self._header.is_closed:
-            raise RuntimeError("Session is closed")  # aiohttp's words
-        return self._sessions.current()
 
     def _check_target(self, session: ClientSession, url: StrOrURL, options: _Options) -> None:
         """Check that a token may be sent to the URL, and that nothing else authorizes the call."""
@@ -232,8 +228,11 @@ def _request_function(session: ClientSession) -> _Request:
     The wrapper takes longer than all of the dispatcher. Mocks and recorders replace the private
     method that it wraps.
     """
-    is_own = getattr(type(session), "request", None) is _REQUEST
-    if is_own and "request" not in vars(session):
+    if (
+        type(session) is ClientSession
+        and ClientSession.request is _REQUEST
+        and ("request" not in vars(session))
+    ):
         return session._request  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
     return session.request
 
@@ -251,6 +250,10 @@ def _with_header(options: _Options, authorization: str) -> dict[str, Any]:
 def _without_iterators(options: _Options) -> _Options:
     kinds: dict[str, Callable[[Any], object]] = {"headers": CIMultiDict, "protocols": tuple}
     return {**options, **{name: kinds[name](options[name]) for name in kinds if options.get(name)}}
+
+
+def _closed() -> RuntimeError:
+    return RuntimeError("Session is closed")  # aiohttp's words
 
 
 def _two_credentials() -> ValueError:

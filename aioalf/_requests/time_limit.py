@@ -42,5 +42,7 @@ class TimeLimit:
 
 def start_time_limit(timeout: ClientTimeout | float | None) -> TimeLimit | None:
     """Start the limit of a call; return None if there is no total timeout (None or 0)."""
+    if timeout is None:
+        return None
     total = timeout.total if isinstance(timeout, ClientTimeout) else timeout
-    return TimeLimit(timeout, total) if timeout is not None and total else None
+    return TimeLimit(timeout, total) if total else None
