@@ -82,9 +82,7 @@ class RequestDispatcher:
             raise _closed()
         session = self._sessions.current()
         self._check_target(session, url, options)
-        # The default timeout of the client's own session is no limit here: a sign-in may take longer.
-        timeout = options.get("timeout", sentinel)
-        limit = start_time_limit(self._sessions.timeout if timeout is sentinel else timeout)
+        limit = self._time_limit(options) if options or self._sessions.given else None
         try:
             authorization = self._header.cached()
             if authorization is None:
@@ -92,14 +90,18 @@ class RequestDispatcher:
                     authorization = await self._header.get(session)
                 if limit is not None:
                     options = {**options, "timeout": limit.rest()}
-            if self._can_repeat_whole(method, options):
+            if (
+                method in _SAFE_METHODS
+                and _SIMPLE_OPTIONS.issuperset(options)
+                and not self._sessions.changes_responses
+            ):
                 arguments, sent = _with_header(options, authorization), authorization
             else:  # our middleware repeats the rejected hop alone
                 sent = AuthorizationValue(authorization, self._header)
                 arguments = self._sessions.with_middleware(_with_header(options, sent))
                 session = self._sessions.guarded()
             try:
-                response = await _request_function(session)(method, url, **arguments)
+                response = await self._request_of(session)(method, url, **arguments)
             except ClientResponseError as error:  # raise_for_status
                 if error.status != UNAUTHORIZED or not self._should_retry(error, options, sent):
                     raise
@@ -127,16 +129,24 @@ class RequestDispatcher:
         if limit is not None:
             arguments["timeout"] = limit.rest()
         repeated = _with_header(arguments, renewed)
-        response = await _request_function(session)(method, url, **repeated)
+        response = await self._request_of(session)(method, url, **repeated)
         self._header.note_result(response.status)
         return response
 
-    def _can_repeat_whole(self, method: str, options: _Options) -> bool:
-        return (
-            method in _SAFE_METHODS
-            and _SIMPLE_OPTIONS.issuperset(options)
-            and not self._sessions.changes_responses
-        )
+    def _request_of(self, session: ClientSession) -> _Request:
+        """Return the method that sends a request.
+
+        The private method of the client's own session saves more time than the dispatcher takes.
+        It is also the method that mocks and recorders replace.
+        """
+        if self._sessions.given is None and ClientSession.request is _REQUEST:
+            return session._request  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+        return session.request
+
+    def _time_limit(self, options: _Options) -> TimeLimit | None:
+        # The default timeout of the client's own session is no limit: a sign-in may take longer.
+        timeout = options.get("timeout", sentinel)
+        return start_time_limit(self._sessions.timeout if timeout is sentinel else timeout)
 
     def _should_retry(
         self, response: ClientResponse | ClientResponseError, options: _Options, sent: str
@@ -220,21 +230,6 @@ class RequestDispatcher:
 
 def _wait(limit: TimeLimit | None) -> AbstractAsyncContextManager[object]:
     return nullcontext() if limit is None else limit.wait()
-
-
-def _request_function(session: ClientSession) -> _Request:
-    """Return ``session.request``, without its wrapper if it is aiohttp's own.
-
-    The wrapper takes longer than all of the dispatcher. Mocks and recorders replace the private
-    method that it wraps.
-    """
-    if (
-        type(session) is ClientSession
-        and ClientSession.request is _REQUEST
-        and ("request" not in vars(session))
-    ):
-        return session._request  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
-    return session.request
 
 
 def _with_header(options: _Options, authorization: str) -> dict[str, Any]:
