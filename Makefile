@@ -1,60 +1,68 @@
-# Everything here needs Python 3.11 or newer and make; `interop` needs Node 20 and Chromium, too.
-# It all happens in .venv and .tox of this directory. Without make: see README.rst.
+# Shortcuts for developers. They need make and Python 3.11 or newer; `make interop` also needs Node 20
+# and Chromium. Environments are created in .venv and .tox of this directory.
 
 PYTHON ?= python3
 TOXRUN ?= run
 TOXFLAGS ?=
 ARGS ?=
 PY := .venv/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test interop ledger bench fuzz mutants faults soak clean
+.PHONY: help demo test check interop ledger fuzz mutants bench faults soak clean
 
-help:  ## say what there is
+help:  ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 20
 
-demo: .venv/demo-ready  ## run the client against a server in this process and show what happens
+demo: .venv/demo-ready  ## run the client against a local test server and explain each step
 	$(PY) -m aioalf demo $(ARGS)
 
-test: .venv/test-ready  ## the suite on the Pythons at hand, lint, types, documents
+test: .venv/test-ready  ## run the test suite on one Python, in about two minutes
+	AIOALF_SEEDS=$${AIOALF_SEEDS:-400} $(PY) -m pytest -n auto $(ARGS)
+
+check: .venv/tox-ready  ## run everything: lint, types, coverage, every installed Python, oldest and newest aiohttp
 	$(PY) -m tox $(TOXRUN) $(TOXFLAGS)
 
-interop: .venv/test-ready  ## the client against oidc-provider, Canaille and in Chromium
+interop: .venv/tox-ready  ## test against oidc-provider, Canaille and Chromium
 	$(PY) -m tox run -e interop $(TOXFLAGS)
 
-ledger: .venv/test-ready  ## run the suite and print each rule, its tests and the result
+ledger: .venv/tox-ready  ## run the suite and list every rule of docs/rules.rst with its tests
 	$(PY) -m tox run -e ledger $(TOXFLAGS)
 
-fuzz: .venv/test-ready  ## inputs that mean harm, for ten minutes (ARGS="--seconds 60")
+fuzz: .venv/tox-ready  ## search for inputs that break the parsers, for ten minutes (ARGS="--seconds 60")
 	$(PY) -m tox run -e fuzz $(TOXFLAGS) -- $(ARGS)
 
-mutants: .venv/test-ready  ## change the core in one place after another: a test has to notice each
+mutants: .venv/tox-ready  ## mutation testing of the core (ARGS="manager token" for these modules)
 	$(PY) -m tox run -e mutants $(TOXFLAGS) -- $(ARGS)
 
-bench: .venv/test-ready  ## what it costs beside others; ARGS=--publish writes the documents
+bench: .venv/tox-ready  ## measure CPU time and memory against other clients (ARGS=--publish updates the docs)
 	$(PY) -m tox run -e bench $(TOXFLAGS) -- $(ARGS)
 
-faults: .venv/test-ready  ## what callers see when the token endpoint fails; writes docs/faults.rst
+faults: .venv/tox-ready  ## measure how token endpoint failures reach callers, and update docs/faults.rst
 	$(PY) -m tox run -e faults $(TOXFLAGS) -- $(ARGS)
 
-soak: .venv/test-ready  ## mixed load with faults for ten minutes (ARGS="--seconds 30")
+soak: .venv/tox-ready  ## run a mixed load with faults for ten minutes (ARGS="--seconds 30")
 	$(PY) -m tox run -e soak $(TOXFLAGS) -- $(ARGS)
 
-clean:  ## remove what the other commands made
+clean:  ## delete everything that the other commands created
 	rm -rf .venv .tox artefacts build dist *.egg-info .coverage* .hypothesis
 	rm -rf .mypy_cache .pytest_cache .ruff_cache tools/benchmarks/results tests/interop/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.venv/made:
-	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
-	"Python 3.11 or newer is needed; name one: make PYTHON=/path/to/python3.12 ...")'
+.venv/created:
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is \
+	required, this is %d.%d. Choose another one: make PYTHON=python3.12 ..." % sys.version_info[:2])'
 	"$(PYTHON)" -m venv .venv
 	@touch $@
 
-.venv/demo-ready: .venv/made setup.py pyproject.toml
-	$(PY) -m pip install --quiet --disable-pip-version-check --editable .
+.venv/demo-ready: .venv/created setup.py pyproject.toml
+	$(PIP) install --quiet --editable .
 	@touch $@
 
-.venv/test-ready: .venv/made constraints.txt
-	$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt tox
+.venv/test-ready: .venv/created setup.py pyproject.toml constraints.txt constraints-aiohttp.txt
+	$(PIP) install --constraint constraints.txt --constraint constraints-aiohttp.txt --editable '.[tests]'
+	@touch $@
+
+.venv/tox-ready: .venv/created constraints.txt
+	$(PIP) install --constraint constraints.txt tox
 	@touch $@

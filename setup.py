@@ -1,4 +1,4 @@
-"""The package's metadata; the version is read from the source: building needs no aiohttp."""
+"""Package metadata. The version is read from the source text, so that a build needs no aiohttp."""
 
 import re
 from pathlib import Path
@@ -9,19 +9,19 @@ HERE = Path(__file__).resolve().parent
 
 
 def version() -> str:
-    """The version that the package itself states."""
+    """Return `__version__` of the package without importing it."""
     source = (HERE / "aioalf" / "__init__.py").read_text(encoding="utf-8")
-    stated = re.search(r'^__version__ = "([^"]+)"$', source, re.MULTILINE)
-    if stated is None:
-        raise RuntimeError("aioalf/__init__.py states no __version__")
-    return stated[1]
+    match = re.search(r'^__version__ = "([^"]+)"$', source, re.MULTILINE)
+    if match is None:
+        raise RuntimeError("aioalf/__init__.py does not define __version__")
+    return match[1]
 
 
 def project_page() -> str:
-    """README.rst, with its pictures in words: where it is shown, no files are beside it."""
+    """Return README.rst with each image replaced by its alt text: a package index has no image files."""
     readme = (HERE / "README.rst").read_text(encoding="utf-8")
-    picture = re.compile(r"^\.\. image::.*\n(?: +.*\n)*? +:alt: ((?:.+\n)+)", re.MULTILINE)
-    return picture.sub(lambda found: " ".join(found[1].split()) + "\n", readme)
+    image = re.compile(r"^\.\. image::.*\n(?: +.*\n)*? +:alt: ((?:.+\n)+)", re.MULTILINE)
+    return image.sub(lambda match: " ".join(match[1].split()) + "\n", readme)
 
 
 setup(
@@ -55,6 +55,7 @@ setup(
             "pytest>=8.4",
             "pytest-asyncio>=1.0",
             "pytest-timeout>=2.3",
+            "pytest-xdist>=3.6",
             "segno>=1.6",
             "setuptools>=77",
             "trustme>=1.2",
