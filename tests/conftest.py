@@ -1,4 +1,4 @@
-"""What every test may use, and what every test is held to: no task outlives it."""
+"""Options, fixtures and checks for all tests. Each async test fails if it leaves a task running."""
 
 import asyncio
 import gc
@@ -10,34 +10,37 @@ import pytest
 from pytest_asyncio import is_async_test
 
 from tests.support.mocked_responses import MockedResponses
-from tools.ledger import Recorder
+from tests.support.rule_recorder import RuleRecorder, attach_rules
 
 pytest_plugins = ["aioalf.testing.pytest_plugin"]
 
-_TURNS_TO_END = 20  # of the loop: what a closed connection's own tasks need to see their end
+_TURNS_TO_END = 20  # turns of the event loop that closed connections need to end their own tasks
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let a run be recorded for the ledger of rules."""
-    parser.addoption("--ledger", type=Path, metavar="FILE", help="write each rule's tests here")
+    """Add `--ledger`."""
+    parser.addoption(
+        "--ledger", type=Path, metavar="FILE", help="record the tests of each rule (tools/ledger.py)"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Record the run where `--ledger` asks for it."""
+    """Record the run if `--ledger` is given; with pytest-xdist, in the main process only."""
     record: Path | None = config.getoption("--ledger")
-    if record is not None:
-        config.pluginmanager.register(Recorder(record))
+    if record is not None and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(RuleRecorder(record))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Hold every coroutine test to `no_task_left`, outermost, so that it sees all fixtures end."""
+    """Add `no_task_left` to each async test as its first fixture, so that it is torn down last."""
+    attach_rules(items)
     for item in items:
         if isinstance(item, pytest.Function) and is_async_test(item):
             item.fixturenames.insert(0, "no_task_left")
 
 
 def pytest_collection_finish() -> None:
-    """Keep what is imported out of the garbage collections of tests: each would look at it all."""
+    """Exclude imported modules from garbage collection: tests call `gc.collect()` often."""
     gc.collect()
     gc.freeze()
 
@@ -63,7 +66,7 @@ async def _tasks_since(before: set[asyncio.Task[object]]) -> set[asyncio.Task[ob
 
 @pytest.fixture
 def aioresponses() -> Iterator[MockedResponses]:
-    """Answers in the place of aiohttp's network."""
+    """Mock responses instead of sending requests."""
     mocked = MockedResponses()
     with mocked:
         yield mocked

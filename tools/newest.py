@@ -1,7 +1,7 @@
-"""Runs a command on the newest aiohttp, where that is not what all other environments run.
+"""Runs a Python command only if the installed aiohttp differs from the pinned one.
 
-`python -m tools.newest COMMAND …` compares the version that is installed with the one that
-constraints-aiohttp.txt holds; when they are one, everything has been run on it.
+`python -m tools.newest -m pytest ...` is for the environment that installs the newest aiohttp. If that
+is the version pinned in constraints-aiohttp.txt, the other environments have already tested it.
 """
 
 import re
@@ -13,19 +13,19 @@ from pathlib import Path
 CONSTRAINTS = Path(__file__).resolve().parent.parent / "constraints-aiohttp.txt"
 
 
-def held() -> str:
-    """The version that the other environments run."""
+def pinned_version() -> str:
+    """Return the version of aiohttp in constraints-aiohttp.txt."""
     (line,) = re.findall(r"(?m)^aiohttp==(\S+)$", CONSTRAINTS.read_text(encoding="utf-8"))
     return str(line)
 
 
-def main(command: list[str], newest: str) -> int:
-    """Run the command, and return its exit code; 0 where there is nothing new."""
-    if newest == held():
-        sys.stdout.write(f"aiohttp {newest} is the newest, and what every environment runs\n")
+def main(command: list[str], installed: str) -> int:
+    """Run the command and return its exit code; 0 if the pinned version is installed."""
+    pinned = pinned_version()
+    if installed == pinned:
+        print(f"aiohttp {installed} is pinned: the other environments test it")
         return 0
-    sys.stdout.write(f"aiohttp {newest} is newer than {held()}\n")
-    sys.stdout.flush()
+    print(f"aiohttp {installed} differs from the pinned {pinned}", flush=True)
     return subprocess.run([sys.executable, *command], check=False).returncode
 
 
