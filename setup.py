@@ -18,7 +18,7 @@ def version() -> str:
 
 
 def project_page() -> str:
-    """Return README.rst with each image replaced by its alt text: a package index has no image files."""
+    """Return README.rst with alt texts in place of images, which a package index cannot show."""
     readme = (HERE / "README.rst").read_text(encoding="utf-8")
     image = re.compile(r"^\.\. image::.*\n(?: +.*\n)*? +:alt: ((?:.+\n)+)", re.MULTILINE)
     return image.sub(lambda match: " ".join(match[1].split()) + "\n", readme)

@@ -20,7 +20,10 @@ _TURNS_TO_END = 20  # turns of the event loop that closed connections need to en
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add `--ledger`."""
     parser.addoption(
-        "--ledger", type=Path, metavar="FILE", help="record the tests of each rule (tools/ledger.py)"
+        "--ledger",
+        type=Path,
+        metavar="FILE",
+        help="record the tests of each rule (tools/ledger.py)",
     )
 
 

@@ -1,8 +1,8 @@
 """Prints the ledger of rules: for each rule of docs/rules.rst, the tests that prove it.
 
-`pytest --ledger FILE` records a test run, `python -m tools.ledger FILE` prints the ledger of that run.
-It exits with 1 if a rule that is due has no test, a test of a rule failed, or a test names a rule that
-docs/rules.rst does not list.
+`pytest --ledger FILE` records a test run; `python -m tools.ledger FILE` prints the result. The
+exit code is 1 if a rule that is due has no test, if a test of a rule failed, or if a test names a
+rule that docs/rules.rst does not list.
 """
 
 import argparse
@@ -49,9 +49,7 @@ def listed_rules(text: str) -> dict[str, str]:
     return {row["number"]: row["since"] for row in _ROW.finditer(text)}
 
 
-def make_ledger(
-    rules: Mapping[str, str], record: Mapping[str, Mapping[str, str]]
-) -> list[Line]:
+def make_ledger(rules: Mapping[str, str], record: Mapping[str, Mapping[str, str]]) -> list[Line]:
     """Combine the listed rules with a recorded run (rule -> test -> outcome)."""
     numbers = sorted(rules.keys() | record.keys())
     return [Line(rule, rules.get(rule, _UNKNOWN), record.get(rule, {})) for rule in numbers]

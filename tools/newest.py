@@ -1,7 +1,7 @@
 """Runs a Python command only if the installed aiohttp differs from the pinned one.
 
-`python -m tools.newest -m pytest ...` is for the environment that installs the newest aiohttp. If that
-is the version pinned in constraints-aiohttp.txt, the other environments have already tested it.
+`python -m tools.newest -m pytest ...` is for the environment that installs the newest aiohttp. If
+that is the version in constraints-aiohttp.txt, the other environments have already tested it.
 """
 
 import re

@@ -69,7 +69,7 @@ def _run(name: str) -> tuple[float, float]:
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
     if name == _RELEASE:
         environment["PYTHONPATH"] = str(RELEASE_DIRECTORY)
-    child = subprocess.run(  # noqa: S603 - a program of our own
+    child = subprocess.run(
         [sys.executable, "-P", "-c", _PROGRAM.format(library=library, client=client)],
         check=True,
         capture_output=True,

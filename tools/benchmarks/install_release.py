@@ -9,7 +9,7 @@ import sys
 from peers import RELEASE, RELEASE_DIRECTORY
 
 if __name__ == "__main__" and not RELEASE_DIRECTORY.is_dir():
-    subprocess.run(  # noqa: S603 - pip, of this environment
+    subprocess.run(
         [
             *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
             *("--no-deps", "--target", str(RELEASE_DIRECTORY), f"aio-alf=={RELEASE}"),
