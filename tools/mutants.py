@@ -265,10 +265,11 @@ def _prefixes(modules: Iterable[str]) -> tuple[str, ...]:
 def unstable(directory: Path) -> list[str]:
     """Return test ids that change: mutmut counts a mutant that such a test reaches as killed."""
     settings = tomllib.loads((directory / "pyproject.toml").read_text(encoding="utf-8"))
-    selection = settings["tool"]["mutmut"][_SELECTED]
+    mutmut = settings["tool"]["mutmut"]
+    arguments = [*mutmut["pytest_add_cli_args"], *mutmut[_SELECTED]]
     names: Counter[str] = Counter()
     for _ in range(2):
-        command = [sys.executable, "-c", _COLLECT_TWICE, *selection]
+        command = [sys.executable, "-c", _COLLECT_TWICE, *arguments]
         run = subprocess.run(command, cwd=directory, stdout=subprocess.PIPE, text=True, check=True)
         names.update(line for line in run.stdout.splitlines() if "::" in line)
     return sorted(name for name, times in names.items() if times != 4)

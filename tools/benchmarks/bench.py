@@ -1,8 +1,7 @@
-"""What aio-alf costs beside bare aiohttp, and beside others: ``python tools/benchmarks/bench.py``.
+"""Measures aio-alf against plain aiohttp and other clients: ``python -m tools.benchmarks.bench``.
 
-A command: it runs the measures one after the other, prints tables and writes JSON; with
-``--publish`` it makes the figures and pictures of the documents from them. docs/benchmarks.rst
-says how each measure is taken and how to read it.
+The command runs one measure after another, prints tables and writes JSON. ``--publish`` also
+updates the documents. docs/benchmarks.rst describes each measure and how to read it.
 """
 
 import argparse
@@ -16,19 +15,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-import callers
-import clients
-import peers
-import publish
-import report
-from cached_token import get_token
-from effort import FULL, QUICK, Effort
-from expiry import latency
-from figures import Results
-from import_time import imports
-from reference import IncompleteError
-from request_cost import in_memory, over_loopback
-from token_requests import token_requests
+from tools.benchmarks import callers, clients, peers, publish, report
+from tools.benchmarks.cached_token import get_token
+from tools.benchmarks.effort import FULL, QUICK, Effort
+from tools.benchmarks.expiry import latency
+from tools.benchmarks.figures import Results
+from tools.benchmarks.import_time import imports
+from tools.benchmarks.reference import IncompleteError
+from tools.benchmarks.request_cost import in_memory, over_loopback
+from tools.benchmarks.token_requests import token_requests
 
 MEASURES: Final[dict[str, Callable[[Effort], Awaitable[Results]]]] = {
     "memory-transport": in_memory,
@@ -45,61 +40,70 @@ _MOST_SECONDS = 600
 
 
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="What aio-alf costs beside bare aiohttp.")
-    parser.add_argument("--quick", action="store_true", help="see that it runs; proves nothing")
+    parser = argparse.ArgumentParser(description="Measure aio-alf against plain aiohttp.")
     parser.add_argument(
-        "--only", nargs="+", choices=MEASURES, default=list(MEASURES), help="these measures alone"
+        "--quick", action="store_true", help="a smoke test; the figures mean nothing"
     )
     parser.add_argument(
-        "--results", type=Path, default=report.RESULTS, help="where the JSON goes (%(default)s)"
+        "--only",
+        nargs="+",
+        choices=MEASURES,
+        default=list(MEASURES),
+        help="run only these measures",
     )
     parser.add_argument(
-        "--publish", action="store_true", help="write the reference and the documents from it"
+        "--results",
+        type=Path,
+        default=report.RESULTS,
+        help="directory for the JSON file (%(default)s)",
     )
     parser.add_argument(
-        "--of", type=Path, metavar="JSON", help="measure nothing: publish this result"
+        "--publish", action="store_true", help="update reference.json and the documents"
+    )
+    parser.add_argument(
+        "--of", type=Path, metavar="JSON", help="publish this result without measuring"
     )
     return parser.parse_args(arguments)
 
 
-async def _run(names: list[str], effort: Effort, diary: report.Diary) -> list[str]:
-    """Run the measures; return those that failed."""
+async def _run(names: list[str], effort: Effort, record: report.Record) -> list[str]:
+    """Run the measures and return the names of those that failed."""
     results, failed, began = Results(), list[str](), time.monotonic()
     for name in names:
         try:
             async with asyncio.timeout(_MOST_SECONDS):
                 measured = await MEASURES[name](effort)
-        except Exception:  # noqa: BLE001 - the other measures are worth having
+        except Exception:  # noqa: BLE001 - the other measures still run
             traceback.print_exc()
             failed.append(name)
         else:
             print(*report.table(measured.figures), sep="\n", flush=True)
             results.add(measured)
-        diary.write(results, time.monotonic() - began)
+        record.write(results, time.monotonic() - began)
         print(f"\n({name} done after {time.monotonic() - began:.0f} s)", flush=True)
     return failed
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run what was asked for; 1 when a measure fails, or cannot be published."""
-    chosen = _arguments(arguments)
-    if chosen.of is not None:
-        return _publish(chosen.of)
+    """Run the selected measures; exit with 1 if one fails or the result cannot be published."""
+    options = _arguments(arguments)
+    if options.of is not None:
+        return _publish(options.of)
     logging.getLogger("aioalf").addHandler(logging.NullHandler())
-    effort = QUICK if chosen.quick else FULL
-    diary = report.Diary(chosen.results, effort)
+    effort = QUICK if options.quick else FULL
+    record = report.Record(options.results, effort)
     around = report.circumstances()
     print(", ".join(f"{name} {value}" for name, value in around.items()))
     if float(around["load"]) > _BUSY:
-        print("The machine is busy: the figures will be wider than they could be.")
+        print("The machine is busy: expect wide intervals.")
     if missing := peers.missing():
-        print("Not installed, and left out:", ", ".join(missing))
-    failed = asyncio.run(_run(chosen.only, effort, diary))
-    print(f"\n{diary.path}")
+        print("Not installed, therefore skipped:", ", ".join(missing))
+    failed = asyncio.run(_run(options.only, effort, record))
+    print(f"\n{record.path}")
     if failed:
         print("Failed:", ", ".join(failed))
         return 1
-    return _publish(diary.path) if chosen.publish else 0
+    return _publish(record.path) if options.publish else 0
 
 
 def _publish(path: Path) -> int:

@@ -1,13 +1,13 @@
-"""What `get_token()` costs when a valid token is there, beside a coroutine that does nothing."""
+"""Measures `get_token()` with a cached token, against a coroutine that does nothing."""
 
 import time
 from collections.abc import Awaitable, Callable
 
-from contenders import IN_MEMORY, Middleware, Repeat
-from effort import Effort
-from figures import GET_TOKEN, Results, ratios
-from peers import installed, opened
-from rounds import take_turns
+from tools.benchmarks.contenders import IN_MEMORY, Middleware, Repeat
+from tools.benchmarks.effort import Effort
+from tools.benchmarks.figures import GET_TOKEN, Results, ratios
+from tools.benchmarks.peers import installed, opened
+from tools.benchmarks.rounds import take_turns
 
 _TIMES = 200
 _EMPTY = "empty async def"
@@ -26,7 +26,7 @@ def _each_awaited(call: Callable[[], Awaitable[object]]) -> Repeat:
 
 
 async def get_token(effort: Effort) -> Results:
-    """Measure CPU time a call."""
+    """Measure the CPU time of a call."""
     async with opened(IN_MEMORY, installed()) as senders:
         calls = {name: sender.token for name, sender in senders.items() if sender.token}
         calls = {_EMPTY: _nothing, "TokenManager.get_token": calls.pop(Middleware.name), **calls}

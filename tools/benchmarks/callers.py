@@ -1,8 +1,8 @@
-"""From one to ten thousand callers at once, on a client that has no token yet.
+"""Measures 1 to 10,000 concurrent requests on a client that has no token yet.
 
-CPU time in memory, the token request included: what is left of it with many callers is what
-waiting for one flight costs. The largest herds take a second each, and a machine changes its pace
-meanwhile: each is compared with those of aiohttp just before and just after it.
+CPU time in memory, including the token request. With many callers, the difference to aiohttp is the
+cost of waiting for one shared token request. The largest runs take a second each, and the speed of
+a machine changes meanwhile, so each run is compared with the aiohttp runs just before and after it.
 """
 
 import asyncio
@@ -11,10 +11,10 @@ import random
 import time
 from statistics import mean, median
 
-from contenders import IN_MEMORY, Bare, Contender
-from effort import Effort
-from figures import CALLERS, Figure, Results, Spread, beside
-from peers import installed
+from tools.benchmarks.contenders import IN_MEMORY, Bare, Contender
+from tools.benchmarks.effort import Effort
+from tools.benchmarks.figures import CALLERS, Figure, Results, Spread, beside
+from tools.benchmarks.peers import installed
 
 _LEFT_OUT = {Bare.name, "no-op middleware", "Client, session="}
 _LEAST_ROUNDS, _MOST_ROUNDS = 12, 100
@@ -27,9 +27,9 @@ async def growth(effort: Effort) -> Results:
     contenders = [
         one for one in installed() if one.baseline == bare.name and one.name not in _LEFT_OUT
     ]
-    order = random.Random(0)  # noqa: S311 - no secret: an order that is the same in each run
+    order = random.Random(0)  # noqa: S311 - the order is the same in each run
     gc.collect()
-    gc.freeze()  # what is there already needs no collecting before each herd
+    gc.freeze()  # imported modules need no collection before each run
     for callers in effort.sizes:
         against: dict[str, list[float]] = {one.name: [] for one in contenders}
         alone = [await _herd(bare, callers)]
@@ -37,7 +37,7 @@ async def growth(effort: Effort) -> Results:
             for contender in order.sample(contenders, len(contenders)):
                 taken = await _herd(contender, callers)
                 alone.append(await _herd(bare, callers))
-                if turn:  # the first fills caches
+                if turn:  # the first turn warms up caches
                     against[contender.name].append(taken / mean(alone[-2:]))
         usual = median(alone) / callers * 1e6
         results.figures += [
@@ -46,7 +46,7 @@ async def growth(effort: Effort) -> Results:
                 name,
                 Spread.of(found),
                 size=callers,
-                # All times at one pace: as long as it usually takes alone.
+                # The ratio, applied to the usual time of aiohttp.
                 note=beside(median(found) * usual, usual, "µs"),
             )
             for name, found in {bare.name: [1.0], **against}.items()

@@ -1,6 +1,6 @@
-"""The answers of a server that costs next to nothing: one to a token request, one to all else.
+"""Prepared responses of a minimal server: a token response, and one for all other requests.
 
-Bytes in, bytes out; knows no sockets and no clock, and no OAuth beyond the token response's JSON.
+Bytes in, bytes out: no sockets, no clocks, and of OAuth only the JSON of the token response.
 """
 
 import re
@@ -13,7 +13,7 @@ _TOKEN_REQUEST: Final = re.compile(rb"POST /token(?:/(\d+)/(\d+))? ")
 
 
 class Answer(NamedTuple):
-    """A response, and the seconds that it takes to come."""
+    """A response, and its delay in seconds."""
 
     response: bytes
     delay: float = 0.0
@@ -41,12 +41,12 @@ _THING: Final = Answer(_response('{"name": "alf", "from": "Melmac", "age": 229}'
 
 
 def token_path(expires_in: int, delay_ms: int) -> str:
-    """Return the path of a token endpoint: how long its tokens live, how long it takes."""
+    """Return the path of a token endpoint with this token lifetime and delay."""
     return f"/token/{expires_in}/{delay_ms}"
 
 
 def answer(received: bytes) -> Answer | None:
-    """Answer a request; None while it is not complete."""
+    """Return the response to a request, or None if the request is not complete yet."""
     head, end, body = received.partition(_HEAD_END)
     if not end or len(body) < _body_length(head):
         return None

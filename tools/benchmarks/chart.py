@@ -1,9 +1,8 @@
-"""Draws charts as SVG: bars, dots with their spread, and lines.
+"""Draws SVG charts: bars, dots with intervals, and lines.
 
-It knows numbers and names, and nothing of what they mean. Two libraries were looked at. matplotlib
-(200 MB with what it needs) and pygal both fix their colours when they draw, where a document is
-read on light and on dark pages; of both, two runs give different bytes; pygal's pictures load a
-script from elsewhere. These are the same bytes everywhere, so that a test can compare them.
+It knows numbers and labels, not their meaning. matplotlib and pygal were not used because their
+colours do not adapt to light and dark pages, and two runs give different bytes; pygal's SVGs also
+load a script from the network. These charts are byte for byte reproducible.
 """
 
 import math
@@ -15,7 +14,7 @@ from typing import Final
 WIDTH: Final = 720
 _LEFT, _RIGHT, _ROW, _HEADING = 198, 90, 22, 34
 _PLOT: Final = (64, 84, 620, 250)
-"""Of a chart of lines: the left edge, the top, the width, the height."""
+"""The plot area of a line chart: left, top, width, height."""
 
 LOOKS: Final = 6
 _STYLE: Final = """
@@ -41,9 +40,9 @@ text { font: 13px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", san
 _DASHES: Final = ("", "", "7 3", "2 3", "9 3 2 3", "4 4")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Row:
-    """A bar or a dot: its value, its spread, and how it is written."""
+    """A bar or a dot: its value, its interval, and the text beside it."""
 
     label: str
     look: int
@@ -52,9 +51,9 @@ class Row:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Series:
-    """A line."""
+    """A line of a line chart."""
 
     label: str
     look: int
@@ -68,9 +67,9 @@ def rows(
     dots: bool = False,
     rule: str = "",
 ) -> str:
-    """Draw bars that begin at 0; or dots with their spread, on as much of a scale as they need.
+    """Draw bars that start at 0, or dots with intervals on a scale that fits them.
 
-    `rule` is what stands at 1, which is marked.
+    `rule` labels a vertical line at 1, the baseline of ratios.
     """
     every = [row for _, members in groups for row in members]
     low, high = (min(row.spread[0] for row in every), max(row.spread[1] for row in every))
@@ -119,16 +118,16 @@ def _label(row: Row, y: int) -> str:
     return f'<text class="end" x="{_LEFT - 10}" y="{y + 4}">{escape(row.label)}</text>'
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Axis:
-    """What an axis says; `log` gives each power of ten the same length."""
+    """The label of an axis, and whether its scale is logarithmic."""
 
     label: str
     log: bool = False
 
 
 def lines(title: str, series: Sequence[Series], x_axis: Axis, y_axis: Axis) -> str:
-    """Draw lines, told apart by colour and dashes, with a legend above."""
+    """Draw lines that differ in colour and dashes, with a legend above."""
     left, top, width, height = _PLOT
     points = [point for one in series for point in one.points]
     xs, ys = ([point[index] for point in points] for index in (0, 1))
@@ -184,7 +183,7 @@ def _logarithmic(
 
 
 def _decades(values: Sequence[float]) -> tuple[float, float]:
-    # The powers of ten, halves and fifths of them, that enclose the values.
+    # The nearest marks (1, 2 or 5 times a power of ten) below and above the values.
     marks = [factor * 10.0**power for power in range(-6, 10) for factor in (1, 2, 5)]
     low = max(mark for mark in marks if mark <= min(values))
     high = min(mark for mark in marks if mark >= max(values))

@@ -1,7 +1,7 @@
-"""From one to ten thousand clients in one process: what each takes of memory, and a request.
+"""Measures 1 to 10,000 clients in one process: memory of a client, and CPU time of a request.
 
-Each client has a session, one connection and a token; each is compared with a session that has a
-connection. Memory is what `tracemalloc` counts.
+Each client has a session, one connection and a token. It is compared with an aiohttp session with
+one connection. Memory is measured with `tracemalloc`.
 """
 
 import gc
@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from statistics import median
 
-from contenders import IN_MEMORY, Bare, Contender, Repeat, Sender
-from effort import Effort
-from figures import CLIENT_CPU, CLIENT_MEMORY, Figure, Results, Spread, ratios
-from peers import installed
-from rounds import take_turns
+from tools.benchmarks.contenders import IN_MEMORY, Bare, Contender, Repeat, Sender
+from tools.benchmarks.effort import Effort
+from tools.benchmarks.figures import CLIENT_CPU, CLIENT_MEMORY, Figure, Results, Spread, ratios
+from tools.benchmarks.peers import installed
+from tools.benchmarks.rounds import take_turns
 
 _LEFT_OUT = {"no-op middleware", "Client, session="}
 _SAMPLE, _LUMPS = 1_000, 5
@@ -29,7 +29,7 @@ async def growth(effort: Effort) -> Results:
         one for one in installed() if one.baseline == Bare.name and one.name not in _LEFT_OUT
     ]
     async with IN_MEMORY.for_all_sessions(), AsyncExitStack() as first:
-        # What the first one fills for all, such as caches, is not a client's own.
+        # The first client of each kind fills caches that all clients share.
         for contender in contenders:
             await _open(contender, 1, first)
         for clients in effort.sizes:
@@ -43,7 +43,7 @@ async def _measure(contenders: Sequence[Contender], clients: int, work: int) -> 
     sample = min(clients, _SAMPLE)
     async with AsyncExitStack() as stack:
         for contender in contenders:
-            # Of many, the last are weighed, as tracing is slow, and some that lie far apart timed.
+            # Tracing is slow: only the last clients are traced, and a sample of all is timed.
             senders = await _open(contender, max(clients - _SAMPLE, 0), stack)
             kib[contender.name] = []
             for lump in _lumps(sample):
@@ -60,7 +60,7 @@ async def _measure(contenders: Sequence[Contender], clients: int, work: int) -> 
 
 
 def _lumps(clients: int) -> list[int]:
-    # A table of the interpreter's that grows under one of them is not in the median.
+    # Several measurements, so that a growing table of the interpreter is not in the median.
     return [clients // _LUMPS] * _LUMPS if clients >= _LUMPS else [clients]
 
 
@@ -71,7 +71,7 @@ def _memory(name: str, kib: list[float], alone: float, clients: int) -> Figure:
         Spread.of(each - alone for each in kib),
         unit="KiB",
         size=clients,
-        note=f"{median(kib):.1f} KiB, of which the session {alone:.1f}",
+        note=f"{median(kib):.1f} KiB, including {alone:.1f} of the session",
     )
 
 
@@ -86,7 +86,7 @@ async def _open(contender: Contender, clients: int, stack: AsyncExitStack) -> li
 async def _weigh(
     contender: Contender, clients: int, stack: AsyncExitStack
 ) -> tuple[list[Sender], float]:
-    """Open so many; return them, and the KiB that each takes."""
+    """Open clients; return them and the KiB that each takes."""
     gc.collect()
     gc.disable()
     tracemalloc.start()

@@ -1,6 +1,6 @@
-"""Who is compared: each a small class that opens a session and says how it sends.
+"""The contenders: small classes that open a session and return the functions that send requests.
 
-Here are aiohttp and this project; `peers` has the others. Nothing here measures.
+This module has aiohttp and aio-alf; `peers` has the others. Nothing here measures.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -18,21 +18,21 @@ from aiohttp import (
     ClientSession,
     TCPConnector,
 )
-from canned import ACCESS_TOKEN
-from memory_transport import MemoryConnector
 
 from aioalf import Client, OAuth2Middleware, TokenManager
+from tools.benchmarks.canned import ACCESS_TOKEN
+from tools.benchmarks.memory_transport import MemoryConnector
 
-FIELD: Final = {"headers": {"Authorization": f"Bearer {ACCESS_TOKEN}"}}
+HEADERS: Final = {"headers": {"Authorization": f"Bearer {ACCESS_TOKEN}"}}
 _NOTHING: Final[Mapping[str, object]] = {}
 
 Repeat = Callable[[int], Awaitable[None]]
-"""Does one thing so many times."""
+"""Does one thing the given number of times."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Place:
-    """Where requests go, and whether through memory or sockets."""
+    """URLs of the servers, and whether requests go through memory or sockets."""
 
     api: str
     token_endpoint: str
@@ -40,12 +40,12 @@ class Place:
     secret: str = "secret"
 
     def connector(self) -> BaseConnector:
-        """Return a connector of aiohttp's, each time a new one."""
-        # In memory nothing is gained by closing what was idle for a while, as is done by default.
+        """Return a new aiohttp connector."""
+        # Idle connections are never closed: in memory this saves nothing.
         return MemoryConnector(keepalive_timeout=3600) if self.in_memory else TCPConnector()
 
     def for_all_sessions(self) -> AbstractAsyncContextManager[None]:
-        """Let sessions that are given no connector have one of these as well."""
+        """Make sessions that create their own connector use `connector()`."""
         return _connectors(self)
 
 
@@ -63,11 +63,11 @@ IN_MEMORY: Final = Place(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Sender:
-    """How one sends: ``await get(…)`` and ``async with get(…)``, many times, and once.
+    """Functions that send: repeatedly with ``await get(…)`` or ``async with get(…)``, or once.
 
-    ``once`` returns the status; ``token`` gets the token alone, where there is a way to.
+    ``once`` returns the status. ``token`` only gets the token, if the contender can do that.
     """
 
     awaited: Repeat
@@ -81,17 +81,17 @@ class Contender(Protocol):
 
     name: str
     baseline: str
-    """The name of the one it is compared with: its HTTP library alone."""
+    """The contender to compare with: the HTTP library alone."""
     expires_early: int
-    """How many seconds before its time a token is not used any more, whatever one says."""
+    """How many seconds before its expiry the contender stops using a token (not configurable)."""
 
     def open(self, place: Place) -> AbstractAsyncContextManager[Sender]:
-        """Yield how it sends, for as long as it is open; it has no token yet."""
+        """Open a session without a token; yield the functions that send."""
         ...
 
 
 class _Exchange(Awaitable[ClientResponse], Protocol):
-    """What ``get(…)`` returns: to be awaited, or entered."""
+    """The return value of ``get(…)``: awaitable, and an async context manager."""
 
     def __aenter__(self) -> Awaitable[ClientResponse]: ...
     def __aexit__(
@@ -109,7 +109,7 @@ def sender(
     token: Callable[[], Awaitable[object]] | None = None,
     options: Mapping[str, object] = _NOTHING,
 ) -> Sender:
-    """Write the loops once, so that contenders differ in nothing but `get`."""
+    """Make a `Sender` from `get`, so that all contenders use the same loops."""
 
     async def awaited(times: int) -> None:
         for _ in range(times):
@@ -130,7 +130,7 @@ def sender(
 
 
 class Bare:
-    """aiohttp alone, which is given the field with each call: what all are compared with."""
+    """aiohttp with the Authorization header set by hand: the baseline."""
 
     name: str = "aiohttp"
     baseline: str = "aiohttp"
@@ -138,9 +138,9 @@ class Bare:
 
     @asynccontextmanager
     async def open(self, place: Place) -> AsyncIterator[Sender]:
-        """Yield how it sends."""
+        """Open a session; yield the functions that send."""
         async with ClientSession(connector=place.connector()) as session:
-            yield sender(session.get, place.api, options=FIELD)
+            yield sender(session.get, place.api, options=HEADERS)
 
 
 async def _pass_on(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
@@ -148,15 +148,15 @@ async def _pass_on(request: ClientRequest, handler: ClientHandlerType) -> Client
 
 
 class NoOpMiddleware(Bare):
-    """A middleware that does nothing, and the field with each call."""
+    """aiohttp with the header set by hand, and a middleware that does nothing."""
 
     name = "no-op middleware"
 
     @asynccontextmanager
     async def open(self, place: Place) -> AsyncIterator[Sender]:
-        """Yield how it sends."""
+        """Open a session; yield the functions that send."""
         async with ClientSession(connector=place.connector(), middlewares=[_pass_on]) as session:
-            yield sender(session.get, place.api, options=FIELD)
+            yield sender(session.get, place.api, options=HEADERS)
 
 
 class Middleware(Bare):
@@ -166,7 +166,7 @@ class Middleware(Bare):
 
     @asynccontextmanager
     async def open(self, place: Place) -> AsyncIterator[Sender]:
-        """Yield how it sends."""
+        """Open a session; yield the functions that send."""
         manager = TokenManager(place.token_endpoint, "client-id", place.secret)
         middleware = OAuth2Middleware(manager)
         async with ClientSession(connector=place.connector(), middlewares=[middleware]) as session:
@@ -175,25 +175,25 @@ class Middleware(Bare):
 
 
 class OwnSession(Bare):
-    """`Client` with the session that it makes."""
+    """`Client` with its own session."""
 
     name = "Client"
 
     @asynccontextmanager
     async def open(self, place: Place) -> AsyncIterator[Sender]:
-        """Yield how it sends."""
+        """Open a session; yield the functions that send."""
         async with Client("client-id", place.secret, place.token_endpoint) as client:
             yield sender(client.get, place.api)
 
 
 class GivenSession(Bare):
-    """`Client` with a session of the caller's."""
+    """`Client` with the session of the caller."""
 
     name = "Client, session="
 
     @asynccontextmanager
     async def open(self, place: Place) -> AsyncIterator[Sender]:
-        """Yield how it sends."""
+        """Open a session; yield the functions that send."""
         async with (
             ClientSession(connector=place.connector()) as session,
             Client("client-id", place.secret, place.token_endpoint, session=session) as client,

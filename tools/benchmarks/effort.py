@@ -1,30 +1,27 @@
-"""How much is measured: in full, in some ten minutes, and quickly, to see that everything runs.
-
-Numbers only.
-"""
+"""How much to measure: in full, in about ten minutes, or quickly as a smoke test."""
 
 from dataclasses import dataclass
 from typing import Final
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Effort:
     """The size of each measure."""
 
     rounds: int = 1000
-    """Of requests in memory and of `get_token`, in turn."""
+    """Rounds of requests in memory, and of `get_token`."""
     loopback_rounds: int = 600
     httpx_rounds: int = 200
     herd: int = 1000
-    """Requests at once that want a token."""
+    """Concurrent requests that need a token."""
     turns: int = 4
-    """How often each contender sends at its token's expiry."""
+    """Turns of each contender in the measure of latency at expiry."""
     seconds: float = 4.5
-    """How long each of these turns is."""
+    """Duration of such a turn."""
     sizes: tuple[int, ...] = (1, 10, 100, 1_000, 10_000)
     """Numbers of callers and of clients."""
     work: int = 20_000
-    """Requests of each contender for each number, over as many rounds as that makes."""
+    """Requests of each contender for each of these sizes, spread over rounds."""
     imports: int = 30
 
 

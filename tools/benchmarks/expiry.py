@@ -1,8 +1,8 @@
-"""What callers wait at the moment when their token expires.
+"""Measures how long callers wait when their token expires.
 
-Requests leave at fixed times, whether the last one has been answered or not, and a request's
-latency counts from when it was to leave: who blocks the event loop makes those behind wait, and
-that is in the figures. The API and the token endpoint are in another process.
+Requests are due at fixed times, whether or not the previous one has finished, and latency counts
+from the due time. A contender that blocks the event loop therefore delays later requests, and the
+figures show it. The API and the token endpoint run in another process.
 """
 
 import asyncio
@@ -14,13 +14,12 @@ from dataclasses import dataclass, field
 from statistics import quantiles
 from typing import Final
 
-import figures
-import loopback_server
-from canned import token_path
-from contenders import Contender, Place, Sender
-from effort import Effort
-from figures import Curve, Figure, Results, Spread
-from peers import installed
+from tools.benchmarks import figures, loopback_server
+from tools.benchmarks.canned import token_path
+from tools.benchmarks.contenders import Contender, Place, Sender
+from tools.benchmarks.effort import Effort
+from tools.benchmarks.figures import Curve, Figure, Results, Spread
+from tools.benchmarks.peers import installed
 
 LIFETIME: Final = 2
 ENDPOINT_MS: Final = 300
@@ -30,9 +29,9 @@ _BUCKET = 0.05
 _LEFT_OUT = {"no-op middleware", "Client, session="}
 
 
-@dataclass(slots=True)
+@dataclass
 class _Turn:
-    """Latencies in ms, with the second at which each request was to leave."""
+    """Latencies in ms, each with the second at which the request was due."""
 
     sent: list[tuple[float, float]] = field(default_factory=list[tuple[float, float]])
 
@@ -68,7 +67,7 @@ async def _turn(contender: Contender, origin: str, seconds: float) -> _Turn:
     place = Place(f"{origin}/things", origin + path)
     turn = _Turn()
     async with contender.open(place) as sender:
-        # The connections that a burst wants are there, as on a service that has run for a while.
+        # Open the connections that a burst needs, as in a service that has run for a while.
         await asyncio.gather(*(sender.once() for _ in range(RATE // 10)))
         gc.collect()
         gc.freeze()
@@ -90,7 +89,7 @@ async def _send_steadily(sender: Sender, seconds: float, turn: _Turn) -> None:
 
 async def _send(sender: Sender, began: float, at: float, turn: _Turn) -> None:
     if (status := await sender.once()) != 200:
-        raise RuntimeError(f"the API answered {status}")
+        raise RuntimeError(f"the API responded with status {status}")
     turn.sent.append((at, (time.perf_counter() - began - at) * 1000))
 
 

@@ -1,10 +1,8 @@
-"""What `import aioalf` costs beside `import aiohttp`: CPU time, in fresh processes, in turn.
+"""Measures the CPU time of `import aioalf` against `import aiohttp`, in fresh processes.
 
-Each process imports the HTTP library first and then what is built on it, and the ratio is of the
-sum to the first: both imports are done in the order in which the second alone would do them. What
-slows a process slows both, so that hardly any of the noise of two processes is left in the ratio.
-
-What talks to a server is imported with the first client: that has a figure of its own.
+Each process imports the HTTP library and then the client library. The ratio is the time of both
+imports to the time of the first one. A slow process slows both imports, so the ratio has little
+noise. A second figure also creates a `Client`, which shows imports that are delayed until then.
 """
 
 import importlib.util
@@ -14,9 +12,9 @@ import subprocess
 import sys
 from statistics import median
 
-from effort import Effort
-from figures import IMPORT, WITH_CLIENT, Figure, Results, Spread
-from peers import RELEASE, RELEASE_DIRECTORY
+from tools.benchmarks.effort import Effort
+from tools.benchmarks.figures import IMPORT, WITH_CLIENT, Figure, Results, Spread
+from tools.benchmarks.peers import RELEASE, RELEASE_DIRECTORY
 
 _PROGRAM = """\
 import gc, time
@@ -45,7 +43,7 @@ _IMPORTS = {
 
 
 async def imports(effort: Effort) -> Results:
-    """Measure all in turn; the first turn, which may have to compile, does not count."""
+    """Measure all in turn. The first turn may have to compile bytecode and is not counted."""
     names = [name for name in _IMPORTS if _is_installed(name)]
     pairs: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
     for turn in range(effort.imports + 1):
@@ -65,7 +63,7 @@ def _is_installed(name: str) -> bool:
 
 def _run(name: str) -> tuple[float, float]:
     library, client = _IMPORTS[name]
-    # Without the first turn's bytecode each child would compile, and that would be measured.
+    # Children must use the bytecode of the first turn; otherwise compiling would be measured.
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
     if name == _RELEASE:
         environment["PYTHONPATH"] = str(RELEASE_DIRECTORY)

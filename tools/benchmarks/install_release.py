@@ -1,12 +1,12 @@
-"""Installs aio-alf 0.4.0 in a directory of its own, where it is not there yet.
+"""Installs aio-alf 0.4.0 in a separate directory, unless it is installed already.
 
-Its import name is that of the code that is measured: it cannot be a requirement like others.
+It has the same import name as the measured code, so it cannot be in requirements.txt.
 """
 
 import subprocess
 import sys
 
-from peers import RELEASE, RELEASE_DIRECTORY
+from tools.benchmarks.peers import RELEASE, RELEASE_DIRECTORY
 
 if __name__ == "__main__" and not RELEASE_DIRECTORY.is_dir():
     subprocess.run(

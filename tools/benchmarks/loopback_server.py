@@ -1,15 +1,18 @@
-"""The canned answers on a socket of 127.0.0.1, in a process of its own.
+"""Serves the responses of `canned` on 127.0.0.1, in a separate process.
 
-As a program it prints its port and serves until its standard input is closed, so that it cannot
-outlive who started it.
+As a program it prints its port and serves until its standard input is closed, so that it ends with
+its parent.
 """
 
 import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
-import canned
+from tools.benchmarks import canned
+
+_ROOT = Path(__file__).resolve().parents[2]
 
 
 class _Connection(asyncio.Protocol):
@@ -31,12 +34,17 @@ class _Connection(asyncio.Protocol):
 
 @asynccontextmanager
 async def in_child_process() -> AsyncIterator[str]:
-    """Run the server; yields its origin."""
+    """Run the server; yield its origin."""
     pipe = asyncio.subprocess.PIPE
-    child = await asyncio.create_subprocess_exec(sys.executable, __file__, stdin=pipe, stdout=pipe)
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tools.benchmarks.loopback_server"),
+        cwd=_ROOT,
+        stdin=pipe,
+        stdout=pipe,
+    )
     try:
         if child.stdout is None or not (port := await child.stdout.readline()):
-            raise RuntimeError("the server did not start")
+            raise RuntimeError("the server did not start: it printed no port")
         yield f"http://127.0.0.1:{int(port)}"
     finally:
         if child.stdin is not None:

@@ -1,19 +1,20 @@
-"""A connector whose connections are answered in memory.
+"""An aiohttp connector whose connections are answered in memory by `canned`.
 
-aiohttp builds, writes, parses and pools as ever; only the socket is missing, and with it the noise
-of the kernel and of a server. An answer comes in a later turn of the loop, as from a socket.
+Everything in aiohttp runs as usual except the socket, so the measurements lack the noise of the
+kernel and of a server. A response arrives in a later turn of the event loop, as from a socket.
 """
 
 import asyncio
 
-import canned
 from aiohttp import BaseConnector, ClientRequest, ClientTimeout
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.tracing import Trace
 
+from tools.benchmarks import canned
+
 
 class MemoryTransport(asyncio.Transport):
-    """One connection: what is written to it is answered."""
+    """One connection, which answers each request."""
 
     def __init__(self, protocol: ResponseHandler, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()
@@ -23,7 +24,7 @@ class MemoryTransport(asyncio.Transport):
         self._closing = False
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Take what aiohttp sends; when it is a whole request, answer soon."""
+        """Collect a request; answer it in the next turn when it is complete."""
         self._received += data
         if (answer := canned.answer(self._received)) is not None:
             self._received = b""
@@ -34,7 +35,7 @@ class MemoryTransport(asyncio.Transport):
         return self._closing
 
     def close(self) -> None:
-        """Tell the protocol, once."""
+        """Close the connection, once."""
         if not self._closing:
             self._closing = True
             self._loop.call_soon(self._protocol.connection_lost, None)
@@ -42,18 +43,18 @@ class MemoryTransport(asyncio.Transport):
     abort = close
 
     def pause_reading(self) -> None:
-        """Do nothing: an answer comes whole."""
+        """Do nothing: responses arrive whole."""
 
     def resume_reading(self) -> None:
-        """Do nothing: an answer comes whole."""
+        """Do nothing: responses arrive whole."""
 
     def get_write_buffer_size(self) -> int:
-        """Return 0: nothing waits to be sent."""
+        """Return 0: nothing is buffered."""
         return 0
 
 
 class MemoryConnector(BaseConnector):
-    """Connects every origin, https too, to the canned answers."""
+    """Answers requests to every origin, https included, from `canned`."""
 
     async def _create_connection(
         self,

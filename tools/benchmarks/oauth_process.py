@@ -1,7 +1,7 @@
-"""The server of `aioalf.testing` in a process of its own, told by one word a line what to do.
+"""Runs the server of `aioalf.testing` in a separate process, controlled by one word a line.
 
-As a program it prints its addresses and serves until its standard input is closed, so that it
-cannot outlive who started it. It answers each word with the number of token requests so far.
+As a program it prints its addresses and serves until its standard input is closed, so that it ends
+with its parent. It answers each word with the number of token requests so far.
 """
 
 import asyncio
@@ -10,20 +10,23 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from aioalf.testing import Fault, OAuthServer
 
+_ROOT = Path(__file__).resolve().parents[2]
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class Server:
-    """The running server, for who started it."""
+    """The running server, seen from its parent."""
 
     api: str
     token_endpoint: str
     child: asyncio.subprocess.Process
 
-    async def tell(self, word: str) -> int:
-        """Say a word: revoke, fail, mend or count; returns how many token requests there were."""
+    async def command(self, word: str) -> int:
+        """Send revoke, fail, repair or count; return the number of token requests so far."""
         assert self.child.stdin is not None  # noqa: S101 - it is a pipe
         assert self.child.stdout is not None  # noqa: S101 - as above
         self.child.stdin.write(f"{word}\n".encode())
@@ -34,10 +37,15 @@ class Server:
 async def run() -> AsyncIterator[Server]:
     """Run the server."""
     pipe = asyncio.subprocess.PIPE
-    child = await asyncio.create_subprocess_exec(sys.executable, __file__, stdin=pipe, stdout=pipe)
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tools.benchmarks.oauth_process"),
+        cwd=_ROOT,
+        stdin=pipe,
+        stdout=pipe,
+    )
     try:
         if child.stdout is None or not (line := await child.stdout.readline()):
-            raise RuntimeError("the server did not start")
+            raise RuntimeError("the server did not start: it printed no addresses")
         yield Server(**json.loads(line), child=child)
     finally:
         if child.stdin is not None:
@@ -47,7 +55,7 @@ async def run() -> AsyncIterator[Server]:
 
 async def _serve() -> None:
     loop = asyncio.get_running_loop()
-    # One of the contenders sends its secret in the body.
+    # One contender sends its secret in the body.
     async with OAuthServer(allow_body_secret=True) as server:
         addresses = {"api": server.url("/things"), "token_endpoint": server.token_endpoint}
         print(json.dumps(addresses), flush=True)
@@ -57,7 +65,7 @@ async def _serve() -> None:
                     server.revoke_all()
                 case "fail":
                     server.token_fault = Fault.status(503)
-                case "mend":
+                case "repair":
                     server.token_fault = None
                 case _:
                     pass

@@ -1,7 +1,7 @@
-"""The other clients that are compared, each where it is installed; and aio-alf 0.4.0.
+"""Other clients to compare with, if they are installed, and aio-alf 0.4.0.
 
-They are imported by name, so that the rest runs without them. What each is given is what its
-documentation says, and what spares it a disadvantage: its comment says which.
+They are imported by name, so that the benchmarks also run without them. Each is configured as its
+documentation says, plus settings that remove a disadvantage; a comment says which.
 """
 
 import asyncio
@@ -16,13 +16,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
-import canned
 from aiohttp import ClientResponse, ClientSession
-from contenders import FIELD, OURS, Bare, Contender, Place, Sender, sender
+
+from tools.benchmarks import canned
+from tools.benchmarks.contenders import HEADERS, OURS, Bare, Contender, Place, Sender, sender
 
 RELEASE: Final = "0.4.0"
 RELEASE_DIRECTORY: Final = Path(sys.prefix) / f"aio-alf-{RELEASE}"
-"""Where that release is installed: its import name is that of the code beside it."""
+"""Where that release is installed: it has the same import name as this checkout."""
 
 
 @contextmanager
@@ -52,13 +53,13 @@ def _import_release() -> ModuleType:
 
 
 class Release(Bare):
-    """aio-alf 0.4.0, which knows no ``async with`` on a request."""
+    """aio-alf 0.4.0. It does not support ``async with`` on a request."""
 
     name = f"aio-alf {RELEASE}"
 
     @asynccontextmanager
     async def open(self, place: Place) -> AsyncIterator[Sender]:
-        """Yield how it sends."""
+        """Open a session; yield the functions that send."""
         make: Any = _import_release().Client
         client = make("client-id", place.secret, place.token_endpoint)
 
@@ -72,14 +73,14 @@ class Release(Bare):
 
 
 class AiohttpOAuth2Client(Bare):
-    """aiohttp-oauth2-client, which takes a token for expired 30 seconds before it is."""
+    """aiohttp-oauth2-client. It treats tokens as expired 30 seconds early."""
 
     name = "aiohttp-oauth2-client"
     expires_early = 30
 
     @asynccontextmanager
     async def open(self, place: Place) -> AsyncIterator[Sender]:
-        """Yield how it sends."""
+        """Open a session; yield the functions that send."""
         grants: Any = importlib.import_module("aiohttp_oauth2_client.grant.client_credentials")
         middlewares: Any = importlib.import_module("aiohttp_oauth2_client.middleware")
         grant = grants.ClientCredentialsGrant(place.token_endpoint, "client-id", place.secret)
@@ -92,7 +93,7 @@ class AiohttpOAuth2Client(Bare):
 
 
 class _MemoryStream:
-    """A connection of httpcore's that is answered in memory."""
+    """An httpcore connection that is answered in memory by `canned`."""
 
     def __init__(self) -> None:
         self._received = b""
@@ -105,7 +106,7 @@ class _MemoryStream:
             self._response = answer.response
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002 - as httpcore calls it
-        await asyncio.sleep(0)  # an answer comes in a later turn of the loop, as from a socket
+        await asyncio.sleep(0)  # respond in a later turn of the event loop, as a socket does
         response, self._response = self._response, b""
         return response
 
@@ -113,11 +114,11 @@ class _MemoryStream:
         """Do nothing."""
 
     async def start_tls(self, *_: object, **__: object) -> "_MemoryStream":
-        """Need nothing."""
+        """Return the connection unchanged."""
         return self
 
     def get_extra_info(self, info: str) -> object:  # noqa: ARG002 - as httpcore calls it
-        """Know nothing."""
+        """Return None for everything."""
         return None
 
 
@@ -126,8 +127,8 @@ class _MemoryBackend:
         return _MemoryStream()
 
 
-# By default 100. Each change in httpcore's pool looks at all connections for each waiting request,
-# which takes minutes when a thousand wait.
+# The default is 100. For each waiting request, httpcore's pool visits all connections, which takes
+# minutes with a thousand waiting requests.
 _CONNECTIONS: Final = 10
 
 
@@ -136,7 +137,7 @@ def _transport(place: Place) -> Any:  # noqa: ANN401 - types of what may not be 
     transport = httpx.AsyncHTTPTransport(limits=httpx.Limits(max_connections=_CONNECTIONS))
     if place.in_memory:
         httpcore: Any = importlib.import_module("httpcore")
-        # All that httpx and httpcore do is done, only the socket is missing.
+        # Everything in httpx and httpcore runs as usual except the socket.
         pool = httpcore.AsyncConnectionPool(
             max_connections=_CONNECTIONS, network_backend=_MemoryBackend()
         )
@@ -152,7 +153,7 @@ def _httpx_sender(
 ) -> Sender:
     async def awaited(times: int) -> None:
         for _ in range(times):
-            await get(url, **options)  # httpx has read the body then
+            await get(url, **options)  # httpx has already read the body
 
     async def once() -> int:
         status: int = (await get(url, **options)).status_code
@@ -161,12 +162,12 @@ def _httpx_sender(
     return Sender(awaited, awaited, once, token)
 
 
-# httpx's own are 5 seconds, the wait for a free connection included.
-_PATIENCE: Final = 60.0
+# The default of httpx is 5 seconds, including the wait for a free connection.
+_TIMEOUT: Final = 60.0
 
 
 class Httpx:
-    """httpx alone, given the field with each call: what those built on it are compared with."""
+    """httpx with the Authorization header set by hand: the baseline of clients built on httpx."""
 
     name: str = "httpx"
     baseline: str = "httpx"
@@ -174,23 +175,23 @@ class Httpx:
 
     @asynccontextmanager
     async def open(self, place: Place) -> AsyncIterator[Sender]:
-        """Yield how it sends."""
+        """Open a session; yield the functions that send."""
         httpx: Any = importlib.import_module("httpx")
-        async with httpx.AsyncClient(transport=_transport(place), timeout=_PATIENCE) as client:
-            yield _httpx_sender(client.get, place.api, headers=FIELD["headers"])
+        async with httpx.AsyncClient(transport=_transport(place), timeout=_TIMEOUT) as client:
+            yield _httpx_sender(client.get, place.api, headers=HEADERS["headers"])
 
 
 class Authlib(Httpx):
-    """Authlib on httpx. It asks for no first token by itself, so it is given one that is expired.
+    """Authlib on httpx. It does not request a first token, so it starts with an expired one.
 
-    By default it renews 60 seconds early; here at expiry.
+    The default is to renew 60 seconds early; here it renews at expiry.
     """
 
     name = "authlib"
 
     @asynccontextmanager
     async def open(self, place: Place) -> AsyncIterator[Sender]:
-        """Yield how it sends."""
+        """Open a session; yield the functions that send."""
         authlib: Any = importlib.import_module("authlib.integrations.httpx_client")
         async with authlib.AsyncOAuth2Client(
             "client-id",
@@ -204,7 +205,7 @@ class Authlib(Httpx):
             },
             leeway=0,
             transport=_transport(place),
-            timeout=_PATIENCE,
+            timeout=_TIMEOUT,
         ) as client:
             yield _httpx_sender(
                 client.get, place.api, lambda: client.ensure_active_token(client.token)
@@ -212,30 +213,30 @@ class Authlib(Httpx):
 
 
 class HttpxAuth(Httpx):
-    """httpx-auth on httpx: its token requests block the event loop.
+    """httpx-auth on httpx. Its token requests block the event loop.
 
-    By default it renews 30 seconds early; here at expiry. It is given one client for all token
-    requests, as else each would make one.
+    The default is to renew 30 seconds early; here it renews at expiry. It gets one client for all
+    token requests; otherwise each token request would create one.
     """
 
     name = "httpx-auth"
 
     @asynccontextmanager
     async def open(self, place: Place) -> AsyncIterator[Sender]:
-        """Yield how it sends."""
+        """Open a session; yield the functions that send."""
         httpx: Any = importlib.import_module("httpx")
         httpx_auth: Any = importlib.import_module("httpx_auth")
-        httpx_auth.OAuth2.token_cache.clear()  # one for the whole process
+        httpx_auth.OAuth2.token_cache.clear()  # the cache is global
         with httpx.Client(transport=_token_transport(place)) as for_tokens:
             auth = httpx_auth.OAuth2ClientCredentials(
                 place.token_endpoint,
                 client_id="client-id",
                 client_secret=place.secret,
-                early_expiry=1e-9,  # 0 is taken for the default
+                early_expiry=1e-9,  # 0 would select the default
                 client=for_tokens,
             )
             async with httpx.AsyncClient(
-                transport=_transport(place), auth=auth, timeout=_PATIENCE
+                transport=_transport(place), auth=auth, timeout=_TIMEOUT
             ) as client:
                 yield _httpx_sender(client.get, place.api)
 
@@ -253,14 +254,14 @@ def _token_transport(place: Place) -> Any:  # noqa: ANN401 - types of what may n
 
 
 def installed() -> tuple[Contender, ...]:
-    """Return those that are there, after aiohttp and ours."""
+    """Return all contenders: aiohttp, aio-alf, and the peers that are installed."""
     found = [peer for peer, package in _PEERS.items() if importlib.util.find_spec(package)]
     release = [Release()] if RELEASE_DIRECTORY.is_dir() else []
     return (*OURS, *release, *found)
 
 
 def missing() -> list[str]:
-    """Return the names of those that are not."""
+    """Return the names of peers that are not installed."""
     names = [contender.name for contender in installed()]
     return [peer.name for peer in (Release(), *_PEERS) if peer.name not in names]
 
@@ -277,7 +278,7 @@ _PEERS: Final[dict[Contender, str]] = {
 async def opened(
     place: Place, contenders: tuple[Contender, ...]
 ) -> AsyncIterator[dict[str, Sender]]:
-    """Open them all, by name."""
+    """Open all contenders; yield their functions by name."""
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(place.for_all_sessions())
         yield {one.name: await stack.enter_async_context(one.open(place)) for one in contenders}

@@ -1,17 +1,23 @@
-"""What the documents show of a result: a chart for each of their pictures.
-
-Knows no files.
-"""
+"""The charts of the documents, made from a result. It reads and writes no files."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
 
-import chart
-import figures
-from chart import Axis, Row, Series
-from figures import Figure
-from reference import BARE, CLIENT, GIVEN, HERDS, LOOPBACK, MIDDLEWARE, PEER, RELEASE, Reference
-from tables import contenders, short
+from tools.benchmarks import chart, figures
+from tools.benchmarks.chart import Axis, Row, Series
+from tools.benchmarks.figures import Figure
+from tools.benchmarks.reference import (
+    BARE,
+    CLIENT,
+    GIVEN,
+    HERDS,
+    LOOPBACK,
+    MIDDLEWARE,
+    PEER,
+    RELEASE,
+    Reference,
+)
+from tools.benchmarks.tables import contenders, short
 
 _LOOKS: Final = {
     **dict.fromkeys((CLIENT, GIVEN, "aioalf", figures.WITH_CLIENT, "TokenManager.get_token"), 1),
@@ -39,7 +45,9 @@ def _overhead(reference: Reference) -> str:
         )
         for measure in measures
     ]
-    return chart.rows("A request with a valid token, against aiohttp", groups, dots=True, rule=BARE)
+    return chart.rows(
+        "A request with a valid token, relative to aiohttp", groups, dots=True, rule=BARE
+    )
 
 
 def _bars(title: str, measure: str, rule: str = "") -> Callable[[Reference], str]:
@@ -57,7 +65,7 @@ def _herd(reference: Reference) -> str:
         for title, measure in zip(titles, HERDS, strict=True)
     ]
     herd = reference.effort["herd"]
-    return chart.rows(f"Token requests that {herd:,} requests at once make", groups)
+    return chart.rows(f"Token requests of {herd:,} concurrent requests", groups)
 
 
 def _refusals(figure: Figure) -> str:
@@ -69,7 +77,7 @@ def _timeline(reference: Reference) -> str:
     curves = {one.contender: one.points for one in reference.results.curves}
     series = [Series(name, _LOOKS.get(name, 0), curves[name]) for name in names]
     return chart.lines(
-        "The slowest request of each 50 ms: tokens live 2 s, the endpoint takes 300 ms",
+        "Slowest request in each 50 ms; tokens expire after 2 s, the token endpoint takes 300 ms",
         series,
         Axis("seconds"),
         Axis("ms", log=True),
@@ -103,34 +111,36 @@ def _median(figure: Figure) -> float:
 
 
 def _noted(figure: Figure) -> float:
-    """What a figure is in units of its own."""
+    """Return the value of a figure in its own unit, from its note."""
     return float(figure.note.split()[0])
 
 
 PICTURES: Final[Mapping[str, Callable[[Reference], str]]] = {
     "overhead": _overhead,
     "get_token": _bars(
-        "The token alone, when it is valid, against an empty call", figures.GET_TOKEN
+        "get_token() with a cached token, relative to an empty call", figures.GET_TOKEN
     ),
     "token_requests": _herd,
     "expiry": _timeline,
     "callers": _growth(
-        "Requests at once on a client that has no token: CPU time a request",
+        "Concurrent requests on a client without a token: CPU time of a request",
         figures.CALLERS,
-        (Axis("requests at once", log=True), Axis("µs a request", log=True)),
+        (Axis("concurrent requests", log=True), Axis("µs per request", log=True)),
         _noted,
     ),
     "client_cpu": _growth(
-        "Many clients in one process: CPU time a request",
+        "Many clients in one process: CPU time of a request",
         figures.CLIENT_CPU,
-        (Axis("clients", log=True), Axis("µs a request")),
+        (Axis("clients", log=True), Axis("µs per request")),
         _noted,
     ),
     "client_memory": _growth(
-        "Many clients in one process: memory of one, beside an aiohttp session",
+        "Many clients in one process: memory of a client in addition to its aiohttp session",
         figures.CLIENT_MEMORY,
-        (Axis("clients", log=True), Axis("KiB a client")),
+        (Axis("clients", log=True), Axis("KiB per client")),
         _median,
     ),
-    "import": _bars("Import, against the HTTP library alone", figures.IMPORT, "the library"),
+    "import": _bars(
+        "Import time, relative to the HTTP library alone", figures.IMPORT, "the library"
+    ),
 }

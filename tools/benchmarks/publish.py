@@ -1,7 +1,6 @@
-"""Makes the documents of a result: tables, pictures, and what README.rst says.
+"""Writes a result to the documents: tables, charts and the figures of README.rst.
 
-All that is written is a function of the JSON, so that a test can say whether the documents are what
-``tools/benchmarks/reference.json`` gives. It measures nothing.
+The output depends only on the JSON of the result. Nothing is measured here.
 """
 
 import json
@@ -9,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from pictures import PICTURES
-from reference import Reference, check, json_text
-from tables import BLOCKS
+from tools.benchmarks.pictures import PICTURES
+from tools.benchmarks.reference import Reference, check, json_text
+from tools.benchmarks.tables import BLOCKS
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 REFERENCE: Final = Path(__file__).with_name("reference.json")
@@ -21,7 +20,7 @@ DIRECTORY: Final = ROOT / "docs" / "benchmarks"
 
 
 def publish(content: Mapping[str, Any]) -> list[str]:
-    """Make this result the reference, write all that is made of it, and return the files."""
+    """Save this result as reference.json, update the documents, and return the written files."""
     check(content)
     text = json_text(content)
     files = {REFERENCE: text, **render(json.loads(text))}
@@ -32,7 +31,7 @@ def publish(content: Mapping[str, Any]) -> list[str]:
 
 
 def render(content: Mapping[str, Any]) -> dict[Path, str]:
-    """Return every file that is made of a result, whole."""
+    """Return the new content of every document that shows figures."""
     reference = Reference(content)
     return {
         DOCUMENT: _filled(DOCUMENT, reference),
@@ -42,7 +41,7 @@ def render(content: Mapping[str, Any]) -> dict[Path, str]:
 
 
 def _filled(path: Path, reference: Reference) -> str:
-    """Return a document with each of its blocks written anew."""
+    """Return a document with all of its generated blocks replaced."""
     text = path.read_text(encoding="utf-8")
     for name, write in BLOCKS.items():
         begin, end = f".. begin of benchmarks: {name}\n", f".. end of benchmarks: {name}\n"

@@ -1,4 +1,4 @@
-"""A result as the documents see it: its figures by name, and whether it may be published.
+"""A result for the documents: its figures by name, and the check before it is published.
 
 It reads no files and measures nothing.
 """
@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any, Final, cast
 
-import figures
-from effort import FULL
-from figures import Figure, Results, read_results
+from tools.benchmarks import figures
+from tools.benchmarks.effort import FULL
+from tools.benchmarks.figures import Figure, Results, read_results
 
 LOOPBACK: Final = (figures.LOOPBACK_AWAITED, figures.LOOPBACK_ENTERED)
 HERDS: Final = (figures.COLD, figures.REVOKED, figures.FAILING)
@@ -19,11 +19,11 @@ RELEASE, PEER = "aio-alf 0.4.0", "aiohttp-oauth2-client"
 
 
 class IncompleteError(Exception):
-    """A result that is not to be published."""
+    """The result is incomplete and must not be published."""
 
 
 class Reference:
-    """One result, and where its figures are."""
+    """A result, with access to its figures by name."""
 
     def __init__(self, content: Mapping[str, Any]) -> None:
         self.content = content
@@ -31,7 +31,7 @@ class Reference:
         self.results: Results = read_results(content)
 
     def of(self, measure: str, size: int | None = None) -> list[Figure]:
-        """Return the figures of a measure, of one size or of all."""
+        """Return the figures of a measure, of one size or all sizes."""
         return [
             one
             for one in self.results.figures
@@ -45,12 +45,12 @@ class Reference:
 
 
 def check(content: Mapping[str, Any]) -> None:
-    """Raise IncompleteError unless all was measured, in full, with all contenders."""
+    """Raise IncompleteError unless everything was measured in full, with all contenders."""
     if content["effort"] != json.loads(json.dumps(asdict(FULL))):
-        raise IncompleteError("not published: it was not measured in full, as effort.py has it")
+        raise IncompleteError("not published: this was not a full run; run again without --quick")
     found = {(one.measure, one.contender, one.size) for one in read_results(content).figures}
-    if lacking := [key for key in _wanted() if key not in found]:
-        raise IncompleteError(f"not published: these are not in it: {lacking}")
+    if missing := [key for key in _wanted() if key not in found]:
+        raise IncompleteError(f"not published: these figures are missing: {missing}")
 
 
 def _wanted() -> Iterator[tuple[str, str, int | None]]:
@@ -75,7 +75,7 @@ def _wanted() -> Iterator[tuple[str, str, int | None]]:
 
 
 def json_text(content: Mapping[str, object]) -> str:
-    """Return JSON with one line for each figure, which diffs well."""
+    """Return JSON with one line per figure, for readable diffs."""
     return "{\n" + ",\n".join(_members(content)) + "\n}\n"
 
 

@@ -1,6 +1,6 @@
-"""The figures for people, as a table, and for programs, as JSON.
+"""Prints figures as tables and writes them as JSON.
 
-Says what ran and on what kind of machine, and nothing that names the machine.
+The JSON says which versions ran on which kind of machine, but does not identify the machine.
 """
 
 import os
@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Final
 
 import aiohttp
-from effort import Effort
-from figures import Figure, Results, Spread
-from reference import json_text
 
 import aioalf
+from tools.benchmarks.effort import Effort
+from tools.benchmarks.figures import Figure, Results, Spread, is_missed
+from tools.benchmarks.reference import json_text
 
 _ROW: Final = "{:<34}{:>7}{:>19}{:>19}{:>9}  {}"
 _PEERS: Final = ("aiohttp-oauth2-client", "httpx", "Authlib", "httpx-auth")
@@ -28,7 +28,7 @@ RESULTS: Final = Path(__file__).resolve().parent / "results"
 
 
 def circumstances() -> dict[str, str | int | float]:
-    """Return what a figure depends on. ``load`` is that of the minute before, without ours."""
+    """Return what the figures depend on. ``load`` is the average of the minute before the run."""
     return {
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "aiohttp": aiohttp.__version__,
@@ -42,12 +42,12 @@ def circumstances() -> dict[str, str | int | float]:
 
 
 def commit(checkout: Path) -> str:
-    """Return the short hash of what is checked out, marked when files differ from it.
+    """Return the short hash of the checked out commit, marked if files were changed.
 
-    "unknown" where there is no checkout, as in what was unpacked of an archive.
+    "unknown" if the directory is not a git checkout, such as an unpacked archive.
     """
     git = shutil.which("git")
-    # An archive may have been unpacked inside of a checkout of something else.
+    # An archive may have been unpacked inside the checkout of another project.
     if git is None or not (checkout / ".git").exists():
         return "unknown"
     described = subprocess.run(
@@ -68,20 +68,20 @@ def _version(name: str) -> str | None:
 
 
 def table(figures: Sequence[Figure]) -> Iterator[str]:
-    """Yield the lines of one table a measure and number of callers or clients."""
+    """Yield the lines of a table for each measure and size."""
     for measure, size in dict.fromkeys((figure.measure, figure.size) for figure in figures):
         title = measure if size is None else f"{measure}: {size}"
         yield ""
         yield _ROW.format(title, "median", "quartiles", "95 % of median", "target", "").rstrip()
         chosen = [one for one in figures if (one.measure, one.size) == (measure, size)]
-        yield from (_row(figure) for figure in chosen)
+        yield from (_row(figure, is_missed=is_missed(figure, chosen)) for figure in chosen)
 
 
-def _row(figure: Figure) -> str:
+def _row(figure: Figure, *, is_missed: bool) -> str:
     digits = 0 if figure.unit == "token requests" else 3
     value = figure.value
     ranges = (_range(value, value.quartiles, digits), _range(value, value.interval, digits))
-    target = "" if figure.target is None else f"{'! ' * figure.is_missed}≤ {figure.target:g}"
+    target = "" if figure.target is None else f"{'! ' * is_missed}≤ {figure.target:g}"
     note = "; ".join(text for text in (figure.unit, figure.note) if text)
     return _ROW.format(
         figure.contender, f"{value.median:.{digits}f}", *ranges, target, note
@@ -92,8 +92,8 @@ def _range(value: Spread, ends: tuple[float, float], digits: int) -> str:
     return "" if value.count == 1 else f"{ends[0]:.{digits}f} to {ends[1]:.{digits}f}"
 
 
-class Diary:
-    """One JSON file, named after the time, that holds what was measured so far."""
+class Record:
+    """A JSON file, named after the current time, with the results so far."""
 
     def __init__(self, directory: Path, effort: Effort) -> None:
         now = datetime.now(UTC)
@@ -105,7 +105,7 @@ class Diary:
         self.path = directory / f"{now:%Y%m%dT%H%M%SZ}.json"
 
     def write(self, results: Results, seconds: float) -> None:
-        """Write all anew, so that what an interrupted run has measured is kept."""
+        """Write all results so far, so that an interrupted run keeps them."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         content = {**self._head, "seconds": round(seconds), **results.as_json()}
         self.path.write_text(json_text(content), encoding="utf-8")

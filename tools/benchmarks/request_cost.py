@@ -1,24 +1,23 @@
-"""What a request with a valid token costs beside the HTTP library alone.
+"""Measures a request with a valid token against the HTTP library alone.
 
-In memory it is the CPU time of this process; over loopback it is the time on the wall.
+In memory: CPU time of this process. Over loopback: wall-clock time.
 """
 
 import time
 
-import figures
-import loopback_server
-from contenders import IN_MEMORY, Bare, Place
-from effort import Effort
-from figures import Results, ratios
-from peers import Httpx, installed, opened
-from rounds import Clock, take_turns
+from tools.benchmarks import figures, loopback_server
+from tools.benchmarks.contenders import IN_MEMORY, Bare, Place
+from tools.benchmarks.effort import Effort
+from tools.benchmarks.figures import Results, ratios
+from tools.benchmarks.peers import Httpx, installed, opened
+from tools.benchmarks.rounds import Clock, take_turns
 
 _TIMES = 20
 _MICROSECONDS = (1e6, "µs")
 
 
 async def in_memory(effort: Effort) -> Results:
-    """Measure CPU time over the in-memory transport, in both ways of writing a request."""
+    """Measure CPU time in memory, with ``await`` and with ``async with``."""
     clock = time.process_time
     results = await _compare(
         Bare.name, IN_MEMORY, effort.rounds, clock, (figures.AWAITED, figures.ENTERED)
@@ -30,7 +29,7 @@ async def in_memory(effort: Effort) -> Results:
 
 
 async def over_loopback(effort: Effort) -> Results:
-    """Measure time on the wall over sockets, the server in another process."""
+    """Measure wall-clock time over sockets, with the server in another process."""
     async with loopback_server.in_child_process() as origin:
         place = Place(f"{origin}/things", f"{origin}/token")
         forms = (figures.LOOPBACK_AWAITED, figures.LOOPBACK_ENTERED)
@@ -40,7 +39,7 @@ async def over_loopback(effort: Effort) -> Results:
 async def _compare(
     baseline: str, place: Place, rounds: int, clock: Clock, measures: tuple[str, ...]
 ) -> Results:
-    """Compare those with one baseline; the second measure, if any, enters each request."""
+    """Compare contenders with one baseline; the second measure, if any, uses ``async with``."""
     results = Results()
     contenders = tuple(one for one in installed() if one.baseline == baseline)
     async with opened(place, contenders) as senders:

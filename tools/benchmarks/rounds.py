@@ -1,14 +1,14 @@
-"""Contenders in turn: many short rounds, in each of which everybody does the same amount of work.
+"""Times contenders in many short rounds; in each round all do the same amount of work.
 
-What slows the machine for a second slows all of a round, so that ratios within a round hold where
-times do not. It does not know what the work is.
+If the machine slows down for a second, it slows all contenders of a round. Ratios within a round
+are therefore stable even if times are not.
 """
 
 import gc
 import random
 from collections.abc import Callable, Mapping
 
-from contenders import Repeat
+from tools.benchmarks.contenders import Repeat
 
 Clock = Callable[[], float]
 
@@ -16,14 +16,14 @@ Clock = Callable[[], float]
 async def take_turns(
     work: Mapping[str, Repeat], *, rounds: int, times: int, clock: Clock
 ) -> dict[str, list[float]]:
-    """Return for each name its seconds a piece, one value a round.
+    """Return for each name the seconds per repetition, one value per round.
 
-    The order is new in each round. Garbage is collected between rounds, never within one.
+    The order changes in each round. Garbage is collected between rounds, never within one.
     """
     for repeat in work.values():
         await repeat(times)
     names = list(work)
-    order = random.Random(0)  # noqa: S311 - no secret: an order that is the same in each run
+    order = random.Random(0)  # noqa: S311 - the order is the same in each run
     seconds: dict[str, list[float]] = {name: [] for name in names}
     gc.freeze()
     gc.disable()

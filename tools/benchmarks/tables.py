@@ -1,18 +1,24 @@
-"""What the documents say of a result: a text for each of their blocks.
+"""The generated texts of the documents: tables and sentences, made from a result.
 
-Text only; knows no files.
+It reads and writes no files.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from textwrap import fill
 from typing import Final
 
-import figures
-from figures import Figure
-from reference import BARE, CLIENT, GIVEN, HERDS, LOOPBACK, MIDDLEWARE, PEER, RELEASE, Reference
-
-_OURS: Final = {MIDDLEWARE, CLIENT, GIVEN, "TokenManager.get_token", "aioalf"}
-_NO_PEERS: Final = {*_OURS, BARE, "httpx", "no-op middleware", "empty async def"}
+from tools.benchmarks import figures
+from tools.benchmarks.figures import Figure, best_peer, is_missed
+from tools.benchmarks.reference import (
+    BARE,
+    CLIENT,
+    HERDS,
+    LOOPBACK,
+    MIDDLEWARE,
+    PEER,
+    RELEASE,
+    Reference,
+)
 
 
 def _table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
@@ -43,12 +49,12 @@ def _value(figure: Figure) -> str:
 
 
 def contenders(found: Sequence[Figure]) -> list[str]:
-    """Return whose figures these are, each once."""
+    """Return the names of the contenders, without duplicates."""
     return list(dict.fromkeys(figure.contender for figure in found))
 
 
 def _side_by_side(*columns: tuple[str, str]) -> Callable[[Reference], str]:
-    """One line a contender; each column is a heading and a measure."""
+    """A table with a line per contender; each column is a heading and a measure."""
 
     def write(reference: Reference) -> str:
         names = contenders(reference.of(columns[0][1]))
@@ -62,7 +68,7 @@ def _side_by_side(*columns: tuple[str, str]) -> Callable[[Reference], str]:
 
 
 def _with_notes(measure: str, *heads: str) -> Callable[[Reference], str]:
-    """One line a contender, with the note of each figure."""
+    """A table with a line per contender, with the note of its figure."""
 
     def write(reference: Reference) -> str:
         body = [[one.contender, _value(one), one.note] for one in reference.of(measure)]
@@ -72,7 +78,7 @@ def _with_notes(measure: str, *heads: str) -> Callable[[Reference], str]:
 
 
 def grown(measure: str) -> Callable[[Reference], str]:
-    """One line a contender, one column a size."""
+    """A table with a line per contender and a column per size."""
 
     def write(reference: Reference) -> str:
         sizes: list[int] = reference.effort["sizes"]
@@ -87,7 +93,7 @@ def grown(measure: str) -> Callable[[Reference], str]:
 
 
 def short(figure: Figure) -> str:
-    """Write a median with its unit."""
+    """Format a median with its unit."""
     return _number(figure.value.median, figure.unit)
 
 
@@ -97,7 +103,7 @@ def _token_requests(reference: Reference) -> str:
         [name, *(_with_outcome(reference.one(measure, name)) for measure in HERDS)]
         for name in names
     ]
-    return _table(["Contender", "Cold", "After a revocation", "Endpoint fails"], body)
+    return _table(["Contender", "No token yet", "After a revocation", "Endpoint fails"], body)
 
 
 def _with_outcome(figure: Figure) -> str:
@@ -116,11 +122,11 @@ def _circumstances(reference: Reference) -> str:
     text = (
         f"{around['python']} on {around['machine']} with {around['cpus']} CPUs, on "
         f"{reference.content['at']}; aio-alf {around['aioalf']} (commit {commit}), aiohttp "
-        f"{around['aiohttp']}, {peers}. The load of the machine before the run was "
-        f"{around['load']}, where 0 is idle; the run took "
+        f"{around['aiohttp']}, {peers}. The load average before the run was "
+        f"{around['load']}; the run took "
         f"{reference.content['seconds'] / 60:.0f} minutes: {rounds:,} rounds in memory, "
         f"{effort['loopback_rounds']:,} over loopback, {effort['imports']:,} of imports, and "
-        f"{turns} turns of {effort['seconds']:g} seconds each at expiry."
+        f"{turns} turns of {effort['seconds']:g} seconds for latency at expiry."
     )
     return fill(text, 100)
 
@@ -136,11 +142,11 @@ def _summary(reference: Reference) -> str:
                     figure.contender,
                     f"≤ {_trimmed(figure)}",
                     _value(figure),
-                    _verdict(figure),
-                    _best(reference.of(figure.measure, figure.size)),
+                    _verdict(figure, reference.results.figures),
+                    _best(figure, reference.results.figures),
                 ]
             )
-    head = ["Measure", "Contender", "To reach", "Measured", "Reached", "Best other"]
+    head = ["Measure", "Contender", "Target", "Measured", "Reached", "Best peer"]
     return _table(head, body)
 
 
@@ -149,54 +155,47 @@ def _trimmed(figure: Figure) -> str:
     return f"{figure.target:g}{unit}".rstrip()
 
 
-def _verdict(figure: Figure) -> str:
-    assert figure.target is not None  # noqa: S101 - only such figures are here
+def _verdict(figure: Figure, found: Sequence[Figure]) -> str:
+    assert figure.target is not None  # noqa: S101 - checked by the caller
     low, high = figure.value.interval
     if low <= figure.target < high:
-        return "within the spread"
-    return "no" if figure.is_missed else "yes"
+        return "within the interval"
+    return "no" if is_missed(figure, found) else "yes"
 
 
-def _best(found: Sequence[Figure]) -> str:
-    # Who gives a refused token's 401 to the caller makes no token request, and is not best for it.
-    others = [
-        one for one in found if one.contender not in _NO_PEERS and not one.note.endswith("401")
-    ]
-    if not others:
-        return ""
-    best = min(others, key=lambda one: one.value.median)
-    return f"{short(best)} {best.contender}"
+def _best(figure: Figure, found: Sequence[Figure]) -> str:
+    peer = best_peer(figure, found)
+    return "" if peer is None else f"{short(peer)} {peer.contender}"
 
 
 _README: Final[Mapping[str, str]] = {
     "overhead": """\
-The CPU time of a request, in memory, against aiohttp with the header set by hand: with
-``OAuth2Middleware`` {middleware} times when it is awaited and {middleware_entered} in
-``async with``, with ``Client`` {client} and {client_entered}. Over loopback, on the wall:
-{middleware_loopback} and {middleware_loopback_entered}, {client_loopback} and
+CPU time of a request in memory, relative to aiohttp with the header set by hand:
+``OAuth2Middleware`` {middleware} with ``await`` and {middleware_entered} with ``async with``,
+``Client`` {client} and {client_entered}. Wall-clock time over loopback: ``OAuth2Middleware``
+{middleware_loopback} and {middleware_loopback_entered}, ``Client`` {client_loopback} and
 {client_loopback_entered}.""",
     "get_token": """\
-The token alone, when it is valid, against a call that does nothing: {get_token} times, as against
-{get_token_release} with 0.4.0.""",
+``get_token()`` with a cached token, relative to a call that does nothing: {get_token} (0.4.0:
+{get_token_release}).""",
     "token_requests": """\
-Token requests that {herd:,} requests at once make: {cold} on a client without a token, {revoked}
-after a revocation, {failing} with its retries while the endpoint fails.""",
+Token requests of {herd:,} concurrent requests: {cold} on a client without a token, {revoked} after
+a revocation, {failing} while the token endpoint fails (including retries).""",
     "expiry": """\
-A token that lives 2 seconds, an endpoint that takes 300 ms: 99 of 100 requests are answered within
-{p99}, as against {bare} with aiohttp alone and {release} with 0.4.0.""",
+Tokens that expire after 2 seconds, a token endpoint that takes 300 ms: the 99th percentile of the
+latency is {p99} (aiohttp alone: {bare}, 0.4.0: {release}).""",
     "callers": """\
-{most:,} requests at once on a client without a token: {callers} times the CPU time of aiohttp's
-{most:,}.""",
+{most:,} concurrent requests on a client without a token: {callers} times the CPU time of {most:,}
+requests with aiohttp.""",
     "client_cpu": """\
-A request through each of {most:,} clients in one process: {client_cpu} times the CPU time of as
-many through aiohttp sessions.""",
+A request with each of {most:,} clients in one process: {client_cpu} times the CPU time of requests
+with {most:,} aiohttp sessions.""",
     "client_memory": """\
-Memory that each of {most:,} clients takes beside its aiohttp session: {client_memory}.""",
+Memory of each of {most:,} clients, in addition to its aiohttp session: {client_memory}.""",
     "import": """\
-Importing aiohttp and then ``aioalf``: {import} times the CPU time of aiohttp alone. What talks to a
-server is imported with the first client.""",
+Importing aiohttp and then ``aioalf``: {import} times the CPU time of importing aiohttp alone.""",
 }
-"""A line for each picture; README.rst shows them together."""
+"""A sentence for each chart, shown in README.rst."""
 
 
 def _line(picture: str) -> Callable[[Reference], str]:
@@ -236,14 +235,14 @@ BLOCKS: Final[Mapping[str, Callable[[Reference], str]]] = {
     "circumstances": _circumstances,
     "summary": _summary,
     "requests": _side_by_side(("await get(…)", figures.AWAITED), ("async with", figures.ENTERED)),
-    "requests, httpx": _with_notes(figures.HTTPX, "Ratio", "Time a request"),
+    "requests, httpx": _with_notes(figures.HTTPX, "Ratio", "Time per request"),
     "loopback": _side_by_side(*zip(("await get(…)", "async with"), LOOPBACK, strict=True)),
-    "get_token": _with_notes(figures.GET_TOKEN, "Ratio", "Time a call"),
+    "get_token": _with_notes(figures.GET_TOKEN, "Ratio", "Time per call"),
     "token requests": _token_requests,
     "expiry": _side_by_side(
         ("p50", figures.P50),
         ("p99", figures.P99),
-        ("p99 against bare", figures.P99_RATIO),
+        ("p99 relative to baseline", figures.P99_RATIO),
         ("slower than 100 ms", figures.SLOW),
     ),
     "callers": grown(figures.CALLERS),
