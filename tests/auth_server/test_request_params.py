@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.identity import in_ascii
 from aioalf._auth_server.request_params import TokenRequestParams
 from aioalf.errors import TokenConfigurationError
 
@@ -60,7 +61,7 @@ def test_absolute_uri_is_a_resource(resource: str) -> None:
         *(0, False, 5, b"urn:a", {API: 1}, [5], [None]),
         pytest.param(iter([API]), id="iterator"),
     ],
-    ids=ascii,
+    ids=in_ascii,
 )
 def test_invalid_resource_is_refused(resource: Any) -> None:
     """A resource that is not an absolute URI without a fragment is refused when it is given."""
@@ -68,14 +69,14 @@ def test_invalid_resource_is_refused(resource: Any) -> None:
         TokenRequestParams(resource=resource)
 
 
-@pytest.mark.parametrize("audience", ["", [""], 0, 5, {"a": "b"}, ["a", 5], "\ud800"], ids=ascii)
+@pytest.mark.parametrize("audience", ["", [""], 0, 5, {"a": "b"}, ["a", 5], "\ud800"], ids=in_ascii)
 def test_invalid_audience_is_refused(audience: Any) -> None:
     """An audience that is not text is refused, and an empty one, which would not be sent."""
     with pytest.raises(TokenConfigurationError, match="audience must be"):
         TokenRequestParams(audience=audience)
 
 
-@pytest.mark.parametrize("scope", [5, [5], "a \ud800"], ids=ascii)
+@pytest.mark.parametrize("scope", [5, [5], "a \ud800"], ids=in_ascii)
 def test_invalid_scope_is_refused(scope: Any) -> None:
     """A scope that is not text, or that UTF-8 cannot encode, is refused."""
     with pytest.raises(TokenConfigurationError, match="scope must be"):

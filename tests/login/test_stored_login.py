@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.identity import in_ascii
 from aioalf._login.stored_login import StoredLogin, read_stored_login, write_stored_login
 from aioalf._syntax import MAX_LIFETIME
 from aioalf.token import Token
@@ -224,7 +225,7 @@ ODD: list[dict[str, object]] = [
 
 
 @pytest.mark.rule("R080")
-@pytest.mark.parametrize("members", ODD, ids=str)
+@pytest.mark.parametrize("members", ODD, ids=in_ascii)
 def test_invalid_member_makes_the_text_invalid(members: dict[str, object]) -> None:
     """No member is guessed: other software may have written the text."""
     assert read(changed()) is not None
@@ -254,7 +255,7 @@ def test_truncated_text_is_invalid(length: int) -> None:
         WRITTEN.replace("[1,null", "[-Infinity,null"),
         WRITTEN.replace("[1,null", "[" + "[" * 100_000),
     ],
-    ids=lambda text: ascii(text[:20]),
+    ids=lambda text: in_ascii(text[:20]),
 )
 def test_other_text_is_invalid(text: str) -> None:
     """The result is None, not an error."""

@@ -215,6 +215,8 @@ async def test_missing_secret_file_is_read_once_per_backoff(
         for _ in range(20):
             response = await client.get(oauth_server.url("/things"))
             assert response.status == 200
+        while not caplog.messages:  # the renewal in the background reads the file in a thread
+            await asyncio.sleep(0)
     assert reads == 2
     (message,) = caplog.messages
     assert str(path) in message

@@ -1,26 +1,43 @@
-"""A monotonic clock that stands still until a test moves it, in place of the package's own."""
+"""Replaces the clocks of the package, wherever its modules read them."""
 
+import random
+import sys
 import time
-from types import SimpleNamespace
+from collections.abc import Iterator
+from datetime import datetime
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
+_NOT_REPLACED = ("aioalf.testing", "aioalf._cli", "aioalf._demo")
+
+
+def replace_in_package(monkeypatch: pytest.MonkeyPatch, name: str, fake: object) -> None:
+    """Replace `time`, `datetime` or `random` in every imported module of the package.
+
+    A module refers to them after ``import time``, ``from datetime import datetime`` and
+    ``import random``. If a module needs a function that the fake does not have, it fails.
+    """
+    real = {"time": time, "datetime": datetime, "random": random}[name]
+    for module in _modules():
+        if getattr(module, name, None) is real:
+            monkeypatch.setattr(module, name, fake)
+
+
+def _modules() -> Iterator[ModuleType]:
+    for name, module in list(sys.modules.items()):
+        if name.startswith("aioalf.") and not name.startswith(_NOT_REPLACED):
+            yield module
+
 
 class Clock:
-    """The seconds that `time.monotonic` tells the modules that a token passes through."""
+    """A monotonic clock that a test advances; the wall clock stays real."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = time.monotonic()
-        stopped = SimpleNamespace(monotonic=lambda: self.now)
-        for module in (
-            "token",
-            "_auth_server.token_endpoint",
-            "retry",
-            "_renewing_token",
-            "manager",
-        ):
-            monkeypatch.setattr(f"aioalf.{module}.time", stopped)
+        fake = SimpleNamespace(monotonic=lambda: self.now, time=time.time, sleep=time.sleep)
+        replace_in_package(monkeypatch, "time", fake)
 
     def advance(self, seconds: float) -> None:
-        """Let time pass."""
+        """Move the clock forward."""
         self.now += seconds

@@ -1,10 +1,9 @@
-"""The names of tests by their values, the same however often pytest collects in one process.
+"""Test ids that do not change when pytest collects several times in one process, as mutmut does.
 
-pytest 9 escapes the backslashes of names that it was given once more each time, so that `make
-mutants`, which collects often, would not find such a test again.
+pytest 9 escapes the backslashes of a test id again in each collection, so ids must have none.
 """
 
 
 def in_ascii(value: object) -> str:
-    """Return what stands for the value in a test's name: no backslash, nothing to escape."""
+    """Return `ascii(value)` without backslashes, for use as a test id."""
     return ascii(value).replace("\\", "|")

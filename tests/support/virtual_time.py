@@ -1,11 +1,14 @@
-"""An event loop without real time, in which a seed decides what asyncio leaves open.
+"""An event loop with virtual time, which orders events by a seed wherever asyncio leaves it open.
 
-The clock stands while anything can run, and jumps to the next timer when nothing can. No more is
-reordered than may happen in reality: what `call_soon` was given runs in its order, as is promised;
-timers run in the order of their times, those of one time in any order (it is "undefined"); and a
-timer that is due may be late by any number of turns, as on a busy machine or like an answer that is
-read a turn later. Other freedom is the scenarios': how many turns their servers take. On Python
-3.12 and newer tasks may begin eagerly, too. It knows nothing of tokens.
+The clock stands still while anything can run, and jumps to the next timer when nothing can. A seed
+only causes orders that can really happen:
+
+* Callbacks of `call_soon` run in their order, as asyncio promises.
+* Timers run in the order of their times. Timers with the same time run in any order.
+* A timer that is due may run any number of turns late, as on a busy machine.
+* On Python 3.12 and newer, tasks may start eagerly.
+
+The loop has no sockets and no files, and knows nothing about tokens.
 """
 
 import asyncio
@@ -19,21 +22,23 @@ from typing import Any, Self
 
 import pytest
 
+from tests.support.clocks import replace_in_package
+
 _START = 1000.0
 _EPOCH = datetime(2030, 1, 1, tzinfo=UTC)
-_MAX_TURNS = 20_000  # of one scenario: more is a loop without an end
+_MAX_TURNS = 20_000  # of one scenario; more means an endless loop
 
 
 class DeadlockError(Exception):
-    """Everybody waits for something that nothing will bring."""
+    """Every task waits, and nothing will wake any of them."""
 
 
 class _NumberedTask(asyncio.Task[Any]):
-    """Its hash is its number in its loop: a set of tasks has the same order in every run."""
+    """A task whose hash is its number, so that a set of tasks has the same order in every run."""
 
     _number: int
 
-    def __new__(  # pyright: ignore[reportInconsistentConstructor] - it looks at the loop only
+    def __new__(  # pyright: ignore[reportInconsistentConstructor] - it needs only the loop
         cls, *_: object, loop: "VirtualTimeLoop", **__: object
     ) -> Self:
         task = super().__new__(cls)
@@ -48,10 +53,13 @@ class _NumberedTask(asyncio.Task[Any]):
 
 
 class VirtualTimeLoop(asyncio.BaseEventLoop):
-    """Runs what needs no files and no sockets; `turn` counts its rounds.
+    """An event loop in which time passes only when nothing can run.
 
-    `tasks` counts those that were made, and the hash of a task is its number. `faults` holds what
-    went unnoticed: exceptions that nobody retrieved, tasks that were destroyed.
+    Attributes:
+        turn: How many turns the loop has made.
+        tasks: How many tasks were created. The hash of a task is its number.
+        faults: Messages for the loop's exception handler, such as exceptions never retrieved.
+
     """
 
     _ready: deque[asyncio.Handle]
@@ -61,7 +69,7 @@ class VirtualTimeLoop(asyncio.BaseEventLoop):
         super().__init__()
         self.turn = 0
         self.faults: list[str] = []
-        self._order = random.Random(f"order {seed}")  # noqa: S311 - the same again is the point
+        self._order = random.Random(f"order {seed}")  # noqa: S311 - must be reproducible
         self._now = _START
         self._due: list[asyncio.TimerHandle] = []
         self.tasks = 0
@@ -69,15 +77,15 @@ class VirtualTimeLoop(asyncio.BaseEventLoop):
         self.set_exception_handler(lambda _, context: self.faults.append(str(context["message"])))
 
     def time(self) -> float:
-        """Return the virtual time, in seconds."""
+        """Return the virtual time in seconds."""
         return self._now
 
     def chance(self) -> float:
-        """Return a number from 0 up to 1, as `random.random` does."""
+        """Replace `random.random`: return a number from 0 up to 1 that the seed decides."""
         return self._order.random()
 
     def shuffle(self, things: list[Any]) -> None:
-        """Put a list into any order, as `random.shuffle` does."""
+        """Replace `random.shuffle`: put a list into an order that the seed decides."""
         self._order.shuffle(things)
 
     def create_task(self, coro: Any, **options: Any) -> asyncio.Task[Any]:
@@ -94,16 +102,17 @@ class VirtualTimeLoop(asyncio.BaseEventLoop):
     def _run_once(self) -> None:
         self.turn += 1
         if self.turn > _MAX_TURNS:
-            raise DeadlockError("the loop is busy without an end")
+            raise DeadlockError(f"the loop is still busy after {_MAX_TURNS} turns")
         if not self._ready and not self._due:
             self._jump()
         self._release()
         for _ in range(len(self._ready)):
             handle = self._ready.popleft()
             if not handle.cancelled():
-                handle._run()  # noqa: SLF001 - as asyncio's loop does
+                handle._run()  # noqa: SLF001 - as asyncio's own loop does
 
     def _jump(self) -> None:
+        """Move the clock to the next timer."""
         timers = self._scheduled
         while timers and timers[0].cancelled():
             heapq.heappop(timers)
@@ -112,6 +121,7 @@ class VirtualTimeLoop(asyncio.BaseEventLoop):
         self._now = max(self._now, timers[0].when())
 
     def _release(self) -> None:
+        """Make some of the timers that are due ready to run; at least one if nothing else is."""
         timers = self._scheduled
         while timers and timers[0].when() <= self._now:
             self._due.append(heapq.heappop(timers))
@@ -123,10 +133,10 @@ class VirtualTimeLoop(asyncio.BaseEventLoop):
         del self._due[:count]
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        """Leave it in the heap: it is passed over there."""
+        """Leave the timer in the heap; `_jump` and `_release` skip it."""
 
     def _write_to_self(self) -> None:
-        """Wake nobody: this loop never waits."""
+        """Do nothing: this loop never sleeps, so it needs no wake-up."""
 
 
 class _VirtualDatetime(datetime):
@@ -142,27 +152,13 @@ def _running() -> VirtualTimeLoop:
     return loop
 
 
-_WITH_A_CLOCK = (
-    "token",
-    "retry",
-    "_auth_server.token_endpoint",
-    "_login.cache_entry",
-    "_renewing_token",
-    "manager",
-    "_requests.manager_adapter",
-    "_requests.time_limit",
-    "implicit_manager",
-)
-"""The modules that read the monotonic clock."""
-
-
 def follow_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the package's clocks and its chance be those of the virtual loop that is running."""
-    clock = SimpleNamespace(monotonic=lambda: _running().time())
-    for module in _WITH_A_CLOCK:
-        monkeypatch.setattr(f"aioalf.{module}.time", clock)
-    for module in ("token", "_auth_server.token_endpoint", "_login.cache_entry"):
-        monkeypatch.setattr(f"aioalf.{module}.datetime", _VirtualDatetime)
+    """Make the package use the time and the random numbers of the running virtual loop."""
+    clock = SimpleNamespace(
+        monotonic=lambda: _running().time(),
+        time=lambda: _VirtualDatetime.now(UTC).timestamp(),
+    )
+    replace_in_package(monkeypatch, "time", clock)
+    replace_in_package(monkeypatch, "datetime", _VirtualDatetime)
     chance = SimpleNamespace(random=lambda: _running().chance())
-    for module in ("retry", "_renewing_token"):
-        monkeypatch.setattr(f"aioalf.{module}.random", chance)
+    replace_in_package(monkeypatch, "random", chance)
