@@ -33,8 +33,8 @@ from aioalf.client_auth import ClientSecretBasic, Credentials
 from aioalf.errors import TokenConfigurationError, TokenError
 from aioalf.renewal import Renewal
 from aioalf.retry import Retry
-from tests.robustness.interleavings import play
-from tests.robustness.interleavings.logins import ALL_KINDS as KINDS
+from tests.robustness.interleavings.kinds import KINDS
+from tests.robustness.interleavings.scenario import play
 from tests.support.raw_server import RawServer, answer
 from tests.support.virtual_time import follow_the_loop
 from tools.fuzz import wire
@@ -266,7 +266,7 @@ def check_interleaving(scenario: tuple[str, int]) -> None:
         follow_the_loop(patches)
         world, faults = play(KINDS[kind], seed)
         gc.collect()  # an exception that nobody retrieved is told then
-    assert not world.broken
+    assert not world.broken_promises
     assert not faults
 
 

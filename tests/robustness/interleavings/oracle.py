@@ -1,8 +1,8 @@
-"""What a token client owes its callers and its server, judged from outside.
+"""The oracle: decides from the outside whether a token manager keeps its promises.
 
-A `Watch` follows one manager: it is told of requests, answers, refusals and hand-outs, keeps a
-small picture of what the client may know, and writes down each broken promise. It knows no code of
-the client but the arithmetic that its options document.
+Scenarios report events to an `Oracle`: token requests, responses, rejections, results of calls. It
+keeps a small model of what the client can know, and records each broken promise in the `World`. It
+uses no code of the client, only the rules that the documentation of `Renewal` states.
 """
 
 import asyncio
@@ -17,65 +17,68 @@ from aioalf import TokenConfigurationError, TokenConnectionError, TokenError, To
 from aioalf.renewal import Renewal
 from tests.support.virtual_time import VirtualTimeLoop
 
-STEPS = (0.0, 0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0)  # a coarse grid: much falls on one moment
-HANGING = 10.0  # seconds after which the server's silence is an error
-LONGEST = HANGING + 6  # of a flight, with all that comes before and after its silence
-MARK = "hushed-words"
-"""What is in each secret: one search finds any. Its length is a multiple of three, so that base64
-keeps it together."""
-_MARKS = (MARK, b64encode(MARK.encode()).decode())  # as it is, and after "id:" as Basic has it
+DELAYS = (0.0, 0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0)  # a coarse grid, so that many events coincide
+HANG_SECONDS = 10.0  # seconds until a request to a silent server times out
+LONGEST_WAIT = HANG_SECONDS + 6  # of a token request, with delays before and after
+SECRET_MARK = "hushed-words"
+"""Part of each secret, so that one search finds them all. Its length is a multiple of three, so
+that it is also found in base64."""
+_MARKS = (
+    SECRET_MARK,
+    b64encode(SECRET_MARK.encode()).decode(),
+)  # plain, and in base64 as in HTTP Basic
 _NEVER, _NOT_YET = -1, sys.maxsize
-_HAIR = 1e-6
+_TOLERANCE = 1e-6
 
 
-class OddError(Exception):
-    """What a grant of a user's may raise."""
+class UserGrantError(Exception):
+    """An error that a grant written by a user may raise."""
 
 
 class World:
-    """A loop, the seed's choices, and the story so far."""
+    """What all parts of a scenario share: the loop, random choices, events, broken promises."""
 
     def __init__(self, loop: VirtualTimeLoop, seed: int) -> None:
         self.loop = loop
-        self.script = random.Random(f"script {seed}")  # noqa: S311 - the same again is the point
-        # Of its own: a rare story of a seed stays that seed's when more may happen in others.
-        self.aside = random.Random(f"aside {seed}")  # noqa: S311 - as above
-        self.story: list[tuple[float, str, object]] = []
-        self.broken: list[str] = []
-        self.errors: list[BaseException] = []  # kept, so that no identity is used twice
+        self.choices = random.Random(f"script {seed}")  # noqa: S311 - must be reproducible
+        # A second generator for choices added later: existing seeds keep their scenarios.
+        self.rare_choices = random.Random(f"aside {seed}")  # noqa: S311 - as above
+        self.events: list[tuple[float, str, object]] = []
+        self.broken_promises: list[str] = []
+        self.errors: list[BaseException] = []  # keeps the objects alive, so that no id is reused
 
     def note(self, event: str, about: object = "") -> int:
-        """Put an event into the story, and return its number."""
-        self.story.append((self.loop.time(), event, about))
-        return len(self.story)
+        """Record an event and return its number."""
+        self.events.append((self.loop.time(), event, about))
+        return len(self.events)
 
     def must(self, promise: str, *, holds: bool) -> None:
-        """Write down a promise that is broken."""
+        """Record the promise as broken unless it holds."""
         if not holds:
-            self.broken.append(promise)
+            self.broken_promises.append(promise)
             self.note(f"BROKEN: {promise}")
 
     def keep_secret(self, where: str, text: str) -> None:
-        """Somebody is shown a text."""
+        """Check that a text which users can see contains no secret."""
         self.must(
-            f"no token and no secret is shown: {where} (R007, R063)",
+            f"no secret is visible: {where} (R007, R063)",
             holds=not any(mark in text for mark in _MARKS),
         )
 
     def likely(self, chance: float) -> bool:
-        """Tell whether something happens."""
-        return self.script.random() < chance
+        """Return True with the given probability."""
+        return self.choices.random() < chance
 
-    async def pass_time(self, steps: Sequence[float] = STEPS) -> None:
-        """Take some seconds or none, and some turns of the loop or none."""
-        await asyncio.sleep(self.script.choice(steps))
-        for _ in range(self.script.randrange(3)):
+    async def pass_time(self, delays: Sequence[float] = DELAYS) -> None:
+        """Wait for a random delay, and for a few turns of the loop."""
+        await asyncio.sleep(self.choices.choice(delays))
+        for _ in range(self.choices.randrange(3)):
             await asyncio.sleep(0)
 
 
 @dataclass(eq=False)
-class Flight:
-    """A token request, from its sending to its end."""
+class TokenRequest:
+    """A token request, from its start to its end."""
 
     sent: int
     sent_at: float
@@ -83,320 +86,332 @@ class Flight:
     owner: object = None
     token: str | None = None
     lifetime: float = inf
-    landed: int = _NEVER
-    delivered: int = _NEVER  # to who waits, when it has been stored
+    arrived: int = _NEVER
+    delivered: int = _NEVER  # to waiting callers, after it was stored
     is_over: bool = False
 
     @property
     def deadline(self) -> float:
-        """Until when the client may believe in its token."""
+        """Until when the client may consider the token valid."""
         return self.sent_at + self.lifetime
 
 
 @dataclass(frozen=True)
 class Moment:
-    """When somebody asked, and whether a token was there for them."""
+    """The start of a call, and whether a valid token was available then."""
 
     event: int
     at: float
     turn: int
-    is_served: bool
+    had_token: bool
     other_than: str | None = None
 
 
 @dataclass
-class Watch:
-    """Follows one manager."""
+class Oracle:
+    """Checks the promises of one manager."""
 
     world: World
     renewal: Renewal
     expiry_of: Callable[[str], float]
-    abandoned: int = 0  # the number of the last task that is not to leave a trace any more
-    current: Flight | None = None
-    flights: list[Flight] = field(default_factory=list[Flight])
+    abandoned: int = 0  # number of the last task whose result a reset discards
+    current: TokenRequest | None = None
+    token_requests: list[TokenRequest] = field(default_factory=list[TokenRequest])
     paused_until: float = -inf
     unproven_until: float = -inf
     resets: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
-    refusals: list[tuple[str, int, object]] = field(default_factory=list[tuple[str, int, object]])
-    longest: float = LONGEST
+    rejections: list[tuple[str, int, object]] = field(default_factory=list[tuple[str, int, object]])
+    longest_wait: float = LONGEST_WAIT
 
     @property
     def now(self) -> float:
-        """The time."""
+        """The virtual time."""
         return self.world.loop.time()
 
-    # Requests and their answers.
+    # Token requests.
 
-    def take_off(self, owner: object) -> Flight:
-        """A token request is sent."""
+    def note_request(self, owner: object) -> TokenRequest:
+        """A token request starts."""
         number = hash(asyncio.current_task())
-        flight = Flight(self.world.note("request"), self.now, number, owner)
-        if self._counts(flight):
+        token_request = TokenRequest(self.world.note("token request"), self.now, number, owner)
+        if self._counts(token_request):
             self._judge_request()
-        self.flights.append(flight)
-        return flight
+        self.token_requests.append(token_request)
+        return token_request
 
-    def _counts(self, flight: Flight) -> bool:
-        return flight.number > self.abandoned
+    def _counts(self, token_request: TokenRequest) -> bool:
+        return token_request.number > self.abandoned
 
     def _judge_request(self) -> None:
         token, must = self.current, self.world.must
         must(
-            "one request at a time (R070)",
-            holds=all(other.is_over or not self._counts(other) for other in self.flights),
+            "one token request at a time (R070)",
+            holds=all(other.is_over or not self._counts(other) for other in self.token_requests),
         )
         must(
-            "no request within the pause after a failure (R072)",
-            holds=self.now >= self.paused_until - _HAIR,
+            "no token request during the backoff after a failure (R072)",
+            holds=self.now >= self.paused_until - _TOLERANCE,
         )
         must(
-            "no request without a need: nothing has expired, is about to, or was refused (R060)",
-            holds=token is None or self.now >= self._renewable_from(token) - _HAIR,
+            "no unneeded token request: none expired, due for renewal or rejected (R060)",
+            holds=token is None or self.now >= self._renewable_from(token) - _TOLERANCE,
         )
 
-    def _renewable_from(self, token: Flight) -> float:
+    def _renewable_from(self, token: TokenRequest) -> float:
         return token.deadline - min(self.renewal.before_expiry, token.lifetime / 3)
 
-    def land(self, flight: Flight, token: str, lifetime: float | None) -> None:
-        """It brings a token."""
-        flight.token, flight.lifetime = token, inf if lifetime is None else lifetime
-        flight.landed = self.world.note("answer", (token, lifetime))
-        flight.is_over = True
-        if self._counts(flight):
+    def note_token(self, token_request: TokenRequest, token: str, lifetime: float | None) -> None:
+        """A token request ends with a token."""
+        token_request.token, token_request.lifetime = token, inf if lifetime is None else lifetime
+        token_request.arrived = self.world.note("token response", (token, lifetime))
+        token_request.is_over = True
+        if self._counts(token_request):
             if self.current is None and self.unproven_until > -inf:
                 self.unproven_until = self.now + self.renewal.failure_backoff
-            self.current, self.paused_until = flight, -inf
+            self.current, self.paused_until = token_request, -inf
 
-    def fail(self, flight: Flight, error: BaseException) -> None:
-        """It fails, or is ended."""
-        self.world.note("failure", error)
-        flight.is_over = True
-        if not self._counts(flight) or isinstance(error, asyncio.CancelledError):
+    def note_failure(self, token_request: TokenRequest, error: BaseException) -> None:
+        """A token request fails or is cancelled."""
+        self.world.note("token request failed", error)
+        token_request.is_over = True
+        if not self._counts(token_request) or isinstance(error, asyncio.CancelledError):
             return
-        is_served = self.current is not None and self.now < self.current.deadline
-        if isinstance(error, TokenConfigurationError) and not is_served:
-            return  # who mends it need not wait
+        had_token = self.current is not None and self.now < self.current.deadline
+        if isinstance(error, TokenConfigurationError) and not had_token:
+            return  # no backoff after a configuration error
         asked_for = (error.retry_after if isinstance(error, TokenHTTPError) else None) or 0.0
         self.paused_until = self.now + max(self.renewal.failure_backoff, min(asked_for, 60.0))
 
-    # What the client is told.
+    # Calls that change the state of the client.
 
-    def refuse(self, token: str, *, is_heard: bool) -> None:  # it must know by itself
-        """The client hears that an API refused a token."""
-        event, current = self.world.note("refused", token), self.current
+    def note_rejection(self, token: str, *, is_applied: bool) -> None:
+        """The client is told that an API rejected a token."""
+        event, current = self.world.note("rejected", token), self.current
         if current is None or current.token != token:
             return
         if self.now >= min(self.unproven_until, current.deadline):
-            self.refusals.append((token, event, asyncio.current_task()))
+            self.rejections.append((token, event, asyncio.current_task()))
             self.current, self.unproven_until = None, self.now + self.renewal.failure_backoff
 
     def can_renew(self, token: str) -> bool:
-        """Tell whether another token than one that was refused is there, or to be had."""
+        """Whether the client has, or may request, a token other than the rejected one."""
         current = self.current
         if current is None or current.token != token:
             return True
         return self.now >= min(self.unproven_until, current.deadline)
 
     def mark_accepted(self) -> None:
-        """The client hears that a renewed token was good."""
+        """The client is told that an API accepted a renewed token."""
         self.world.note("accepted")
         self.unproven_until = -inf
 
     def begin_reset(self) -> int:
-        """The client is told to forget."""
+        """A reset or logout starts."""
         self.abandoned = self.world.loop.tasks
         self.current, self.paused_until, self.unproven_until = None, -inf, -inf
         return self.world.note("reset")
 
     def end_reset(self, begun: int, *, is_done: bool) -> None:
-        """It says that it has, or was told to leave it."""
-        event = self.world.note("reset is done" if is_done else "reset is cancelled")
+        """A reset or logout ends, or is cancelled."""
+        event = self.world.note("reset done" if is_done else "reset cancelled")
         if is_done:
             self.resets.append((begun, event))
 
-    def begin_close(self, owner: object) -> list[Flight]:
-        """A client is told to end what is under way: these."""
+    def begin_close(self, owner: object) -> list[TokenRequest]:
+        """close() starts; return the token requests in flight, which it must end."""
         self.abandoned = self.world.loop.tasks
         self.world.note("close")
-        return [flight for flight in self.flights if not flight.is_over]
+        return [token_request for token_request in self.token_requests if not token_request.is_over]
 
-    def end_close(self, flights: list[Flight]) -> None:
-        """It says that it has."""
-        self.world.note("close is done")
+    def end_close(self, token_requests: list[TokenRequest]) -> None:
+        """close() returns."""
+        self.world.note("closed")
         self.world.must(
-            "close() returns when what was under way has ended (R077)",
-            holds=all(flight.is_over for flight in flights),
+            "close() waits for token requests in flight (R077)",
+            holds=all(token_request.is_over for token_request in token_requests),
         )
 
-    # What callers get.
+    # Results of calls.
 
     def moment(self, other_than: str | None = None) -> Moment:
-        """Somebody asks now, for a token other than the one that was refused them."""
+        """A call starts; `other_than` is the token that was rejected before."""
         token = self.current
-        is_served = token is not None and self.now < token.deadline and token.token != other_than
-        event = self.world.note("asks", other_than or "")
-        return Moment(event, self.now, self.world.loop.turn, is_served, other_than)
+        had_token = token is not None and self.now < token.deadline and token.token != other_than
+        event = self.world.note("call", other_than or "")
+        return Moment(event, self.now, self.world.loop.turn, had_token, other_than)
 
-    def hand_out(self, token: str, asked: Moment) -> None:
-        """Somebody gets a token."""
+    def note_result(self, token: str, started: Moment) -> None:
+        """A call returns a token."""
         must = self.world.must
-        self.world.note("gets", token)
-        must("a token is never empty (R062)", holds=isinstance(token, str) and bool(token))
-        self._on_time(asked)
+        self.world.note("returned", token)
+        must("a token is not empty (R062)", holds=isinstance(token, str) and bool(token))
+        self._on_time(started)
         must(
-            "who asks while a token is valid does not wait (R074)",
-            holds=not asked.is_served or asked.turn == self.world.loop.turn,
+            "callers do not wait while a token is valid (R074)",
+            holds=not started.had_token or started.turn == self.world.loop.turn,
         )
-        must("a token comes from the server", holds=bool(self._bringers(token)))
-        self._is_fresh(token, asked)
+        must("a token comes from the server", holds=bool(self._sources(token)))
+        self._is_fresh(token, started)
 
-    def _is_fresh(self, token: str, asked: Moment) -> None:
-        must, bringers = self.world.must, self._bringers(token)
+    def _is_fresh(self, token: str, started: Moment) -> None:
+        must, sources = self.world.must, self._sources(token)
         must(
-            "a token is valid when it is handed out, or has just come (R025)",
+            "a returned token is valid, or has just arrived (R025)",
             holds=self.now < self.expiry_of(token)
-            or any(flight.landed > asked.event for flight in bringers),
+            or any(token_request.arrived > started.event for token_request in sources),
         )
-        forgotten = max((begun for begun, done in self.resets if done < asked.event), default=0)
+        forgotten = max((begun for begun, done in self.resets if done < started.event), default=0)
         must(
-            "no token from before a reset after it (R083)",
-            holds=any(flight.sent > forgotten for flight in bringers),
+            "after a reset no older token is returned (R083)",
+            holds=any(token_request.sent > forgotten for token_request in sources),
         )
-        refused = self._last_refusal(token, asked)
+        rejected = self._last_rejection(token, started)
         must(
-            "a token that was refused is not handed out again (R060)",
-            holds=any(flight.landed > refused for flight in bringers),
+            "a rejected token is not returned again (R060)",
+            holds=any(token_request.arrived > rejected for token_request in sources),
         )
 
-    def _last_refusal(self, token: str, asked: Moment) -> int:
-        """Return when a token was last refused, before somebody asked or by them."""
+    def _last_rejection(self, token: str, started: Moment) -> int:
+        """Return the last rejection of a token before the call, or by the same task."""
         own = asyncio.current_task()
         events = (
             event
-            for refused, event, task in self.refusals
-            if refused == token and (event < asked.event or task is own)
+            for rejected, event, task in self.rejections
+            if rejected == token and (event < started.event or task is own)
         )
         return max(events, default=_NEVER)
 
-    def _bringers(self, token: str) -> list[Flight]:
-        return [flight for flight in self.flights if flight.token == token]
+    def _sources(self, token: str) -> list[TokenRequest]:
+        return [
+            token_request for token_request in self.token_requests if token_request.token == token
+        ]
 
-    def turn_away(self, error: Exception, asked: Moment) -> None:
-        """Somebody gets an error."""
+    def note_error(self, error: Exception, started: Moment) -> None:
+        """A call raises an error."""
         must = self.world.must
-        self.world.note("is turned away", error)
-        self._on_time(asked)
-        must("nobody gets an error while a token is valid (R074)", holds=not asked.is_served)
-        must("errors are the server's or say so", holds=isinstance(error, TokenError | OddError))
+        self.world.note("raised", error)
+        self._on_time(started)
+        must("callers get no error while a token is valid (R074)", holds=not started.had_token)
         must(
-            "every error is an object of its own (R072)",
+            "errors are TokenErrors, or come from the user's grant",
+            holds=isinstance(error, TokenError | UserGrantError),
+        )
+        must(
+            "each caller gets its own error object (R072)",
             holds=all(error is not other for other in self.world.errors),
         )
         self.world.errors.append(error)
 
-    def _on_time(self, asked: Moment) -> None:
+    def _on_time(self, started: Moment) -> None:
         self.world.must(
-            "nobody waits for longer than one request (R071)",
-            holds=self.now - asked.at <= self.longest,
+            "no caller waits longer than one token request (R071)",
+            holds=self.now - started.at <= self.longest_wait,
         )
 
 
 @dataclass
-class LoginWatch(Watch):
-    """Follows the managers of one implicit flow: they share a storage, and one login at a time.
+class LoginOracle(Oracle):
+    """Checks the managers of one implicit flow, which share a storage and sign in one at a time.
 
-    A storage keeps a token without its lifetime, and one manager does not hear what was refused to
-    another: where it `is_shared`, less is promised.
+    The storage keeps tokens without their lifetimes, and a manager is not told which tokens were
+    rejected for another one. So less is promised if the flow `is_shared`.
     """
 
     is_shared: bool = False
     is_stored: Callable[[], bool] = bool
     is_resetting: int = 0
     is_half_reset: bool = False
-    longest: float = 10 * LONGEST  # behind another's login, and a storage that takes its time
+    longest_wait: float = (
+        10 * LONGEST_WAIT
+    )  # behind the sign-in of another manager and a slow storage
 
     def _judge_request(self) -> None:
         must = self.world.must
-        must("one login at a time (R070)", holds=all(flight.is_over for flight in self.flights))
         must(
-            "no login while a token is stored (R070)",
+            "one sign-in at a time (R070)",
+            holds=all(token_request.is_over for token_request in self.token_requests),
+        )
+        must(
+            "no sign-in while a token is stored (R070)",
             holds=self.is_resetting > 0 or self.is_half_reset or not self.is_stored(),
         )
         must(
-            "no login within the pause after a failure (R072)",
-            holds=self.is_shared or self.now >= self.paused_until - _HAIR,
+            "no sign-in during the backoff after a failure (R072)",
+            holds=self.is_shared or self.now >= self.paused_until - _TOLERANCE,
         )
 
-    def land(self, flight: Flight, token: str, lifetime: float | None) -> None:
-        """It brings a token, which is stored unless it has expired."""
-        super().land(flight, token, lifetime)
-        flight.delivered = flight.landed if self.now >= flight.deadline else _NOT_YET
+    def note_token(self, token_request: TokenRequest, token: str, lifetime: float | None) -> None:
+        """A sign-in ends with a token, which is stored unless it has expired."""
+        super().note_token(token_request, token, lifetime)
+        token_request.delivered = (
+            token_request.arrived if self.now >= token_request.deadline else _NOT_YET
+        )
 
     def deliver(self, token: str) -> None:
-        """A token has been stored, or could not be."""
+        """A token was stored, or storing it failed."""
         event = self.world.note("delivered", token)
-        for flight in self._bringers(token):
-            flight.delivered = event
+        for token_request in self._sources(token):
+            token_request.delivered = event
 
-    def refuse(self, token: str, *, is_heard: bool) -> None:
-        """One of the clients hears that an API refused a token; it may be its pause."""
-        event = self.world.note("refused", token)
-        if is_heard and not self.is_shared:
-            self.refusals.append((token, event, asyncio.current_task()))
+    def note_rejection(self, token: str, *, is_applied: bool) -> None:
+        """One of the managers is told that an API rejected a token; it may be in backoff."""
+        event = self.world.note("rejected", token)
+        if is_applied and not self.is_shared:
+            self.rejections.append((token, event, asyncio.current_task()))
 
     def begin_reset(self) -> int:
-        """A client is told to forget; a login under way goes on, it is a new one."""
+        """A reset or logout starts; a sign-in in flight continues and counts as new."""
         self.current = None
         self.is_resetting += 1
         return self.world.note("reset")
 
     def end_reset(self, begun: int, *, is_done: bool) -> None:
-        """It says that it has, or was told to leave it."""
+        """A reset or logout ends, or is cancelled."""
         self.is_resetting -= 1
         self.is_half_reset |= not is_done
         super().end_reset(begun, is_done=is_done)
 
-    def begin_close(self, owner: object) -> list[Flight]:
-        """A client is told to end what is under way: its own."""
-        flights = super().begin_close(owner)
-        return [flight for flight in flights if flight.owner is owner]
+    def begin_close(self, owner: object) -> list[TokenRequest]:
+        """close() of one manager starts; return its own token requests in flight."""
+        token_requests = super().begin_close(owner)
+        return [token_request for token_request in token_requests if token_request.owner is owner]
 
     def moment(self, other_than: str | None = None) -> Moment:
-        """Somebody asks now; the storage may take its time."""
-        return replace(super().moment(other_than), is_served=False)
+        """A call starts. The storage is slow, so callers may wait even for a valid token."""
+        return replace(super().moment(other_than), had_token=False)
 
-    def _is_fresh(self, token: str, asked: Moment) -> None:
-        if token == asked.other_than and asked.turn == self.world.loop.turn:
-            return  # at once: that is no for an answer
-        must, bringers = self.world.must, self._bringers(token)
+    def _is_fresh(self, token: str, started: Moment) -> None:
+        if token == started.other_than and started.turn == self.world.loop.turn:
+            return  # returned at once: the client may not renew
+        must, sources = self.world.must, self._sources(token)
         must(
-            "a token is valid when it is handed out, or has just come (R025)",
+            "a returned token is valid, or has just arrived (R025)",
             holds=self.is_shared
             or self.is_half_reset
             or self.now < self.expiry_of(token)
-            or any(flight.delivered > asked.event for flight in bringers),
+            or any(token_request.delivered > started.event for token_request in sources),
         )
-        forgotten = max((begun for begun, done in self.resets if done < asked.event), default=0)
+        forgotten = max((begun for begun, done in self.resets if done < started.event), default=0)
         must(
-            "no token from before a reset after it (R083)",
-            holds=any(flight.landed > forgotten for flight in bringers),
+            "after a reset no older token is returned (R083)",
+            holds=any(token_request.arrived > forgotten for token_request in sources),
         )
-        refused = self._last_refusal(token, asked)
+        rejected = self._last_rejection(token, started)
         must(
-            "a token that was refused is not handed out again (R060)",
-            holds=any(flight.delivered > refused for flight in bringers),
+            "a rejected token is not returned again (R060)",
+            holds=any(token_request.delivered > rejected for token_request in sources),
         )
 
 
-def failure(world: World) -> Exception:
-    """Return an error of a server, a network or a user's own grant."""
-    kind = world.script.randrange(5)
+def random_failure(world: World) -> Exception:
+    """Return a random error of a server, the network or the user's grant."""
+    kind = world.choices.randrange(5)
     if kind == 0:
-        return TokenHTTPError("refused", 400, f'{{"refresh_token": "{MARK}"}}')
+        return TokenHTTPError("refused", 400, f'{{"refresh_token": "{SECRET_MARK}"}}')
     if kind == 1:
-        return TokenHTTPError("busy", 503, retry_after=world.script.choice([0.0, 2.0, 3600.0]))
+        return TokenHTTPError("busy", 503, retry_after=world.choices.choice([0.0, 2.0, 3600.0]))
     if kind == 2:
         return TokenConnectionError("reset")
     if kind == 3:
         return TokenConfigurationError("missing")
-    return OddError("odd")
+    return UserGrantError("odd")

@@ -1,7 +1,4 @@
-"""The calls of a client: what each sends, and what became of it.
-
-It knows what a caller and an API see, and judges nothing.
-"""
+"""The calls of a `ClientScenario`: what each sends, and what happened to it. No checks."""
 
 import asyncio
 import io
@@ -12,7 +9,7 @@ from typing import Any, cast
 
 from yarl import URL
 
-from tests.robustness.interleavings.oracle import Flight, Moment
+from tests.robustness.interleavings.oracle import Moment, TokenRequest
 
 API = "api.example.com"
 _PARTS = (b"one, ", b"two")
@@ -33,7 +30,7 @@ async def _stream() -> AsyncIterator[bytes]:
 
 
 def data_of(kind: str) -> dict[str, Any]:
-    """Return the options that send a body of a kind."""
+    """Return the request options for a kind of body."""
     match kind:
         case "json":
             return {"json": {"four": 5}}
@@ -49,55 +46,55 @@ def data_of(kind: str) -> dict[str, Any]:
 
 @dataclass(eq=False)
 class Call:
-    """One call of a client, and what became of it."""
+    """One call of a client, and what happened to it."""
 
     number: int
     kind: str
     options: dict[str, Any]
-    asked: Moment
+    started: Moment
     is_repeatable: bool
     closings: int
     began: float
     limit: float | None = None
     tokens: list[str] = field(default_factory=list[str])
     statuses: list[int] = field(default_factory=list[int])
-    seen_off: int = 0
-    """How many of its requests began to look for a connection."""
-    can_be_helped: bool = False
-    """Whether another token was to be had when it was last refused."""
-    refused: Flight | None = None
-    """What had brought the token that was in place then."""
+    departures: int = 0
+    """How many attempts have started to look for a connection."""
+    could_renew: bool = False
+    """Whether a new token was available at the last 401."""
+    rejected_request: TokenRequest | None = None
+    """The token request of the token that the client had at the last 401."""
 
     @property
     def given(self) -> dict[str, Any]:
-        """The options, but for what can be read once."""
+        """The options without a body that can be read only once."""
         is_kept = self.kind not in _READ_ONCE
         return {name: value for name, value in self.options.items() if is_kept or name != "data"}
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """The caller's own."""
+        """The headers of the caller."""
         headers: Mapping[str, str] = self.options.get("headers", {})
         return headers
 
     @property
     def url(self) -> str:
-        """Where it goes."""
+        """The URL."""
         return f"https://{API}/calls/{self.number}"
 
     @property
     def method(self) -> str:
-        """GET, or what has a body."""
+        """POST with a body, otherwise GET."""
         return "POST" if self.kind in BODIES else "GET"
 
     @property
     def body(self) -> bytes:
-        """What the API is to get."""
+        """The body that the API must receive."""
         return BODIES.get(self.kind, b"")
 
 
 async def body_in(options: Mapping[str, Any]) -> bytes:
-    """Read what a replaced aiohttp is handed."""
+    """Return the body of request options, for the replaced `ClientSession._request`."""
     data = options.get("data")
     match data:
         case None:

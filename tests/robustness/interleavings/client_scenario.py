@@ -1,8 +1,8 @@
-"""Scenarios of `Client`: calls of many kinds, whose requests go over a network in memory.
+"""Scenarios of `Client`: many kinds of requests over a network in memory.
 
-All of aiohttp and of the client runs, token requests too. A `Watch` judges the tokens; here is what
-a caller and an API see: what is sent, how often, and which answer comes back. In some scenarios the
-session was given, in some aiohttp's sending is replaced, as mocks and recorders do.
+All code of aiohttp and of the client runs, including token requests. The `Oracle` checks tokens;
+this module checks requests: what is sent, how often, and which response is returned. In some
+scenarios the caller passes a session; in some, `ClientSession._request` is replaced, as mocks do.
 """
 
 import asyncio
@@ -20,67 +20,71 @@ from aioalf import Client, Retry, Token, TokenConnectionError, TokenError, Token
 from aioalf.grants import AuthorizationServer, Grant
 from aioalf.grants.client_credentials import CLIENT_CREDENTIALS
 from aioalf.manager import TokenManager
-from tests.robustness.interleavings import Scenario
-from tests.robustness.interleavings.calls import API, BODIES, Call, body_in, data_of
-from tests.robustness.interleavings.network import Network, Received, answer_of
-from tests.robustness.interleavings.oracle import MARK, Watch, World
-from tests.robustness.interleavings.shown import words_of
+from tests.robustness.interleavings.client_calls import API, BODIES, Call, body_in, data_of
+from tests.robustness.interleavings.memory_network import Network, Received, answer_of
+from tests.robustness.interleavings.oracle import SECRET_MARK, Oracle, World
+from tests.robustness.interleavings.scenario import Scenario
+from tests.robustness.interleavings.visible_text import text_of_error
 from tests.support.virtual_time import VirtualTimeLoop
 
-_SECRET = f"{MARK}-secret"
+_SECRET = f"{SECRET_MARK}-secret"
 _AS = "as.example.com"
-_LONGEST = 45.0  # seconds: two attempts, each behind others that have the connections
-_LIMITS = (0.6, 1.1, 3.1)  # off the grid: aiohttp takes a cancellation at that moment for its own
-_HAIR = 0.01
+_LONGEST = 45.0  # seconds: two attempts, each waiting for a connection
+_LIMITS = (
+    0.6,
+    1.1,
+    3.1,
+)  # not on the grid: aiohttp confuses a cancellation at the same moment with its timeout
+_TOLERANCE = 0.01
 
 
 class ObservedGrant(Grant):
-    """The client credentials grant, which a `Watch` hears of."""
+    """The client credentials grant, which reports to an `Oracle`."""
 
-    def __init__(self, watch: Watch) -> None:
-        self._watch = watch
+    def __init__(self, oracle: Oracle) -> None:
+        self._oracle = oracle
 
     async def request_token(self, endpoint: AuthorizationServer) -> Token:
-        """As it is."""
-        flight = self._watch.take_off(self)
+        """Request a token and report it."""
+        token_request = self._oracle.note_request(self)
         try:
             token = await CLIENT_CREDENTIALS.request_token(endpoint)
         except BaseException as error:
-            self._watch.fail(flight, error)
+            self._oracle.note_failure(token_request, error)
             raise
-        self._watch.land(flight, token.access_token, token.expires_in)
+        self._oracle.note_token(token_request, token.access_token, token.expires_in)
         return token
 
 
 class ClientScenario(Scenario):
-    """One client, an API and an authorization server; calls, logouts, resets and closes."""
+    """One client, an API and an authorization server."""
 
     def __init__(self, loop: VirtualTimeLoop, seed: int) -> None:
         super().__init__(loop, seed)
         self.is_replaced = self.world.likely(0.3)
-        self.is_given = self.world.likely(0.3)
-        self.raises = self.is_given and self.world.likely(0.5)
+        self.has_own_session = self.world.likely(0.3)
+        self.raises = self.has_own_session and self.world.likely(0.5)
         self.is_stalling = self.world.likely(0.3)
-        """Whether the API never ends a refusal: its connection cannot serve again."""
+        """Whether the body of a 401 never ends, so that its connection cannot be reused."""
         self.calls: list[Call] = []
-        self.callers: dict[object, Call] = {}
+        self.calls_by_task: dict[object, Call] = {}
         self.closings = self.openings = self.leaving = 0
         self.headers = {"X-Mine": "1"}
         self.http_options: dict[str, Any] = {"headers": {"X-Tenant": "one"}}
         self.network = Network(
-            loop, self._serve, self._see_off_request, self.script.choice([1, 2, 9])
+            loop, self._serve, self._check_departure, self.choices.choice([1, 2, 9])
         )
 
-    def _make_managers(self) -> tuple[Watch, Sequence[Any]]:
-        watch = Watch(self.world, self.renewal, self.server.expiry_of)
-        watch.longest = _LONGEST
-        return watch, []  # the client's own is made where a loop runs, as a session is
+    def _make_managers(self) -> tuple[Oracle, Sequence[Any]]:
+        oracle = Oracle(self.world, self.renewal, self.server.expiry_of)
+        oracle.longest_wait = _LONGEST
+        return oracle, []  # the client creates its manager in `play`
 
     async def play(self) -> None:
-        """As all, with aiohttp in memory."""
+        """Play the scenario with aiohttp on the network in memory."""
         given = deepcopy((self.headers, self.http_options))
         with pytest.MonkeyPatch.context() as patches:
-            self.network.carry(patches)
+            self.network.install(patches)
             if self.is_replaced:
                 patches.setattr(ClientSession, "_request", self._replaced(ClientSession._request))  # noqa: SLF001 - as mocks do
             try:
@@ -88,18 +92,18 @@ class ClientScenario(Scenario):
             finally:
                 await self.network.close()
         self.world.must(
-            "what a caller hands in is not changed",
+            "arguments of the caller are not modified",
             holds=(self.headers, self.http_options) == given,
         )
 
     async def _play_with(self, client: Client) -> None:
         self.client = client
         await super().play()
-        await self.network.fall_silent()
+        await self.network.wait_for_servers()
 
     def _make_client(self) -> Client:
         self.session = None
-        if self.is_given:
+        if self.has_own_session:
             self.session = self.network.session(raise_for_status=self.raises)
         client = Client(
             "id",
@@ -107,17 +111,17 @@ class ClientScenario(Scenario):
             f"https://{_AS}/token",
             self.http_options,
             endpoints={"revocation_endpoint": f"https://{_AS}/revoke"},
-            grant=ObservedGrant(self.watch),
+            grant=ObservedGrant(self.oracle),
             renewal=self.renewal,
-            retry=Retry(attempts=self.script.choice([1, 1, 2]), wait_initial=0.5),
+            retry=Retry(attempts=self.choices.choice([1, 1, 2]), wait_initial=0.5),
             session=self.session,
         )
-        self.manager = cast("TokenManager", client._token_manager)  # noqa: SLF001 - to be observed
+        self.manager = cast("TokenManager", client._token_manager)  # noqa: SLF001 - to observe it
         self._observe(self.manager)
         return client
 
     def _observe(self, manager: TokenManager) -> None:
-        """Hear what the client tells its manager, which stays of a class that it knows."""
+        """Report calls of the manager, whose class must stay `TokenManager` for the client."""
         renew_token, reject, accept = (
             manager.renew_token,
             manager.mark_rejected,
@@ -125,18 +129,22 @@ class ClientScenario(Scenario):
         )
 
         async def observed_renewal(rejected: str) -> str:
-            self.watch.refuse(rejected, is_heard=manager.can_renew(rejected))
-            self.callers[asyncio.current_task()].asked = self.watch.moment(other_than=rejected)
+            self.oracle.note_rejection(rejected, is_applied=manager.can_renew(rejected))
+            self.calls_by_task[asyncio.current_task()].started = self.oracle.moment(
+                other_than=rejected
+            )
             return await renew_token(rejected)
 
         def observed_rejection(token: str) -> None:
-            self.watch.refuse(token, is_heard=manager.can_renew(token))
+            self.oracle.note_rejection(token, is_applied=manager.can_renew(token))
             reject(token)
 
         def observed_acceptance() -> None:
-            statuses = self.callers[asyncio.current_task()].statuses
-            self.world.must("who says that a token was good was let in", holds=statuses[-1] == 200)
-            self.watch.mark_accepted()
+            statuses = self.calls_by_task[asyncio.current_task()].statuses
+            self.world.must(
+                "a token is reported as accepted only after a 200", holds=statuses[-1] == 200
+            )
+            self.oracle.mark_accepted()
             accept()
 
         vars(manager).update(
@@ -150,25 +158,23 @@ class ClientScenario(Scenario):
         self.world.keep_secret("a client", f"{self.client!r} {self.manager!r}")
         if self.session is not None:
             self.world.must(
-                "close() leaves the caller's session (R077)", holds=not self.session.closed
+                "close() leaves the caller's session open (R077)", holds=not self.session.closed
             )
             await self.session.close()
         self._nothing_is_open()
 
     def _nothing_is_open(self) -> None:
-        self.world.must(
-            "close() leaves no open connection (R077)", holds=not self.network.is_in_use
-        )
+        self.world.must("close() closes all connections (R077)", holds=not self.network.is_in_use)
 
-    def _helpers(self) -> set[Any]:
+    def _server_tasks(self) -> set[Any]:
         return set(self.network.serving)
 
-    # What the servers do.
+    # Servers.
 
     async def _serve(self, request: Received) -> bytes | None:
         if request.url.host == API:
             call = self.calls[int(request.url.name)]
-            self._see_request(call, request)
+            self._check_arrival(call, request)
             status = await self._respond(call)
             missing = 100 if status == 401 and self.is_stalling else 0
             return answer_of(status, {}, self._fields(call), missing=missing)
@@ -177,7 +183,8 @@ class ClientScenario(Scenario):
         return await self._issue(request)
 
     async def _issue(self, request: Received) -> bytes | None:
-        said = f"{request.headers['Authorization']} is {_SECRET}"  # some say what they were sent
+        # Some servers repeat the request in their errors.
+        said = f"{request.headers['Authorization']} is {_SECRET}"
         try:
             token, lifetime = await self.server.answer()
         except TokenHTTPError as error:
@@ -189,49 +196,50 @@ class ClientScenario(Scenario):
         except TokenConnectionError:
             return None
         except TokenError:
-            return f"HTTP/1.1 200 OK\r\n{MARK}-t: {said}\r\n broken {MARK}\r\r\n\r\n".encode()
-        except Exception:  # noqa: BLE001 - whatever it is
+            lines = ("HTTP/1.1 200 OK", f"{SECRET_MARK}-t: {said}", f" broken {SECRET_MARK}\r")
+            return "\r\n".join([*lines, "", ""]).encode()  # not valid HTTP
+        except Exception:  # noqa: BLE001 - any other random error
             return answer_of(
-                200, {"refresh_token": MARK, "error": "none", "error_description": said}
+                200, {"refresh_token": SECRET_MARK, "error": "none", "error_description": said}
             )
         members = {"access_token": token, "token_type": "Bearer"}
         return answer_of(200, members if lifetime is None else {**members, "expires_in": lifetime})
 
     async def _revoke_one(self, request: Received) -> bytes:
         token = URL(f"?{request.body.decode()}").query["token"]
-        self.world.note("revoke", token)
+        self.world.note("revocation request", token)
         await self.world.pass_time()
         self.server.revoked.add(token)
         return answer_of(200, {})
 
-    def _see_off_request(self, url: URL, headers: Mapping[str, str]) -> None:
-        """A request begins to look for a connection: its token has been chosen."""
+    def _check_departure(self, url: URL, headers: Mapping[str, str]) -> None:
+        """Check a request that starts to look for a connection: its token is fixed now."""
         must = self.world.must
         self.world.keep_secret("a URL", str(url))
         if url.host != API:
             return
         sent = CIMultiDict(headers).getall("Authorization", [])
-        must("no request leaves without a token (R062)", holds=len(sent) == 1)
+        must("no request is sent without a token (R062)", holds=len(sent) == 1)
         token = "".join(sent).removeprefix("Bearer ")
         call = self.calls[int(url.name)]
-        call.seen_off += 1
-        self.watch.hand_out(token, call.asked)
+        call.departures += 1
+        self.oracle.note_result(token, call.started)
 
-    def _see_request(self, call: Call, request: Received) -> None:
+    def _check_arrival(self, call: Call, request: Received) -> None:
         must, headers = self.world.must, request.headers
         token = headers.get("Authorization", "").removeprefix("Bearer ")
-        self.world.note("arrives", (call.number, call.kind, token))
-        must("a request is sent twice at most (R060)", holds=len(call.tokens) < 2)
+        self.world.note("API request", (call.number, call.kind, token))
+        must("a request is sent at most twice (R060)", holds=len(call.tokens) < 2)
         must(
-            "a request is sent again after a refusal only (R060)",
+            "a request is repeated only after a 401 (R060)",
             holds=not call.tokens or call.statuses[-1:] == [401],
         )
         must(
-            "a body that cannot be sent again is sent once (R061)",
+            "a body that can be read once is sent once (R061)",
             holds=not call.tokens or call.is_repeatable,
         )
         must(
-            "what is sent is whole, each time (R061)",
+            "each attempt sends the complete request (R061)",
             holds=(request.method, request.body) == (call.method, call.body)
             and request.url.query == call.options.get("params", {})
             and all(headers.get(name) == value for name, value in call.headers.items()),
@@ -240,23 +248,23 @@ class ClientScenario(Scenario):
 
     async def _respond(self, call: Call) -> int:
         token = call.tokens[-1]
-        await self.world.pass_time(self.server.steps)
+        await self.world.pass_time(self.server.delays)
         is_accepted = self.server.accepts(token)
-        await self.world.pass_time(self.server.steps)
-        call.can_be_helped = self._can_be_helped(token)
-        call.refused = self.watch.current
+        await self.world.pass_time(self.server.delays)
+        call.could_renew = self._can_renew(token)
+        call.rejected_request = self.oracle.current
         call.statuses.append(200 if is_accepted else 401)
         return call.statuses[-1]
 
-    def _can_be_helped(self, token: str) -> bool:
-        return self.watch.can_renew(token) and not self.client.closed
+    def _can_renew(self, token: str) -> bool:
+        return self.oracle.can_renew(token) and not self.client.closed
 
     @staticmethod
     def _fields(call: Call) -> Mapping[str, str]:
         return {"X-Answers": f"{call.number} {len(call.statuses)}"}
 
     def _replaced(self, request: Callable[..., Awaitable[ClientResponse]]) -> Any:
-        """Return what stands for aiohttp's sending: calls have their answers without it."""
+        """Return a replacement of `ClientSession._request` that answers API requests itself."""
 
         async def answered(
             session: object, method: str, url: Any, **options: Any
@@ -265,11 +273,11 @@ class ClientScenario(Scenario):
             if url.host != API:
                 return await request(session, method, url, **options)
             call, headers = self.calls[int(url.name)], options["headers"]
-            self._see_off_request(url, headers)
+            self._check_departure(url, headers)
             async with asyncio.timeout(options.get("timeout", ClientTimeout()).total):
                 body = await body_in(options)
                 sent = Received(method, url.with_query(options.get("params")), headers, body)
-                self._see_request(call, sent)
+                self._check_arrival(call, sent)
                 status = await self._respond(call)
             response = SimpleNamespace(
                 status=status,
@@ -283,50 +291,50 @@ class ClientScenario(Scenario):
 
         return answered
 
-    # Errands.
+    # Actions of callers.
 
-    async def _ask(self) -> None:
-        await self._call()
+    async def _get_token(self) -> None:
+        await self._send_request()
 
-    async def _renew(self) -> None:
-        await self._call()
+    async def _renew_token(self) -> None:
+        await self._send_request()
 
-    async def _call(self) -> None:
+    async def _send_request(self) -> None:
         call = self._draw_call()
         before = deepcopy(call.given)
-        self.callers[asyncio.current_task()] = call
+        self.calls_by_task[asyncio.current_task()] = call
         send = self.client.post if call.method == "POST" else self.client.get
         try:
             response = await send(call.url, **call.options)
         except TokenError as error:
-            self.watch.turn_away(error, call.asked)
+            self.oracle.note_error(error, call.started)
             raise
         except ClientResponseError as error:
             self.world.errors.append(error)
-            self._see_answer(call, error.status, error.request_info.url, error.headers or {})
+            self._check_answer(call, error.status, error.request_info.url, error.headers or {})
             raise
         except (ClientError, RuntimeError, TimeoutError) as error:
             self.world.errors.append(error)
-            self._see_failure(call, error)
+            self._check_failure(call, error)
             raise
         except asyncio.CancelledError as error:
             if self._was_cancelled_by_aiohttp(call):
-                raise _cut_off(self.world) from error
+                raise _cut_off_error(self.world) from error
             raise
         finally:
-            del self.callers[asyncio.current_task()]
-            self.world.must("what a caller hands in is not changed", holds=call.given == before)
-        self._see_answer(call, response.status, response.url, response.headers)
+            del self.calls_by_task[asyncio.current_task()]
+            self.world.must("arguments of the caller are not modified", holds=call.given == before)
+        self._check_answer(call, response.status, response.url, response.headers)
         response.release()
 
     def _draw_call(self) -> Call:
-        kind = self.script.choice(["short", "short", "options", *BODIES])
+        kind = self.choices.choice(["short", "short", "options", *BODIES])
         options: dict[str, Any] = data_of(kind) if kind in BODIES else {}
         limit = None
         if kind != "short":
             options["headers"] = self.headers
             if self.world.likely(0.2):
-                limit = self.script.choice(_LIMITS)
+                limit = self.choices.choice(_LIMITS)
                 options["timeout"] = ClientTimeout(total=limit)
         if kind == "options":
             options["params"] = {"page": "2"}
@@ -335,7 +343,7 @@ class ClientScenario(Scenario):
             number=len(self.calls),
             kind=kind,
             options=options,
-            asked=self.watch.moment(),
+            started=self.oracle.moment(),
             is_repeatable=kind not in once,
             closings=self.closings,
             began=self.world.loop.time(),
@@ -344,98 +352,100 @@ class ClientScenario(Scenario):
         self.calls.append(call)
         return call
 
-    def _see_answer(self, call: Call, status: int, url: URL, headers: Mapping[str, str]) -> None:
+    def _check_answer(self, call: Call, status: int, url: URL, headers: Mapping[str, str]) -> None:
         must = self.world.must
         if url.host == _AS:
-            self.world.note("the token endpoint's answer is returned", status)
-            self.watch.turn_away(TokenHTTPError("returned", status), call.asked)
+            self.world.note("token endpoint error returned", status)
+            self.oracle.note_error(TokenHTTPError("returned", status), call.started)
             return
-        self.world.note("is answered", (call.number, status))
+        self.world.note("API response", (call.number, status))
         must(
-            "an answer is to one's own request, and the last (R061)",
+            "a caller gets the last response to its own request (R061)",
             holds=headers.get("X-Answers") == self._fields(call)["X-Answers"],
         )
         if call.limit is not None:
-            is_late = self.world.loop.time() > call.began + call.limit + _HAIR
-            must("an answer comes in time, a repeat's too", holds=not is_late)
-        if status == 401 and len(call.tokens) == 1 and call.can_be_helped:
-            self._see_refusal(call)
+            is_late = self.world.loop.time() > call.began + call.limit + _TOLERANCE
+            must(
+                "responses arrive within the timeout, repeated requests included", holds=not is_late
+            )
+        if status == 401 and len(call.tokens) == 1 and call.could_renew:
+            self._check_rejection(call)
 
-    def _see_refusal(self, call: Call) -> None:
-        """A call was refused where another token was to be had, and was not sent again."""
-        must, token, current = self.world.must, call.tokens[0], self.watch.current
-        can_be_helped = self._can_be_helped(token)
+    def _check_rejection(self, call: Call) -> None:
+        """Check a call that ended with a 401 although another token was available."""
+        must, token, current = self.world.must, call.tokens[0], self.oracle.current
+        could_renew = self._can_renew(token)
         must(
-            "who is refused, and can be helped, is (R060)",
-            holds=not (call.is_repeatable and can_be_helped),
+            "a rejected request is repeated if a new token is available (R060)",
+            holds=not (call.is_repeatable and could_renew),
         )
         must(
-            "a refusal is heard, also of what cannot be sent again (R060)",
-            holds=not can_be_helped
+            "a rejection is noted, even if the request cannot be repeated (R060)",
+            holds=not could_renew
             or current is None
-            or current is not call.refused
+            or current is not call.rejected_request
             or current.token != token,
         )
 
-    def _see_failure(self, call: Call, error: Exception) -> None:
+    def _check_failure(self, call: Call, error: Exception) -> None:
         now = self.world.loop.time()
         if isinstance(error, TimeoutError):
-            is_over = call.limit is not None and abs(now - call.began - call.limit) <= _HAIR
-            self.world.must(f"time runs out at its end: {error!r}", holds=is_over)
+            is_over = call.limit is not None and abs(now - call.began - call.limit) <= _TOLERANCE
+            self.world.must(f"the timeout expires on time: {error!r}", holds=is_over)
             return
         self.world.must(
-            f"only a close ends what is under way (R077): {error!r}",
+            f"only close() aborts requests in flight (R077): {error!r}",
             holds=self.client.closed or self.closings > call.closings,
         )
 
     def _was_cancelled_by_aiohttp(self, call: Call) -> bool:
-        """Tell whether the call waited for a connection that a close has taken away."""
+        """Whether the call waited for a connection when close() ended it."""
         task = asyncio.current_task()
-        was_waiting = call.seen_off > len(call.tokens) and self.closings > call.closings
+        was_waiting = call.departures > len(call.tokens) and self.closings > call.closings
         return was_waiting and task is not None and not task.cancelling()
 
-    def _words_of(self, error: BaseException) -> str:
-        # aiohttp's own, of an answer that is an error: its repr has the request's headers.
-        return str(error) if isinstance(error, ClientResponseError) else words_of(error)
+    def _text_of_error(self, error: BaseException) -> str:
+        # The repr of aiohttp's ClientResponseError contains the request headers.
+        return str(error) if isinstance(error, ClientResponseError) else text_of_error(error)
 
     async def _reset(self) -> None:
-        await self._forget(self.manager.reset_token)
+        await self._observe_reset(self.manager.reset_token)
 
     async def _logout(self) -> None:
         self.world.note("logout")
         self.leaving += 1
         try:
-            await self._forget(self.client.logout)
+            await self._observe_reset(self.client.logout)
         except TokenError as error:
             self.world.errors.append(error)
             raise
         finally:
             self.leaving -= 1
 
-    async def _forget(self, forget: Callable[[], Awaitable[None]]) -> None:
-        begun, is_done = self.watch.begin_reset(), False
+    async def _observe_reset(self, forget: Callable[[], Awaitable[None]]) -> None:
+        begun, is_done = self.oracle.begin_reset(), False
         try:
             await forget()
             is_done = True
         finally:
-            self.watch.end_reset(begun, is_done=is_done)
+            self.oracle.end_reset(begun, is_done=is_done)
 
     async def _close(self) -> None:
         self.closings += 1
         openings = self.openings
-        ending = self.watch.begin_close(self)
+        ending = self.oracle.begin_close(self)
         await self.client.close()
-        self.watch.end_close(ending)
-        # A logout that is waited for goes on, with a connection of its own.
-        if not (self.is_given or self.leaving) and openings == self.openings:
+        self.oracle.end_close(ending)
+        # A logout in progress continues, on its own connection.
+        if not (self.has_own_session or self.leaving) and openings == self.openings:
             self._nothing_is_open()
         await self.world.pass_time()
         self.openings += 1
         await self.client.__aenter__()
 
 
-def _cut_off(world: World) -> Exception:
+def _cut_off_error(world: World) -> Exception:
     error = ClientError("cut off while it waited for a connection")
-    world.note("is cut off")
+    world.note("cut off by close")
     world.errors.append(error)
     return error

@@ -1,7 +1,6 @@
-"""A network in memory: whole requests go over it, and whole answers come back, in virtual time.
+"""A network in memory: complete requests and responses, in virtual time.
 
-aiohttp builds, writes, parses and pools as ever; only the sockets are missing. It knows HTTP, and
-nothing of tokens.
+Everything in aiohttp runs as usual except the sockets. It knows HTTP, and nothing about tokens.
 """
 
 import asyncio
@@ -32,7 +31,7 @@ _END_OF_HEAD = b"\r\n\r\n"
 
 @dataclass(frozen=True)
 class Received:
-    """A request, as a server has it."""
+    """A request that arrived at a server."""
 
     method: str
     url: URL
@@ -41,11 +40,11 @@ class Received:
 
 
 Serve = Callable[[Received], Awaitable[bytes | None]]
-"""What answers a request; None is a connection that breaks."""
+"""Answers a request; None breaks the connection."""
 
 
 class MemoryTransport(asyncio.Transport):
-    """One connection, and who answers at its other end."""
+    """One connection to a server."""
 
     def __init__(self, network: "Network", protocol: ResponseHandler) -> None:
         super().__init__()
@@ -55,7 +54,7 @@ class MemoryTransport(asyncio.Transport):
         self._is_closing = False
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Take what aiohttp sends; when it is a whole request, it is answered."""
+        """Collect a request; answer it when it is complete."""
         self._received += data
         request = _read(self._received)
         if request is not None:
@@ -63,23 +62,23 @@ class MemoryTransport(asyncio.Transport):
             self._network.begin(self._answer(request))
 
     def is_closing(self) -> bool:
-        """Whether it was closed, from either end."""
+        """Whether either side has closed the connection."""
         return self._is_closing
 
     def close(self) -> None:
-        """Tell the protocol, once."""
+        """Close the connection, once."""
         self._lose(None)
 
     abort = close
 
     def pause_reading(self) -> None:
-        """Do nothing: an answer comes whole."""
+        """Do nothing: responses arrive whole."""
 
     def resume_reading(self) -> None:
-        """Do nothing: an answer comes whole."""
+        """Do nothing: responses arrive whole."""
 
     def get_write_buffer_size(self) -> int:
-        """Return 0: nothing waits to be sent."""
+        """Return 0: nothing is buffered."""
         return 0
 
     async def _answer(self, request: Received) -> None:
@@ -98,7 +97,7 @@ class MemoryTransport(asyncio.Transport):
 
 
 class MemoryConnector(BaseConnector):
-    """Connects to every origin, https too, and tells who sends what as soon as aiohttp knows."""
+    """Connects to every origin, https included, and reports each request before it is sent."""
 
     def __init__(self, network: "Network", limit: int) -> None:
         super().__init__(limit=limit)
@@ -108,9 +107,9 @@ class MemoryConnector(BaseConnector):
     async def connect(
         self, req: ClientRequest, traces: list[Trace], timeout: ClientTimeout
     ) -> Connection:
-        """As aiohttp does, which may have to wait for a connection that is free."""
-        if not self.closed:  # aiohttp tries again where a close has cut it off
-            self._network.see_off(req.url, req.headers)
+        """Report the request, then wait for a free connection as aiohttp does."""
+        if not self.closed:  # aiohttp retries after a close
+            self._network.on_send(req.url, req.headers)
         return await super().connect(req, traces, timeout)
 
     @property
@@ -129,33 +128,33 @@ class MemoryConnector(BaseConnector):
 
 
 class Network:
-    """Servers and the connections to them; at most `limit` of each session."""
+    """The servers and the connections to them, at most `limit` per session."""
 
     def __init__(
         self,
         loop: VirtualTimeLoop,
         serve: Serve,
-        see_off: Callable[[URL, Mapping[str, str]], None],
+        on_send: Callable[[URL, Mapping[str, str]], None],
         limit: int,
     ) -> None:
         self.loop = loop
         self.serve = serve
-        self.see_off = see_off
-        """Hears of each request when it begins to look for a connection."""
+        self.on_send = on_send
+        """Called for each request that starts to look for a connection."""
         self.limit = limit
         self.connectors: list[MemoryConnector] = []
         self.serving: list[asyncio.Task[None]] = []
         loop.set_exception_handler(self._note_fault)
 
     def session(self, **options: Any) -> ClientSession:
-        """Return a session, as aiohttp does; a connector of its own is of this network."""
+        """Create a ClientSession whose default connector uses this network."""
         if "connector" not in options:
             options["connector"] = MemoryConnector(self, self.limit)
             self.connectors.append(options["connector"])
         return ClientSession(**options)
 
-    def carry(self, patches: pytest.MonkeyPatch) -> None:
-        """Have the package make its sessions here, whose pools follow the loop."""
+    def install(self, patches: pytest.MonkeyPatch) -> None:
+        """Make the package create its sessions here, with pools that use the virtual clock."""
         for module in ("_requests.session", "_auth_server.http"):
             patches.setattr(f"aioalf.{module}.ClientSession", self.session)
         patches.setattr("aiohttp.connector.monotonic", self.loop.time)
@@ -167,28 +166,28 @@ class Network:
         return any(connector.is_in_use for connector in self.connectors)
 
     def _note_fault(self, _: object, context: Mapping[str, Any]) -> None:
-        # aiohttp does not look at how an upload ended that a close has cut off.
+        # aiohttp does not retrieve the error of an upload that a close has aborted.
         if not isinstance(context.get("exception"), ClientConnectionResetError):
             self.loop.faults.append(str(context["message"]))
 
     def begin(self, serving: Any) -> None:
-        """Let a server work, also for somebody who hangs up meanwhile."""
+        """Start to answer a request, even if the client disconnects."""
         self.serving.append(self.loop.create_task(serving))
 
     async def close(self) -> None:
-        """Close what is open."""
+        """Close all connections."""
         for connector in self.connectors:
             await connector.close()
 
-    async def fall_silent(self) -> None:
-        """Wait until all servers have done their work."""
+    async def wait_for_servers(self) -> None:
+        """Wait until all requests are answered."""
         await asyncio.gather(*self.serving)
 
 
 def answer_of(
     status: int, body: object, fields: Mapping[str, str] | None = None, *, missing: int = 0
 ) -> bytes:
-    """Return an answer as it is on the wire; its body is JSON, of which some bytes never come."""
+    """Return the bytes of a JSON response; the last `missing` bytes of its body never arrive."""
     content = json.dumps(body).encode()
     head = {
         "Content-Type": "application/json",
@@ -200,7 +199,7 @@ def answer_of(
 
 
 def _read(received: bytes) -> Received | None:
-    """Return the request in what was received, None when it is not whole."""
+    """Parse a request; None if it is not complete yet."""
     head, end, rest = received.partition(_END_OF_HEAD)
     if not end:
         return None

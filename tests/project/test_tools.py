@@ -1,0 +1,70 @@
+"""Each tool of the maintainers starts and does a tiny job."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools.draw_sequence import draw
+
+ROOT = Path(__file__).resolve().parents[2]
+PICTURES = sorted((ROOT / "docs").rglob("*.seq"))
+
+
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    """Run a module of `tools` in the checkout."""
+    return subprocess.run(
+        [sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+
+def test_ledger_prints_the_rules_of_a_run(tmp_path: Path) -> None:
+    """A rule with a failed test is reported, and makes the exit code 1."""
+    record = tmp_path / "ledger.json"
+    tests = {"test_a": "passed", "test_b[1]": "failed"}
+    record.write_text(json.dumps({"R060": tests}), encoding="utf-8")
+    ledger = run("tools.ledger", "--brief", str(record))
+    assert ledger.returncode == 1
+    assert "R060  failed   2 tests" in ledger.stdout
+    assert "test_b  [1 failed]" in ledger.stdout
+
+
+def test_newest_skips_the_pinned_aiohttp() -> None:
+    """The command runs only if the installed aiohttp is not the pinned version."""
+    newest = run("tools.newest", "-c", "print('it ran')")
+    assert newest.returncode == 0
+    assert ("it ran" in newest.stdout) != ("is pinned" in newest.stdout)
+
+
+def test_mutants_reads_its_list() -> None:
+    """Without a finished run the result is a failure, as nothing was tested."""
+    assert run("tools.mutants", "--help").returncode == 0
+    assert run("tools.mutants", "--no-run", "no_such_module").returncode == 1
+
+
+def test_fuzz_tries_some_inputs() -> None:
+    """One target gets a few inputs, after those of the corpus."""
+    fuzz = run("tools.fuzz", "--seconds", "0.2", "retry_after")
+    assert fuzz.returncode == 0, fuzz.stdout + fuzz.stderr
+    assert " 0 failures" in fuzz.stdout
+
+
+def test_benchmarks_measure_and_write_json(tmp_path: Path) -> None:
+    """A quick run of two measures prints tables and writes their figures."""
+    measures = ("memory-transport", "get-token")
+    options = ("--quick", "--only", *measures, "--results", str(tmp_path))
+    bench = run("tools.benchmarks.bench", *options)
+    assert bench.returncode == 0, bench.stdout + bench.stderr
+    (result,) = tmp_path.glob("*.json")
+    figures = json.loads(result.read_text(encoding="utf-8"))["figures"]
+    names = {figure["contender"] for figure in figures}
+    assert names >= {"aiohttp", "OAuth2Middleware", "Client", "TokenManager.get_token"}
+
+
+@pytest.mark.parametrize("source", PICTURES, ids=lambda path: path.stem)
+def test_sequence_diagrams_are_up_to_date(source: Path) -> None:
+    """Each diagram in the documents is what `tools.draw_sequence` makes of its source."""
+    drawn = draw(source.read_text(encoding="utf-8"))
+    assert source.with_suffix(".svg").read_text(encoding="utf-8") == drawn

@@ -1,0 +1,572 @@
+"""Defects for the client: each breaks one promise, and the scenarios must notice it.
+
+A scenario that never fails proves little. So each function here puts one defect into the client,
+and test_interleavings.py plays seeds of a kind until the oracle reports the promise as broken.
+"""
+
+# pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import nullcontext
+from typing import Any
+
+import pytest
+from aiohttp import ClientResponse
+from aiohttp.typedefs import StrOrURL
+from yarl import URL
+
+from aioalf import Client, TokenError
+from aioalf._auth_server import request_params
+from aioalf._auth_server.http import TIMEOUT
+from aioalf._auth_server.token_response import read_token
+from aioalf._login.cache_entry import CacheEntry
+from aioalf._login.login import Login
+from aioalf._login.revocation import TokensToRevoke
+from aioalf._requests.authorization_header import AuthorizationHeader
+from aioalf._requests.dispatcher import RequestDispatcher
+from aioalf._requests.session import SessionProvider
+from aioalf._single_flight import SingleFlight
+from aioalf.implicit import Flow
+from aioalf.manager import TokenManager
+from aioalf.token import Token
+
+logger = logging.getLogger("aioalf")
+
+Defect = Callable[[pytest.MonkeyPatch], None]
+BROKEN_CLIENTS: dict[str, tuple[str, str, Defect]] = {}
+
+
+def breaks(promise: str, *, kind: str = "plain") -> Callable[[Defect], Defect]:
+    """Register a defect, the promise that it breaks, and the kind of scenario that finds it."""
+
+    def register(put_in: Defect) -> Defect:
+        BROKEN_CLIENTS[put_in.__name__] = (kind, promise, put_in)
+        return put_in
+
+    return register
+
+
+Call = Callable[[], Coroutine[object, object, Token]]
+
+
+@breaks("only the cancelled caller is cancelled")
+def flight_not_shielded(patch: pytest.MonkeyPatch) -> None:
+    """Cancelling a caller cancels the shared token request."""
+
+    async def run(self: SingleFlight[Token], call: Call) -> Token:
+        return await self.start(call)
+
+    patch.setattr(SingleFlight, "run", run)
+
+
+@breaks("no caller hangs")
+def flight_in_first_caller(patch: pytest.MonkeyPatch) -> None:
+    """The first caller makes the request; if it is cancelled, the others wait forever."""
+
+    async def run(self: SingleFlight[Token], call: Call) -> Token:
+        if self.is_in_the_air and self._task is not None:
+            return await asyncio.shield(self._task)
+        landing: Any = asyncio.get_running_loop().create_future()
+        self._task = landing
+        token = await call()
+        landing.set_result(token)
+        return token
+
+    patch.setattr(SingleFlight, "run", run)
+    patch.setattr(SingleFlight, "end", SingleFlight.abandon)  # the flight is a future, not a task
+
+
+@breaks("only the cancelled caller is cancelled")
+def close_cancels_waiting_callers(patch: pytest.MonkeyPatch) -> None:
+    """Callers get the CancelledError of the token request."""
+    patch.setattr("aioalf._single_flight.FlightCancelledError", asyncio.CancelledError)
+
+
+@breaks("each caller gets its own error object")
+def shared_errors(patch: pytest.MonkeyPatch) -> None:
+    """All callers get the same error object."""
+    patch.setattr("aioalf._single_flight.copy_exception", lambda error: error)
+
+
+@breaks("after a reset no older token is returned")
+def reset_without_generation(patch: pytest.MonkeyPatch) -> None:
+    """A token request in flight during a reset still stores its token."""
+
+    async def reset_token(self: TokenManager) -> None:
+        self._token = self._failure = None
+        self._flight.abandon()
+
+    patch.setattr(TokenManager, "reset_token", reset_token)
+
+
+@breaks("after a reset no older token is returned")
+def reset_keeps_flight(patch: pytest.MonkeyPatch) -> None:
+    """Callers after a reset join a token request from before it."""
+    patch.setattr(SingleFlight, "abandon", lambda _: None)
+
+
+@breaks("after a reset no older token is returned")
+def logout_keeps_flight(patch: pytest.MonkeyPatch) -> None:
+    """A logout drops the token, but not the token request in flight."""
+
+    async def logout(self: TokenManager) -> None:
+        self._token = self._failure = None
+
+    patch.setattr(TokenManager, "logout", logout)
+
+
+@breaks("no unneeded token request")
+def renewal_not_keyed(patch: pytest.MonkeyPatch) -> None:
+    """Each rejection drops the current token, even if an older one was rejected."""
+
+    async def renew_token(self: TokenManager, rejected: str) -> str:
+        self._token = None
+        return await self.get_token()
+
+    patch.setattr(TokenManager, "renew_token", renew_token)
+
+
+@breaks("no unneeded token request")
+def useless_renewals_repeated(patch: pytest.MonkeyPatch) -> None:
+    """An API that rejects everything causes a token request each time."""
+    patch.setattr(TokenManager, "can_renew", lambda *_: True)
+
+
+@breaks("a rejected token is not returned again")
+def rejection_ignored(patch: pytest.MonkeyPatch) -> None:
+    """`renew_token` returns the rejected token."""
+
+    async def renew_token(self: TokenManager, rejected: str) -> str:
+        return await self.get_token()
+
+    patch.setattr(TokenManager, "renew_token", renew_token)
+
+
+@breaks("no token request during the backoff")
+def backoff_ignored(patch: pytest.MonkeyPatch) -> None:
+    """Every caller sends a token request while the endpoint is down."""
+    patch.setattr(TokenManager, "retry_after", lambda _: 0.0)
+
+
+@breaks("no token request during the backoff")
+def background_renewal_ignores_backoff(patch: pytest.MonkeyPatch) -> None:
+    """Every caller near expiry sends a token request while the endpoint is down."""
+
+    def renew(self: TokenManager, _: float) -> None:
+        self._flight.start(self._fly)
+
+    patch.setattr(TokenManager, "_renew_in_background", renew)
+
+
+@breaks("one token request at a time")
+def second_background_renewal(patch: pytest.MonkeyPatch) -> None:
+    """A renewal starts although one is in flight."""
+
+    def renew(self: TokenManager, now: float) -> None:
+        if now >= self._paused_until:
+            self._flight.abandon()
+            self._flight.start(self._fly)
+
+    patch.setattr(TokenManager, "_renew_in_background", renew)
+
+
+@breaks("callers do not wait while a token is valid")
+def waiting_near_expiry(patch: pytest.MonkeyPatch) -> None:
+    """A token that is due for renewal is treated as expired."""
+
+    def cached_token(self: TokenManager) -> str | None:
+        token = self._token
+        return None if token is None or time_of() >= self._renew_at else token.access_token
+
+    patch.setattr(TokenManager, "cached_token", cached_token)
+
+
+@breaks("callers get no error while a token is valid")
+def failure_drops_token(patch: pytest.MonkeyPatch) -> None:
+    """A failed renewal drops the token that is still valid."""
+    note_failure = TokenManager._note_failure  # noqa: SLF001 - the defect is inside
+
+    def note(self: TokenManager, error: Exception) -> None:
+        note_failure(self, error)
+        self._token = None
+
+    patch.setattr(TokenManager, "_note_failure", note)
+
+
+@breaks("a returned token is valid")
+def expiry_ignored(patch: pytest.MonkeyPatch) -> None:
+    """A token is used until it is rejected."""
+
+    def cached_token(self: TokenManager) -> str | None:
+        return None if self._token is None else self._token.access_token
+
+    patch.setattr(TokenManager, "cached_token", cached_token)
+
+
+@breaks("a returned token is valid")
+def lifetime_from_response(patch: pytest.MonkeyPatch) -> None:
+    """The lifetime starts when the response arrives, not when the request is sent."""
+
+    async def fetch(self: TokenManager) -> Token:
+        data = await self._get_token_data()
+        if isinstance(data, Token):
+            return data
+        return read_token(data, self._expected, sent_at=time_of())
+
+    patch.setattr(TokenManager, "_fetch", fetch)
+
+
+@breaks("close() waits for token requests in flight")
+def close_does_not_wait(patch: pytest.MonkeyPatch) -> None:
+    """close() cancels token requests but does not wait for their end."""
+
+    async def close(self: SingleFlight[Token]) -> None:
+        self.abandon()
+        for task in self._abandoned:
+            task.cancel()
+
+    patch.setattr(SingleFlight, "close", close)
+
+
+@breaks("no task is left after close()")
+def close_does_nothing(patch: pytest.MonkeyPatch) -> None:
+    """close() leaves token requests in flight."""
+
+    async def close(self: TokenManager) -> None:
+        """Do nothing."""
+
+    patch.setattr(TokenManager, "close", close)
+
+
+@breaks("one sign-in at a time", kind="implicit")
+def sign_in_without_lock(patch: pytest.MonkeyPatch) -> None:
+    """Two managers of one flow sign in at the same time."""
+    patch.setattr(Flow, "lock", lambda _: asyncio.Lock())
+
+
+@breaks("after a reset no older token is returned", kind="implicit")
+def storage_cleaned_too_early(patch: pytest.MonkeyPatch) -> None:
+    """A reset does not wait until the token is saved."""
+    patch.setattr(Flow, "clean", lambda self: self.storage.clean())
+
+
+@breaks("a rejected token is not returned again", kind="implicit")
+def stale_token_from_storage(patch: pytest.MonkeyPatch) -> None:
+    """A loaded token is used although a newer one was stored meanwhile."""
+    patch.setattr(Flow, "load", lambda self: self.storage.load())
+
+
+@breaks("a refresh in flight is not cancelled", kind="login")
+def refresh_cancelled(patch: pytest.MonkeyPatch) -> None:
+    """Closing the client cancels a refresh in flight and loses its response."""
+
+    async def cut(call: Coroutine[object, object, Token]) -> Token:
+        return await call
+
+    patch.setattr("aioalf._login.login.run_to_completion", cut)
+
+
+@breaks("a refresh token is in one request at a time", kind="login")
+def refresh_without_lock(patch: pytest.MonkeyPatch) -> None:
+    """Two managers send the same refresh token."""
+    patch.setattr(CacheEntry, "lock", lambda _: nullcontext())
+
+
+@breaks("a used refresh token is sent again only if the response was lost", kind="login")
+def used_refresh_token_in_cache(patch: pytest.MonkeyPatch) -> None:
+    """A logout leaves a used refresh token in the cache while it revokes."""
+    patch.setattr(CacheEntry, "empty_of_spent", _nothing)
+
+
+@breaks("after a logout no older token is returned", kind="login")
+def login_misses_logout(patch: pytest.MonkeyPatch) -> None:
+    """A token that arrives during a logout is kept."""
+
+    def leave(self: Login) -> TokensToRevoke:
+        self._token = self._refresh_token = None
+        return TokensToRevoke()
+
+    patch.setattr(Login, "leave", leave)
+
+
+@breaks("no secret is visible: a manager")
+def token_in_repr_of_manager(patch: pytest.MonkeyPatch) -> None:
+    """The repr of a manager shows the token."""
+    patch.setattr(TokenManager, "__repr__", lambda self: f"<{_in_place(self)}>")
+
+
+@breaks("no secret is visible: a log")
+def token_in_log(patch: pytest.MonkeyPatch) -> None:
+    """A log record of level DEBUG shows the token."""
+    keep = TokenManager._keep  # noqa: SLF001 - the defect is inside
+
+    def log(self: TokenManager, token: Token) -> None:
+        logger.debug("got %s", token.access_token)
+        keep(self, token)
+
+    patch.setattr(TokenManager, "_keep", log)
+
+
+@breaks("no secret is visible: a log")
+def token_in_logged_traceback(patch: pytest.MonkeyPatch) -> None:
+    """The traceback of a log record shows the token, its message does not."""
+    reject = TokenManager.mark_rejected
+
+    def log(self: TokenManager, token: str) -> None:
+        logger.debug("refused", exc_info=ValueError(token))
+        reject(self, token)
+
+    patch.setattr(TokenManager, "mark_rejected", log)
+
+
+@breaks("no secret is visible: an error")
+def token_in_cause(patch: pytest.MonkeyPatch) -> None:
+    """The cause of an error shows the token, its message does not."""
+    renew_token = TokenManager.renew_token
+
+    async def renew(self: TokenManager, rejected: str) -> str:
+        try:
+            return await renew_token(self, rejected)
+        except TokenError as error:
+            raise error from KeyError(rejected)
+
+    patch.setattr(TokenManager, "renew_token", renew)
+
+
+@breaks("no secret is visible: an error")
+def response_body_in_error(patch: pytest.MonkeyPatch) -> None:
+    """The excerpt of a response body is not masked."""
+    patch.setattr("aioalf.errors.excerpt", lambda text: text)
+
+
+@breaks("no secret is visible: an error", kind="login")
+def secret_quoted_by_server(patch: pytest.MonkeyPatch) -> None:
+    """Secrets that the server repeats in its error are not masked."""
+    patch.setattr("aioalf._auth_server.token_endpoint.secrets_in_request", lambda *_: frozenset())
+
+
+@breaks("no secret is visible: an error", kind="client")
+def traffic_in_cause(patch: pytest.MonkeyPatch) -> None:
+    """The cause is an aiohttp error that quotes the malformed response."""
+    patch.setattr("aioalf._auth_server.http._without_traffic", lambda error: error)
+
+
+@breaks("a token has the requested scope and resource", kind="login")
+def narrower_token_accepted(patch: pytest.MonkeyPatch) -> None:
+    """A token with less scope than requested is accepted."""
+    patch.setattr("aioalf._auth_server.token_response._granted", lambda *_: frozenset({"a", "b"}))
+
+
+@breaks("arguments of the caller are not modified", kind="login")
+def resource_sorted_in_place(patch: pytest.MonkeyPatch) -> None:
+    """The caller's list of resources is sorted."""
+    several = request_params._several  # noqa: SLF001 - the defect is inside
+
+    def sort(name: str, values: Any) -> tuple[str, ...]:
+        if isinstance(values, list):
+            values.sort()
+        return several(name, values)
+
+    patch.setattr("aioalf._auth_server.request_params._several", sort)
+
+
+@breaks("arguments of the caller are not modified", kind="client")
+def header_in_callers_dict(patch: pytest.MonkeyPatch) -> None:
+    """The Authorization header is written to the caller's headers."""
+
+    def write(options: Mapping[str, Any], authorization: str) -> dict[str, Any]:
+        headers = options.get("headers", {})
+        headers["Authorization"] = authorization
+        return {**options, "headers": headers}
+
+    patch.setattr("aioalf._requests.dispatcher._with_field", write)
+
+
+@breaks("arguments of the caller are not modified", kind="client")
+def http_options_completed_in_place(patch: pytest.MonkeyPatch) -> None:
+    """Defaults are written to the caller's http_options."""
+
+    def complete(http_options: Any) -> Mapping[str, Any]:
+        http_options.setdefault("timeout", TIMEOUT)
+        options: Mapping[str, Any] = http_options
+        return options
+
+    patch.setattr("aioalf._auth_server.http._read_options", complete)
+
+
+@breaks("a returned token is valid")
+def header_kept_too_long(patch: pytest.MonkeyPatch) -> None:
+    """The Authorization header is cached beyond the expiry of the token."""
+    ready = AuthorizationHeader.ready
+
+    def keep(self: AuthorizationHeader) -> str | None:
+        kept = self._authorization
+        return ready(self) and (kept or self._authorization)
+
+    patch.setattr(AuthorizationHeader, "ready", keep)
+
+
+@breaks("after a reset no older token is returned", kind="client")
+def logout_not_passed_on(patch: pytest.MonkeyPatch) -> None:
+    """The manager is not told about a logout."""
+    patch.setattr(AuthorizationHeader, "logout", _nothing)
+
+
+@breaks("a rejected token is not returned again", kind="client")
+def repeat_with_rejected_token(patch: pytest.MonkeyPatch) -> None:
+    """The repeated request has the rejected token again."""
+
+    async def renewed(self: AuthorizationHeader, rejected: str) -> str:
+        await self._manager.renew_token(rejected.removeprefix("Bearer "))
+        return rejected
+
+    patch.setattr(AuthorizationHeader, "renewed", renewed)
+
+
+@breaks("a token is reported as accepted only after a 200", kind="client")
+def second_rejection_counts_as_accepted(patch: pytest.MonkeyPatch) -> None:
+    """Any response to the repeated request counts as acceptance of the new token."""
+    patch.setattr(AuthorizationHeader, "judge", lambda self, _: self._manager.mark_accepted())
+
+
+@breaks("a rejection is noted, even if the request cannot be repeated", kind="client")
+def rejection_not_passed_on(patch: pytest.MonkeyPatch) -> None:
+    """The manager is not told that a token was rejected."""
+    patch.setattr(AuthorizationHeader, "mark_rejected", lambda *_: None)
+
+
+@breaks("a request is sent at most twice", kind="client")
+def repeat_by_both(patch: pytest.MonkeyPatch) -> None:
+    """`Client` repeats a request that the middleware has already repeated."""
+    may_repeat = RequestDispatcher._may_repeat  # noqa: SLF001 - the defect is inside
+
+    def may(
+        self: RequestDispatcher, answer: Any, options: Mapping[str, object], field: str
+    ) -> bool:
+        return may_repeat(self, answer, options, str(field))
+
+    patch.setattr(RequestDispatcher, "_may_repeat", may)
+
+
+@breaks("a rejected request is repeated if a new token is available", kind="client")
+def client_repeats_nothing(patch: pytest.MonkeyPatch) -> None:
+    """Only the middleware repeats requests."""
+    patch.setattr(RequestDispatcher, "_may_repeat", lambda *_: False)
+
+
+@breaks("a rejected request is repeated if a new token is available", kind="client")
+def middleware_repeats_nothing(patch: pytest.MonkeyPatch) -> None:
+    """The middleware does not repeat requests."""
+    patch.setattr("aioalf._requests.retry_on_401.renewal_for", _nothing)
+
+
+@breaks("a body that can be read once is sent once", kind="client")
+def stream_sent_again(patch: pytest.MonkeyPatch) -> None:
+    """A consumed stream is sent again."""
+    patch.setattr("aioalf._requests.retry_on_401._is_whole", lambda _: True)
+
+
+@breaks("a body that can be read once is sent once", kind="client")
+def stream_passed_again(patch: pytest.MonkeyPatch) -> None:
+    """A consumed stream is passed again to the replaced `ClientSession._request`."""
+    patch.setattr("aioalf._requests.dispatcher._REPEATABLE", object)
+
+
+@breaks("each attempt sends the complete request", kind="client")
+def repeat_without_options(patch: pytest.MonkeyPatch) -> None:
+    """The repeated request has neither the body nor the headers of the caller."""
+    send_again = RequestDispatcher._send_again  # noqa: SLF001 - the defect is inside
+
+    async def bare(self: RequestDispatcher, *arguments: Any) -> ClientResponse:
+        session, method, url, _, *rest = arguments
+        return await send_again(self, session, method, url, {}, *rest)
+
+    patch.setattr(RequestDispatcher, "_send_again", bare)
+
+
+@breaks("responses arrive within the timeout, repeated requests included", kind="client")
+def repeat_with_new_timeout(patch: pytest.MonkeyPatch) -> None:
+    """The timeout starts again for the repeated request."""
+    patch.setattr("aioalf._requests.dispatcher._left", lambda _: 30.0)
+
+
+@breaks("the timeout expires on time", kind="client")
+def connection_of_401_kept(patch: pytest.MonkeyPatch) -> None:
+    """The response with the 401 keeps its connection."""
+    patch.setattr("aioalf._requests.retry_on_401._let_go", _nothing)
+
+
+@breaks("close() closes all connections", kind="client")
+def session_left_open(patch: pytest.MonkeyPatch) -> None:
+    """`Client.close` closes only the manager."""
+    patch.setattr(SessionProvider, "close", _nothing)
+
+
+@breaks("close() leaves the caller's session open", kind="client")
+def callers_session_closed(patch: pytest.MonkeyPatch) -> None:
+    """`Client.close` closes the session of the caller."""
+
+    async def close(self: SessionProvider) -> None:
+        session = self.network()
+        if session is not None:
+            await session.close()
+
+    patch.setattr(SessionProvider, "close", close)
+
+
+@breaks("a caller gets the last response to its own request", kind="client")
+def response_returned_twice(patch: pytest.MonkeyPatch) -> None:
+    """Every second GET returns the response of the one before."""
+    send, kept = RequestDispatcher.send, list[ClientResponse]()
+
+    async def serve(self: RequestDispatcher, method: str, *arguments: Any) -> ClientResponse:
+        if method != "GET":
+            return await send(self, method, *arguments)
+        if kept:
+            return kept.pop()
+        kept.append(await send(self, method, *arguments))
+        return kept[0]
+
+    patch.setattr(RequestDispatcher, "send", serve)
+
+
+@breaks("no request is sent without a token", kind="client")
+def request_without_header(patch: pytest.MonkeyPatch) -> None:
+    """Requests with options are sent without the Authorization header."""
+    patch.setattr("aioalf._requests.dispatcher._with_field", lambda options, _: dict(options))
+
+
+@breaks("no secret is visible: a URL", kind="client")
+def token_in_url(patch: pytest.MonkeyPatch) -> None:
+    """The token is in the query of the URL."""
+    send = RequestDispatcher.send
+
+    async def show(
+        self: RequestDispatcher, method: str, url: StrOrURL, *others: Any
+    ) -> ClientResponse:
+        shown = URL(url).update_query(access_token=str(self._bearer.ready()))
+        return await send(self, method, shown, *others)
+
+    patch.setattr(RequestDispatcher, "send", show)
+
+
+@breaks("no secret is visible: a client", kind="client")
+def token_in_repr_of_client(patch: pytest.MonkeyPatch) -> None:
+    """The repr of a client shows the token."""
+    patch.setattr(Client, "__repr__", lambda self: f"<Client {_in_place(self._token_manager)}>")
+
+
+def _in_place(manager: Any) -> str | None:
+    token = manager._token  # noqa: SLF001 - the defect is inside
+    return None if token is None else token.access_token
+
+
+async def _nothing(*_: object) -> None:
+    """Do nothing."""
+
+
+def time_of() -> float:
+    """Return the time of the running loop."""
+    return asyncio.get_running_loop().time()

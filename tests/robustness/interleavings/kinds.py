@@ -1,0 +1,13 @@
+"""All kinds of scenarios, by the names that test ids and `make fuzz` use."""
+
+from tests.robustness.interleavings.client_scenario import ClientScenario
+from tests.robustness.interleavings.implicit_scenario import ImplicitScenario
+from tests.robustness.interleavings.login_scenario import LoginScenario
+from tests.robustness.interleavings.scenario import Scenario
+
+KINDS: dict[str, type[Scenario]] = {
+    "plain": Scenario,
+    "implicit": ImplicitScenario,
+    "login": LoginScenario,
+    "client": ClientScenario,
+}
