@@ -1,1 +1,1 @@
-"""Tools for the maintainers: not installed, not part of the test suite."""
+"""Tools for maintainers. They are not installed, and not part of the test suite."""

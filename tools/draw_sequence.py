@@ -1,9 +1,8 @@
-"""Draws sequence diagrams: of each source that is named, else of all below docs, an SVG beside it.
+"""Draws sequence diagrams: writes an SVG next to each given .seq file, or each one below docs.
 
-It knows the few words that the head of docs/request.seq lists, and no OAuth. Neither of the two
-programs that were looked at serves: seqdiag has had no release since 2021 and wants an older
-Pillow; mermaid's command line needs Node and a browser, and measures its letters on the machine at
-hand. These pictures are the same bytes everywhere, so that a test can compare them.
+The head of docs/request.seq describes the language. seqdiag was not used because it is unmaintained
+and needs an old Pillow; mermaid needs Node and a browser, and its output depends on the fonts of
+the machine. These diagrams are byte for byte reproducible, so that a test can compare them.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ text { font: 14px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", san
 
 @dataclass
 class Drawing:
-    """The elements so far, how far down they reach, and where each actor's column is."""
+    """The elements so far, their height, and the columns of the actors."""
 
     title: str = ""
     columns: dict[str, int] = field(default_factory=dict[str, int])
@@ -60,20 +59,20 @@ class Drawing:
 
     @property
     def width(self) -> int:
-        """How wide the picture is."""
+        """The width of the diagram."""
         return max(self.columns.values(), default=0) + EDGE
 
     def add_title(self, title: str) -> None:
-        """Say what the picture shows."""
+        """Set the title."""
         self.title = title
 
     def add_actor(self, name: str, text: str) -> None:
-        """Begin a column."""
+        """Add an actor with a column."""
         self.columns[name] = EDGE + COLUMN * len(self.columns)
         self.names[name] = text
 
     def add_part(self, text: str) -> None:
-        """Write a heading and rule a line below it."""
+        """Add a heading with a line below it."""
         self.height += HEADING
         x, y = EDGE - BOX_WIDTH // 2, self.height
         self.elements += [
@@ -82,7 +81,7 @@ class Drawing:
         ]
 
     def add_arrow(self, sender: str, kind: str, receiver: str, text: str) -> None:
-        """Draw a request or an answer, its text above it."""
+        """Add an arrow for a request or a response, with its text."""
         self.height += STEP
         start, end, y = self.columns[sender], self.columns[receiver], self.height
         is_bad = text.startswith("4") or text.endswith("Error")
@@ -96,7 +95,7 @@ class Drawing:
         ]
 
     def add_note(self, actor: str, text: str) -> None:
-        """Write a note over a column."""
+        """Add a note on a column."""
         self.height += STEP
         x, y = self.columns[actor], self.height
         self.elements += [
@@ -105,7 +104,7 @@ class Drawing:
         ]
 
     def svg(self) -> str:
-        """Return the picture."""
+        """Return the diagram as SVG."""
         bottom = self.height + BOX_HEIGHT
         size = f'viewBox="0 0 {self.width} {bottom}" width="{self.width}" height="{bottom}"'
         lines = [
@@ -138,7 +137,7 @@ WORDS: Final[dict[str, Callable[..., None]]] = {
 
 
 def draw(source: str) -> str:
-    """Return the SVG of a source; ValueError names a line that says nothing known."""
+    """Return the SVG of a source; raise ValueError for a line that is not understood."""
     drawing = Drawing()
     for number, line in enumerate(source.splitlines(), 1):
         if line.strip() and not line.startswith("#"):
@@ -152,13 +151,13 @@ def _add(drawing: Drawing, line: str, number: int) -> None:
             try:
                 add(drawing, *match.groups())
             except KeyError as actor:
-                raise ValueError(f"line {number}: there is no actor {actor}") from None
+                raise ValueError(f"line {number}: unknown actor {actor}") from None
             return
     raise ValueError(f"line {number} is not understood: {line}")
 
 
 def main(names: Iterable[str]) -> None:
-    """Draw these sources, all there are where none is named."""
+    """Draw these sources, or all below docs."""
     for source in [Path(name) for name in names] or sorted(DOCS.rglob("*.seq")):
         picture = draw(source.read_text(encoding="utf-8"))
         source.with_suffix(".svg").write_text(picture, encoding="utf-8", newline="\n")

@@ -1,1 +1,1 @@
-"""What several tests share: servers, clocks, stand-ins."""
+"""Code that several tests share: servers, clocks, fakes."""

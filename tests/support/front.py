@@ -1,4 +1,4 @@
-"""What the tests of the client's side share: ways to send, stand-in managers, and what arrived."""
+"""Ways to send requests, fake managers, and the log of the API, for tests of the client."""
 
 import socket
 from collections.abc import AsyncGenerator
@@ -10,19 +10,19 @@ from aiohttp import ClientSession, TCPConnector
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from aioalf import Client, OAuth2Middleware, Renewal, Retry, TokenManager
-from aioalf.testing import OAuthServer, RecordedRequest
+from aioalf.testing import Exchange, OAuthServer
 
 Sender = Client | ClientSession
-"""What has aiohttp's verbs, and authorizes what it sends."""
+"""Sends authorized requests with the methods of aiohttp."""
 
 
 class Way(Protocol):
-    """Opens what sends, on so many connections."""
+    """Opens a `Sender` with a limit of connections."""
 
     def __call__(
         self, server: OAuthServer, *, limit: int = 100
     ) -> AbstractAsyncContextManager[Sender]:
-        """Close it at the end."""
+        """Open it; close it at exit."""
         ...
 
 
@@ -33,7 +33,7 @@ def client_of(
     renewal: Renewal | None = None,
     retry: Retry | None = None,
 ) -> Client:
-    """A client that gets its tokens from the server."""
+    """Create a client of the server."""
     return Client(
         server.client_id,
         server.client_secret,
@@ -45,13 +45,13 @@ def client_of(
 
 
 def manager_of(server: OAuthServer, *, retry: Retry | None = None) -> TokenManager:
-    """A manager that gets its tokens from the server."""
+    """Create a manager of the server."""
     return TokenManager(server.token_endpoint, server.client_id, server.client_secret, retry=retry)
 
 
 @asynccontextmanager
 async def by_client(server: OAuthServer, *, limit: int = 100) -> AsyncGenerator[Sender, None]:
-    """A client with a session of its own, which has as many connections as aiohttp likes."""
+    """A client with its own session, which ignores `limit`."""
     async with client_of(server) as client:
         yield client
 
@@ -60,7 +60,7 @@ async def by_client(server: OAuthServer, *, limit: int = 100) -> AsyncGenerator[
 async def by_given_session(
     server: OAuthServer, *, limit: int = 100
 ) -> AsyncGenerator[Sender, None]:
-    """A client with a session that it was given."""
+    """A client with the session of the caller."""
     session = ClientSession(connector=TCPConnector(limit=limit))
     async with session, client_of(server, session) as client:
         yield client
@@ -81,13 +81,13 @@ async def by_middleware(server: OAuthServer, *, limit: int = 100) -> AsyncGenera
 every_way = pytest.mark.parametrize("way", [by_client, by_given_session, by_middleware])
 
 
-def api_log(server: OAuthServer) -> list[RecordedRequest]:
-    """What reached the API, in the order in which it was answered."""
+def api_log(server: OAuthServer) -> list[Exchange]:
+    """Return the requests to the API, in the order of their responses."""
     return [exchange for exchange in server.log if exchange.server == "api"]
 
 
 class UserManager:
-    """A user's manager, made for 0.4.0: five keywords and two methods; each token is a new one."""
+    """A manager of a user, written for 0.4.0; each reset changes the token."""
 
     def __init__(
         self,
@@ -101,16 +101,16 @@ class UserManager:
         self.resets = 0
 
     async def get_token(self) -> str:
-        """The token of this turn."""
+        """Return the current token."""
         return f"token-{self.resets}"
 
     async def reset_token(self) -> None:
-        """Go on to the next."""
+        """Change the token."""
         self.resets += 1
 
 
 class Resolver(AbstractResolver):
-    """Finds every host on this machine, and remembers which it was asked for."""
+    """Resolves every host to 127.0.0.1, and records the names."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -118,7 +118,7 @@ class Resolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """127.0.0.1."""
+        """Return 127.0.0.1."""
         self.asked.append(host)
         found = ResolveResult(
             hostname=host, host="127.0.0.1", port=port, family=family, proto=0, flags=0
@@ -126,26 +126,26 @@ class Resolver(AbstractResolver):
         return [found]
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing."""
 
 
 class UserClient(Client):
-    """A client whose manager is a user's."""
+    """A client with a manager of the user."""
 
     token_manager_class = UserManager
 
 
 class FixedManager:
-    """Gives one value for a token, whatever it is."""
+    """A manager that returns a fixed value as token, even an invalid one."""
 
     def __init__(self, token: object = "token") -> None:
         self.token = token
         self.resets = 0
 
     async def get_token(self) -> str:
-        """The value, also where it is no text."""
+        """Return the value."""
         return self.token  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
 
     def reset_token(self) -> None:
-        """Count, as a plain function."""
+        """Count the reset; a plain function."""
         self.resets += 1

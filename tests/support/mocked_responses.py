@@ -1,7 +1,7 @@
-"""aioresponses as these tests need it: it answers in the place of aiohttp, whatever its release.
+"""aioresponses, made to work with every supported release of aiohttp.
 
-aioresponses 0.7.9 does not give a response the `stream_writer` that aiohttp 3.14 requires (its
-issue 289). The response class here fills that gap; it goes when a release of aioresponses does.
+aioresponses 0.7.9 does not pass the `stream_writer` that aiohttp 3.14 requires (aioresponses issue
+289). Delete this module when a release of aioresponses does.
 """
 
 import inspect
@@ -15,7 +15,7 @@ _WANTS_WRITER = "stream_writer" in inspect.signature(ClientResponse).parameters
 
 
 class MockedResponse(ClientResponse):
-    """A response that never had a connection."""
+    """A response without a connection."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if _WANTS_WRITER:
@@ -24,17 +24,14 @@ class MockedResponse(ClientResponse):
 
 
 class MockedResponses(aioresponses):
-    """aioresponses whose answers are `MockedResponse`, unless a test names another class.
-
-    A callback returns what `answer` makes, for the same reason.
-    """
+    """aioresponses with `MockedResponse` as default class; callbacks must return `answer(...)`."""
 
     def add(self, *args: Any, **kwargs: Any) -> None:
-        """Answer one request, as `aioresponses.add`."""
+        """Add a response, like `aioresponses.add`."""
         kwargs.setdefault("response_class", MockedResponse)
         super().add(*args, **kwargs)
 
     @staticmethod
     def answer(**kwargs: Any) -> CallbackResult:
-        """The result of a callback."""
+        """Return the result of a callback."""
         return CallbackResult(response_class=MockedResponse, **kwargs)

@@ -1,7 +1,7 @@
-"""A person with a browser, for tests without one: signs in at `aioalf.testing`'s login page.
+"""A user with a browser, for tests: signs in at the login page of `aioalf.testing`.
 
-The browser is an aiohttp session; the redirect's fragment is posted as the listener's page does,
-its query is simply opened.
+The browser is an aiohttp session. It opens a redirect with a query, and posts a fragment as the
+page of the loopback listener does.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ _OUTCOME = re.compile(r'data-outcome="([^"]+)"')
 
 
 class Person:
-    """Called with the URL as `open_browser`; keeps what was opened and what the pages answered."""
+    """A user to pass as `open_browser`; records the URLs, redirects and outcomes."""
 
     def __init__(self, decision: str = "sign-in") -> None:
         self.decision = decision
@@ -25,12 +25,12 @@ class Person:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __call__(self, url: str) -> None:
-        """Open the URL, and come back at once as a browser's launcher does."""
+        """Open the URL and return at once, as starting a browser does."""
         self.opened.append(url)
         self._tasks.append(asyncio.create_task(self._sign_in(url)))
 
     async def done(self) -> None:
-        """Wait until every page has been left."""
+        """Wait until all sign-ins have ended."""
         await asyncio.gather(*self._tasks)
 
     async def _sign_in(self, url: str) -> None:
@@ -45,12 +45,12 @@ class Person:
 
 
 async def come_back(redirect: str) -> str:
-    """Open the redirect, and do what the page there does; return the outcome that it shows."""
+    """Follow the redirect as a browser does; return the outcome that the page shows."""
     parts = urlsplit(redirect)
     if parts.query:
         async with aiohttp.ClientSession() as session, session.get(redirect) as page:
             outcome = _OUTCOME.search(await page.text())
-            assert outcome is not None, "no page of the listener's"
+            assert outcome is not None, "not a page of the listener"
             return outcome[1]
     origin = f"{parts.scheme}://{parts.netloc}"
     headers = {"Origin": origin, "Content-Type": "application/x-www-form-urlencoded"}

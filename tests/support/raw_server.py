@@ -1,15 +1,16 @@
-"""A server that answers every request with the bytes it was given, be they HTTP or not."""
+"""A server that answers every request with given bytes, even if they are not HTTP."""
 
 import asyncio
 from typing import Self
 
-_TURNS_TO_ARRIVE = 3  # of the loop: from one end of a loopback connection to the other
+_TURNS_TO_ARRIVE = 3  # turns of the event loop until data arrives at the other end
 
 
 class RawServer:
-    """Listens on loopback within ``async with``; ``requests`` holds what arrived, as it arrived.
+    """Listens on loopback within ``async with``; ``requests`` has the bytes of each request.
 
-    Each piece of the answer arrives by itself; then `endless` does, until the client hangs up.
+    The pieces of the response arrive one by one; then `endless` repeats until the client
+    disconnects.
     """
 
     def __init__(self, *pieces: bytes, endless: bytes = b"") -> None:
@@ -43,13 +44,13 @@ class RawServer:
                 writer.write(self._endless)
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
-            pass  # the client has seen enough
+            pass  # the client has disconnected
         finally:
             writer.close()
 
 
 def answer(body: bytes, *, status: str = "200 OK", **fields: str) -> bytes:
-    """An HTTP response of a server that closes the connection after it."""
+    """Return an HTTP response with ``Connection: close``."""
     lines = [f"HTTP/1.1 {status}", *(f"{k.replace('_', '-')}: {v}" for k, v in fields.items())]
     lines += [f"Content-Length: {len(body)}", "Connection: close", "", ""]
     return "\r\n".join(lines).encode("latin-1") + body

@@ -1,4 +1,4 @@
-"""A server at which somebody is signed in, and clients that fail at once."""
+"""A server with a signed-in user, and clients without retries and backoff."""
 
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,11 @@ from aioalf.testing import OAuthServer
 from tests.grants.visitor import Visitor
 
 CACHES = ["no cache", "memory", "file"]
-"""The names of the kinds of caches, for `cache_of`."""
+"""The parameters of fixtures that call `cache_of`."""
 
 
 def failing_at_once(server: OAuthServer, grant: Grant | None) -> dict[str, Any]:
-    """What makes the server's client, which neither tries again nor pauses."""
+    """Return the arguments of a client of the server, without retries and backoff."""
     return {
         "issuer": server.issuer,
         "client_id": "client-id",
@@ -28,7 +28,7 @@ def failing_at_once(server: OAuthServer, grant: Grant | None) -> dict[str, Any]:
 
 
 class SignedIn:
-    """The server, and the visitor that is the browser of its person."""
+    """The server, and the visitor that plays the user's browser."""
 
     def __init__(self, server: OAuthServer) -> None:
         self.server = server
@@ -36,7 +36,7 @@ class SignedIn:
         server.auto_sign_in = "Ada"
 
     def client(self, grant: Grant | None = None, **options: Any) -> Client:
-        """One that fails at once."""
+        """Create a client without retries and backoff."""
         return Client(**{**failing_at_once(self.server, grant), **options})
 
     @property
@@ -46,7 +46,7 @@ class SignedIn:
 
 
 def cache_of(request: pytest.FixtureRequest, directory: Path) -> TokenCache | None:
-    """The cache of the kind that a parameter of a fixture names."""
+    """Create the cache that the parameter of a fixture names."""
     caches: dict[str, TokenCache | None] = {
         "no cache": None,
         "memory": MemoryCache(),

@@ -1,4 +1,4 @@
-"""Certificates for loopback, of authorities that live as long as a test."""
+"""TLS contexts for loopback, with certificate authorities made for a test."""
 
 import ssl
 
@@ -8,12 +8,12 @@ _NAMES = ("localhost", "127.0.0.1")
 
 
 def server_context(authority: trustme.CA) -> ssl.SSLContext:
-    """What a server on loopback shows: a certificate of this authority."""
+    """Return the context of a server with a certificate of this authority."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert(*_NAMES).configure_cert(context)
     return context
 
 
 def client_context(authority: trustme.CA) -> ssl.SSLContext:
-    """What a client checks with: it trusts this authority and no other."""
+    """Return the context of a client that trusts only this authority."""
     return ssl.create_default_context(cadata=authority.cert_pem.bytes().decode())

@@ -1,1 +1,1 @@
-"""Fuzzing: inputs that mean harm, and what must hold whatever they are. README.rst tells how."""
+"""Fuzzing: random inputs for every place where bytes of others enter. See README.rst."""

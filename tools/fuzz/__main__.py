@@ -1,7 +1,7 @@
-"""`python -m fuzz`: try inputs on every target in turn, for a time, and keep what breaks a promise.
+"""`python -m tools.fuzz` tries random inputs on each target in turn.
 
-Inputs of the corpus come first. A failure is shown, shrunk, written to artefacts/fuzz, and makes
-the exit code 1. Memory may not grow with the number of inputs.
+It starts with the inputs of the corpus. A failure is shrunk, printed and written to artefacts/fuzz,
+and the exit code is 1. The exit code is also 1 if memory grows with the number of inputs.
 """
 
 import argparse
@@ -28,13 +28,13 @@ if sys.platform != "win32":
 FAILURES = Path("artefacts", "fuzz")
 BATCH = 200
 MAX_SECONDS = 60.0
-"""Of one input, on the wall: what hangs without awaiting anything is stopped then."""
+"""Wall-clock limit of an input. It stops inputs that block the event loop."""
 MAX_GROWTH = 64 * 2**20
-"""Bytes that the process may grow by after each target's first batch."""
+"""Bytes by which the process may grow after the first batch of each target."""
 
 
 class Fuzzing:
-    """One target's runs: how many, and what broke its promise."""
+    """The runs of one target, and its failures."""
 
     def __init__(self, target: Target) -> None:
         self.target = target
@@ -44,7 +44,7 @@ class Fuzzing:
         self.slowest = 0.0
 
     def batch(self, deadline: float) -> None:
-        """Try some inputs, and fewer when the time is up."""
+        """Try a batch of inputs, or fewer if the time is up."""
         begin = time.monotonic()
         last: list[Any] = []
         unraisable: list[str] = []
@@ -77,7 +77,7 @@ class Fuzzing:
             self._keep(last[0], traceback.format_exc())
         finally:
             sys.unraisablehook = hook
-            gc.collect()  # inputs collect no more than what they made
+            gc.collect()  # each input collects only its own garbage
             self.seconds += time.monotonic() - begin
 
     def _check(self, value: Any, unraisable: list[str]) -> None:
@@ -93,7 +93,7 @@ class Fuzzing:
         digest = sha256(repr(value).encode()).hexdigest()[:12]
         file = FAILURES / f"{self.target.name}-{digest}.txt"
         file.write_text(f"{value!r}\n", encoding="utf-8")
-        print(f"{trace}\n{self.target.name} does not hold for the input in {file}\n", flush=True)
+        print(f"{trace}\n{self.target.name} failed; the input is in {file}\n", flush=True)
 
     def __str__(self) -> str:
         return (
@@ -103,7 +103,7 @@ class Fuzzing:
 
 
 def peak() -> int:
-    """Bytes that the process has had at its height; 0 where no system tells."""
+    """Return the peak memory of the process in bytes, or 0 if the system does not tell."""
     if sys.platform == "win32":
         return 0
     gc.collect()
@@ -112,26 +112,28 @@ def peak() -> int:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Fuzz for so long; 1 when a promise was broken or memory grew."""
-    parser = argparse.ArgumentParser(prog="python -m fuzz", description=main.__doc__)
-    parser.add_argument("--seconds", type=float, default=600.0, help="in all; 600 by default")
-    parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"of {', '.join(TARGETS)}")
-    chosen = parser.parse_args(arguments)
-    if unknown := {*chosen.targets} - TARGETS.keys():
-        parser.error(f"no such target: {', '.join(unknown)}")
+    """Fuzz for some time; exit with 1 if a target failed or memory grew."""
+    parser = argparse.ArgumentParser(prog="python -m tools.fuzz", description=main.__doc__)
+    parser.add_argument("--seconds", type=float, default=600.0, help="total time (%(default)s)")
+    parser.add_argument(
+        "targets", nargs="*", metavar="TARGET", help=f"any of {', '.join(TARGETS)}; all by default"
+    )
+    options = parser.parse_args(arguments)
+    if unknown := {*options.targets} - TARGETS.keys():
+        parser.error(f"unknown target {', '.join(unknown)}; choose from {', '.join(TARGETS)}")
     warnings.simplefilter("error")
-    logging.getLogger().addHandler(logging.NullHandler())  # what is warned of is no failure here
-    names = chosen.targets or [*TARGETS]
+    logging.getLogger().addHandler(logging.NullHandler())  # log records are not failures
+    names = options.targets or [*TARGETS]
     for name in names:
         for file, value in kept(name):
             print(f"{file.name}: {name}", flush=True)
             with limited(MAX_SECONDS):
                 TARGETS[name].check(value)
-    return fuzz([Fuzzing(TARGETS[name]) for name in names], chosen.seconds)
+    return fuzz([Fuzzing(TARGETS[name]) for name in names], options.seconds)
 
 
 def fuzz(fuzzings: list[Fuzzing], seconds: float) -> int:
-    """Give each target its turns until the time is up, and print the sums."""
+    """Run all targets in turn until the time is up, and print a summary."""
     end = time.monotonic() + seconds
     height = 0
     while time.monotonic() < end:
@@ -141,7 +143,7 @@ def fuzz(fuzzings: list[Fuzzing], seconds: float) -> int:
     growth = peak() - (height or peak())
     print("\n".join(map(str, fuzzings)))
     if height:
-        print(f"memory grew by {growth / 2**20:.1f} MiB after the first turns")
+        print(f"memory grew by {growth / 2**20:.1f} MiB after the first batches")
     return 1 if growth > MAX_GROWTH or any(fuzzing.failures for fuzzing in fuzzings) else 0
 
 

@@ -1,4 +1,4 @@
-"""The corpus: inputs that once broke a promise, one a file, by target. It knows files only."""
+"""The corpus: inputs that once made a target fail, one per file."""
 
 import ast
 from collections.abc import Iterator
@@ -9,6 +9,6 @@ CORPUS = Path(__file__).with_name("corpus")
 
 
 def kept(target: str) -> Iterator[tuple[Path, Any]]:
-    """The inputs of a target that are kept, with the files that hold them."""
+    """Yield the files and inputs of a target."""
     for file in sorted((CORPUS / target).glob("*.txt")):
         yield file, ast.literal_eval(file.read_text(encoding="utf-8"))

@@ -1,7 +1,7 @@
-"""What must hold whatever comes: one target for each way that a stranger's bytes come in.
+"""The fuzz targets, one for each place where bytes of others enter.
 
-A target is a strategy and a promise; a promise takes one input and fails with an AssertionError,
-or with whatever escaped. Inputs are values that `ast.literal_eval` reads back.
+A target has a strategy for inputs and a check, which fails with an AssertionError or with any other
+exception that escapes. `ast.literal_eval` can read every input back.
 """
 
 import asyncio
@@ -46,9 +46,9 @@ SECRET = "s3cret-w0rd"  # noqa: S105 - of nobody
 NETWORK_SECONDS = 0.2
 MAX_CPU_SECONDS = 2.0
 MAX_SECONDS = 15.0
-"""On the wall, for what awaits something: an input takes much less, also on a busy machine."""
+"""Wall-clock limit for code that awaits; inputs take much less, even on a busy machine."""
 
-_TURNS_TO_END = 20  # of the loop: what a closed connection's own tasks need to see their end
+_TURNS_TO_END = 20  # turns of the event loop that closed connections need to end their own tasks
 
 _PARSERS = [aiohttp.http_parser.HttpResponseParser, aiohttp.http_parser.HttpResponseParserPy]
 _GRANTED = answer(b'{"access_token": "granted-token", "expires_in": 3600}')
@@ -56,7 +56,7 @@ _GRANTED = answer(b'{"access_token": "granted-token", "expires_in": 3600}')
 
 @dataclass(frozen=True)
 class Target:
-    """Inputs, and what must hold for each of them."""
+    """A strategy for inputs, and the check of an input."""
 
     name: str
     inputs: st.SearchStrategy[Any]
@@ -64,7 +64,7 @@ class Target:
 
 
 def run_watched(play: Callable[[T], Coroutine[object, object, None]], value: T) -> None:
-    """Play it in a loop of its own, in which nothing may go wrong behind the scenes, nor hang."""
+    """Run a coroutine in a new loop; fail if it hangs, leaks tasks or has unhandled errors."""
     begin = time.process_time()
     with _collecting_what_is_new():
         asyncio.run(_watched(play(value)))
@@ -73,7 +73,7 @@ def run_watched(play: Callable[[T], Coroutine[object, object, None]], value: T) 
 
 @contextmanager
 def _collecting_what_is_new() -> Iterator[None]:
-    # A whole collection takes several times as long as an input, but for what is older than it.
+    # Collecting all objects would take several times as long as an input.
     gc.freeze()
     try:
         yield
@@ -95,17 +95,17 @@ async def _watched(play: Coroutine[object, object, None]) -> None:
         raise
     for _ in range(_TURNS_TO_END):
         await asyncio.sleep(0)
-    gc.collect()  # what was not closed or not retrieved says so when it is collected
+    gc.collect()  # unclosed resources and unretrieved errors are reported when collected
     assert not behind, behind
     left = asyncio.all_tasks() - {asyncio.current_task()}
     assert not [task for task in left if "RawServer" not in repr(task)], left
 
 
-# The token endpoint's answer
+# Token responses
 
 
 def check_token_response(pieces: tuple[bytes, ...]) -> None:
-    """A token, or one error that can be shown, copied and pickled, and shows nothing secret."""
+    """The result is a token, or one error that can be copied and pickled and shows no secret."""
     for parser in _PARSERS:
         with patch("aiohttp.client_proto.HttpResponseParser", parser):
             run_watched(_ask, pieces)
@@ -130,7 +130,9 @@ async def _ask(pieces: tuple[bytes, ...]) -> None:
 
 
 def _check_error(error: TokenError) -> None:
-    assert not isinstance(error, TokenConfigurationError), "an answer is no configuration"
+    assert not isinstance(error, TokenConfigurationError), (
+        "a response must not cause a configuration error"
+    )
     retry_after = getattr(error, "retry_after", None)
     assert retry_after is None or 0 <= retry_after < math.inf
     for known in (error, copy.copy(error), pickle.loads(pickle.dumps(error))):  # noqa: S301
@@ -143,11 +145,11 @@ def _check_error(error: TokenError) -> None:
         assert str(known).isprintable()
 
 
-# The same through a Client
+# Token responses through a Client
 
 
 def check_client(pieces: tuple[bytes, ...]) -> None:
-    """A response or a TokenError, and the API is called with a token or not at all."""
+    """The result is a response or a TokenError, and the API gets no request without a token."""
     run_watched(_call, pieces)
 
 
@@ -170,11 +172,11 @@ async def _call(pieces: tuple[bytes, ...]) -> None:
         assert all(b"\r\nAuthorization: Bearer " in request for request in api.requests)
 
 
-# What an API says with its 401
+# WWW-Authenticate headers
 
 
 def check_challenge(lines: tuple[str, ...]) -> None:
-    """Any lines are read, in time; and a call that is answered with them ends in that answer."""
+    """Any header lines are parsed in time, and a call ends with the 401 that has them."""
     begin = time.process_time()
     challenges = parse_challenges(lines)
     assert is_renewal_useful(challenges) in {True, False}
@@ -197,7 +199,7 @@ async def _refused(lines: tuple[str, ...]) -> None:
         RawServer(refusal) as api,
         Client("client-id", SECRET, endpoint.url) as client,
     ):
-        # A head that is longer than aiohttp reads is the API's own fault, and aiohttp's error.
+        # aiohttp raises an error if the head is too long.
         with suppress(ClientError):
             async with client.get(api.url) as response:
                 assert response.status == 401
@@ -205,11 +207,11 @@ async def _refused(lines: tuple[str, ...]) -> None:
         assert len(endpoint.requests) <= 2
 
 
-# What comes to the redirect listener
+# Requests to the redirect listener
 
 
 def check_redirect(request: bytes) -> None:
-    """A plain answer or none; and the login goes on waiting for the right one."""
+    """The listener responds with 2xx, 4xx or nothing, and still waits for the right redirect."""
     run_watched(_come, request)
 
 
@@ -243,29 +245,29 @@ async def _send(host: bytes, request: bytes) -> bytes:
         writer.close()
 
 
-# How long a server asks to be left alone
+# Retry-After
 
 
 def check_retry_after(value: str) -> None:
-    """No time, or a finite one from now on."""
+    """The result is None or a finite number of seconds."""
     begin = time.process_time()
     seconds = read_retry_after(value, datetime.now(UTC))
     assert seconds is None or 0 <= seconds < math.inf
     assert time.process_time() - begin < MAX_CPU_SECONDS
 
 
-# In which order things happen
+# Interleavings
 
 SCENARIOS = st.tuples(st.sampled_from([*KINDS]), st.integers(0, 2**62))
 
 
 def check_interleaving(scenario: tuple[str, int]) -> None:
-    """A scenario of this kind and seed, played in virtual time, breaks no promise."""
+    """The scenario of this kind and seed breaks no promise."""
     kind, seed = scenario
     with pytest.MonkeyPatch.context() as patches, _collecting_what_is_new():
         follow_the_loop(patches)
         world, faults = play(KINDS[kind], seed)
-        gc.collect()  # an exception that nobody retrieved is told then
+        gc.collect()  # reports exceptions that were never retrieved
     assert not world.broken_promises
     assert not faults
 

@@ -1,4 +1,4 @@
-"""A limit for what may never return, also where it awaits nothing. It knows clocks only."""
+"""A time limit that also stops code which never awaits."""
 
 import signal
 import sys
@@ -8,14 +8,14 @@ from types import FrameType
 
 
 class HangError(AssertionError):
-    """Something took longer than it may."""
+    """The time limit was exceeded."""
 
 
 @contextmanager
 def limited(seconds: float) -> Iterator[None]:
-    """Raise HangError in whatever runs in the main thread for longer; on Windows do nothing.
+    """Raise HangError in the main thread after some seconds; on Windows do nothing.
 
-    An alarm that was set before is set again, with as much time as it had left at first.
+    A timer that was running before continues at exit with the time that it had left at the start.
     """
     if sys.platform == "win32":
         yield
@@ -34,5 +34,5 @@ def limited(seconds: float) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, *before)
         signal.signal(signal.SIGALRM, handler)
-    if rung:  # what was interrupted took the error for one of its own
+    if rung:  # the interrupted code has caught the error
         raise error

@@ -1,7 +1,7 @@
-"""What may come over a wire: strategies for answers, challenges, redirects and header values.
+"""Strategies for responses, challenges, redirects and header values.
 
-Half of each is well formed, so that what lies behind the first check is reached; the rest is cut,
-mixed, repeated or noise. It knows formats and nothing of the package.
+About half of the inputs are well formed, to get past the first check; the others are truncated,
+mixed, repeated or noise. It knows formats, and nothing about the package.
 """
 
 import gzip
@@ -30,7 +30,7 @@ _NAMES = st.sampled_from(
     ]
 )
 _MEMBERS = st.dictionaries(_NAMES | TEXT, _JSON | _VALUES, max_size=6)
-# A token is looked for in what is shown: here it is where a server may be expected to have it.
+# Errors must not show this token.
 _TOKEN = st.fixed_dictionaries(
     {"access_token": st.just("granted-token")},
     optional={
@@ -49,7 +49,7 @@ BODIES = (
     | st.sampled_from([b"", b"<html>busy</html>", b'{"access_token": "granted-token'])
 )
 
-# Header fields
+# Headers
 
 DATES = st.datetimes().map(lambda at: at.strftime("%a, %d %b %Y %H:%M:%S GMT"))
 RETRY_AFTER = (
@@ -82,7 +82,7 @@ _LINES = (
 )
 _HEADS = st.lists(_LINES, max_size=5) | _LINES.map(lambda line: [line] * 500)
 
-# Answers
+# Responses
 
 _STATUS_LINES = st.tuples(
     st.sampled_from([b"HTTP/1.1", b"HTTP/1.0", b"HTTP/1.1", b"HTTP/2", b"http/1.1", b"ICE/1.0"]),
@@ -117,7 +117,7 @@ def _cut(pair: tuple[bytes, list[int]]) -> tuple[bytes, ...]:
 
 
 ANSWERS = st.tuples(_WHOLE | NOISE, st.lists(st.integers(0, 400), max_size=3)).map(_cut)
-"""What a server writes, in the pieces in which it arrives."""
+"""Bytes of a response, in the pieces in which they arrive."""
 
 # Challenges
 
@@ -136,7 +136,7 @@ _REPEATED = st.tuples(_PARAMETERS | st.text('a"\\=, \t', max_size=3), st.integer
 CHALLENGES = st.lists(
     st.lists(_CHALLENGES, max_size=3).map(", ".join) | _REPEATED | TEXT, max_size=4
 ).map(tuple)
-"""The `WWW-Authenticate` lines of one answer."""
+"""The `WWW-Authenticate` headers of one response."""
 
 # Redirects
 
@@ -177,4 +177,4 @@ REDIRECTS = (
     ).map(_request)
     | NOISE
 )
-"""What arrives at the redirect listener; ``@HOST@`` stands for its host and port."""
+"""Requests to the redirect listener; ``@HOST@`` is replaced by its host and port."""

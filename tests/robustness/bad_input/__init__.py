@@ -1,1 +1,1 @@
-"""Bad input, item by item: what the caller gets, and that no login is lost by it."""
+"""Bad responses, redirects, cache files and disks: callers get an error, and no login is lost."""

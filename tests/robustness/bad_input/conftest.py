@@ -1,4 +1,4 @@
-"""What the tests of bad input share."""
+"""Fixtures for tests of bad input."""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.robustness.bad_input.scene import Scene
 
 @pytest.fixture(scope="session")
 def other() -> Iterator[OtherProcess]:
-    """Another process, for all of the tests."""
+    """Another process with the same cache, for all tests."""
     with other_process() as process:
         yield process
 
@@ -21,7 +21,7 @@ def other() -> Iterator[OtherProcess]:
 async def scene(
     oauth_server: OAuthServer, tmp_path: Path, other: OtherProcess
 ) -> AsyncIterator[Scene]:
-    """A server and a client with a cache, nobody logged in yet."""
+    """A server and a client with a file cache, not signed in yet."""
     scene = Scene(oauth_server, tmp_path / "tokens", other)
     yield scene
     await scene.end()

@@ -1,4 +1,4 @@
-"""Real disks that are full, read-only or another's, for tests that run as root and for others."""
+"""Full, read-only and unreadable disks, for tests that run as root or as another user."""
 
 import os
 import resource
@@ -14,7 +14,7 @@ _SEARCHED = stat.S_IXGRP | stat.S_IXOTH
 
 @contextmanager
 def small_disk(path: Path) -> Iterator[None]:
-    """Have a disk of its own of 64 KiB there, where this user may mount one."""
+    """Mount a disk of 64 KiB at a path, if this user may mount; otherwise create a directory."""
     path.mkdir(mode=0o700)
     options = "size=64k,mode=0700"
     is_mounted = _run("mount", "-t", "tmpfs", "-o", options, "tmpfs", str(path))
@@ -27,7 +27,7 @@ def small_disk(path: Path) -> Iterator[None]:
 
 @contextmanager
 def full(path: Path) -> Iterator[None]:
-    """Have no room on the disk at a path; where it is no disk of its own, write no byte at all."""
+    """Fill the disk at a path, or forbid this process to write files if it is only a directory."""
     if os.path.ismount(path):
         filler = path / "filler"
         with suppress(OSError), filler.open("wb", buffering=0) as file:
@@ -46,7 +46,7 @@ def full(path: Path) -> Iterator[None]:
 
 @contextmanager
 def read_only(path: Path) -> Iterator[None]:
-    """Have the disk at a path read-only, or else a directory that its owner cannot write to."""
+    """Make the disk, or the directory, at a path read-only."""
     if os.path.ismount(path):
         assert _run("mount", "-o", "remount,ro", str(path))
         yield
@@ -65,7 +65,7 @@ def read_only(path: Path) -> Iterator[None]:
 
 @contextmanager
 def unreadable(file: Path) -> Iterator[None]:
-    """Let nobody read a file."""
+    """Remove all permissions of a file."""
     file.chmod(0o000)
     with _stopped_by_modes(file.parent):
         yield
@@ -74,7 +74,7 @@ def unreadable(file: Path) -> Iterator[None]:
 
 @contextmanager
 def _stopped_by_modes(directory: Path) -> Iterator[None]:
-    """Be somebody whom modes stop, and whose the directory is: root is stopped by none."""
+    """Become the user `nobody` and own the directory, if root: permissions do not stop root."""
     if os.geteuid():
         yield
         return

@@ -1,7 +1,7 @@
-"""Another process with the same file cache: forked on request, so that each takes milliseconds.
+"""Another process with the same file cache.
 
-``python -m tests.robustness.bad_input.other_process``; a line on stdin is what to do, in JSON, the lines on
-stdout are what came of it, then that it has ended.
+``python -m tests.robustness.bad_input.other_process`` reads jobs from stdin, one line of JSON each.
+It forks a process for each job, which takes milliseconds, and prints the results as lines of JSON.
 """
 
 import asyncio
@@ -25,51 +25,51 @@ ROOT = Path(__file__).resolve().parents[3]
 LIMIT = 20
 
 
-class Deadly(FileCache):
-    """Kills its process in the moment in which it would write."""
+class KillingCache(FileCache):
+    """Kills its process when it should write."""
 
     async def set(self, key: str, value: str, ttl: float | None) -> None:
-        """Not."""
+        """Kill this process."""
         os.kill(os.getpid(), signal.SIGKILL)
 
 
 async def refuse(url: str) -> None:
-    """Say that somebody was asked to sign in, who is not to be."""
-    tell(login="asked for")
-    raise OSError("nobody is here")
+    """Report that the user was asked to sign in, and fail."""
+    report(login="requested")
+    raise OSError("no browser")
 
 
 async def wait(url: str) -> None:
-    """Leave the person waiting."""
-    tell(login="waits")
+    """Wait forever, like a user who does nothing."""
+    report(login="waits")
     await asyncio.Event().wait()
 
 
 async def perform(job: dict[str, str]) -> None:
-    """Make one request, and tell what came of it."""
+    """Send one request and report the result."""
     visitor = Visitor()
     browsers: dict[str, OpenBrowser] = {"refuse": refuse, "wait": wait, "sign in": visitor}
-    cache = (Deadly if job["writing"] == "dies" else FileCache)(job["cache"])
-    grant = AuthorizationCode(open_browser=browsers[job["person"]])
+    cache = (KillingCache if job["writing"] == "dies" else FileCache)(job["cache"])
+    grant = AuthorizationCode(open_browser=browsers[job["user"]])
     options: dict[str, Any] = {"retry": Retry(attempts=1), "renewal": Renewal(failure_backoff=0)}
     async with Client(
         "client-id", "secret", issuer=job["issuer"], grant=grant, cache=cache, **options
     ) as client:
         try:
             async with client.get(job["url"]) as response:
-                tell(status=response.status)
+                report(status=response.status)
         except TokenError as error:
-            tell(error=type(error).__name__)
+            report(error=type(error).__name__)
     await visitor.done()
 
 
-def tell(**said: object) -> None:
-    """Tell whoever started this."""
-    print(json.dumps(said), flush=True)  # noqa: T201 - that is what stdout is for here
+def report(**members: object) -> None:
+    """Print a result for the parent process."""
+    print(json.dumps(members), flush=True)  # noqa: T201 - read by the parent
 
 
 def main() -> None:
-    """Do as the lines say, one at a time."""
+    """Run the jobs, one at a time."""
     for line in sys.stdin:
         pid = os.fork()
         if not pid:
@@ -77,29 +77,29 @@ def main() -> None:
                 asyncio.run(perform(json.loads(line)))
             finally:
                 os._exit(0)
-        tell(pid=pid)
+        report(pid=pid)
         os.waitpid(pid, 0)
-        tell(ended=True)
+        report(ended=True)
 
 
 class OtherProcess:
-    """It, as a test sees it."""
+    """The other process, as tests use it."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
 
     async def get(self, issuer: str, cache: Path, url: str) -> dict[str, Any]:
-        """What came of a request for which nobody signs in."""
-        async with self.doing(issuer, cache, url) as said:
+        """Send a request there, without a user who signs in, and return the result."""
+        async with self.running(issuer, cache, url) as said:
             return {name: value async for each in said for name, value in each.items()}
 
     @asynccontextmanager
-    async def doing(
-        self, issuer: str, cache: Path, url: str, *, person: str = "refuse", writing: str = "lives"
+    async def running(
+        self, issuer: str, cache: Path, url: str, *, user: str = "refuse", writing: str = "lives"
     ) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
-        """What it says, its pid too, until it has ended."""
+        """Send a request there; yield an iterator over its reports, the pid first."""
         job = {"issuer": issuer, "cache": str(cache), "url": url}
-        line = json.dumps({**job, "person": person, "writing": writing})
+        line = json.dumps({**job, "user": user, "writing": writing})
         assert self._process.stdin is not None
         self._process.stdin.write(f"{line}\n")
         self._process.stdin.flush()
@@ -123,7 +123,7 @@ class OtherProcess:
 
 @contextmanager
 def other_process() -> Iterator[OtherProcess]:
-    """One that is ready, until it is left."""
+    """Start the other process; end it at exit."""
     with subprocess.Popen(
         [sys.executable, "-m", "tests.robustness.bad_input.other_process"],
         cwd=ROOT,

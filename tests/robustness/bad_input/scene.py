@@ -1,4 +1,4 @@
-"""A server, a client with a file cache, and what is looked at when something went wrong."""
+"""A server, a client with a file cache, and the checks after an error."""
 
 import asyncio
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ SECRETS = ("refresh_token", "code", "code_verifier", "device_code", "client_asse
 
 
 class Scene:
-    """One client of one server, which makes each request once only, and somebody who signs in."""
+    """A server, a client without retries, and a user who signs in."""
 
     def __init__(self, server: OAuthServer, cache: Path, other: OtherProcess) -> None:
         server.auto_sign_in = "Ada"
@@ -30,7 +30,7 @@ class Scene:
         self._other = other
 
     def make(self, grant: Grant | None = None, **options: Any) -> Client:
-        """Another client, in place of the one that there is."""
+        """Replace the client by a new one."""
         usual: dict[str, Any] = {
             "client_id": "client-id",
             "client_secret": "secret",
@@ -46,13 +46,13 @@ class Scene:
         return self.client
 
     async def end(self) -> None:
-        """Close every client, and the browser."""
+        """Close all clients and the browser."""
         for client in self._made:
             await client.close()
         await self.visitor.gone()
 
     async def get(self) -> Mapping[str, Any]:
-        """What the API says to an authorized request of the client."""
+        """Send a request with the client; return the JSON of the API."""
         async with (
             asyncio.timeout(20),
             self.client.get(self.server.url("/things")) as response,
@@ -62,13 +62,16 @@ class Scene:
             return members
 
     async def log_in(self) -> None:
-        """Sign in, and let the token that came be worth nothing: the next request refreshes."""
+        """Sign in, then revoke the access token: the next request refreshes it."""
         await self.get()
         self.server.revoke_all()
         self.server.reset_counters()
 
     async def fails(self, kind: type[TokenError], advice: str) -> TokenError:
-        """The error of a request: of just this class, with advice, without secrets, and alone."""
+        """Send a request that must fail, and return its error.
+
+        It must be of exactly this class, match `advice` and show no secret; the API is not reached.
+        """
         before = self._accepted
         with pytest.raises(TokenError, match=advice) as caught:
             await self.get()
@@ -83,23 +86,23 @@ class Scene:
     def _accepted(self) -> int:
         return self.server.api_requests - self.server.rejected_requests
 
-    async def goes_on(self, *, logins: int) -> None:
-        """See that client and another process make requests, after so many logins more."""
+    async def recovers(self, *, logins: int) -> None:
+        """Check that this client and another process can send requests, after `logins` sign-ins."""
         before = self.server.logins
         await self.get()
-        self.server.revoke_all()  # what the other one needs is the refresh token
+        self.server.revoke_all()  # the other process needs the refresh token
         assert await self.elsewhere() == {"status": 200}
         await self.get()
         assert self.server.logins == before + logins
 
     async def elsewhere(self) -> dict[str, Any]:
-        """What comes of a request of another process, for which nobody signs in."""
+        """Send a request in another process, without a user who signs in; return the result."""
         url = self.server.url("/things")
-        said = await self._other.get(self.server.issuer, self.cache, url)
-        del said["pid"]
-        return said
+        result = await self._other.get(self.server.issuer, self.cache, url)
+        del result["pid"]
+        return result
 
-    def doing(self, **how: str) -> Any:
-        """Another process while it makes a request."""
+    def running(self, **how: str) -> Any:
+        """Send a request in another process; see `OtherProcess.running`."""
         url = self.server.url("/things")
-        return self._other.doing(self.server.issuer, self.cache, url, **how)
+        return self._other.running(self.server.issuer, self.cache, url, **how)

@@ -1,4 +1,4 @@
-"""What a device is told while it waits, and how the waiting ends; the next login is a new one."""
+"""Errors while a device waits for the user. Afterwards a new sign-in succeeds."""
 
 import asyncio
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from tests.support.identity import in_ascii
 
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """What was waited before each question, of which a thousandth is."""
+    """The seconds waited before each poll; really only a thousandth of them."""
     waits: list[float] = []
     real = asyncio.sleep
 
@@ -24,13 +24,13 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         waits.append(seconds)
         await real(seconds / 1000)
 
-    hurried = SimpleNamespace(sleep=sleep, get_running_loop=asyncio.get_running_loop)
-    monkeypatch.setattr("aioalf.grants.device_code.asyncio", hurried)
+    fast = SimpleNamespace(sleep=sleep, get_running_loop=asyncio.get_running_loop)
+    monkeypatch.setattr("aioalf.grants.device_code.asyncio", fast)
     return waits
 
 
 class Television:
-    """A screen, and somebody who says yes or no once the server has said a word so often."""
+    """A screen, and a user who answers after the server has sent certain errors `after` times."""
 
     def __init__(self, server: OAuthServer) -> None:
         self.prompts: list[Prompt] = []
@@ -39,7 +39,7 @@ class Television:
         self._server = server
 
     async def __call__(self, prompt: Prompt) -> None:
-        """Show the prompt, and stay on until somebody has answered."""
+        """Show the prompt until the user has answered."""
         self.prompts.append(prompt)
         await self._server.reached(refused=self.after)
         self.answer(prompt.user_code)
@@ -47,17 +47,17 @@ class Television:
 
 @pytest.fixture
 def television(scene: Scene) -> Television:
-    """It, with the scene's client."""
+    """A television with the client of the scene."""
     screen = Television(scene.server)
     scene.make(DeviceCode(screen))
     return screen
 
 
-async def still_logs_in(scene: Scene) -> None:
-    """See that the next login succeeds, and that its refresh token serves another client."""
+async def check_next_login(scene: Scene) -> None:
+    """Check that the next sign-in succeeds, and that another client can use its refresh token."""
     await scene.get()
     scene.server.revoke_all()
-    scene.make(DeviceCode(lambda _: pytest.fail("somebody was asked")))
+    scene.make(DeviceCode(lambda _: pytest.fail("the user was asked to sign in")))
     await scene.get()
     assert scene.server.granted["refresh_token"] == 1
 
@@ -66,45 +66,45 @@ async def still_logs_in(scene: Scene) -> None:
 async def test_authorization_pending(
     scene: Scene, waits: list[float], television: Television
 ) -> None:
-    """It is asked again at the same pace, until the person has decided."""
+    """`authorization_pending`: polling continues at the same interval until the user decides."""
     scene.server.device_slow_down = False
     television.after = {"authorization_pending": 3}
-    await still_logs_in(scene)
+    await check_next_login(scene)
     assert waits[:4] == [5, 5, 5, 5]
     assert len(television.prompts) == 1
 
 
 @pytest.mark.rule("R158")
 async def test_slow_down(scene: Scene, waits: list[float], television: Television) -> None:
-    """Five seconds more each time, for good."""
+    """`slow_down`: each one adds five seconds to the interval for all later polls."""
     television.after = {"slow_down": 2}
     scene.server.changes["device_authorization"] = {"interval": 2}
-    await still_logs_in(scene)
-    said = [exchange for exchange in scene.server.log if "device_code" in exchange.form]
+    await check_next_login(scene)
+    polls = [exchange for exchange in scene.server.log if "device_code" in exchange.form]
     assert scene.server.refused["slow_down"] >= 2
-    assert waits[0] == waits[1] == 2  # the first question is never too early
-    assert waits[2:] == [7 + 5 * number for number in range(len(said) - 2)]
+    assert waits[0] == waits[1] == 2  # the first poll is never too early
+    assert waits[2:] == [7 + 5 * number for number in range(len(polls) - 2)]
     assert len(television.prompts) == 1
 
 
 @pytest.mark.rule("R158")
 async def test_expired_token(scene: Scene, waits: list[float], television: Television) -> None:
-    """The code lived shorter than was said: the error says to start again, and that helps."""
+    """`expired_token`: the error says to start again, and a new sign-in succeeds."""
     scene.server.device_code_lifetime = 0.0
     scene.server.changes["device_authorization"] = {"expires_in": 600}
-    television.after = {"expired_token": 2}  # nobody
+    television.after = {"expired_token": 2}  # the user never answers
     await scene.fails(LoginTimeoutError, "before the code expired: start again")
     assert scene.server.refused == {"expired_token": 1}
     scene.server.device_code_lifetime = 600
     television.after = {}
-    await still_logs_in(scene)
+    await check_next_login(scene)
     first, second = television.prompts
     assert first.user_code != second.user_code
 
 
 @pytest.mark.rule("R108", "R158")
 async def test_access_denied(scene: Scene, waits: list[float], television: Television) -> None:
-    """The no is an error of its own class, after which nothing is asked; then it is a yes."""
+    """`access_denied`: an error of its own class ends the polling; a new sign-in may succeed."""
     scene.server.device_slow_down = False
     television.answer = scene.server.deny
     error = await scene.fails(AccessDeniedError, "said no")
@@ -112,17 +112,17 @@ async def test_access_denied(scene: Scene, waits: list[float], television: Telev
     assert error.error == "access_denied"
     assert scene.server.refused["access_denied"] == 1
     television.answer = scene.server.approve
-    await still_logs_in(scene)
+    await check_next_login(scene)
 
 
 @pytest.mark.rule("R158")
-async def test_a_server_that_fails_while_a_device_waits(
+async def test_server_failure_while_a_device_waits(
     scene: Scene, waits: list[float], television: Television
 ) -> None:
-    """It is asked half as often; the code counts still, and the person is asked once."""
+    """Connection failures double the interval; the device code stays valid."""
     scene.server.device_slow_down = False
     scene.server.faults["token"] = Fault.hang_up().times(2)
-    await still_logs_in(scene)
+    await check_next_login(scene)
     assert waits[:3] == [5, 10, 20]
     assert len(television.prompts) == 1
 
@@ -144,10 +144,10 @@ async def test_a_server_that_fails_while_a_device_waits(
     ],
     ids=in_ascii,
 )
-async def test_a_prompt_that_must_not_be_shown(
+async def test_unsafe_prompt_is_not_shown(
     scene: Scene, television: Television, members: dict[str, Any]
 ) -> None:
-    """What a terminal or a browser would obey is shown to nobody; the error names the member."""
+    """Control characters and unsafe URLs are not shown; the error names the member."""
     scene.server.changes["device_authorization"] = members
     await scene.fails(TokenResponseError, f"without a usable {next(iter(members))}")
     assert not television.prompts
@@ -156,10 +156,10 @@ async def test_a_prompt_that_must_not_be_shown(
 
 @pytest.mark.rule("R158")
 @pytest.mark.parametrize("interval", [10**9, 2**80])
-async def test_an_interval_that_outlives_the_code(
+async def test_interval_longer_than_the_code_lives(
     scene: Scene, television: Television, interval: int
 ) -> None:
-    """Nobody waits for years: it is said at once that the time is over."""
+    """If the code expires before the next poll, the error is raised at once."""
     scene.server.changes["device_authorization"] = {"interval": interval}
     television.after = {"slow_down": 1}
     async with asyncio.timeout(5):
@@ -167,8 +167,10 @@ async def test_an_interval_that_outlives_the_code(
 
 
 @pytest.mark.rule("R014")
-async def test_a_device_authorization_that_redirects(scene: Scene, television: Television) -> None:
-    """It is not followed: who the client is goes where it was configured to go."""
+async def test_redirect_of_the_device_authorization_is_not_followed(
+    scene: Scene, television: Television
+) -> None:
+    """Client credentials are sent only to the configured endpoint."""
     fault = Fault.redirect(f"{scene.server.other_url}/device")
     scene.server.faults["device_authorization"] = fault
     await scene.fails(TokenHTTPError, "it redirects")

@@ -1,6 +1,6 @@
-"""A login or a refresh that is cancelled, closed, reset or raised into while it is under way.
+"""A sign-in or refresh that is interrupted by close(), a reset or an error of a user's function.
 
-Nothing hangs, nothing is left behind, and what the server has granted is kept where it can be.
+Nothing hangs or leaks, and granted tokens are kept if possible.
 """
 
 import asyncio
@@ -21,39 +21,39 @@ from tests.robustness.bad_input.scene import Scene
 
 
 def free_port() -> int:
-    """A port that was free a moment ago."""
+    """Return a port that was free a moment ago."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
     return port
 
 
-class Waiting:
-    """A person who is asked, and does nothing."""
+class IdleUser:
+    """A user who opens the URL and does nothing."""
 
     def __init__(self) -> None:
         self.opened: asyncio.Queue[str] = asyncio.Queue()
 
     async def __call__(self, url: str) -> None:
-        """Look at the URL."""
+        """Keep the URL."""
         await self.opened.put(url)
 
     async def port(self) -> int:
-        """Where the login listens that asked last."""
+        """Return the port of the listener of the last sign-in."""
         return int(query_of(await self.opened.get())["redirect_uri"][0].rpartition(":")[2])
 
 
 async def test_two_logins_and_one_port(scene: Scene) -> None:
-    """The second one is told, the first one goes on; afterwards the port is free again."""
-    port, person = free_port(), Waiting()
+    """The second sign-in fails, the first one continues, and then the port is free again."""
+    port, user = free_port(), IdleUser()
     first = scene.make(
-        AuthorizationCode(open_browser=person, redirect_ports=(port, port)), cache=None
+        AuthorizationCode(open_browser=user, redirect_ports=(port, port)), cache=None
     )
     asking = asyncio.create_task(scene.get())
-    url = await person.opened.get()
+    url = await user.opened.get()
     second = AuthorizationCode(open_browser=scene.visitor, redirect_ports=(port, port))
     scene.make(second, cache=None)
     with ExitStack() as stack:
-        with suppress(OSError):  # the IP version to fall back to, if there is one
+        with suppress(OSError):  # also take the port of the IPv6 fallback, if there is IPv6
             address = ("::1", port)
             stack.enter_context(socket.create_server(address, family=socket.AF_INET6))
         await scene.fails(ListenerError, f"no port from {port} to {port}")
@@ -66,7 +66,7 @@ async def test_two_logins_and_one_port(scene: Scene) -> None:
 
 
 async def test_many_requests_and_one_login(scene: Scene) -> None:
-    """However many wait, of two clients with one cache, one person is asked once."""
+    """Forty requests of two clients with one cache need one sign-in."""
     one, two = scene.client, scene.make()
     url = scene.server.url("/things")
 
@@ -81,10 +81,8 @@ async def test_many_requests_and_one_login(scene: Scene) -> None:
 
 @pytest.mark.rule("R071")
 @pytest.mark.parametrize("endpoint", ["metadata", "pushed_authorization_request", "token"])
-async def test_a_client_that_is_closed_while_an_endpoint_is_silent(
-    scene: Scene, endpoint: Any
-) -> None:
-    """The login ends at once, nothing listens any more, and another one begins anew."""
+async def test_close_while_an_endpoint_does_not_respond(scene: Scene, endpoint: Any) -> None:
+    """close() ends the sign-in at once, and a new sign-in succeeds."""
     grant = AuthorizationCode(open_browser=scene.visitor, par=True)
     client = scene.make(grant)
     scene.server.faults[endpoint] = Fault.slow(60)
@@ -98,16 +96,16 @@ async def test_a_client_that_is_closed_while_an_endpoint_is_silent(
     for url in scene.visitor.opened:
         assert "request_uri" in url
     async with client:
-        await scene.goes_on(logins=1)
+        await scene.recovers(logins=1)
 
 
 @pytest.mark.rule("R114")
-async def test_a_client_that_is_closed_while_a_person_is_waited_for(scene: Scene) -> None:
-    """The port is closed with it, and the lock of the cache is free."""
-    person = Waiting()
-    client = scene.make(AuthorizationCode(open_browser=person))
+async def test_close_while_waiting_for_the_user(scene: Scene) -> None:
+    """close() closes the listener and releases the lock of the cache."""
+    user = IdleUser()
+    client = scene.make(AuthorizationCode(open_browser=user))
     asking = asyncio.create_task(scene.get())
-    port = await person.port()
+    port = await user.port()
     assert await is_listening(port)
     async with asyncio.timeout(5):
         await client.close()
@@ -115,12 +113,12 @@ async def test_a_client_that_is_closed_while_a_person_is_waited_for(scene: Scene
             await asking
     assert not await is_listening(port)
     scene.make()
-    await scene.goes_on(logins=1)
+    await scene.recovers(logins=1)
 
 
 @pytest.mark.rule("R158")
-async def test_a_client_that_is_closed_while_a_device_asks(scene: Scene) -> None:
-    """It asks no more, and what shows the code is ended."""
+async def test_close_while_a_device_polls(scene: Scene) -> None:
+    """close() ends the polling and cancels the prompt."""
     shown, ended = asyncio.Event(), asyncio.Event()
 
     async def show(prompt: Prompt) -> None:
@@ -144,8 +142,8 @@ async def test_a_client_that_is_closed_while_a_device_asks(scene: Scene) -> None
 
 
 @pytest.mark.rule("R044", "R083")
-async def test_an_answer_that_comes_after_a_reset(scene: Scene) -> None:
-    """Its token is not used again; its refresh token is, for the one before was sent."""
+async def test_response_after_a_reset(scene: Scene) -> None:
+    """The access token is dropped; the refresh token is kept, since the old one was used."""
     await scene.log_in()
     manager: Any = scene.client._token_manager  # noqa: SLF001 - it has no public name
     scene.server.faults["token"] = Fault.slow(0.1).times(1)
@@ -153,31 +151,31 @@ async def test_an_answer_that_comes_after_a_reset(scene: Scene) -> None:
     await scene.server.reached(token_requests=1)
     await manager.reset_token()
     await asyncio.gather(asking, scene.get())
-    await scene.goes_on(logins=0)
+    await scene.recovers(logins=0)
     assert not scene.server.refused
 
 
 @pytest.mark.rule("R078")
-async def test_a_client_that_is_used_in_another_loop_while_a_person_is_waited_for(
+async def test_use_in_another_loop_while_waiting_for_the_user(
     scene: Scene,
 ) -> None:
-    """That is said at once, to who does it; the login goes on."""
-    person = Waiting()
-    scene.make(AuthorizationCode(open_browser=person), cache=None)
+    """The second event loop gets an error at once; the sign-in continues."""
+    user = IdleUser()
+    scene.make(AuthorizationCode(open_browser=user), cache=None)
     asking = asyncio.create_task(scene.get())
-    url = await person.opened.get()
-    problems: list[BaseException] = []
+    url = await user.opened.get()
+    errors: list[BaseException] = []
 
     def elsewhere() -> None:
         try:
             asyncio.run(scene.get())
         except RuntimeError as error:
-            problems.append(error)
+            errors.append(error)
 
     thread = threading.Thread(target=elsewhere)
     thread.start()
     await asyncio.to_thread(thread.join)
-    assert "used from two event loops at once" in str(problems[0])
+    assert "used from two event loops at once" in str(errors[0])
     await scene.visitor(url)
     await asking
     assert scene.server.logins == 1
@@ -185,11 +183,11 @@ async def test_a_client_that_is_used_in_another_loop_while_a_person_is_waited_fo
 
 @pytest.mark.rule("R063")
 @pytest.mark.parametrize("kind", ["raises", "hangs", "uses the client", "closes the client"])
-async def test_who_is_told_of_a_token(
+async def test_on_token_that_misbehaves(
     scene: Scene, kind: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Whatever it does, the token is kept and used, and the client can be closed."""
-    monkeypatch.setattr("aioalf._callbacks.ON_TOKEN_TIMEOUT", 0.05)
+    """Whatever `on_token` does, the token is stored and used, and the client can be closed."""
+    monkeypatch.setattr("aioalf._callbacks.TELLING", 0.05)
 
     async def told(token: Token) -> None:
         match kind:
@@ -215,14 +213,14 @@ async def test_who_is_told_of_a_token(
     assert "on_token" in caplog.text
     scene.make()
     scene.server.revoke_all()
-    await scene.goes_on(logins=0)
+    await scene.recovers(logins=0)
 
 
 def raising(kind: type[BaseException]) -> Callable[[object], None]:
-    """Show nothing."""
+    """Return a function that raises this error."""
 
     def show(_what: object) -> None:
-        raise kind("nobody can see this")
+        raise kind("there is no screen")
 
     return show
 
@@ -232,23 +230,23 @@ def raising(kind: type[BaseException]) -> Callable[[object], None]:
     [
         (OSError, "No prompt: .* raised OSError"),
         (TimeoutError, "No prompt: .* raised TimeoutError"),
-        (TokenError, "nobody can see this"),
+        (TokenError, "there is no screen"),
     ],
 )
-async def test_a_prompt_that_raises(scene: Scene, kind: type[BaseException], advice: str) -> None:
-    """Nobody can sign in who has not seen the code: the login ends, with the reason."""
+async def test_prompt_that_raises(scene: Scene, kind: type[BaseException], advice: str) -> None:
+    """Without a prompt the user cannot sign in: the sign-in fails with the reason."""
     scene.make(DeviceCode(raising(kind)))
-    async with asyncio.timeout(4):  # before the server is asked for the first time
+    async with asyncio.timeout(4):  # before the first poll
         await scene.fails(TokenError, advice)
     assert scene.server.token_requests == 0
     scene.make()
-    await scene.goes_on(logins=1)
+    await scene.recovers(logins=1)
 
 
 @pytest.mark.parametrize("kind", [OSError, TimeoutError, TokenError])
-async def test_a_browser_that_raises(scene: Scene, kind: type[BaseException]) -> None:
-    """As with a prompt."""
+async def test_browser_that_raises(scene: Scene, kind: type[BaseException]) -> None:
+    """If the browser cannot be opened, the sign-in fails with the reason."""
     scene.make(AuthorizationCode(open_browser=raising(kind)))
     await scene.fails(TokenError, f"browser could not be opened: {kind.__name__}")
     scene.make()
-    await scene.goes_on(logins=1)
+    await scene.recovers(logins=1)

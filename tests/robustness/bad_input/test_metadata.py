@@ -1,6 +1,6 @@
-"""Metadata that must not be believed, or has not what is needed: an error, and nothing is sent.
+"""Metadata that is malformed, from another issuer, or incomplete: an error, and nothing is sent.
 
-Who is logged in already does not notice, or goes on as soon as the issuer is well again.
+A signed-in client continues with the last valid metadata, or recovers when the issuer does.
 """
 
 import json
@@ -18,7 +18,7 @@ Spoil = Callable[[OAuthServer], None]
 
 
 def says(**members: Any) -> Spoil:
-    """Metadata with other members."""
+    """Change members of the metadata."""
 
     def spoil(server: OAuthServer) -> None:
         server.changes["metadata"] = members
@@ -27,7 +27,7 @@ def says(**members: Any) -> Spoil:
 
 
 def fails(fault: Fault) -> Spoil:
-    """Something else in the place of metadata."""
+    """Respond with a fault instead of metadata."""
 
     def spoil(server: OAuthServer) -> None:
         server.faults["metadata"] = fault
@@ -36,39 +36,39 @@ def fails(fault: Fault) -> Spoil:
 
 
 @pytest.fixture(autouse=True)
-def old(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Metadata is old when it comes, and the issuer is asked again at once."""
+def always_stale(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Metadata is stale at once, and a failure causes no backoff."""
     monkeypatch.setattr("aioalf._auth_server.discovery.FRESH", -1.0)
     monkeypatch.setattr("aioalf._auth_server.discovery._PAUSE", 0.0)
 
 
 def repair(server: OAuthServer) -> None:
-    """Make the server right again."""
+    """Repair the server."""
     server.changes.pop("metadata", None)
     server.faults["metadata"] = None
 
 
-async def refused(scene: Scene, spoil: Spoil, kind: type[TokenError], advice: str) -> None:
-    """See that nobody is asked anything, and that all is well when the metadata is."""
+async def check_refused(scene: Scene, spoil: Spoil, kind: type[TokenError], advice: str) -> None:
+    """Check that no browser opens and no credentials are sent, and that the client recovers."""
     spoil(scene.server)
     await scene.fails(kind, advice)
     assert not scene.visitor.opened
     assert {exchange.method for exchange in scene.server.log} == {"GET"}
     assert "Authorization" not in "".join(str(e.headers.keys()) for e in scene.server.log)
     repair(scene.server)
-    await scene.goes_on(logins=1)
+    await scene.recovers(logins=1)
     scene.server.reset_counters()
 
 
-async def unnoticed(scene: Scene, spoil: Spoil, caplog: pytest.LogCaptureFixture) -> None:
-    """See that who is logged in goes on with the last good copy, which is logged."""
+async def check_unaffected(scene: Scene, spoil: Spoil, caplog: pytest.LogCaptureFixture) -> None:
+    """Check that a signed-in client continues with the last valid metadata, and logs that."""
     scene.server.revoke_all()
     spoil(scene.server)
     await scene.get()
     assert "The last good metadata is used" in caplog.text
     repair(scene.server)
     scene.server.revoke_all()
-    await scene.goes_on(logins=0)
+    await scene.recovers(logins=0)
 
 
 @pytest.mark.rule("R121", "R123")
@@ -76,11 +76,13 @@ async def unnoticed(scene: Scene, spoil: Spoil, caplog: pytest.LogCaptureFixture
 async def test_metadata_of_another_issuer(
     scene: Scene, caplog: pytest.LogCaptureFixture, issuer: Any
 ) -> None:
-    """The error says to compare; a slash more is another issuer."""
+    """Metadata of another issuer is rejected, even if only a slash differs."""
     named = issuer if issuer is MISSING else issuer.format(scene.server.issuer)
     spoil = says(issuer=named, token_endpoint="https://evil.example/token")
-    await refused(scene, spoil, MetadataError, "it names another issuer: compare .* character")
-    await unnoticed(scene, spoil, caplog)
+    await check_refused(
+        scene, spoil, MetadataError, "it names another issuer: compare .* character"
+    )
+    await check_unaffected(scene, spoil, caplog)
 
 
 @pytest.mark.rule("R122", "R123")
@@ -102,24 +104,24 @@ async def test_metadata_of_another_issuer(
 async def test_metadata_not_json(
     scene: Scene, caplog: pytest.LogCaptureFixture, fault: Fault, advice: str
 ) -> None:
-    """Whatever it is instead; both of its places are named, with what is wrong there."""
+    """The error names both metadata URLs and the problem of each."""
     places = "oauth-authorization-server.*openid-configuration"
-    await refused(scene, fails(fault), MetadataError, f"(?s){places}.*{advice}")
-    await unnoticed(scene, fails(fault), caplog)
+    await check_refused(scene, fails(fault), MetadataError, f"(?s){places}.*{advice}")
+    await check_unaffected(scene, fails(fault), caplog)
 
 
 @pytest.mark.rule("R123")
 @pytest.mark.parametrize("missing", ["token_endpoint", "authorization_endpoint"])
-async def test_metadata_without_the_endpoint_needed(scene: Scene, missing: str) -> None:
-    """The error names it, nobody signs in for nothing, and who is logged in stays so."""
+async def test_metadata_without_a_required_endpoint(scene: Scene, missing: str) -> None:
+    """The error names the endpoint, no browser opens, and a signed-in client stays signed in."""
     spoil, advice = says(**{missing: MISSING}), f"Missing {missing.replace('_', ' ')}: the issuer's"
-    await refused(scene, spoil, TokenConfigurationError, advice)
+    await check_refused(scene, spoil, TokenConfigurationError, advice)
     scene.server.revoke_all()
     spoil(scene.server)
     if missing == "token_endpoint":
         await scene.fails(TokenConfigurationError, advice)
     repair(scene.server)
-    await scene.goes_on(logins=0)
+    await scene.recovers(logins=0)
 
 
 @pytest.mark.rule("R013", "R122", "R123")
@@ -135,24 +137,24 @@ async def test_metadata_without_the_endpoint_needed(scene: Scene, missing: str) 
     ],
     ids=["http", "file", "javascript", "half a character", "no name"],
 )
-async def test_metadata_over_http_to_a_public_host(
+async def test_metadata_with_an_unsafe_endpoint(
     scene: Scene, name: str, endpoint: str, advice: str
 ) -> None:
-    """Nothing is sent to such an endpoint and no such page is opened, nor one of another scheme."""
+    """Endpoints with plain http to a public host, other schemes or no host are not used."""
     spoil = says(**{name: endpoint.format(name)})
-    await refused(scene, spoil, MetadataError, advice.format(name, name))
+    await check_refused(scene, spoil, MetadataError, advice.format(name, name))
 
 
 @pytest.mark.rule("R122")
-def test_an_issuer_over_http_on_a_public_host() -> None:
-    """It is refused when the client is made: whoever is on the way could be the issuer."""
+def test_issuer_with_plain_http_on_a_public_host() -> None:
+    """It is rejected when the client is created: others could impersonate the issuer."""
     with pytest.raises(TokenConfigurationError, match="issuer must be an https URL"):
         Client("id", issuer="http://id.example.com", grant=AuthorizationCode())
 
 
 @pytest.mark.rule("R123")
-async def test_metadata_with_members_of_other_kinds(scene: Scene) -> None:
-    """What is not needed does no harm, whatever it is."""
+async def test_metadata_with_optional_members_of_wrong_types(scene: Scene) -> None:
+    """Optional members of wrong types are ignored."""
     odd = json.loads('{"a": [[[]]], "b": 1e400, "c": "\\ud800", "d": null}')
     says(
         token_endpoint_auth_methods_supported=5,
@@ -161,4 +163,4 @@ async def test_metadata_with_members_of_other_kinds(scene: Scene) -> None:
         require_pushed_authorization_requests="yes",
         x_odd={**odd, "b": "1e400"},
     )(scene.server)
-    await scene.goes_on(logins=1)
+    await scene.recovers(logins=1)

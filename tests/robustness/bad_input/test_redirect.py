@@ -1,6 +1,6 @@
-"""A redirect that is no answer, another's, or a no; and the code that it brought, refused.
+"""Redirects that are forged, incomplete or errors, and authorization codes that are rejected.
 
-Forged answers end no login; what ends one is an error, and the next login is as if nothing was.
+A forged redirect does not end a sign-in. An error ends it, and the next sign-in succeeds.
 """
 
 from collections.abc import Callable
@@ -25,18 +25,18 @@ from tests.robustness.bad_input.scene import Scene
 Change = Callable[[str], str]
 
 
-async def discarded(scene: Scene, kind: type[TokenError], advice: str) -> TokenError:
-    """The error of a login that sent no code anywhere; the next one is right, and is kept."""
+async def check_discarded(scene: Scene, kind: type[TokenError], advice: str) -> TokenError:
+    """Check that a sign-in fails without sending a code, and that the next one succeeds."""
     error = await scene.fails(kind, advice)
     assert (scene.server.token_requests, len(scene.visitor.opened)) == (0, 1)
-    assert await scene.elsewhere() == {"login": "asked for", "error": "TokenError"}
+    assert await scene.elsewhere() == {"login": "requested", "error": "TokenError"}
     scene.server.changes.pop("authorization")
-    await scene.goes_on(logins=1)
+    await scene.recovers(logins=1)
     return error
 
 
-async def waited_on(scene: Scene, *changes: Change) -> None:
-    """See that each changed redirect got a 400 and ended nothing, and the right one a token."""
+async def check_ignored(scene: Scene, *changes: Change) -> None:
+    """Check that each changed redirect gets a 400, and the right one ends the sign-in."""
     visitor = Visitor(*changes)
     scene.visitor = visitor
     await scene.client.close()
@@ -49,41 +49,43 @@ async def waited_on(scene: Scene, *changes: Change) -> None:
     sent = [exchange.form["code"] for exchange in scene.server.log if "code" in exchange.form]
     assert sent == right["code"]
     scene.server.revoke_all()
-    await scene.goes_on(logins=0)
+    await scene.recovers(logins=0)
 
 
 @pytest.mark.rule("R100", "R101")
 async def test_iss_missing_in_the_redirect(scene: Scene) -> None:
-    """A server that promises to name itself and does not may be another one."""
+    """`iss` is required if the server advertises it."""
     scene.server.changes["authorization"] = {"iss": MISSING}
     advice = r"discarded: it came without the issuer \(iss\) that this server promises"
-    await discarded(scene, AuthorizationError, advice)
+    await check_discarded(scene, AuthorizationError, advice)
 
 
 @pytest.mark.rule("R100", "R103")
 @pytest.mark.parametrize("iss", ["https://evil.example", "{}/"])
 async def test_iss_wrong_in_the_redirect(scene: Scene, iss: str) -> None:
-    """The code is sent to nobody, and nothing that it says is shown."""
+    """With a wrong `iss` the code is not sent, and the error does not show the `iss`."""
     scene.server.changes["authorization"] = {"iss": iss.format(scene.server.issuer)}
-    error = await discarded(scene, AuthorizationError, r"discarded: it came from another issuer")
+    error = await check_discarded(
+        scene, AuthorizationError, r"discarded: it came from another issuer"
+    )
     assert "evil" not in str(error)
 
 
 @pytest.mark.rule("R101")
-async def test_iss_that_was_not_promised_in_the_redirect(scene: Scene) -> None:
-    """The error says which option is for a server that is so."""
+async def test_iss_not_advertised(scene: Scene) -> None:
+    """The error names the option for a server that sends `iss` without advertising it."""
     scene.server.changes["metadata"] = {"authorization_response_iss_parameter_supported": False}
     await scene.fails(AuthorizationError, "pass allow_unadvertised_iss=True")
     assert scene.server.token_requests == 0
     grant = AuthorizationCode(open_browser=scene.visitor, allow_unadvertised_iss=True)
     scene.make(grant)
-    await scene.goes_on(logins=1)
+    await scene.recovers(logins=1)
 
 
 @pytest.mark.rule("R095", "R116")
 async def test_state_wrong(scene: Scene) -> None:
-    """Another page of the person's browser can neither end a login nor put its own code in."""
-    await waited_on(
+    """Another page in the browser can neither end a sign-in nor inject a code."""
+    await check_ignored(
         scene,
         lambda url: url.replace("state=", "state=x"),
         lambda url: url.replace("state=", "other="),
@@ -95,20 +97,20 @@ async def test_state_wrong(scene: Scene) -> None:
 
 @pytest.mark.rule("R096")
 async def test_code_twice(scene: Scene) -> None:
-    """Which of the two is right is not guessed: neither."""
-    await waited_on(scene, lambda url: f"{url}&code=evil", lambda url: f"{url}&code=")
+    """A redirect with two codes is ignored."""
+    await check_ignored(scene, lambda url: f"{url}&code=evil", lambda url: f"{url}&code=")
 
 
 @pytest.mark.rule("R091")
 async def test_pkce_refused_in_the_browser(scene: Scene) -> None:
-    """There is no other method to fall back to; the server's words say what it wants."""
+    """There is no fallback without PKCE; the error has the description of the server."""
     scene.server.changes["authorization"] = {
         "code": MISSING,
         "error": "invalid_request",
         "error_description": "code_challenge_method S256 is not supported",
     }
     advice = "answered invalid_request: code_challenge_method S256 is not supported"
-    error = await discarded(scene, AuthorizationError, advice)
+    error = await check_discarded(scene, AuthorizationError, advice)
     assert isinstance(error, AuthorizationError)
     assert error.error == "invalid_request"
     opened = [parse_qs(urlsplit(url).query) for url in scene.visitor.opened]
@@ -119,7 +121,7 @@ async def test_pkce_refused_in_the_browser(scene: Scene) -> None:
 async def test_pkce_refused_at_the_token_endpoint(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The code is used up: it is not sent again, and the next login has a verifier of its own."""
+    """The code is not sent again, and the next sign-in uses a new verifier."""
 
     def wrong(_verifier: str) -> str:
         return "x" * 43
@@ -130,14 +132,16 @@ async def test_pkce_refused_at_the_token_endpoint(
     assert isinstance(error, TokenHTTPError)
     assert error.error == "invalid_grant"
     assert scene.server.token_requests == 1
-    await scene.goes_on(logins=1)
+    await scene.recovers(logins=1)
 
 
 @pytest.mark.rule("R108")
 async def test_access_denied_in_the_browser(scene: Scene) -> None:
-    """It is an error of its own class, and the person may think better of it."""
+    """Access denied is an error of its own class, and the next sign-in may succeed."""
     scene.server.changes["authorization"] = {"code": MISSING, "error": "access_denied"}
-    await discarded(scene, AccessDeniedError, "The authorization server answered access_denied")
+    await check_discarded(
+        scene, AccessDeniedError, "The authorization server answered access_denied"
+    )
 
 
 @pytest.mark.rule("R097")
@@ -150,11 +154,9 @@ async def test_access_denied_in_the_browser(scene: Scene) -> None:
     ],
     ids=["hang-up", "503", "HTML"],
 )
-async def test_code_whose_answer_is_lost(
-    scene: Scene, fault: Fault, kind: type[TokenError]
-) -> None:
-    """Nobody knows whether it was used: it is not sent again, and another login gets another."""
+async def test_code_with_lost_response(scene: Scene, fault: Fault, kind: type[TokenError]) -> None:
+    """The code may have been used: it is not sent again, and the next sign-in gets a new one."""
     scene.server.faults["token"] = fault.times(1)
     await scene.fails(kind, "(?i)the token endpoint")
     assert scene.server.token_requests == 1
-    await scene.goes_on(logins=1)
+    await scene.recovers(logins=1)

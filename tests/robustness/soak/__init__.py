@@ -1,1 +1,1 @@
-"""A soak: mixed load for a long time, with faults, revocations and expiry in the midst of it."""
+"""A soak test: a mixed load for minutes, with faults, revocations and expiring tokens."""

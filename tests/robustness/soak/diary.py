@@ -1,7 +1,6 @@
-"""The diary of a soak: which events there were, and whether they excuse what requests came to.
+"""Records the events of a soak and the outcomes of requests, and decides which are errors.
 
-It keeps counts, and a refused request no longer than until it is judged: what is watched for growth
-must not grow by being watched.
+It keeps counters instead of lists, because it must not itself cause the growth that is measured.
 """
 
 from __future__ import annotations
@@ -14,14 +13,14 @@ from tests.robustness.soak.events import Event
 from tests.robustness.soak.refusals import REFUSED, Ending, Refusals, Request
 
 _SHOWN = 20
-_KEPT = 60.0  # seconds that an event is remembered: longer than any request takes
+_KEPT = 60.0  # seconds that events are remembered; no request takes longer
 
 
 @dataclass
 class Entry:
-    """One event and its time; `ended` is None while it lasts.
+    """An event and its times.
 
-    What it does at once is done at `happened`, None while nobody knows.
+    `happened` is the time by which the servers have applied it; `ended` is None while it lasts.
     """
 
     event: Event
@@ -32,41 +31,41 @@ class Entry:
 
 @dataclass
 class Diary:
-    """Events and outcomes. An event touches what runs until `grace` seconds after its end."""
+    """Events and outcomes. An event affects requests until `grace` seconds after its end."""
 
     grace: float
     event_count: int = 0
     answered: Counter[str] = field(default_factory=Counter[str])
-    """Of each kind of request, how many were answered rightly."""
+    """Correct responses, by kind of request."""
     injected: Counter[str] = field(default_factory=Counter[str])
-    """How many came to what an event excuses, by event and outcome."""
+    """Failures that an event explains, by event and outcome."""
     repaired: Counter[str] = field(default_factory=Counter[str])
-    """Of those that were answered rightly: how many were refused first."""
+    """Requests that succeeded after a 401, by kind."""
     errors: list[str] = field(default_factory=list[str])
-    """What no event excuses: the first of them, in words."""
+    """Descriptions of the first failures that no event explains."""
     error_count: int = 0
     undisturbed: Counter[str] = field(default_factory=Counter[str])
-    """Of the times that a token was got far from any event: ``tokens`` and ``requests``."""
+    """``tokens`` received and ``requests`` made for them, while no event was near."""
     tokens: Counter[str] = field(default_factory=Counter[str])
-    """Of all times: ``tokens`` got, and ``requests`` made for them."""
+    """The same at any time."""
     refusals: Refusals = field(default_factory=Refusals)
     _entries: list[Entry] = field(default_factory=list[Entry])
 
     @property
     def requests(self) -> int:
-        """How many requests there were."""
+        """The number of requests."""
         return self.answered.total() + self.injected.total() + self.error_count
 
     def begin(self, event: Event, now: float) -> Entry:
-        """Write down that an event begins; who ends it says so in the entry."""
+        """Record the start of an event; the caller sets its end in the returned entry."""
         entry = Entry(event, now)
         recent = [old for old in self._entries if old.ended is None or old.ended > now - _KEPT]
         self._entries = [*recent, entry]
         self.event_count += 1
         return entry
 
-    def touching(self, begun: float, ended: float) -> list[Event]:
-        """The events that may have to do with what ran from and until these times."""
+    def affecting(self, begun: float, ended: float) -> list[Event]:
+        """Return the events that may affect a request that ran between these times."""
         return [
             entry.event
             for entry in self._entries
@@ -74,9 +73,9 @@ class Diary:
         ]
 
     def note(self, request: Request) -> None:
-        """Write down what a request came to: "ok", a status or the name of an error.
+        """Record the outcome of a request: "ok", a status or the name of an error.
 
-        A 401 is judged, and counted, by `settle`.
+        `settle` decides about a 401 later.
         """
         kind, outcome = request.kind, request.outcome
         self.refusals.note(request)
@@ -85,12 +84,12 @@ class Diary:
             if request.is_repaired:
                 self.repaired[kind] += 1
         elif outcome != REFUSED:
-            touching = self.touching(request.begun, request.ended)
-            excuses = (event.name for event in touching if event.is_reason_for(kind, outcome))
+            affecting = self.affecting(request.begun, request.ended)
+            excuses = (event.name for event in affecting if event.is_reason_for(kind, outcome))
             self._count(request, next(excuses, None))
 
     def settle(self, now: float) -> None:
-        """Judge the 401s, when nothing is under way."""
+        """Decide about the 401s; no request may be in flight."""
         endings = [
             Ending(
                 entry.event.name,
@@ -108,21 +107,21 @@ class Diary:
             self.injected[f"{excuse}: {request.outcome}"] += 1
             return
         lasted, times = request.ended - request.begun, len(request.sent)
-        self._complain(
+        self._add_error(
             f"{request.kind}: {request.outcome} at {request.begun:.2f} s, after {lasted:.2f} s, "
             f"sent {times} times with {len(request.tokens)} tokens"
         )
 
-    def note_flight(self, requests: int, *, got: bool, begun: float, ended: float) -> None:
-        """Write down how many token requests were made until there was a token, or none."""
+    def note_token_requests(self, requests: int, *, got: bool, begun: float, ended: float) -> None:
+        """Record the number of token requests for one token, or for a failure."""
         self.tokens.update(tokens=got, requests=requests)
-        if self.touching(begun, ended):
+        if self.affecting(begun, ended):
             return
         self.undisturbed.update(tokens=got, requests=requests)
         if not got or requests != 1:
-            self._complain(f"{requests} token requests for {int(got)} token at {begun:.2f} s")
+            self._add_error(f"{requests} token requests for {int(got)} token at {begun:.2f} s")
 
-    def _complain(self, text: str) -> None:
+    def _add_error(self, text: str) -> None:
         self.error_count += 1
         if len(self.errors) < _SHOWN:
             self.errors.append(text)

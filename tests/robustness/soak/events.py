@@ -1,7 +1,7 @@
-"""What happens to the servers of a soak, and what callers may see of it, by kind of request.
+"""The events of a soak: faults of the servers, and the failures of requests that they explain.
 
-An event excuses an outcome where it is listed with it, for the kinds that can come to it. A 401 is
-listed nowhere: the client repairs it, and where it cannot, `refusals` says so.
+A 401 is explained by no event here, because the client must repair it; `refusals` decides when it
+cannot.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 from aioalf.testing import ConnectionFault, Fault, FaultProxy, OAuthServer
 
 Kinds = Callable[[str], bool]
-"""Whether a kind of request, as the report has it, is one of them."""
+"""A predicate on kinds of requests, as named in the report."""
 Excuses = Mapping[str, Kinds]
 
 GET_TOKEN: Final = "manager: get_token"
@@ -22,29 +22,29 @@ WEBSOCKET: Final = "websocket"
 
 @dataclass(frozen=True)
 class Place:
-    """Where things happen: the servers, and the proxy before the token endpoint."""
+    """The test server, and the proxy in front of its token endpoint."""
 
     server: OAuthServer
     proxy: FaultProxy
 
     def end_faults(self) -> None:
-        """Let everything work again."""
+        """End all faults."""
         self.server.token_fault = self.server.api_fault = self.proxy.fault = None
         self.proxy.listen()
 
 
 @dataclass(frozen=True)
 class Event:
-    """What is done, and which outcomes of which kinds of requests that it touches are its work."""
+    """A fault, and the outcomes that it explains, each for some kinds of requests."""
 
     name: str
     begin: Callable[[Place], None]
     excuses: Excuses = field(default_factory=dict[str, Kinds])
     ends_tokens: bool = False
-    """Whether every token that was issued before is refused from then on."""
+    """Whether it invalidates all tokens issued before."""
 
     def is_reason_for(self, kind: str, outcome: str) -> bool:
-        """Tell whether it is to be expected that this kind of request comes to this."""
+        """Whether the event explains this outcome for this kind of request."""
         return outcome in self.excuses and self.excuses[outcome](kind)
 
 
@@ -100,14 +100,13 @@ def _raising(kind: str) -> bool:
     return not _returning(kind)
 
 
-# There is no answer that could be returned: all raise.
+# There is no response to return, so all kinds raise.
 _NO_ANSWER: Excuses = {"TokenConnectionError": _any}
 _USELESS: Excuses = {"TokenResponseError": _any}
-# The error of the token endpoint is returned by a `Client`, where it has a response to return;
-# the others raise it.
+# `Client` returns the error response of the token endpoint; the others raise it.
 _DOWN: Excuses = {"503": _returning, "TokenHTTPError": _raising}
 _BUSY: Excuses = {"429": _returning, "TokenHTTPError": _raising}
-# The API's own failures are the caller's to see; who asks for a token alone does not go there.
+# Failures of the API reach the caller; `get_token` does not contact the API.
 _API_DOWN: Excuses = {"503": _to_the_api}
 _API_GONE: Excuses = {"ServerDisconnectedError": _to_the_api}
 

@@ -1,6 +1,6 @@
-"""The load of a soak: who sends what, all the time, and checks what comes back.
+"""The load of a soak: workers that send requests and check the responses.
 
-Three users: a `Client`, a session with the middleware, and callers of a manager alone.
+There are three kinds of users: a `Client`, a session with the middleware, and a manager alone.
 """
 
 from __future__ import annotations
@@ -38,42 +38,39 @@ Exchange = Callable[[Sender, str, int], Awaitable[str]]
 RETRY: Final = Retry(wait_initial=0.1)
 RENEWAL: Final = Renewal(failure_backoff=PAUSE)
 TIMEOUT: Final = 1.0
-"""Of a token request, in seconds."""
+"""Timeout of a token request, in seconds."""
 GRACE: Final = 4.0
-"""An event touches what runs so long after its end, in seconds: until then an attempt that hung is
-over, a pause of what a server asked for has passed, and a busy machine has caught up."""
+"""Seconds after its end in which an event still affects requests: until then hanging attempts have
+timed out, a Retry-After has passed, and a busy machine has caught up."""
 
-_BREAK: Final = 0.08
+_DELAY: Final = 0.08
 _RESET_EVERY: Final = 50
 _THINGS: Final = 60
-"""So many are asked for by their path: each new URL goes into caches of yarl, which is growth."""
+"""Number of different URLs. yarl caches URLs, so an unlimited number would look like growth."""
 
 
-# The tokens that this task's request was sent with so far: aiohttp tells of each time in its task.
+# The tokens of the current request; aiohttp calls trace hooks in the task of the request.
 _SENT: ContextVar[list[str]] = ContextVar("sent")
 
 
-def watch() -> TraceConfig:
-    """Return what makes a session tell which tokens a request is sent with, repeats and all."""
+def trace_tokens() -> TraceConfig:
+    """Return a TraceConfig that records the token of each attempt of a request."""
     config = TraceConfig()
     config.on_request_headers_sent.append(_note_sent)
     return config
 
 
-def own_sessions_watched() -> AbstractContextManager[object]:
-    """Let the sessions tell, too, that clients make for themselves from now on.
-
-    Nobody can ask them to; and a session that is given to a client is used in another way.
-    """
-    watched = partial(ClientSession, trace_configs=[watch()])
-    return mock.patch("aioalf._requests.session.ClientSession", watched)
+def trace_own_sessions() -> AbstractContextManager[object]:
+    """Add `trace_tokens` to sessions that clients create from now on."""
+    traced = partial(ClientSession, trace_configs=[trace_tokens()])
+    return mock.patch("aioalf._requests.session.ClientSession", traced)
 
 
 async def _note_sent(
     session: ClientSession, context: object, what: TraceRequestHeadersSentParams
 ) -> None:
     scheme, _, token = what.headers.get("Authorization", "").partition(" ")
-    if scheme == "Bearer":  # token requests go out in the name of a request, with Basic
+    if scheme == "Bearer":  # token requests use Basic
         _SENT.get().append(token)
 
 
@@ -84,29 +81,29 @@ class _Attempts:
 
 
 class Account(ClientSecretBasic, Grant):
-    """Counts one manager's token requests, and tells the diary of each token that was got.
+    """Counts the token requests of one manager.
 
-    It is the manager's grant and its client authentication: each attempt passes through both.
+    It is the grant and the client authentication of the manager: each attempt uses both.
     """
 
     def __init__(self, diary: Diary) -> None:
         super().__init__()
         self._diary = diary
-        # A flight that was abandoned goes on beside the next one: each counts its own.
+        # After a reset two token requests may be in flight; each counts its own attempts.
         self._attempts: ContextVar[_Attempts | None] = ContextVar("attempts", default=None)
         self._last: str | None = None
 
     async def authenticate(
         self, credentials: Credentials, form: MutableForm, audience: str
     ) -> Mapping[str, str]:
-        """Count an attempt."""
+        """Count the attempt."""
         if (attempts := self._attempts.get()) is not None:
             attempts.made += 1
             attempts.last_at = _now()
         return await super().authenticate(credentials, form, audience)
 
     async def request_token(self, endpoint: AuthorizationServer) -> Token:
-        """Get a token as the default grant does."""
+        """Request a token with the client credentials grant, and record it."""
         begun, got = _now(), False
         attempts = _Attempts(begun)
         self._attempts.set(attempts)
@@ -114,8 +111,8 @@ class Account(ClientSecretBasic, Grant):
             token = await ClientCredentials().request_token(endpoint)
             got = True
         finally:
-            self._diary.note_flight(attempts.made, got=got, begun=begun, ended=_now())
-        # It was issued by the last attempt: one that was given up gave nothing.
+            self._diary.note_token_requests(attempts.made, got=got, begun=begun, ended=_now())
+        # The last attempt got the token; earlier ones failed.
         value, after = token.access_token, self._last
         self._last = value
         self._diary.refusals.note_token(value, after, attempts.last_at, _now())
@@ -159,7 +156,7 @@ async def _checked(
     if status != 200:
         return str(status)
     came = (await read())[member]
-    return "ok" if came == expected else f"the wrong {member}: {came!r:.100}"
+    return "ok" if came == expected else f"wrong {member}: {came!r:.100}"
 
 
 async def _websocket(sender: Sender, url: str, number: int) -> str:
@@ -168,7 +165,7 @@ async def _websocket(sender: Sender, url: str, number: int) -> str:
             await websocket.send_str(f"{number} {turn}")
             came = await websocket.receive_str(timeout=20)
             if came != f"{number} {turn}":
-                return f"the wrong message: {came!r:.100}"
+                return f"wrong message: {came!r:.100}"
     return "ok"
 
 
@@ -183,60 +180,60 @@ EXCHANGES: Final[dict[str, Exchange]] = {
 
 
 class Load:
-    """Workers that go on until they are cancelled, and hold still when they are asked to."""
+    """Workers that run until they are cancelled, and can be paused."""
 
     def __init__(self, diary: Diary, api_url: str) -> None:
         self._diary = diary
         self._url = api_url
-        self._may_go = asyncio.Event()
-        self._may_go.set()
+        self._is_running = asyncio.Event()
+        self._is_running.set()
         self._running = 0
-        self._still = asyncio.Event()
+        self._idle = asyncio.Event()
 
-    async def hold_still(self) -> None:
-        """Wait until nobody sends anything, and nobody begins to."""
-        self._may_go.clear()
+    async def pause(self) -> None:
+        """Start no more requests, and wait until none is in flight."""
+        self._is_running.clear()
         if self._running:
-            self._still.clear()
-            await self._still.wait()
+            self._idle.clear()
+            await self._idle.wait()
 
-    def go_on(self) -> None:
-        """Let them go on."""
-        self._may_go.set()
+    def resume(self) -> None:
+        """Resume."""
+        self._is_running.set()
 
     async def send(self, user: str, sender: Sender, first: int) -> None:
-        """Send one kind of request after the other, beginning with the one of this number."""
+        """Send all kinds of requests in turn, starting with number `first`."""
         kinds = list(EXCHANGES)
         for number in itertools.count(first):
             await self.send_one(user, sender, kinds[number % len(kinds)], number)
-            await asyncio.sleep(_BREAK)
+            await asyncio.sleep(_DELAY)
 
     async def send_one(self, user: str, sender: Sender, kind: str, number: int) -> None:
-        """Send a request of this kind, and tell the diary what it came to."""
+        """Send a request of this kind and record its outcome."""
         await self._once(f"{user}: {kind}", partial(EXCHANGES[kind], sender, self._url, number))
 
-    async def ask(self, manager: TokenManager) -> None:
-        """Ask a manager for its token, and reset it now and then."""
+    async def get_tokens(self, manager: TokenManager) -> None:
+        """Get the token of a manager again and again, and reset it sometimes."""
         for number in itertools.count(1):
             await self._once(GET_TOKEN, partial(_got, manager))
             if number % _RESET_EVERY == 0:
                 await manager.reset_token()
-            await asyncio.sleep(_BREAK)
+            await asyncio.sleep(_DELAY)
 
     async def _once(self, kind: str, exchange: Callable[[], Awaitable[str]]) -> None:
-        await self._may_go.wait()
+        await self._is_running.wait()
         self._running += 1
         begun, sent = _now(), list[str]()
         _SENT.set(sent)
         try:
             outcome = await exchange()
         except (ClientError, TokenError, OSError) as error:
-            # aiohttp's handshake errors are known by their status, as its responses are.
+            # Handshake errors of aiohttp have a status, like responses.
             outcome = str(getattr(error, "status", "") or type(error).__name__)
         finally:
             self._running -= 1
             if not self._running:
-                self._still.set()
+                self._idle.set()
         self._diary.note(Request(kind, outcome, begun, _now(), sent))
 
 

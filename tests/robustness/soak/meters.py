@@ -1,10 +1,9 @@
-"""What may grow: memory, tasks, sockets, file descriptors; and whether it did.
+"""Meters for memory, tasks, sockets and file descriptors, and a test for growth.
 
-Growth is that of a line fitted to the samples (least squares), from the first to the last of them.
-It is noise when it is no more than twice the standard deviation of the samples around the line, or
-than the meter's own quantum: a byte a request for what Python allocates, 16 bytes a request (its
-smallest object) for the process, whose allocator works in pages and arenas, and one task, socket or
-file descriptor. What cannot be read on a system is left out.
+Growth is the rise of a line fitted to the samples by least squares. It is noise if it is at most
+twice the standard deviation around the line, or at most the quantum of the meter: one byte per
+request for memory traced by Python, 16 bytes per request for the process, and one task, socket or
+file descriptor. Meters that a system cannot read are skipped.
 """
 
 from __future__ import annotations
@@ -38,13 +37,13 @@ def _tasks() -> float:
 
 
 def _descriptors() -> list[str]:
-    # Not with pathlib: it interns the names, which differ each time, until Python doubles the table
-    # of all interned strings, by a megabyte. That was growth, and nobody's.
+    # pathlib would intern the names, which differ each time. Then Python doubles its table of
+    # interned strings, which would look like a growth of one megabyte.
     found: list[str] = []
     for name in os.listdir(_DESCRIPTORS):  # noqa: PTH208 - see above
         try:
             found.append(os.readlink(f"{_DESCRIPTORS}/{name}"))  # noqa: PTH115 - see above
-        except FileNotFoundError:  # the one that lists them
+        except FileNotFoundError:  # the descriptor of the listing itself
             continue
     return found
 
@@ -59,21 +58,21 @@ def _open_files() -> float:
 
 @dataclass(frozen=True)
 class Meter:
-    """One thing to read, in its unit; its quantum is so much, and so much a request."""
+    """A meter. Growth up to `quantum` plus `quantum_per_request` per request is noise."""
 
     name: str
     unit: str
     read: Callable[[], float]
     quantum: float = 0.0
-    quantum_a_request: float = 0.0
+    quantum_per_request: float = 0.0
 
 
 _EVERYWHERE = [
-    Meter("memory, traced", "KiB", _traced, quantum_a_request=1),
+    Meter("memory, traced", "KiB", _traced, quantum_per_request=1),
     Meter("tasks", "", _tasks, quantum=1),
 ]
 _ON_LINUX = [
-    Meter("memory, resident", "KiB", _resident, quantum_a_request=16),
+    Meter("memory, resident", "KiB", _resident, quantum_per_request=16),
     Meter("sockets", "", _sockets, quantum=1),
     Meter("file descriptors", "", _open_files, quantum=1),
 ]
@@ -82,16 +81,13 @@ COUNTED: Final = [meter for meter in METERS if not meter.unit]
 
 
 def read() -> dict[str, float]:
-    """Read every meter, when what is not used any more has been collected."""
+    """Collect garbage, then read all meters."""
     gc.collect()
     return {meter.name: meter.read() for meter in METERS}
 
 
 class Samples:
-    """What the meters said, with its times, in room that is there from the beginning.
-
-    Samples that took memory would be seen as growth.
-    """
+    """Readings and their times, in preallocated arrays: growing lists would count as growth."""
 
     def __init__(self, capacity: int) -> None:
         self._count = 0
@@ -99,7 +95,7 @@ class Samples:
         self._values = {meter.name: array("d", bytes(8 * capacity)) for meter in METERS}
 
     def add(self, now: float) -> None:
-        """Read every meter; what is over the capacity is left out."""
+        """Read all meters, unless the capacity is reached."""
         if self._count < len(self._times):
             self._times[self._count] = now
             for name, value in read().items():
@@ -107,13 +103,13 @@ class Samples:
             self._count += 1
 
     def of(self, meter: Meter) -> tuple[array[float], array[float]]:
-        """The times and what a meter said."""
+        """Return the times and readings of a meter."""
         return self._times[: self._count], self._values[meter.name][: self._count]
 
 
 @dataclass(frozen=True)
 class Growth:
-    """How a meter went, in its own unit."""
+    """The growth of a meter, in its unit."""
 
     meter: Meter
     mean: float
@@ -122,15 +118,15 @@ class Growth:
 
     @property
     def is_noise(self) -> bool:
-        """Whether there is no reason to believe that it grew; to shrink is none."""
+        """Whether the growth is negative or within the noise."""
         return self.growth <= self.noise
 
 
 def growth_of(meter: Meter, samples: Samples, requests: int) -> Growth:
-    """Fit a line to what a meter said, at least twice."""
+    """Fit a line to at least two readings of a meter."""
     times, values = samples.of(meter)
     slope, start = linear_regression(times, values)
     around = [value - start - slope * time for time, value in zip(times, values, strict=True)]
-    quantum = meter.quantum + meter.quantum_a_request * requests
+    quantum = meter.quantum + meter.quantum_per_request * requests
     growth = slope * (times[-1] - times[0])
     return Growth(meter, fmean(values), growth, max(2 * pstdev(around), quantum))

@@ -1,7 +1,7 @@
-"""Which 401s no client could have repaired: the reasons that there are, and no other.
+"""Decides which 401s no client could have repaired.
 
-Pure: requests, tokens and what ended tokens come with their times (seconds of one clock). It knows
-what the client promises, and nothing of how it keeps that.
+It only compares times (in seconds of one clock) of requests, tokens and events that ended tokens.
+It knows the promises of the client, not its code.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from typing import Final
 
 REFUSED: Final = "401"
 STREAM: Final = "POST, stream"
-"""The kind of request whose body is gone once it was sent."""
+"""The kind of request whose body can be sent only once."""
 LIFETIME: Final = 6
-"""Of a token, in seconds."""
+"""Lifetime of a token, in seconds."""
 PAUSE: Final = 0.5
-"""So long after a renewal its token is not renewed again, if it is refused too."""
+"""Seconds after a renewal in which the new token is not renewed again."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """One that has ended, with the tokens that it was sent with, in order."""
+    """A finished request, with the token of each attempt."""
 
     kind: str
     outcome: str
@@ -32,23 +32,23 @@ class Request:
 
     @property
     def tokens(self) -> list[str]:
-        """Each token once: aiohttp sends again by itself when a kept connection was gone."""
+        """The tokens without repetitions: aiohttp resends if a kept connection was closed."""
         return list(dict.fromkeys(self.sent))
 
     @property
     def refused(self) -> list[str]:
-        """The tokens that it was refused with: nobody sends another one without a 401."""
+        """The tokens that got a 401: another token is sent only after a 401."""
         return self.tokens if self.outcome == REFUSED else self.tokens[:-1]
 
     @property
     def is_repaired(self) -> bool:
-        """Whether another token helped."""
+        """Whether it succeeded with a second token."""
         return self.outcome == "ok" and len(self.tokens) > 1
 
 
 @dataclass(frozen=True)
 class Ending:
-    """What ended every token that there was: between these times, nobody knows when."""
+    """An event that ended all tokens at some time between `begun` and `done`."""
 
     name: str
     begun: float
@@ -57,40 +57,37 @@ class Ending:
 
 @dataclass
 class _Token:
-    """What is known of a token.
-
-    It was issued between `asked` and `got`; `after` is the one that its user had before.
-    """
+    """A token: issued between `asked` and `got`, as successor of the token `after`."""
 
     asked: float
     got: float
     after: str | None
     refused_from: float = math.inf
-    """When the first request began that was refused with it."""
+    """Start of the first request that was rejected with it."""
     forgotten_from: float = math.inf
-    """When the user knew of a refusal, and had to use it no more."""
+    """Time from which the client knew of a rejection and must not use it."""
     proven_from: float = math.inf
-    """When the first repeated request had ended well with it."""
+    """Time from which a repeated request had succeeded with it."""
 
 
 class Refusals:
-    """Judges 401s when nothing is under way: then all is known that another request met."""
+    """Decides about 401s while no request is in flight, when all outcomes are known."""
 
     def __init__(self) -> None:
         self._tokens: dict[str, _Token] = {}
         self._requests: list[Request] = []
 
     def note_token(self, token: str, after: str | None, asked: float, got: float) -> None:
-        """Write down a token, before a request is sent with it."""
+        """Record a token, before a request is sent with it."""
         self._tokens[token] = _Token(asked, got, after)
 
     def note(self, request: Request) -> None:
-        """Write down a request; only one that was refused is kept, until it is judged."""
+        """Record a request if it was rejected at least once."""
         if request.refused or request.outcome == REFUSED:
             self._requests.append(request)
 
     def settle(self, now: float, endings: Sequence[Ending]) -> list[tuple[Request, str | None]]:
-        """Return each 401 since the last time, with its excuse or None; forget what is over."""
+        """Return each 401 since the last call with its excuse, or None; drop old records."""
         requests, self._requests = self._requests, []
         self._learn(requests)
         judged = [
@@ -98,7 +95,7 @@ class Refusals:
             for request in requests
             if request.outcome == REFUSED
         ]
-        # One that expired is sent no more; its successor may want to know of it.
+        # Keep expired tokens for a while: their successors refer to them.
         recent = now - 2 * LIFETIME
         self._tokens = {name: one for name, one in self._tokens.items() if one.got > recent}
         return judged
@@ -123,27 +120,25 @@ class Refusals:
         if not request.tokens or (token := self._tokens.get(request.tokens[-1])) is None:
             return None
         is_first, is_stream = len(request.tokens) == 1, request.kind.endswith(STREAM)
-        by = _what_ended(token, request, endings)
-        # A request is repeated once. A token may be ended before its first use, also by what ended
-        # the one before it: it was issued already, and on its way.
+        by = _event_that_ended(token, request, endings)
+        # A request is repeated once. The event may also have ended the second token, if that was
+        # issued before it but still on its way.
         if by is not None and not is_first:
-            return f"{by}, of the second token too"
-        # A renewal that helped nobody is not repeated at once: an API that refuses every token
-        # would cause a token request each time.
+            return f"{by}, also of the second token"
+        # A renewal that did not help is not repeated at once, because an API that rejects every
+        # token would otherwise cause a token request each time.
         if by is not None and self._is_unproven(token, request):
-            return f"{by}, in the pause after a renewal"
-        # What was sent of a stream is gone. But the token is forgotten: who begins when that is
-        # known gets another.
+            return f"{by}, in the backoff after a renewal"
+        # A stream cannot be sent again. Later requests must use a new token.
         if is_stream and is_first and by is not None and request.begun <= token.forgotten_from:
             return f"{by}, a stream cannot be sent again"
-        # Near the end of its life a token may be valid when it is sent, and not when it arrives;
-        # another kind of request is repeated.
-        if is_stream and is_first and _may_expire_on_its_way(token, request):
-            return "expiry on its way, a stream cannot be sent again"
+        # A token may expire between sending and arrival. Only streams are not repeated then.
+        if is_stream and is_first and _may_expire_in_transit(token, request):
+            return "expired in transit, a stream cannot be sent again"
         return None
 
     def _is_unproven(self, token: _Token, request: Request) -> bool:
-        """Tell whether the token may have replaced a refused one just now, and helped nobody."""
+        """Whether the token just replaced a rejected one and no request has succeeded with it."""
         before = None if token.after is None else self._tokens.get(token.after)
         return (
             before is not None
@@ -153,13 +148,13 @@ class Refusals:
         )
 
 
-def _what_ended(token: _Token, request: Request, endings: Sequence[Ending]) -> str | None:
-    """Return what may have ended the token after it was issued and before its refusal."""
+def _event_that_ended(token: _Token, request: Request, endings: Sequence[Ending]) -> str | None:
+    """Return an event that may have ended the token before it was rejected."""
     for ending in reversed(endings):
         if ending.begun <= request.ended and token.asked <= ending.done:
             return ending.name
     return None
 
 
-def _may_expire_on_its_way(token: _Token, request: Request) -> bool:
+def _may_expire_in_transit(token: _Token, request: Request) -> bool:
     return token.asked + LIFETIME <= request.ended and request.begun <= token.got + LIFETIME

@@ -1,4 +1,4 @@
-"""What a soak came to, as text and as values for JSON."""
+"""The report of a soak, as text and as values for JSON."""
 
 from __future__ import annotations
 
@@ -22,15 +22,16 @@ def lines(result: Result) -> Iterator[str]:
         f"Python {platform.python_version()}, aiohttp {aiohttp.__version__}"
     )
     yield from _counts("answered", diary.answered)
-    yield from _counts("of them refused first, and repeated", diary.repaired)
-    yield from _counts("came to what was injected", diary.injected)
-    yield f"errors that were not injected: {diary.error_count}"
+    yield from _counts("repeated after a 401", diary.repaired)
+    yield from _counts("failures explained by events", diary.injected)
+    yield f"unexplained errors: {diary.error_count}"
     yield from (f"    {error}" for error in diary.errors)
-    yield f"token requests a token: {_ratio(diary.undisturbed)}; in all {_ratio(diary.tokens)}"
-    yield "growth after warm-up (fitted), and what is noise:"
+    near, far = _ratio(diary.tokens), _ratio(diary.undisturbed)
+    yield f"token requests per token: {far}; with events {near}"
+    yield "growth after warm-up:"
     yield from (f"    {_growth(one)}" for one in result.growth)
     if result.is_judged and not result.has_seen_enough:
-        yield "TOO LITTLE SEEN: no token far from events, or no 401 that was repaired"
+        yield "TOO LITTLE SEEN: no token without a nearby event, or no repaired 401"
     if not result.is_judged:
         yield f"    (not judged: the run is shorter than {JUDGED_FROM} s)"
     yield f"left after closing: {dict(result.left) or 'nothing'}"
@@ -38,7 +39,7 @@ def lines(result: Result) -> Iterator[str]:
 
 
 def values(result: Result) -> dict[str, object]:
-    """The same for programs."""
+    """Return the values of the report for JSON."""
     diary = result.diary
     return {
         "seconds": result.seconds,

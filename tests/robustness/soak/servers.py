@@ -1,6 +1,6 @@
-"""The servers of a soak, in a process of their own: what they need is not the client's.
+"""The servers of a soak, in a separate process, so that only the client's resources are measured.
 
-As a program it takes a command a line and answers each with a line of JSON, until its input ends.
+As a program it reads commands from stdin and answers each with a line of JSON.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ _ROOT = Path(__file__).resolve().parents[3]
 
 
 class Servers:
-    """The process as the soak sees it."""
+    """The server process, as the soak uses it."""
 
     def __init__(self, process: Process, urls: dict[str, str]) -> None:
         self._process = process
         self.urls = urls
-        """Of the token endpoint (``token``), through the proxy, and of the API (``api``)."""
+        """URLs of the token endpoint behind the proxy (``token``) and of the API (``api``)."""
 
     async def begin(self, name: str) -> None:
-        """Let an event happen."""
+        """Start an event."""
         await _ask(self._process, f"begin {name}")
 
     async def end(self) -> None:
-        """Let everything work again."""
+        """End all faults."""
         await _ask(self._process, "end")
 
 
 @contextlib.asynccontextmanager
 async def in_child_process() -> AsyncIterator[Servers]:
-    """Start the servers; they end with this process at the latest."""
+    """Start the servers; they end at exit, or with this process."""
     command = (sys.executable, "-m", "tests.robustness.soak.servers")
     process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, cwd=_ROOT)
     try:
@@ -60,8 +60,8 @@ async def _ask(process: Process, command: str) -> dict[str, str]:
 
 
 def answer(place: Place, command: str) -> dict[str, str]:
-    """Do what a command says."""
-    place.server.reset_counters()  # the log of a long run would fill the memory
+    """Run a command and return the URLs."""
+    place.server.reset_counters()  # otherwise the log would fill the memory
     word, _, name = command.partition(" ")
     if word == "begin":
         BY_NAME[name].begin(place)

@@ -1,7 +1,7 @@
-"""The course of a soak: load, events and samples for so many seconds, then everything is closed.
+"""Runs a soak: load, events and samples for some time; then closes everything.
 
-In its first part each event happens once, so that what is made on first use, and kept, has been
-made before it could be taken for growth: an error's first instance fills caches of Python's.
+First, each event happens once. Objects that are created on first use and kept then exist before
+growth is measured.
 """
 
 from __future__ import annotations
@@ -27,55 +27,52 @@ from tests.robustness.soak.meters import Growth, Samples
 from tests.robustness.soak.servers import Servers, in_child_process
 
 _SENDERS: Final = 5  # of each kind of user
-_ASKERS: Final = 2
-_SAMPLES: Final = 100  # in a long run more, so that no 401 is judged when its event is forgotten
+_TOKEN_CALLERS: Final = 2
+_SAMPLES: Final = 100  # more in a long run: 401s must be settled before their events are forgotten
 _LONGEST_TURN: Final = 10.0
-_OPENING: Final = 0.2  # of the time
+_OPENING: Final = 0.2  # fraction of the time
 _WARM_UP: Final = 0.25
 _TURNS_TO_CLOSE: Final = 20
 JUDGED_FROM: Final = 60
-"""Seconds of the shortest run of which everything is judged.
-
-In a shorter one caches are still filling, and events leave little undisturbed.
-"""
+"""Minimum duration in seconds for judging growth. In shorter runs caches are still filling."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a soak yields."""
+    """The result of a soak."""
 
     seconds: float
     diary: Diary
     growth: list[Growth]
     left: Mapping[str, float]
-    """Tasks, sockets and file descriptors that there are more of than before, after closing."""
+    """Additional tasks, sockets and file descriptors after closing."""
 
     @property
     def is_judged(self) -> bool:
-        """Whether the run was long enough to judge growth, and that there was what to judge."""
+        """Whether the run was long enough to judge growth."""
         return self.seconds >= JUDGED_FROM
 
     @property
     def has_seen_enough(self) -> bool:
-        """Whether there were what is counted: tokens got far from events, and repaired 401s."""
+        """Whether there were tokens without a nearby event, and repaired 401s."""
         return bool(self.diary.undisturbed["tokens"] and self.diary.repaired.total())
 
     @property
     def is_good(self) -> bool:
-        """Whether nothing went wrong that was not made to, and nothing grew or was left."""
+        """Whether there were no unexplained errors, no growth and no leftovers."""
         is_grown = not all(one.is_noise for one in self.growth)
         is_bad = self.is_judged and (is_grown or not self.has_seen_enough)
         return not (self.diary.error_count or self.left or is_bad)
 
 
 async def soak(seconds: float, seed: int) -> Result:
-    """Run for so many seconds; events come in the catalogue's order, at times the seed decides."""
+    """Run a soak; the seed decides the times of the events."""
     tracemalloc.start()
     try:
         async with in_child_process() as servers:
             before = meters.read()
             diary = Diary(load.GRACE)
-            with load.own_sessions_watched():
+            with load.trace_own_sessions():
                 samples = await _run(servers, diary, seconds, random.Random(seed))  # noqa: S311
             for _ in range(_TURNS_TO_CLOSE):
                 await asyncio.sleep(0)
@@ -98,11 +95,11 @@ async def _run(servers: Servers, diary: Diary, seconds: float, chance: random.Ra
         try:
             while (now := loop.time() - begun) < seconds:
                 await asyncio.sleep(min(turn, seconds - now))
-                await work.hold_still()
+                await work.pause()
                 diary.settle(loop.time())
                 if loop.time() - begun > seconds * _WARM_UP:
                     samples.add(loop.time() - begun)
-                work.go_on()
+                work.resume()
         finally:
             happenings.cancel()
             await asyncio.gather(happenings, return_exceptions=True)
@@ -112,14 +109,13 @@ async def _run(servers: Servers, diary: Diary, seconds: float, chance: random.Ra
 
 
 async def _happen(servers: Servers, diary: Diary, seconds: float, chance: random.Random) -> None:
-    """Let one event after the other happen; between them everything works for a while."""
-    revocation = BY_NAME["revocation"]  # without it nobody may ask for a token meanwhile
+    """Start one event after another, with pauses between them."""
+    revocation = BY_NAME["revocation"]  # without it there may be no token request during the event
     for event in EVENTS:
         async with _happening(servers, diary, revocation, event):
             await asyncio.sleep(seconds * _OPENING / len(EVENTS))
     lasts = min(2.0, seconds / 15)
-    # Longer than an event's grace, its shortest too, in every run that is judged and some more:
-    # else no token is got far from events.
+    # Longer than `GRACE` in every run that is judged; otherwise every token is near an event.
     rest = min(load.GRACE + 3, seconds / 8)
     for event in itertools.cycle(EVENTS):
         await asyncio.sleep(rest * chance.uniform(0.8, 1.2))
@@ -143,18 +139,18 @@ async def _happening(servers: Servers, diary: Diary, *events: Event) -> AsyncIte
 
 @contextlib.asynccontextmanager
 async def _users(servers: Servers, diary: Diary) -> AsyncIterator[Load]:
-    """Set everybody to work, and close everything at the end."""
+    """Start all workers; cancel them and close everything at exit."""
     work = Load(diary, servers.urls["api"])
     managers = [_manager(servers, diary) for _ in range(2)]
     middleware = OAuth2Middleware(managers[0])
     async with (
         Client("client-id", "secret", servers.urls["token"], **options(diary)) as client,
-        ClientSession(middlewares=[middleware], trace_configs=[load.watch()]) as session,
+        ClientSession(middlewares=[middleware], trace_configs=[load.trace_tokens()]) as session,
     ):
         workers = [
             *(work.send("Client", client, number) for number in range(_SENDERS)),
             *(work.send("middleware", session, number) for number in range(_SENDERS)),
-            *(work.ask(managers[1]) for _ in range(_ASKERS)),
+            *(work.get_tokens(managers[1]) for _ in range(_TOKEN_CALLERS)),
         ]
         tasks = [asyncio.ensure_future(worker) for worker in workers]
         try:
@@ -175,7 +171,7 @@ def _manager(servers: Servers, diary: Diary) -> TokenManager:
 
 
 def options(diary: Diary) -> dict[str, Any]:
-    """Return the keywords of a user that has an account of its own."""
+    """Return the keywords for a client or manager with an `Account` of its own."""
     account = Account(diary)
     return {
         "http_options": {"timeout": ClientTimeout(total=load.TIMEOUT)},

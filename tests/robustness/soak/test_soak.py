@@ -1,4 +1,4 @@
-"""A short soak: nothing goes wrong that was not made to, and nothing is left of it."""
+"""A short soak has no unexplained errors and leaves nothing open."""
 
 import json
 from collections import Counter
@@ -22,7 +22,7 @@ from tests.robustness.soak.soak import Result
 def test_three_seconds_of_load_and_faults_end_well(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Every kind of request was answered, and every event happened; nothing else went wrong."""
+    """Three seconds: all kinds of requests succeed, all events happen, no unexplained error."""
     record = tmp_path / "a directory" / "soak.json"
     code = command.main(["--seconds", "3", "--record", str(record)])
     printed = capsys.readouterr().out
@@ -39,7 +39,7 @@ def test_three_seconds_of_load_and_faults_end_well(
 
 
 async def test_every_event_can_be_ended() -> None:
-    """After its end the servers are as before."""
+    """After the end of an event the servers have no faults."""
     async with OAuthServer() as server, FaultProxy(server.token_endpoint) as proxy:
         place = Place(server, proxy)
         urls = answer(place, "urls")
@@ -70,9 +70,9 @@ GOOD = Result(60, SEEN, [Growth(METERS[0], 10, 1, 2)], {})
     ],
 )
 def test_what_makes_a_soak_fail(result: Result, *, is_good: bool) -> None:
-    """An error and what is left; in a run that is long enough, growth, and to have seen too little.
+    """Errors and leftovers fail a soak; in a long run also growth, or too few tokens and 401s.
 
-    The report says which.
+    The report says which of them.
     """
     assert result.is_good is is_good
     text = "\n".join(report.lines(result))
@@ -84,7 +84,7 @@ def test_what_makes_a_soak_fail(result: Result, *, is_good: bool) -> None:
 
 
 def test_a_ratio_without_tokens_is_none() -> None:
-    """There is nothing to divide by."""
+    """Without tokens the report does not divide by zero."""
     diary = Diary(0, tokens=Counter(tokens=2, requests=3))
     text = "\n".join(report.lines(replace(GOOD, diary=diary)))
-    assert "token requests a token: none (0 for 0); in all 1.50 (3 for 2)" in text
+    assert "token requests per token: none (0 for 0); with events 1.50 (3 for 2)" in text
