@@ -151,7 +151,7 @@ def _add(drawing: Drawing, line: str, number: int) -> None:
             try:
                 add(drawing, *match.groups())
             except KeyError as actor:
-                raise ValueError(f"line {number}: unknown actor {actor}") from None
+                raise ValueError(f"line {number}: there is no actor {actor}") from None
             return
     raise ValueError(f"line {number} is not understood: {line}")
 
