@@ -190,7 +190,7 @@ def _mutated(work: Path) -> Path:
 def outcomes_of(near: Path, all_tests: Path, modules: Collection[str] = ()) -> dict[str, str]:
     """Merge the outcomes of both steps.
 
-    Step "all" does not run the mutants that step "near" killed, nor those that are listed.
+    Step "all" runs neither the mutants killed by step "near" nor the listed ones.
     """
     later = {name: how for name, how in read_outcomes(all_tests).items() if how != "not run"}
     known = {*explained(near, modules)}

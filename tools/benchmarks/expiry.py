@@ -53,7 +53,7 @@ async def latency(effort: Effort) -> Results:
     """Measure all contenders, in turns of some seconds each."""
     contenders = [one for one in installed() if one.name not in _LEFT_OUT]
     turns: dict[str, list[_Turn]] = {one.name: [] for one in contenders}
-    order = random.Random(0)  # noqa: S311 - no secret: an order that is the same in each run
+    order = random.Random(0)  # noqa: S311 - the order is the same in each run
     async with loopback_server.in_child_process() as origin:
         for _ in range(effort.turns):
             for contender in order.sample(contenders, len(contenders)):

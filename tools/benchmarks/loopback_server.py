@@ -17,7 +17,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - it is TCP
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - the server uses TCP
         self._transport = transport
         self._received = b""
 

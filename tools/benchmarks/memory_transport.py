@@ -58,7 +58,7 @@ class MemoryConnector(BaseConnector):
 
     async def _create_connection(
         self,
-        req: ClientRequest,  # noqa: ARG002 - all origins are alike
+        req: ClientRequest,  # noqa: ARG002 - all origins get the same responses
         traces: list[Trace],  # noqa: ARG002 - as aiohttp calls it
         timeout: ClientTimeout,  # noqa: ARG002 - as aiohttp calls it
     ) -> ResponseHandler:

@@ -27,7 +27,7 @@ class Server:
 
     async def command(self, word: str) -> int:
         """Send revoke, fail, repair or count; return the number of token requests so far."""
-        assert self.child.stdin is not None  # noqa: S101 - it is a pipe
+        assert self.child.stdin is not None  # noqa: S101 - stdin is a pipe
         assert self.child.stdout is not None  # noqa: S101 - as above
         self.child.stdin.write(f"{word}\n".encode())
         return int(await self.child.stdout.readline())

@@ -68,7 +68,7 @@ class Release(Bare):
             return response
 
         async with client:
-            send = sender(get, place.api, client._token_manager.get_token)  # type: ignore[arg-type]  # noqa: SLF001 - it has no public name
+            send = sender(get, place.api, client._token_manager.get_token)  # type: ignore[arg-type]  # noqa: SLF001 - no public name
             yield Sender(send.awaited, send.awaited, send.once, send.token)
 
 
@@ -132,7 +132,7 @@ class _MemoryBackend:
 _CONNECTIONS: Final = 10
 
 
-def _transport(place: Place) -> Any:  # noqa: ANN401 - types of what may not be installed
+def _transport(place: Place) -> Any:  # noqa: ANN401 - optional packages
     httpx: Any = importlib.import_module("httpx")
     transport = httpx.AsyncHTTPTransport(limits=httpx.Limits(max_connections=_CONNECTIONS))
     if place.in_memory:
@@ -141,7 +141,7 @@ def _transport(place: Place) -> Any:  # noqa: ANN401 - types of what may not be 
         pool = httpcore.AsyncConnectionPool(
             max_connections=_CONNECTIONS, network_backend=_MemoryBackend()
         )
-        transport._pool = pool  # noqa: SLF001 - it has no public name
+        transport._pool = pool  # noqa: SLF001 - no public name
     return transport
 
 
@@ -149,7 +149,7 @@ def _httpx_sender(
     get: Callable[..., Awaitable[Any]],
     url: str,
     token: Callable[[], Awaitable[object]] | None = None,
-    **options: Any,  # noqa: ANN401 - whatever httpx takes
+    **options: Any,  # noqa: ANN401 - options of httpx
 ) -> Sender:
     async def awaited(times: int) -> None:
         for _ in range(times):
@@ -241,7 +241,7 @@ class HttpxAuth(Httpx):
                 yield _httpx_sender(client.get, place.api)
 
 
-def _token_transport(place: Place) -> Any:  # noqa: ANN401 - types of what may not be installed
+def _token_transport(place: Place) -> Any:  # noqa: ANN401 - optional packages
     httpx: Any = importlib.import_module("httpx")
     if not place.in_memory:
         return None

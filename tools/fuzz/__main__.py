@@ -73,7 +73,7 @@ class Fuzzing:
 
         try:
             attempt()
-        except Exception:  # noqa: BLE001 - whatever escaped is what is looked for
+        except Exception:  # noqa: BLE001 - any escaped exception is a failure
             self._keep(last[0], traceback.format_exc())
         finally:
             sys.unraisablehook = hook

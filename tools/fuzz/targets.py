@@ -42,7 +42,7 @@ from tools.fuzz.watchdog import HangError
 
 T = TypeVar("T")
 
-SECRET = "s3cret-w0rd"  # noqa: S105 - of nobody
+SECRET = "s3cret-w0rd"  # noqa: S105 - not a real secret
 NETWORK_SECONDS = 0.2
 MAX_CPU_SECONDS = 2.0
 MAX_SECONDS = 15.0
@@ -135,7 +135,7 @@ def _check_error(error: TokenError) -> None:
     )
     retry_after = getattr(error, "retry_after", None)
     assert retry_after is None or 0 <= retry_after < math.inf
-    for known in (error, copy.copy(error), pickle.loads(pickle.dumps(error))):  # noqa: S301
+    for known in (error, copy.copy(error), pickle.loads(pickle.dumps(error))):  # noqa: S301 - pickled a moment ago
         shown = f"{known} {known!r} {known.__cause__!r}" + "".join(
             traceback.format_exception(known)
         )

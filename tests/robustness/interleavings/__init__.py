@@ -4,11 +4,12 @@ A seed decides who calls the client and when, what the servers answer, what goes
 order of events. A scenario is played in virtual time and takes milliseconds. The parts:
 
 * `tests.support.virtual_time`: the event loop without real time.
-* `oracle`: `World` has the random choices, the events and the broken promises of a scenario;
-  `Oracle` is told what happens and checks the promises.
+* `world`: the random choices, the events and the broken promises of a scenario.
+* `oracle`: checks the promises; scenarios report events to it.
 * `scenario`: the basic scenario, and `play`, which plays one seed of a kind of scenarios.
 * `token_server`, `observed_manager`: the fake server and the observed client of that scenario.
 * `implicit_scenario`, `login_scenario`, `client_scenario`: other kinds, listed in `kinds`.
+* `login_server`: the server of `login_scenario`.
 * `memory_network`, `client_calls`: HTTP without sockets, and the calls of `client_scenario`.
 * `visible_text`: errors and log records, which must not contain secrets.
 * `broken_clients`: defects that are put into the client, each of which the scenarios must find.

@@ -1,4 +1,4 @@
-"""The calls of a `ClientScenario`: what each sends, and what happened to it. No checks."""
+"""The calls of a `ClientScenario`: their requests, and their results so far. No checks."""
 
 import asyncio
 import io
@@ -46,7 +46,7 @@ def data_of(kind: str) -> dict[str, Any]:
 
 @dataclass(eq=False)
 class Call:
-    """One call of a client, and what happened to it."""
+    """One call of a client, and its result so far."""
 
     number: int
     kind: str

@@ -22,9 +22,10 @@ from aioalf.grants.client_credentials import CLIENT_CREDENTIALS
 from aioalf.manager import TokenManager
 from tests.robustness.interleavings.client_calls import API, BODIES, Call, body_in, data_of
 from tests.robustness.interleavings.memory_network import Network, Received, answer_of
-from tests.robustness.interleavings.oracle import SECRET_MARK, Oracle, World
+from tests.robustness.interleavings.oracle import Oracle
 from tests.robustness.interleavings.scenario import Scenario
 from tests.robustness.interleavings.visible_text import text_of_error
+from tests.robustness.interleavings.world import SECRET_MARK, World
 from tests.support.virtual_time import VirtualTimeLoop
 
 _SECRET = f"{SECRET_MARK}-secret"

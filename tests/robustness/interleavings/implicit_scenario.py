@@ -7,9 +7,10 @@ from aioalf import Token
 from aioalf.grants.implicit import ImplicitLogin
 from aioalf.implicit import Flow, OAuthImplicitTokenManager
 from tests.robustness.interleavings.observed_manager import ObservedManager
-from tests.robustness.interleavings.oracle import LoginOracle, Oracle, World
+from tests.robustness.interleavings.oracle import LoginOracle, Oracle
 from tests.robustness.interleavings.scenario import Scenario
 from tests.robustness.interleavings.token_server import FakeGrant
+from tests.robustness.interleavings.world import World
 
 
 class ObservedImplicitManager(ObservedManager, OAuthImplicitTokenManager):

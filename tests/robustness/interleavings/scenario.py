@@ -17,9 +17,10 @@ from yarl import URL
 from aioalf import OAuth2Middleware
 from aioalf.renewal import Renewal
 from tests.robustness.interleavings.observed_manager import ObservedKeyedManager, ObservedManager
-from tests.robustness.interleavings.oracle import DELAYS, SECRET_MARK, Moment, Oracle, World
+from tests.robustness.interleavings.oracle import Moment, Oracle
 from tests.robustness.interleavings.token_server import FakeGrant, TokenServer
 from tests.robustness.interleavings.visible_text import captured_logs, text_of_error, text_of_record
+from tests.robustness.interleavings.world import DELAYS, SECRET_MARK, World
 from tests.support.virtual_time import DeadlockError, VirtualTimeLoop
 
 _HORIZON = 12  # seconds within which all callers start
@@ -28,7 +29,7 @@ _SECRET = f"{SECRET_MARK}-secret"
 
 @dataclass
 class Caller:
-    """A task of the scenario: when it starts, what it does, and how it may end early."""
+    """A task of the scenario: its start, its action, and how it may end early."""
 
     at: float
     action: Callable[[], Awaitable[object]]

@@ -19,9 +19,9 @@ import pytest
 from aioalf import TokenError
 from tests.robustness.interleavings.broken_clients import BROKEN_CLIENTS
 from tests.robustness.interleavings.kinds import KINDS
-from tests.robustness.interleavings.oracle import World
 from tests.robustness.interleavings.scenario import Scenario, play
 from tests.robustness.interleavings.visible_text import captured_logs, text_of_error
+from tests.robustness.interleavings.world import World
 from tests.support.virtual_time import follow_the_loop
 
 SEEDS = int(os.environ.get("AIOALF_SEEDS", "2000"))

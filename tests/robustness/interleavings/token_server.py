@@ -6,11 +6,11 @@ from math import inf
 
 from aioalf import Token, TokenConnectionError
 from aioalf.grants import AuthorizationServer, Grant
-from tests.robustness.interleavings.oracle import (
+from tests.robustness.interleavings.oracle import Oracle
+from tests.robustness.interleavings.world import (
     DELAYS,
     HANG_SECONDS,
     SECRET_MARK,
-    Oracle,
     World,
     random_failure,
 )
