@@ -55,6 +55,7 @@ def check_options(options: TokenManagerOptions) -> None:
     Raises:
         TypeError: If there is no option of this name.
         TokenConfigurationError: If a value is a class, or is not of the option's kind.
+
     """
     unknown = options.keys() - TokenManagerOptions.__annotations__.keys()
     if unknown:

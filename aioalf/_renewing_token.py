@@ -70,6 +70,7 @@ class RenewingToken(ABC):
 
         Raises:
             TokenError: If no token is available.
+
         """
         return self.cached_token() or (await self._obtain()).access_token
 
@@ -95,6 +96,7 @@ class RenewingToken(ABC):
 
         Raises:
             TokenError: If no token is available.
+
         """
         if not self.can_renew(rejected):
             return rejected

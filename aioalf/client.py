@@ -10,13 +10,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AsyncExitStack
 from copy import copy
 from types import TracebackType
-from typing import ClassVar, NoReturn, Self, Unpack, cast
+from typing import TYPE_CHECKING, ClassVar, NoReturn, Self, Unpack, cast
 
 from aiohttp import ClientResponse, ClientSession, ClientWebSocketResponse
-from aiohttp.client import (
-    _RequestOptions,  # pyright: ignore[reportPrivateUsage] - it has no public name
-    _WSConnectOptions,  # pyright: ignore[reportPrivateUsage] - it has no public name
-)
 from aiohttp.typedefs import StrOrURL
 from yarl import URL
 
@@ -31,6 +27,13 @@ from aioalf.client_auth import ClientSecret
 from aioalf.errors import TokenConfigurationError, TokenError, TokenHTTPError
 from aioalf.httpclient import HTTPRequest
 from aioalf.manager import TokenManager
+
+if TYPE_CHECKING:
+    # aiohttp gives them no public names, and older versions do not define them at run time.
+    from aiohttp.client import (
+        _RequestOptions,  # pyright: ignore[reportPrivateUsage]
+        _WSConnectOptions,  # pyright: ignore[reportPrivateUsage]
+    )
 
 __all__ = ("Client", "TokenError", "TokenHTTPError", "TokenManager")
 
@@ -68,6 +71,7 @@ class Client:
 
     Raises:
         TokenConfigurationError: If a URL is malformed or options contradict each other.
+
     """
 
     token_manager_class: ClassVar[Callable[..., TokenProvider]] = TokenManager
@@ -126,6 +130,7 @@ class Client:
         Raises:
             TokenError: If no token is available and the token endpoint sent no response.
             aiohttp.ClientError: As aiohttp's ``request``.
+
         """
         if isinstance(method, HTTPRequest) and url is None:
             return self.fetch(method, **options)
@@ -147,6 +152,7 @@ class Client:
         Raises:
             TokenError: As `request`.
             aiohttp.ClientError: As aiohttp's ``request``.
+
         """
         if isinstance(request, HTTPRequest):
             merged = {**request.options, **options}
@@ -207,6 +213,7 @@ class Client:
         Raises:
             TokenError: If no token is available.
             aiohttp.ClientError: As aiohttp's ``ws_connect``.
+
         """
         return RequestContextManager(self._dispatcher.connect(url, options))
 
@@ -228,6 +235,7 @@ class Client:
         Raises:
             TokenConfigurationError: If the options cannot work, or if the token manager has no
                 ``with_options``.
+
         """
         with_options = getattr(self._token_manager, "with_options", None)
         if with_options is None:
@@ -264,6 +272,7 @@ class Client:
         Raises:
             TokenError: If there is no such response.
             TokenConfigurationError: If the token manager has no ``introspect``.
+
         """
         introspect = getattr(self._token_manager, "introspect", None)
         if introspect is None:
@@ -282,6 +291,7 @@ class Client:
         Raises:
             RevocationError: If a token could not be revoked.
             CacheError: If the cache could not be read or emptied.
+
         """
         await (self._root or self)._header.logout()
 

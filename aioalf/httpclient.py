@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
-from aiohttp.client import (
-    _RequestOptions,  # pyright: ignore[reportPrivateUsage] - it has no public name
-)
 from aiohttp.typedefs import StrOrURL
+
+if TYPE_CHECKING:
+    from aiohttp.client import (
+        _RequestOptions,  # pyright: ignore[reportPrivateUsage] - it has no public name
+    )
 
 
 class HTTPRequest:
@@ -17,6 +19,7 @@ class HTTPRequest:
         url: URL of the request.
         method: HTTP method.
         options: Keyword arguments of aiohttp's ``request``: ``data``, ``json``, ``headers`` …
+
     """
 
     def __init__(

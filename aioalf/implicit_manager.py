@@ -91,6 +91,7 @@ class OAuthImplicitTokenManager(TokenManager):
 
     Raises:
         TokenConfigurationError: An option cannot work.
+
     """
 
     storage: Storage | None = None
@@ -144,6 +145,7 @@ class OAuthImplicitTokenManager(TokenManager):
 
         Raises:
             TokenError: No token is available.
+
         """
         self._shared_storage().claim(self._key)
         stored = await self._load()
@@ -156,6 +158,7 @@ class OAuthImplicitTokenManager(TokenManager):
 
         Raises:
             TokenError: No token is available.
+
         """
         if not self.can_renew(rejected):
             return rejected
@@ -265,6 +268,7 @@ async def use_implicit_flow(
 
     Raises:
         TokenConfigurationError: An argument cannot work, or `DEFAULT_PAGE` or `CLOSE_PAGE`.
+
     """
     check_storage(token_storage)
     if isinstance(timeout, bool) or not (timeout is None or timeout > 0):

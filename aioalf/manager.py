@@ -80,6 +80,7 @@ class TokenManager(LegacyAttributes, RenewingToken):
 
     Raises:
         TokenConfigurationError: If a URL is malformed or options contradict each other.
+
     """
 
     def __init_subclass__(cls, **kwargs: object) -> None:
@@ -157,6 +158,7 @@ class TokenManager(LegacyAttributes, RenewingToken):
         Raises:
             TokenConfigurationError: If the options cannot work, or in a subclass, which has to
                 define its own ``with_options``.
+
         """
         if type(self) is not TokenManager:
             raise TokenConfigurationError(
@@ -210,6 +212,7 @@ class TokenManager(LegacyAttributes, RenewingToken):
 
         Raises:
             TokenError: If there is no such response. The state of the token is unknown then.
+
         """
         if self._endpoint is None:
             raise missing_endpoint_error("introspection_endpoint")
@@ -226,6 +229,7 @@ class TokenManager(LegacyAttributes, RenewingToken):
         Raises:
             RevocationError: If a token could not be revoked.
             CacheError: If the cache could not be read or emptied.
+
         """
         logout, managers = Logout(), self._family()
         for manager in managers:

@@ -36,6 +36,7 @@ class OAuth2Middleware:
 
     Raises:
         TokenConfigurationError: If `allowed_origins` is empty or not a list of URLs.
+
     """
 
     def __init__(

@@ -58,6 +58,7 @@ class TokenEndpoint:
 
     Raises:
         TokenConfigurationError: A URL or an option is invalid.
+
     """
 
     def __init__(

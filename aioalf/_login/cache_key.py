@@ -53,6 +53,7 @@ def cache_key(
     Raises:
         TokenConfigurationError: Neither ``issuer`` nor ``token_endpoint`` is given, or ``scope`` is
             not a string or a collection of strings.
+
     """
     if not issuer and not token_endpoint:
         raise TokenConfigurationError(

@@ -29,6 +29,7 @@ class OriginPolicy:
 
     Raises:
         TokenConfigurationError: If `allowed_origins` is empty, or is not a list of http(s) URLs.
+
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class OriginPolicy:
 
         Raises:
             TokenError: If the origin is not allowed, or if https is required.
+
         """
         if not self.allows(url):
             raise TokenError(

@@ -41,5 +41,6 @@ class ClientAuth(Protocol):
 
         Raises:
             TokenConfigurationError: The credentials cannot be used with this method.
+
         """
         ...

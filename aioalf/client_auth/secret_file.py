@@ -18,6 +18,7 @@ class SecretFile:
 
     Args:
         path: The path of the file.
+
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -31,6 +32,7 @@ class SecretFile:
 
         Raises:
             TokenConfigurationError: The file cannot be read, is empty, or is not UTF-8.
+
         """
         return await asyncio.to_thread(self._read)
 

@@ -31,6 +31,7 @@ class JWTBearer(Unpicklable):
     Raises:
         TokenConfigurationError: An argument is invalid, or `claims` contains a claim that is set
             here.
+
     """
 
     name = "urn:ietf:params:oauth:grant-type:jwt-bearer"

@@ -23,6 +23,7 @@ class RefreshToken(Unpicklable):
 
     Raises:
         TokenConfigurationError: `token` is neither a non-empty string nor a function.
+
     """
 
     name = "refresh_token"

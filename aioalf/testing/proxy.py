@@ -36,6 +36,7 @@ class FaultProxy:
         upstream: A URL of the server. `url` is the same URL through the proxy.
         ssl_context: Use TLS between the client and the proxy, with this server context. None
             forwards the client's bytes unchanged.
+
     """
 
     fault: ConnectionFault | None
@@ -60,6 +61,7 @@ class FaultProxy:
 
         Raises:
             RuntimeError: If the proxy has been started already.
+
         """
         if self._socket is not None:
             raise RuntimeError("The proxy has been started already.")
@@ -95,6 +97,7 @@ class FaultProxy:
 
         Raises:
             RuntimeError: If the proxy has not been started.
+
         """
         scheme = self._upstream.scheme if self._ssl_context is None else "https"
         port: int = self._started().getsockname()[1]
@@ -107,6 +110,7 @@ class FaultProxy:
 
         Raises:
             RuntimeError: If the proxy has not been started.
+
         """
         listening = self._started()
         port: int = listening.getsockname()[1]
@@ -119,6 +123,7 @@ class FaultProxy:
 
         Raises:
             RuntimeError: If the proxy has not been started.
+
         """
         bound = self._started()
         if not self._is_listening:

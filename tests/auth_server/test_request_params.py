@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.identity import in_ascii
 from aioalf._auth_server.request_params import TokenRequestParams
 from aioalf.errors import TokenConfigurationError
+from tests.support.identity import in_ascii
 
 API = "https://api.example.com/"
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.identity import in_ascii
 from aioalf._login.stored_login import StoredLogin, read_stored_login, write_stored_login
 from aioalf._syntax import MAX_LIFETIME
 from aioalf.token import Token
+from tests.support.identity import in_ascii
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 HOUR, YEAR = timedelta(hours=1), timedelta(days=365)

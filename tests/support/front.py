@@ -10,7 +10,7 @@ from aiohttp import ClientSession, TCPConnector
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from aioalf import Client, OAuth2Middleware, Renewal, Retry, TokenManager
-from aioalf.testing import Exchange, OAuthServer
+from aioalf.testing import OAuthServer, RecordedRequest
 
 Sender = Client | ClientSession
 """Sends authorized requests with the methods of aiohttp."""
@@ -81,7 +81,7 @@ async def by_middleware(server: OAuthServer, *, limit: int = 100) -> AsyncGenera
 every_way = pytest.mark.parametrize("way", [by_client, by_given_session, by_middleware])
 
 
-def api_log(server: OAuthServer) -> list[Exchange]:
+def api_log(server: OAuthServer) -> list[RecordedRequest]:
     """Return the requests to the API, in the order of their responses."""
     return [exchange for exchange in server.log if exchange.server == "api"]
 

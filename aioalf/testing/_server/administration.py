@@ -60,6 +60,7 @@ class Administration:
         Raises:
             ValueError: If the client could never authenticate like this.
             RuntimeError: If the extra ``jose`` is needed and not installed.
+
         """
         methods = default_auth_methods(client_secret, public_key, certificate_name)
         self._clients.add(
@@ -86,6 +87,7 @@ class Administration:
 
         Raises:
             LookupError: If no device waits with this code.
+
         """
         self._authorization.devices.approve(self._device(user_code), user)
         self._traffic.count("logins")
@@ -98,6 +100,7 @@ class Administration:
 
         Raises:
             LookupError: If no device waits with this code.
+
         """
         self._authorization.devices.deny(self._device(user_code))
 
@@ -116,6 +119,7 @@ class Administration:
             token: The token.
             subject: The user that the token represents.
             token_type: The token type identifier (RFC 8693 §3).
+
         """
         self._authorization.token_exchange.trust(token, token_type, subject)
 
@@ -129,6 +133,7 @@ class Administration:
         Raises:
             ValueError: If ``public_key`` is neither.
             RuntimeError: If the extra ``jose`` is not installed.
+
         """
         self._authorization.jwt_bearer.trust(issuer, public_key)
 
@@ -137,6 +142,7 @@ class Administration:
 
         Args:
             access_token: The token. An unknown token is ignored.
+
         """
         self._authorization.tokens.revoke(access_token)
 

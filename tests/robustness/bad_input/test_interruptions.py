@@ -187,7 +187,7 @@ async def test_on_token_that_misbehaves(
     scene: Scene, kind: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Whatever `on_token` does, the token is stored and used, and the client can be closed."""
-    monkeypatch.setattr("aioalf._callbacks.TELLING", 0.05)
+    monkeypatch.setattr("aioalf._callbacks.ON_TOKEN_TIMEOUT", 0.05)
 
     async def told(token: Token) -> None:
         match kind:

@@ -78,7 +78,7 @@ async def test_refresh_answered_with_html(scene: Scene, status: int) -> None:
 async def test_refresh_answered_with_a_hang_up(scene: Scene) -> None:
     """Without a response the refresh token is kept."""
     await check_response(
-        scene, Fault.hang_up(), TokenConnectionError, "No answer from the token endpoint"
+        scene, Fault.hang_up(), TokenConnectionError, "No response from the token endpoint"
     )
 
 
@@ -118,7 +118,7 @@ async def test_refresh_with_lost_response(scene: Scene, *, rotates: bool) -> Non
         await scene.log_in()
         proxy.disconnect()
         proxy.fault = ConnectionFault.reset().times(1)
-        await scene.fails(TokenConnectionError, "No answer from the token endpoint")
+        await scene.fails(TokenConnectionError, "No response from the token endpoint")
         for _ in range(2):
             await scene.get()
         assert scene.server.logins == int(rotates)

@@ -11,8 +11,8 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
-from unittest import mock
 
+import pytest
 import trustme
 from aiohttp import ClientSession, ClientTimeout, TCPConnector
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -21,6 +21,7 @@ from yarl import URL
 from aioalf import Client, ClientSecretBasic, Renewal, Retry
 from aioalf.client_auth import Credentials, MutableForm
 from aioalf.testing import FaultProxy, OAuthServer
+from tests.support.clocks import replace_in_package
 from tests.support.tls import client_context, server_context
 
 _LOOP_ITERATIONS: Final = 10  # until the client has noticed a reset connection
@@ -168,9 +169,8 @@ async def prepared_environment(
     connector = TCPConnector(
         limit=connections, resolver=resolver, use_dns_cache=False, ssl=tls.client_context
     )
-    with contextlib.ExitStack() as patches:
-        for module in ("token", "_auth_server.token_endpoint", "retry", "manager"):
-            patches.enter_context(mock.patch(f"aioalf.{module}.time", clock))
+    with pytest.MonkeyPatch.context() as patch:
+        replace_in_package(patch, "time", clock)
         async with (
             OAuthServer() as server,
             FaultProxy(

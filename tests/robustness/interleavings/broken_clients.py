@@ -13,7 +13,7 @@ from contextlib import nullcontext
 from typing import Any
 
 import pytest
-from aiohttp import ClientResponse
+from aiohttp import ClientResponse, ClientSession
 from aiohttp.typedefs import StrOrURL
 from yarl import URL
 
@@ -21,6 +21,7 @@ from aioalf import Client, TokenError
 from aioalf._auth_server import request_params
 from aioalf._auth_server.http import TIMEOUT
 from aioalf._auth_server.token_response import read_token
+from aioalf._implicit_storage import SharedStorage
 from aioalf._login.cache_entry import CacheEntry
 from aioalf._login.login import Login
 from aioalf._login.revocation import TokensToRevoke
@@ -28,7 +29,6 @@ from aioalf._requests.authorization_header import AuthorizationHeader
 from aioalf._requests.dispatcher import RequestDispatcher
 from aioalf._requests.session import SessionProvider
 from aioalf._single_flight import SingleFlight
-from aioalf.implicit import Flow
 from aioalf.manager import TokenManager
 from aioalf.token import Token
 
@@ -147,7 +147,7 @@ def rejection_ignored(patch: pytest.MonkeyPatch) -> None:
 @breaks("no token request during the backoff")
 def backoff_ignored(patch: pytest.MonkeyPatch) -> None:
     """Every caller sends a token request while the endpoint is down."""
-    patch.setattr(TokenManager, "retry_after", lambda _: 0.0)
+    patch.setattr(TokenManager, "retry_after", 0.0)
 
 
 @breaks("no token request during the backoff")
@@ -155,7 +155,7 @@ def background_renewal_ignores_backoff(patch: pytest.MonkeyPatch) -> None:
     """Every caller near expiry sends a token request while the endpoint is down."""
 
     def renew(self: TokenManager, _: float) -> None:
-        self._flight.start(self._fly)
+        self._flight.start(self._run_flight)
 
     patch.setattr(TokenManager, "_renew_in_background", renew)
 
@@ -167,7 +167,7 @@ def second_background_renewal(patch: pytest.MonkeyPatch) -> None:
     def renew(self: TokenManager, now: float) -> None:
         if now >= self._paused_until:
             self._flight.abandon()
-            self._flight.start(self._fly)
+            self._flight.start(self._run_flight)
 
     patch.setattr(TokenManager, "_renew_in_background", renew)
 
@@ -213,9 +213,9 @@ def lifetime_from_response(patch: pytest.MonkeyPatch) -> None:
         data = await self._get_token_data()
         if isinstance(data, Token):
             return data
-        return read_token(data, self._expected, sent_at=time_of())
+        return read_token(data, self._policy, sent_at=time_of())
 
-    patch.setattr(TokenManager, "_fetch", fetch)
+    patch.setattr(TokenManager, "_fetch_token", fetch)
 
 
 @breaks("close() waits for token requests in flight")
@@ -243,19 +243,19 @@ def close_does_nothing(patch: pytest.MonkeyPatch) -> None:
 @breaks("one sign-in at a time", kind="implicit")
 def sign_in_without_lock(patch: pytest.MonkeyPatch) -> None:
     """Two managers of one flow sign in at the same time."""
-    patch.setattr(Flow, "lock", lambda _: asyncio.Lock())
+    patch.setattr(SharedStorage, "lock", lambda _: asyncio.Lock())
 
 
 @breaks("after a reset no older token is returned", kind="implicit")
 def storage_cleaned_too_early(patch: pytest.MonkeyPatch) -> None:
     """A reset does not wait until the token is saved."""
-    patch.setattr(Flow, "clean", lambda self: self.storage.clean())
+    patch.setattr(SharedStorage, "clean", lambda self: self.storage.clean())
 
 
 @breaks("a rejected token is not returned again", kind="implicit")
 def stale_token_from_storage(patch: pytest.MonkeyPatch) -> None:
     """A loaded token is used although a newer one was stored meanwhile."""
-    patch.setattr(Flow, "load", lambda self: self.storage.load())
+    patch.setattr(SharedStorage, "load", lambda self: self.storage.load())
 
 
 @breaks("a refresh in flight is not cancelled", kind="login")
@@ -277,18 +277,18 @@ def refresh_without_lock(patch: pytest.MonkeyPatch) -> None:
 @breaks("a used refresh token is sent again only if the response was lost", kind="login")
 def used_refresh_token_in_cache(patch: pytest.MonkeyPatch) -> None:
     """A logout leaves a used refresh token in the cache while it revokes."""
-    patch.setattr(CacheEntry, "empty_of_spent", _nothing)
+    patch.setattr(CacheEntry, "empty_if_logged_out", _nothing)
 
 
 @breaks("after a logout no older token is returned", kind="login")
 def login_misses_logout(patch: pytest.MonkeyPatch) -> None:
     """A token that arrives during a logout is kept."""
 
-    def leave(self: Login) -> TokensToRevoke:
+    def start_logout(self: Login) -> TokensToRevoke:
         self._token = self._refresh_token = None
         return TokensToRevoke()
 
-    patch.setattr(Login, "leave", leave)
+    patch.setattr(Login, "start_logout", start_logout)
 
 
 @breaks("no secret is visible: a manager")
@@ -381,7 +381,7 @@ def header_in_callers_dict(patch: pytest.MonkeyPatch) -> None:
         headers["Authorization"] = authorization
         return {**options, "headers": headers}
 
-    patch.setattr("aioalf._requests.dispatcher._with_field", write)
+    patch.setattr("aioalf._requests.dispatcher._with_header", write)
 
 
 @breaks("arguments of the caller are not modified", kind="client")
@@ -399,13 +399,13 @@ def http_options_completed_in_place(patch: pytest.MonkeyPatch) -> None:
 @breaks("a returned token is valid")
 def header_kept_too_long(patch: pytest.MonkeyPatch) -> None:
     """The Authorization header is cached beyond the expiry of the token."""
-    ready = AuthorizationHeader.ready
+    cached = AuthorizationHeader.cached
 
     def keep(self: AuthorizationHeader) -> str | None:
-        kept = self._authorization
-        return ready(self) and (kept or self._authorization)
+        kept = self._value
+        return cached(self) and (kept or self._value)
 
-    patch.setattr(AuthorizationHeader, "ready", keep)
+    patch.setattr(AuthorizationHeader, "cached", keep)
 
 
 @breaks("after a reset no older token is returned", kind="client")
@@ -418,17 +418,17 @@ def logout_not_passed_on(patch: pytest.MonkeyPatch) -> None:
 def repeat_with_rejected_token(patch: pytest.MonkeyPatch) -> None:
     """The repeated request has the rejected token again."""
 
-    async def renewed(self: AuthorizationHeader, rejected: str) -> str:
-        await self._manager.renew_token(rejected.removeprefix("Bearer "))
+    async def renew(self: AuthorizationHeader, rejected: str, _: ClientSession) -> str:
+        await self.manager.renew_token(rejected.removeprefix("Bearer "))
         return rejected
 
-    patch.setattr(AuthorizationHeader, "renewed", renewed)
+    patch.setattr(AuthorizationHeader, "renew", renew)
 
 
 @breaks("a token is reported as accepted only after a 200", kind="client")
 def second_rejection_counts_as_accepted(patch: pytest.MonkeyPatch) -> None:
     """Any response to the repeated request counts as acceptance of the new token."""
-    patch.setattr(AuthorizationHeader, "judge", lambda self, _: self._manager.mark_accepted())
+    patch.setattr(AuthorizationHeader, "note_result", lambda self, _: self.manager.mark_accepted())
 
 
 @breaks("a rejection is noted, even if the request cannot be repeated", kind="client")
@@ -440,32 +440,32 @@ def rejection_not_passed_on(patch: pytest.MonkeyPatch) -> None:
 @breaks("a request is sent at most twice", kind="client")
 def repeat_by_both(patch: pytest.MonkeyPatch) -> None:
     """`Client` repeats a request that the middleware has already repeated."""
-    may_repeat = RequestDispatcher._may_repeat  # noqa: SLF001 - the defect is inside
+    should_retry = RequestDispatcher._should_retry  # noqa: SLF001 - the defect is inside
 
-    def may(
-        self: RequestDispatcher, answer: Any, options: Mapping[str, object], field: str
+    def forget_middleware(
+        self: RequestDispatcher, response: Any, options: Mapping[str, object], sent: str
     ) -> bool:
-        return may_repeat(self, answer, options, str(field))
+        return should_retry(self, response, options, str(sent))
 
-    patch.setattr(RequestDispatcher, "_may_repeat", may)
+    patch.setattr(RequestDispatcher, "_should_retry", forget_middleware)
 
 
 @breaks("a rejected request is repeated if a new token is available", kind="client")
 def client_repeats_nothing(patch: pytest.MonkeyPatch) -> None:
     """Only the middleware repeats requests."""
-    patch.setattr(RequestDispatcher, "_may_repeat", lambda *_: False)
+    patch.setattr(RequestDispatcher, "_should_retry", lambda *_: False)
 
 
 @breaks("a rejected request is repeated if a new token is available", kind="client")
 def middleware_repeats_nothing(patch: pytest.MonkeyPatch) -> None:
     """The middleware does not repeat requests."""
-    patch.setattr("aioalf._requests.retry_on_401.renewal_for", _nothing)
+    patch.setattr("aioalf._requests.retry_on_401.renew_for_hop", _nothing)
 
 
 @breaks("a body that can be read once is sent once", kind="client")
 def stream_sent_again(patch: pytest.MonkeyPatch) -> None:
     """A consumed stream is sent again."""
-    patch.setattr("aioalf._requests.retry_on_401._is_whole", lambda _: True)
+    patch.setattr("aioalf._requests.retry_on_401._is_replayable", lambda _: True)
 
 
 @breaks("a body that can be read once is sent once", kind="client")
@@ -489,13 +489,13 @@ def repeat_without_options(patch: pytest.MonkeyPatch) -> None:
 @breaks("responses arrive within the timeout, repeated requests included", kind="client")
 def repeat_with_new_timeout(patch: pytest.MonkeyPatch) -> None:
     """The timeout starts again for the repeated request."""
-    patch.setattr("aioalf._requests.dispatcher._left", lambda _: 30.0)
+    patch.setattr("aioalf._requests.time_limit.TimeLimit._left", lambda _: 30.0)
 
 
 @breaks("the timeout expires on time", kind="client")
 def connection_of_401_kept(patch: pytest.MonkeyPatch) -> None:
     """The response with the 401 keeps its connection."""
-    patch.setattr("aioalf._requests.retry_on_401._let_go", _nothing)
+    patch.setattr("aioalf._requests.retry_on_401._end_hop", _nothing)
 
 
 @breaks("close() closes all connections", kind="client")
@@ -509,7 +509,7 @@ def callers_session_closed(patch: pytest.MonkeyPatch) -> None:
     """`Client.close` closes the session of the caller."""
 
     async def close(self: SessionProvider) -> None:
-        session = self.network()
+        session = self.given
         if session is not None:
             await session.close()
 
@@ -535,7 +535,7 @@ def response_returned_twice(patch: pytest.MonkeyPatch) -> None:
 @breaks("no request is sent without a token", kind="client")
 def request_without_header(patch: pytest.MonkeyPatch) -> None:
     """Requests with options are sent without the Authorization header."""
-    patch.setattr("aioalf._requests.dispatcher._with_field", lambda options, _: dict(options))
+    patch.setattr("aioalf._requests.dispatcher._with_header", lambda options, _: dict(options))
 
 
 @breaks("no secret is visible: a URL", kind="client")
@@ -546,7 +546,7 @@ def token_in_url(patch: pytest.MonkeyPatch) -> None:
     async def show(
         self: RequestDispatcher, method: str, url: StrOrURL, *others: Any
     ) -> ClientResponse:
-        shown = URL(url).update_query(access_token=str(self._bearer.ready()))
+        shown = URL(url).update_query(access_token=str(self._header.cached()))
         return await send(self, method, shown, *others)
 
     patch.setattr(RequestDispatcher, "send", show)

@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from aioalf import Token
-from aioalf.grants.implicit import ImplicitLogin
-from aioalf.implicit import Flow, OAuthImplicitTokenManager
+from aioalf.implicit import OAuthImplicitTokenManager
 from tests.robustness.interleavings.observed_manager import ObservedManager
 from tests.robustness.interleavings.oracle import LoginOracle, Oracle
 from tests.robustness.interleavings.scenario import Scenario
@@ -72,12 +71,11 @@ class ImplicitScenario(Scenario):
     def _make_managers(self) -> tuple[Oracle, Sequence[ObservedManager]]:
         self.faults += [self._revoke, self._reset, self._reset_when_busy]
         self.storage = storage = AsyncStorage(self.world)
-        flow = Flow(storage, ImplicitLogin((32000, 32009)))
         count = self.choices.choice([1, 1, 2])
         oracle = LoginOracle(self.world, self.renewal, self.server.expiry_of)
         oracle.is_shared = count > 1
         oracle.is_stored = lambda: storage.token is not None
-        ObservedImplicitManager.flow = flow
+        ObservedImplicitManager.storage = storage
         managers = [
             ObservedImplicitManager("https://as.example.com/", "id", "", renewal=self.renewal)
             for _ in range(count)

@@ -46,6 +46,8 @@ class FakeSignIn:
     name = "authorization_code"
     can_begin = True
     keeps_refresh_token = True
+    reserved_params = frozenset[str]()
+    subject_key = ""
 
     def __init__(self, server: LoginServer, owner: object) -> None:
         self._server = server
@@ -166,7 +168,7 @@ class LoginScenario(Scenario):
             **self.arguments,
         )
         endpoint: Any = manager._endpoint  # noqa: SLF001 - replaced by the fake server
-        endpoint._exchange = FakeHTTP(server)  # noqa: SLF001 - as above
+        endpoint._http = FakeHTTP(server)  # noqa: SLF001 - as above
         self.logouts[manager] = []
         self.owners[manager] = owner
         return manager

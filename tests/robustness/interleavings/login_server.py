@@ -11,6 +11,7 @@ from typing import Any
 from yarl import URL
 
 from aioalf import TokenConnectionError
+from aioalf._auth_server.response import ServerResponse
 from tests.robustness.interleavings.world import SECRET_MARK, World
 
 REVOCATION_URL = "https://as.example.com/revoke"
@@ -106,8 +107,15 @@ class LoginServer:
         return issued
 
     async def post(
-        self, _: str, url: URL, form: Mapping[str, Any], fields: object, *, ssl: object = None
-    ) -> Any:
+        self,
+        endpoint: str,
+        url: URL,
+        form: Mapping[str, Any],
+        headers: object,
+        *,
+        ssl: object = None,
+        secrets: frozenset[str] = frozenset(),
+    ) -> ServerResponse:
         """Answer a request, like `AuthServerHTTP.post`."""
         if str(url) == REVOCATION_URL:
             return await self._revoke(form["token"])
@@ -122,7 +130,9 @@ class LoginServer:
             )
             used.is_sent = True
         try:
-            return await self._answer(form, used, sent)
+            response = await self._answer(form, used, sent)
+            response.secrets = secrets
+            return response
         except asyncio.CancelledError:
             world.must("a refresh in flight is not cancelled (R044)", holds=used is None)
             raise
@@ -130,7 +140,9 @@ class LoginServer:
             if used is not None:
                 used.is_sent = False
 
-    async def _answer(self, form: Mapping[str, Any], used: Refresh | None, sent: int) -> Any:
+    async def _answer(
+        self, form: Mapping[str, Any], used: Refresh | None, sent: int
+    ) -> ServerResponse:
         world = self.world
         await world.pass_time()
         if world.likely(self.failure_rate):
@@ -155,7 +167,9 @@ class LoginServer:
         world.note("token response", members)
         return await self._deliver(members, used, new)
 
-    async def _deliver(self, members: dict[str, Any], used: Refresh | None, new: Any) -> Any:
+    async def _deliver(
+        self, members: dict[str, Any], used: Refresh | None, new: Any
+    ) -> ServerResponse:
         world = self.world
         await world.pass_time()
         if world.likely(self.loss_rate):
@@ -192,7 +206,7 @@ class LoginServer:
             members["expires_in"] = lifetime
         return members
 
-    async def _revoke(self, token: str) -> Any:
+    async def _revoke(self, token: str) -> ServerResponse:
         self.world.note("revocation request", token)
         await self.world.pass_time()
         if token in self.refresh:
@@ -201,13 +215,10 @@ class LoginServer:
         return _answered(200, {})
 
 
-def _answered(status: int, members: Mapping[str, Any]) -> Any:
-    return SimpleNamespace(
-        status=status,
-        content_type="application/json",
-        body=json.dumps(members).encode(),
-        response=SimpleNamespace(headers={}),
-    )
+def _answered(status: int, members: Mapping[str, Any]) -> ServerResponse:
+    response: Any = SimpleNamespace(status=status, headers={"Content-Type": "application/json"})
+    url = URL("https://as.example.com/token")
+    return ServerResponse("token_endpoint", url, response, json.dumps(members).encode())
 
 
 class FakeHTTP:
