@@ -72,7 +72,7 @@ def _run_demo(arguments: Sequence[str]) -> int:
     if options.command is None:
         commands.print_help()
         return 0
-    from aioalf import _demo  # noqa: PLC0415 - imports the test server
+    from aioalf import _demo
 
     run = _demo.run_in_browser if options.browser else _demo.run
     return 0 if asyncio.run(run(_demo.Screen(sys.stdout))) else 1
@@ -80,7 +80,7 @@ def _run_demo(arguments: Sequence[str]) -> int:
 
 def _run_command(arguments: Sequence[str]) -> int:
     try:
-        from aioalf import _cli  # noqa: PLC0415 - needs an extra
+        from aioalf import _cli
     except ModuleNotFoundError as error:
         if error.name not in _EXTRA_PACKAGES:
             raise

@@ -235,7 +235,8 @@ class TokenManager(LegacyAttributes, RenewingToken):
         for manager in managers:
             manager._flight.check_loop()
         for manager in managers:
-            logout.add(manager._token, manager._login, manager._endpoint)
+            login = manager._login if isinstance(manager._login, Login) else None
+            logout.add(manager._token, login, manager._endpoint)
             manager._forget()
             manager._flight.end()
         await logout.end(self._endpoint)

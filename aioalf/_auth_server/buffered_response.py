@@ -39,7 +39,7 @@ async def buffer(response: ClientResponse, limit: int) -> bytes:
 def copy_response(response: ClientResponse) -> ClientResponse:
     """Return a copy of a buffered response, which can be read and released on its own."""
     other = copy.copy(response)
-    other.content = _stream(response._body or b"")  # noqa: SLF001 - read() fails after a release
+    other.content = _stream(response._body or b"")
     return other
 
 
@@ -81,10 +81,10 @@ def _stream(body: bytes) -> StreamReader:
 def _remove_authorization(response: ClientResponse) -> None:
     # The repr of the error that raise_for_status() raises shows request_info. aiohttp has no public
     # way to replace it, and caches the value of the property after the first access.
-    info = response._request_info  # noqa: SLF001 - see above
+    info = response._request_info
     headers = CIMultiDict(info.headers)
     headers.popall("Authorization", None)
-    response._request_info = RequestInfo(  # noqa: SLF001 - see above
+    response._request_info = RequestInfo(
         info.url, info.method, CIMultiDictProxy(headers), info.real_url
     )
-    response._cache.pop("request_info", None)  # noqa: SLF001 - see above
+    response._cache.pop("request_info", None)

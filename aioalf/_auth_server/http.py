@@ -46,9 +46,6 @@ TIMEOUT: Final = ClientTimeout(total=10, sock_connect=5)
 MAX_BODY: Final = 2**20
 """The number of bytes of a response body that are read."""
 
-REQUEST_HEADERS: Final = {"Accept": "application/json", "Accept-Encoding": "identity"}
-"""Headers of every request; ``http_options["headers"]`` override them."""
-
 _RESERVED_OPTIONS: Final = frozenset(
     {
         "allow_redirects",
@@ -83,8 +80,9 @@ class AuthServerHTTP:
         return chosen is not False and getattr(chosen, "verify_mode", None) != CERT_NONE
 
     async def get(self, endpoint: str, url: URL) -> ServerResponse:
-        """Send a GET request; otherwise as `post`."""
-        return await self._request("GET", endpoint, url, REQUEST_HEADERS, {}, frozenset())
+        """Send a GET request for JSON; otherwise as `post`."""
+        headers = {"Accept": "application/json"}
+        return await self._request("GET", endpoint, url, headers, {}, frozenset())
 
     async def post(
         self,
@@ -96,7 +94,7 @@ class AuthServerHTTP:
         ssl: SSLContext | None = None,
         secrets: frozenset[str] = frozenset(),
     ) -> ServerResponse:
-        """Send a form with these headers besides `REQUEST_HEADERS`.
+        """Send a form with these headers; ``http_options["headers"]`` override them.
 
         `endpoint` is the name of the endpoint in metadata, for error messages. `ssl` overrides the
         TLS settings of the options. `secrets` are masked in errors. Raises TokenConnectionError
@@ -111,8 +109,7 @@ class AuthServerHTTP:
                     "https"
                 )
             options["ssl"] = ssl
-        all_headers = {**REQUEST_HEADERS, **headers}
-        return await self._request("POST", endpoint, url, all_headers, options, secrets)
+        return await self._request("POST", endpoint, url, headers, options, secrets)
 
     async def _request(
         self,
@@ -125,7 +122,7 @@ class AuthServerHTTP:
     ) -> ServerResponse:
         failure: Exception
         try:
-            merged = CIMultiDict(headers)
+            merged = CIMultiDict({"Accept-Encoding": "identity", **headers})
             merged.update(self._options.get("headers") or {})
             response, body = await self._send(method, url, {**options, "headers": merged})
             return ServerResponse(endpoint, url, response, body, secrets)

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from functools import partial
 from ssl import SSLContext
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from yarl import URL
 
@@ -31,6 +31,9 @@ from aioalf.client_auth.credentials import Credentials
 from aioalf.errors import TokenConfigurationError, TokenResponseError
 from aioalf.retry import Retry, retrying
 from aioalf.token import Token
+
+REQUEST_HEADERS: Final = {"Accept": "application/json"}
+"""Headers of every request to an endpoint; ``http_options["headers"]`` override them."""
 
 
 class _Reply(NamedTuple):
@@ -214,7 +217,7 @@ class TokenEndpoint:
             name,
             url,
             signed,
-            headers,
+            {**REQUEST_HEADERS, **headers},
             ssl=method.ssl_context,
             secrets=secrets_in_request(credentials, signed),
         )

@@ -18,7 +18,7 @@ from aiohttp import web
 
 from aioalf._browser import pages
 from aioalf._browser.custom_pages import CustomPages
-from aioalf._browser.redirect_server import MAX_RESPONSE_BYTES, LoopbackServer, refuse, reply
+from aioalf._browser.listener_connections import MAX_RESPONSE_BYTES, LoopbackServer, refuse, reply
 from aioalf._browser.sockets import checked_host, checked_ports, listen
 from aioalf.errors import TokenConfigurationError
 

@@ -26,7 +26,7 @@ class CachedLoginGrant:
     def __init__(self, name: str) -> None:
         self.name = name
 
-    async def request_token(self, endpoint: AuthorizationServer) -> NoReturn:  # noqa: ARG002 - the grant protocol
+    async def request_token(self, endpoint: AuthorizationServer) -> NoReturn:
         """Raise LoginRequiredError."""
         raise LoginRequiredError("Not logged in, or not for the requested scope")
 
@@ -58,6 +58,6 @@ class NewLoginCache:
         """Do nothing, so that a failed sign-in keeps the old login."""
 
     @asynccontextmanager
-    async def lock(self, key: str) -> AsyncIterator[None]:  # noqa: ARG002 - the cache protocol
+    async def lock(self, key: str) -> AsyncIterator[None]:
         """Take no lock."""
         yield

@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
-from aioalf._login.revocation import TokensToRevoke
+from aioalf._login.logout import TokensToRevoke
 from aioalf._login.stored_login import StoredLogin, read_stored_login, write_stored_login
 from aioalf._single_flight import run_to_completion
 from aioalf.caches import TokenCache
@@ -88,7 +88,7 @@ class CacheEntry:
             return
         try:
             await self.cache.delete(self._key)
-        except Exception:  # noqa: BLE001 - caches may raise anything; `_try` has logged the failed write
+        except Exception:
             return
         self._text = None  # so that the empty entry does not override the login in memory
 
@@ -96,7 +96,7 @@ class CacheEntry:
         """Change the entry; log an error and remember that the entry is outdated."""
         try:
             await change
-        except Exception as error:  # noqa: BLE001 - caches may raise anything; the tokens are valid
+        except Exception as error:
             reason = str(error) if isinstance(error, TokenError) else type(error).__name__
             if not self._is_outdated:
                 logger.warning("Tokens are kept in memory only: %s", reason)

@@ -1,15 +1,65 @@
-"""`Logout`: logs out token managers that share a login, or have related ones.
+"""A logout: forgets the tokens of a login, and revokes them in the right order (RFC 7009).
 
-Must not know single flights or how managers are related.
+Must not know single flights, caches or grants.
 """
 
 from __future__ import annotations
 
+from typing import Final, Protocol
+
 from aioalf._auth_server.token_endpoint import TokenEndpoint
-from aioalf._login.derived_login import DerivedLogin
-from aioalf._login.login import Login
-from aioalf._login.revocation import TokensToRevoke, revoke
+from aioalf.errors import RevocationError, TokenError, TokenHTTPError
+from aioalf.retry import is_transient
 from aioalf.token import Token
+
+_UNKNOWN: Final = "invalid_token"  # some servers send it where RFC 7009 §2.2 wants a 200
+_UNSUPPORTED: Final = "unsupported_token_type"
+
+
+class TokensToRevoke:
+    """Unique tokens that may still be valid at the server, but are no longer used here."""
+
+    def __init__(self) -> None:
+        self.includes_given: bool = False
+        """Whether the refresh token that the user gave to the grant must be revoked as well, unless
+        a newer one replaced it."""
+        self.is_complete: bool = False
+        """Whether no further tokens will be added."""
+        # Dicts are ordered sets.
+        self._refresh_tokens: dict[str, None] = {}
+        self._access_tokens: dict[str, None] = {}
+
+    def add(self, token: Token | None, refresh_token: str | None = None) -> None:
+        """Add an access token and a refresh token; None adds nothing."""
+        if token is not None:
+            self._access_tokens[token.access_token] = None
+        if refresh_token:
+            self._refresh_tokens[refresh_token] = None
+
+    def include(self, other: TokensToRevoke) -> None:
+        """Add all tokens of `other`."""
+        self._refresh_tokens |= other._refresh_tokens
+        self._access_tokens |= other._access_tokens
+
+    @property
+    def has_refresh_token(self) -> bool:
+        """Whether there is a refresh token among them."""
+        return bool(self._refresh_tokens)
+
+    def with_hints(self) -> list[tuple[str, str]]:
+        """Return the tokens with their ``token_type_hint`` (RFC 7009 §2.1), refresh tokens first.
+
+        Servers often revoke the access tokens of a refresh token with it.
+        """
+        return [
+            *((token, "refresh_token") for token in self._refresh_tokens),
+            *((token, "access_token") for token in self._access_tokens),
+        ]
+
+
+class _Login(Protocol):
+    def start_logout(self) -> TokensToRevoke: ...
+    async def finish_logout(self, endpoint: TokenEndpoint, to_revoke: TokensToRevoke) -> None: ...
 
 
 class Logout:
@@ -17,17 +67,17 @@ class Logout:
 
     def __init__(self) -> None:
         self._tokens = TokensToRevoke()
-        self._logins: list[tuple[Login, TokenEndpoint, TokensToRevoke]] = []
+        self._logins: list[tuple[_Login, TokenEndpoint, TokensToRevoke]] = []
 
     def add(
         self,
         token: Token | None,
-        login: Login | DerivedLogin | None,
+        login: _Login | None,
         endpoint: TokenEndpoint | None,
     ) -> None:
-        """Add a manager's token, and its login unless it belongs to another manager."""
+        """Add a manager's token, and its own login if it has one."""
         self._tokens.add(token)
-        if isinstance(login, Login) and endpoint is not None:
+        if login is not None and endpoint is not None:
             self._logins.append((login, endpoint, login.start_logout()))
 
     async def end(self, endpoint: TokenEndpoint | None) -> None:
@@ -36,10 +86,58 @@ class Logout:
         for login, its_endpoint, to_revoke in self._logins:
             try:
                 await login.finish_logout(its_endpoint, to_revoke)
-            except BaseException as error:  # noqa: BLE001 - the other logins must be emptied as well
+            except BaseException as error:
                 failure = failure or error
         if failure is not None and not isinstance(failure, Exception):
             raise failure  # cancelled: do not wait for the server
         await revoke(endpoint, *(to_revoke for _, _, to_revoke in self._logins), self._tokens)
         if failure is not None:
             raise failure
+
+
+async def revoke(endpoint: TokenEndpoint | None, *groups: TokensToRevoke) -> None:
+    """Revoke tokens if the server has a revocation endpoint.
+
+    After a transient failure the remaining tokens are not tried. Raises RevocationError for the
+    first token that could not be revoked.
+    """
+    to_revoke = TokensToRevoke()
+    for group in groups:
+        to_revoke.include(group)
+    tokens = to_revoke.with_hints()
+    if endpoint is None or not tokens:
+        return
+    try:
+        if not await endpoint.has("revocation_endpoint"):
+            return
+    except TokenError as error:
+        raise _failure("tokens were", error) from error
+    failures: list[RevocationError] = []
+    for token, hint in tokens:
+        try:
+            await endpoint.revoke(token, hint)
+        except TokenError as error:
+            if _is_already_invalid(error, hint):
+                continue
+            failure = _failure(f"{hint.replace('_', ' ')} was", error)
+            failure.__cause__ = error
+            failures.append(failure)
+            if is_transient(error):
+                break
+    if failures:
+        raise failures[0]
+
+
+def _is_already_invalid(error: TokenError, hint: str) -> bool:
+    """Return whether the token is invalid already, or the server cannot revoke its type."""
+    if not isinstance(error, TokenHTTPError):
+        return False
+    is_unsupported = hint == "access_token" and error.error == _UNSUPPORTED
+    return error.error == _UNKNOWN or is_unsupported
+
+
+def _failure(subject: str, error: TokenError) -> RevocationError:
+    return RevocationError(
+        f"The {subject} forgotten here, but not revoked, and may still be valid until expired: "
+        f"{error}"
+    )

@@ -90,7 +90,7 @@ def read_stored_login(text: str, *, now: datetime, monotonic: float) -> StoredLo
 def _parse(text: str) -> dict[str, object]:
     value = json.loads(text, parse_constant=_refuse_constant)
     if not isinstance(value, dict):
-        raise ValueError("not an object")  # noqa: TRY004 - a wrong value, not a wrong call
+        raise ValueError("not an object")
     members = cast("dict[str, object]", value)
     # Compare the text of the version: True and 1.0 equal 1.
     if members.keys() != _MEMBERS or repr(members["version"]) != repr(VERSION):
@@ -170,7 +170,7 @@ class _Members:
     def _object(self, name: str) -> dict[str, object]:
         value = self._members[name]
         if not isinstance(value, dict):
-            raise ValueError(f"{name} is not an object")  # noqa: TRY004 - a wrong value, not a wrong call
+            raise ValueError(f"{name} is not an object")
         return cast("dict[str, object]", value)
 
 

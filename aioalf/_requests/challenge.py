@@ -25,8 +25,6 @@ _QUOTED_PAIR: Final = re.compile(r"\\(.)", re.DOTALL)
 _MAX_LENGTH: Final = 16_384
 """Characters of one header line that are parsed; about twice aiohttp's default limit."""
 
-_USELESS_RENEWAL: Final = frozenset({"insufficient_scope", "insufficient_user_authentication"})
-
 
 class Challenge(NamedTuple):
     """A challenge with either parameters or a token68; scheme and names are in lower case."""
@@ -42,13 +40,6 @@ def parse_challenges(lines: Iterable[str]) -> tuple[Challenge, ...]:
     ``response.headers.getall("WWW-Authenticate", ())`` returns the lines.
     """
     return tuple(challenge for line in lines for challenge in _parse_line(line[:_MAX_LENGTH]))
-
-
-def is_renewal_useful(challenges: Iterable[Challenge]) -> bool:
-    """Tell whether a new token of the same kind may help (RFC 6750 §3.1, RFC 9470 §3)."""
-    return not any(
-        challenge.parameters.get("error") in _USELESS_RENEWAL for challenge in challenges
-    )
 
 
 def required_scope(challenges: Iterable[Challenge]) -> frozenset[str] | None:

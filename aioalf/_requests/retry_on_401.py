@@ -6,6 +6,7 @@ ran, `RequestDispatcher` repeats the whole request. Must not know sessions or to
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Self
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
@@ -15,9 +16,11 @@ from aiohttp.payload import AsyncIterablePayload, Payload
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from aioalf._requests.authorization_header import AuthorizationHeader
-from aioalf._requests.challenge import is_renewal_useful, parse_challenges
+from aioalf._requests.challenge import Challenge, parse_challenges
 
 UNAUTHORIZED = 401
+
+_USELESS_RENEWAL = frozenset({"insufficient_scope", "insufficient_user_authentication"})
 
 
 class AuthorizationValue(str):  # noqa: SLOT000 - the instance has attributes
@@ -83,6 +86,13 @@ def should_renew(
         header.mark_rejected(rejected)
         return False
     return header.can_renew(rejected)
+
+
+def is_renewal_useful(challenges: Iterable[Challenge]) -> bool:
+    """Tell whether a new token of the same kind may help (RFC 6750 §3.1, RFC 9470 §3)."""
+    return not any(
+        challenge.parameters.get("error") in _USELESS_RENEWAL for challenge in challenges
+    )
 
 
 async def renew_for_hop(

@@ -127,7 +127,7 @@ class FileCache:
             pause = min(2 * pause, _MAX_PAUSE)
 
     def _try_to_acquire(self, lock: BaseFileLock) -> bool:
-        from filelock import Timeout  # noqa: PLC0415 - an extra
+        from filelock import Timeout
 
         self._directory.prepare()
         with self._directory.explain_errors("locked"):
@@ -169,7 +169,7 @@ def _absolute(path: str | os.PathLike[str]) -> Path:
 
 def _lock_class() -> type[BaseFileLock]:
     try:
-        from filelock import FileLock  # noqa: PLC0415 - an extra
+        from filelock import FileLock
     except ImportError as error:
         raise TokenConfigurationError(
             "FileCache needs the package filelock: pip install 'aio-alf[cache]'"

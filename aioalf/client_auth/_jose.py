@@ -56,7 +56,7 @@ def read_secret(secret: str) -> jwk.Key:
 
 def sign(header: Mapping[str, object], payload: bytes, key: jwk.Key) -> str:
     """Return the payload as a compact JWS, signed with the ``alg`` of the header."""
-    from joserfc import jws  # noqa: PLC0415 - an extra
+    from joserfc import jws
 
     class AnyAlgorithm(jws.JWSRegistry):
         # joserfc's own registry warns about the name EdDSA. RFC 9864 deprecates it, but it is the
@@ -70,7 +70,7 @@ def sign(header: Mapping[str, object], payload: bytes, key: jwk.Key) -> str:
 def _key_registry() -> type[jwk.JWKRegistry]:
     """Import joserfc. Raises TokenConfigurationError, which names the extra, if it is missing."""
     try:
-        from joserfc import jwk  # noqa: PLC0415 - an extra
+        from joserfc import jwk
     except ImportError as error:
         raise TokenConfigurationError(
             "Signing a JWT needs the package joserfc: install aio-alf[jose]"

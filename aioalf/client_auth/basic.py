@@ -30,8 +30,8 @@ class ClientSecretBasic:
     async def authenticate(
         self,
         credentials: Credentials,
-        form: MutableForm,  # noqa: ARG002 - part of the protocol
-        audience: str,  # noqa: ARG002 - part of the protocol
+        form: MutableForm,
+        audience: str,
     ) -> Mapping[str, str]:
         """Return the Authorization header. An empty secret is sent as ``id:``.
 

@@ -23,7 +23,7 @@ class ClientSecretPost:
         self,
         credentials: Credentials,
         form: MutableForm,
-        audience: str,  # noqa: ARG002 - part of the protocol
+        audience: str,
     ) -> Mapping[str, str]:
         """Add id and secret to the form; no header is needed.
 

@@ -22,7 +22,7 @@ class PublicClient:
         self,
         credentials: Credentials,
         form: MutableForm,
-        audience: str,  # noqa: ARG002 - part of the protocol
+        audience: str,
     ) -> Mapping[str, str]:
         """Add the client id to the form; no header is needed.
 

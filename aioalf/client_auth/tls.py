@@ -57,7 +57,7 @@ class TLSClientAuth:
         self,
         credentials: Credentials,
         form: MutableForm,
-        audience: str,  # noqa: ARG002 - part of the protocol
+        audience: str,
     ) -> Mapping[str, str]:
         """Add the client id to the form; the TLS connection does the rest.
 

@@ -20,9 +20,9 @@ from aioalf.grants.protocols import AuthorizationServer, subject_digest
 from aioalf.token import Token
 
 # Token type identifiers (RFC 8693 §3)
-ACCESS_TOKEN: Final = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - a type
-REFRESH_TOKEN: Final = "urn:ietf:params:oauth:token-type:refresh_token"  # noqa: S105 - a type
-ID_TOKEN: Final = "urn:ietf:params:oauth:token-type:id_token"  # noqa: S105 - a type
+ACCESS_TOKEN: Final = "urn:ietf:params:oauth:token-type:access_token"
+REFRESH_TOKEN: Final = "urn:ietf:params:oauth:token-type:refresh_token"
+ID_TOKEN: Final = "urn:ietf:params:oauth:token-type:id_token"
 JWT: Final = "urn:ietf:params:oauth:token-type:jwt"
 SAML1: Final = "urn:ietf:params:oauth:token-type:saml1"
 SAML2: Final = "urn:ietf:params:oauth:token-type:saml2"

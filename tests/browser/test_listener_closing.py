@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, closing
 
 import pytest
 
-from aioalf._browser import redirect_server
+from aioalf._browser import listener_connections
 from aioalf._browser.redirect_listener import RedirectListener
 from tests.browser.listener import (
     FORM,
@@ -95,7 +95,7 @@ async def test_open_connections_delay_closing_by_a_bounded_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Idle connections close at once, unfinished requests after the drain time."""
-    monkeypatch.setattr(redirect_server, "DRAIN_SECONDS", 0.1)
+    monkeypatch.setattr(listener_connections, "DRAIN_SECONDS", 0.1)
     loop = asyncio.get_running_loop()
     async with RedirectListener(awaited=("code",)) as listener:
         browser = Browser(listener)

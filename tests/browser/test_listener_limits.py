@@ -9,7 +9,7 @@ import logging
 import pytest
 from aiohttp import web
 
-from aioalf._browser import redirect_server
+from aioalf._browser import listener_connections
 from tests.browser.listener import (
     FORM,
     SECRET,
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("_no_leaks")
 async def test_form_above_the_size_limit_is_refused() -> None:
     """A form may have 64 KiB and not one byte more."""
     async with waiting_listener() as waiting:
-        limit = redirect_server.MAX_RESPONSE_BYTES
+        limit = listener_connections.MAX_RESPONSE_BYTES
         exact = f"state={STATE}x&a=".ljust(limit, "t")
         assert (await waiting.browser.post(exact)).outcome == "try-again"
         assert (await waiting.browser.post(exact + "t")).status == 413
@@ -141,7 +141,7 @@ async def test_unexpected_errors_of_aiohttp_are_not_logged(
 @pytest.mark.parametrize("sent", ["", "GET /?x=1", "POST"])
 async def test_slow_clients_are_disconnected(sent: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """An incomplete request is dropped after the time limit, and the listener keeps waiting."""
-    monkeypatch.setattr(redirect_server, "REQUEST_SECONDS", 0.05)
+    monkeypatch.setattr(listener_connections, "REQUEST_SECONDS", 0.05)
     async with waiting_listener() as waiting:
         if sent == "POST":
             sent = (
@@ -157,7 +157,7 @@ async def test_idle_connections_do_not_block_the_browser(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Above the limit of connections, the oldest idle one is closed."""
-    monkeypatch.setattr(redirect_server, "MAX_CONNECTIONS", 2)
+    monkeypatch.setattr(listener_connections, "MAX_CONNECTIONS", 2)
     async with waiting_listener() as waiting:
         idle = [
             await asyncio.open_connection(waiting.browser.address, waiting.browser.port)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aioalf._browser import pages, redirect_server
+from aioalf._browser import listener_connections, pages
 from aioalf._browser.redirect_listener import RedirectListener
 from tests.browser.listener import (
     SECRET,
@@ -256,7 +256,7 @@ def test_arbitrary_bytes_do_not_end_the_wait(
 
     # A stray line end may leave the request unfinished.
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(redirect_server, "REQUEST_SECONDS", 0.2)
+        patch.setattr(listener_connections, "REQUEST_SECONDS", 0.2)
         asyncio.run(play())
 
 

@@ -102,7 +102,7 @@ async def test_an_override_that_calls_fetch_is_told_what_to_do() -> None:
         async def _request_token(self) -> Any:
             return await self._fetch(url=self._token_endpoint, method="POST", data={})
 
-    with pytest.raises(TokenConfigurationError, match="super\\(\\)._request_token"):
+    with pytest.raises(TokenConfigurationError, match=r"super\(\)\._request_token"):
         await Fetching("https://auth.example.com/token", "id", "secret").get_token()
 
 

@@ -215,7 +215,7 @@ async def test_missing_secret_file_is_read_once_per_backoff(
         for _ in range(20):
             response = await client.get(oauth_server.url("/things"))
             assert response.status == 200
-        while not caplog.messages:  # the renewal in the background reads the file in a thread
+        while not caplog.messages:  # noqa: ASYNC110 - the renewal reads the file in a thread
             await asyncio.sleep(0)
     assert reads == 2
     (message,) = caplog.messages

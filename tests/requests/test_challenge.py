@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from aioalf._requests.challenge import (
     Challenge,
-    is_renewal_useful,
     parse_challenges,
     required_scope,
 )
+from aioalf._requests.retry_on_401 import is_renewal_useful
 
 ParsedChallenge = tuple[str, dict[str, str], str | None]
 

@@ -25,9 +25,10 @@ from hypothesis import strategies as st
 
 from aioalf import Client
 from aioalf._auth_server.token_endpoint import TokenEndpoint
-from aioalf._browser import redirect_server
+from aioalf._browser import listener_connections
 from aioalf._browser.redirect_listener import RedirectListener
-from aioalf._requests.challenge import is_renewal_useful, parse_challenges, required_scope
+from aioalf._requests.challenge import parse_challenges, required_scope
+from aioalf._requests.retry_on_401 import is_renewal_useful
 from aioalf._syntax import is_b64token, read_retry_after
 from aioalf.client_auth import ClientSecretBasic, Credentials
 from aioalf.errors import TokenConfigurationError, TokenError
@@ -220,7 +221,7 @@ async def _come(request: bytes) -> None:
     async with RedirectListener(awaited=["access_token"]) as listener:
         waiting = asyncio.create_task(listener.wait(state))
         host = listener.redirect_uri.removeprefix("http://").encode()
-        with patch.object(redirect_server, "REQUEST_SECONDS", NETWORK_SECONDS):
+        with patch.object(listener_connections, "REQUEST_SECONDS", NETWORK_SECONDS):
             shown = await _send(host, request.replace(b"@HOST@", host))
         status = shown.split(b" ", 2)[1] if shown else b""
         assert status[:1] in {b"", b"2", b"4"} or status == b"100", shown

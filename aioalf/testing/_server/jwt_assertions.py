@@ -46,7 +46,7 @@ def require_joserfc() -> None:
 def check_public_key(key: Mapping[str, object]) -> None:
     """Raise ValueError if the key is neither a JWK nor a JWK set."""
     require_joserfc()
-    from joserfc.errors import JoseError  # noqa: PLC0415 - an extra
+    from joserfc.errors import JoseError
 
     try:
         _import_key(key)
@@ -64,8 +64,8 @@ def decode_unverified(token: str) -> tuple[Claims, Claims]:
 
 def verify_signature(token: str, key: str | Mapping[str, object]) -> None:
     """Raise ValueError unless the token was signed with the key: a secret, JWK or JWK set."""
-    from joserfc import jwt  # noqa: PLC0415 - an extra
-    from joserfc.errors import JoseError  # noqa: PLC0415 - an extra
+    from joserfc import jwt
+    from joserfc.errors import JoseError
 
     algorithms = HMAC_ALGORITHMS if isinstance(key, str) else SIGNATURE_ALGORITHMS
     with warnings.catch_warnings():
@@ -77,7 +77,7 @@ def verify_signature(token: str, key: str | Mapping[str, object]) -> None:
 
 
 def _import_key(key: str | Mapping[str, object]) -> _Key:
-    from joserfc.jwk import KeySet, OctKey, import_key  # noqa: PLC0415 - an extra
+    from joserfc.jwk import KeySet, OctKey, import_key
 
     if isinstance(key, str):
         return OctKey.import_key(key)
@@ -93,7 +93,7 @@ def _decode_part(part: str) -> Claims:
     except (binascii.Error, ValueError) as error:
         raise ValueError("A part of the token is not JSON in base64url.") from error
     if not isinstance(decoded, dict):
-        raise ValueError("A part of the token is not a JSON object.")  # noqa: TRY004 - bad input
+        raise ValueError("A part of the token is not a JSON object.")
     return cast("dict[str, object]", decoded)
 
 
@@ -124,7 +124,7 @@ class AssertionChecker:
 def _check_times(claims: Claims, now: float) -> None:
     expiry = claims.get("exp")
     if not isinstance(expiry, int | float) or isinstance(expiry, bool):
-        raise ValueError("exp is missing or is not a number.")  # noqa: TRY004 - bad input
+        raise ValueError("exp is missing or is not a number.")
     if not now < expiry <= now + _MAX_LIFETIME + _CLOCK_SKEW:
         raise ValueError("exp is in the past or more than an hour away.")
     for name in ("iat", "nbf"):

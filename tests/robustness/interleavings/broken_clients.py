@@ -24,7 +24,7 @@ from aioalf._auth_server.token_response import read_token
 from aioalf._implicit_storage import SharedStorage
 from aioalf._login.cache_entry import CacheEntry
 from aioalf._login.login import Login
-from aioalf._login.revocation import TokensToRevoke
+from aioalf._login.logout import TokensToRevoke
 from aioalf._requests.authorization_header import AuthorizationHeader
 from aioalf._requests.dispatcher import RequestDispatcher
 from aioalf._requests.session import SessionProvider

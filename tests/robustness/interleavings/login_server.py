@@ -131,11 +131,12 @@ class LoginServer:
             used.is_sent = True
         try:
             response = await self._answer(form, used, sent)
-            response.secrets = secrets
-            return response
         except asyncio.CancelledError:
             world.must("a refresh in flight is not cancelled (R044)", holds=used is None)
             raise
+        else:
+            response.secrets = secrets
+            return response
         finally:
             if used is not None:
                 used.is_sent = False

@@ -165,22 +165,22 @@ class _Connection(web.RequestHandler):
     def data_received(self, data: bytes) -> None:
         try:
             super().data_received(data)
-        except Exception:  # noqa: BLE001 - the event loop would log it
+        except Exception:
             self.abort()
 
     async def start(self) -> None:
         self._serving = cast("asyncio.Task[None]", asyncio.current_task())
         try:
             await super().start()
-        except Exception:  # noqa: BLE001 - the event loop would log it
+        except Exception:
             self.abort()
 
     def handle_error(
         self,
-        request: web.BaseRequest,  # noqa: ARG002 - aiohttp's signature
+        request: web.BaseRequest,
         status: int = 500,
-        exc: BaseException | None = None,  # noqa: ARG002
-        message: str | None = None,  # noqa: ARG002
+        exc: BaseException | None = None,
+        message: str | None = None,
     ) -> web.StreamResponse:
         return refuse(status)
 
