@@ -139,12 +139,12 @@ class RenewingToken(ABC):
         """Return a new token. Raises TokenError."""
 
     def _obtain(self) -> Coroutine[object, object, Token]:
-        if self._failure is not None and not self._flight.is_in_the_air and self.retry_after:
+        if self._failure is not None and not self._flight.is_running and self.retry_after:
             raise copy_exception(self._failure)
         return self._flight.run(self._run_flight)
 
     def _renew_in_background(self, now: float) -> None:
-        if now >= self._paused_until and not self._flight.is_in_the_air:
+        if now >= self._paused_until and not self._flight.is_running:
             self._flight.start(self._run_flight)
 
     def _run_flight(self) -> Coroutine[object, object, Token]:

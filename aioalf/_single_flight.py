@@ -67,7 +67,7 @@ class SingleFlight(Generic[T]):
         return task
 
     @property
-    def is_in_the_air(self) -> bool:
+    def is_running(self) -> bool:
         """Whether a call is in flight that `run` would wait for."""
         return self._task is not None and _is_running(self._task, asyncio.get_running_loop())
 

@@ -131,8 +131,8 @@ class TokenManager(LegacyAttributes, RenewingToken):
             http_options=self._http_options,
             issuer=issuer,
             endpoints=endpoints,
-            asked=params,
-            expected=self._policy,
+            request_params=params,
+            policy=self._policy,
             retry=options.get("retry"),
         )
 
@@ -168,10 +168,12 @@ class TokenManager(LegacyAttributes, RenewingToken):
         if self._endpoint is None:
             raise missing_endpoint_error("token_endpoint")
         root = self._root or self
-        params = self._endpoint.asked.but(**_renamed(options))
+        params = self._endpoint.request_params.replace(**_renamed(options))
         derived = root._derived.get(params.identity)
         if derived is None:
-            derived = root._derived[params.identity] = root._derive(self._endpoint.asking(params))
+            derived = root._derived[params.identity] = root._derive(
+                self._endpoint.with_request_params(params)
+            )
         return derived
 
     def _derive(self, endpoint: TokenEndpoint) -> TokenManager:
@@ -183,7 +185,8 @@ class TokenManager(LegacyAttributes, RenewingToken):
                 self._login,
                 self._grant,
                 endpoint,
-                has_own_scope=endpoint.asked.scope_set != self._endpoint.asked.scope_set,
+                has_own_scope=endpoint.request_params.scope_set
+                != self._endpoint.request_params.scope_set,
                 log_in=self.get_token,
                 log_in_anew=self._obtain,
             )

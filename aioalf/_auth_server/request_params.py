@@ -86,7 +86,7 @@ class TokenRequestParams:
         scope = frozenset(self.scope.split())
         return (scope, frozenset(self.resource), frozenset(self.audience), extra)
 
-    def but(
+    def replace(
         self,
         scope: str | Collection[str] | None = None,
         resource: str | Collection[str] | None = None,

@@ -54,8 +54,8 @@ class TokenEndpoint:
         http_options: Arguments of aiohttp's ``request``, as in `AuthServerHTTP`.
         issuer: The issuer identifier, to find endpoints in metadata (RFC 8414).
         endpoints: URLs by their names in metadata; they override metadata.
-        asked: The parameters of every token request.
-        expected: How to read token responses.
+        request_params: The parameters of every token request.
+        policy: How to read token responses.
         retry: When to send a failed request again.
         network: The session whose connector and proxy are used.
 
@@ -73,8 +73,8 @@ class TokenEndpoint:
         http_options: Mapping[str, Any] | None = None,
         issuer: str | None = None,
         endpoints: Mapping[str, str | URL] | None = None,
-        asked: TokenRequestParams | None = None,
-        expected: ResponsePolicy | None = None,
+        request_params: TokenRequestParams | None = None,
+        policy: ResponsePolicy | None = None,
         retry: Retry | None = None,
         network: Network = lambda: None,
     ) -> None:
@@ -85,8 +85,8 @@ class TokenEndpoint:
         self._endpoints = ServerEndpoints(issuer, configured, self._http)
         self._credentials = credentials
         self._client_auth = client_auth
-        self.asked: TokenRequestParams = asked or TokenRequestParams()
-        self._expected = expected or ResponsePolicy()
+        self.request_params: TokenRequestParams = request_params or TokenRequestParams()
+        self._policy = policy or ResponsePolicy()
         self._retry = retry
 
     @property
@@ -104,10 +104,10 @@ class TokenEndpoint:
         """The configured issuer identifier, None without an issuer."""
         return self._endpoints.issuer
 
-    def asking(self, asked: TokenRequestParams) -> TokenEndpoint:
+    def with_request_params(self, request_params: TokenRequestParams) -> TokenEndpoint:
         """Return a copy for other request parameters, which shares everything else."""
         other = copy(self)
-        other.asked = asked
+        other.request_params = request_params
         return other
 
     def use_network(self, network: Network) -> None:
@@ -134,15 +134,19 @@ class TokenEndpoint:
         await self._endpoints.close()
 
     async def request(self, form: Form, *, is_repeatable: bool = False) -> Token:
-        """Send a token request with the form and `asked`, and return the token.
+        """Send a token request with the form and `request_params`, and return the token.
 
-        Parameters of the form override `asked`; empty values are not sent. With `is_repeatable`, a
+        Parameters of the form override `request_params`; empty values are not sent. With `is_repeatable`, a
         transient failure is retried; the form must not hold a single-use value then.
 
         Raises TokenHTTPError if the status is not 2xx, TokenResponseError if the response has no
         usable token, and TokenConnectionError with the reason as ``__cause__``.
         """
-        whole = {**form, **self.asked.form(), **form}  # the form's order, and the form's values
+        whole = {
+            **form,
+            **self.request_params.form(),
+            **form,
+        }  # the form's order, and the form's values
         if not is_repeatable:
             return await self._request_token(whole)
         return await retrying(self._retry, lambda: self._request_token(whole))
@@ -188,7 +192,7 @@ class TokenEndpoint:
         try:
             return read_token(
                 response.members,
-                self._expected.of(frozenset(str(form["scope"]).split()) or None),
+                self._policy.of(frozenset(str(form["scope"]).split()) or None),
                 sent_at=sent_at,
                 sent_on=sent_on,
                 secrets=response.secrets,

@@ -160,7 +160,9 @@ def _token_endpoint(
         _client_auth(profile),
         issuer=profile.issuer,
         endpoints=profile.endpoints,
-        asked=TokenRequestParams(scope or profile.scope, profile.resource, profile.audience),
+        request_params=TokenRequestParams(
+            scope or profile.scope, profile.resource, profile.audience
+        ),
     )
 
 

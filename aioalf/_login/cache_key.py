@@ -88,16 +88,16 @@ def cache_key_for(
             f"cache cannot be used with {grant.name}: its subject_key is None, so two users could "
             "share a cached token. Give the grant a subject_key, or pass no cache"
         )
-    asked = endpoint.asked
+    params = endpoint.request_params
     return cache_key(
         client_id=endpoint.client_id or "",
         grant=grant.name,
         issuer=endpoint.issuer,
         token_endpoint=None if token_endpoint is None else str(URL(token_endpoint)),
-        scope=asked.scope,
-        resource=asked.resource,
-        audience=asked.audience,
-        extra=asked.extra,
+        scope=params.scope,
+        resource=params.resource,
+        audience=params.audience,
+        extra=params.extra,
         subject=grant.subject_key or None,
     )
 

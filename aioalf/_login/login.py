@@ -218,7 +218,7 @@ class Login:
         """Return the scope to request: at most the granted scope (RFC 6749 §6); None if unknown."""
         if self._scope is None:
             return None
-        requested = fetch.endpoint.asked.scope.split()
+        requested = fetch.endpoint.request_params.scope.split()
         missing = frozenset(requested) - self._scope
         if missing and fetch.has_own_scope:
             raise _scope_not_granted(missing)

@@ -111,7 +111,7 @@ class AuthorizationCode:
         state = secrets.token_urlsafe(32)
         verifier = pkce.verifier_of(secrets.token_bytes(pkce.OCTETS))
         parameters: Form = {
-            **endpoint.asked.form(),
+            **endpoint.request_params.form(),
             "response_type": "code",
             "client_id": client_id,
             "state": state,

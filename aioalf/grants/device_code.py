@@ -69,7 +69,7 @@ class DeviceCode:
         # Report a configuration error before the person does anything.
         require_client_id(endpoint.client_id)
         await endpoint.url_of("token_endpoint")
-        form = endpoint.asked.form()
+        form = endpoint.request_params.form()
         device = read_device(await endpoint.post("device_authorization_endpoint", form))
         limit: float = device.prompt.expires_in
         if self._timeout is not None:

@@ -32,7 +32,7 @@ class AuthorizationServer(Protocol):
         ...
 
     @property
-    def asked(self) -> TokenRequestParams:
+    def request_params(self) -> TokenRequestParams:
         """Scope, resources, audiences and extra parameters; `request` adds them to each form."""
         ...
 

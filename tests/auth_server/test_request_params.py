@@ -105,7 +105,7 @@ def test_reserved_parameter_of_the_grant_is_refused() -> None:
     with pytest.raises(TokenConfigurationError, match="extra_params cannot set code, state: "):
         TokenRequestParams(extra=extra, reserved=reserved)
     with pytest.raises(TokenConfigurationError, match="extra_params cannot set code, state: "):
-        TokenRequestParams(reserved=reserved).but(extra=extra)
+        TokenRequestParams(reserved=reserved).replace(extra=extra)
     assert TokenRequestParams(extra={"code": "x"}).form()["code"] == "x"
 
 

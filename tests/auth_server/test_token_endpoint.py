@@ -156,8 +156,8 @@ async def test_response_policy_is_applied(oauth_server: OAuthServer) -> None:
         oauth_server.token_endpoint,
         Credentials("client-id", "secret"),
         ClientSecretBasic(),
-        expected=ResponsePolicy(default_expires_in=60, allow_narrower_scope=True),
-        asked=TokenRequestParams("read write"),
+        policy=ResponsePolicy(default_expires_in=60, allow_narrower_scope=True),
+        request_params=TokenRequestParams("read write"),
     )
     token = await request_token(endpoint)
     assert (token.expires_in, token.scope) == (60, frozenset({"read"}))

@@ -38,7 +38,7 @@ def endpoint_at(
         http_options=http_options,
         network=network,
         retry=retry,
-        asked=TokenRequestParams(scope),
+        request_params=TokenRequestParams(scope),
     )
 
 

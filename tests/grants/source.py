@@ -31,14 +31,14 @@ class ServerSource:
     def __init__(
         self,
         server: OAuthServer,
-        asked: TokenRequestParams | None = None,
+        request_params: TokenRequestParams | None = None,
         *,
         client_id: str = "client-id",
         client_secret: str | None = "secret",
     ) -> None:
         self.client_id: str | None = client_id
         self.issuer: str | None = server.issuer
-        self.asked = asked or TokenRequestParams()
+        self.request_params = request_params or TokenRequestParams()
         self.forms: list[Form] = []
         self.repeatable: list[bool] = []
         self._server = server
@@ -58,8 +58,10 @@ class ServerSource:
         """Send a token request; return the token or raise the server's error."""
         self.forms.append(form)
         self.repeatable.append(is_repeatable)
-        members = await self._send(URL(self._server.token_endpoint), {**self.asked.form(), **form})
-        return read_token(members, ResponsePolicy(self.asked.scope_set))
+        members = await self._send(
+            URL(self._server.token_endpoint), {**self.request_params.form(), **form}
+        )
+        return read_token(members, ResponsePolicy(self.request_params.scope_set))
 
     async def post(self, name: str, form: Form) -> Mapping[str, object]:
         """Send a form to another endpoint; return the response or raise the server's error."""
@@ -94,14 +96,14 @@ class ScriptedSource:
         self,
         *replies: Token | Exception,
         posted: Mapping[str, object] | Exception | None = None,
-        asked: TokenRequestParams | None = None,
+        request_params: TokenRequestParams | None = None,
         issuer: str | None = "https://auth.example.com",
         metadata: Mapping[str, object] | None = None,
         client_id: str | None = "client-id",
     ) -> None:
         self.client_id = client_id
         self.issuer = issuer
-        self.asked = asked or TokenRequestParams()
+        self.request_params = request_params or TokenRequestParams()
         self.forms: list[Form] = []
         self.posts: list[tuple[str, Form]] = []
         self.times: list[float] = []

@@ -63,11 +63,11 @@ class ScriptedServer:
     """
 
     def __init__(
-        self, issuer: str | None = ISSUER, asked: TokenRequestParams | None = None
+        self, issuer: str | None = ISSUER, request_params: TokenRequestParams | None = None
     ) -> None:
         self.client_id: str | None = "client-id"
         self.issuer = issuer
-        self.asked = asked or TokenRequestParams()
+        self.request_params = request_params or TokenRequestParams()
         self.forms: list[Form] = []
         self.error: Exception | None = None
         self.lifetime: float | None = 3600

@@ -200,7 +200,7 @@ def test_key_of_a_client_depends_on_its_request_parameters() -> None:
         TokenRequestParams("a b", "https://a.example"),
     ]
     keys = [
-        cache_key_for(grant, ScriptedServer(asked=each), "https://auth.example.com/token")
+        cache_key_for(grant, ScriptedServer(request_params=each), "https://auth.example.com/token")
         for each in asked
     ]
     keys += [

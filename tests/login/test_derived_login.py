@@ -14,7 +14,7 @@ from tests.login.scripted import KEY, GivenTokenGrant, ScriptedServer, SignInGra
 @pytest.mark.rule("R042")
 async def test_refresh_requests_at_most_the_granted_scope(cache: TokenCache | None) -> None:
     """The server may have granted less scope than requested."""
-    server = ScriptedServer(asked=TokenRequestParams("read write admin"))
+    server = ScriptedServer(request_params=TokenRequestParams("read write admin"))
     login = Login(SignInGrant(frozenset({"admin", "read"})), cache=cache, key=KEY)
     token = await login.token(server, None)
     for _ in range(2):
@@ -24,7 +24,7 @@ async def test_refresh_requests_at_most_the_granted_scope(cache: TokenCache | No
 
 async def test_refresh_with_unknown_scope_sends_no_scope() -> None:
     """The granted scope of a given refresh token is unknown."""
-    server = ScriptedServer(asked=TokenRequestParams("read"))
+    server = ScriptedServer(request_params=TokenRequestParams("read"))
     login = Login(GivenTokenGrant())
     token = await login.token(server, None)
     await login.token(server, token.access_token)
@@ -32,10 +32,10 @@ async def test_refresh_with_unknown_scope_sends_no_scope() -> None:
 
 
 async def derived(
-    login: Login, server: ScriptedServer, asked: TokenRequestParams, *, has_own_scope: bool
+    login: Login, server: ScriptedServer, request_params: TokenRequestParams, *, has_own_scope: bool
 ) -> Token:
     """Return the token of a derived client."""
-    endpoint = ScriptedServer(asked=asked)
+    endpoint = ScriptedServer(request_params=request_params)
     endpoint.request = server.request  # type: ignore[method-assign]
     name = f"other, {has_own_scope}"
     token = await login.derived_token(endpoint, None, name, has_own_scope=has_own_scope)
@@ -63,7 +63,7 @@ async def test_derived_refresh_does_not_narrow_the_scope_of_the_login(
     server: ScriptedServer,
 ) -> None:
     """The login still requests the scope that it was granted."""
-    server.asked = TokenRequestParams("read write")
+    server.request_params = TokenRequestParams("read write")
     login = Login(SignInGrant(frozenset({"read", "write"})))
     token = await login.token(server, None)
     await derived(login, server, TokenRequestParams("read"), has_own_scope=True)
@@ -106,7 +106,7 @@ async def test_longest_lifetime_of_all_tokens_is_the_ttl(server: ScriptedServer)
         """Returns no refresh token; the scope is the lifetime of the token, by default 60."""
 
         async def request_token(self, endpoint: AuthorizationServer) -> Token:
-            return Token("short-lived", float(endpoint.asked.scope or 60))
+            return Token("short-lived", float(endpoint.request_params.scope or 60))
 
     class RecordingCache(MemoryCache):
         """Records the lifetimes of its entries."""

@@ -66,7 +66,7 @@ def flight_in_first_caller(patch: pytest.MonkeyPatch) -> None:
     """The first caller makes the request; if it is cancelled, the others wait forever."""
 
     async def run(self: SingleFlight[Token], call: Call) -> Token:
-        if self.is_in_the_air and self._task is not None:
+        if self.is_running and self._task is not None:
             return await asyncio.shield(self._task)
         landing: Any = asyncio.get_running_loop().create_future()
         self._task = landing
