@@ -1,24 +1,24 @@
-"""The methods that subclasses of 0.4.0's `TokenManager` override: called, or refused clearly.
+"""What subclasses of 0.4.0's `TokenManager` use: attributes, and methods that they override.
 
 An override that nothing calls any longer would silently request tokens in another way than its
-author meant. Must not import the manager.
+author meant, so it is refused. Must not import the manager.
 """
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, NoReturn
 
 from yarl import URL
 
+from aioalf._options import TokenManagerOptions
 from aioalf._redaction import Unpicklable
 from aioalf.client_auth import ClientSecret
 from aioalf.errors import TokenConfigurationError
 from aioalf.token import Token
-
-HOOKS: Final = ("_get_token_data", "_request_token")
-"""Coroutines that return the members of a token response; an override is called."""
 
 _REMOVED: Final = {
     "_fetch": "pass http_options=, or override _request_token() and send the request there",
@@ -29,39 +29,45 @@ _REMOVED: Final = {
 
 @dataclass(frozen=True, repr=False)
 class ConstructorArguments(Unpicklable):
-    """The first five arguments of a token manager; ``repr`` shows none of them."""
+    """The arguments of a token manager; ``repr`` shows none of them."""
 
     token_endpoint: str | URL | None
     client_id: str | None
     client_secret: ClientSecret | None
     http_options: Mapping[str, Any]
     scope: str | Collection[str] | None
+    options: TokenManagerOptions
+
+
+class _Argument:
+    """An attribute of 0.4.0 with an argument of the manager; setting it configures it anew."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._field = name.removeprefix("_")
+
+    def __get__(self, manager: LegacyAttributes, owner: type) -> Any:  # noqa: ANN401 - several types
+        return getattr(manager._arguments, self._field)  # noqa: SLF001 - an attribute of its owner
+
+    def __set__(self, manager: LegacyAttributes, value: object) -> None:
+        changes: dict[str, Any] = {self._field: value}
+        manager._arguments = replace(manager._arguments, **changes)  # noqa: SLF001 - as above
+        manager._configure()  # noqa: SLF001 - a method of its owner
 
 
 class LegacyAttributes:
-    """The attributes of 0.4.0's `TokenManager` that its subclasses read."""
+    """The attributes and methods of 0.4.0's `TokenManager` that its subclasses use."""
 
     _arguments: ConstructorArguments
 
-    @property
-    def _token_endpoint(self) -> str | URL | None:
-        return self._arguments.token_endpoint
+    _token_endpoint = _Argument()
+    _client_id = _Argument()
+    _client_secret = _Argument()
+    _http_options = _Argument()
+    _scope = _Argument()
 
-    @property
-    def _client_id(self) -> str | None:
-        return self._arguments.client_id
-
-    @property
-    def _client_secret(self) -> ClientSecret | None:
-        return self._arguments.client_secret
-
-    @property
-    def _http_options(self) -> Mapping[str, Any]:
-        return self._arguments.http_options
-
-    @property
-    def _scope(self) -> str | Collection[str] | None:
-        return self._arguments.scope
+    def _configure(self) -> None:
+        """Make what depends on the arguments."""
+        raise NotImplementedError
 
     async def _fetch(self, *_arguments: object, **_options: object) -> NoReturn:
         raise TokenConfigurationError(
@@ -70,30 +76,33 @@ class LegacyAttributes:
         )
 
 
-def refuse_removed_hooks(manager_class: type) -> None:
-    """Raise TokenConfigurationError if a class defines a method that is never called."""
-    for name, advice in _REMOVED.items():
-        if name in vars(manager_class):
+def refuse_removed_hooks(manager_class: type, base: type) -> None:
+    """Raise TokenConfigurationError if a class overrides a method that is never called.
+
+    `base` is `TokenManager`; the class itself and its mixins are checked.
+    """
+    classes = manager_class.__mro__
+    for overriding in classes[: classes.index(base)]:
+        for name in _REMOVED.keys() & vars(overriding).keys():
             raise TokenConfigurationError(
-                f"{manager_class.__name__}.{name}() overrides a method of 0.4.0's TokenManager "
-                f"that nothing calls now. Instead, {advice}"
+                f"{overriding.__name__}.{name}() overrides a method of 0.4.0's TokenManager "
+                f"that nothing calls now. Instead, {_REMOVED[name]}"
             )
 
 
-def has_own_hook(manager: object) -> bool:
-    """Tell whether the class of a manager, or the manager itself, overrides one of `HOOKS`."""
-    return any(
-        getattr(getattr(manager, name), "__module__", None) != "aioalf.manager" for name in HOOKS
-    )
-
-
 def response_members(token: Token) -> Mapping[str, object]:
-    """Return a token as the members of its token response (RFC 6749 §5.1)."""
+    """Return a token as the members of its token response (RFC 6749 §5.1).
+
+    ``expires_in`` is the rest of its lifetime: the token may come from a cache.
+    """
+    lifetime = None
+    if token.expires_in is not None:
+        lifetime = max(0, math.ceil(token.deadline - time.monotonic()))
     members = {
         **token.extra,
         "access_token": token.access_token,
         "token_type": token.token_type,
-        "expires_in": token.expires_in,
+        "expires_in": lifetime,
         "refresh_token": token.refresh_token,
         "scope": None if token.scope is None else " ".join(sorted(token.scope)),
     }

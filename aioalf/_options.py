@@ -49,19 +49,30 @@ class TokenManagerOptions(TypedDict, total=False):
 _KINDS: dict[str, type] = {"endpoints": Mapping, "renewal": Renewal, "retry": Retry}
 
 
+def check_names(options: Mapping[str, object], known: type) -> None:
+    """Raise TypeError if an option is not one of the keys of the TypedDict `known`."""
+    if unknown := options.keys() - known.__annotations__.keys():
+        raise TypeError(f"got an unexpected keyword argument {min(unknown)!r}")
+
+
+def without_defaults(options: TokenManagerOptions) -> dict[str, object]:
+    """Return the options that are neither None nor False. Raises TypeError as `check_names`."""
+    check_names(options, TokenManagerOptions)
+    return {
+        name: value for name, value in options.items() if value is not None and value is not False
+    }
+
+
 def check_options(options: TokenManagerOptions) -> None:
     """Check the names and kinds of options.
 
     Raises:
         TypeError: If there is no option of this name.
         TokenConfigurationError: If a value is a class, or is not of the option's kind.
-
     """
-    unknown = options.keys() - TokenManagerOptions.__annotations__.keys()
-    if unknown:
-        raise TypeError(f"got an unexpected keyword argument {min(unknown)!r}")
+    check_names(options, TokenManagerOptions)
     for name, value in options.items():
-        if isinstance(value, type):
+        if isinstance(value, type) and name != "on_token":
             raise TokenConfigurationError(f"{name} must be an object, not a class: call it")
         kind = _KINDS.get(name)
         if kind is not None and not isinstance(value, kind | None):

@@ -70,7 +70,6 @@ class RenewingToken(ABC):
 
         Raises:
             TokenError: If no token is available.
-
         """
         return self.cached_token() or (await self._obtain()).access_token
 
@@ -96,7 +95,6 @@ class RenewingToken(ABC):
 
         Raises:
             TokenError: If no token is available.
-
         """
         if not self.can_renew(rejected):
             return rejected

@@ -16,7 +16,7 @@ from aiohttp import ClientResponse, ClientSession, ClientWebSocketResponse
 from aiohttp.typedefs import StrOrURL
 from yarl import URL
 
-from aioalf._options import TokenManagerOptions, TokenRequestOptions
+from aioalf._options import TokenManagerOptions, TokenRequestOptions, without_defaults
 from aioalf._requests.authorization_header import AuthorizationHeader
 from aioalf._requests.context import RequestContextManager
 from aioalf._requests.dispatcher import RequestDispatcher
@@ -71,7 +71,6 @@ class Client:
 
     Raises:
         TokenConfigurationError: If a URL is malformed or options contradict each other.
-
     """
 
     token_manager_class: ClassVar[Callable[..., TokenProvider]] = TokenManager
@@ -97,7 +96,7 @@ class Client:
             client_secret=client_secret,
             http_options={} if http_options is None else http_options,
             scope=scope,
-            **{name: value for name, value in options.items() if value is not None},
+            **without_defaults(options),
         )
         self._header = AuthorizationHeader(self._token_manager)
         if session is not None:
@@ -130,7 +129,6 @@ class Client:
         Raises:
             TokenError: If no token is available and the token endpoint sent no response.
             aiohttp.ClientError: As aiohttp's ``request``.
-
         """
         if isinstance(method, HTTPRequest) and url is None:
             return self.fetch(method, **options)
@@ -152,7 +150,6 @@ class Client:
         Raises:
             TokenError: As `request`.
             aiohttp.ClientError: As aiohttp's ``request``.
-
         """
         if isinstance(request, HTTPRequest):
             merged = {**request.options, **options}
@@ -213,7 +210,6 @@ class Client:
         Raises:
             TokenError: If no token is available.
             aiohttp.ClientError: As aiohttp's ``ws_connect``.
-
         """
         return RequestContextManager(self._dispatcher.connect(url, options))
 
@@ -235,7 +231,6 @@ class Client:
         Raises:
             TokenConfigurationError: If the options cannot work, or if the token manager has no
                 ``with_options``.
-
         """
         with_options = getattr(self._token_manager, "with_options", None)
         if with_options is None:
@@ -272,7 +267,6 @@ class Client:
         Raises:
             TokenError: If there is no such response.
             TokenConfigurationError: If the token manager has no ``introspect``.
-
         """
         introspect = getattr(self._token_manager, "introspect", None)
         if introspect is None:
@@ -291,9 +285,13 @@ class Client:
         Raises:
             RevocationError: If a token could not be revoked.
             CacheError: If the cache could not be read or emptied.
-
         """
-        await (self._root or self)._header.logout()
+        root = self._root or self
+        # The managers that a TokenManager derives share its login; others know only their own.
+        is_shared = type(root._token_manager) is TokenManager
+        async with AsyncExitStack() as all_of_them:
+            for client in (root,) if is_shared else root._family():
+                all_of_them.push_async_callback(client._header.logout)
 
     # Life
 
@@ -319,6 +317,8 @@ class Client:
     def _set_closed(self, *, is_closed: bool) -> None:
         for client in self._family():
             client._header.is_closed = is_closed
+        if self._root is None:
+            self._sessions.is_closed = is_closed
 
     def _family(self) -> tuple[Self, ...]:
         return (self, *self._derived.values())

@@ -55,7 +55,6 @@ class TokenConnectionError(TokenError, ClientConnectionError):
     Attributes:
         is_transient: Whether the same request may succeed later. False, for example, if the
             server's certificate is not trusted.
-
     """
 
     def __init__(self, message: str, *, is_transient: bool = True) -> None:
@@ -82,7 +81,6 @@ class OAuthError(TokenError):
         error: The error code, for example ``invalid_client``; None if the response has none.
         error_description: The server's explanation, or None.
         error_uri: The address of a page about the error, or None.
-
     """
 
     def __init__(
@@ -109,7 +107,6 @@ class TokenHTTPError(OAuthError):
         response_text: The response body, truncated, with the client's credentials masked, or None.
         response: The response itself, its body already read, or None.
         retry_after: The seconds of the ``Retry-After`` header (RFC 9110 §10.2.3), or None.
-
     """
 
     def __init__(
@@ -153,7 +150,6 @@ class TokenResponseError(OAuthError):
     Attributes:
         response_status: The HTTP status, or None.
         content_type: The ``Content-Type`` header of the response, or None.
-
     """
 
     def __init__(
@@ -240,7 +236,6 @@ class ScopeNotGrantedError(TokenError):
 
     Attributes:
         missing: The scope values that were not granted.
-
     """
 
     def __init__(self, message: str, missing: frozenset[str] = frozenset()) -> None:

@@ -19,7 +19,6 @@ class HTTPRequest:
         url: URL of the request.
         method: HTTP method.
         options: Keyword arguments of aiohttp's ``request``: ``data``, ``json``, ``headers`` …
-
     """
 
     def __init__(

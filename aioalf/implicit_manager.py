@@ -91,7 +91,6 @@ class OAuthImplicitTokenManager(TokenManager):
 
     Raises:
         TokenConfigurationError: An option cannot work.
-
     """
 
     storage: Storage | None = None
@@ -145,7 +144,6 @@ class OAuthImplicitTokenManager(TokenManager):
 
         Raises:
             TokenError: No token is available.
-
         """
         self._shared_storage().claim(self._key)
         stored = await self._load()
@@ -158,7 +156,6 @@ class OAuthImplicitTokenManager(TokenManager):
 
         Raises:
             TokenError: No token is available.
-
         """
         if not self.can_renew(rejected):
             return rejected
@@ -268,7 +265,6 @@ async def use_implicit_flow(
 
     Raises:
         TokenConfigurationError: An argument cannot work, or `DEFAULT_PAGE` or `CLOSE_PAGE`.
-
     """
     check_storage(token_storage)
     if isinstance(timeout, bool) or not (timeout is None or timeout > 0):

@@ -10,6 +10,7 @@ import time
 from collections.abc import Collection, Mapping
 from copy import copy
 from typing import Any, Unpack
+from weakref import ref
 
 from aiohttp import ClientSession
 from yarl import URL
@@ -20,14 +21,13 @@ from aioalf._auth_server.token_response import ResponsePolicy, read_token, respo
 from aioalf._legacy_hooks import (
     ConstructorArguments,
     LegacyAttributes,
-    has_own_hook,
     refuse_removed_hooks,
     response_members,
 )
 from aioalf._login.derived_login import DerivedLogin, shared_login
 from aioalf._login.login import Login, own_login
 from aioalf._login.logout import Logout
-from aioalf._options import TokenManagerOptions, TokenRequestOptions, check_options
+from aioalf._options import TokenManagerOptions, TokenRequestOptions, check_names, check_options
 from aioalf._renewing_token import RenewingToken
 from aioalf._urls import missing_endpoint_error
 from aioalf.client_auth import ClientSecret, Credentials
@@ -80,12 +80,11 @@ class TokenManager(LegacyAttributes, RenewingToken):
 
     Raises:
         TokenConfigurationError: If a URL is malformed or options contradict each other.
-
     """
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
-        refuse_removed_hooks(cls)
+        refuse_removed_hooks(cls, TokenManager)
 
     def __init__(
         self,
@@ -99,19 +98,23 @@ class TokenManager(LegacyAttributes, RenewingToken):
         check_options(options)
         token_endpoint = token_endpoint or (options.get("endpoints") or {}).get("token_endpoint")
         self._arguments = ConstructorArguments(
-            token_endpoint, client_id, client_secret, http_options or {}, scope
+            token_endpoint, client_id, client_secret, http_options or {}, scope, options
         )
         self._grant: Grant = options.get("grant") or ClientCredentials()
         self._policy: ResponsePolicy = response_policy(
             options.get("default_expires_in"),
             allow_narrower_scope=options.get("allow_narrower_scope", False),
         )
-        self._endpoint = self._make_endpoint(options)
-        self._login = self._make_login(options)
-        self._uses_stored_tokens = self._login is not None
+        self._configure()
         super().__init__(options.get("renewal") or Renewal())
         self._root: TokenManager | None = None
         self._derived: dict[object, TokenManager] = {}
+
+    def _configure(self) -> None:
+        options = self._arguments.options
+        self._endpoint: TokenEndpoint | None = self._make_endpoint(options)
+        self._login: Login | DerivedLogin | None = self._make_login(options)
+        self._uses_stored_tokens = self._login is not None
 
     def _make_endpoint(self, options: TokenManagerOptions) -> TokenEndpoint | None:
         issuer, endpoints = options.get("issuer"), options.get("endpoints")
@@ -158,7 +161,6 @@ class TokenManager(LegacyAttributes, RenewingToken):
         Raises:
             TokenConfigurationError: If the options cannot work, or in a subclass, which has to
                 define its own ``with_options``.
-
         """
         if type(self) is not TokenManager:
             raise TokenConfigurationError(
@@ -168,6 +170,7 @@ class TokenManager(LegacyAttributes, RenewingToken):
         if self._endpoint is None:
             raise missing_endpoint_error("token_endpoint")
         root = self._root or self
+        check_names(options, TokenRequestOptions)
         params = self._endpoint.request_params.replace(**_renamed(options))
         derived = root._derived.get(params.identity)
         if derived is None:
@@ -203,7 +206,7 @@ class TokenManager(LegacyAttributes, RenewingToken):
     def use_session(self, session: ClientSession) -> None:
         """Send token requests through the connector and proxy of this session."""
         if self._endpoint is not None:
-            self._endpoint.use_network(lambda: session)
+            self._endpoint.use_network(ref(session))
 
     async def introspect(
         self, token: str, token_type_hint: str | None = None
@@ -215,7 +218,6 @@ class TokenManager(LegacyAttributes, RenewingToken):
 
         Raises:
             TokenError: If there is no such response. The state of the token is unknown then.
-
         """
         if self._endpoint is None:
             raise missing_endpoint_error("introspection_endpoint")
@@ -232,7 +234,6 @@ class TokenManager(LegacyAttributes, RenewingToken):
         Raises:
             RevocationError: If a token could not be revoked.
             CacheError: If the cache could not be read or emptied.
-
         """
         logout, managers = Logout(), self._family()
         for manager in managers:
@@ -264,11 +265,17 @@ class TokenManager(LegacyAttributes, RenewingToken):
     # One token request
 
     async def _fetch_token(self) -> Token:
-        if not has_own_hook(self):
+        if not self._has_own_hook():
             return await self._new_token()
         sent_at = time.monotonic()
         data = await self._get_token_data()
         return data if isinstance(data, Token) else read_token(data, self._policy, sent_at=sent_at)
+
+    def _has_own_hook(self) -> bool:
+        return any(
+            name in vars(self) or getattr(type(self), name) is not original
+            for name, original in _HOOKS.items()
+        )
 
     async def _get_token_data(self) -> Token | Mapping[str, Any]:
         """Return the members of a token response. A hook for subclasses, since 0.4.0."""
@@ -289,6 +296,10 @@ class TokenManager(LegacyAttributes, RenewingToken):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} token={self._token!r}>"
+
+
+_HOOKS = {name: vars(TokenManager)[name] for name in ("_get_token_data", "_request_token")}
+"""The methods that a subclass may override; kept here, since mocks may replace them."""
 
 
 def _renamed(options: TokenRequestOptions) -> dict[str, Any]:

@@ -36,7 +36,6 @@ class OAuth2Middleware:
 
     Raises:
         TokenConfigurationError: If `allowed_origins` is empty or not a list of URLs.
-
     """
 
     def __init__(

@@ -30,7 +30,6 @@ class Renewal:
 
     Raises:
         TokenConfigurationError: A value is not a finite number of seconds, 0 or more.
-
     """
 
     before_expiry: float = 300.0
@@ -47,7 +46,6 @@ class Renewal:
             lifetime: The lifetime of the token in seconds; None if it does not expire.
             expires_at: When the token expires.
             chance: A random number, at least 0 and less than 1.
-
         """
         if lifetime is None:
             return math.inf

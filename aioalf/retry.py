@@ -39,7 +39,6 @@ class Retry:
     Raises:
         TokenConfigurationError: ``attempts`` is not a positive integer, or a time is not a finite
             number of seconds, 0 or more.
-
     """
 
     attempts: int = 3
@@ -65,7 +64,6 @@ class Retry:
             attempt: The number of attempts so far.
             elapsed: The seconds since the first attempt started.
             chance: A random number, at least 0 and less than 1.
-
         """
         if attempt >= self.attempts or not is_transient(error):
             return None

@@ -43,7 +43,6 @@ class Token:
 
     Raises:
         ValueError: ``expires_in`` is not a finite number of seconds, 0 or more.
-
     """
 
     access_token: str

@@ -53,7 +53,6 @@ class TokenRequestParams:
     Raises:
         TokenConfigurationError: A value has the wrong type, a resource is not an absolute URI
             without a fragment, or `extra` contains a reserved name.
-
     """
 
     def __init__(

@@ -61,7 +61,6 @@ class TokenEndpoint:
 
     Raises:
         TokenConfigurationError: A URL or an option is invalid.
-
     """
 
     def __init__(
@@ -136,8 +135,9 @@ class TokenEndpoint:
     async def request(self, form: Form, *, is_repeatable: bool = False) -> Token:
         """Send a token request with the form and `request_params`, and return the token.
 
-        Parameters of the form override `request_params`; empty values are not sent. With `is_repeatable`, a
-        transient failure is retried; the form must not hold a single-use value then.
+        Parameters of the form override `request_params`; empty values are not sent. With
+        `is_repeatable`, a transient failure is retried; the form must not hold a single-use value
+        then.
 
         Raises TokenHTTPError if the status is not 2xx, TokenResponseError if the response has no
         usable token, and TokenConnectionError with the reason as ``__cause__``.

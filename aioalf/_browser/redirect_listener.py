@@ -45,7 +45,6 @@ class RedirectListener:
     Raises:
         TokenConfigurationError: An argument cannot work.
         ListenerError: No port is available, on entering `async with`.
-
     """
 
     def __init__(

@@ -53,7 +53,6 @@ def cache_key(
     Raises:
         TokenConfigurationError: Neither ``issuer`` nor ``token_endpoint`` is given, or ``scope`` is
             not a string or a collection of strings.
-
     """
     if not issuer and not token_endpoint:
         raise TokenConfigurationError(

@@ -20,7 +20,6 @@ class AuthorizationHeader:
 
     Args:
         provider: A `TokenManager`, or any object with ``get_token()`` and ``reset_token()``.
-
     """
 
     def __init__(self, provider: TokenProvider) -> None:

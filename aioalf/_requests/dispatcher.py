@@ -76,20 +76,24 @@ class RequestDispatcher:
 
     # Requests
 
-    async def send(self, method: str, url: StrOrURL, options: _Options) -> ClientResponse:
+    async def send(
+        self,
+        method: str,
+        url: StrOrURL,
+        options: _Options,
+        authorization: str | None = None,
+    ) -> ClientResponse:
         """Send a request; return its response, or the error response of the token endpoint."""
-        if self._header.is_closed:
-            raise _closed()
+        self._check_open()
         session = self._sessions.current()
-        self._check_target(session, url, options)
+        target = self._check_target(session, url, options)
         limit = self._time_limit(options) if options or self._sessions.given else None
         try:
-            authorization = self._header.cached()
+            authorization = authorization or self._header.cached()
             if authorization is None:
                 async with _wait(limit):
                     authorization = await self._header.get(session)
-                if limit is not None:
-                    options = {**options, "timeout": limit.rest()}
+                    return await self.send(method, url, options, authorization)
             if (
                 method in _SAFE_METHODS
                 and _SIMPLE_OPTIONS.issuperset(options)
@@ -103,11 +107,13 @@ class RequestDispatcher:
             try:
                 response = await self._request_of(session)(method, url, **arguments)
             except ClientResponseError as error:  # raise_for_status
-                if error.status != UNAUTHORIZED or not self._should_retry(error, options, sent):
+                if error.status != UNAUTHORIZED or not self._should_retry(
+                    error, options, sent, target
+                ):
                     raise
             else:
                 if response.status != UNAUTHORIZED or not self._should_retry(
-                    response, options, sent
+                    response, options, sent, target
                 ):
                     return response
                 response.release()
@@ -126,6 +132,7 @@ class RequestDispatcher:
     ) -> ClientResponse:
         async with _wait(limit):
             renewed = await self._header.renew(rejected, session)
+        self._check_open()
         if limit is not None:
             arguments["timeout"] = limit.rest()
         repeated = _with_header(arguments, renewed)
@@ -149,12 +156,16 @@ class RequestDispatcher:
         return start_time_limit(self._sessions.timeout if timeout is sentinel else timeout)
 
     def _should_retry(
-        self, response: ClientResponse | ClientResponseError, options: _Options, sent: str
+        self,
+        response: ClientResponse | ClientResponseError,
+        options: _Options,
+        sent: str,
+        target: StrOrURL,
     ) -> bool:
         """Decide after a 401 that no middleware handled: a mock may replace aiohttp's sending."""
         if isinstance(sent, AuthorizationValue) and sent.was_rejected:
             return False
-        if not _is_from_first_origin(response):
+        if not _is_from_origin_of(URL(target), response):
             return False
         can_repeat = isinstance(options.get("data"), _REPEATABLE)
         headers = CIMultiDict(response.headers or ())
@@ -164,27 +175,34 @@ class RequestDispatcher:
 
     async def connect(self, url: StrOrURL, options: _Options) -> ClientWebSocketResponse:
         """Open a websocket."""
-        if self._header.is_closed:
-            raise _closed()
+        self._check_open()
         session = self._sessions.current()
-        self._check_target(session, url, options)
+        target = self._check_target(session, url, options)
         options = _without_iterators(options)
         async with _wait(start_time_limit(self._sessions.timeout)):
             sent = self._header.cached() or await self._header.get(session)
             try:
                 return await _open_websocket(session, url, options, sent)
             except ClientResponseError as error:  # ws_connect accepts no middlewares
-                if error.status != UNAUTHORIZED or not self._should_retry(error, {}, sent):
+                if error.status != UNAUTHORIZED or not self._should_retry(error, {}, sent, target):
                     raise
             renewed = await self._header.renew(sent, session)
+            self._check_open()
             websocket = await _open_websocket(session, url, options, renewed)
             self._header.note_result(_SWITCHING_PROTOCOLS)
             return websocket
 
     # Checks and errors
 
-    def _check_target(self, session: ClientSession, url: StrOrURL, options: _Options) -> None:
-        """Check that a token may be sent to the URL, and that nothing else authorizes the call."""
+    def _check_open(self) -> None:
+        if self._header.is_closed:
+            raise RuntimeError("Session is closed")  # aiohttp's words
+
+    def _check_target(self, session: ClientSession, url: StrOrURL, options: _Options) -> StrOrURL:
+        """Return the absolute URL, after a check that a token may be sent there.
+
+        Raises ValueError if the call has other credentials, and as `OriginPolicy.check`.
+        """
         if options.get("auth") is not None:
             raise _two_credentials()
         # Parsing the URL costs time, and most clients allow any https URL.
@@ -194,11 +212,11 @@ class RequestDispatcher:
             and url.startswith("https://")
             and "@" not in url
         ):
-            return
+            return url
         try:
             target = URL(url)
         except (TypeError, ValueError):
-            return  # aiohttp reports what is wrong with it
+            return url  # aiohttp reports what is wrong with it
         if "@" in target.raw_authority:
             raise _two_credentials()
         base: URL | None = getattr(session, "_base_url", None)  # it has no public name
@@ -206,6 +224,7 @@ class RequestDispatcher:
             target = base.join(target)
         if target.absolute or self._policy.allowed is not None:
             self._policy.check(target)
+        return target
 
     async def _error_response(
         self, error: TokenHTTPError, session: ClientSession, options: _Options
@@ -247,10 +266,6 @@ def _without_iterators(options: _Options) -> _Options:
     return {**options, **{name: kinds[name](options[name]) for name in kinds if options.get(name)}}
 
 
-def _closed() -> RuntimeError:
-    return RuntimeError("Session is closed")  # aiohttp's words
-
-
 def _two_credentials() -> ValueError:
     return ValueError(
         "auth= or credentials in a URL cannot be used with a Client: "
@@ -266,7 +281,7 @@ async def _open_websocket(
     return cast("ClientWebSocketResponse", await session.ws_connect(url, **arguments))
 
 
-def _is_from_first_origin(response: ClientResponse | ClientResponseError) -> bool:
-    """Tell whether the response is from the origin that got the token, after redirects."""
-    origin = origin_of(response.request_info.url)
-    return all(origin_of(hop.url) == origin for hop in response.history)
+def _is_from_origin_of(target: URL, response: ClientResponse | ClientResponseError) -> bool:
+    """Tell whether the response is from the origin that got the token, after all redirects."""
+    urls = (response.request_info.url, *(hop.url for hop in response.history))
+    return all(origin_of(url) == origin_of(target) for url in urls)

@@ -29,7 +29,6 @@ class OriginPolicy:
 
     Raises:
         TokenConfigurationError: If `allowed_origins` is empty, or is not a list of http(s) URLs.
-
     """
 
     def __init__(
@@ -55,7 +54,6 @@ class OriginPolicy:
 
         Raises:
             TokenError: If the origin is not allowed, or if https is required.
-
         """
         if not self.allows(url):
             raise TokenError(
@@ -88,13 +86,13 @@ def read_origins(origins: Iterable[str | URL]) -> frozenset[Origin]:
     """Return the origins of URLs. Raises TokenConfigurationError as `OriginPolicy` does."""
     if isinstance(origins, str | URL):
         raise TokenConfigurationError("allowed_origins must be a list: ['https://api.example.com']")
-    found = frozenset(_read_origin(origin) for origin in origins)
+    found = frozenset(_read_origin(number, origin) for number, origin in enumerate(origins))
     if not found:
         raise TokenConfigurationError("allowed_origins is empty: no request would get a token")
     return found
 
 
-def _read_origin(origin: object) -> Origin:
+def _read_origin(number: int, origin: object) -> Origin:
     try:
         url = URL(origin)  # type: ignore[arg-type]
         if url.scheme in {"http", "https", "ws", "wss"}:
@@ -102,5 +100,5 @@ def _read_origin(origin: object) -> Origin:
     except (TypeError, ValueError):
         pass
     raise TokenConfigurationError(
-        f"allowed_origins must contain URLs such as https://api.example.com, not {origin!r:.80}"
+        f"allowed_origins[{number}] is not a URL such as https://api.example.com"
     )

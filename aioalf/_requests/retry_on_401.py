@@ -38,6 +38,10 @@ class AuthorizationValue(str):  # noqa: SLOT000 - the instance has attributes
         made.was_rejected = False
         return made
 
+    def __reduce_ex__(self, protocol: object) -> tuple[type[str], tuple[str]]:
+        """Let recorders copy it as a plain string."""
+        return str, (str(self),)
+
     header: AuthorizationHeader
     """Makes the next value."""
 

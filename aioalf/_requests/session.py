@@ -25,12 +25,15 @@ class SessionProvider:
             given.raise_for_status or _middlewares_of(given)
         )
         """Whether the caller's session has middlewares, or raises for a status."""
+        self.is_closed: bool = False
         self._own: ClientSession | None = None
         self._guarded: ClientSession | None = None
         self._loop: AbstractEventLoop | None = None
 
     def current(self) -> ClientSession:
-        """Return the session for the running event loop."""
+        """Return the session for the running event loop. Raises RuntimeError if it is closed."""
+        if self.is_closed:
+            raise RuntimeError("Session is closed")  # aiohttp's words
         if self.given is not None:
             return self.given
         loop = get_running_loop()

@@ -59,7 +59,6 @@ class FileCache:
     Raises:
         TokenConfigurationError: The path is empty, its home directory does not exist, or the extra
             is not installed.
-
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:

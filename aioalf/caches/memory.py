@@ -23,7 +23,6 @@ class MemoryCache:
 
     Raises:
         TokenConfigurationError: `max_entries` is not a whole number of 1 or more.
-
     """
 
     def __init__(self, max_entries: int = 10_000) -> None:

@@ -43,7 +43,6 @@ class TokenCache(Protocol):
             value: The value.
             ttl: Time to live in seconds. None keeps the value for as long as possible. With 0 or
                 less, the value is removed.
-
         """
         ...
 
@@ -61,6 +60,5 @@ class TokenCache(Protocol):
 
         Raises:
             CacheError: The current task already holds the lock and would wait for itself.
-
         """
         ...

@@ -18,7 +18,6 @@ class ClientSecretBasic:
     Args:
         form_encode: Form-urlencode the id and the secret first, as RFC 6749 requires. Pass False
             for servers that do not decode them.
-
     """
 
     method: str = "client_secret_basic"
@@ -38,7 +37,6 @@ class ClientSecretBasic:
         Raises:
             TokenConfigurationError: The id or the secret is missing or is not valid text, or the id
                 contains a colon and is not encoded.
-
         """
         return {"Authorization": _basic(*require_id_and_secret(credentials), self._form_encode)}
 

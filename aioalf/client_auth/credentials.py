@@ -28,7 +28,6 @@ class Credentials(Unpicklable):
         client_id: The client identifier; None if it was not passed.
         client_secret: The client secret; None if it was not passed, or if it is a function that
             has not been called yet (see `current`).
-
     """
 
     def __init__(self, client_id: str | None, client_secret: ClientSecret | None) -> None:
@@ -49,7 +48,6 @@ class Credentials(Unpicklable):
         Raises:
             TokenConfigurationError: The function returned something other than a string.
             TokenError: The function raised an exception.
-
         """
         if self._source is None:
             return self

@@ -29,7 +29,6 @@ class ClientSecretPost:
 
         Raises:
             TokenConfigurationError: The id or the secret is missing or is not valid text.
-
         """
         form["client_id"], client_secret = require_id_and_secret(credentials)
         if client_secret:

@@ -29,7 +29,6 @@ class PrivateKeyJWT:
 
     Raises:
         TokenConfigurationError: The type of the key or the algorithm is not supported.
-
     """
 
     method: str = "private_key_jwt"
@@ -55,7 +54,6 @@ class PrivateKeyJWT:
             TokenConfigurationError: The client id is missing, the key cannot be used, or the extra
                 is not installed.
             TokenError: The function or the `Signer` passed as key raised an exception.
-
         """
         client_id = require_client_id(credentials.client_id)
         claims = new_claims(client_id, client_id, self._audience or audience)

@@ -41,6 +41,5 @@ class ClientAuth(Protocol):
 
         Raises:
             TokenConfigurationError: The credentials cannot be used with this method.
-
         """
         ...

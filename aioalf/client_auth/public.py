@@ -28,7 +28,6 @@ class PublicClient:
 
         Raises:
             TokenConfigurationError: The client id is missing or is not valid text.
-
         """
         form["client_id"] = require_client_id(credentials.client_id)
         return {}

@@ -18,7 +18,6 @@ class SecretFile:
 
     Args:
         path: The path of the file.
-
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -32,7 +31,6 @@ class SecretFile:
 
         Raises:
             TokenConfigurationError: The file cannot be read, is empty, or is not UTF-8.
-
         """
         return await asyncio.to_thread(self._read)
 

@@ -33,7 +33,6 @@ class ClientSecretJWT:
 
     Raises:
         TokenConfigurationError: The algorithm is not supported.
-
     """
 
     method: str = "client_secret_jwt"
@@ -55,7 +54,6 @@ class ClientSecretJWT:
         Raises:
             TokenConfigurationError: The id or the secret is missing, the secret is too short, or
                 the extra is not installed.
-
         """
         client_id, secret = require_id_and_secret(credentials)
         min_bytes = _MIN_SECRET_BYTES[self._algorithm]

@@ -30,7 +30,6 @@ class TLSClientAuth:
     Raises:
         TokenConfigurationError: `ssl_context` is not an SSL context, or `method` is neither of the
             two.
-
     """
 
     def __init__(self, ssl_context: ssl.SSLContext, *, method: str = "tls_client_auth") -> None:
@@ -63,7 +62,6 @@ class TLSClientAuth:
 
         Raises:
             TokenConfigurationError: The client id is missing or is not valid text.
-
         """
         form["client_id"] = require_client_id(credentials.client_id)
         return {}

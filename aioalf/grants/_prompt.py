@@ -30,7 +30,6 @@ class Prompt:
         verification_uri_complete: A URL with the code in it, for a link or a QR code, or None. Show
             the code as well, so that the person can compare it.
         expires_in: The lifetime of the code in seconds.
-
     """
 
     user_code: str

@@ -56,7 +56,6 @@ class AuthorizationCode:
 
     Raises:
         TokenConfigurationError: An argument is invalid.
-
     """
 
     name = "authorization_code"
@@ -102,7 +101,6 @@ class AuthorizationCode:
             ListenerError: No port is free.
             TokenError: The token request failed. It is not retried, because an authorization code
                 is single-use (RFC 6749 §4.1.2).
-
         """
         # Report a configuration error before the person does anything.
         client_id = require_client_id(endpoint.client_id)

@@ -40,7 +40,6 @@ class DeviceCode:
 
     Raises:
         TokenConfigurationError: `prompt` is not a function, or `timeout` is not a positive number.
-
     """
 
     name = "urn:ietf:params:oauth:grant-type:device_code"
@@ -62,7 +61,6 @@ class DeviceCode:
             AccessDeniedError: The person, or the server's policy, refused.
             LoginTimeoutError: The sign-in took too long.
             TokenError: Another failure.
-
         """
         clock = asyncio.get_running_loop().time
         begun = clock()

@@ -31,7 +31,6 @@ class JWTBearer(Unpicklable):
     Raises:
         TokenConfigurationError: An argument is invalid, or `claims` contains a claim that is set
             here.
-
     """
 
     name = "urn:ietf:params:oauth:grant-type:jwt-bearer"

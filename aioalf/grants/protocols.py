@@ -44,7 +44,6 @@ class AuthorizationServer(Protocol):
 
         Raises:
             TokenConfigurationError: The endpoint is unknown. The message says what to pass.
-
         """
         ...
 
@@ -64,7 +63,6 @@ class AuthorizationServer(Protocol):
 
         Raises:
             TokenError: No token was granted.
-
         """
         ...
 
@@ -79,7 +77,6 @@ class AuthorizationServer(Protocol):
             TokenHTTPError: The status is not 2xx.
             TokenResponseError: The response is not a JSON object.
             TokenConnectionError: There was no response.
-
         """
         ...
 

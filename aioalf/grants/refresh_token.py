@@ -23,7 +23,6 @@ class RefreshToken(Unpicklable):
 
     Raises:
         TokenConfigurationError: `token` is neither a non-empty string nor a function.
-
     """
 
     name = "refresh_token"

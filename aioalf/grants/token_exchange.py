@@ -48,7 +48,6 @@ class TokenExchange(Unpicklable):
     Raises:
         TokenConfigurationError: An argument is invalid, or only one of `actor_token` and
             `actor_token_type` is given.
-
     """
 
     name = "urn:ietf:params:oauth:grant-type:token-exchange"
@@ -107,7 +106,6 @@ class TokenExchange(Unpicklable):
             TokenResponseError: The token is not a Bearer token (``token_type`` is ``N_A``), or the
                 response has no ``issued_token_type`` (RFC 8693 §2.2.1).
             TokenError: No token was granted.
-
         """
         subject_token = await secret_value("subject_token", self._subject_token)
         form = {**self._form, "subject_token": subject_token}

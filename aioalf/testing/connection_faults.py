@@ -35,7 +35,6 @@ class ConnectionFault:
 
         Args:
             seconds: The delay.
-
         """
         return cls(kind="slow first byte", delay=seconds)
 
@@ -49,7 +48,6 @@ class ConnectionFault:
 
         Raises:
             ValueError: If ``size`` is less than 1.
-
         """
         if size < 1:
             raise ValueError(f"trickle() takes a size of at least 1 byte, not {size}")
@@ -65,7 +63,6 @@ class ConnectionFault:
 
         Raises:
             ValueError: If ``after`` is negative.
-
         """
         if after < 0:
             raise ValueError(f"reset() takes a number of bytes of at least 0, not {after}")
@@ -84,7 +81,6 @@ class ConnectionFault:
 
         Raises:
             ValueError: If ``count`` is less than 1.
-
         """
         if count < 1:
             raise ValueError(f"times() takes a count of at least 1, not {count}")

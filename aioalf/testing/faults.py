@@ -50,7 +50,6 @@ class Fault:
 
         Args:
             seconds: The delay. With ``math.inf`` the server never responds.
-
         """
         return cls(kind="slow", _delay=seconds)
 
@@ -70,7 +69,6 @@ class Fault:
             content_type: The value of the ``Content-Type`` header.
             status: The HTTP status.
             headers: More headers. They override ``content_type``; a multidict can repeat a header.
-
         """
         all_headers = CIMultiDict({"Content-Type": content_type})
         all_headers.update(headers or {})
@@ -87,7 +85,6 @@ class Fault:
             status: The HTTP status.
             body: The response body, sent as plain text in UTF-8.
             headers: More headers.
-
         """
         text_type = "text/plain; charset=utf-8"
         return cls.body(body.encode(), content_type=text_type, status=status, headers=headers)
@@ -98,7 +95,6 @@ class Fault:
 
         Args:
             retry_after: Seconds, or an HTTP date.
-
         """
         return cls.status(429, "Too many requests", headers={"Retry-After": str(retry_after)})
 
@@ -110,7 +106,6 @@ class Fault:
             error: The error code, for example ``"invalid_grant"``.
             description: The ``error_description``; it is left out if empty.
             status: The HTTP status.
-
         """
         members = {"error": error, "error_description": description}
         sent = {name: value for name, value in members.items() if value}
@@ -123,7 +118,6 @@ class Fault:
         Args:
             html: The page.
             status: The HTTP status.
-
         """
         html_type = "text/html; charset=utf-8"
         return cls.body(html.encode(), content_type=html_type, status=status)
@@ -139,7 +133,6 @@ class Fault:
 
         Args:
             value: Any value that `json.dumps` accepts.
-
         """
         return cls.body(json.dumps(value).encode())
 
@@ -150,7 +143,6 @@ class Fault:
         Args:
             location: The value of the ``Location`` header.
             status: The HTTP status.
-
         """
         return cls.status(status, headers={"Location": location})
 
@@ -161,7 +153,6 @@ class Fault:
         Args:
             after: How many bytes of the body to send first. None closes the connection without
                 any response.
-
         """
         return cls(kind="hang up", _hang_up_after=-1 if after is None else after)
 
@@ -173,7 +164,6 @@ class Fault:
 
         Raises:
             ValueError: If ``count`` is less than 1.
-
         """
         if count < 1:
             raise ValueError(f"times() takes a count of at least 1, not {count}")
@@ -190,7 +180,6 @@ class Fault:
 
         Returns:
             The faulty response, or None if the server is to send its normal response now.
-
         """
         if self._hang_up_after is not None:
             return await _hang_up(request, self._hang_up_after)
@@ -253,7 +242,6 @@ class FaultTable:
 
         Returns:
             None if the server is to send its normal response now.
-
         """
         fault = self[endpoint]
         if fault is None:

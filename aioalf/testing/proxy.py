@@ -36,7 +36,6 @@ class FaultProxy:
         upstream: A URL of the server. `url` is the same URL through the proxy.
         ssl_context: Use TLS between the client and the proxy, with this server context. None
             forwards the client's bytes unchanged.
-
     """
 
     fault: ConnectionFault | None
@@ -61,7 +60,6 @@ class FaultProxy:
 
         Raises:
             RuntimeError: If the proxy has been started already.
-
         """
         if self._socket is not None:
             raise RuntimeError("The proxy has been started already.")
@@ -97,7 +95,6 @@ class FaultProxy:
 
         Raises:
             RuntimeError: If the proxy has not been started.
-
         """
         scheme = self._upstream.scheme if self._ssl_context is None else "https"
         port: int = self._started().getsockname()[1]
@@ -110,7 +107,6 @@ class FaultProxy:
 
         Raises:
             RuntimeError: If the proxy has not been started.
-
         """
         listening = self._started()
         port: int = listening.getsockname()[1]
@@ -123,7 +119,6 @@ class FaultProxy:
 
         Raises:
             RuntimeError: If the proxy has not been started.
-
         """
         bound = self._started()
         if not self._is_listening:

@@ -41,7 +41,6 @@ class ReceivedBody:
 
         Args:
             stream: The body of a request. At most its first 64 KiB are kept in memory.
-
         """
         digest, length, kept = hashlib.sha256(), 0, bytearray()
         async for chunk in stream.iter_any():
@@ -161,7 +160,6 @@ class Traffic:
             requests: The minimum for each endpoint named.
             granted: The minimum for each grant type named.
             refused: The minimum for each error code named.
-
         """
         minimums = (token_requests, api_requests, rejected_requests, logins)
         by_name = (Counter(requests or {}), Counter(granted or {}), Counter(refused or {}))

@@ -33,7 +33,6 @@ class OAuthServer(Settings, Traffic, Administration):
         client_id: The id of a client that is registered from the start, for every grant and scope.
         client_secret: The secret of that client.
         faults: The fault of each endpoint, or None.
-
     """
 
     def __post_init__(self) -> None:
@@ -62,7 +61,6 @@ class OAuthServer(Settings, Traffic, Administration):
 
         Raises:
             RuntimeError: If the server has been started already.
-
         """
         if self._origins is not None:
             raise RuntimeError("The server has been started already.")
@@ -106,7 +104,6 @@ class OAuthServer(Settings, Traffic, Administration):
 
         Raises:
             RuntimeError: If the server is not started; the other URLs raise it too.
-
         """
         return self._authorization.issuer
 
@@ -155,7 +152,6 @@ class OAuthServer(Settings, Traffic, Administration):
 
         Args:
             path: The path with its leading slash.
-
         """
         return self.api_url + path
 

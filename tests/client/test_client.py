@@ -545,3 +545,31 @@ async def test_http_request_with_a_url_raises_type_error() -> None:
     client = Client("client-id", "secret", "https://auth.example.com/token")
     with pytest.raises(TypeError, match="or an HTTPRequest"):
         client.request(HTTPRequest("https://api.example.com/"), "https://api.example.com/")
+
+
+async def test_options_that_are_not_set_are_not_passed_to_a_manager_of_0_4_0(
+    oauth_server: OAuthServer,
+) -> None:
+    """None and False are the defaults; a class of 0.4.0 does not know these options."""
+
+    class OldClient(Client):
+        token_manager_class = UserManager
+
+    options: dict[str, Any] = {"allow_narrower_scope": False, "cache": None, "retry": None}
+    OldClient("id", "secret", oauth_server.token_endpoint, **options)
+
+
+def test_unknown_keyword_is_refused_whatever_the_manager_accepts() -> None:
+    """A typo of allowed_origins must not allow all origins."""
+
+    class Accepting(UserManager):
+        def __init__(self, **_: object) -> None:
+            super().__init__("", "", "", {}, None)
+
+    class AcceptingClient(Client):
+        token_manager_class = Accepting
+
+    wrong: dict[str, Any] = {"allowed_origin": ["https://api.example.com"]}
+    for options in (wrong, {"origins": None}):
+        with pytest.raises(TypeError, match="unexpected keyword argument"):
+            AcceptingClient("id", "secret", **options)

@@ -245,3 +245,50 @@ def test_interrupted_event_loop_leaves_no_warning(
     with pytest.raises(KeyboardInterrupt):
         asyncio.run(main(press_ctrl_c))
     gc.collect()
+
+
+@pytest.mark.parametrize("has_session", [True, False])
+async def test_request_that_waits_for_a_token_is_not_sent_after_close(
+    oauth_server: OAuthServer, *, has_session: bool
+) -> None:
+    """No session is opened again, and nothing leaks."""
+    is_asked, is_closed = asyncio.Event(), asyncio.Event()
+
+    class Slow:
+        """A manager of a user's own, which close() cannot end."""
+
+        def __init__(self, **_: object) -> None:
+            """Need nothing."""
+
+        async def get_token(self) -> str:
+            is_asked.set()
+            await is_closed.wait()
+            return "token"
+
+        def reset_token(self) -> None:
+            """Do nothing."""
+
+    class SlowClient(Client):
+        token_manager_class = Slow
+
+    async with ClientSession() as session:
+        client = SlowClient("id", "secret", session=session if has_session else None)
+        request = asyncio.create_task(client.post(oauth_server.url("/things"), data=b"x"))
+        await is_asked.wait()
+        await client.close()
+        is_closed.set()
+        with pytest.raises(RuntimeError, match="Session is closed"):
+            await request
+    assert oauth_server.api_requests == 0
+
+
+async def test_derived_client_cannot_be_opened_while_its_parent_is_closed(
+    oauth_server: OAuthServer,
+) -> None:
+    """The session belongs to the parent."""
+    client = client_of(oauth_server)
+    derived = client.with_options(scope="a")
+    await client.close()
+    async with derived:
+        with pytest.raises(RuntimeError, match="Session is closed"):
+            await derived.get(oauth_server.url("/things"))

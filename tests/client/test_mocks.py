@@ -5,7 +5,7 @@ import io
 import time
 from collections.abc import Awaitable
 from typing import Any
-from unittest.mock import Mock
+from unittest.mock import Mock, patch
 
 import pytest
 from aiohttp import ClientResponseError, ClientSession, ClientTimeout, FormData, RequestInfo
@@ -14,7 +14,8 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from aioalf import Client, TokenError, TokenHTTPError
-from tests.support.front import UserClient
+from aioalf.testing import OAuthServer
+from tests.support.front import UserClient, client_of
 from tests.support.mocked_responses import MockedResponses
 
 TOKEN_URL = "https://auth.example.com/token"
@@ -314,3 +315,19 @@ async def test_repeated_headers_are_kept(aioresponses: MockedResponses) -> None:
     assert call["headers"].getall("X-A") == ["1", "2"]
     assert call["headers"].getall("Authorization") == ["Bearer token-1"]
     assert headers.getall("Authorization") == ["mine"]
+
+
+async def test_first_request_of_a_given_session_has_only_the_callers_arguments(
+    oauth_server: OAuthServer,
+) -> None:
+    """The wait for the token does not add a timeout to the recorded arguments."""
+    recorded: list[dict[str, Any]] = []
+
+    async def record(*_: object, **options: Any) -> object:
+        recorded.append(options)
+        return Mock(status=200)
+
+    async with ClientSession() as session, client_of(oauth_server, session) as client:
+        with patch.object(session, "request", record):
+            await client.get("https://api.example.com/things")
+    assert [options.keys() for options in recorded] == [{"headers"}]

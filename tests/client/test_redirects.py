@@ -6,7 +6,8 @@ from functools import partial
 from typing import Self
 
 import pytest
-from aiohttp import ClientRequest, ClientSession, web
+from aiohttp import ClientRequest, ClientResponseError, ClientSession, web
+from aiohttp.test_utils import RawTestServer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +20,7 @@ from tests.support.front import (
     UserManager,
     Way,
     api_log,
+    client_of,
     every_way,
 )
 
@@ -336,3 +338,22 @@ async def test_relative_url_has_the_origin_of_the_base_url(
                 with pytest.raises(TokenError, match="not in allowed_origins"):
                     await client.ws_connect("ws")
     assert (oauth_server.api_requests, oauth_server.token_requests) == (2, 1)
+
+
+@pytest.mark.rule("R054")
+async def test_post_that_another_origin_rejects_is_not_repeated(oauth_server: OAuthServer) -> None:
+    """That origin did not get the token, also if the session raises for the status."""
+    paths: list[str] = []
+
+    async def respond(request: web.BaseRequest) -> web.Response:
+        paths.append(request.path)
+        if request.path == "/rejected":
+            return web.Response(status=401)
+        location = f"http://localhost:{request.url.port}/rejected"
+        return web.Response(status=307, headers={"Location": location})
+
+    async with RawTestServer(respond) as api, client_of(oauth_server) as client:
+        with pytest.raises(ClientResponseError):
+            await client.post(api.make_url("/"), data=b"x", raise_for_status=True)
+    assert paths == ["/", "/rejected"]
+    assert oauth_server.token_requests == 1

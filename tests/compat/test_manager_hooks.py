@@ -1,11 +1,14 @@
 """Subclasses of `TokenManager` as users of 0.4.0 wrote them: called, or refused with advice."""
 
+import asyncio
+import functools
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from aioalf import Client, TokenConfigurationError, TokenManager
+from aioalf.caches import MemoryCache
 from aioalf.testing import OAuthServer
 
 
@@ -110,3 +113,63 @@ async def test_subclasses_of_subclasses_are_checked_too() -> None:
     """The error does not depend on the depth of the class hierarchy."""
     with pytest.raises(TokenConfigurationError, match="_update_token"):
         type("Deeper", (OwnRequest,), {"_update_token": None})
+
+
+async def test_override_that_calls_the_base_class_keeps_the_expiry(
+    oauth_server: OAuthServer,
+) -> None:
+    """A token from a cache has only the rest of its lifetime left."""
+
+    class Passing(TokenManager):
+        async def _get_token_data(self) -> Any:
+            return await super()._get_token_data()
+
+    cache = MemoryCache()
+    arguments = (oauth_server.token_endpoint, oauth_server.client_id, oauth_server.client_secret)
+    oauth_server.lifetime = 3
+    first, second = TokenManager(*arguments, cache=cache), Passing(*arguments, cache=cache)
+    await first.get_token()
+    await asyncio.sleep(1.1)
+    await second.get_token()
+    assert first._token is not None  # noqa: SLF001 - nothing else shows the expiry
+    assert second._token is not None  # noqa: SLF001 - as above
+    assert second._token.deadline <= first._token.deadline + 1  # noqa: SLF001 - as above
+    assert oauth_server.token_requests == 1
+
+
+async def test_attributes_that_a_subclass_sets_are_used(oauth_server: OAuthServer) -> None:
+    """The next token request has the new scope, as in 0.4.0."""
+
+    class Scoped(TokenManager):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            self._scope = "things:read"
+
+    manager = Scoped(
+        oauth_server.token_endpoint, oauth_server.client_id, oauth_server.client_secret
+    )
+    await manager.get_token()
+    assert oauth_server.log[-1].form["scope"] == "things:read"
+
+
+def test_overrides_of_mixins_are_checked_too() -> None:
+    """A mixin before the manager overrides its methods."""
+
+    class Mixin:
+        def _has_token(self) -> bool:
+            return True
+
+    with pytest.raises(TokenConfigurationError, match=r"Mixin\._has_token\(\)"):
+        type("Mixed", (Mixin, TokenManager), {})
+    type("Harmless", (TokenManager, Mixin), {})
+
+
+async def test_wrapped_override_is_called() -> None:
+    """A decorator that copies the name and module of the original does not hide the override."""
+
+    class Wrapped(TokenManager):
+        @functools.wraps(TokenManager._request_token)  # noqa: SLF001 - a hook
+        async def _request_token(self) -> dict[str, Any]:
+            return {"access_token": "mine", "expires_in": 60}
+
+    assert await Wrapped(None, None, None).get_token() == "mine"

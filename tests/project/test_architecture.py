@@ -60,8 +60,8 @@ LAYERS: list[tuple[str, dict[str, set[str]]]] = [
     (
         "The token manager: one valid token for many callers.",
         {
-            "_legacy_hooks": set(),
             "_options": set(),
+            "_legacy_hooks": {"time"},
             "_renewing_token": {"logging", "random", "time"},
             "manager": {"aiohttp", "time"},
         },

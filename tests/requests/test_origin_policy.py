@@ -68,7 +68,7 @@ def test_origins_are_read_from_strings_and_urls() -> None:
 )
 def test_invalid_origin_is_rejected(origin: object) -> None:
     """A mistake is reported when the list is passed, not by a request without a token."""
-    with pytest.raises(TokenConfigurationError, match="must contain URLs such as"):
+    with pytest.raises(TokenConfigurationError, match="is not a URL such as"):
         read_origins([origin])  # type: ignore[list-item]
 
 
@@ -108,3 +108,11 @@ def test_plain_http_is_rejected_if_https_is_required() -> None:
         policy.check(URL("http://ada:hunter2@a.example/things?code=hunter2"))
     assert "hunter2" not in str(caught.value)
     policy.check(URL("https://a.example/things"))
+
+
+@pytest.mark.rule("R007")
+def test_the_error_for_an_invalid_origin_shows_no_password() -> None:
+    """The URL may contain credentials."""
+    with pytest.raises(TokenConfigurationError, match=r"allowed_origins\[1\]") as caught:
+        OriginPolicy([BASE, "https://ada:hunter2@host:999999"])
+    assert "hunter2" not in str(caught.value)

@@ -1,5 +1,7 @@
 """`AuthorizationValue` and its middleware: which requests of a session they recognise."""
 
+import copy
+
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientSession
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,3 +50,11 @@ async def test_each_hop_gets_the_same_authorization_value(oauth_server: OAuthSer
                 assert response.status == 200
     assert len(seen) == 4
     assert all(each is value for each in seen)
+
+
+def test_authorization_value_is_copied_as_a_string() -> None:
+    """Recorders copy the headers of a call."""
+    value = AuthorizationValue("Bearer token", AuthorizationHeader(FixedManager()))
+    for copied in (copy.copy(value), copy.deepcopy(value)):
+        assert copied == "Bearer token"
+        assert type(copied) is str

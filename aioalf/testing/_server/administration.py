@@ -60,7 +60,6 @@ class Administration:
         Raises:
             ValueError: If the client could never authenticate like this.
             RuntimeError: If the extra ``jose`` is needed and not installed.
-
         """
         methods = default_auth_methods(client_secret, public_key, certificate_name)
         self._clients.add(
@@ -87,7 +86,6 @@ class Administration:
 
         Raises:
             LookupError: If no device waits with this code.
-
         """
         self._authorization.devices.approve(self._device(user_code), user)
         self._traffic.count("logins")
@@ -100,7 +98,6 @@ class Administration:
 
         Raises:
             LookupError: If no device waits with this code.
-
         """
         self._authorization.devices.deny(self._device(user_code))
 
@@ -119,7 +116,6 @@ class Administration:
             token: The token.
             subject: The user that the token represents.
             token_type: The token type identifier (RFC 8693 §3).
-
         """
         self._authorization.token_exchange.trust(token, token_type, subject)
 
@@ -133,7 +129,6 @@ class Administration:
         Raises:
             ValueError: If ``public_key`` is neither.
             RuntimeError: If the extra ``jose`` is not installed.
-
         """
         self._authorization.jwt_bearer.trust(issuer, public_key)
 
@@ -142,7 +137,6 @@ class Administration:
 
         Args:
             access_token: The token. An unknown token is ignored.
-
         """
         self._authorization.tokens.revoke(access_token)
 
