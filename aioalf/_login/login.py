@@ -37,8 +37,6 @@ def own_login(
     on_token: OnToken | None,
 ) -> Login:
     """Return a login for a token manager. Raises TokenConfigurationError for invalid options."""
-    if not (on_token is None or callable(on_token)):
-        raise TokenConfigurationError("on_token must be callable")
     url = None if endpoint is None else endpoint.url
     if grant.keeps_refresh_token and url is not None and is_insecure(url):
         raise TokenConfigurationError(

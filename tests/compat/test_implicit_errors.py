@@ -200,3 +200,11 @@ async def test_client_with_another_grant_is_refused(person: Person) -> None:
         Client("client-id", "", "https://auth.example.com/token", grant=ClientCredentials())
     client = Client("client-id", "", "https://auth.example.com/token", retry=Retry(attempts=1))
     assert not client.closed
+
+
+async def test_options_of_other_grants_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The implicit flow has neither an issuer nor a token cache."""
+    monkeypatch.setattr(Client, "token_manager_class", Client.token_manager_class)
+    await use_implicit_flow(TokenStorage())
+    with pytest.raises(TokenConfigurationError, match="issuer cannot be used with the implicit"):
+        Client("client-id", "", issuer="https://auth.example.com")

@@ -126,7 +126,7 @@ async def test_override_that_calls_the_base_class_keeps_the_expiry(
 
     cache = MemoryCache()
     arguments = (oauth_server.token_endpoint, oauth_server.client_id, oauth_server.client_secret)
-    oauth_server.lifetime = 3
+    oauth_server.expires_in = 3
     first, second = TokenManager(*arguments, cache=cache), Passing(*arguments, cache=cache)
     await first.get_token()
     await asyncio.sleep(1.1)
@@ -169,7 +169,7 @@ async def test_wrapped_override_is_called() -> None:
 
     class Wrapped(TokenManager):
         @functools.wraps(TokenManager._request_token)  # noqa: SLF001 - a hook
-        async def _request_token(self) -> dict[str, Any]:
+        async def _request_token(self) -> Mapping[str, Any]:  # type: ignore[override]
             return {"access_token": "mine", "expires_in": 60}
 
     assert await Wrapped(None, None, None).get_token() == "mine"

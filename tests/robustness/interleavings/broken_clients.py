@@ -443,9 +443,13 @@ def repeat_by_both(patch: pytest.MonkeyPatch) -> None:
     should_retry = RequestDispatcher._should_retry  # noqa: SLF001 - the defect is inside
 
     def forget_middleware(
-        self: RequestDispatcher, response: Any, options: Mapping[str, object], sent: str
+        self: RequestDispatcher,
+        response: Any,
+        options: Mapping[str, object],
+        sent: str,
+        target: StrOrURL,
     ) -> bool:
-        return should_retry(self, response, options, str(sent))
+        return should_retry(self, response, options, str(sent), target)
 
     patch.setattr(RequestDispatcher, "_should_retry", forget_middleware)
 
