@@ -95,7 +95,9 @@ def check_arguments(module: str, arguments: list[str]) -> None:
         case "venv", [".venv"]:
             pass
         case "pytest", paths:
-            assert all((ROOT / path).exists() for path in paths)
+            for path, _, test in (argument.partition("::") for argument in paths):
+                assert (ROOT / path).exists()
+                assert not test or f"def {test}(" in (ROOT / path).read_text(encoding="utf-8")
         case _:
             pytest.fail(f"unknown command: python -m {module} {arguments}")
 
