@@ -90,20 +90,33 @@ def refuse_removed_hooks(manager_class: type, base: type) -> None:
             )
 
 
-def response_members(token: Token) -> Mapping[str, object]:
-    """Return a token as the members of its token response (RFC 6749 §5.1).
+class ResponseMembers(dict[str, object]):
+    """A token as the members of its token response (RFC 6749 §5.1).
 
-    ``expires_in`` is the rest of its lifetime: the token may come from a cache.
+    ``expires_in`` is the rest of its lifetime, since the token may come from a cache. ``repr``
+    shows no member.
     """
-    lifetime = None
-    if token.expires_in is not None:
-        lifetime = max(0, math.ceil(token.deadline - time.monotonic()))
-    members = {
-        **token.extra,
-        "access_token": token.access_token,
-        "token_type": token.token_type,
-        "expires_in": lifetime,
-        "refresh_token": token.refresh_token,
-        "scope": None if token.scope is None else " ".join(sorted(token.scope)),
-    }
-    return {name: value for name, value in members.items() if value is not None}
+
+    def __init__(self, token: Token) -> None:
+        lifetime = None
+        if token.expires_in is not None:
+            lifetime = max(0, math.ceil(token.deadline - time.monotonic()))
+        members = {
+            **token.extra,
+            "access_token": token.access_token,
+            "token_type": token.token_type,
+            "expires_in": lifetime,
+            "refresh_token": token.refresh_token,
+            "scope": None if token.scope is None else " ".join(sorted(token.scope)),
+        }
+        super().__init__({name: value for name, value in members.items() if value is not None})
+        self._token = token
+        self._unchanged = dict(self)
+
+    @property
+    def token(self) -> Token | None:
+        """The token itself, None if a member was changed."""
+        return self._token if self == self._unchanged else None
+
+    def __repr__(self) -> str:
+        return "<ResponseMembers>"

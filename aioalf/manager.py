@@ -21,8 +21,8 @@ from aioalf._auth_server.token_response import ResponsePolicy, read_token, respo
 from aioalf._legacy_hooks import (
     ConstructorArguments,
     LegacyAttributes,
+    ResponseMembers,
     refuse_removed_hooks,
-    response_members,
 )
 from aioalf._login.derived_login import DerivedLogin, shared_login
 from aioalf._login.login import Login, own_login
@@ -269,7 +269,10 @@ class TokenManager(LegacyAttributes, RenewingToken):
             return await self._new_token()
         sent_at = time.monotonic()
         data = await self._get_token_data()
-        return data if isinstance(data, Token) else read_token(data, self._policy, sent_at=sent_at)
+        if isinstance(data, Token):
+            return data
+        passed_on = data.token if isinstance(data, ResponseMembers) else None
+        return passed_on or read_token(data, self._policy, sent_at=sent_at)
 
     def _has_own_hook(self) -> bool:
         return any(
@@ -283,7 +286,7 @@ class TokenManager(LegacyAttributes, RenewingToken):
 
     async def _request_token(self) -> Mapping[str, Any]:
         """Return the members of a token response. A hook for subclasses, since 0.4.0."""
-        return response_members(await self._new_token())
+        return ResponseMembers(await self._new_token())
 
     async def _new_token(self) -> Token:
         if self._endpoint is None:

@@ -1,6 +1,6 @@
 """Whether and how a request is repeated with a new token after a 401 (RFC 6750 §3.1).
 
-`should_renew` decides. `repeat_hop` repeats one hop of a request in a middleware; where no middleware
+`should_renew` decides. `repeat_hop` repeats one hop of a request in a middleware; if no middleware
 ran, `RequestDispatcher` repeats the whole request. Must not know sessions or token managers.
 """
 

@@ -61,7 +61,7 @@ class ApiRequest:
             url=URL("https://api.example.com/"),
             headers=CIMultiDict[str](),
             body=b"",
-            session=None,
+            session=_Session(),
             close=_nothing,
         )
         try:
@@ -87,6 +87,10 @@ class ApiRequest:
 
 async def _nothing() -> None:
     """Do nothing."""
+
+
+class _Session:
+    """The session of a request, which sends nothing here."""
 
 
 class Scenario:
