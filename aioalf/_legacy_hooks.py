@@ -46,12 +46,12 @@ class _Argument:
         self._field = name.removeprefix("_")
 
     def __get__(self, manager: LegacyAttributes, owner: type) -> Any:  # noqa: ANN401 - several types
-        return getattr(manager._arguments, self._field)  # noqa: SLF001 - an attribute of its owner
+        return getattr(manager._arguments, self._field)
 
     def __set__(self, manager: LegacyAttributes, value: object) -> None:
         changes: dict[str, Any] = {self._field: value}
-        manager._arguments = replace(manager._arguments, **changes)  # noqa: SLF001 - as above
-        manager._configure()  # noqa: SLF001 - a method of its owner
+        manager._arguments = replace(manager._arguments, **changes)
+        manager._configure()
 
 
 class LegacyAttributes:

@@ -91,5 +91,5 @@ def _listen_on_each(addresses: Sequence[str], port: int) -> list[socket.socket]:
 def _bind(address: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     listening = socket.create_server((address, port), family=family)
-    listening.setblocking(False)  # noqa: FBT003 - positional-only
+    listening.settimeout(0)
     return listening

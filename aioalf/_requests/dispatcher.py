@@ -71,7 +71,7 @@ class RequestDispatcher:
     def derive(self, header: AuthorizationHeader) -> RequestDispatcher:
         """Return a dispatcher with other tokens, and the same session and origins."""
         derived = copy(self)
-        derived._header = header  # noqa: SLF001 - of the same class
+        derived._header = header
         return derived
 
     # Requests
@@ -147,7 +147,7 @@ class RequestDispatcher:
         It is also the method that mocks and recorders replace.
         """
         if self._sessions.given is None and ClientSession.request is _REQUEST:
-            return session._request  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+            return session._request  # pyright: ignore[reportPrivateUsage]
         return session.request
 
     def _time_limit(self, options: _Options) -> TimeLimit | None:

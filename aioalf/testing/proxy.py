@@ -145,7 +145,7 @@ class FaultProxy:
 
     def _accept(self, listening: socket.socket) -> None:
         connection, _ = listening.accept()
-        connection.setblocking(False)  # noqa: FBT003 - positional only
+        connection.settimeout(0)
         self.connections += 1
         fault = self.fault
         self.fault = None if fault is None else fault.after_use()
@@ -195,7 +195,7 @@ class FaultProxy:
 def _bound_socket(port: int) -> socket.socket:
     """Return a socket that holds a port but does not listen, so connections are refused."""
     bound = socket.socket()
-    bound.setblocking(False)  # noqa: FBT003 - positional only
+    bound.settimeout(0)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     bound.bind((_HOST, port))
     return bound
