@@ -14,8 +14,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
+from aioalf._login.cache_format import StoredLogin, read_stored_login, write_stored_login
 from aioalf._login.logout import TokensToRevoke
-from aioalf._login.stored_login import StoredLogin, read_stored_login, write_stored_login
 from aioalf._single_flight import run_to_completion
 from aioalf.caches import TokenCache
 from aioalf.caches._key_locks import KeyLocks

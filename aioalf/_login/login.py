@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from aioalf._auth_server.token_endpoint import TokenEndpoint
 from aioalf._callbacks import OnToken, notify_on_token
 from aioalf._login.cache_entry import CacheEntry
+from aioalf._login.cache_format import StoredLogin
 from aioalf._login.cache_key import cache_key_for
 from aioalf._login.logout import TokensToRevoke
-from aioalf._login.stored_login import StoredLogin
 from aioalf._redaction import printable
 from aioalf._single_flight import run_to_completion
 from aioalf._urls import is_insecure, redact_url

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from aioalf import Client
 from aioalf._browser.open_url import OpenBrowser
-from aioalf._login.stored_login import StoredLogin, read_stored_login
+from aioalf._login.cache_format import StoredLogin, read_stored_login
 from aioalf.caches import FileCache
 from aioalf.grants import AuthorizationCode
 from aioalf.testing import OAuthServer

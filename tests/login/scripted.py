@@ -10,7 +10,7 @@ import pytest
 from yarl import URL
 
 from aioalf._auth_server.request_params import Form, TokenRequestParams
-from aioalf._login.stored_login import StoredLogin, read_stored_login
+from aioalf._login.cache_format import StoredLogin, read_stored_login
 from aioalf._syntax import scope_set
 from aioalf.caches import MemoryCache, TokenCache
 from aioalf.errors import CacheError, TokenHTTPError, TokenResponseError

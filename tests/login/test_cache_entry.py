@@ -3,8 +3,8 @@
 import pytest
 
 from aioalf._auth_server.request_params import Form
+from aioalf._login.cache_format import StoredLogin, write_stored_login
 from aioalf._login.login import Login
-from aioalf._login.stored_login import StoredLogin, write_stored_login
 from aioalf.caches import MemoryCache
 from aioalf.errors import CacheError
 from aioalf.grants import AuthorizationServer, ClientCredentials

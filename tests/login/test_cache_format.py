@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aioalf._login.stored_login import StoredLogin, read_stored_login, write_stored_login
+from aioalf._login.cache_format import StoredLogin, read_stored_login, write_stored_login
 from aioalf._syntax import MAX_LIFETIME
 from aioalf.token import Token
 from tests.support.identity import in_ascii
@@ -61,7 +61,7 @@ def changed(**members: object) -> str:
     return json.dumps({**json.loads(WRITTEN), **members})
 
 
-def test_stored_login_is_read_unchanged() -> None:
+def test_cache_format_is_read_unchanged() -> None:
     """The deadline is one of this process's clock."""
     stored = read_valid(WRITTEN)
     assert members_of(stored) == members_of(STORED)
@@ -276,7 +276,7 @@ def test_any_value_of_a_member_is_read_or_refused(name: str, value: object) -> N
     assert stored is None or (stored.token.access_token and stored.token.token_type == "Bearer")
 
 
-def test_stored_login_shows_no_secret() -> None:
+def test_cache_format_shows_no_secret() -> None:
     """Neither its `repr` nor a pickle contains one."""
     assert "the-" not in repr(STORED)
     with pytest.raises(TypeError, match="not pickled"):
