@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+from abc import abstractmethod
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, NoReturn
@@ -65,9 +66,9 @@ class LegacyAttributes:
     _http_options = _Argument()
     _scope = _Argument()
 
+    @abstractmethod
     def _configure(self) -> None:
-        """Make what depends on the arguments."""
-        raise NotImplementedError
+        """Create the objects that depend on the arguments."""
 
     async def _fetch(self, *_arguments: object, **_options: object) -> NoReturn:
         raise TokenConfigurationError(

@@ -570,6 +570,7 @@ def test_unknown_keyword_is_refused_whatever_the_manager_accepts() -> None:
         token_manager_class = Accepting
 
     wrong: dict[str, Any] = {"allowed_origin": ["https://api.example.com"]}
-    for options in (wrong, {"origins": None}):
+    removed: dict[str, Any] = {"origins": None}
+    for options in (wrong, removed):
         with pytest.raises(TypeError, match="unexpected keyword argument"):
             AcceptingClient("id", "secret", **options)

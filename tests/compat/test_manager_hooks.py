@@ -164,6 +164,16 @@ def test_overrides_of_mixins_are_checked_too() -> None:
     type("Harmless", (TokenManager, Mixin), {})
 
 
+@pytest.mark.rule("R063")
+async def test_members_for_an_override_do_not_show_the_token(oauth_server: OAuthServer) -> None:
+    """A traceback with local variables, for instance, does not show it."""
+    manager = TokenManager(
+        oauth_server.token_endpoint, oauth_server.client_id, oauth_server.client_secret
+    )
+    members = await manager._request_token()  # noqa: SLF001 - a hook
+    assert members["access_token"] not in repr(members)
+
+
 async def test_wrapped_override_is_called() -> None:
     """A decorator that copies the name and module of the original does not hide the override."""
 
