@@ -10,7 +10,6 @@ import math
 import time
 from abc import abstractmethod
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
 from typing import Any, Final, NoReturn
 
 from yarl import URL
@@ -28,16 +27,33 @@ _REMOVED: Final = {
 }
 
 
-@dataclass(frozen=True, repr=False)
 class ConstructorArguments(Unpicklable):
     """The arguments of a token manager; ``repr`` shows none of them."""
 
-    token_endpoint: str | URL | None
-    client_id: str | None
-    client_secret: ClientSecret | None
-    http_options: Mapping[str, Any]
-    scope: str | Collection[str] | None
-    options: TokenManagerOptions
+    __slots__ = (
+        "client_id",
+        "client_secret",
+        "http_options",
+        "options",
+        "scope",
+        "token_endpoint",
+    )
+
+    def __init__(
+        self,
+        token_endpoint: str | URL | None,
+        client_id: str | None,
+        client_secret: ClientSecret | None,
+        http_options: Mapping[str, Any],
+        scope: str | Collection[str] | None,
+        options: TokenManagerOptions,
+    ) -> None:
+        self.token_endpoint = token_endpoint
+        self.client_id = client_id
+        self.client_secret = client_secret
+        self.http_options = http_options
+        self.scope = scope
+        self.options = options
 
 
 class _Argument:
@@ -50,8 +66,7 @@ class _Argument:
         return getattr(manager._arguments, self._field)
 
     def __set__(self, manager: LegacyAttributes, value: object) -> None:
-        changes: dict[str, Any] = {self._field: value}
-        manager._arguments = replace(manager._arguments, **changes)
+        setattr(manager._arguments, self._field, value)
         manager._configure()
 
 

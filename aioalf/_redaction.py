@@ -74,5 +74,7 @@ def _encoded_forms(secret: str) -> set[str]:
 class Unpicklable:
     """Base class of objects that hold a secret and therefore refuse to be pickled."""
 
+    __slots__ = ()
+
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError(f"{type(self).__name__} holds a secret, so it is not pickled")

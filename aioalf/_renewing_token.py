@@ -71,6 +71,9 @@ class RenewingToken(ABC):
         Raises:
             TokenError: If no token is available.
         """
+        token = self._token
+        if token is not None and time.monotonic() < self._renew_at:  # the usual case, made fast
+            return token.access_token
         return self.cached_token() or (await self._obtain()).access_token
 
     def can_renew(self, rejected: str) -> bool:

@@ -26,11 +26,13 @@ class FlightCancelledError(TokenError):
 class SingleFlight(Generic[T]):
     """Runs at most one call at a time; concurrent callers wait for its result."""
 
+    __slots__ = ("_abandoned", "_task", "_waiting")
+
     def __init__(self) -> None:
         self._task: asyncio.Task[T] | None = None
         # The futures of the callers of `_task`: a dict is an ordered set.
         self._waiting: dict[asyncio.Future[None], None] = {}
-        self._abandoned: set[asyncio.Task[T]] = set()
+        self._abandoned: tuple[asyncio.Task[T], ...] = ()
 
     async def run(self, call: Callable[[], Coroutine[object, object, T]]) -> T:
         """Return the result of the call in flight, or else start `call` and return its result.
@@ -83,7 +85,7 @@ class SingleFlight(Generic[T]):
         """
         self.check_loop()
         if self._task is not None:
-            self._abandoned.add(self._task)
+            self._abandoned += (self._task,)
             self._task, self._waiting = None, {}
 
     def end(self) -> None:
@@ -92,7 +94,7 @@ class SingleFlight(Generic[T]):
         loop = asyncio.get_running_loop()
         # A task stays in the set until it is done, so that `close` can wait for it. Tasks of an
         # event loop that has stopped will never be done.
-        self._abandoned = {task for task in self._abandoned if task.get_loop() is loop}
+        self._abandoned = tuple(t for t in self._abandoned if t.get_loop() is loop)
         for task in self._abandoned:
             if not task.cancelling():
                 task.cancel()
@@ -104,7 +106,7 @@ class SingleFlight(Generic[T]):
             await asyncio.wait(self._abandoned)
 
     def _land(self, task: asyncio.Task[T], waiting: Iterable[asyncio.Future[None]]) -> None:
-        self._abandoned.discard(task)
+        self._abandoned = tuple(t for t in self._abandoned if t is not task)
         if self._task is task:
             self._task, self._waiting = None, {}
         if not task.cancelled():

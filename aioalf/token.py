@@ -20,6 +20,9 @@ from aioalf.errors import TokenError, TokenHTTPError, TokenResponseError
 __all__ = ("MAX_LIFETIME", "Token", "TokenError", "TokenHTTPError", "TokenResponseError")
 
 
+_NO_MEMBERS: Mapping[str, object] = MappingProxyType({})
+
+
 @dataclass(frozen=True, init=False, eq=False, repr=False)
 class Token:
     """An access token and the other members of its token response (RFC 6749 §5.1).
@@ -69,17 +72,17 @@ class Token:
         lifetime = read_lifetime(expires_in)
         sent_at = time.monotonic() if sent_at is None else sent_at
         sent_on = datetime.now(UTC) if sent_on is None else sent_on
+        expires_on = None if lifetime is None else sent_on + timedelta(seconds=lifetime)
         # A frozen dataclass refuses assignments, also in its own __init__.
-        vars(self).update(
-            access_token=access_token,
-            token_type=token_type,
-            expires_in=lifetime,
-            expires_on=None if lifetime is None else sent_on + timedelta(seconds=lifetime),
-            refresh_token=refresh_token,
-            scope=scope,
-            extra=MappingProxyType(dict(extra or {})),
-            deadline=math.inf if lifetime is None else sent_at + lifetime,
-        )
+        put = object.__setattr__
+        put(self, "access_token", access_token)
+        put(self, "token_type", token_type)
+        put(self, "expires_in", lifetime)
+        put(self, "expires_on", expires_on)
+        put(self, "refresh_token", refresh_token)
+        put(self, "scope", scope)
+        put(self, "extra", MappingProxyType(dict(extra)) if extra else _NO_MEMBERS)
+        put(self, "deadline", math.inf if lifetime is None else sent_at + lifetime)
 
     def is_valid(self) -> bool:
         """Return whether there is an access token that has not expired."""

@@ -29,6 +29,8 @@ class ServerEndpoints:
     TokenConfigurationError if the issuer or a URL is invalid, and warns about plain http.
     """
 
+    __slots__ = ("_metadata_cache", "configured")
+
     def __init__(
         self, issuer: str | None, endpoints: Mapping[str, str | URL], http: AuthServerHTTP
     ) -> None:

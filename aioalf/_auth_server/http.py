@@ -70,6 +70,8 @@ class AuthServerHTTP:
     for invalid options.
     """
 
+    __slots__ = ("_options", "network")
+
     def __init__(self, http_options: Mapping[str, Any] | None, network: Network) -> None:
         self._options = _read_options(http_options)
         self.network: Network = network

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from types import MappingProxyType
 from typing import Final
 
 from yarl import URL
@@ -165,4 +164,4 @@ def _checked_extra(extra: Mapping[str, str], reserved: frozenset[str]) -> Mappin
             f"extra_params cannot set {', '.join(sorted(clash))}: the client or its grant sets it. "
             "Remove it, or use the option of that name"
         )
-    return MappingProxyType(dict(extra))
+    return dict(extra)

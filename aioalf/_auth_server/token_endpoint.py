@@ -63,6 +63,16 @@ class TokenEndpoint:
         TokenConfigurationError: A URL or an option is invalid.
     """
 
+    __slots__ = (
+        "_client_auth",
+        "_credentials",
+        "_endpoints",
+        "_http",
+        "_policy",
+        "_retry",
+        "request_params",
+    )
+
     def __init__(
         self,
         url: str | URL | None,

@@ -22,6 +22,8 @@ class AuthorizationHeader:
         provider: A `TokenManager`, or any object with ``get_token()`` and ``reset_token()``.
     """
 
+    __slots__ = ("_token", "_value", "is_closed", "manager")
+
     def __init__(self, provider: TokenProvider) -> None:
         self.manager = renewable(provider)
         self.is_closed: bool = False

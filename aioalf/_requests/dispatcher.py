@@ -54,6 +54,8 @@ _SIMPLE_OPTIONS = frozenset(
 class RequestDispatcher:
     """Sends requests and opens websockets with the tokens of one manager."""
 
+    __slots__ = ("_header", "_logged", "_policy", "_raise_token_errors", "_sessions")
+
     def __init__(
         self,
         header: AuthorizationHeader,

@@ -31,12 +31,14 @@ class OriginPolicy:
         TokenConfigurationError: If `allowed_origins` is empty, or is not a list of http(s) URLs.
     """
 
+    __slots__ = ("_checked", "_require_https", "allowed")
+
     def __init__(
         self, allowed_origins: Iterable[str | URL] | None, *, require_https: bool = False
     ) -> None:
         self.allowed = None if allowed_origins is None else read_origins(allowed_origins)
         self._require_https = require_https
-        self._checked: set[str] = set()
+        self._checked: tuple[str, ...] = ()
 
     def allows(self, url: URL) -> bool:
         """Tell whether the token may be sent to the origin of an absolute URL."""
@@ -73,7 +75,7 @@ class OriginPolicy:
                     "so no token was sent"
                 )
             warn_insecure("The resource", url)
-        self._checked.add(authority)  # not before: the warning may be an error
+        self._checked += (authority,)  # not before: the warning may be an error
 
 
 def origin_of(url: URL) -> Origin:

@@ -17,6 +17,8 @@ from aioalf._requests.retry_on_401 import renew_rejected_hop
 class SessionProvider:
     """Provides the caller's session, which it never closes, or a session made on first use."""
 
+    __slots__ = ("_guarded", "_loop", "_own", "changes_responses", "given", "is_closed", "timeout")
+
     def __init__(self, given: ClientSession | None = None) -> None:
         self.given = given
         self.timeout: ClientTimeout | None = None if given is None else given.timeout

@@ -30,6 +30,8 @@ class Credentials(Unpicklable):
             has not been called yet (see `current`).
     """
 
+    __slots__ = ("_source", "client_id", "client_secret")
+
     def __init__(self, client_id: str | None, client_secret: ClientSecret | None) -> None:
         self.client_id: str | None = client_id
         self.client_secret: str | None = None
