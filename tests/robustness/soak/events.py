@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from aioalf.testing import ConnectionFault, Fault, FaultProxy, OAuthServer
+from tests.robustness.soak.refusals import TOKEN_RESPONSE
 
 Kinds = Callable[[str], bool]
 """A predicate on kinds of requests, as named in the report."""
@@ -104,8 +105,8 @@ def _raising(kind: str) -> bool:
 _NO_ANSWER: Excuses = {"TokenConnectionError": _any}
 _USELESS: Excuses = {"TokenResponseError": _any}
 # `Client` returns the error response of the token endpoint; the others raise it.
-_DOWN: Excuses = {"503": _returning, "TokenHTTPError": _raising}
-_BUSY: Excuses = {"429": _returning, "TokenHTTPError": _raising}
+_DOWN: Excuses = {f"{TOKEN_RESPONSE}503": _returning, "TokenHTTPError": _raising}
+_BUSY: Excuses = {f"{TOKEN_RESPONSE}429": _returning, "TokenHTTPError": _raising}
 # Failures of the API reach the caller; `get_token` does not contact the API.
 _API_DOWN: Excuses = {"503": _to_the_api}
 _API_GONE: Excuses = {"ServerDisconnectedError": _to_the_api}

@@ -15,7 +15,13 @@ from functools import partial
 from typing import Final
 from unittest import mock
 
-from aiohttp import ClientError, ClientSession, TraceConfig, TraceRequestHeadersSentParams
+from aiohttp import (
+    ClientError,
+    ClientResponse,
+    ClientSession,
+    TraceConfig,
+    TraceRequestHeadersSentParams,
+)
 
 from aioalf import (
     Client,
@@ -30,7 +36,7 @@ from aioalf.client_auth import Credentials, MutableForm
 from aioalf.grants import AuthorizationServer, ClientCredentials, Grant
 from tests.robustness.soak.diary import Diary
 from tests.robustness.soak.events import GET_TOKEN, WEBSOCKET
-from tests.robustness.soak.refusals import PAUSE, STREAM, Request
+from tests.robustness.soak.refusals import PAUSE, STREAM, TOKEN_RESPONSE, Request
 
 Sender = Client | ClientSession
 Exchange = Callable[[Sender, str, int], Awaitable[str]]
@@ -122,23 +128,23 @@ class Account(ClientSecretBasic, Grant):
 async def _get(sender: Sender, url: str, number: int) -> str:
     path = f"/things/{number % _THINGS}"
     async with sender.get(url + path) as response:
-        return await _checked(response.status, response.json, "path", path)
+        return await _checked(response, url, "path", path)
 
 
 async def _post_json(sender: Sender, url: str, number: int) -> str:
     async with sender.post(f"{url}/things", json={"number": number}) as response:
-        return await _checked(response.status, response.json, "body", f'{{"number": {number}}}')
+        return await _checked(response, url, "body", f'{{"number": {number}}}')
 
 
 async def _post_bytes(sender: Sender, url: str, number: int) -> str:
     body = f"{number} ".encode() * 500
     async with sender.put(f"{url}/things", data=body) as response:
-        return await _checked(response.status, response.json, "body", body.decode())
+        return await _checked(response, url, "body", body.decode())
 
 
 async def _post_form(sender: Sender, url: str, number: int) -> str:
     async with sender.post(f"{url}/things", data={"number": str(number)}) as response:
-        return await _checked(response.status, response.json, "body", f"number={number}")
+        return await _checked(response, url, "body", f"number={number}")
 
 
 async def _post_stream(sender: Sender, url: str, number: int) -> str:
@@ -147,15 +153,14 @@ async def _post_stream(sender: Sender, url: str, number: int) -> str:
         yield str(number).encode()
 
     async with sender.post(f"{url}/things", data=body()) as response:
-        return await _checked(response.status, response.json, "body", f"number={number}")
+        return await _checked(response, url, "body", f"number={number}")
 
 
-async def _checked(
-    status: int, read: Callable[[], Awaitable[dict[str, object]]], member: str, expected: str
-) -> str:
-    if status != 200:
-        return str(status)
-    came = (await read())[member]
+async def _checked(response: ClientResponse, url: str, member: str, expected: str) -> str:
+    if response.status != 200:
+        is_from_api = str(response.url).startswith(url)
+        return f"{'' if is_from_api else TOKEN_RESPONSE}{response.status}"
+    came = (await response.json())[member]
     return "ok" if came == expected else f"wrong {member}: {came!r:.100}"
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Final
 
 REFUSED: Final = "401"
+TOKEN_RESPONSE: Final = "token response "
+"""How the outcome begins if `Client` returned an error response of the token endpoint."""
 STREAM: Final = "POST, stream"
 """The kind of request whose body can be sent only once."""
 LIFETIME: Final = 6
@@ -37,8 +39,10 @@ class Request:
 
     @property
     def refused(self) -> list[str]:
-        """The tokens that got a 401: another token is sent only after a 401."""
-        return self.tokens if self.outcome == REFUSED else self.tokens[:-1]
+        """The tokens that got a 401: only then another token is requested and sent."""
+        # All errors of token requests have names like TokenHTTPError.
+        has_no_next = self.outcome.startswith((REFUSED, TOKEN_RESPONSE, "Token"))
+        return self.tokens if has_no_next else self.tokens[:-1]
 
     @property
     def is_repaired(self) -> bool:
