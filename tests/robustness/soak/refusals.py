@@ -49,6 +49,15 @@ class Request:
         """Whether it succeeded with a second token."""
         return self.outcome == "ok" and len(self.tokens) > 1
 
+    @property
+    def is_proof(self) -> bool:
+        """Whether the client has certainly seen its second token succeed after a 401.
+
+        Other methods than POST prove nothing: aiohttp itself resends them if a kept connection was
+        closed, and the second attempt may carry a newer token.
+        """
+        return self.is_repaired and ": POST" in self.kind
+
 
 @dataclass(frozen=True)
 class Ending:
@@ -114,7 +123,7 @@ class Refusals:
         for request, token in refused:
             token.refused_from = min(token.refused_from, request.begun)
         for request in requests:
-            if request.is_repaired and (last := self._tokens.get(request.tokens[-1])) is not None:
+            if request.is_proof and (last := self._tokens.get(request.tokens[-1])) is not None:
                 last.proven_from = min(last.proven_from, request.ended)
         for request, token in refused:
             if not self._is_unproven(token, request):
