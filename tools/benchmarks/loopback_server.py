@@ -8,11 +8,8 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
-from tools.benchmarks import canned
-
-_ROOT = Path(__file__).resolve().parents[2]
+from tools.benchmarks import canned, child_process
 
 
 class _Connection(asyncio.Protocol):
@@ -35,21 +32,8 @@ class _Connection(asyncio.Protocol):
 @asynccontextmanager
 async def in_child_process() -> AsyncIterator[str]:
     """Run the server; yield its origin."""
-    pipe = asyncio.subprocess.PIPE
-    child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tools.benchmarks.loopback_server"),
-        cwd=_ROOT,
-        stdin=pipe,
-        stdout=pipe,
-    )
-    try:
-        if child.stdout is None or not (port := await child.stdout.readline()):
-            raise RuntimeError("the server did not start: it printed no port")
+    async with child_process.run("loopback_server") as (_, port):
         yield f"http://127.0.0.1:{int(port)}"
-    finally:
-        if child.stdin is not None:
-            child.stdin.close()
-        await child.wait()
 
 
 async def _serve() -> None:

@@ -10,11 +10,9 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from aioalf.testing import Fault, OAuthServer
-
-_ROOT = Path(__file__).resolve().parents[2]
+from tools.benchmarks import child_process
 
 
 @dataclass(frozen=True)
@@ -36,21 +34,8 @@ class Server:
 @asynccontextmanager
 async def run() -> AsyncIterator[Server]:
     """Run the server."""
-    pipe = asyncio.subprocess.PIPE
-    child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tools.benchmarks.oauth_process"),
-        cwd=_ROOT,
-        stdin=pipe,
-        stdout=pipe,
-    )
-    try:
-        if child.stdout is None or not (line := await child.stdout.readline()):
-            raise RuntimeError("the server did not start: it printed no addresses")
-        yield Server(**json.loads(line), child=child)
-    finally:
-        if child.stdin is not None:
-            child.stdin.close()
-        await child.wait()
+    async with child_process.run("oauth_process") as (child, addresses):
+        yield Server(**json.loads(addresses), child=child)
 
 
 async def _serve() -> None:
