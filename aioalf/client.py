@@ -205,7 +205,7 @@ class Client:
     def ws_connect(
         self, url: StrOrURL, **options: Unpack[_WSConnectOptions]
     ) -> RequestContextManager[ClientWebSocketResponse]:
-        """Open a websocket. The options are those of aiohttp's ``ws_connect``.
+        """Open a websocket, with the same options as aiohttp's ``ws_connect``.
 
         Raises:
             TokenError: If no token is available.

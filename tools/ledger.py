@@ -56,7 +56,7 @@ def make_ledger(rules: Mapping[str, str], record: Mapping[str, Mapping[str, str]
 
 
 def format_ledger(lines: Sequence[Line], *, is_brief: bool) -> str:
-    """Format all lines, or only those that are not ok, and a summary."""
+    """Format all lines, or only the lines that are not ok, and a summary."""
     text = [_format_line(line) for line in lines if not (is_brief and line.is_ok)]
     counts = Counter(line.result for line in lines)
     summary = ", ".join(f"{counts[result]} {result}" for result in _RESULTS)

@@ -24,7 +24,7 @@ _USELESS_RENEWAL = frozenset({"insufficient_scope", "insufficient_user_authentic
 
 
 class AuthorizationValue(str):  # noqa: SLOT000 - the instance has attributes
-    """The header value of one call of a client, with what its hops met.
+    """The header value of one call of a client, with the results of its hops.
 
     aiohttp makes each hop from the headers of the call, so the middleware finds this same object on
     each hop. For mocks, traces and the wire it is an ordinary string.

@@ -67,7 +67,7 @@ class SessionProvider:
         middlewares = arguments.get("middlewares")
         if middlewares is None and self.given is None:
             return arguments
-        # The middlewares of a request replace those of the session.
+        # aiohttp ignores the middlewares of the session if a request has its own.
         if middlewares is None:
             middlewares = _middlewares_of(self.given)
         return {**arguments, "middlewares": (*middlewares, renew_rejected_hop)}

@@ -1,4 +1,4 @@
-"""File modes of the file cache: who may read and write its directory, its files and its locks.
+"""File modes of the file cache: permissions of its directory, its files and its locks.
 
 The command line's profiles are stored with the same modes.
 """

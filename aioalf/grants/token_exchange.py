@@ -142,7 +142,7 @@ def _with_expiry_of(subject_token: str, token: Token) -> Token:
 
 
 def jwt_expiry(token: str) -> float | None:
-    """Return the ``exp`` claim of a JWT in seconds since 1970, None if there is none.
+    """Return the ``exp`` claim of a JWT in seconds since 1970, or None if it is missing.
 
     The signature is not verified (RFC 7519 §4.1.4).
     """

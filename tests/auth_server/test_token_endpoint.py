@@ -30,7 +30,7 @@ FORM = {"grant_type": "client_credentials"}
 
 @pytest.mark.rule("R001", "R012")
 async def test_token_request_is_a_post_with_a_form(oauth_server: OAuthServer) -> None:
-    """Method, headers and body are those of RFC 6749 §3.2, and JSON is requested."""
+    """Method, headers and body follow RFC 6749 §3.2, and JSON is requested."""
     token = await endpoint_at(oauth_server.token_endpoint, scope="read wräte").request(FORM)
     seen = only_request(oauth_server)
     assert seen.method == "POST"

@@ -1,4 +1,4 @@
-"""Tests of `login`: what it requests, what it stores, and how it fails."""
+"""Tests of `login`: its requests, its stored tokens and its errors."""
 
 import asyncio
 import io

@@ -70,7 +70,7 @@ def test_terminal_gets_escaped_text(chunks: list[bytes], shown: str) -> None:
 def test_characters_outside_the_encoding_are_escaped(
     monkeypatch: pytest.MonkeyPatch, encoding: str | None
 ) -> None:
-    """The encoding is that of stdout, and UTF-8 if stdout is closed."""
+    """The text is encoded like stdout, and as UTF-8 if stdout is closed."""
     stdout = None if encoding is None else io.TextIOWrapper(io.BytesIO(), encoding=encoding)
     monkeypatch.setattr(sys, "stdout", stdout)
     terminal = TerminalOutput()

@@ -1,4 +1,4 @@
-"""Tests of `request`: what it sends, what it writes, and where the token is not sent."""
+"""Tests of `request`: its HTTP request, its output, and the origins that get no token."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""Tests of a login's entry in a token cache: what it overrides, and failures of the cache."""
+"""Tests of a login's entry in a token cache: its precedence, and failures of the cache."""
 
 import pytest
 

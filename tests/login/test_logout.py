@@ -130,7 +130,7 @@ async def test_logout_during_on_token_revokes_the_token(
 async def test_given_refresh_token_is_not_sent_after_a_logout(
     server: ScriptedServer,
 ) -> None:
-    """A user's own grant has no further tokens to revoke than those that were fetched."""
+    """A user's own grant has no tokens to revoke except the fetched ones."""
     unused = Login(GivenTokenGrant())
     to_revoke = unused.start_logout()
     await unused.finish_logout(server, to_revoke)

@@ -67,7 +67,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 async def _run(names: list[str], effort: Effort, record: report.Record) -> list[str]:
-    """Run the measures and return the names of those that failed."""
+    """Run the measures and return the names of the failed ones."""
     results, failed, began = Results(), list[str](), time.monotonic()
     for name in names:
         try:

@@ -1,7 +1,7 @@
 """Counts the token requests that a thousand concurrent requests make.
 
 On a client without a token, after its token was revoked, and while the token endpoint fails. Over
-sockets; the server is that of `aioalf.testing`, in a separate process.
+sockets; the server comes from `aioalf.testing` and runs in a separate process.
 """
 
 import asyncio

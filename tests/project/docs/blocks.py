@@ -52,7 +52,7 @@ class Block:
 
 
 def all_blocks() -> Iterator[Block]:
-    """Yield every block of every document, except those that other tests run."""
+    """Yield every block of every document, except blocks that other tests run."""
     for path in sorted([*ROOT.glob("*.rst"), *(ROOT / "docs").rglob("*.rst")]):
         if path.name not in TESTED_ELSEWHERE:
             yield from _blocks_of(path)

@@ -1,4 +1,4 @@
-"""The HTTP messages shown in the documents are those that are sent."""
+"""The HTTP messages shown in the documents are really sent."""
 
 import asyncio
 import re

@@ -21,7 +21,7 @@ def listed() -> set[str]:
 
 
 def test_tables_list_the_methods_of_a_manager() -> None:
-    """The tables list the methods for users and those that the client calls."""
+    """The tables list the methods for users and the methods that the client calls."""
     named = {name for name in listed() if not name.startswith("_")}
     assert named == public(TokenManager)
     assert named > public(RenewableManager)
