@@ -38,6 +38,7 @@ _SELECTION = re.compile(rf"({_SELECTED} = )\[[^]]*\]")
 _NOT_COPIED = shutil.ignore_patterns("__pycache__", "interop", "node_modules")
 _NAME = re.compile(r"x(?:_|ǁ(?P<owner>\w+?)ǁ)(?P<function>\w+)__mutmut_(?:orig|\d+)")
 _TEXT = re.compile(r'"([^"\\]*)"')
+_APPENDED = "  # type: ignore"  # mutmut appends this comment to each line that it changed
 
 # mutmut collects the tests several times in one process: test ids must not change.
 _COLLECT_TWICE = """
@@ -142,8 +143,7 @@ def _changed(before: Sequence[str], after: Sequence[str]) -> tuple[str, str]:
     parts: dict[str, list[str]] = {"- ": [], "+ ": []}
     for line in difflib.ndiff(before, after):
         if line[:2] in parts:
-            # mutmut appends a comment to each line that it changed.
-            parts[line[:2]].append(line[2:].split("  # type: ignore")[0])
+            parts[line[:2]].append(line[2:].split(_APPENDED)[0])
     return " ".join(parts["- "]), " ".join(parts["+ "])
 
 
