@@ -17,8 +17,8 @@ from aioalf.errors import TokenConfigurationError
 MAX_LIFETIME: Final = 2**31
 """The longest lifetime of a token, in seconds (68 years). Longer ones are reduced to it."""
 
-_DECIMAL_NUMBER: Final = re.compile(r"[0-9]{1,300}(\.[0-9]{1,300})?")
-_B64TOKEN: Final = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
+_DECIMAL_NUMBER: Final = r"[0-9]{1,300}(\.[0-9]{1,300})?"
+_B64TOKEN: Final = r"[A-Za-z0-9\-._~+/]+=*"
 
 
 def join_scope(scope: str | Collection[str] | None) -> str:
@@ -48,7 +48,7 @@ def read_lifetime(value: object) -> int | None:
     """
     if value is None:
         return None
-    if isinstance(value, str) and _DECIMAL_NUMBER.fullmatch(value):
+    if isinstance(value, str) and re.fullmatch(_DECIMAL_NUMBER, value):
         value = float(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError("expires_in is not a number of seconds")  # noqa: TRY004 - a wrong value, not a wrong call
@@ -69,7 +69,7 @@ def is_sendable(text: str) -> bool:
 
 def is_b64token(value: object) -> bool:
     """Return whether a value can be sent in a Bearer header (``b64token``, RFC 6750 §2.1)."""
-    return isinstance(value, str) and _B64TOKEN.fullmatch(value) is not None
+    return isinstance(value, str) and re.fullmatch(_B64TOKEN, value) is not None
 
 
 def check_seconds(name: str, value: float) -> float:

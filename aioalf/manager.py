@@ -98,7 +98,12 @@ class TokenManager(LegacyAttributes, RenewingToken):
         check_options(options)
         token_endpoint = token_endpoint or (options.get("endpoints") or {}).get("token_endpoint")
         self._arguments = ConstructorArguments(
-            token_endpoint, client_id, client_secret, http_options or {}, scope, options
+            token_endpoint,
+            client_id,
+            client_secret,
+            {} if http_options is None else http_options,
+            scope,
+            options,
         )
         self._grant: Grant = options.get("grant") or ClientCredentials()
         self._policy: ResponsePolicy = response_policy(

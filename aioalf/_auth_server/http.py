@@ -220,7 +220,7 @@ def _read_options(http_options: Mapping[str, Any] | None) -> Mapping[str, Any]:
         _refuse_options("it must be a mapping of arguments of aiohttp's request")
     if clash := _RESERVED_OPTIONS & set(http_options):
         _refuse_options(f"{', '.join(sorted(clash))} cannot be set for a token request")
-    return dict(http_options)
+    return http_options
 
 
 def _refuse_options(problem: str) -> NoReturn:

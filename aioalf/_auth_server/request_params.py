@@ -33,7 +33,7 @@ RESERVED_PARAMS: Final = frozenset(
 )
 """Parameters of every token request that ``extra_params`` must not set. A grant adds its own."""
 
-_ABSOLUTE_URI: Final = re.compile(
+_ABSOLUTE_URI: Final = (
     r"[A-Za-z][A-Za-z0-9+.-]*:(?:[A-Za-z0-9._~:/?\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+"
 )
 
@@ -145,7 +145,7 @@ def _checked_resource(resource: str) -> str:
 
 
 def _is_absolute(resource: str) -> bool:
-    if not _ABSOLUTE_URI.fullmatch(resource):
+    if not re.fullmatch(_ABSOLUTE_URI, resource):
         return False
     try:
         url = URL(resource)

@@ -1,16 +1,13 @@
 """Reads a token response: takes its members, returns a `Token` or raises `TokenResponseError`.
 
-Also reads ``expires_in``, which other endpoints send in the same form. Does no I/O and reads no
-clock. Any value of any member must be handled (RFC 6749 §5.1).
+Does no I/O and reads no clock. Any value of any member must be handled (RFC 6749 §5.1).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass, replace
 from datetime import datetime
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 from aioalf._redaction import mask_secrets, printable
 from aioalf._syntax import is_b64token, is_sendable, read_lifetime
@@ -18,11 +15,9 @@ from aioalf.errors import TokenConfigurationError, TokenResponseError
 from aioalf.token import Token
 
 _READ: Final = frozenset({"access_token", "token_type", "expires_in", "scope", "refresh_token"})
-_SECONDS: Final = re.compile(r"[0-9]{1,300}(\.[0-9]{1,300})?")
 
 
-@dataclass(frozen=True)
-class ResponsePolicy:
+class ResponsePolicy(NamedTuple):
     """The requested scope, and how to read a response that leaves something out.
 
     `scope` is None if no scope was requested. `default_expires_in`, in seconds, replaces an absent
@@ -31,12 +26,11 @@ class ResponsePolicy:
 
     scope: frozenset[str] | None = None
     default_expires_in: float | None = None
-    _: KW_ONLY
     allow_narrower_scope: bool = False
 
     def of(self, scope: frozenset[str] | None) -> ResponsePolicy:
         """Return the same policy for another requested scope."""
-        return replace(self, scope=scope)
+        return self._replace(scope=scope)
 
 
 def response_policy(
@@ -85,19 +79,6 @@ def read_token(
     )
 
 
-def read_expires_in(value: object) -> int | None:
-    """Return the ``expires_in`` of a response in whole seconds, None if it is absent.
-
-    Servers send a number, or a string with a number in it. Raises ValueError for any other value,
-    and for a number that is negative or not finite.
-    """
-    if isinstance(value, str):
-        if not _SECONDS.fullmatch(value):
-            raise ValueError("expires_in is not a number of seconds")
-        value = float(value)
-    return read_lifetime(value)
-
-
 def read_refresh_token(value: object) -> str | None:
     """Return a refresh token, None if the value could not be sent in a request."""
     return value if isinstance(value, str) and is_sendable(value) else None
@@ -113,7 +94,7 @@ def _token_problem(value: object) -> str:
 
 def _lifetime(value: object, expected: ResponsePolicy) -> int | None:
     try:
-        lifetime = read_expires_in(value)
+        lifetime = read_lifetime(value)
     except ValueError as error:
         raise TokenResponseError(f"{error} in the response") from None
     return read_lifetime(expected.default_expires_in) if lifetime is None else lifetime

@@ -6,7 +6,7 @@ Must not know how a cache stores an entry (see `cache_entry`), nor HTTP.
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from aioalf._auth_server.token_endpoint import TokenEndpoint
 from aioalf._callbacks import OnToken, notify_on_token
@@ -47,8 +47,7 @@ def own_login(
     return Login(grant, cache=cache, key=key, on_token=on_token)
 
 
-@dataclass(frozen=True)
-class _TokenFetch:
+class _TokenFetch(NamedTuple):
     """One fetch of a token, for the login itself or for a derived client."""
 
     endpoint: AuthorizationServer

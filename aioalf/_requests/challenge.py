@@ -13,14 +13,12 @@ from typing import Final, NamedTuple
 
 _OWS: Final = r"[ \t]*"
 _WORD: Final = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-_SCHEME: Final = re.compile(rf"({_WORD})(?=[ \t]|,|$)")
-_PARAMETER: Final = re.compile(
-    rf'({_WORD}){_OWS}={_OWS}(?:"((?:[^"\\]|\\.)*)"|({_WORD}))(?={_OWS}(?:,|$))', re.DOTALL
-)
-_TOKEN68: Final = re.compile(rf"([A-Za-z0-9\-._~+/]+=*)(?={_OWS}(?:,|$))")
-_GAP: Final = re.compile(r"[ \t,]*")
-_REST: Final = re.compile(r'(?:"(?:[^"\\]|\\(?:.|\Z))*+(?:"|\Z)|[^,"])*+', re.DOTALL)
-_QUOTED_PAIR: Final = re.compile(r"\\(.)", re.DOTALL)
+_SCHEME: Final = rf"({_WORD})(?=[ \t]|,|$)"
+_PARAMETER: Final = rf'({_WORD}){_OWS}={_OWS}(?:"((?:[^"\\]|\\.)*)"|({_WORD}))(?={_OWS}(?:,|$))'
+_TOKEN68: Final = rf"([A-Za-z0-9\-._~+/]+=*)(?={_OWS}(?:,|$))"
+_GAP: Final = r"[ \t,]*"
+_REST: Final = r'(?:"(?:[^"\\]|\\(?:.|\Z))*+(?:"|\Z)|[^,"])*+'
+_QUOTED_PAIR: Final = r"(?s)\\(.)"
 
 _MAX_LENGTH: Final = 16_384
 """Characters of one header line that are parsed; about twice aiohttp's default limit."""
@@ -53,7 +51,7 @@ def required_scope(challenges: Iterable[Challenge]) -> frozenset[str] | None:
 def _parse_line(line: str) -> Iterator[Challenge]:
     position = _skip(_GAP, line, 0)
     while position < len(line):
-        scheme = _SCHEME.match(line, position)
+        scheme = _match(_SCHEME, line, position)
         if scheme is None:
             position = _skip_item(line, position)
             continue
@@ -64,25 +62,30 @@ def _parse_line(line: str) -> Iterator[Challenge]:
 def _parse_challenge(line: str, position: int) -> tuple[dict[str, str], str | None, int]:
     parameters: dict[str, str] = {}
     start, position = position, _skip(_GAP, line, position)
-    if _PARAMETER.match(line, position) is None and (token68 := _TOKEN68.match(line, position)):
+    if not _match(_PARAMETER, line, position) and (token68 := _match(_TOKEN68, line, position)):
         if "," in line[start:position]:
             return parameters, None, position  # a word after a comma is the next scheme
         return parameters, token68[1], _skip(_GAP, line, token68.end())
     while position < len(line):
-        if parameter := _PARAMETER.match(line, position):
+        if parameter := _match(_PARAMETER, line, position):
             name, quoted, plain = parameter.groups()
-            value = plain if quoted is None else _QUOTED_PAIR.sub(r"\1", quoted)
+            value = plain if quoted is None else re.sub(_QUOTED_PAIR, r"\1", quoted)
             parameters.setdefault(name.lower(), value)
             position = _skip(_GAP, line, parameter.end())
-        elif _SCHEME.match(line, position):
+        elif _match(_SCHEME, line, position):
             break
         else:
             position = _skip_item(line, position)
     return parameters, None, position
 
 
-def _skip(pattern: re.Pattern[str], line: str, position: int) -> int:
-    match = pattern.match(line, position)
+def _match(pattern: str, line: str, position: int) -> re.Match[str] | None:
+    # Compiled on first use: these patterns would take a millisecond of each import.
+    return re.compile(pattern, re.DOTALL).match(line, position)
+
+
+def _skip(pattern: str, line: str, position: int) -> int:
+    match = _match(pattern, line, position)
     return match.end() if match else position
 
 

@@ -20,7 +20,7 @@ _MAX_URL = 2048
 _MAX_LOGIN_URL = 2**16
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Prompt:
     """The page to open and the code to enter, for the person who signs in (RFC 8628 §3.2, §3.3).
 

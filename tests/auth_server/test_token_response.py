@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aioalf._auth_server.response import read_oauth_error, read_object
-from aioalf._auth_server.token_response import ResponsePolicy, read_expires_in, read_token
+from aioalf._auth_server.token_response import ResponsePolicy, read_token
 from aioalf._syntax import MAX_LIFETIME
 from aioalf.errors import TokenResponseError
 from aioalf.token import Token
@@ -175,7 +175,6 @@ def test_null_token_type_means_bearer() -> None:
 def test_expires_in_may_be_a_number_or_a_string(value: object, seconds: int) -> None:
     """A number and a string with a number are accepted, and a very long lifetime is cut."""
     assert read_token(response_with(expires_in=value)).expires_in == seconds
-    assert read_expires_in(value) == seconds
 
 
 @pytest.mark.rule("R024")
@@ -293,15 +292,3 @@ def test_token_type_that_echoes_a_secret_is_masked(secret: str) -> None:
         with pytest.raises(TokenResponseError, match="is not Bearer") as caught:
             read_token(response_with(token_type=token_type), secrets=frozenset({secret}))
         assert "hunter2" not in str(caught.value)
-
-
-def test_absent_expires_in_is_none() -> None:
-    """Null is the same as absent."""
-    assert read_expires_in(None) is None
-
-
-@pytest.mark.parametrize("value", ["", " 60", "60 ", "+60", "1e3", "٣", "60s", b"60", [60]])
-def test_expires_in_of_another_form_is_an_error(value: object) -> None:
-    """Only digits with an optional fraction are accepted in a string."""
-    with pytest.raises(ValueError, match="expires_in is not a number of seconds"):
-        read_expires_in(value)

@@ -96,7 +96,7 @@ def test_lifetime_is_read_from_numbers_and_strings(sent: object, seconds: int | 
 @pytest.mark.parametrize(
     "sent",
     [
-        *("", "abc", " 1", "1 ", "1e3", "-1", "+1", "0x10", "1_000", "\u0661", "1.", ".5"),
+        *("", "abc", " 1", "1 ", "1e3", "-1", "+1", "0x10", "1_000", "\u0661", "1.", ".5", "60s"),
         pytest.param("9" * 301, id="301 nines"),
         *("NaN", "Infinity", -1, -0.5, math.nan, math.inf, -math.inf, True, False),
         *([], [60], {}, b"1"),
