@@ -1,7 +1,7 @@
 """Calls a user's function, which may be a coroutine function or a plain function.
 
-Plain functions run in a thread, since they may block. Must not know what a function is for, except
-for `OnToken`.
+Plain functions run in a thread, since they may block. Must not import the modules that use the
+functions.
 """
 
 from __future__ import annotations
@@ -9,19 +9,27 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Final, TypeGuard
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Final, TypeGuard, TypeVar
 
 from aioalf.errors import TokenError
 from aioalf.token import Token
 
 logger: logging.Logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 OnToken = Callable[[Token], object]
 """A function that is called with each new token before the callers get it, sync or async.
 
 It must not use the client, whose callers wait for it, and must return within ten seconds. If a
 response replaced the refresh token but held no usable access token, ``access_token`` is empty.
+"""
+
+OpenBrowser = Callable[[str], object] | Callable[[str], Awaitable[object]]
+"""Shows a URL to the user. A coroutine function, or a plain function, which runs in a thread.
+
+A return value of False means that the URL could not be shown.
 """
 
 ON_TOKEN_TIMEOUT: Final = 10.0
@@ -71,6 +79,26 @@ def is_coroutine_function(function: object) -> TypeGuard[Callable[..., Awaitable
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
         getattr(type(function), "__call__", None)  # noqa: B004 - its kind matters, not its existence
     )
+
+
+async def run_while_showing(showing: Coroutine[object, object, object], waiting: Awaitable[T]) -> T:
+    """Return the result of `waiting` while `showing` runs.
+
+    `showing` is cancelled when `waiting` ends. If `showing` fails, `waiting` is cancelled. Raises
+    the TokenError of either.
+    """
+    try:
+        async with asyncio.TaskGroup() as group:
+            shower = group.create_task(showing)
+            result = await waiting
+            shower.cancel()
+    except BaseExceptionGroup as errors:
+        # Not `except*`: before Python 3.11.4, an exception raised in it is wrapped in a group.
+        ours, others = errors.split(TokenError)
+        if ours is None or others is not None:
+            raise
+        raise ours.exceptions[0] from ours.exceptions[0].__cause__
+    return result
 
 
 async def notify_on_token(on_token: OnToken, token: Token) -> None:

@@ -15,8 +15,8 @@ from yarl import URL
 
 from aioalf._browser import pages
 from aioalf._browser.custom_pages import CustomPages
-from aioalf._browser.open_url import OpenBrowser
 from aioalf._browser.sockets import checked_ports
+from aioalf._callbacks import OpenBrowser
 from aioalf._implicit_storage import (
     SharedStorage,
     Storage,

@@ -7,15 +7,10 @@ from __future__ import annotations
 
 import logging
 import webbrowser
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
-from aioalf._callbacks import call
-
-OpenBrowser = Callable[[str], object] | Callable[[str], Awaitable[object]]
-"""Shows a URL to the user. A coroutine function, or a plain function, which runs in a thread.
-
-A return value of False means that the URL could not be shown.
-"""
+from aioalf._callbacks import OpenBrowser, call
+from aioalf.errors import TokenError
 
 logger: logging.Logger = logging.getLogger(__name__)
 
@@ -30,9 +25,13 @@ async def open_url(
 ) -> None:
     """Show the URL with `open_browser`, or in the default browser if that is None.
 
-    Calls `otherwise` with the URL if it could not be shown. Raises what the functions raise.
+    Calls `otherwise` with the URL if it could not be shown. Raises TokenError with the reason as
+    its cause.
     """
-    # Some browsers, such as text browsers, block until they are closed: `call` uses a thread.
-    is_shown = await call(open_browser or webbrowser.open, url)
-    if is_shown is False:
-        otherwise(url)
+    try:
+        # Some browsers, such as text browsers, block until they are closed: `call` uses a thread.
+        is_shown = await call(open_browser or webbrowser.open, url)
+        if is_shown is False:
+            otherwise(url)
+    except Exception as error:
+        raise TokenError(f"The browser could not be opened: {type(error).__name__}") from error

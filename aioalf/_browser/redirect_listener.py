@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import TracebackType
 from typing import Final, Self
 from urllib.parse import parse_qsl
@@ -19,7 +19,9 @@ from aiohttp import web
 from aioalf._browser import pages
 from aioalf._browser.custom_pages import CustomPages
 from aioalf._browser.listener_connections import MAX_RESPONSE_BYTES, LoopbackServer, refuse, reply
+from aioalf._browser.open_url import log_url, open_url
 from aioalf._browser.sockets import checked_host, checked_ports, listen
+from aioalf._callbacks import OpenBrowser, run_while_showing
 from aioalf.errors import TokenConfigurationError
 
 __all__ = ("RedirectListener",)
@@ -72,6 +74,19 @@ class RedirectListener:
         if not self._authority:
             raise RuntimeError("The redirect URI is known inside `async with` only.")
         return self._origin + ("" if self._path == "/" else self._path)
+
+    async def sign_in(
+        self,
+        url: str,
+        state: str,
+        open_browser: OpenBrowser | None,
+        otherwise: Callable[[str], None] = log_url,
+    ) -> Mapping[str, str]:
+        """Show the URL of an authorization request as `open_url` does, and `wait` meanwhile.
+
+        Raises TokenError if the URL cannot be shown.
+        """
+        return await run_while_showing(open_url(url, open_browser, otherwise), self.wait(state))
 
     async def wait(self, state: str) -> Mapping[str, str]:
         """Return the parameters of the authorization response with this `state`.

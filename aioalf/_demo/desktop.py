@@ -6,7 +6,7 @@ import webbrowser
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from aioalf._browser.open_url import OpenBrowser
+from aioalf._callbacks import OpenBrowser
 from aioalf._demo.screen import Screen
 from aioalf._demo.step import Check, Demo, Step
 from aioalf.client import Client

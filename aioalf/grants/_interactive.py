@@ -1,30 +1,25 @@
-"""Steps that the grants in which a person signs in share: show a URL, wait, read an error response.
+"""Steps that the grants in which a person signs in share: time limit, URL, error response.
 
-Knows browsers and time limits. Must not know authorization codes or tokens.
+Must not know browsers, authorization codes or tokens.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from typing import TypeVar
 from urllib.parse import urlencode
 
 from yarl import URL
 
 from aioalf._auth_server.request_params import Form
-from aioalf._browser.open_url import OpenBrowser, log_url, open_url
 from aioalf._redaction import mask_secrets, printable
 from aioalf.errors import (
     AUTHORIZATION_ERRORS,
     AuthorizationError,
     LoginTimeoutError,
     TokenConfigurationError,
-    TokenError,
 )
-
-T = TypeVar("T")
 
 
 def check_timeout(timeout: float | None) -> float | None:
@@ -46,36 +41,6 @@ async def login_time_limit(timeout: float | None) -> AsyncIterator[None]:
             yield
     except TimeoutError:
         raise LoginTimeoutError(f"Nobody signed in within {timeout} seconds") from None
-
-
-async def run_while_showing(showing: Coroutine[object, object, object], waiting: Awaitable[T]) -> T:
-    """Return the result of `waiting` while `showing` runs.
-
-    `showing` is cancelled when `waiting` ends. If `showing` fails, `waiting` is cancelled. Raises
-    the TokenError of either.
-    """
-    try:
-        async with asyncio.TaskGroup() as group:
-            shower = group.create_task(showing)
-            result = await waiting
-            shower.cancel()
-    except BaseExceptionGroup as errors:
-        # Not `except*`: before Python 3.11.4, an exception raised in it is wrapped in a group.
-        ours, others = errors.split(TokenError)
-        if ours is None or others is not None:
-            raise
-        raise ours.exceptions[0] from ours.exceptions[0].__cause__
-    return result
-
-
-async def show_login(
-    url: str, open_browser: OpenBrowser | None, otherwise: Callable[[str], None] = log_url
-) -> None:
-    """Open the URL of a sign-in. Raises TokenError with the reason as its cause."""
-    try:
-        await open_url(url, open_browser, otherwise)
-    except Exception as error:
-        raise TokenError(f"The browser could not be opened: {type(error).__name__}") from error
 
 
 def authorization_url(endpoint: URL, parameters: Form) -> str:

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from aioalf._auth_server.request_params import Form
-from aioalf._browser.open_url import OpenBrowser
 from aioalf._browser.sockets import checked_ports
+from aioalf._callbacks import OpenBrowser
 from aioalf._syntax import read_lifetime
 from aioalf.client_auth.credentials import require_client_id
 from aioalf.errors import AuthorizationError, TokenConfigurationError, TokenResponseError
@@ -23,8 +23,6 @@ from aioalf.grants._interactive import (
     authorization_url,
     check_timeout,
     login_time_limit,
-    run_while_showing,
-    show_login,
 )
 from aioalf.grants._prompt import print_url
 from aioalf.grants.protocols import AuthorizationServer
@@ -148,8 +146,7 @@ class AuthorizationCode:
             if self._is_pushed(metadata):
                 parameters = await _push(endpoint, parameters)
             url = authorization_url(page, parameters)
-            showing = show_login(url, self._open_browser, print_url)
-            response = await run_while_showing(showing, listener.wait(state))
+            response = await listener.sign_in(url, state, self._open_browser, print_url)
             return _Callback(response, redirect_uri)
 
     def _is_pushed(self, metadata: Mapping[str, object]) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 
-from aioalf._callbacks import call_user_function
+from aioalf._callbacks import call_user_function, run_while_showing
 from aioalf.client_auth.credentials import require_client_id
 from aioalf.errors import (
     AccessDeniedError,
@@ -19,7 +19,7 @@ from aioalf.errors import (
     TokenResponseError,
 )
 from aioalf.grants._device_response import Device, read_device
-from aioalf.grants._interactive import check_timeout, run_while_showing
+from aioalf.grants._interactive import check_timeout
 from aioalf.grants._prompt import ShowPrompt, print_prompt
 from aioalf.grants.protocols import AuthorizationServer
 from aioalf.token import Token

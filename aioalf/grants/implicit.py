@@ -14,15 +14,13 @@ from yarl import URL
 
 from aioalf._auth_server.token_response import ResponsePolicy, read_token
 from aioalf._browser.custom_pages import CustomPages
-from aioalf._browser.open_url import OpenBrowser
+from aioalf._callbacks import OpenBrowser
 from aioalf._syntax import join_scope, scope_set
 from aioalf.client_auth.credentials import require_client_id
 from aioalf.grants._interactive import (
     authorization_error,
     authorization_url,
     login_time_limit,
-    run_while_showing,
-    show_login,
 )
 from aioalf.grants.protocols import AuthorizationServer
 from aioalf.token import Token
@@ -94,8 +92,7 @@ class Implicit:
         )
         async with listener:
             url = self._authorization_url(token_endpoint, listener.redirect_uri, state)
-            showing = show_login(url, self._login.open_browser)
-            return await run_while_showing(showing, listener.wait(state))
+            return await listener.sign_in(url, state, self._login.open_browser)
 
     def _authorization_url(self, token_endpoint: URL, redirect_uri: str, state: str) -> str:
         parameters = {

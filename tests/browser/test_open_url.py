@@ -8,6 +8,7 @@ import webbrowser
 import pytest
 
 from aioalf._browser.open_url import open_url
+from aioalf.errors import TokenError
 
 URL = "https://auth.example.com/authorize?client_id=desktop"
 
@@ -79,11 +80,12 @@ async def test_object_with_async_call_runs_in_the_event_loop() -> None:
     assert started == [URL]
 
 
-async def test_exceptions_are_passed_on() -> None:
-    """An exception of the function reaches the caller unchanged."""
+async def test_exception_of_the_function_is_the_cause() -> None:
+    """The error does not repeat the message, which may contain the URL."""
 
     def broken(_url: str) -> None:
         raise OSError("no display")
 
-    with pytest.raises(OSError, match="no display"):
+    with pytest.raises(TokenError, match=r"could not be opened: OSError$") as caught:
         await open_url(URL, broken)
+    assert isinstance(caught.value.__cause__, OSError)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from aioalf import Client
-from aioalf._browser.open_url import OpenBrowser
+from aioalf._callbacks import OpenBrowser
 from aioalf._login.cache_format import StoredLogin, read_stored_login
 from aioalf.caches import FileCache
 from aioalf.grants import AuthorizationCode

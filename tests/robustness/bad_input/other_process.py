@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from aioalf import Client, Renewal, Retry, TokenError
-from aioalf._browser.open_url import OpenBrowser
+from aioalf._callbacks import OpenBrowser
 from aioalf.caches import FileCache
 from aioalf.grants import AuthorizationCode
 from tests.grants.visitor import Visitor

@@ -1,11 +1,11 @@
-"""Showing a sign-in while waiting for its result: errors of the two tasks."""
+"""Showing a prompt while waiting for a result: errors of the two tasks."""
 
 import asyncio
 
 import pytest
 
+from aioalf._callbacks import run_while_showing
 from aioalf.errors import TokenError
-from aioalf.grants._interactive import run_while_showing
 
 
 async def fail(error: Exception) -> None:
