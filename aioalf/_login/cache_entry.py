@@ -10,7 +10,6 @@ import logging
 import time
 from collections.abc import Awaitable
 from contextlib import AbstractAsyncContextManager, suppress
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -74,7 +73,7 @@ class CacheEntry:
     async def write(self, stored: StoredLogin, endpoint: AuthorizationServer) -> None:
         """Replace the entry, marked with the issuer."""
         if self.cache is not None:
-            with_issuer = replace(stored, issuer=await _issuer_of(endpoint))
+            with_issuer = stored._replace(issuer=await _issuer_of(endpoint))
             await self._try(_set(self.cache, self._key, with_issuer))
 
     async def delete(self) -> None:

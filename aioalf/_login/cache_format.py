@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Final, NoReturn, cast
+from types import MappingProxyType
+from typing import Final, NamedTuple, NoReturn, cast
 
 from aioalf._syntax import MAX_LIFETIME, is_b64token, is_sendable
 from aioalf.token import Token
@@ -24,8 +24,7 @@ _TOKEN_MEMBERS: Final = frozenset(
 _MEMBERS: Final = _TOKEN_MEMBERS | {"version", "refresh_token", "issuer", "derived"}
 
 
-@dataclass(frozen=True)
-class StoredLogin:
+class StoredLogin(NamedTuple):
     """The tokens of a login. ``repr`` does not show them, and they cannot be pickled.
 
     ``issuer`` is the issuer or the token endpoint, the only server that ``refresh_token`` may be
@@ -33,9 +32,12 @@ class StoredLogin:
     """
 
     token: Token
-    refresh_token: str | None = field(default=None, repr=False)
+    refresh_token: str | None = None
     issuer: str | None = None
-    derived: Mapping[str, Token] = field(default_factory=dict[str, Token])
+    derived: Mapping[str, Token] = MappingProxyType({})
+
+    def __repr__(self) -> str:
+        return f"<StoredLogin of {self.issuer}>"
 
 
 def write_stored_login(stored: StoredLogin) -> str:
