@@ -10,8 +10,7 @@ import os
 import shutil
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 from aioalf._redaction import printable
 
@@ -20,8 +19,7 @@ _MAX_URL = 2048
 _MAX_LOGIN_URL = 2**16
 
 
-@dataclass(frozen=True, kw_only=True)
-class Prompt:
+class Prompt(NamedTuple):
     """The page to open and the code to enter, for the person who signs in (RFC 8628 §3.2, §3.3).
 
     Attributes:
