@@ -17,6 +17,7 @@ from aiohttp.typedefs import StrOrURL
 from yarl import URL
 
 from aioalf._options import TokenManagerOptions, TokenRequestOptions, without_defaults
+from aioalf._recently_used import RecentlyUsed
 from aioalf._requests.authorization_header import AuthorizationHeader
 from aioalf._requests.context import RequestContextManager
 from aioalf._requests.dispatcher import RequestDispatcher
@@ -109,7 +110,7 @@ class Client:
             raise_token_errors=raise_token_errors,
         )
         self._root: Self | None = None
-        self._derived: dict[TokenProvider, Self] = {}
+        self._derived: RecentlyUsed[TokenProvider, Self] | None = None
 
     # Requests
 
@@ -220,7 +221,8 @@ class Client:
 
         It has a token of its own and shares everything else: session, endpoints, credentials and
         the refresh token. The same arguments return the same client, so that
-        ``client.with_options(scope="a").get(url)`` may be written for each request. Closing this
+        ``client.with_options(scope="a").get(url)`` may be written for each request. Of those that
+        the program does not use any longer, the 10,000 most recently used are kept. Closing this
         client closes it. If only the derived client was closed, this method opens it again.
         `logout` of either ends the login.
 
@@ -242,15 +244,14 @@ class Client:
 
     def _of_family(self, manager: TokenProvider) -> Self:
         root = self._root or self
-        client = root._derived.get(manager)
-        if client is None:
-            client = root._derived[manager] = root._derive(manager)
+        root._derived = root._derived or RecentlyUsed()
+        client = root._derived.get(manager, lambda: root._derive(manager))
         client._header.is_closed = root._header.is_closed
         return client
 
     def _derive(self, manager: TokenProvider) -> Self:
         derived = copy(self)
-        derived._root, derived._derived = self, {}
+        derived._root, derived._derived = self, None
         derived._token_manager = manager
         derived._header = AuthorizationHeader(manager)
         derived._dispatcher = self._dispatcher.derive(derived._header)
@@ -310,7 +311,7 @@ class Client:
         async with AsyncExitStack() as last_first:
             if self._root is None:
                 last_first.push_async_callback(self._sessions.close)
-            for derived in self._derived.values():
+            for derived in self._derived or ():
                 last_first.push_async_callback(derived._header.manager.close)
             last_first.push_async_callback(self._header.manager.close)
 
@@ -321,7 +322,7 @@ class Client:
             self._sessions.is_closed = is_closed
 
     def _family(self) -> tuple[Self, ...]:
-        return (self, *self._derived.values())
+        return (self, *(self._derived or ()))
 
     async def __aenter__(self) -> Self:
         self._set_closed(is_closed=False)

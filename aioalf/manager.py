@@ -28,6 +28,7 @@ from aioalf._login.derived_login import DerivedLogin, shared_login
 from aioalf._login.login import Login, own_login
 from aioalf._login.logout import Logout
 from aioalf._options import TokenManagerOptions, TokenRequestOptions, check_names, check_options
+from aioalf._recently_used import RecentlyUsed
 from aioalf._renewing_token import RenewingToken
 from aioalf._urls import missing_endpoint_error
 from aioalf.client_auth import ClientSecret, Credentials
@@ -113,7 +114,7 @@ class TokenManager(LegacyAttributes, RenewingToken):
         self._configure()
         super().__init__(options.get("renewal") or Renewal())
         self._root: TokenManager | None = None
-        self._derived: dict[object, TokenManager] = {}
+        self._derived: RecentlyUsed[object, TokenManager] | None = None
 
     def _configure(self) -> None:
         options = self._arguments.options
@@ -156,7 +157,8 @@ class TokenManager(LegacyAttributes, RenewingToken):
         """Return a manager that requests other tokens with the same login.
 
         It has a token of its own and shares endpoints, credentials and the login: a refresh token
-        serves both. The same arguments return the same manager. Closing this manager closes it,
+        serves both. The same arguments return the same manager, unless it is not among the 10,000
+        most recently used ones and the program no longer uses it. Closing this manager closes it,
         and `logout` of either ends the login.
 
         Args:
@@ -177,16 +179,13 @@ class TokenManager(LegacyAttributes, RenewingToken):
         root = self._root or self
         check_names(options, TokenRequestOptions)
         params = self._endpoint.request_params.replace(**_renamed(options))
-        derived = root._derived.get(params.identity)
-        if derived is None:
-            derived = root._derived[params.identity] = root._derive(
-                self._endpoint.with_request_params(params)
-            )
-        return derived
+        root._derived = root._derived or RecentlyUsed()
+        endpoint = self._endpoint.with_request_params(params)
+        return root._derived.get(params.identity, lambda: root._derive(endpoint))
 
     def _derive(self, endpoint: TokenEndpoint) -> TokenManager:
         derived = copy(self)
-        derived._root, derived._derived = self, {}
+        derived._root, derived._derived = self, None
         derived._endpoint = endpoint
         if isinstance(self._login, Login) and self._endpoint is not None:
             derived._login = shared_login(
@@ -204,7 +203,7 @@ class TokenManager(LegacyAttributes, RenewingToken):
     def _family(self) -> list[TokenManager]:
         """Return the managers that share a login: the root and those derived from it."""
         root = self._root or self
-        return [root, *root._derived.values()]
+        return [root, *(root._derived or ())]
 
     # Other requests to the authorization server, and the end
 

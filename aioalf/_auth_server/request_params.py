@@ -78,10 +78,10 @@ class TokenRequestParams:
         return scope_set(self.scope)
 
     @property
-    def identity(self) -> tuple[frozenset[str], ...]:
+    def identity(self) -> tuple[frozenset[object], ...]:
         """A value that is equal for equal requests; order and repetition do not matter."""
-        extra = frozenset(f"{name}={value}" for name, value in self.extra.items())
         scope = frozenset(self.scope.split())
+        extra = frozenset(self.extra.items())
         return (scope, frozenset(self.resource), frozenset(self.audience), extra)
 
     def replace(

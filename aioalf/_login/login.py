@@ -6,7 +6,7 @@ Must not know how a cache stores an entry (see `cache_entry`), nor HTTP.
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from aioalf._auth_server.token_endpoint import TokenEndpoint
 from aioalf._callbacks import OnToken, notify_on_token
@@ -45,6 +45,10 @@ def own_login(
         )
     key = "" if cache is None or endpoint is None else cache_key_for(grant, endpoint, url)
     return Login(grant, cache=cache, key=key, on_token=on_token)
+
+
+MAX_STORED_DERIVED: Final = 100
+"""The number of tokens of derived clients in a cache entry; the oldest ones are dropped."""
 
 
 class _TokenFetch(NamedTuple):
@@ -270,8 +274,10 @@ class Login:
         if fetch.derived_name is None:
             self._token = token
         elif self.is_cached:
-            valid = {name: each for name, each in self._derived.items() if each.is_valid()}
-            self._derived = {**valid, fetch.derived_name: token}
+            others = [each for each in self._derived.items() if each[0] != fetch.derived_name]
+            valid = [each for each in others if each[1].is_valid()]
+            newest = valid[-(MAX_STORED_DERIVED - 1) :]
+            self._derived = {**dict(newest), fetch.derived_name: token}
 
     async def _notify(self, token: Token, fetch: _TokenFetch) -> None:
         if self._on_token is not None and not self._is_logged_out(fetch):

@@ -165,3 +165,11 @@ def test_any_text_is_a_resource_or_an_error(text: str) -> None:
     assert text.isascii()
     assert ":" in text
     assert "#" not in text
+
+
+@pytest.mark.rule("R073")
+def test_requests_with_other_extra_parameters_are_not_equal() -> None:
+    """Names and values are compared separately."""
+    first = TokenRequestParams(extra={"a": "b=c"})
+    second = TokenRequestParams(extra={"a=b": "c"})
+    assert first.identity != second.identity

@@ -1,6 +1,7 @@
 """`Client.with_options()`: clients for other tokens that share one session and one login."""
 
 import asyncio
+import gc
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -126,6 +127,19 @@ async def test_same_options_return_the_same_client(scene: Scene) -> None:
 
 
 @pytest.mark.rule("R073")
+async def test_dropped_clients_are_created_again(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Clients for many callers use a limited amount of memory, and each one still works."""
+    monkeypatch.setattr("aioalf._recently_used.LIMIT", 2)
+    client = scene.client()
+    for tenant in ("a", "b", "c", "a"):
+        await scene.get(client.with_options(extra_params={"tenant": tenant}))
+        gc.collect()
+    assert [form["tenant"] for form in scene.forms] == ["a", "b", "c", "a"]
+    await client.close()
+
+
 async def test_failure_of_one_client_does_not_affect_another(scene: Scene) -> None:
     """A failed or slow token request of one client does not delay the other clients."""
     async with scene.client(renewal=Renewal(failure_backoff=60), raise_token_errors=True) as client:

@@ -3,6 +3,7 @@
 import pytest
 
 from aioalf._auth_server.request_params import TokenRequestParams
+from aioalf._login import login as login_module
 from aioalf._login.login import Login
 from aioalf.caches import MemoryCache, TokenCache
 from aioalf.errors import ScopeNotGrantedError
@@ -75,7 +76,7 @@ async def test_derived_refresh_does_not_narrow_the_scope_of_the_login(
 async def test_derived_token_and_refresh_token_are_stored_in_one_write(
     server: ScriptedServer,
 ) -> None:
-    """Other processes see both or neither; expired tokens are to_revoke out."""
+    """Other processes see both or neither; expired tokens are left out."""
     cache = MemoryCache()
     login = Login(SignInGrant(), cache=cache, key=KEY)
     own = await login.token(server, None)
@@ -120,3 +121,18 @@ async def test_longest_lifetime_of_all_tokens_is_the_ttl(server: ScriptedServer)
     await login.token(server, None)
     await derived(login, server, TokenRequestParams("90"), has_own_scope=True)
     assert lifetimes == [60, 90]
+
+
+async def test_cache_entry_holds_a_limited_number_of_derived_tokens(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The oldest token is dropped, so that the entry does not grow with the callers' options."""
+    monkeypatch.setattr(login_module, "MAX_STORED_DERIVED", 2)
+    cache = MemoryCache()
+    login = Login(SignInGrant(), cache=cache, key=KEY)
+    await login.token(server, None)
+    for name in ("first", "second", "third"):
+        await login.derived_token(server, None, name, has_own_scope=False)
+    stored = await stored_in(cache)
+    assert stored is not None
+    assert list(stored.derived) == ["second", "third"]

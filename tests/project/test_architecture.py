@@ -35,6 +35,7 @@ LAYERS: list[tuple[str, dict[str, set[str]]]] = [
             "retry": {"asyncio", "random", "time"},
             "_single_flight": {"asyncio"},
             "_callbacks": {"asyncio", "logging"},
+            "_recently_used": set(),
         },
     ),
     (
