@@ -10,8 +10,8 @@ from typing import TypedDict
 
 from yarl import URL
 
+from aioalf._cache_protocol import TokenCache
 from aioalf._callbacks import OnToken
-from aioalf.caches import TokenCache
 from aioalf.client_auth import ClientAuth
 from aioalf.errors import TokenConfigurationError
 from aioalf.grants import Grant

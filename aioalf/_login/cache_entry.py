@@ -13,11 +13,11 @@ from contextlib import AbstractAsyncContextManager, suppress
 from datetime import UTC, datetime
 from typing import Final
 
+from aioalf._cache_protocol import TokenCache
+from aioalf._key_locks import KeyLocks
 from aioalf._login.cache_format import StoredLogin, read_stored_login, write_stored_login
 from aioalf._login.logout import TokensToRevoke
 from aioalf._single_flight import run_to_completion
-from aioalf.caches import TokenCache
-from aioalf.caches._key_locks import KeyLocks
 from aioalf.errors import TokenError
 from aioalf.grants import AuthorizationServer
 

@@ -9,6 +9,7 @@ from collections.abc import Awaitable
 from typing import Final, NamedTuple
 
 from aioalf._auth_server.token_endpoint import TokenEndpoint
+from aioalf._cache_protocol import TokenCache
 from aioalf._callbacks import OnToken, notify_on_token
 from aioalf._login.cache_entry import CacheEntry
 from aioalf._login.cache_format import StoredLogin
@@ -17,7 +18,6 @@ from aioalf._login.logout import TokensToRevoke
 from aioalf._redaction import printable
 from aioalf._single_flight import run_to_completion
 from aioalf._urls import is_insecure, redact_url
-from aioalf.caches import TokenCache
 from aioalf.errors import (
     LoginRequiredError,
     OAuthError,

@@ -18,9 +18,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from aioalf._key_locks import KeyLocks
 from aioalf.caches._file_format import MAX_BYTES, DamagedError, OtherVersionError, decode, encode
 from aioalf.caches._file_modes import FILE_MODE
-from aioalf.caches._key_locks import KeyLocks
 from aioalf.caches._private_directory import PrivateDirectory
 from aioalf.caches._threads import in_thread
 from aioalf.errors import CacheError, TokenConfigurationError

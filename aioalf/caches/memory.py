@@ -6,7 +6,7 @@ import math
 import time
 from contextlib import AbstractAsyncContextManager
 
-from aioalf.caches._key_locks import KeyLocks
+from aioalf._key_locks import KeyLocks
 from aioalf.errors import TokenConfigurationError
 
 

@@ -35,7 +35,9 @@ LAYERS: list[tuple[str, dict[str, set[str]]]] = [
             "retry": {"asyncio", "random", "time"},
             "_single_flight": {"asyncio"},
             "_callbacks": {"asyncio", "logging"},
+            "_key_locks": {"asyncio"},
             "_recently_used": set(),
+            "_cache_protocol": set(),
         },
     ),
     (

@@ -22,7 +22,7 @@ from aioalf import (
     TokenError,
     TokenManager,
 )
-from aioalf.caches._key_locks import KeyLocks
+from aioalf._key_locks import KeyLocks
 from aioalf.grants import AuthorizationServer, Grant, RefreshToken
 from tests.robustness.interleavings.login_server import (
     CODE_PREFIX,

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from aioalf.caches._key_locks import KeyLocks
+from aioalf._key_locks import KeyLocks
 
 
 async def test_lock_is_granted_in_the_order_of_requests() -> None:
