@@ -9,9 +9,9 @@ from collections.abc import Mapping
 
 from yarl import URL
 
-from aioalf._auth_server.discovery import MetadataCache
 from aioalf._auth_server.http import AuthServerHTTP
 from aioalf._auth_server.metadata import Metadata, endpoint_in, string_set
+from aioalf._auth_server.metadata_cache import MetadataCache
 from aioalf._urls import (
     SECURE_ONLY,
     is_insecure,

@@ -1,6 +1,7 @@
 """Reads a token response: takes its members, returns a `Token` or raises `TokenResponseError`.
 
-Does no I/O and reads no clock. Any value of any member must be handled (RFC 6749 §5.1).
+Also reads ``expires_in``, which other endpoints send in the same form. Does no I/O and reads no
+clock. Any value of any member must be handled (RFC 6749 §5.1).
 """
 
 from __future__ import annotations
@@ -79,6 +80,15 @@ def read_token(
     )
 
 
+def read_expires_in(value: object) -> int | None:
+    """Return the ``expires_in`` of a response in whole seconds, None if it is absent.
+
+    Servers send a number, or a string with a number in it, also with spaces around it. Raises
+    ValueError as `read_lifetime`.
+    """
+    return read_lifetime(value.strip(" ") if isinstance(value, str) else value)
+
+
 def read_refresh_token(value: object) -> str | None:
     """Return a refresh token, None if the value could not be sent in a request."""
     return value if isinstance(value, str) and is_sendable(value) else None
@@ -94,7 +104,7 @@ def _token_problem(value: object) -> str:
 
 def _lifetime(value: object, expected: ResponsePolicy) -> int | None:
     try:
-        lifetime = read_lifetime(value)
+        lifetime = read_expires_in(value)
     except ValueError as error:
         raise TokenResponseError(f"{error} in the response") from None
     return read_lifetime(expected.default_expires_in) if lifetime is None else lifetime

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from yarl import URL
 
-from aioalf._syntax import read_lifetime
+from aioalf._auth_server.token_response import read_expires_in
 from aioalf.errors import TokenResponseError
 from aioalf.grants._prompt import Prompt
 
@@ -70,7 +70,7 @@ def _is_page(value: object) -> bool:
 
 def _seconds(members: Mapping[str, object], name: str, default: int | None) -> int:
     try:
-        seconds = read_lifetime(members.get(name))
+        seconds = read_expires_in(members.get(name))
     except ValueError:
         raise _unusable(f"{name}, a number of seconds") from None
     seconds = default if seconds is None else seconds

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from aioalf._auth_server.request_params import Form
+from aioalf._auth_server.token_response import read_expires_in
 from aioalf._browser.sockets import checked_ports
 from aioalf._callbacks import OpenBrowser
-from aioalf._syntax import read_lifetime
 from aioalf.client_auth.credentials import require_client_id
 from aioalf.errors import AuthorizationError, TokenConfigurationError, TokenResponseError
 from aioalf.grants import _pkce as pkce
@@ -190,7 +190,7 @@ async def _push(endpoint: AuthorizationServer, parameters: Form) -> Form:
     members = await endpoint.post("pushed_authorization_request_endpoint", parameters)
     request_uri = members.get("request_uri")
     try:
-        lifetime = read_lifetime(members.get("expires_in")) or 0
+        lifetime = read_expires_in(members.get("expires_in")) or 0
     except ValueError:
         lifetime = 0
     if not _is_uri(request_uri) or not lifetime:

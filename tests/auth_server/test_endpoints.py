@@ -130,7 +130,7 @@ async def test_metadata_without_the_endpoint_is_fetched_again_soon(
     """Metadata is fetched again after a minute, not for every call."""
     clock = SimpleNamespace(now=1000.0)
     monkeypatch.setattr(
-        "aioalf._auth_server.discovery.time", SimpleNamespace(monotonic=lambda: clock.now)
+        "aioalf._auth_server.metadata_cache.time", SimpleNamespace(monotonic=lambda: clock.now)
     )
     http = MetadataStub(token_endpoint=endpoint)
     server = ServerEndpoints(ISSUER, {}, http)

@@ -170,7 +170,7 @@ def test_null_token_type_means_bearer() -> None:
 @pytest.mark.rule("R024")
 @pytest.mark.parametrize(
     ("value", "seconds"),
-    [(3600, 3600), ("3600", 3600), (3600.5, 3600), (0, 0), (1e12, MAX_LIFETIME)],
+    [(3600, 3600), ("3600", 3600), (" 3600 ", 3600), (3600.5, 3600), (0, 0), (1e12, MAX_LIFETIME)],
 )
 def test_expires_in_may_be_a_number_or_a_string(value: object, seconds: int) -> None:
     """A number and a string with a number are accepted, and a very long lifetime is cut."""

@@ -556,7 +556,7 @@ async def test_close_ends_a_refresh_that_waits_for_metadata(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`close()` does not wait if the refresh token was not sent yet."""
-    monkeypatch.setattr("aioalf._auth_server.discovery.FRESH", -1.0)
+    monkeypatch.setattr("aioalf._auth_server.metadata_cache.FRESH", -1.0)
     client = scene.client(await scene.grant("code"))
     await get(client, scene.server)
     scene.server.revoke_all()

@@ -38,8 +38,8 @@ def fails(fault: Fault) -> Spoil:
 @pytest.fixture(autouse=True)
 def always_stale(monkeypatch: pytest.MonkeyPatch) -> None:
     """Metadata is stale at once, and a failure causes no backoff."""
-    monkeypatch.setattr("aioalf._auth_server.discovery.FRESH", -1.0)
-    monkeypatch.setattr("aioalf._auth_server.discovery._PAUSE", 0.0)
+    monkeypatch.setattr("aioalf._auth_server.metadata_cache.FRESH", -1.0)
+    monkeypatch.setattr("aioalf._auth_server.metadata_cache._PAUSE", 0.0)
 
 
 def repair(server: OAuthServer) -> None:

@@ -11,8 +11,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from aioalf._auth_server.discovery import FRESH, LAST_GOOD, MetadataCache
 from aioalf._auth_server.http import MAX_BODY, AuthServerHTTP
+from aioalf._auth_server.metadata_cache import FRESH, LAST_GOOD, MetadataCache
 from aioalf.errors import MetadataError, TokenError
 
 STANDARD = "/.well-known/oauth-authorization-server/tenant"
@@ -69,7 +69,7 @@ class Clock:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1000.0
         monkeypatch.setattr(
-            "aioalf._auth_server.discovery.time", SimpleNamespace(monotonic=lambda: self.now)
+            "aioalf._auth_server.metadata_cache.time", SimpleNamespace(monotonic=lambda: self.now)
         )
 
 
