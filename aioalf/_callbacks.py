@@ -10,6 +10,9 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from contextvars import copy_context
+from threading import Thread
 from typing import Final, TypeGuard, TypeVar
 
 from aioalf.errors import TokenError
@@ -44,7 +47,38 @@ async def call(function: Callable[..., object], *arguments: object) -> object:
     """
     if is_coroutine_function(function):
         return await function(*arguments)
-    return await await_if_needed(await asyncio.to_thread(function, *arguments))
+    return await await_if_needed(await _in_thread(function, *arguments))
+
+
+async def _in_thread(function: Callable[..., object], *arguments: object) -> object:
+    """Call a function in a thread of its own, which does not keep the program from ending.
+
+    A function that hangs uses up no thread that others need, unlike in the executor of the loop.
+    """
+    loop, context = asyncio.get_running_loop(), copy_context()
+    finished: asyncio.Future[object] = loop.create_future()
+
+    def deliver(result: object, error: BaseException | None) -> None:
+        if finished.done():  # the caller was cancelled
+            return
+        if error is None:
+            finished.set_result(result)
+        else:
+            finished.set_exception(error)
+
+    def run() -> None:
+        result, error = None, None
+        try:
+            result = context.run(function, *arguments)
+        except StopIteration as stop:  # a future cannot hold it
+            error = RuntimeError(f"{stop!r} was raised")
+        except BaseException as raised:  # noqa: BLE001 - passed on to the caller
+            error = raised
+        with suppress(RuntimeError):  # the event loop has ended meanwhile
+            loop.call_soon_threadsafe(deliver, result, error)
+
+    Thread(target=run, name="aioalf", daemon=True).start()
+    return await finished
 
 
 async def call_user_function(

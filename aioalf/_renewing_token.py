@@ -6,24 +6,31 @@ or HTTP.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 import random
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine
+from functools import partial
 
 from aioalf._single_flight import SingleFlight, copy_exception, copy_without_frames
-from aioalf.errors import AuthorizationError, LoginTimeoutError, TokenConfigurationError
-from aioalf.renewal import Renewal
+from aioalf.errors import (
+    AuthorizationError,
+    LoginTimeoutError,
+    TokenConfigurationError,
+    TokenError,
+)
+from aioalf.renewal import MAX_BACKOFF, PAUSE_AFTER_REFUSAL, Renewal, RenewalSkippedError
 from aioalf.retry import retry_after_of
 from aioalf.token import Token
 
 logger: logging.Logger = logging.getLogger("aioalf.manager")
 
 _NEVER = -math.inf
-_MAX_BACKOFF = 60.0
-"""Seconds. A longer ``Retry-After`` does not delay the next token request any further."""
+_SKIPPED_RENEWAL = 1.0
+"""Seconds until a renewal ahead of expiry is tried again that another client was doing."""
 
 
 class RenewingToken(ABC):
@@ -123,8 +130,11 @@ class RenewingToken(ABC):
     async def reset_token(self) -> None:
         """Forget the token and the last failure; the next `get_token` requests a new token.
 
-        Callers that wait for a token request in flight get its token, which is not cached.
+        Callers that wait for a token request in flight get its token, which is not cached. If the
+        token was forgotten already, a request in flight since then serves all callers.
         """
+        if self._token is None and self._failure is None and self._flight.is_running:
+            return
         self._flight.abandon()
         if self._token is not None:
             self._rejected_token = self._token.access_token  # a token cache may still hold it
@@ -136,25 +146,46 @@ class RenewingToken(ABC):
         return 0.0 if self._failure is None else max(0.0, self._paused_until - time.monotonic())
 
     @abstractmethod
-    async def _fetch_token(self) -> Token:
-        """Return a new token. Raises TokenError."""
+    async def _fetch_token(self, *, is_ahead: bool) -> Token:
+        """Return a new token. `is_ahead` is a renewal ahead of expiry.
 
-    def _obtain(self) -> Coroutine[object, object, Token]:
+        Raises TokenError, and RenewalSkippedError if a renewal ahead of expiry is of no use now.
+        """
+
+    async def _obtain(self) -> Token:
         if self._failure is not None and not self._flight.is_running and self.retry_after:
             raise copy_exception(self._failure)
-        return self._flight.run(self._run_flight)
+        try:
+            return await self._flight.run(self._run_flight)
+        except RenewalSkippedError:  # it was in flight when the token expired
+            return await self._flight.run(self._run_flight)
 
     def _renew_in_background(self, now: float) -> None:
-        if now >= self._paused_until and not self._flight.is_running:
-            self._flight.start(self._run_flight)
+        if now >= self._paused_until and self._flight.is_idle:
+            self._flight.start(partial(self._run_flight, is_ahead=True))
 
-    def _run_flight(self) -> Coroutine[object, object, Token]:
+    def _run_flight(self, *, is_ahead: bool = False) -> Coroutine[object, object, Token]:
         # The generation is read now: a reset may come before the first step of the coroutine.
-        return self._run_flight_of(self._generation)
+        return self._run_flight_of(self._generation, is_ahead=is_ahead)
 
-    async def _run_flight_of(self, generation: int) -> Token:
+    async def _run_flight_of(self, generation: int, *, is_ahead: bool) -> Token:
         try:
-            token = await self._fetch_token()
+            token = await self._fetch_token(is_ahead=is_ahead)
+        except RenewalSkippedError as error:
+            if self._token is not None:
+                later = time.monotonic() + _SKIPPED_RENEWAL
+                expiry = self._token.deadline
+                self._renew_at = expiry if error.until_expiry else min(later, expiry)
+            raise
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # Raised by a function of the program, or by a cache: nobody cancelled this task.
+            failure = TokenError("A function that the token request called was cancelled")
+            if generation == self._generation:
+                self._note_failure(failure)
+            raise failure from None
         except Exception as error:
             if generation == self._generation:
                 self._note_failure(error)
@@ -183,7 +214,10 @@ class RenewingToken(ABC):
         elif isinstance(error, TokenConfigurationError):
             return  # no request was sent, and a corrected configuration should work at once
         self._failure = copy_without_frames(error)
-        asked_for = min(retry_after_of(error) or 0.0, _MAX_BACKOFF)
+        if isinstance(error, AuthorizationError | LoginTimeoutError):
+            self._paused_until = now + PAUSE_AFTER_REFUSAL
+            return
+        asked_for = min(retry_after_of(error) or 0.0, MAX_BACKOFF)
         self._paused_until = now + max(self._renewal.failure_backoff, asked_for)
 
     def _forget(self) -> None:

@@ -8,15 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import logging
+import sys
 from collections.abc import Callable, Coroutine, Iterable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from types import GetSetDescriptorType, MemberDescriptorType
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from aioalf.errors import TokenError
 
 T = TypeVar("T")
 E = TypeVar("E", bound=BaseException)
+
+logger: logging.Logger = logging.getLogger(__name__)
+
+CLOSE_TIMEOUT: Final = 30.0
+"""The seconds that `SingleFlight.close` waits for calls that must run to completion."""
 
 
 class FlightCancelledError(TokenError):
@@ -26,9 +33,10 @@ class FlightCancelledError(TokenError):
 class SingleFlight(Generic[T]):
     """Runs at most one call at a time; concurrent callers wait for its result."""
 
-    __slots__ = ("_abandoned", "_task", "_waiting")
+    __slots__ = ("_abandoned", "_loop", "_task", "_waiting")
 
     def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None  # of the last call
         self._task: asyncio.Task[T] | None = None
         # The futures of the callers of `_task`: a dict is an ordered set.
         self._waiting: dict[asyncio.Future[None], None] = {}
@@ -60,9 +68,9 @@ class SingleFlight(Generic[T]):
 
     def start(self, call: Callable[[], Coroutine[object, object, T]]) -> asyncio.Task[T]:
         """Return the task in flight, or else start one for `call`."""
-        loop = asyncio.get_running_loop()
+        loop = self._check_loop()
         task = self._task
-        if task is None or not _is_running(task, loop):
+        if task is None or task.done() or task.get_loop() is not loop:
             task = self._task = loop.create_task(call())
             waiting = self._waiting = {}
             task.add_done_callback(lambda task: self._land(task, waiting))
@@ -71,12 +79,34 @@ class SingleFlight(Generic[T]):
     @property
     def is_running(self) -> bool:
         """Whether a call is in flight that `run` would wait for."""
-        return self._task is not None and _is_running(self._task, asyncio.get_running_loop())
+        return self._task is not None and not self._task.done() and self._is_own_loop
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether `start` would start a call: none is in flight, and no other loop uses this."""
+        return self._is_free and not self.is_running
+
+    @property
+    def _is_own_loop(self) -> bool:
+        return self._loop is asyncio.get_running_loop()
+
+    @property
+    def _is_free(self) -> bool:
+        # A loop that has stopped will never use this again.
+        return self._loop is None or self._is_own_loop or not self._loop.is_running()
 
     def check_loop(self) -> None:
-        """Raise RuntimeError if a call is in flight in another running event loop."""
-        if self._task is not None:
-            _is_running(self._task, asyncio.get_running_loop())
+        """Raise RuntimeError if the last call was made in another event loop that still runs."""
+        if not self._is_free:
+            raise RuntimeError(
+                "used from two event loops at once, or in a process that was forked in a running "
+                "event loop: create one for each event loop, or use it in one loop after the other"
+            )
+
+    def _check_loop(self) -> asyncio.AbstractEventLoop:
+        self.check_loop()
+        self._loop = asyncio.get_running_loop()
+        return self._loop
 
     def abandon(self) -> None:
         """Let the call in flight finish for its callers; the next caller starts a new one.
@@ -100,10 +130,19 @@ class SingleFlight(Generic[T]):
                 task.cancel()
 
     async def close(self) -> None:
-        """Cancel the call in flight and abandoned ones, and wait until they are done."""
+        """Cancel the call in flight and abandoned ones, and wait until they are done.
+
+        Waits at most `CLOSE_TIMEOUT` seconds, for calls that must run to completion.
+        """
         self.end()
         if self._abandoned:
-            await asyncio.wait(self._abandoned)
+            _, pending = await asyncio.wait(self._abandoned, timeout=CLOSE_TIMEOUT)
+            if pending:
+                logger.warning(
+                    "Closed while %d token requests were still in flight after %g seconds",
+                    len(pending),
+                    CLOSE_TIMEOUT,
+                )
 
     def _land(self, task: asyncio.Task[T], waiting: Iterable[asyncio.Future[None]]) -> None:
         self._abandoned = tuple(t for t in self._abandoned if t is not task)
@@ -116,18 +155,6 @@ class SingleFlight(Generic[T]):
                 landed.set_result(None)
 
 
-def _is_running(task: asyncio.Task[T], loop: asyncio.AbstractEventLoop) -> bool:
-    task_loop = task.get_loop()
-    if task_loop is loop:
-        return not task.done()
-    if task_loop.is_running():
-        raise RuntimeError(
-            "used from two event loops at once: create one for each event loop, or use it in one "
-            "loop after the other"
-        )
-    return False  # its event loop has stopped, so it will never finish
-
-
 async def run_to_completion(call: Coroutine[object, object, T]) -> T:
     """Run `call` to completion even if the caller is cancelled, then re-raise the cancellation.
 
@@ -137,7 +164,8 @@ async def run_to_completion(call: Coroutine[object, object, T]) -> T:
     cancelled: asyncio.CancelledError | None = None
     while not task.done():
         try:
-            await asyncio.wait({task})
+            with _shield_of_anyio() if cancelled else nullcontext():
+                await asyncio.wait({task})
         except asyncio.CancelledError as error:
             cancelled = error
     if cancelled is not None:
@@ -145,6 +173,13 @@ async def run_to_completion(call: Coroutine[object, object, T]) -> T:
             task.exception()  # retrieved, since nothing else looks at it
         raise cancelled
     return task.result()
+
+
+def _shield_of_anyio() -> AbstractContextManager[object]:
+    # A cancelled scope of anyio cancels its tasks again at each turn of the event loop, which would
+    # keep the processor busy until the call is done. Its own shield prevents that.
+    anyio = sys.modules.get("anyio")
+    return nullcontext() if anyio is None else anyio.CancelScope(shield=True)
 
 
 def copy_exception(error: E) -> E:

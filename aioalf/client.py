@@ -24,6 +24,7 @@ from aioalf._requests.dispatcher import RequestDispatcher
 from aioalf._requests.manager_adapter import TokenProvider
 from aioalf._requests.origin_policy import OriginPolicy
 from aioalf._requests.session import SessionProvider
+from aioalf._single_flight import run_to_completion
 from aioalf.client_auth import ClientSecret
 from aioalf.errors import TokenConfigurationError, TokenError, TokenHTTPError
 from aioalf.httpclient import HTTPRequest
@@ -304,8 +305,12 @@ class Client:
     async def close(self) -> None:
         """Cancel token requests in flight, and close the session unless the caller provided it.
 
-        If a refresh token was sent already, this waits for the response and stores it.
+        If a refresh token or a code was sent already, this waits for the response and stores it,
+        for at most 30 seconds and also if the caller is cancelled.
         """
+        await run_to_completion(self._close())
+
+    async def _close(self) -> None:
         self._sessions.check_loop()
         self._set_closed(is_closed=True)
         async with AsyncExitStack() as last_first:

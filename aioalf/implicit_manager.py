@@ -170,6 +170,7 @@ class OAuthImplicitTokenManager(TokenManager):
     async def reset_token(self) -> None:
         """Forget the token, here and in the storage. A sign-in in progress continues."""
         self._resets += 1
+        self._failure = None
         token, self._unsaved = self._token, None
         await self._shared_storage().clean()
         if self._token is token:  # its lifetime is needed until the storage is empty
@@ -184,7 +185,7 @@ class OAuthImplicitTokenManager(TokenManager):
         self._flight.end()
         await run_to_completion(self.reset_token())
 
-    async def _fetch_token(self) -> Token:
+    async def _fetch_token(self, *, is_ahead: bool) -> Token:
         shared = self._shared_storage()
         async with shared.lock():
             stored = await self._load()
@@ -193,7 +194,7 @@ class OAuthImplicitTokenManager(TokenManager):
                     return Token(stored, None)
                 self._unsaved = None
                 await shared.clean()
-            token = await super()._fetch_token()
+            token = await super()._fetch_token(is_ahead=is_ahead)
             if token.is_valid():
                 if stored in self._rejected:
                     pause = max(self._renewal.failure_backoff, _SIGN_IN_PAUSE)

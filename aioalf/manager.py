@@ -30,6 +30,7 @@ from aioalf._login.logout import Logout
 from aioalf._options import TokenManagerOptions, TokenRequestOptions, check_names, check_options
 from aioalf._recently_used import RecentlyUsed
 from aioalf._renewing_token import RenewingToken
+from aioalf._single_flight import run_to_completion
 from aioalf._urls import missing_endpoint_error
 from aioalf.client_auth import ClientSecret, Credentials
 from aioalf.errors import (
@@ -38,7 +39,7 @@ from aioalf.errors import (
     TokenHTTPError,
 )
 from aioalf.grants import ClientCredentials, Grant
-from aioalf.renewal import Renewal
+from aioalf.renewal import Renewal, RenewalSkippedError
 from aioalf.token import Token
 
 __all__ = ("TokenError", "TokenHTTPError", "TokenManager")
@@ -149,7 +150,14 @@ class TokenManager(LegacyAttributes, RenewingToken):
         cache, on_token = options.get("cache"), options.get("on_token")
         if not self._grant.keeps_refresh_token and cache is None and on_token is None:
             return None
-        return own_login(self._grant, self._endpoint, cache, on_token)
+        return own_login(
+            self._grant,
+            self._endpoint,
+            cache,
+            on_token,
+            options.get("retry"),
+            (options.get("renewal") or Renewal()).failure_backoff,
+        )
 
     # Derived managers
 
@@ -252,8 +260,12 @@ class TokenManager(LegacyAttributes, RenewingToken):
     async def close(self) -> None:
         """Cancel token requests in flight; callers that wait for them get a TokenError.
 
-        If a refresh token was sent already, this waits for the response and stores it.
+        If a refresh token or a code was sent already, this waits for the response and stores it,
+        for at most 30 seconds and also if the caller is cancelled.
         """
+        await run_to_completion(self._close())
+
+    async def _close(self) -> None:
         managers = self._family() if self._root is None else [self]
         for manager in managers:
             manager._flight.check_loop()
@@ -268,9 +280,19 @@ class TokenManager(LegacyAttributes, RenewingToken):
 
     # One token request
 
-    async def _fetch_token(self) -> Token:
+    async def reset_token(self) -> None:
+        """Forget the token and the last failure; the next `get_token` requests a new token.
+
+        Callers that wait for a token request in flight get its token, which is not cached. If the
+        token was forgotten already, a request in flight since then serves all callers.
+        """
+        await super().reset_token()
+        if self._login is not None:
+            self._login.forget_failure()
+
+    async def _fetch_token(self, *, is_ahead: bool) -> Token:
         if not self._has_own_hook():
-            return await self._new_token()
+            return await self._new_token(is_ahead=is_ahead)
         sent_at = time.monotonic()
         data = await self._get_token_data()
         if isinstance(data, Token):
@@ -292,14 +314,16 @@ class TokenManager(LegacyAttributes, RenewingToken):
         """Return the members of a token response. A hook for subclasses, since 0.4.0."""
         return ResponseMembers(await self._new_token())
 
-    async def _new_token(self) -> Token:
+    async def _new_token(self, *, is_ahead: bool = False) -> Token:
         if self._endpoint is None:
             raise missing_endpoint_error("token_endpoint")
         if self._login is None:
+            if is_ahead and self._grant.is_interactive:
+                raise RenewalSkippedError(until_expiry=True)
             return await self._grant.request_token(self._endpoint)
         # A token that is still set here is about to expire, or has expired.
         unwanted = self._rejected_token if self._token is None else self._token.access_token
-        return await self._login.token(self._endpoint, unwanted)
+        return await self._login.token(self._endpoint, unwanted, is_ahead=is_ahead)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} token={self._token!r}>"

@@ -1,6 +1,7 @@
 """`Renewal`: when to renew a token ahead of its expiry, and how long to pause after a failure.
 
-Arithmetic only: the caller passes in times (seconds of the monotonic clock) and random numbers.
+`Renewal` is arithmetic only: the caller passes in times (seconds of the monotonic clock) and random
+numbers.
 """
 
 from __future__ import annotations
@@ -10,9 +11,28 @@ from dataclasses import dataclass
 from typing import Final
 
 from aioalf._syntax import check_seconds
+from aioalf.errors import TokenError
+
+PAUSE_AFTER_REFUSAL: Final = 60.0
+"""Seconds. A person who refused to sign in, or did not react, is not asked again before."""
+
+MAX_BACKOFF: Final = 60.0
+"""Seconds. A longer ``Retry-After`` does not delay the next token request any further."""
 
 _MAX_SHARE_OF_LIFETIME: Final = 1 / 3
 _SHARE_OF_JITTER: Final = 1 / 3
+
+
+class RenewalSkippedError(TokenError):
+    """Raised by a renewal ahead of expiry that another client is doing, or that needs a person.
+
+    Callers keep the current token and never see this error. ``until_expiry`` says that trying again
+    before the token expires is of no use.
+    """
+
+    def __init__(self, *, until_expiry: bool) -> None:
+        super().__init__("The renewal ahead of expiry was skipped")
+        self.until_expiry = until_expiry
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,7 @@ async def retrying(retry: Retry | None, attempt: Callable[[], Awaitable[T]]) -> 
                 try:
                     return await attempt()
                 except TokenError as error:
-                    failure = _more_telling(error, failure)
+                    failure = more_telling(error, failure)
                     elapsed = time.monotonic() - started_at
                     chance = random.random()  # noqa: S311 - jitter needs no secure random numbers
                     wait = retry.wait_after(error, attempts, elapsed, chance)
@@ -118,8 +118,8 @@ async def retrying(retry: Retry | None, attempt: Callable[[], Awaitable[T]]) -> 
         del failure  # its traceback refers to this frame: break the reference cycle
 
 
-def _more_telling(error: TokenError, earlier: TokenError | None) -> TokenError:
-    # A response tells more than a connection error, and `Client` returns it to its caller.
+def more_telling(error: TokenError, earlier: TokenError | None) -> TokenError:
+    """Return the error to raise after several attempts: a response tells more than none."""
     if isinstance(earlier, TokenHTTPError) and not isinstance(error, TokenHTTPError):
         return earlier
     return error

@@ -6,10 +6,9 @@ profiles or servers.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import NoReturn
 
+from aioalf._login.cache_entry import CacheEntry
 from aioalf.caches import TokenCache
 from aioalf.errors import CacheError, LoginRequiredError
 from aioalf.grants import AuthorizationServer
@@ -19,6 +18,7 @@ class CachedLoginGrant:
     """A grant that only refreshes: when the refresh token is no longer valid, the login is over."""
 
     can_begin = False
+    is_interactive = False
     keeps_refresh_token = True
     reserved_params: frozenset[str] = frozenset()
     subject_key: str | None = ""
@@ -34,7 +34,7 @@ class CachedLoginGrant:
 class NewLoginCache:
     """A cache that hides the stored login from a new sign-in, and replaces it on success.
 
-    The lock is not held while the user signs in, so other processes can keep using the old login.
+    The claim is not held while the user signs in, so other processes can keep using the old login.
     `error` says why the new login is not stored; it is None once the login is stored.
     """
 
@@ -46,18 +46,50 @@ class NewLoginCache:
         """Return None."""
 
     async def set(self, key: str, value: str, ttl: float | None) -> None:
-        """Store the new login, after any renewal of the old one that is in flight."""
-        try:
-            async with self._cache.lock(key):
-                await self._cache.set(key, value, ttl)
-            self.error = None
-        except CacheError as error:
-            self.error = error
+        """Do nothing: only the new login is stored."""
 
     async def delete(self, key: str) -> None:
         """Do nothing, so that a failed sign-in keeps the old login."""
 
-    @asynccontextmanager
-    async def lock(self, key: str) -> AsyncIterator[None]:
-        """Take no lock."""
-        yield
+    async def claim(self, key: str) -> NewLoginClaim:
+        """Return a claim that takes the real one when there is a login to store."""
+        return NewLoginClaim(self, key)
+
+    async def wait(self, key: str, timeout: float) -> None:
+        """Return: nobody has the claim."""
+
+    async def holder(self, key: str) -> str | None:
+        """Return None."""
+
+    async def store(self, key: str, value: str, ttl: float | None) -> None:
+        """Store the new login, after any renewal of the old one that is in flight."""
+        try:
+            async with CacheEntry(self._cache, key).claimed() as claim:
+                is_stored = claim is not None and await claim.replace(value, ttl)
+        except CacheError as error:
+            self.error = error
+        else:
+            busy = CacheError("The new login was not stored: another process uses the old login")
+            self.error = None if is_stored else busy
+
+
+class NewLoginClaim:
+    """The claim of `NewLoginCache`."""
+
+    is_held = True
+
+    def __init__(self, cache: NewLoginCache, key: str) -> None:
+        self._cache = cache
+        self._key = key
+
+    async def replace(self, value: str, ttl: float | None) -> bool:
+        """Store the new login. `NewLoginCache.error` tells of a failure."""
+        await self._cache.store(self._key, value, ttl)
+        return True
+
+    async def remove(self) -> bool:
+        """Do nothing, so that a failed sign-in keeps the old login."""
+        return True
+
+    async def release(self) -> None:
+        """Do nothing."""

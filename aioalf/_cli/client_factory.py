@@ -15,6 +15,7 @@ from aioalf._auth_server.token_endpoint import TokenEndpoint
 from aioalf._cli.cached_login import CachedLoginGrant, NewLoginCache
 from aioalf._cli.profiles import CLIENT_CREDENTIALS, PRIVATE_KEY_JWT, Profile, Profiles
 from aioalf._cli.token_output import seconds_left
+from aioalf._login.cache_entry import CacheEntry
 from aioalf._login.cache_key import cache_key_for
 from aioalf._login.derived_login import DerivedLogin
 from aioalf._login.login import Login
@@ -94,7 +95,7 @@ async def log_in(
         await endpoint.close()
     if cache.error is not None:
         raise cache.error
-    async with stored.lock(name):  # of two concurrent logins, the last one replaces the other
+    async with CacheEntry(stored, name).claimed():  # the last of two concurrent logins stays
         old = profiles.find(name)
         profiles.save(name, profile)
         profiles.delete_other_scope_tokens(name)

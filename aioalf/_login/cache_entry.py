@@ -1,97 +1,191 @@
-"""`CacheEntry`: a login's entry in a token cache, with its lock and its part of a logout.
+"""`CacheEntry`: a login's entry in a token cache, with its claim, its note and its logout.
 
-Must not know grants or how tokens are fetched.
+Each call of the cache has a time limit, and whatever it raises becomes a `CacheError`. Must not
+know grants or how tokens are fetched.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import socket
 import time
-from collections.abc import Awaitable
-from contextlib import AbstractAsyncContextManager, suppress
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, TypeVar
 
-from aioalf._cache_protocol import TokenCache
-from aioalf._key_locks import KeyLocks
-from aioalf._login.cache_format import StoredLogin, read_stored_login, write_stored_login
+from aioalf._cache_protocol import Claim, TokenCache
+from aioalf._login.cache_format import (
+    StoredLogin,
+    has_version,
+    read_stored_login,
+    write_stored_login,
+)
+from aioalf._login.cache_note import CacheNote, read_note, write_note
 from aioalf._login.logout import TokensToRevoke
 from aioalf._single_flight import run_to_completion
-from aioalf.errors import TokenError
+from aioalf.errors import CacheError, TokenError
 from aioalf.grants import AuthorizationServer
 
 logger: logging.Logger = logging.getLogger(__name__)
 
-_LOGOUT_LOCK_TIMEOUT: Final = 30.0
-"""The seconds that a logout waits for the lock: its holder may wait for a user to sign in."""
+T = TypeVar("T")
+
+CALL_TIMEOUT: Final = 5.0
+"""The time limit of each call of a cache, in seconds."""
+
+_CLAIM_TIMEOUT: Final = 30.0
+"""The seconds that a logout and the end of a sign-in wait for the claim of another client."""
+
+_NOTE_GRACE: Final = 15.0
+"""The seconds that a note stays after its end, so that the next client sees what happened."""
 
 
 class CacheEntry:
-    """The cache entry that all logins with the same key share. Without a cache, only a lock.
-
-    Callers hold the lock, except for `start_logout`, and for `finish_logout`, which takes it.
+    """The cache entry that all logins with the same key share. Without a cache, nothing is stored.
 
     A failed write is only logged, since the tokens are valid. The text in the cache is then
     outdated, and it is ignored until another login changes it.
     """
 
-    def __init__(self, cache: TokenCache | None, key: str) -> None:
+    def __init__(
+        self, cache: TokenCache | None, key: str, subject_ttl: float | None = None
+    ) -> None:
         self.cache: TokenCache | None = cache
         self._key = key
-        self._locks = KeyLocks()  # used without a cache
+        self._subject_ttl = subject_ttl
         self._text: str | None = None
         """The text that was read last."""
+        self.content: StoredLogin | None = None
+        """What `read` has read; None if it is empty, invalid, or of another server."""
         self._is_outdated = False
         """Whether the last write failed, so that the cache still holds `_text` or nothing."""
         self._pending_logout: TokensToRevoke | None = None
         """The tokens of a logout that has not emptied the entry yet."""
 
-    def lock(self) -> AbstractAsyncContextManager[object]:
-        """Return a lock to hold while the entry is read, a token is fetched, and it is stored."""
-        # Also needed without a cache: after a reset, a manager starts a new token request beside
-        # the one in flight, and both would send the same refresh token.
-        return self._locks.hold(self._key) if self.cache is None else self.cache.lock(self._key)
+    # Read
 
-    async def read(self, endpoint: AuthorizationServer) -> bool:
+    async def read(self, endpoint: AuthorizationServer, claim: Claim | None) -> bool:
         """Read the entry; return whether it overrides the login in memory. Raises CacheError."""
         if self.cache is None:
             return False
-        await self.empty_if_logged_out(endpoint)
-        text = await self.cache.get(self._key)
+        if self.is_logout_pending:
+            if claim is None:
+                return False
+            await self._try(self._empty(endpoint, claim))
+        text = await self._get(self.cache, self._key)
         if self._is_outdated and text == self._text:
             return False
-        self._text, self._is_outdated = text, False
+        await self._take(text, endpoint)
+        self._is_outdated = False
+        # A login in memory is still valid if the entry is damaged. Another version of this package,
+        # however, has sent its refresh token.
+        return text is None or self.content is not None or has_version(text)
+
+    async def _take(self, text: str | None, endpoint: AuthorizationServer) -> None:
+        # Parsed again if it is the same text: the time that a token is still valid changes.
+        self.content = await _parse(text, endpoint, is_new=text != self._text)
+        self._text = text
+
+    # The claim
+
+    async def claim(self) -> Claim | None:
+        """Return the claim, None if another client has it. Raises CacheError."""
+        return None if self.cache is None else await _ask(self.cache.claim(self._key))
+
+    async def wait(self, seconds: float) -> None:
+        """Wait until another client gives the claim back, at most so many seconds."""
+        if self.cache is not None:
+            await _ask(self.cache.wait(self._key, seconds), seconds + CALL_TIMEOUT)
+
+    async def holder(self) -> str:
+        """Describe who has the claim, for an error message."""
+        holder = None if self.cache is None else await _ask(self.cache.holder(self._key))
+        return holder or "another client"
+
+    @asynccontextmanager
+    async def claimed(self) -> AsyncIterator[Claim | None]:
+        """Hold the claim; None if another client does not give it back in time, or without a cache.
+
+        Raises CacheError.
+        """
+        claim, ends_at = await self.claim(), time.monotonic() + _CLAIM_TIMEOUT
+        while claim is None and self.cache is not None and time.monotonic() < ends_at:
+            await self.wait(1.0)
+            claim = await self.claim()
+        try:
+            yield claim
+        finally:
+            if claim is not None:
+                await release(claim)
+
+    # The note
+
+    async def note(self) -> CacheNote | None:
+        """Return the note of another client, or of this one. Raises CacheError."""
         return (
-            text != ""
-        )  # caches return "" for a damaged entry: the login in memory is still valid
+            None if self.cache is None else read_note(await self._get(self.cache, self._note_key))
+        )
 
-    async def content(self, endpoint: AuthorizationServer) -> StoredLogin | None:
-        """Return what `read` has read; None if it is empty, invalid, or of another server."""
-        return await _parse(self._text, endpoint)
+    async def set_note(self, note: CacheNote | None) -> None:
+        """Replace the note; None removes it. A failure is only logged."""
+        if self.cache is None:
+            return
+        ttl = 0.0 if note is None else note.seconds_left(time.time()) + _NOTE_GRACE
+        text = "" if note is None else write_note(note)
+        try:
+            await _ask(self.cache.set(self._note_key, text, ttl))
+        except CacheError as error:
+            logger.debug("The note in the token cache could not be written: %s", error)
 
-    async def write(self, stored: StoredLogin, endpoint: AuthorizationServer) -> None:
-        """Replace the entry, marked with the issuer."""
+    @property
+    def _note_key(self) -> str:
+        return f"{self._key}-note"
+
+    # Write
+
+    async def write(
+        self, stored: StoredLogin, endpoint: AuthorizationServer, claim: Claim | None
+    ) -> None:
+        """Replace the entry, marked with the issuer. Without the claim, tokens stay in memory."""
         if self.cache is not None:
             with_issuer = stored._replace(issuer=await _issuer_of(endpoint))
-            await self._try(_set(self.cache, self._key, with_issuer))
+            await self._try(self._replace(with_issuer, endpoint, claim))
 
-    async def delete(self) -> None:
+    async def delete(self, claim: Claim | None) -> None:
         """Delete the entry, whose tokens are no longer valid."""
-        if self.cache is not None:
-            await self._try(self.cache.delete(self._key))
+        if claim is not None:
+            await self._try(_ask(claim.remove()))
 
-    async def delete_if_outdated(self) -> None:
+    async def delete_if_outdated(self, claim: Claim | None) -> None:
         """Delete the entry if it could not be written: its refresh token must not be sent again."""
-        if self.cache is None or not self._is_outdated:
+        if claim is None or not self._is_outdated:
             return
         try:
-            await self.cache.delete(self._key)
-        except Exception:
+            is_deleted = await _ask(claim.remove())
+        except CacheError:
             return
-        self._text = None  # so that the empty entry does not override the login in memory
+        if is_deleted:
+            self._text = None  # so that the empty entry does not override the login in memory
 
-    async def _try(self, change: Awaitable[None]) -> None:
+    async def _replace(
+        self, stored: StoredLogin, endpoint: AuthorizationServer, claim: Claim | None
+    ) -> None:
+        if self.cache is None:
+            return
+        if claim is None:
+            raise CacheError(f"{await self.holder()} uses the entry")
+        text = write_stored_login(stored)
+        if await _ask(claim.replace(text, _ttl(stored, self._subject_ttl))):
+            return
+        # The claim was lost. A login that another client has stored since then is used from now on.
+        await self._take(await self._get(self.cache, self._key), endpoint)
+        if self.content is None:
+            raise CacheError("the claim to the entry was lost")
+
+    async def _try(self, change: Awaitable[object]) -> None:
         """Change the entry; log an error and remember that the entry is outdated."""
         try:
             await change
@@ -102,6 +196,12 @@ class CacheEntry:
             self._is_outdated = True
         else:
             self._is_outdated = False
+
+    async def _get(self, cache: TokenCache, key: str) -> str | None:
+        text: object = await _ask(cache.get(key))
+        if text is None or isinstance(text, str):
+            return text
+        raise CacheError(f"The token cache returned {type(text).__name__} instead of text or None")
 
     # Logout
 
@@ -118,67 +218,99 @@ class CacheEntry:
         if self._pending_logout is None or self._pending_logout.is_complete:
             self._pending_logout = to_revoke
 
-    async def empty_if_logged_out(self, endpoint: AuthorizationServer) -> None:
-        """Empty the entry if a logout is pending, so that the next lock holder does not use it."""
-        if self._pending_logout is not None:
-            await self._try(self._empty(endpoint))
+    async def empty_if_logged_out(self, endpoint: AuthorizationServer, claim: Claim | None) -> None:
+        """Empty the entry if a logout is pending, so that the next client does not use it."""
+        if self.is_logout_pending:
+            await self._try(self._empty(endpoint, claim))
 
     async def finish_logout(self, endpoint: AuthorizationServer, to_revoke: TokensToRevoke) -> None:
-        """Wait for the lock and empty the entry; empty it also on errors and cancellation.
+        """Wait for the claim and empty the entry; empty it also on errors and cancellation.
 
         Raises CacheError if the entry cannot be read or emptied.
         """
-        timeout = None if self.cache is None else _LOGOUT_LOCK_TIMEOUT
         try:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(timeout), self.lock():
-                    await self._empty(endpoint)
-            await self._empty(endpoint)
+            async with self.claimed() as claim:
+                await self._empty(endpoint, claim)
         finally:
             to_revoke.is_complete = True
-            if self.cache is not None and self._pending_logout is not None:
-                await run_to_completion(self.cache.delete(self._key))
+            if self.cache is not None and self.is_logout_pending:
+                await run_to_completion(_ask(self.cache.delete(self._key)))
                 self._pending_logout = None
 
-    async def _empty(self, endpoint: AuthorizationServer) -> None:
+    async def _empty(self, endpoint: AuthorizationServer, claim: Claim | None) -> None:
         if self.cache is None or not self.is_logout_pending:
             return
-        text = await self.cache.get(self._key)
+        text = await self._get(self.cache, self._key)
         to_revoke = self._pending_logout
         if to_revoke is None:
             return  # another task has emptied the entry meanwhile
         # From here on the text is ignored, even if it cannot be deleted.
         self._text, self._is_outdated, self._pending_logout = text, True, None
         try:
-            stored = await _parse(text, endpoint)
+            stored = await _parse(text, endpoint, is_new=True)
             if stored is not None:
                 to_revoke.add(stored.token, stored.refresh_token)
                 for token in stored.derived.values():
                     to_revoke.add(token)
         finally:
-            await run_to_completion(self.cache.delete(self._key))
+            delete = self.cache.delete(self._key) if claim is None else claim.remove()
+            await run_to_completion(_ask(delete))
         self._is_outdated = False
 
 
-async def _parse(text: str | None, endpoint: AuthorizationServer) -> StoredLogin | None:
-    if text is None:
+async def release(claim: Claim) -> None:
+    """Give a claim back, also if the caller is cancelled. A failure is only logged."""
+    try:
+        await run_to_completion(_ask(claim.release()))
+    except CacheError as error:
+        logger.debug("A claim of the token cache ends by itself: %s", error)
+
+
+def this_process() -> str:
+    """Name this process for the notes that others read."""
+    return f"process {os.getpid()} on {socket.gethostname()}"
+
+
+async def _ask(call: Awaitable[T], seconds: float = CALL_TIMEOUT) -> T:
+    """Return the result of a cache's method. Raises CacheError for any failure of it."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await call
+    except CacheError:
+        raise
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise CacheError("The token cache cancelled its caller") from None
+    except TimeoutError:
+        raise CacheError(f"The token cache did not answer within {seconds:g} seconds") from None
+    except Exception as error:
+        raise CacheError(f"The token cache raised {type(error).__name__}") from error
+
+
+async def _parse(
+    text: str | None, endpoint: AuthorizationServer, *, is_new: bool
+) -> StoredLogin | None:
+    if not text:  # caches return "" for a damaged entry
         return None
     stored = read_stored_login(text, now=datetime.now(UTC), monotonic=time.monotonic())
     if stored is None or stored.issuer != await _issuer_of(endpoint):
-        logger.warning(
-            "The token cache entry is ignored and will be replaced: its format is unknown, or its "
-            "tokens are of another issuer"
-        )
+        if is_new:
+            logger.warning(
+                "The token cache entry is ignored and will be replaced: its format is unknown, or "
+                "its tokens are of another issuer"
+            )
         return None
     return stored
 
 
-async def _set(cache: TokenCache, key: str, stored: StoredLogin) -> None:
+def _ttl(stored: StoredLogin, subject_ttl: float | None) -> float | None:
     lifetimes = [token.expires_in for token in (stored.token, *stored.derived.values())]
     # A refresh token outlives the access tokens.
-    is_unlimited = stored.refresh_token or None in lifetimes
-    ttl = None if is_unlimited else max(each for each in lifetimes if each is not None)
-    await cache.set(key, write_stored_login(stored), ttl)
+    if stored.refresh_token or None in lifetimes:
+        return subject_ttl
+    return max(each for each in lifetimes if each is not None)
 
 
 async def _issuer_of(endpoint: AuthorizationServer) -> str:

@@ -89,6 +89,15 @@ def read_stored_login(text: str, *, now: datetime, monotonic: float) -> StoredLo
         return None
 
 
+def has_version(text: str) -> bool:
+    """Return whether any version of this package may have written the text."""
+    try:
+        members = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(members, dict) and "version" in members
+
+
 def _parse(text: str) -> dict[str, object]:
     value = json.loads(text, parse_constant=_refuse_constant)
     if not isinstance(value, dict):

@@ -12,6 +12,7 @@ from aioalf._login.cache_key import cache_key_for
 from aioalf._login.login import Login
 from aioalf.errors import LoginRequiredError
 from aioalf.grants import AuthorizationServer, Grant
+from aioalf.renewal import RenewalSkippedError
 from aioalf.token import Token
 
 LogInFunction = Callable[[], Awaitable[object]]
@@ -62,14 +63,26 @@ class DerivedLogin:
         self._log_in = log_in
         self._log_in_anew = log_in_anew
 
-    async def token(self, endpoint: AuthorizationServer, unwanted: str | None) -> Token:
+    def forget_failure(self) -> None:
+        """As `Login.forget_failure`."""
+        self._login.forget_failure()
+
+    async def token(
+        self, endpoint: AuthorizationServer, unwanted: str | None, *, is_ahead: bool = False
+    ) -> Token:
         """Return a valid token other than the access token `unwanted`. Raises like `Login`."""
         for log_in in (self._log_in, self._log_in_anew, None):
             token = await self._login.derived_token(
-                endpoint, unwanted, self._name, has_own_scope=self._has_own_scope
+                endpoint,
+                unwanted,
+                self._name,
+                has_own_scope=self._has_own_scope,
+                is_ahead=is_ahead,
             )
             if token is not None:
                 return token
+            if is_ahead:
+                raise RenewalSkippedError(until_expiry=True)
             if log_in is not None:
                 await log_in()
         raise LoginRequiredError(

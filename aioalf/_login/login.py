@@ -6,27 +6,32 @@ Must not know how a cache stores an entry (see `cache_entry`), nor HTTP.
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import Final, NamedTuple
+from functools import partial
 
 from aioalf._auth_server.token_endpoint import TokenEndpoint
-from aioalf._cache_protocol import TokenCache
+from aioalf._cache_protocol import Claim, TokenCache
 from aioalf._callbacks import OnToken, notify_on_token
+from aioalf._key_locks import KeyLocks
 from aioalf._login.cache_entry import CacheEntry
-from aioalf._login.cache_format import StoredLogin
 from aioalf._login.cache_key import cache_key_for
+from aioalf._login.grant_requests import GrantRequests
+from aioalf._login.login_state import SUBJECT_TTL, Fetch, LoginState
 from aioalf._login.logout import TokensToRevoke
+from aioalf._login.shared_fetch import SharedFetch, Steps
 from aioalf._redaction import printable
 from aioalf._single_flight import run_to_completion
 from aioalf._urls import is_insecure, redact_url
 from aioalf.errors import (
+    CacheError,
     LoginRequiredError,
     OAuthError,
     ScopeNotGrantedError,
     TokenConfigurationError,
-    TokenError,
     TokenResponseError,
 )
-from aioalf.grants import AuthorizationServer, Grant, RefreshToken
+from aioalf.grants import AuthorizationServer, Grant
+from aioalf.renewal import RenewalSkippedError
+from aioalf.retry import Retry
 from aioalf.token import Token
 
 
@@ -35,6 +40,8 @@ def own_login(
     endpoint: TokenEndpoint | None,
     cache: TokenCache | None,
     on_token: OnToken | None,
+    retry: Retry | None = None,
+    failure_backoff: float = 0.0,
 ) -> Login:
     """Return a login for a token manager. Raises TokenConfigurationError for invalid options."""
     url = None if endpoint is None else endpoint.url
@@ -44,20 +51,18 @@ def own_login(
             "tokens, which must be sent by https only (RFC 6749 §10.4)"
         )
     key = "" if cache is None or endpoint is None else cache_key_for(grant, endpoint, url)
-    return Login(grant, cache=cache, key=key, on_token=on_token)
+    return Login(
+        grant,
+        cache=cache,
+        key=key,
+        on_token=on_token,
+        retry=retry,
+        failure_backoff=failure_backoff,
+    )
 
 
-MAX_STORED_DERIVED: Final = 100
-"""The number of tokens of derived clients in a cache entry; the oldest ones are dropped."""
-
-
-class _TokenFetch(NamedTuple):
-    """One fetch of a token, for the login itself or for a derived client."""
-
-    endpoint: AuthorizationServer
-    to_revoke: TokensToRevoke  # `Login._to_revoke` when the fetch started
-    derived_name: str | None = None  # the derived client's name in the cache entry
-    has_own_scope: bool = False  # whether a derived client requests another scope than the login
+class _NotSignedInError(Exception):
+    """Raised when a derived client needs a login that does not exist yet."""
 
 
 class Login:
@@ -66,12 +71,10 @@ class Login:
     Most servers replace a refresh token when it is used, and revoke the whole sign-in when an old
     one is sent again (RFC 9700 §4.14). Hence three invariants:
 
-    * A refresh token is sent once. Fetches hold the lock of the cache entry, so they run one at a
-      time, and a refresh runs to completion even if its caller is cancelled.
+    * A refresh token is sent once. A fetch sends it under the claim of the cache entry, and runs to
+      completion even if its caller is cancelled.
     * A response is stored before any caller or `on_token` sees its token.
-    * A logout replaces the object `_to_revoke`. Each fetch remembers the object of its start: if
-      another one is in place, there was a logout meanwhile, and the fetched tokens are not stored
-      but added to the remembered object, to be revoked.
+    * The tokens of a fetch during which there was a logout are not stored, but revoked.
 
     With a cache, all logins with the same key share its entry, in this process and in others. The
     entry takes precedence over the attributes here, unless it could not be written.
@@ -87,20 +90,27 @@ class Login:
         cache: TokenCache | None = None,
         key: str = "",
         on_token: OnToken | None = None,
+        retry: Retry | None = None,
+        failure_backoff: float = 0.0,
     ) -> None:
         self._grant = grant
-        self._entry = CacheEntry(cache, key)
         self._on_token = on_token
-        self._token: Token | None = None
-        self._refresh_token: str | None = None
-        self._scope: frozenset[str] | None = None
-        """The granted scope, None if unknown."""
-        self._derived: dict[str, Token] = {}
-        """The tokens of derived clients by name, as in the cache entry."""
-        self._is_grant_used_up = False
-        """Whether the refresh token that the user gave to the grant was refused or revoked."""
-        self._to_revoke = TokensToRevoke()
-        """The tokens that the next logout revokes in addition to those in place."""
+        self._retry = retry
+        self._failure_backoff = failure_backoff
+        self._entry = CacheEntry(cache, key, SUBJECT_TTL if grant.subject_key else None)
+        self._state = LoginState(grant, self._entry)
+        self._shared = SharedFetch(self._entry, retry, failure_backoff)
+        self._locks = KeyLocks()
+        """Without a cache: after a reset, a manager starts a new token request beside the one in
+        flight, and both would send the same refresh token."""
+
+    def start_logout(self) -> TokensToRevoke:
+        """Forget all tokens at once, as `LoginState.start_logout`."""
+        return self._state.start_logout()
+
+    async def finish_logout(self, endpoint: AuthorizationServer, to_revoke: TokensToRevoke) -> None:
+        """Wait for others and empty the cache entry, as `LoginState.finish_logout`."""
+        await self._state.finish_logout(endpoint, to_revoke)
 
     @property
     def is_cached(self) -> bool:
@@ -109,19 +119,32 @@ class Login:
 
     def separate(self, key: str) -> Login:
         """Return a login that shares only the options: for grants without refresh tokens."""
-        return Login(self._grant, cache=self._entry.cache, key=key, on_token=self._on_token)
+        return Login(
+            self._grant,
+            cache=self._entry.cache,
+            key=key,
+            on_token=self._on_token,
+            retry=self._retry,
+            failure_backoff=self._failure_backoff,
+        )
+
+    def forget_failure(self) -> None:
+        """Send a request at the next fetch, also if another client noted a failure."""
+        self._shared.ignore_note()
 
     # Fetch a token
 
-    async def token(self, endpoint: AuthorizationServer, unwanted: str | None) -> Token:
+    async def token(
+        self, endpoint: AuthorizationServer, unwanted: str | None, *, is_ahead: bool = False
+    ) -> Token:
         """Return a valid, stored token other than the access token `unwanted`.
 
-        Raises LoginRequiredError if a new sign-in or refresh token is needed, and TokenError.
+        `is_ahead` is a renewal ahead of expiry, which waits for nobody. Raises LoginRequiredError
+        if a new sign-in or refresh token is needed, RenewalSkippedError and TokenError.
         """
-        fetch = _TokenFetch(endpoint, self._to_revoke)
-        async with self._entry.lock():
-            stored = await self._load_usable(fetch, unwanted)
-            return stored if stored is not None else await self._renew(fetch)
+        return await self._fetch(
+            Fetch(endpoint, unwanted, self._state.to_revoke), is_ahead=is_ahead
+        )
 
     async def derived_token(
         self,
@@ -130,195 +153,155 @@ class Login:
         derived_name: str,
         *,
         has_own_scope: bool,
+        is_ahead: bool = False,
     ) -> Token | None:
         """Return a token for the request parameters of a derived client; None if not signed in.
 
         `derived_name` identifies the derived client in the cache entry, `has_own_scope` says that
-        its scope is not the login's. Raises ScopeNotGrantedError, LoginRequiredError, TokenError.
+        its scope is not the login's. Raises ScopeNotGrantedError and the errors of `token`.
         """
-        fetch = _TokenFetch(endpoint, self._to_revoke, derived_name, has_own_scope)
-        async with self._entry.lock():
-            stored = await self._load_usable(fetch, unwanted)
-            if stored is not None:
-                return stored
-            if self._token is None:
-                return None
-            if self._refresh_token is None and self._grant.can_begin:
-                # Without a refresh token, the derived client signs in on its own.
-                token = await self._grant.request_token(endpoint)
-                return await run_to_completion(self._finish(token, None, fetch))
-            return await self._refresh_unless_refused(fetch)
-
-    async def _load_usable(self, fetch: _TokenFetch, unwanted: str | None) -> Token | None:
-        """Update the attributes from the cache entry; return its token if the caller can use it."""
-        self._raise_if_logged_out(fetch)
-        if not await self._entry.read(fetch.endpoint):
+        fetch = Fetch(
+            endpoint, unwanted, self._state.to_revoke, derived_name, has_own_scope=has_own_scope
+        )
+        try:
+            return await self._fetch(fetch, is_ahead=is_ahead)
+        except _NotSignedInError:
             return None
-        # Another process may have refreshed or logged out: the attributes are outdated.
-        self._token = self._refresh_token = None
-        stored = await self._entry.content(fetch.endpoint)
-        if stored is None:
-            self._derived = {}
-            return None
-        self._token, self._refresh_token = stored.token, stored.refresh_token
-        self._derived = dict(stored.derived)
-        self._scope = stored.token.scope
-        self._is_grant_used_up = False
-        name = fetch.derived_name
-        token = stored.token if name is None else stored.derived.get(name)
-        is_usable = token is not None and token.is_valid() and token.access_token != unwanted
-        return token if is_usable else None
 
-    async def _renew(self, fetch: _TokenFetch) -> Token:
+    async def _fetch(self, fetch: Fetch, *, is_ahead: bool) -> Token:
+        steps = Steps(
+            load=partial(self._state.load_usable, fetch),
+            request=partial(self._request, fetch),
+            sign_in=partial(self._sign_in, fetch),
+            needs_person=partial(self._needs_person, fetch),
+            is_repeatable=lambda: fetch.is_repeatable,
+            needs_cache=self._grant.keeps_refresh_token,
+        )
+        try:
+            if self.is_cached:
+                token = await self._shared.run(steps, is_ahead=is_ahead)
+            else:
+                token = await self._fetch_uncached(steps, is_ahead=is_ahead)
+        finally:
+            # Also after a cancellation: `on_token` may store the refresh token.
+            if fetch.received:
+                await run_to_completion(self._notify(fetch))
+        self._state.raise_if_logged_out(fetch)
+        return token
+
+    async def _fetch_uncached(self, steps: Steps, *, is_ahead: bool) -> Token:
+        async with self._locks.hold(""):
+            while True:
+                if steps.needs_person():
+                    if is_ahead:
+                        raise RenewalSkippedError(until_expiry=True)
+                    return await steps.sign_in()
+                token = await steps.request(None)
+                if token is not None:
+                    return token
+
+    def _needs_person(self, fetch: Fetch) -> bool:
+        # A derived client without a refresh token signs in on its own.
+        is_signed_in = fetch.derived_name is None or self._state.token is not None
+        return is_signed_in and self._state.refresh_token is None and _asks_a_person(self._grant)
+
+    async def _request(self, fetch: Fetch, claim: Claim | None) -> Token | None:
+        """Send one request and store its answer; None if the refresh token was refused."""
+        self._state.raise_if_logged_out(fetch)
+        if fetch.derived_name is not None and self._state.token is None:
+            raise _NotSignedInError
         # A grant that cannot sign in has a refresh token of its own, which a refresh sends first.
-        if self._refresh_token is not None or not self._grant.can_begin:
-            if self._refresh_token is None and self._is_grant_used_up:
-                raise _login_required()
-            token = await self._refresh_unless_refused(fetch)
-            if token is not None:
-                return token
-        # Not run to completion: it may wait for a user to sign in, and must be cancellable.
-        token = await self._grant.request_token(fetch.endpoint)
-        return await run_to_completion(self._finish(token, token.refresh_token, fetch))
+        if self._state.refresh_token is None and self._grant.can_begin:
+            return await self._begin(fetch, claim, is_single_attempt=claim is not None)
+        if self._state.refresh_token is None and self._state.is_grant_used_up:
+            raise _login_required()
+        fetch.is_repeatable = False
+        return await self._refresh_unless_refused(fetch, claim)
 
-    async def _refresh_unless_refused(self, fetch: _TokenFetch) -> Token | None:
+    async def _sign_in(self, fetch: Fetch) -> Token:
+        return await self._begin(fetch, None, is_single_attempt=False)
+
+    async def _begin(self, fetch: Fetch, claim: Claim | None, *, is_single_attempt: bool) -> Token:
+        """Use the grant. Its last request and the store run to completion."""
+        receive = partial(self._receive, fetch, claim) if self._grant.keeps_refresh_token else None
+        server = GrantRequests(fetch.endpoint, receive, is_single_attempt=is_single_attempt)
+        try:
+            token = await self._grant.request_token(server)
+        finally:
+            fetch.is_repeatable = server.is_repeatable
+        if token is server.stored:
+            return token
+        return await run_to_completion(self._state.finish(token, token.refresh_token, fetch, claim))
+
+    async def _refresh_unless_refused(self, fetch: Fetch, claim: Claim | None) -> Token | None:
         """Refresh. If the server refuses, forget the login, and return None or raise.
 
         None means that the grant can start a new sign-in; otherwise raises LoginRequiredError.
         """
         try:
-            return await run_to_completion(self._refresh(fetch))
+            return await run_to_completion(self._refresh(fetch, claim))
         except OAuthError as error:
             if error.error != "invalid_grant":
                 raise  # the refresh token may still be valid
-            self._token = self._refresh_token = None
-            self._derived = {}
-            await self._entry.delete()
+            self._state.forget()
+            await self._entry.delete(claim)
             if self._grant.can_begin:
                 return None
-            self._is_grant_used_up = True
+            self._state.is_grant_used_up = True
             raise _login_required() from error
 
-    async def _refresh(self, fetch: _TokenFetch) -> Token:
-        self._raise_if_logged_out(
-            fetch
-        )  # again: there may have been a logout before this task started
+    async def _refresh(self, fetch: Fetch, claim: Claim | None) -> Token:
+        # Again: there may have been a logout before this task started.
+        self._state.raise_if_logged_out(fetch)
+        if claim is not None and not claim.is_held:
+            raise CacheError("The claim was lost before the refresh token was sent")
         scope = self._refresh_scope(fetch)
-        refresh_token = self._refresh_token
+        refresh_token = self._state.refresh_token
         if refresh_token is None:  # the grant has one
-            token = await self._receive(self._grant.request_token(fetch.endpoint), fetch)
-            return await self._finish(token, token.refresh_token, fetch)
+            return await self._receive(fetch, claim, self._grant.request_token(fetch.endpoint))
         form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
         if scope is not None:
             form["scope"] = scope
-        token = await self._receive(fetch.endpoint.request(form), fetch)
-        # Without a new refresh token in the response, the old one stays valid (RFC 6749 §6).
-        return await self._finish(token, token.refresh_token or refresh_token, fetch)
+        return await self._receive(fetch, claim, fetch.endpoint.request(form))
 
-    def _refresh_scope(self, fetch: _TokenFetch) -> str | None:
+    def _refresh_scope(self, fetch: Fetch) -> str | None:
         """Return the scope to request: at most the granted scope (RFC 6749 §6); None if unknown."""
-        if self._scope is None:
+        if self._state.scope is None:
             return None
         requested = fetch.endpoint.request_params.scope.split()
-        missing = frozenset(requested) - self._scope
+        missing = frozenset(requested) - self._state.scope
         if missing and fetch.has_own_scope:
             raise _scope_not_granted(missing)
         return " ".join(word for word in requested if word not in missing)
 
-    async def _receive(self, response: Awaitable[Token], fetch: _TokenFetch) -> Token:
-        """Return the token of a response. If it is unusable, still store its refresh token."""
+    async def _receive(
+        self, fetch: Fetch, claim: Claim | None, response: Awaitable[Token]
+    ) -> Token:
+        """Return the token of a response after storing it with its refresh token.
+
+        Without a new refresh token in the response, the old one stays valid (RFC 6749 §6). If the
+        response is unusable, its refresh token is stored all the same.
+        """
         try:
-            return await response
+            token = await response
         except TokenResponseError as error:
             replacement = error.take_replacement()
             if replacement is not None:
-                await self._store(None, replacement, fetch)
-                await self._notify(Token("", 0, refresh_token=replacement), fetch)
+                await self._state.store(None, replacement, fetch, claim)
+                fetch.received.append(Token("", 0, refresh_token=replacement))
             raise
+        refresh_token = token.refresh_token or self._state.refresh_token
+        return await self._state.finish(token, refresh_token, fetch, claim)
 
-    async def _finish(self, token: Token, refresh_token: str | None, fetch: _TokenFetch) -> Token:
-        """Store a new token, pass it to `on_token`, and return it unless there was a logout."""
-        is_own = fetch.derived_name is None
-        if is_own and self._grant.keeps_refresh_token and not self._is_logged_out(fetch):
-            self._scope = self._scope if token.scope is None else token.scope
-        await self._store(token, refresh_token, fetch)
-        await self._notify(token, fetch)
-        self._raise_if_logged_out(fetch)
-        return token
+    async def _notify(self, fetch: Fetch) -> None:
+        received, fetch.received = fetch.received, []
+        for token in received:
+            if self._on_token is not None and not self._state.is_logged_out(fetch):
+                await notify_on_token(self._on_token, token)
 
-    async def _store(
-        self, token: Token | None, refresh_token: str | None, fetch: _TokenFetch
-    ) -> None:
-        """Store the tokens of a response; after a logout, mark them to be revoked instead."""
-        if self._is_logged_out(fetch):
-            fetch.to_revoke.add(token, refresh_token)
-            await self._entry.empty_if_logged_out(fetch.endpoint)
-            return
-        previous = self._refresh_token
-        self._remember(token, fetch)
-        if self._grant.keeps_refresh_token:
-            self._refresh_token = refresh_token
-        if self._token is None:
-            return
-        stored = StoredLogin(self._token, self._refresh_token, derived=self._derived)
-        await self._entry.write(stored, fetch.endpoint)
-        if self._is_logged_out(fetch):  # while the entry was written
-            if not self._entry.is_logout_pending:  # the logout has emptied the entry before
-                await self._entry.delete()
-        elif previous not in {None, self._refresh_token}:
-            await self._entry.delete_if_outdated()
 
-    def _remember(self, token: Token | None, fetch: _TokenFetch) -> None:
-        if token is None:
-            return
-        if fetch.derived_name is None:
-            self._token = token
-        elif self.is_cached:
-            others = [each for each in self._derived.items() if each[0] != fetch.derived_name]
-            valid = [each for each in others if each[1].is_valid()]
-            newest = valid[-(MAX_STORED_DERIVED - 1) :]
-            self._derived = {**dict(newest), fetch.derived_name: token}
-
-    async def _notify(self, token: Token, fetch: _TokenFetch) -> None:
-        if self._on_token is not None and not self._is_logged_out(fetch):
-            await notify_on_token(self._on_token, token)
-
-    def _raise_if_logged_out(self, fetch: _TokenFetch) -> None:
-        if self._is_logged_out(fetch):
-            raise TokenError("The token request was cancelled: the client was logged out meanwhile")
-
-    def _is_logged_out(self, fetch: _TokenFetch) -> bool:
-        """Return whether there was a logout since the fetch started."""
-        return self._to_revoke is not fetch.to_revoke
-
-    # Log out
-
-    def start_logout(self) -> TokensToRevoke:
-        """Forget all tokens at once, without waiting, including tokens in flight.
-
-        Returns the tokens to revoke. Fetches in flight and `finish_logout` add more.
-        """
-        to_revoke, self._to_revoke = self._to_revoke, TokensToRevoke()
-        to_revoke.add(self._token, self._refresh_token)
-        for token in self._derived.values():
-            to_revoke.add(token)
-        to_revoke.includes_given = not (self._is_grant_used_up or self._grant.can_begin)
-        self._is_grant_used_up = not self._grant.can_begin
-        self._token = self._refresh_token = self._scope = None
-        self._derived = {}
-        self._entry.start_logout(to_revoke)
-        return to_revoke
-
-    async def finish_logout(self, endpoint: AuthorizationServer, to_revoke: TokensToRevoke) -> None:
-        """Wait for the fetch in flight, then empty the cache entry, also on errors.
-
-        Adds the tokens of both to `to_revoke`. Raises CacheError if the entry cannot be read or
-        emptied.
-        """
-        await self._entry.finish_logout(endpoint, to_revoke)
-        grant, is_replaced = self._grant, to_revoke.has_refresh_token
-        if to_revoke.includes_given and not is_replaced and isinstance(grant, RefreshToken):
-            to_revoke.add(None, await grant.refresh_token())
+def _asks_a_person(grant: Grant) -> bool:
+    return grant.can_begin and grant.is_interactive
 
 
 def _login_required() -> LoginRequiredError:

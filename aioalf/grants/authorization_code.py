@@ -58,6 +58,7 @@ class AuthorizationCode:
 
     name = "authorization_code"
     can_begin = True
+    is_interactive = True
     keeps_refresh_token = True
     reserved_params: frozenset[str] = frozenset(
         {

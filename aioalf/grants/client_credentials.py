@@ -16,6 +16,7 @@ class ClientCredentials:
 
     name = "client_credentials"
     can_begin = True
+    is_interactive = False
     keeps_refresh_token = False
     reserved_params: frozenset[str] = frozenset()
     subject_key: str | None = ""

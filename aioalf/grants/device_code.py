@@ -44,6 +44,7 @@ class DeviceCode:
 
     name = "urn:ietf:params:oauth:grant-type:device_code"
     can_begin = True
+    is_interactive = True
     keeps_refresh_token = True
     reserved_params: frozenset[str] = frozenset({"device_code"})
     subject_key: str | None = ""

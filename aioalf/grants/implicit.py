@@ -45,6 +45,7 @@ class Implicit:
 
     name = "implicit"
     can_begin = True
+    is_interactive = True
     keeps_refresh_token = False
     reserved_params: frozenset[str] = frozenset({"redirect_uri", "response_type", "state"})
     subject_key: str | None = None

@@ -35,6 +35,7 @@ class JWTBearer(Unpicklable):
 
     name = "urn:ietf:params:oauth:grant-type:jwt-bearer"
     can_begin = True
+    is_interactive = False
     keeps_refresh_token = False
     reserved_params: frozenset[str] = frozenset({"assertion"})
 

@@ -100,6 +100,11 @@ class Grant(Protocol):
         return False
 
     @property
+    def is_interactive(self) -> bool:
+        """Whether a person has to act. A person is never asked ahead of a token's expiry."""
+        return False
+
+    @property
     def reserved_params(self) -> frozenset[str]:
         """The parameters that the grant sends itself, which ``extra_params`` must not set."""
         return frozenset()

@@ -27,6 +27,7 @@ class RefreshToken(Unpicklable):
 
     name = "refresh_token"
     can_begin = False
+    is_interactive = False
     keeps_refresh_token = True
     reserved_params: frozenset[str] = frozenset()
     subject_key: str | None = None

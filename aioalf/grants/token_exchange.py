@@ -52,6 +52,7 @@ class TokenExchange(Unpicklable):
 
     name = "urn:ietf:params:oauth:grant-type:token-exchange"
     can_begin = True
+    is_interactive = False
     keeps_refresh_token = False
     reserved_params: frozenset[str] = frozenset(
         {

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 
 import pytest
@@ -12,7 +11,7 @@ from yarl import URL
 from aioalf._auth_server.request_params import Form, TokenRequestParams
 from aioalf._login.cache_format import StoredLogin, read_stored_login
 from aioalf._syntax import scope_set
-from aioalf.caches import MemoryCache, TokenCache
+from aioalf.caches import Claim, MemoryCache, TokenCache
 from aioalf.errors import CacheError, TokenHTTPError, TokenResponseError
 from aioalf.grants import AuthorizationServer
 from aioalf.token import Token
@@ -27,6 +26,7 @@ class SignInGrant:
 
     name = "authorization_code"
     can_begin = True
+    is_interactive = False
     keeps_refresh_token = True
     reserved_params: frozenset[str] = frozenset()
     subject_key: str | None = ""
@@ -47,6 +47,7 @@ class GivenTokenGrant:
 
     name = "refresh_token"
     can_begin = False
+    is_interactive = False
     keeps_refresh_token = True
     reserved_params: frozenset[str] = frozenset()
     subject_key: str | None = None
@@ -124,27 +125,64 @@ class FailingCache:
 
     async def get(self, key: str) -> str | None:
         """Read an entry."""
-        self._fail("get")
+        self.fail_if_told("get")
         return await self.inner.get(key)
 
     async def set(self, key: str, value: str, ttl: float | None) -> None:
         """Write an entry."""
-        self._fail("set")
+        self.fail_if_told("set")
         await self.inner.set(key, value, ttl)
 
     async def delete(self, key: str) -> None:
         """Delete an entry."""
-        self._fail("delete")
+        self.fail_if_told("delete")
         await self.inner.delete(key)
 
-    def lock(self, key: str) -> AbstractAsyncContextManager[None]:
-        """Lock an entry."""
-        self._fail("lock")
-        return self.inner.lock(key)
+    async def claim(self, key: str) -> Claim | None:
+        """Claim an entry."""
+        self.fail_if_told("claim")
+        claim = await self.inner.claim(key)
+        return None if claim is None else FailingClaim(self, claim)
 
-    def _fail(self, method: str) -> None:
+    async def wait(self, key: str, timeout: float) -> None:
+        """Wait for the claim."""
+        await self.inner.wait(key, timeout)
+
+    async def holder(self, key: str) -> str | None:
+        """Describe who has the claim."""
+        return await self.inner.holder(key)
+
+    def fail_if_told(self, method: str) -> None:
+        """Raise the error if the method is in `failing`."""
         if method in self.failing:
             raise self.error
+
+
+class FailingClaim:
+    """A claim of `FailingCache`."""
+
+    def __init__(self, cache: FailingCache, inner: Claim) -> None:
+        self._cache = cache
+        self._inner = inner
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the claim was not lost."""
+        return self._inner.is_held
+
+    async def replace(self, value: str, ttl: float | None) -> bool:
+        """Write the entry."""
+        self._cache.fail_if_told("replace")
+        return await self._inner.replace(value, ttl)
+
+    async def remove(self) -> bool:
+        """Delete the entry."""
+        self._cache.fail_if_told("remove")
+        return await self._inner.remove()
+
+    async def release(self) -> None:
+        """Give the claim back."""
+        await self._inner.release()
 
 
 async def stored_in(cache: TokenCache, key: str = KEY) -> StoredLogin | None:

@@ -87,7 +87,7 @@ async def test_deleted_entry_ends_the_login(server: ScriptedServer) -> None:
     """
     cache, grant = MemoryCache(), SignInGrant()
     login = Login(grant, cache=cache, key=KEY)
-    for number, text in enumerate(("", "of another version"), 2):
+    for number, text in enumerate(("", '{"version": 9}'), 2):
         token = await login.token(server, None)
         await cache.delete(KEY)
         if text:
@@ -145,9 +145,9 @@ async def test_failed_write_is_logged_once_and_tokens_are_used_from_memory(
     cache.error = error
     login = Login(grant, cache=cache, key=KEY)
     if is_new:
-        cache.failing = {"set"}
+        cache.failing = {"replace"}
     token = await login.token(server, None)
-    cache.failing = {"set"}
+    cache.failing = {"replace"}
     for _ in range(3):
         token = await login.token(server, token.access_token)
     assert server.sent == ["login-1", "refresh-1", "refresh-2"]
@@ -160,13 +160,15 @@ async def test_failed_write_is_logged_once_and_tokens_are_used_from_memory(
     stored = await stored_in(cache.inner)
     assert stored is not None
     assert stored.refresh_token == "refresh-4"
-    cache.failing = {"set"}
+    cache.failing = {"replace"}
     await login.token(server, token.access_token)
     assert len(caplog.records) == 2
 
 
 @pytest.mark.rule("R040")
-@pytest.mark.parametrize("failing", [{"set"}, {"set", "delete"}], ids=["set", "set, delete"])
+@pytest.mark.parametrize(
+    "failing", [{"replace"}, {"replace", "remove"}], ids=["replace", "replace, remove"]
+)
 async def test_entry_with_a_used_refresh_token_is_deleted_if_it_cannot_be_replaced(
     server: ScriptedServer, failing: set[str]
 ) -> None:
@@ -176,7 +178,7 @@ async def test_entry_with_a_used_refresh_token_is_deleted_if_it_cannot_be_replac
     token = await login.token(server, None)
     cache.failing = failing
     token = await login.token(server, token.access_token)
-    assert (await stored_in(cache.inner) is None) is ("delete" not in failing)
+    assert (await stored_in(cache.inner) is None) is ("remove" not in failing)
     token = await login.token(server, token.access_token)
     cache.failing = set()
     await login.token(server, token.access_token)
@@ -195,7 +197,7 @@ async def test_entry_with_a_valid_refresh_token_is_kept_if_it_cannot_be_replaced
     server.rotates = False
     login = Login(SignInGrant(), cache=cache, key=KEY)
     token = await login.token(server, None)
-    cache.failing = {"set"}
+    cache.failing = {"replace"}
     await login.token(server, token.access_token)
     stored = await stored_in(cache.inner)
     assert stored is not None
@@ -209,7 +211,7 @@ async def test_newer_entry_of_another_client_overrides_the_login_in_memory(
     cache = FailingCache()
     login = Login(SignInGrant(), cache=cache, key=KEY)
     token = await login.token(server, None)
-    cache.failing = {"set"}
+    cache.failing = {"replace"}
     token = await login.token(server, token.access_token)
     stored = StoredLogin(Token("theirs", 3600), "theirs", ISSUER)
     await cache.inner.set(KEY, write_stored_login(stored), None)
@@ -224,7 +226,7 @@ async def test_refused_refresh_token_is_not_sent_again_if_deleting_fails(
     cache, grant = FailingCache(), SignInGrant()
     login = Login(grant, cache=cache, key=KEY)
     token = await login.token(server, None)
-    cache.failing = {"delete", "set"}
+    cache.failing = {"remove", "replace"}
     server.error = INVALID_GRANT
     token = await login.token(server, token.access_token)
     server.error = None
@@ -233,9 +235,9 @@ async def test_refused_refresh_token_is_not_sent_again_if_deleting_fails(
 
 
 @pytest.mark.rule("R080")
-@pytest.mark.parametrize("failing", ["get", "lock"])
-async def test_failed_read_or_lock_is_an_error(server: ScriptedServer, failing: str) -> None:
-    """Without the lock a refresh token could be sent twice. The next call can succeed."""
+@pytest.mark.parametrize("failing", ["get", "claim"])
+async def test_failed_read_or_claim_is_an_error(server: ScriptedServer, failing: str) -> None:
+    """Without the claim a refresh token could be sent twice. The next call can succeed."""
     cache = FailingCache()
     login = Login(SignInGrant(), cache=cache, key=KEY)
     token = await login.token(server, None)

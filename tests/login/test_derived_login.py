@@ -3,7 +3,7 @@
 import pytest
 
 from aioalf._auth_server.request_params import TokenRequestParams
-from aioalf._login import login as login_module
+from aioalf._login import login_state
 from aioalf._login.login import Login
 from aioalf.caches import MemoryCache, TokenCache
 from aioalf.errors import ScopeNotGrantedError
@@ -127,7 +127,7 @@ async def test_cache_entry_holds_a_limited_number_of_derived_tokens(
     server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The oldest token is dropped, so that the entry does not grow with the callers' options."""
-    monkeypatch.setattr(login_module, "MAX_STORED_DERIVED", 2)
+    monkeypatch.setattr(login_state, "MAX_STORED_DERIVED", 2)
     cache = MemoryCache()
     login = Login(SignInGrant(), cache=cache, key=KEY)
     await login.token(server, None)

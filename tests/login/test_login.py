@@ -104,6 +104,7 @@ async def test_failed_refresh_keeps_the_refresh_token(
     with pytest.raises(type(error)):
         await login.token(server, token.access_token)
     server.error = None
+    login.forget_failure()
     await login.token(server, token.access_token)
     assert server.sent == ["login-1", "login-1"]
     assert grant.logins == 1

@@ -33,8 +33,8 @@ LAYERS: list[tuple[str, dict[str, set[str]]]] = [
             "token": {"time"},
             "renewal": set(),
             "retry": {"asyncio", "random", "time"},
-            "_single_flight": {"asyncio"},
-            "_callbacks": {"asyncio", "logging"},
+            "_single_flight": {"asyncio", "logging"},
+            "_callbacks": {"asyncio", "logging", "threading"},
             "_key_locks": {"asyncio"},
             "_recently_used": set(),
             "_cache_protocol": set(),
@@ -58,14 +58,14 @@ LAYERS: list[tuple[str, dict[str, set[str]]]] = [
     ),
     (
         "A login that outlives one token: refresh token, cache entry, sign-out.",
-        {"_login": {"asyncio", "logging", "time"}},
+        {"_login": {"asyncio", "logging", "os", "random", "socket", "time"}},
     ),
     (
         "The token manager: one valid token for many callers.",
         {
             "_options": set(),
             "_legacy_hooks": {"time"},
-            "_renewing_token": {"logging", "random", "time"},
+            "_renewing_token": {"asyncio", "logging", "random", "time"},
             "manager": {"aiohttp", "time"},
         },
     ),

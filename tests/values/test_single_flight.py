@@ -394,6 +394,6 @@ async def test_use_from_two_running_event_loops_is_an_error(
     assert await task == 1
     (error,) = errors
     assert error == (
-        "used from two event loops at once: create one for each event loop, or use it in one loop "
-        "after the other"
+        "used from two event loops at once, or in a process that was forked in a running event "
+        "loop: create one for each event loop, or use it in one loop after the other"
     )

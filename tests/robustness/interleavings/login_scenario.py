@@ -45,6 +45,7 @@ class FakeSignIn:
 
     name = "authorization_code"
     can_begin = True
+    is_interactive = False
     keeps_refresh_token = True
     reserved_params = frozenset[str]()
     subject_key = ""

@@ -1,0 +1,122 @@
+"""`CacheNote`: what one client tells the others through a token cache, as JSON text.
+
+That the token endpoint failed, that a request will be repeated soon, or that a person is signing
+in. Pure: the caller passes the current time. A note holds no secret; a text that is not a note is
+ignored.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from aioalf.errors import (
+    AUTHORIZATION_ERRORS,
+    AuthorizationError,
+    LoginTimeoutError,
+    MetadataError,
+    OAuthError,
+    TokenConnectionError,
+    TokenError,
+    TokenHTTPError,
+    TokenResponseError,
+)
+
+MAX_SECONDS: Final = 60.0
+"""A note never tells others to wait longer than this, whatever the clocks of two machines say."""
+
+_KINDS: Final[dict[str, type[TokenError]]] = {
+    kind.__name__: kind
+    for kind in (
+        *AUTHORIZATION_ERRORS.values(),
+        *(AuthorizationError, LoginTimeoutError, MetadataError, TokenConnectionError),
+        *(TokenHTTPError, TokenResponseError),
+    )
+}
+
+
+class NoteKind(StrEnum):
+    """What happened."""
+
+    FAILED = "failed"
+    """No token was granted. Others raise the same error until the note ends."""
+
+    RETRYING = "retrying"
+    """A request failed and will be repeated when the note ends, by whichever client is first."""
+
+    SIGNING_IN = "signing in"
+    """A person is signing in. The client that asked the person renews the note until then."""
+
+
+class CacheNote(NamedTuple):
+    """A note. ``until`` is in seconds since the epoch, ``by`` names the process that wrote it."""
+
+    kind: NoteKind
+    until: float
+    by: str
+    attempt: int = 0
+    """The number of requests so far, for `NoteKind.RETRYING`."""
+    began: float = 0.0
+    """When the first of them was sent, in seconds since the epoch."""
+    failure: Mapping[str, object] = MappingProxyType({})
+    """The error, for `NoteKind.FAILED`."""
+
+    def seconds_left(self, now: float) -> float:
+        """Return the seconds until the note ends; `now` is in seconds since the epoch."""
+        return min(max(0.0, self.until - now), MAX_SECONDS)
+
+    def error(self) -> TokenError:
+        """Return the error that the note tells of."""
+        return _read_failure(self.failure)
+
+
+def failure_note(error: Exception, until: float, by: str) -> CacheNote:
+    """Return the note that tells others of an error. Its response is left out."""
+    members: dict[str, object] = {"type": type(error).__name__, "message": str(error.args[0])}
+    if isinstance(error, OAuthError):
+        members["error"] = error.error
+        members["error_description"] = error.error_description
+        members["error_uri"] = error.error_uri
+    if isinstance(error, TokenHTTPError):
+        members["status"] = error.response_status
+    return CacheNote(NoteKind.FAILED, until, by, failure=members)
+
+
+def write_note(note: CacheNote) -> str:
+    """Return a note as text."""
+    return json.dumps({**note._asdict(), "failure": dict(note.failure)}, allow_nan=False)
+
+
+def read_note(text: str | None) -> CacheNote | None:
+    """Return the note in a text, or None if there is none."""
+    try:
+        members = json.loads(text or "null")
+        return CacheNote(
+            NoteKind(members["kind"]),
+            float(members["until"]),
+            str(members["by"]),
+            int(members["attempt"]),
+            float(members["began"]),
+            dict(members["failure"]),
+        )
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+        return None
+
+
+def _read_failure(members: Mapping[str, object]) -> TokenError:
+    kind = _KINDS.get(str(members.get("type")), TokenError)
+    message = f"{members.get('message')} (another client with the same token cache got this error)"
+    if not issubclass(kind, OAuthError):
+        return kind(message)
+    words = {
+        name: value
+        for name in ("error", "error_description", "error_uri")
+        if isinstance(value := members.get(name), str)
+    }
+    if issubclass(kind, TokenHTTPError):
+        status = members.get("status")
+        return kind(message, status if isinstance(status, int) else None, **words)  # type: ignore[arg-type]
+    return kind(message, **words)

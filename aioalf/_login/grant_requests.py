@@ -1,0 +1,86 @@
+"""`GrantRequests`: the authorization server as a login shows it to its grant.
+
+It stores the answer of a single-use request before the grant sees it, and leaves retries to the
+login. Must not know caches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from yarl import URL
+
+from aioalf._auth_server.request_params import Form, TokenRequestParams
+from aioalf._single_flight import run_to_completion
+from aioalf.grants import AuthorizationServer
+from aioalf.token import Token
+
+
+class GrantRequests(AuthorizationServer):
+    """An `AuthorizationServer` for one call of `Grant.request_token`.
+
+    Args:
+        server: The real one.
+        receive: Returns the token of a response after storing it. It runs to completion together
+            with the request, also if the caller is cancelled: a code or a refresh token that was
+            sent is of no use any longer. None stores nothing.
+        is_single_attempt: Send a repeatable request only once.
+    """
+
+    def __init__(
+        self,
+        server: AuthorizationServer,
+        receive: Callable[[Awaitable[Token]], Awaitable[Token]] | None,
+        *,
+        is_single_attempt: bool,
+    ) -> None:
+        self._server = server
+        self._receive = receive
+        self._is_single_attempt = is_single_attempt
+        self.is_repeatable = False
+        """Whether the last request may be sent again after a transient error."""
+        self.stored: Token | None = None
+        """The last token that was stored."""
+
+    @property
+    def client_id(self) -> str | None:
+        """As in `AuthorizationServer`, like all that follows."""
+        return self._server.client_id
+
+    @property
+    def issuer(self) -> str | None:
+        """The issuer."""
+        return self._server.issuer
+
+    @property
+    def request_params(self) -> TokenRequestParams:
+        """The parameters of each request."""
+        return self._server.request_params
+
+    async def url_of(self, name: str) -> URL:
+        """Return the URL of an endpoint."""
+        return await self._server.url_of(name)
+
+    async def metadata(self) -> Mapping[str, object]:
+        """Return the metadata."""
+        return await self._server.metadata()
+
+    async def post(self, name: str, form: Form) -> Mapping[str, object]:
+        """Send a form to another endpoint."""
+        return await self._server.post(name, form)
+
+    async def request(self, form: Form, *, is_repeatable: bool = False) -> Token:
+        """Send a token request, and store the answer of one that is single-use."""
+        self.is_repeatable = is_repeatable
+        is_retried = is_repeatable and not self._is_single_attempt
+        response = self._server.request(form, is_repeatable=is_retried)
+        if self._receive is None or is_repeatable:
+            return await response
+        self.stored = await run_to_completion(_received(self._receive, response))
+        return self.stored
+
+
+async def _received(
+    receive: Callable[[Awaitable[Token]], Awaitable[Token]], response: Awaitable[Token]
+) -> Token:
+    return await receive(response)

@@ -1,0 +1,182 @@
+"""`LoginState`: the tokens of one login in memory and in its cache entry, and its logout.
+
+Must not know how tokens are requested.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aioalf._cache_protocol import Claim
+from aioalf._login.cache_entry import CacheEntry
+from aioalf._login.cache_format import StoredLogin
+from aioalf._login.logout import TokensToRevoke
+from aioalf.errors import TokenError
+from aioalf.grants import AuthorizationServer, Grant, RefreshToken
+from aioalf.token import Token
+
+MAX_STORED_DERIVED: Final = 100
+"""The number of tokens of derived clients in a cache entry; the oldest ones are dropped."""
+
+
+SUBJECT_TTL: Final = 3600.0
+"""The seconds for which a token without ``expires_in`` is stored that was exchanged for the token
+of a subject, which may be revoked meanwhile."""
+
+
+class Fetch:
+    """One fetch of a token, for the login itself or for a derived client."""
+
+    def __init__(
+        self,
+        endpoint: AuthorizationServer,
+        unwanted: str | None,
+        to_revoke: TokensToRevoke,
+        derived_name: str | None = None,
+        *,
+        has_own_scope: bool = False,
+    ) -> None:
+        self.endpoint = endpoint
+        self.unwanted = unwanted  # a token that the caller cannot use
+        self.to_revoke = to_revoke  # `Login._to_revoke` when the fetch started
+        self.derived_name = derived_name  # the derived client's name in the cache entry
+        self.has_own_scope = has_own_scope  # whether it requests another scope than the login
+        self.is_repeatable = False  # whether the last request may be repeated
+        self.received: list[Token] = []  # tokens that `on_token` was not called with yet
+
+
+class LoginState:
+    """The tokens of a login.
+
+    A logout replaces the object `to_revoke`. Each fetch remembers the object of its start: if
+    another one is in place, there was a logout meanwhile, and the fetched tokens are not stored but
+    added to the remembered object, to be revoked.
+    """
+
+    def __init__(self, grant: Grant, entry: CacheEntry) -> None:
+        self._grant = grant
+        self._entry = entry
+        self.token: Token | None = None
+        self.refresh_token: str | None = None
+        self.scope: frozenset[str] | None = None
+        """The granted scope, None if unknown."""
+        self._derived: dict[str, Token] = {}
+        """The tokens of derived clients by name, as in the cache entry."""
+        self.is_grant_used_up = False
+        """Whether the refresh token that the user gave to the grant was refused or revoked."""
+        self.to_revoke = TokensToRevoke()
+        """The tokens that the next logout revokes in addition to those in place."""
+
+    def forget(self) -> None:
+        """Forget the tokens, which are no longer valid."""
+        self.token = self.refresh_token = None
+        self._derived = {}
+
+    async def load_usable(self, fetch: Fetch, claim: Claim | None) -> Token | None:
+        """Update the attributes from the cache entry; return its token if the caller can use it."""
+        self.raise_if_logged_out(fetch)
+        if not await self._entry.read(fetch.endpoint, claim):
+            return None
+        # Another process may have refreshed or logged out: the attributes are outdated.
+        stored = self._entry.content
+        if stored is None:
+            self.forget()
+            return None
+        self.token, self.refresh_token = stored.token, stored.refresh_token
+        self._derived = dict(stored.derived)
+        self.scope = stored.token.scope
+        self.is_grant_used_up = False
+        name = fetch.derived_name
+        token = stored.token if name is None else stored.derived.get(name)
+        is_usable = token is not None and token.is_valid() and token.access_token != fetch.unwanted
+        return token if is_usable else None
+
+    async def finish(
+        self, token: Token, refresh_token: str | None, fetch: Fetch, claim: Claim | None
+    ) -> Token:
+        """Store a new token, unless there was a logout, and return it."""
+        is_own = fetch.derived_name is None
+        if is_own and self._grant.keeps_refresh_token and not self.is_logged_out(fetch):
+            self.scope = self.scope if token.scope is None else token.scope
+        await self.store(token, refresh_token, fetch, claim)
+        fetch.received.append(token)
+        return token
+
+    async def store(
+        self, token: Token | None, refresh_token: str | None, fetch: Fetch, claim: Claim | None
+    ) -> None:
+        """Store the tokens of a response; after a logout, mark them to be revoked instead."""
+        if self.is_logged_out(fetch):
+            fetch.to_revoke.add(token, refresh_token)
+            await self._entry.empty_if_logged_out(fetch.endpoint, claim)
+            return
+        previous = self.refresh_token
+        self._remember(token, fetch)
+        if self._grant.keeps_refresh_token:
+            self.refresh_token = refresh_token
+        if self.token is None:
+            return
+        stored = StoredLogin(self.token, self.refresh_token, derived=self._derived)
+        if claim is not None:
+            await self._write(stored, previous, fetch, claim)
+        elif self._entry.cache is not None:  # a sign-in, which does not hold the claim
+            async with self._entry.claimed() as own_claim:
+                await self._write(stored, previous, fetch, own_claim)
+
+    async def _write(
+        self, stored: StoredLogin, previous: str | None, fetch: Fetch, claim: Claim | None
+    ) -> None:
+        await self._entry.write(stored, fetch.endpoint, claim)
+        if self.is_logged_out(fetch):  # while the entry was written
+            if not self._entry.is_logout_pending:  # the logout has emptied the entry before
+                await self._entry.delete(claim)
+        elif previous not in {None, self.refresh_token}:
+            await self._entry.delete_if_outdated(claim)
+
+    def _remember(self, token: Token | None, fetch: Fetch) -> None:
+        if token is None:
+            return
+        if fetch.derived_name is None:
+            self.token = token
+        elif self._entry.cache is not None:
+            others = [each for each in self._derived.items() if each[0] != fetch.derived_name]
+            valid = [each for each in others if each[1].is_valid()]
+            newest = valid[-(MAX_STORED_DERIVED - 1) :]
+            self._derived = {**dict(newest), fetch.derived_name: token}
+
+    def raise_if_logged_out(self, fetch: Fetch) -> None:
+        if self.is_logged_out(fetch):
+            raise TokenError("The token request was cancelled: the client was logged out meanwhile")
+
+    def is_logged_out(self, fetch: Fetch) -> bool:
+        """Return whether there was a logout since the fetch started."""
+        return self.to_revoke is not fetch.to_revoke
+
+    # Log out
+
+    def start_logout(self) -> TokensToRevoke:
+        """Forget all tokens at once, without waiting, including tokens in flight.
+
+        Returns the tokens to revoke. Fetches in flight and `finish_logout` add more.
+        """
+        to_revoke, self.to_revoke = self.to_revoke, TokensToRevoke()
+        to_revoke.add(self.token, self.refresh_token)
+        for token in self._derived.values():
+            to_revoke.add(token)
+        to_revoke.includes_given = not (self.is_grant_used_up or self._grant.can_begin)
+        self.is_grant_used_up = not self._grant.can_begin
+        self.token = self.refresh_token = self.scope = None
+        self._derived = {}
+        self._entry.start_logout(to_revoke)
+        return to_revoke
+
+    async def finish_logout(self, endpoint: AuthorizationServer, to_revoke: TokensToRevoke) -> None:
+        """Wait for the fetch in flight, then empty the cache entry, also on errors.
+
+        Adds the tokens of both to `to_revoke`. Raises CacheError if the entry cannot be read or
+        emptied.
+        """
+        await self._entry.finish_logout(endpoint, to_revoke)
+        grant, is_replaced = self._grant, to_revoke.has_refresh_token
+        if to_revoke.includes_given and not is_replaced and isinstance(grant, RefreshToken):
+            to_revoke.add(None, await grant.refresh_token())

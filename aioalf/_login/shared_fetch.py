@@ -1,0 +1,312 @@
+"""`SharedFetch`: one token request for all clients that share a cache entry, in all processes.
+
+Each client reads the entry. If it holds no usable token, one client claims the entry, reads it
+again, sends the request and stores the answer; the others wait and read. The claim is held for
+nothing else: not between two attempts, and not while a person signs in. Must not know refresh
+tokens or HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Final, NamedTuple
+
+from aioalf._cache_protocol import Claim
+from aioalf._login.cache_entry import CacheEntry, release, this_process
+from aioalf._login.cache_note import CacheNote, NoteKind, failure_note
+from aioalf._single_flight import run_to_completion
+from aioalf.errors import (
+    AuthorizationError,
+    CacheError,
+    LoginTimeoutError,
+    MetadataError,
+    OAuthError,
+    TokenConnectionError,
+    TokenError,
+)
+from aioalf.renewal import MAX_BACKOFF, PAUSE_AFTER_REFUSAL, RenewalSkippedError
+from aioalf.retry import Retry, more_telling, retry_after_of
+from aioalf.token import Token
+
+logger: logging.Logger = logging.getLogger(__name__)
+
+PATIENCE: Final = 30.0
+"""The least seconds that a caller waits for the request of another client."""
+
+_POLL: Final = 1.0
+"""The seconds between two looks at the entry while another client is busy."""
+
+_CACHE_PATIENCE: Final = 15.0
+"""The seconds for which a cache that fails is tried again, if requests must not do without it."""
+
+_SIGN_IN_NOTE: Final = 15.0
+"""The seconds after which the note of a sign-in ends, unless its client renews it."""
+
+_SPREAD: Final = 0.3
+"""The seconds within which clients send their requests when the cache fails for all of them."""
+
+_MAX_AVOIDANCE: Final = 60.0
+"""The longest time in seconds for which a cache that fails is not used."""
+
+_FAILURES_TO_SHARE: Final = (OAuthError, TokenConnectionError, MetadataError, LoginTimeoutError)
+"""Errors that other clients would get as well."""
+
+
+class BusyError(CacheError):
+    """Raised when another client has been busy with the entry for too long."""
+
+
+class _Turn(NamedTuple):
+    """What came of a turn: a token, or what to do after the claim was given back."""
+
+    token: Token | None = None
+    is_sign_in: bool = False
+    """Whether a person has to sign in now."""
+    pause: float = 0.0
+    """The seconds until the next turn."""
+    failure: TokenError | None = None
+    """The error of the request."""
+
+
+class Steps(NamedTuple):
+    """The steps of one fetch, which a login provides."""
+
+    load: Callable[[Claim | None], Awaitable[Token | None]]
+    """Reads the entry, and returns its token if it is usable. Raises CacheError."""
+
+    request: Callable[[Claim | None], Awaitable[Token | None]]
+    """Sends one request under the claim, and stores its answer.
+
+    None means that the refresh token was refused, so that the grant has to begin again. Without a
+    claim, transient errors are retried.
+    """
+
+    sign_in: Callable[[], Awaitable[Token]]
+    """Lets a person sign in, and stores the answer."""
+
+    needs_person: Callable[[], bool]
+    """Whether `sign_in` comes next, and not `request`; called after `load`."""
+
+    is_repeatable: Callable[[], bool]
+    """Whether the last request may be sent again after a transient error."""
+
+    needs_cache: bool
+    """Whether a request must not be sent without the claim, because it may send a refresh token."""
+
+
+class SharedFetch:
+    """Fetches the tokens of one cache entry.
+
+    Args:
+        entry: The entry.
+        retry: When a failed request is repeated.
+        failure_backoff: The seconds for which others raise the same error and send nothing.
+    """
+
+    def __init__(self, entry: CacheEntry, retry: Retry | None, failure_backoff: float) -> None:
+        self._entry = entry
+        self._retry = retry or Retry()
+        self._failure_backoff = failure_backoff
+        self._is_note_ignored = False
+        self._avoid_cache_until = 0.0
+        self._avoidance = 0.5
+
+    def ignore_note(self) -> None:
+        """Do not raise the noted error of another client at the next fetch."""
+        self._is_note_ignored = True
+
+    async def run(self, steps: Steps, *, is_ahead: bool) -> Token:
+        """Return a token. With `is_ahead`, wait for nobody and ask no person.
+
+        Raises RenewalSkippedError for a renewal ahead of expiry that others do, TokenError.
+        """
+        ends_at = time.monotonic() + _CACHE_PATIENCE
+        while True:
+            if not steps.needs_cache and time.monotonic() < self._avoid_cache_until:
+                return await self._run_without_cache(steps, is_ahead=is_ahead)
+            try:
+                token = await self._run(steps, is_ahead=is_ahead)
+            except BusyError:
+                raise
+            except CacheError as error:
+                if not steps.needs_cache:
+                    await self._avoid_cache(error)
+                elif is_ahead or time.monotonic() >= ends_at:
+                    raise
+                else:
+                    await asyncio.sleep(_jitter(_POLL))
+            else:
+                self._avoidance = 0.5
+                return token
+
+    async def _run(self, steps: Steps, *, is_ahead: bool) -> Token:
+        gives_up_at = time.monotonic() + max(PATIENCE, self._retry.timeout)
+        failure: TokenError | None = None
+        while True:
+            token = await steps.load(None)
+            if token is not None:
+                return token
+            claim = await self._entry.claim()
+            if claim is None:
+                await self._wait(gives_up_at, is_ahead=is_ahead)
+                continue
+            async with released(claim):
+                turn = await self._turn(steps, claim, failure, is_ahead=is_ahead)
+            if turn.token is not None:
+                return turn.token
+            if turn.is_sign_in:
+                return await self._sign_in(steps)
+            failure = turn.failure
+            await asyncio.sleep(turn.pause)
+
+    async def _turn(
+        self, steps: Steps, claim: Claim, failure: TokenError | None, *, is_ahead: bool
+    ) -> _Turn:
+        """Use the claim: read again, then send one request, or find out that there is to wait."""
+        token = await steps.load(claim)
+        if token is not None:
+            return _Turn(token)
+        note = await self._note()
+        pause = 0.0 if note is None else note.seconds_left(time.time())
+        if is_ahead and (pause or steps.needs_person()):
+            raise RenewalSkippedError(until_expiry=steps.needs_person())
+        if note is not None and pause:
+            return _Turn(pause=min(pause, _POLL) if note.kind is NoteKind.SIGNING_IN else pause)
+        if steps.needs_person():
+            await self._entry.set_note(_sign_in_note())
+            return _Turn(is_sign_in=True)
+        attempt, began = (0, time.time()) if note is None else (note.attempt, note.began)
+        try:
+            token = await self._attempt(steps, claim, attempt, time.time() - began, failure)
+        except TokenError as error:
+            worst = more_telling(error, failure)
+            pause = await self._note_failure(worst, steps, attempt + 1, began)
+            return _Turn(pause=pause, failure=worst)
+        if note is not None:
+            await self._entry.set_note(None)
+        return _Turn(token)
+
+    async def _attempt(
+        self,
+        steps: Steps,
+        claim: Claim,
+        attempt: int,
+        elapsed: float,
+        failure: TokenError | None,
+    ) -> Token | None:
+        # The first request has its own timeout. Another one must end in time as well.
+        limit = max(0.0, self._retry.timeout - elapsed) if attempt else None
+        try:
+            async with asyncio.timeout(limit):
+                return await steps.request(claim)
+        except TimeoutError:
+            if failure is None:
+                raise TokenConnectionError("A token request was not answered in time") from None
+            raise failure from failure.__cause__
+
+    async def _note_failure(
+        self, error: TokenError, steps: Steps, attempts: int, began: float
+    ) -> float:
+        """Tell others of an error. Return the seconds until the next attempt, or raise it."""
+        now, chance = time.time(), random.random()  # noqa: S311 - jitter needs no secure numbers
+        wait = None
+        if steps.is_repeatable():
+            wait = self._retry.wait_after(error, attempts, max(0.0, now - began), chance)
+        if wait is not None:
+            note = CacheNote(NoteKind.RETRYING, now + wait, this_process(), attempts, began)
+            await self._entry.set_note(note)
+            return wait
+        if isinstance(error, _FAILURES_TO_SHARE):
+            await self._share(error)
+        raise error from error.__cause__
+
+    async def _share(self, error: TokenError) -> None:
+        """Let other clients raise the same error, for as long as this one sends no request."""
+        if isinstance(error, AuthorizationError | LoginTimeoutError):
+            pause = PAUSE_AFTER_REFUSAL
+        else:
+            pause = max(self._failure_backoff, min(retry_after_of(error) or 0.0, MAX_BACKOFF))
+        if pause:
+            note = failure_note(error, time.time() + pause, this_process())
+            await self._entry.set_note(note)
+
+    async def _note(self) -> CacheNote | None:
+        """Return the note. Raises the error that it tells of."""
+        note = await self._entry.note()
+        if note is None or note.kind is not NoteKind.FAILED:
+            return note
+        if self._is_note_ignored or not note.seconds_left(time.time()):
+            self._is_note_ignored = False
+            await self._entry.set_note(None)
+            return None
+        raise note.error()
+
+    async def _wait(self, gives_up_at: float, *, is_ahead: bool) -> None:
+        if is_ahead:
+            raise RenewalSkippedError(until_expiry=False)
+        left = gives_up_at - time.monotonic()
+        if left <= 0:
+            raise BusyError(
+                f"{await self._entry.holder()} has been requesting this token for too long: try "
+                "again, or end that process if it hangs"
+            )
+        await self._entry.wait(min(_jitter(2 * _POLL), left))
+
+    async def _sign_in(self, steps: Steps) -> Token:
+        announcing = asyncio.create_task(self._announce_sign_in())
+        try:
+            token = await steps.sign_in()
+        except (AuthorizationError, LoginTimeoutError) as error:
+            announcing.cancel()
+            await self._share(error)
+            raise
+        except BaseException:
+            announcing.cancel()
+            await run_to_completion(self._entry.set_note(None))
+            raise
+        announcing.cancel()
+        await run_to_completion(self._entry.set_note(None))
+        return token
+
+    async def _announce_sign_in(self) -> None:
+        while True:
+            await asyncio.sleep(_SIGN_IN_NOTE / 3)
+            await self._entry.set_note(_sign_in_note())
+
+    # A cache that fails
+
+    async def _avoid_cache(self, error: CacheError) -> None:
+        """Do not use the cache for a while that doubles; log once until it works again."""
+        if self._avoidance < 1:
+            logger.warning("Tokens are requested without the token cache: %s", error)
+        self._avoidance = min(2 * self._avoidance, _MAX_AVOIDANCE)
+        self._avoid_cache_until = time.monotonic() + self._avoidance
+        await asyncio.sleep(_jitter(_SPREAD))  # other clients notice at the same time
+
+    async def _run_without_cache(self, steps: Steps, *, is_ahead: bool) -> Token:
+        if is_ahead and steps.needs_person():
+            raise RenewalSkippedError(until_expiry=True)
+        token = None if steps.needs_person() else await steps.request(None)
+        return token or await steps.sign_in()
+
+
+@asynccontextmanager
+async def released(claim: Claim) -> AsyncIterator[None]:
+    """Give the claim back at the end of the block, which never raises."""
+    try:
+        yield
+    finally:
+        await release(claim)
+
+
+def _sign_in_note() -> CacheNote:
+    return CacheNote(NoteKind.SIGNING_IN, time.time() + _SIGN_IN_NOTE, this_process())
+
+
+def _jitter(seconds: float) -> float:
+    return seconds * random.random()  # noqa: S311 - jitter needs no secure randomness
