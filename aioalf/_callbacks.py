@@ -67,7 +67,8 @@ async def _in_thread(function: Callable[..., object], *arguments: object) -> obj
             finished.set_exception(error)
 
     def run() -> None:
-        result, error = None, None
+        result: object = None
+        error: BaseException | None = None
         try:
             result = context.run(function, *arguments)
         except StopIteration as stop:  # a future cannot hold it

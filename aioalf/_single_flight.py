@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from types import GetSetDescriptorType, MemberDescriptorType
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from aioalf.errors import TokenError
 
@@ -155,12 +155,36 @@ class SingleFlight(Generic[T]):
                 landed.set_result(None)
 
 
+class MustFinish:
+    """Calls that run to completion even if their callers are cancelled; `wait` waits for them."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    async def run(self, call: Coroutine[object, object, T]) -> T:
+        """Run `call` like `run_to_completion`."""
+        task = asyncio.get_running_loop().create_task(call)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return await _to_completion(task)
+
+    async def wait(self) -> None:
+        """Wait until the calls that run now are done, at most `CLOSE_TIMEOUT` seconds."""
+        loop = asyncio.get_running_loop()
+        tasks = [task for task in self._tasks if task.get_loop() is loop]
+        if tasks:
+            await asyncio.wait(tasks, timeout=CLOSE_TIMEOUT)
+
+
 async def run_to_completion(call: Coroutine[object, object, T]) -> T:
     """Run `call` to completion even if the caller is cancelled, then re-raise the cancellation.
 
     The caller can hold a lock around it: the lock is not released before the call is done.
     """
-    task = asyncio.get_running_loop().create_task(call)
+    return await _to_completion(asyncio.get_running_loop().create_task(call))
+
+
+async def _to_completion(task: asyncio.Task[T]) -> T:
     cancelled: asyncio.CancelledError | None = None
     while not task.done():
         try:

@@ -170,7 +170,6 @@ class OAuthImplicitTokenManager(TokenManager):
     async def reset_token(self) -> None:
         """Forget the token, here and in the storage. A sign-in in progress continues."""
         self._resets += 1
-        self._failure = None
         token, self._unsaved = self._token, None
         await self._shared_storage().clean()
         if self._token is token:  # its lifetime is needed until the storage is empty

@@ -6,12 +6,12 @@ login. Must not know caches.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 
 from yarl import URL
 
 from aioalf._auth_server.request_params import Form, TokenRequestParams
-from aioalf._single_flight import run_to_completion
+from aioalf._single_flight import MustFinish
 from aioalf.grants import AuthorizationServer
 from aioalf.token import Token
 
@@ -21,21 +21,23 @@ class GrantRequests(AuthorizationServer):
 
     Args:
         server: The real one.
-        receive: Returns the token of a response after storing it. It runs to completion together
-            with the request, also if the caller is cancelled: a code or a refresh token that was
-            sent is of no use any longer. None stores nothing.
+        receive: Returns the token of a response after storing it; None stores nothing.
+        must_finish: Runs `receive` together with the request, to completion: a code or a refresh
+            token that was sent is of no use any longer.
         is_single_attempt: Send a repeatable request only once.
     """
 
     def __init__(
         self,
         server: AuthorizationServer,
-        receive: Callable[[Awaitable[Token]], Awaitable[Token]] | None,
+        receive: Callable[[Awaitable[Token]], Coroutine[object, object, Token]] | None,
+        must_finish: MustFinish,
         *,
         is_single_attempt: bool,
     ) -> None:
         self._server = server
         self._receive = receive
+        self._must_finish = must_finish
         self._is_single_attempt = is_single_attempt
         self.is_repeatable = False
         """Whether the last request may be sent again after a transient error."""
@@ -76,11 +78,5 @@ class GrantRequests(AuthorizationServer):
         response = self._server.request(form, is_repeatable=is_retried)
         if self._receive is None or is_repeatable:
             return await response
-        self.stored = await run_to_completion(_received(self._receive, response))
+        self.stored = await self._must_finish.run(self._receive(response))
         return self.stored
-
-
-async def _received(
-    receive: Callable[[Awaitable[Token]], Awaitable[Token]], response: Awaitable[Token]
-) -> Token:
-    return await receive(response)

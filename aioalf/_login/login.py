@@ -19,7 +19,7 @@ from aioalf._login.login_state import SUBJECT_TTL, Fetch, LoginState
 from aioalf._login.logout import TokensToRevoke
 from aioalf._login.shared_fetch import SharedFetch, Steps
 from aioalf._redaction import printable
-from aioalf._single_flight import run_to_completion
+from aioalf._single_flight import MustFinish
 from aioalf._urls import is_insecure, redact_url
 from aioalf.errors import (
     CacheError,
@@ -100,6 +100,7 @@ class Login:
         self._entry = CacheEntry(cache, key, SUBJECT_TTL if grant.subject_key else None)
         self._state = LoginState(grant, self._entry)
         self._shared = SharedFetch(self._entry, retry, failure_backoff)
+        self._must_finish = MustFinish()
         self._locks = KeyLocks()
         """Without a cache: after a reset, a manager starts a new token request beside the one in
         flight, and both would send the same refresh token."""
@@ -109,7 +110,12 @@ class Login:
         return self._state.start_logout()
 
     async def finish_logout(self, endpoint: AuthorizationServer, to_revoke: TokensToRevoke) -> None:
-        """Wait for others and empty the cache entry, as `LoginState.finish_logout`."""
+        """Wait for requests that were sent, then empty the cache entry.
+
+        Adds the tokens of both to `to_revoke`. Raises CacheError if the entry cannot be read or
+        emptied.
+        """
+        await self._must_finish.wait()
         await self._state.finish_logout(endpoint, to_revoke)
 
     @property
@@ -185,7 +191,7 @@ class Login:
         finally:
             # Also after a cancellation: `on_token` may store the refresh token.
             if fetch.received:
-                await run_to_completion(self._notify(fetch))
+                await self._must_finish.run(self._notify(fetch))
         self._state.raise_if_logged_out(fetch)
         return token
 
@@ -224,14 +230,18 @@ class Login:
     async def _begin(self, fetch: Fetch, claim: Claim | None, *, is_single_attempt: bool) -> Token:
         """Use the grant. Its last request and the store run to completion."""
         receive = partial(self._receive, fetch, claim) if self._grant.keeps_refresh_token else None
-        server = GrantRequests(fetch.endpoint, receive, is_single_attempt=is_single_attempt)
+        server = GrantRequests(
+            fetch.endpoint, receive, self._must_finish, is_single_attempt=is_single_attempt
+        )
         try:
             token = await self._grant.request_token(server)
         finally:
             fetch.is_repeatable = server.is_repeatable
         if token is server.stored:
             return token
-        return await run_to_completion(self._state.finish(token, token.refresh_token, fetch, claim))
+        return await self._must_finish.run(
+            self._state.finish(token, token.refresh_token, fetch, claim)
+        )
 
     async def _refresh_unless_refused(self, fetch: Fetch, claim: Claim | None) -> Token | None:
         """Refresh. If the server refuses, forget the login, and return None or raise.
@@ -239,7 +249,7 @@ class Login:
         None means that the grant can start a new sign-in; otherwise raises LoginRequiredError.
         """
         try:
-            return await run_to_completion(self._refresh(fetch, claim))
+            return await self._must_finish.run(self._refresh(fetch, claim))
         except OAuthError as error:
             if error.error != "invalid_grant":
                 raise  # the refresh token may still be valid

@@ -171,7 +171,7 @@ class LoginState:
         return to_revoke
 
     async def finish_logout(self, endpoint: AuthorizationServer, to_revoke: TokensToRevoke) -> None:
-        """Wait for the fetch in flight, then empty the cache entry, also on errors.
+        """Empty the cache entry, also on errors.
 
         Adds the tokens of both to `to_revoke`. Raises CacheError if the entry cannot be read or
         emptied.

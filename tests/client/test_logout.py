@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from aioalf import (
     TokenError,
     TokenHTTPError,
 )
-from aioalf.caches import FileCache, MemoryCache, TokenCache
+from aioalf.caches import Claim, FileCache, MemoryCache, TokenCache
 from aioalf.client_auth import ClientSecretPost
 from aioalf.grants import AuthorizationCode, RefreshToken
 from aioalf.testing import Fault, OAuthServer
@@ -430,6 +430,19 @@ class ScriptedCache(MemoryCache):
         await self._call_before("delete")
         await super().delete(key)
 
+    async def claim(self, key: str) -> Claim | None:
+        """Claim the entry, and remember its key."""
+        self.key = key
+        return await super().claim(key)
+
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        """Hold the claim of the last entry, like another program."""
+        claim = await self.claim(self.key)
+        assert claim is not None
+        yield
+        await claim.release()
+
     async def _call_before(self, method: str) -> None:
         if method in self.before:
             await self.before[method]()
@@ -489,48 +502,35 @@ async def test_entry_of_a_broken_cache_is_not_used_later(scene: Scene) -> None:
 
 
 @pytest.mark.rule("R160")
-async def test_logout_does_not_wait_long_for_a_locked_cache(
+async def test_logout_does_not_wait_long_for_a_claim(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The lock may belong to another program that waits for a person."""
-    monkeypatch.setattr("aioalf._login.cache_entry._LOGOUT_LOCK_TIMEOUT", 0.05)
-    cache, keys = ScriptedCache(), list[str]()
-    lock = cache.lock
-
-    def recording_lock(key: str) -> AbstractAsyncContextManager[None]:
-        keys.append(key)
-        return lock(key)
-
-    cache.lock = recording_lock  # type: ignore[method-assign]
+    """The claim may belong to another program that hangs."""
+    monkeypatch.setattr("aioalf._login.cache_entry._CLAIM_TIMEOUT", 0.05)
+    cache = ScriptedCache()
     async with scene.user_client(cache=cache) as client:
         await scene.get(client)
-        async with lock(keys[0]):
-            await asyncio.create_task(client.logout())
+        async with cache.held():
+            await client.logout()
     assert scene.hints == ["refresh_token", "access_token"]
     assert repr(cache) == "<MemoryCache of 0>"
 
 
 @pytest.mark.rule("R160")
-async def test_concurrent_logouts_with_a_locked_cache_revoke_each_token_once(
+async def test_concurrent_logouts_without_the_claim_revoke_each_token_once(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If both give up on the lock, only the first to read the cache revokes its tokens."""
-    monkeypatch.setattr("aioalf._login.cache_entry._LOGOUT_LOCK_TIMEOUT", 0.05)
-    cache, keys, barrier = ScriptedCache(), list[str](), asyncio.Barrier(2)
-    lock = cache.lock
-
-    def recording_lock(key: str) -> AbstractAsyncContextManager[None]:
-        keys.append(key)
-        return lock(key)
+    """If both give up on the claim, only the first to read the cache revokes its tokens."""
+    monkeypatch.setattr("aioalf._login.cache_entry._CLAIM_TIMEOUT", 0.05)
+    cache, barrier = ScriptedCache(), asyncio.Barrier(2)
 
     async def wait_for_the_other() -> None:
         await barrier.wait()
 
-    cache.lock = recording_lock  # type: ignore[method-assign]
     async with scene.user_client(cache=cache) as client:
         await scene.get(client)
         cache.before["get"] = wait_for_the_other
-        async with lock(keys[0]), asyncio.timeout(10):
+        async with cache.held(), asyncio.timeout(10):
             await asyncio.gather(client.logout(), client.logout())
     assert scene.hints == ["refresh_token", "access_token"]
     assert repr(cache) == "<MemoryCache of 0>"

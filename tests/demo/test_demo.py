@@ -118,7 +118,7 @@ class UncachedManager(TokenManager):
 
     async def get_token(self) -> str:
         """Return a new token."""
-        return (await self._fetch_token()).access_token
+        return (await self._fetch_token(is_ahead=False)).access_token
 
 
 class NoRenewalManager(TokenManager):

@@ -22,13 +22,15 @@ from aioalf._auth_server import request_params
 from aioalf._auth_server.http import TIMEOUT
 from aioalf._auth_server.token_response import read_token
 from aioalf._implicit_storage import SharedStorage
+from aioalf._key_locks import KeyLocks
 from aioalf._login.cache_entry import CacheEntry
-from aioalf._login.login import Login
+from aioalf._login.login_state import LoginState
 from aioalf._login.logout import TokensToRevoke
 from aioalf._requests.authorization_header import AuthorizationHeader
 from aioalf._requests.dispatcher import RequestDispatcher
 from aioalf._requests.session import SessionProvider
-from aioalf._single_flight import SingleFlight
+from aioalf._single_flight import MustFinish, SingleFlight
+from aioalf.caches import Claim, MemoryCache
 from aioalf.manager import TokenManager
 from aioalf.token import Token
 
@@ -262,16 +264,23 @@ def stale_token_from_storage(patch: pytest.MonkeyPatch) -> None:
 def refresh_cancelled(patch: pytest.MonkeyPatch) -> None:
     """Closing the client cancels a refresh in flight and loses its response."""
 
-    async def cut(call: Coroutine[object, object, Token]) -> Token:
+    async def cut(_self: MustFinish, call: Coroutine[object, object, Token]) -> Token:
         return await call
 
-    patch.setattr("aioalf._login.login.run_to_completion", cut)
+    patch.setattr(MustFinish, "run", cut)
 
 
 @breaks("a refresh token is in one request at a time", kind="login")
 def refresh_without_lock(patch: pytest.MonkeyPatch) -> None:
     """Two managers send the same refresh token."""
-    patch.setattr(CacheEntry, "lock", lambda _: nullcontext())
+
+    async def claim(_self: CacheEntry) -> Claim:
+        claim = await MemoryCache().claim("")
+        assert claim is not None
+        return claim
+
+    patch.setattr(CacheEntry, "claim", claim)
+    patch.setattr(KeyLocks, "hold", lambda *_: nullcontext())
 
 
 @breaks("a used refresh token is sent again only if the response was lost", kind="login")
@@ -284,11 +293,11 @@ def used_refresh_token_in_cache(patch: pytest.MonkeyPatch) -> None:
 def login_misses_logout(patch: pytest.MonkeyPatch) -> None:
     """A token that arrives during a logout is kept."""
 
-    def start_logout(self: Login) -> TokensToRevoke:
-        self._token = self._refresh_token = None
+    def start_logout(self: LoginState) -> TokensToRevoke:
+        self.forget()
         return TokensToRevoke()
 
-    patch.setattr(Login, "start_logout", start_logout)
+    patch.setattr(LoginState, "start_logout", start_logout)
 
 
 @breaks("no secret is visible: a manager")

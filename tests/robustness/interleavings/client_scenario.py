@@ -410,7 +410,10 @@ class ClientScenario(Scenario):
         return str(error) if isinstance(error, ClientResponseError) else text_of_error(error)
 
     async def _reset(self) -> None:
-        await self._observe_reset(self.manager.reset_token)
+        state: Any = self.manager
+        has_nothing = state._token is None and state._failure is None
+        keeps_request = has_nothing and state._flight.is_running
+        await self._observe_reset(self.manager.reset_token, keeps_request=keeps_request)
 
     async def _logout(self) -> None:
         self.world.note("logout")
@@ -423,8 +426,10 @@ class ClientScenario(Scenario):
         finally:
             self.leaving -= 1
 
-    async def _observe_reset(self, forget: Callable[[], Awaitable[None]]) -> None:
-        begun, is_done = self.oracle.begin_reset(), False
+    async def _observe_reset(
+        self, forget: Callable[[], Awaitable[None]], *, keeps_request: bool = False
+    ) -> None:
+        begun, is_done = self.oracle.begin_reset(keeps_request=keeps_request), False
         try:
             await forget()
             is_done = True

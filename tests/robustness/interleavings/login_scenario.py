@@ -7,8 +7,7 @@ the server and where tokens are returned to callers.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from math import inf
 from typing import Any
@@ -22,7 +21,7 @@ from aioalf import (
     TokenError,
     TokenManager,
 )
-from aioalf._key_locks import KeyLocks
+from aioalf.caches import Claim, MemoryCache
 from aioalf.grants import AuthorizationServer, Grant, RefreshToken
 from tests.robustness.interleavings.login_server import (
     CODE_PREFIX,
@@ -45,7 +44,7 @@ class FakeSignIn:
 
     name = "authorization_code"
     can_begin = True
-    is_interactive = False
+    is_interactive = True
     keeps_refresh_token = True
     reserved_params = frozenset[str]()
     subject_key = ""
@@ -80,38 +79,87 @@ class SlowCache:
     def __init__(self, world: World, on_change: Callable[[Mapping[str, Any] | None], None]) -> None:
         self._world = world
         self._on_change = on_change
-        self._locks = KeyLocks()
-        self.values: dict[str, str] = {}
+        self._inner = MemoryCache()
+        self.key = ""
+        """The key of the last login."""
 
     async def get(self, key: str) -> str | None:
-        """Implement `TokenCache`."""
-        await self._take_time()
-        return self.values.get(key)
+        """Implement `TokenCache`, like all that follows."""
+        await self.take_time()
+        return await self._inner.get(key)
 
     async def set(self, key: str, value: str, ttl: float | None) -> None:
-        """Implement `TokenCache`; `ttl` is ignored."""
-        await self._take_time()
-        self._world.note("stored", value)
-        self.values[key] = value
-        await self._take_time()
-        self._on_change(json.loads(value))
+        """Store a note."""
+        await self.take_time()
+        await self._inner.set(key, value, ttl)
 
     async def delete(self, key: str) -> None:
-        """Implement `TokenCache`."""
-        await self._take_time()
+        """Delete a login."""
+        await self.take_time()
+        await self.remove(key)
+        await self.take_time()
+
+    async def claim(self, key: str) -> Claim | None:
+        """Claim a login."""
+        self.key = key
+        await self.take_time()
+        claim = await self._inner.claim(key)
+        return None if claim is None else SlowClaim(self, claim, key)
+
+    async def wait(self, key: str, timeout: float) -> None:
+        """Wait for the claim."""
+        await self._inner.wait(key, timeout)
+
+    async def holder(self, key: str) -> str | None:
+        """Describe who has the claim."""
+        return await self._inner.holder(key)
+
+    async def replace(self, key: str, value: str, ttl: float | None) -> None:
+        """Store a login."""
+        await self.take_time()
+        self._world.note("stored", value)
+        await self._inner.set(key, value, ttl)
+        await self.take_time()
+        self._on_change(json.loads(value))
+
+    async def remove(self, key: str) -> None:
+        """Delete a login at once."""
         self._world.note("deleted")
-        self.values.pop(key, None)
+        await self._inner.delete(key)
         self._on_change(None)
-        await self._take_time()
 
-    @asynccontextmanager
-    async def lock(self, key: str) -> AsyncIterator[None]:
-        """Implement `TokenCache`."""
-        async with self._locks.hold(key):
-            yield
-
-    async def _take_time(self) -> None:
+    async def take_time(self) -> None:
+        """Wait for a random time."""
         await asyncio.sleep(self._world.choices.choice([0.0, 0.0, 0.25, 0.5]))
+
+
+class SlowClaim:
+    """A claim of `SlowCache`."""
+
+    def __init__(self, cache: SlowCache, inner: Claim, key: str) -> None:
+        self._cache = cache
+        self._inner = inner
+        self._key = key
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the claim was not given back."""
+        return self._inner.is_held
+
+    async def replace(self, value: str, ttl: float | None) -> bool:
+        """Store the login."""
+        await self._cache.replace(self._key, value, ttl)
+        return True
+
+    async def remove(self) -> bool:
+        """Delete the login."""
+        await self._cache.delete(self._key)
+        return True
+
+    async def release(self) -> None:
+        """Give the claim back."""
+        await self._cache.take_time()
+        await self._inner.release()
 
 
 class LoginScenario(Scenario):
@@ -308,6 +356,5 @@ class LoginScenario(Scenario):
                 or any(not is_done for each in self.logouts.values() for _, is_done in each),
             )
         if self.cache is not None:
-            self.world.must(
-                "the cache is empty after all have logged out", holds=not self.cache.values
-            )
+            is_empty = await self.cache.get(self.cache.key) is None
+            self.world.must("the cache is empty after all have logged out", holds=is_empty)

@@ -24,7 +24,9 @@ class ObservedManager(TokenManager):
 
     async def reset_token(self) -> None:
         """Report the call, then do what `TokenManager` does."""
-        begun, is_done = self.oracle.begin_reset(), False
+        has_nothing = self._token is None and self._failure is None
+        keeps_request = has_nothing and self._flight.is_running
+        begun, is_done = self.oracle.begin_reset(keeps_request=keeps_request), False
         try:
             await super().reset_token()
             is_done = True

@@ -148,8 +148,17 @@ class Oracle:
         self.world.note("accepted")
         self.unproven_until = -inf
 
-    def begin_reset(self) -> int:
-        """A reset or logout starts."""
+    def begin_reset(self, *, keeps_request: bool = False) -> int:
+        """A reset or logout starts.
+
+        `keeps_request` says that a token request in flight counts as new: there is no token that
+        the reset could forget.
+        """
+        if keeps_request:
+            self.world.must("a kept request has no token to replace", holds=self.current is None)
+            in_flight = (each for each in self.token_requests if self._counts(each))
+            sent = [each.sent for each in in_flight if not each.is_over]
+            return min([self.world.note("reset"), *sent]) - 1
         self.abandoned = self.world.loop.tasks
         self.current, self.paused_until, self.unproven_until = None, -inf, -inf
         return self.world.note("reset")
@@ -302,7 +311,7 @@ class LoginOracle(Oracle):
         if is_applied and not self.is_shared:
             self.rejections.append((token, event, asyncio.current_task()))
 
-    def begin_reset(self) -> int:
+    def begin_reset(self, *, keeps_request: bool = False) -> int:
         """A reset or logout starts; a sign-in in flight continues and counts as new."""
         self.current = None
         self.is_resetting += 1
