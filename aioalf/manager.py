@@ -6,8 +6,9 @@ derives, logs out and closes. Must not know forms, HTTP, or the requests that ca
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from copy import copy
 from typing import Any, Unpack
 from weakref import ref
@@ -263,20 +264,19 @@ class TokenManager(LegacyAttributes, RenewingToken):
         If a refresh token or a code was sent already, this waits for the response and stores it,
         for at most 30 seconds and also if the caller is cancelled.
         """
-        await run_to_completion(self._close())
-
-    async def _close(self) -> None:
         managers = self._family() if self._root is None else [self]
         for manager in managers:
             manager._flight.check_loop()
         for manager in managers:
             manager._generation += 1
+        await run_to_completion(self._end_flights(managers))
+
+    async def _end_flights(self, managers: Sequence[TokenManager]) -> None:
         if self._endpoint is not None and self._root is None:
             await self._endpoint.close()  # first: a refresh that was not sent need not be awaited
         for manager in managers:
             manager._flight.end()
-        for manager in managers:
-            await manager._flight.close()
+        await asyncio.gather(*(manager._flight.close() for manager in managers))
 
     # One token request
 

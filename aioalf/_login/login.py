@@ -239,9 +239,8 @@ class Login:
             fetch.is_repeatable = server.is_repeatable
         if token is server.stored:
             return token
-        return await self._must_finish.run(
-            self._state.finish(token, token.refresh_token, fetch, claim)
-        )
+        finish = self._state.finish(token, token.refresh_token, fetch, claim)
+        return await self._must_finish.run(finish)
 
     async def _refresh_unless_refused(self, fetch: Fetch, claim: Claim | None) -> Token | None:
         """Refresh. If the server refuses, forget the login, and return None or raise.

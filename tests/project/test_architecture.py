@@ -66,7 +66,7 @@ LAYERS: list[tuple[str, dict[str, set[str]]]] = [
             "_options": set(),
             "_legacy_hooks": {"time"},
             "_renewing_token": {"asyncio", "logging", "random", "time"},
-            "manager": {"aiohttp", "time"},
+            "manager": {"aiohttp", "asyncio", "time"},
         },
     ),
     (

@@ -410,9 +410,9 @@ class ClientScenario(Scenario):
         return str(error) if isinstance(error, ClientResponseError) else text_of_error(error)
 
     async def _reset(self) -> None:
-        state: Any = self.manager
-        has_nothing = state._token is None and state._failure is None
-        keeps_request = has_nothing and state._flight.is_running
+        manager = self.manager
+        has_nothing = manager._token is None and manager._failure is None  # noqa: SLF001 - to observe it
+        keeps_request = has_nothing and manager._flight.is_running  # noqa: SLF001 - as above
         await self._observe_reset(self.manager.reset_token, keeps_request=keeps_request)
 
     async def _logout(self) -> None:

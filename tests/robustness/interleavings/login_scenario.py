@@ -36,6 +36,7 @@ from tests.robustness.interleavings.world import SECRET_MARK, World
 _ENDPOINT = "https://as.example.com/token"
 _SECRET = f"{SECRET_MARK}-secret"
 _SCOPE = frozenset({"a", "b"})
+_STORING = 2.0  # seconds: slow storing in the cache, after the token has arrived
 _WAIT = 400.0  # seconds: behind several other sign-ins, each with slow storing
 
 
@@ -252,7 +253,7 @@ class LoginScenario(Scenario):
         world.must("a token has the requested scope and resource (R073)", holds=is_for == what)
         world.must(
             "a returned token is valid, or has just arrived (R025)",
-            holds=world.loop.time() < expiry or self.logins.arrived[token] >= at,
+            holds=world.loop.time() < expiry or self.logins.arrived[token] >= at - _STORING,
         )
         forgotten = max(
             (
@@ -262,7 +263,13 @@ class LoginScenario(Scenario):
             ),
             default=0,
         )
-        world.must("after a logout no older token is returned (R083)", holds=sent > forgotten)
+        # Another manager with the same cache may finish a sign-in after the logout.
+        is_of_another = len(self.roots) > 1 and self.cache is not None
+        is_stored_later = is_of_another and self.logins.arrived[token] >= world.time_of(forgotten)
+        world.must(
+            "after a logout no older token is returned (R083)",
+            holds=sent > forgotten or is_stored_later,
+        )
         return token
 
     async def _get_token(self) -> None:

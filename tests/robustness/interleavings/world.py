@@ -41,6 +41,10 @@ class World:
         self.events.append((self.loop.time(), event, about))
         return len(self.events)
 
+    def time_of(self, event: int) -> float:
+        """Return when the event with this number happened; 0 if there is none."""
+        return self.events[event - 1][0] if event else 0.0
+
     def must(self, promise: str, *, holds: bool) -> None:
         """Record the promise as broken unless it holds."""
         if not holds:
