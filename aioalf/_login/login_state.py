@@ -106,6 +106,15 @@ class LoginState:
         self, token: Token | None, refresh_token: str | None, fetch: Fetch, claim: Claim | None
     ) -> None:
         """Store the tokens of a response; after a logout, mark them to be revoked instead."""
+        if claim is None:  # a sign-in does not hold the claim
+            async with self._entry.claimed() as own_claim:
+                await self._store(token, refresh_token, fetch, own_claim)
+        else:
+            await self._store(token, refresh_token, fetch, claim)
+
+    async def _store(
+        self, token: Token | None, refresh_token: str | None, fetch: Fetch, claim: Claim | None
+    ) -> None:
         if self.is_logged_out(fetch):
             fetch.to_revoke.add(token, refresh_token)
             await self._entry.empty_if_logged_out(fetch.endpoint, claim)
@@ -117,17 +126,9 @@ class LoginState:
         if self.token is None:
             return
         stored = StoredLogin(self.token, self.refresh_token, derived=self._derived)
-        if claim is not None:
-            await self._write(stored, previous, fetch, claim)
-        elif self._entry.cache is not None:  # a sign-in, which does not hold the claim
-            async with self._entry.claimed() as own_claim:
-                await self._write(stored, previous, fetch, own_claim)
-
-    async def _write(
-        self, stored: StoredLogin, previous: str | None, fetch: Fetch, claim: Claim | None
-    ) -> None:
         await self._entry.write(stored, fetch.endpoint, claim)
         if self.is_logged_out(fetch):  # while the entry was written
+            fetch.to_revoke.add(token, refresh_token)
             if not self._entry.is_logout_pending:  # the logout has emptied the entry before
                 await self._entry.delete(claim)
         elif previous not in {None, self.refresh_token}:

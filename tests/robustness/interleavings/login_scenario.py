@@ -70,6 +70,7 @@ class FakeSignIn:
         if world.likely(0.1):
             raise LoginTimeoutError("nobody came")
         login = self._server.begin(self._owner)
+        login.signer = self
         code = f"{CODE_PREFIX}{self._server.logins.index(login)}"
         return await endpoint.request({"grant_type": self.name, "code": code})
 
@@ -317,7 +318,9 @@ class LoginScenario(Scenario):
     async def _log_out(self, root: TokenManager, manager: TokenManager) -> None:
         begun = self.world.note("logout", self.roots.index(root))
         owner = self.owners[root]
-        left = [login for login in self.logins.logins if login.owner is owner]
+        grant = root._grant  # noqa: SLF001 - to know who asked the user
+        logins = [login for login in self.logins.logins if login.owner is owner]
+        left = [login for login in logins if login.is_known_to(grant)]
         can_go_on = [login for login in left if login.can_go_on]
         for login in left:
             login.is_logging_out = True

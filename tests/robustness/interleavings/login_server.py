@@ -39,6 +39,10 @@ class Login:
 
     owner: object
     begun: int
+    signer: object = None
+    """The grant that asked the user, None for a given refresh token."""
+    is_stored: bool = False
+    """Whether the cache has had a token of the login."""
     is_over: bool = False
     is_logging_out: bool = False
     """Whether a logout has started."""
@@ -49,6 +53,13 @@ class Login:
         """Whether the client has a valid refresh token."""
         newest = self.refresh[-1] if self.refresh else None
         return newest is not None and newest.is_known and not newest.is_lost and not self.is_over
+
+    def is_known_to(self, grant: object) -> bool:
+        """Whether a manager with this grant knows the login.
+
+        It does not know the sign-in of another manager before that one has stored it.
+        """
+        return self.is_stored or self.signer in {None, grant}
 
     @property
     def can_go_on(self) -> bool:
@@ -94,6 +105,7 @@ class LoginServer:
             return
         for token in (record, *record["derived"].values()):
             name = token["access_token"]
+            self.access[name][0].is_stored = True
             if name not in self.stored:
                 self.stored.add(name)
                 self.arrived[name] = self.world.loop.time()
