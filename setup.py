@@ -39,15 +39,15 @@ setup(
     python_requires=">=3.11",
     install_requires=["aiohttp>=3.12.2"],
     extras_require={
-        "cache": ["filelock>=3.20.3"],
+        "cache": ["filelock>=3.30"],
         "jose": ["joserfc>=1.7.7"],
-        "cli": ["click>=8.1.7", "filelock>=3.20.3", "platformdirs>=4", "segno>=1.6"],
+        "cli": ["click>=8.1.7", "filelock>=3.30", "platformdirs>=4", "segno>=1.6"],
         "tests": [
             "aioresponses>=0.7.9",
             "click>=8.1.7",
             "coverage>=7.6",
             "docutils>=0.21",
-            "filelock>=3.20.3",
+            "filelock>=3.30",
             "hypothesis>=6.100",
             "joserfc>=1.7.7",
             "platformdirs>=4",

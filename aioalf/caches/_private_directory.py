@@ -6,27 +6,24 @@ All calls block. This module must not know event loops, locks or the content of 
 from __future__ import annotations
 
 import errno
+import math
 import os
+import re
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
-from aioalf.caches._file_modes import DIRECTORY_MODE, FILE_MODE, reason_not_to_trust
+from aioalf.caches._file_modes import DIRECTORY_MODE, reason_not_to_read, reason_not_to_trust
+from aioalf.caches._open_directory import OpenDirectory
 from aioalf.errors import CacheError
 
-Result = TypeVar("Result")
-
-_IS_WINDOWS: Final = os.name == "nt"
-_NOFOLLOW: Final[int] = getattr(os, "O_NOFOLLOW", 0)
-_NONBLOCK: Final[int] = getattr(os, "O_NONBLOCK", 0)  # reading a named pipe would block
-_UNFINISHED: Final = ".tmp"
-_TRIES_ON_WINDOWS: Final = 50
-_ABANDONED_AFTER: Final = 3600.0
+_HOUR: Final = 3600.0
 """Age in seconds at which the writer of an unfinished file is assumed to be dead."""
 
+_UNSUPPORTED: Final = "its file system does not support this: choose a path on another one"
 _ADVICE: Final = {
     errno.EACCES: "let this user read and write it, or choose another path",
     errno.EPERM: "let this user read and write it, or choose another path",
@@ -37,6 +34,10 @@ _ADVICE: Final = {
     errno.EISDIR: "there is a directory in place of a file: remove it",
     errno.ENOTDIR: "there is a file in place of a directory: choose another path",
     errno.EEXIST: "there is a file in place of a directory: choose another path",
+    errno.ENOSYS: _UNSUPPORTED,
+    errno.ENOLCK: _UNSUPPORTED,
+    errno.ENOTSUP: _UNSUPPORTED,
+    errno.EOPNOTSUPP: _UNSUPPORTED,
 }
 
 
@@ -45,61 +46,78 @@ class PrivateDirectory:
 
     The directory is created on the first write. A directory that is a symbolic link, belongs to
     another user or can be written to by others is refused. `what` names the directory in errors.
+    All methods raise CacheError.
     """
 
     def __init__(self, path: Path, what: str = "token cache") -> None:
         self.path = path
         self._what = what
+        self._next_search = -math.inf
 
     def prepare(self) -> None:
-        """Create the directory if it is missing. Raises CacheError if it cannot be trusted."""
+        """Create the directory and its parents if they are missing."""
         with self.explain_errors("created"):
-            self.path.mkdir(DIRECTORY_MODE, parents=True, exist_ok=True)
-        self.exists()
-
-    def exists(self) -> bool:
-        """Tell whether the directory exists. Raises CacheError if it cannot be trusted."""
-        with self.explain_errors("read"):
             try:
-                found = self.path.lstat()
+                with self.opened():
+                    return
             except FileNotFoundError:
-                return False
-        reason = reason_not_to_trust(found)
-        if reason:
-            raise CacheError(f"The {self._what} {self.path} is not used: {reason}")
-        return True
+                # `Path.mkdir` would create parents that others can write to.
+                for path in (*reversed(self.path.parents), self.path):
+                    path.mkdir(DIRECTORY_MODE, exist_ok=True)
+            with self.opened():
+                pass
 
     def read(self, name: str, limit: int) -> bytes | None:
         """Return at most `limit` bytes of a file; None if there is no such file."""
-        if not self.exists():
-            return None
         with self.explain_errors("read"):
             try:
-                return _retry_on_windows(lambda: _read(self.path / name, limit))
+                with self.opened() as directory, directory.open(name, "rb") as file:
+                    reason = reason_not_to_read(os.fstat(file.fileno()))
+                    _refuse_because_of(reason, f"file {self.path / name}")
+                    return file.read(limit)
             except FileNotFoundError:
                 return None
 
     def replace(self, name: str, content: bytes) -> None:
         """Write a file, completely or not at all. It is on the disk when this method returns."""
         self.prepare()
-        with self.explain_errors("written"):
-            unfinished = self._write_unfinished(name, content)
+        with self.explain_errors("written"), self.opened() as directory:
+            unfinished = f"{name}.{secrets.token_hex(8)}.tmp"
             try:
-                _retry_on_windows(lambda: unfinished.replace(self.path / name))
+                with directory.open(unfinished, "xb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+                directory.replace(unfinished, name)
             except BaseException:
-                unfinished.unlink(missing_ok=True)
+                with suppress(OSError):
+                    directory.remove(unfinished)
                 raise
-        self._sync()
-        self._remove_abandoned()
+            directory.sync()
 
     def remove(self, name: str) -> None:
-        """Remove a file, if it exists."""
-        if not self.exists():
+        """Remove a file, if it exists. It is removed from the disk when this method returns."""
+        with (
+            self.explain_errors("written"),
+            suppress(FileNotFoundError),
+            self.opened() as directory,
+        ):
+            directory.remove(name)
+            directory.sync()
+
+    def remove_abandoned(self, names: re.Pattern[str]) -> None:
+        """Remove the files of killed processes whose names match, since they hold tokens, too.
+
+        Searches once an hour, because searching a large directory takes long.
+        """
+        if time.monotonic() < self._next_search:
             return
-        with self.explain_errors("written"):
-            _retry_on_windows(lambda: (self.path / name).unlink(missing_ok=True))
-        self._sync()
-        self._remove_abandoned()
+        self._next_search = time.monotonic() + _HOUR
+        with suppress(OSError), self.opened() as directory:
+            for name in filter(names.fullmatch, directory.names()):
+                with suppress(OSError):
+                    if directory.stat(name).st_mtime < time.time() - _HOUR:
+                        directory.remove(name)
 
     @contextmanager
     def explain_errors(self, done: str) -> Iterator[None]:
@@ -113,54 +131,17 @@ class PrivateDirectory:
                 f"The {self._what} {self.path} could not be {done} ({reason}): {advice}"
             ) from error
 
-    def _write_unfinished(self, name: str, content: bytes) -> Path:
-        path = self.path / f"{name}.{secrets.token_hex(8)}{_UNFINISHED}"
-        file = open(path, "xb", opener=_create)  # noqa: SIM115 - closed below
-        try:
-            with file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        except BaseException:
-            path.unlink(missing_ok=True)
-            raise
-        return path
-
-    def _sync(self) -> None:
-        # Write the directory entry to the disk. Windows and some file systems cannot do this.
-        with suppress(OSError):
-            descriptor = os.open(self.path, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-
-    def _remove_abandoned(self) -> None:
-        """Remove unfinished files of killed processes, since they hold tokens, too."""
-        with suppress(OSError):
-            for path in self.path.glob(f"*{_UNFINISHED}"):
-                if path.lstat().st_mtime < time.time() - _ABANDONED_AFTER:
-                    path.unlink(missing_ok=True)
+    @contextmanager
+    def opened(self) -> Iterator[OpenDirectory]:
+        """Open the directory. Raises FileNotFoundError, and CacheError if it cannot be trusted."""
+        what = f"{self._what} {self.path}"
+        _refuse_because_of(reason_not_to_trust(self.path.lstat()), what)
+        with OpenDirectory(self.path) as directory:
+            # Another directory may have taken the path since the first check.
+            _refuse_because_of(reason_not_to_trust(directory.own_stat()), what)
+            yield directory
 
 
-def _create(path: str, flags: int) -> int:
-    return os.open(path, flags | _NOFOLLOW, FILE_MODE)
-
-
-def _open_to_read(path: str, flags: int) -> int:
-    return os.open(path, flags | _NOFOLLOW | _NONBLOCK)
-
-
-def _read(path: Path, limit: int) -> bytes:
-    with open(path, "rb", opener=_open_to_read) as file:
-        return file.read(limit)
-
-
-def _retry_on_windows(work: Callable[[], Result]) -> Result:
-    # Windows refuses to replace a file while it is being read, and the other way round.
-    for _ in range(_TRIES_ON_WINDOWS if _IS_WINDOWS else 0):
-        try:
-            return work()
-        except PermissionError:
-            time.sleep(0.01)
-    return work()
+def _refuse_because_of(reason: str, what: str) -> None:
+    if reason:
+        raise CacheError(f"The {what} is not used: {reason}")

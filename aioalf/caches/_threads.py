@@ -1,35 +1,63 @@
-"""Runs blocking work in a thread, to completion. This module must not know what the work is."""
+"""A thread of its own for blocking work. This module must not know what the work is."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 Result = TypeVar("Result")
 
 
-async def in_thread(work: Callable[[], Result]) -> Result:
-    """Run `work` in a thread and return its result.
+class WorkerThread:
+    """One thread that does blocking work in the order of the calls, for all event loops.
 
-    If the caller is cancelled, the cancellation is raised after the work has ended: a thread cannot
-    be stopped, and a write that continues unseen could undo a later one. If no thread can be
-    started, `work` blocks the event loop.
+    The thread starts with the first call, and ends when this object is garbage collected. After a
+    fork, the new process gets its own thread.
+
+    The default executor of the event loop is not used: if all its threads wait for work that is
+    done here, the program would wait for itself.
     """
-    try:
-        running = asyncio.get_running_loop().run_in_executor(None, work)
-    except RuntimeError:  # at interpreter shutdown; the last write must not be lost
-        return work()
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        await _wait_until_done(running)
-        raise
 
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._replace_executor()
 
-async def _wait_until_done(running: asyncio.Future[Result]) -> None:
-    while not running.done():
+    async def run(self, work: Callable[[], Result]) -> Result:
+        """Do the work and return its result.
+
+        A cancelled caller leaves at once. The work is done nevertheless, before any later work.
+        """
+        return await asyncio.wrap_future(self.start(work))
+
+    def start(self, work: Callable[[], Result]) -> Future[Result]:
+        """Do the work without waiting for it.
+
+        If no thread can be started, as at the end of the program, this call does the work itself.
+        """
+        if os.getpid() != self._pid:
+            self._replace_executor()
+        result: Future[Result] = Future()
+        result.set_running_or_notify_cancel()  # from now on, cancelling a caller has no effect
         try:
-            await asyncio.wait([running])
-        except asyncio.CancelledError:
-            continue  # `in_thread` re-raises the first cancellation
+            self._executor.submit(_finish, result, work)
+        except RuntimeError:
+            self._replace_executor()  # its queue holds the work, which must not be done twice
+            _finish(result, work)
+        return result
+
+    def _replace_executor(self) -> None:
+        self._pid = os.getpid()
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=self._name)
+
+
+def _finish(result: Future[Result], work: Callable[[], Result]) -> None:
+    try:
+        value = work()
+    except BaseException as error:  # noqa: BLE001 - the caller gets it
+        result.set_exception(error)
+        del result  # otherwise the traceback of the error would keep it, and it keeps the error
+    else:
+        result.set_result(value)

@@ -11,8 +11,10 @@ import os
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
+from aioalf._cache_protocol import Claim
 from aioalf.caches import FileCache
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -34,25 +36,90 @@ async def write(directory: str) -> None:
             tell("ready")
 
 
+async def claimed(cache: FileCache, key: str = KEY) -> Claim:
+    """Wait for the claim to a key."""
+    while (claim := await cache.claim(key)) is None:
+        await cache.wait(key, 60)
+    return claim
+
+
+async def add_one(cache: FileCache, duration: float = 0) -> None:
+    """Add one to the number that is stored, with a claim that takes some seconds longer."""
+    claim = await claimed(cache)
+    await asyncio.sleep(duration)
+    await claim.replace(str(int(await cache.get(KEY) or 0) + 1), None)
+    await claim.release()
+
+
 async def hold(directory: str) -> None:
-    """Hold the lock until killed."""
-    async with FileCache(directory).lock(KEY):
-        tell("ready")
-        await asyncio.Event().wait()
+    """Hold the claim until killed."""
+    claim = await claimed(FileCache(directory))
+    tell("ready")
+    await asyncio.Event().wait()
+    await claim.release()
+
+
+async def hold_with_a_child(directory: str) -> None:
+    """Hold the claim until killed, and fork a process that lives longer and tells its pid."""
+    claim = await claimed(FileCache(directory))
+    tell("ready")
+    fork(partial(tell_pid_and_start, lambda _: asyncio.sleep(60)), directory)
+    await asyncio.Event().wait()
+    await claim.release()
+
+
+async def hurry(directory: str) -> None:
+    """Add to a number until killed, and claim the key again as soon as it was released."""
+    cache = FileCache(directory)
+    tell("ready")
+    while True:
+        await add_one(cache, 0.03)
 
 
 async def count(directory: str) -> None:
-    """Add one to a number 500 times."""
+    """Add one to a number 30 times."""
     cache = FileCache(directory)
+    for _ in range(30):
+        await add_one(cache)
+
+
+async def count_in_eight_processes(directory: str) -> None:
+    """Add 30 to a number in each of eight processes."""
+    processes = [fork(count, directory) for _ in range(8)]
     tell("ready")
-    for _ in range(500):
-        async with cache.lock(KEY):
-            await cache.set(KEY, str(int(await cache.get(KEY) or 0) + 1), None)
+    for process in processes:
+        await asyncio.to_thread(os.waitpid, process, 0)
+
+
+async def fork_in_use(directory: str) -> None:
+    """Fork while the claim is held and its thread writes; tell the results of both processes."""
+    cache = FileCache(directory)
+    claim = await claimed(cache)
+    writing = asyncio.create_task(claim.replace("1" * VALUE_LENGTH, None))
+    await asyncio.sleep(0)
+
+    async def use_in_child(_: str) -> None:
+        tell(f"child: {claim.is_held}, {await claim.replace('2', None)}")
+        await claim.release()
+        tell(f"child: {await cache.claim(KEY)}")
+        await cache.set("key of the child", "3", None)
+        await (await claimed(cache, "another key")).release()
+
+    tell("ready")
+    child = fork(use_in_child, directory)
+    await asyncio.to_thread(os.waitpid, child, 0)
+    tell(f"parent: {await writing}, {claim.is_held}, {await FileCache(directory).claim(KEY)}")
+    await claim.release()
+    tell(f"parent: {is_whole(await cache.get(KEY) or '')}")
+    tell(f"parent: {await cache.get('key of the child')}")
 
 
 Job = Callable[[str], Coroutine[object, object, None]]
 
-JOBS: Mapping[str, Job] = {job.__name__: job for job in (write, hold, count)}
+JOBS: Mapping[str, Job] = {
+    job.__name__: job
+    for job in (write, hold, hold_with_a_child, hurry, count_in_eight_processes, fork_in_use)
+}
 
 
 def tell(line: str) -> None:
@@ -64,16 +131,20 @@ def main(jobs: Mapping[str, Job] = JOBS) -> None:
     """Run the jobs named on stdin, one at a time."""
     for line in sys.stdin:
         job, argument = line.rstrip("\n").split(" ", 1)
-        pid = os.fork()
-        if not pid:
-            tell(str(os.getpid()))
-            run_job(jobs[job], argument)
-        os.waitpid(pid, 0)
+        os.waitpid(fork(partial(tell_pid_and_start, jobs[job]), argument), 0)
         tell("ended")
 
 
-def run_job(job: Job, argument: str) -> None:
-    """Run a job and exit."""
+def tell_pid_and_start(job: Job, argument: str) -> Coroutine[object, object, None]:
+    """Start a job after telling the pid of this process."""
+    tell(str(os.getpid()))
+    return job(argument)
+
+
+def fork(job: Job, argument: str) -> int:
+    """Run a job in a new process, which exits afterwards; return its pid."""
+    if pid := os.fork():
+        return pid
     try:
         asyncio.run(job(argument))
     finally:

@@ -20,10 +20,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
-import filelock
 import pytest
 
 from aioalf import CacheError, TokenConfigurationError
+from aioalf._cache_protocol import Claim
 from aioalf.caches import FileCache
 from aioalf.caches._file_format import MAX_BYTES
 from aioalf.caches._file_modes import DIRECTORY_MODE, FILE_MODE
@@ -54,13 +54,11 @@ def mode_of(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-async def use(cache: FileCache) -> None:
-    """Read, write, delete and lock."""
-    await cache.get("k")
-    await cache.set("k", SECRET, None)
-    await cache.delete("k")
-    async with cache.lock("k"):
-        pass
+async def claimed(cache: FileCache, key: str = "k") -> Claim:
+    """Return the claim to a key, which is free."""
+    claim = await cache.claim(key)
+    assert claim is not None
+    return claim
 
 
 # Values, file modes and expiry
@@ -75,24 +73,30 @@ async def test_another_object_on_the_path_shares_the_values(cache: FileCache, pa
 
 
 async def test_reading_does_not_create_the_directory(cache: FileCache, path: Path) -> None:
-    """Only writing and locking create the directory."""
+    """Only writing and claiming create the directory."""
     assert await cache.get("k") is None
     await cache.delete("k")
+    await cache.wait("k", 0.01)
+    assert await cache.holder("k") is None
     assert not path.exists()
 
 
 @pytest.mark.rule("R080")
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
 async def test_files_are_private_to_the_user(cache: FileCache, path: Path, umask: int) -> None:
-    """The modes do not depend on the umask, and file names do not show keys."""
+    """The modes do not depend on the umask, and file names do not show keys.
+
+    The parents that are created are private, too: their owner chooses which directory is used.
+    """
     before = os.umask(umask)
     try:
-        async with cache.lock("my-login"):
-            await cache.set("my-login", SECRET, None)
+        claim = await claimed(cache, "my-login")
+        await claim.replace(SECRET, None)
     finally:
         os.umask(before)
-    assert mode_of(path) == DIRECTORY_MODE == 0o700
-    assert [mode_of(file) for file in path.iterdir()] == [FILE_MODE, FILE_MODE] == [0o600, 0o600]
+    assert (mode_of(path), mode_of(path.parent)) == (DIRECTORY_MODE, DIRECTORY_MODE)
+    assert [mode_of(file) for file in path.iterdir()] == [FILE_MODE] * 3
+    assert (DIRECTORY_MODE, FILE_MODE) == (0o700, 0o600)
     assert "my-login" not in str(list(path.iterdir()))
 
 
@@ -250,12 +254,14 @@ async def test_named_pipe_in_place_of_a_file_does_not_block(cache: FileCache, pa
 
 
 async def assert_refused(cache: FileCache, reason: str) -> None:
-    """Check that reading, writing, deleting and locking raise CacheError with this reason."""
+    """Check that all methods raise CacheError with this reason."""
     for action in (
         cache.get("k"),
         cache.set("k", SECRET, None),
         cache.delete("k"),
-        cache.lock("k").__aenter__(),
+        cache.claim("k"),
+        cache.wait("k", 1),
+        cache.holder("k"),
     ):
         with pytest.raises(CacheError, match=reason) as caught:
             await action
@@ -336,19 +342,77 @@ async def test_symbolic_link_in_place_of_a_file_is_not_followed(
     assert SECRET in (tmp_path / "moved").read_text()
 
 
-async def test_symbolic_link_in_place_of_the_lock_is_not_followed(
-    cache: FileCache, path: Path, tmp_path: Path
+async def test_file_of_another_user_is_refused(
+    cache: FileCache, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The target of the link is not created, locked or emptied."""
-    async with cache.lock("k"):
-        pass
-    lock = file_in(path, "*.lock")
-    lock.unlink()
-    lock.symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(CacheError, match="could not be locked"):
-        async with cache.lock("k"):
-            pytest.fail("the lock is held")
-    assert not (tmp_path / "elsewhere").exists()
+    """Another user may have put a login there before the directory was made private.
+
+    Reading raises, so that a login is not replaced unseen; writing replaces the file.
+    """
+    await cache.set("k", SECRET, None)
+    fstat = os.fstat
+
+    def of_another(descriptor: int) -> os.stat_result:
+        found = fstat(descriptor)
+        owner = found.st_uid + stat.S_ISREG(found.st_mode)
+        return os.stat_result((*found[:4], owner, *found[5:]))
+
+    with monkeypatch.context() as planted:
+        planted.setattr(os, "fstat", of_another)
+        with pytest.raises(CacheError, match="it belongs to another user; remove it") as caught:
+            await cache.get("k")
+    assert (str(file_in(path)) in str(caught.value), SECRET in str(caught.value)) == (True, False)
+    await cache.set("k", "new", None)
+    assert await cache.get("k") == "new"
+
+
+class Swap:
+    """Puts another directory in the place of the cache's just before `name` is opened."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, path: Path, other: Path, name: str) -> None:
+        self._path, self._other, self._name = path, other, name
+        self._open = os.open
+        self.is_done = False
+        monkeypatch.setattr(os, "open", self)
+
+    def __call__(  # noqa: D102 - has the signature of os.open
+        self, path: str | Path, flags: int, mode: int = 0o777, *, dir_fd: int | None = None
+    ) -> int:
+        if Path(path).name == self._name and not self.is_done:
+            self._path.rename(self._path.with_name("moved"))
+            self._other.rename(self._path)
+            self.is_done = True
+        return self._open(path, flags, mode, dir_fd=dir_fd)
+
+
+async def test_directory_that_takes_the_place_after_the_check_is_not_used(
+    cache: FileCache, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A user who can rename a parent cannot plant a login: the checked directory is read."""
+    other = tmp_path / "other"
+    await cache.set("k", SECRET, None)
+    await FileCache(other).set("k", "planted", None)
+    swap = Swap(monkeypatch, path, other, file_in(path).name)
+    assert await cache.get("k") == SECRET
+    assert swap.is_done
+
+
+@pytest.mark.parametrize("kind", ["directory", "link"])
+async def test_directory_that_takes_the_place_during_the_check_is_refused(
+    cache: FileCache, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """The directory that was opened is checked, whatever had its path before."""
+    other = tmp_path / "other"
+    await cache.set("k", SECRET, None)
+    await FileCache(other).set("k", "planted", None)
+    other.chmod(0o777)
+    if kind == "link":
+        other = tmp_path / "link"
+        other.symlink_to(tmp_path / "other")
+    swap = Swap(monkeypatch, path, other, path.name)
+    with pytest.raises(CacheError, match=r"others can write to it|in place of a directory"):
+        await cache.get("k")
+    assert swap.is_done
 
 
 async def test_directory_in_place_of_a_file_raises(cache: FileCache, path: Path) -> None:
@@ -441,22 +505,12 @@ async def test_unreadable_file_raises(
 async def test_directory_that_cannot_be_created_raises(
     cache: FileCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On a read-only disk, writing and locking raise, and reading finds nothing."""
+    """On a read-only disk, writing and claiming raise, and reading finds nothing."""
     monkeypatch.setattr(os, "mkdir", failing(errno.EROFS))
     assert await cache.get("k") is None
-    for action in (cache.set("k", SECRET, None), cache.lock("k").__aenter__()):
+    for action in (cache.set("k", SECRET, None), cache.claim("k")):
         with pytest.raises(CacheError, match=r"could not be created .* read-only"):
             await action
-
-
-@pytest.mark.parametrize("call", ["acquire", "release"])
-async def test_failed_lock_raises(
-    cache: FileCache, monkeypatch: pytest.MonkeyPatch, call: str
-) -> None:
-    """A file system without locks raises CacheError."""
-    monkeypatch.setattr(filelock.FileLock, call, failing(errno.ENOLCK))
-    with pytest.raises(CacheError, match=r"could not be (un)?locked"):
-        await use(cache)
 
 
 async def test_value_that_is_too_large_is_refused(cache: FileCache) -> None:
@@ -477,75 +531,91 @@ def test_cache_error_can_be_copied_and_pickled() -> None:
 # Killed and cancelled writers
 
 
+SWEPT = f"{'0123456789abcdef' * 4}.json.{'0123456789abcdef'}.tmp"
+
+
+def make_old(file: Path) -> Path:
+    """Create a file that was written more than an hour ago."""
+    file.parent.mkdir(0o700, parents=True, exist_ok=True)
+    file.write_text(SECRET)
+    os.utime(file, (0, time.time() - 3700))
+    return file
+
+
 async def test_unfinished_file_of_a_killed_writer_is_removed(cache: FileCache, path: Path) -> None:
     """It is removed after an hour; a newer file may belong to a running process."""
+    old, young = make_old(path / SWEPT), path / f"f{SWEPT[1:]}"
+    young.write_text(SECRET)
     await cache.set("k", "1", None)
-    old, young = (path / f"{file_in(path).name}.{name}.tmp" for name in ("old", "young"))
-    for unfinished in (old, young):
-        unfinished.write_text(SECRET)
-    os.utime(old, (0, time.time() - 3700))
-    await cache.set("k", "2", None)
     assert (old.exists(), young.exists()) == (False, True)
     os.utime(young, (0, 0))
-    await cache.delete("k")
+    await FileCache(path).delete("k")
     assert not list(path.iterdir())
 
 
-async def test_cancelled_write_ends_before_the_next_write(
+async def test_files_of_others_are_not_removed(cache: FileCache, path: Path) -> None:
+    """Only names that a FileCache makes are removed: a user may keep other files beside them."""
+    names = ["thesis.tmp", ".hidden.tmp", "k.json.tmp", SWEPT[1:], SWEPT.upper(), f"{SWEPT}.tmp"]
+    kept = {make_old(path / name) for name in names}
+    await cache.set("k", "1", None)
+    assert kept < set(path.iterdir())
+
+
+async def test_file_that_cannot_be_removed_does_not_keep_the_others(
+    cache: FileCache, path: Path
+) -> None:
+    """The unfinished files of killed writers hold tokens, so as many as possible are removed."""
+    names = [f"{digit}{SWEPT[1:]}" for digit in "12345678"]
+    for name in names:
+        make_old(path / name)
+    first = next(path.iterdir())
+    first.unlink()
+    first.mkdir()
+    os.utime(first, (0, 0))
+    await cache.set("k", "1", None)
+    assert {*path.iterdir()} == {first, file_in(path)}
+
+
+async def test_directory_is_searched_once_an_hour(
+    cache: FileCache, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Searching a directory of many keys at each write would make each write slow."""
+    now = 1_000_000.0
+    clock = SimpleNamespace(monotonic=lambda: now, time=time.time)
+    monkeypatch.setattr("aioalf.caches._private_directory.time", clock)
+    await cache.set("k", "1", None)
+    old = make_old(path / SWEPT)
+    now += 3599
+    await cache.set("k", "2", None)
+    await cache.delete("k")
+    assert old.exists()
+    now += 1
+    await cache.set("k", "3", None)
+    assert not old.exists()
+
+
+async def test_cancelled_write_takes_effect_before_the_next_write(
     cache: FileCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Cancelling waits for the thread, so that it cannot undo a later write."""
+    """The caller leaves at once; the write goes on, and cannot undo a later write."""
     began, go_on = threading.Event(), threading.Event()
     sync = os.fsync
 
     def slow(descriptor: int) -> None:
         began.set()
-        go_on.wait()
+        assert go_on.wait(10)
         sync(descriptor)
 
     monkeypatch.setattr(os, "fsync", slow)
     task = asyncio.create_task(cache.set("k", "1", None))
     await asyncio.to_thread(began.wait)
     task.cancel()
-    await asyncio.sleep(0)
-    was_done = task.done()
+    await asyncio.wait([task], timeout=5)
+    assert task.cancelled()
+    last = asyncio.create_task(cache.set("k", "2", None))
     go_on.set()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    await cache.set("k", "2", None)
-    assert (was_done, await cache.get("k")) == (False, "2")
-
-
-async def test_lock_acquired_during_cancellation_is_released(
-    cache: FileCache, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A task that is cancelled while its thread takes the lock does not keep the lock."""
-    began, go_on = threading.Event(), threading.Event()
-    acquire = filelock.FileLock.acquire
-
-    def slow(lock: filelock.FileLock, *, blocking: bool) -> object:
-        began.set()
-        go_on.wait()
-        return acquire(lock, blocking=blocking)
-
-    with monkeypatch.context() as slowed:
-        slowed.setattr(filelock.FileLock, "acquire", slow)
-        task = asyncio.create_task(cache.lock("k").__aenter__())
-        await asyncio.to_thread(began.wait)
-        task.cancel()
-        go_on.set()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-    async with asyncio.timeout(5), FileCache(path).lock("k"):
-        pass
-
-
-async def test_another_object_on_the_path_shares_the_lock(cache: FileCache, path: Path) -> None:
-    """A task cannot wait for itself through a second object on the same path."""
-    async with cache.lock("k"):
-        with pytest.raises(CacheError, match="already holds the lock"):
-            async with FileCache(path).lock("k"):
-                pytest.fail("the lock is held twice")
+    await last
+    assert await cache.get("k") == "2"
 
 
 # Other systems, and a missing extra
@@ -557,26 +627,30 @@ async def test_replace_is_retried_on_windows(
     """On Windows, a file cannot be replaced while it is read, and modes are not checked."""
     replace, refusals = os.replace, [PermissionError(), PermissionError()]
 
-    def busy(source: Path, target: Path) -> None:
+    def busy(source: str, target: str, *, src_dir_fd: None, dst_dir_fd: None) -> None:
         if refusals:
             raise refusals.pop()
-        replace(source, target)
+        replace(source, target, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
 
-    monkeypatch.setattr("aioalf.caches._private_directory._IS_WINDOWS", True)
+    monkeypatch.setattr("aioalf.caches._open_directory._IS_WINDOWS", True)
     monkeypatch.setattr("aioalf.caches._file_modes._IS_WINDOWS", True)
     monkeypatch.setattr(os, "replace", busy)
     path.mkdir(parents=True)
     path.chmod(0o777)
-    await cache.set("k", "1", None)
+    claim = await claimed(cache)
+    assert await claim.replace("1", None)
     assert (await cache.get("k"), refusals) == ("1", [])
+    await claim.release()
+    await cache.delete("k")
+    assert {file.suffix for file in path.iterdir()} <= {".lock"}
 
 
 async def test_retries_on_windows_are_limited(
     cache: FileCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file that stays busy raises CacheError."""
-    monkeypatch.setattr("aioalf.caches._private_directory._IS_WINDOWS", True)
-    monkeypatch.setattr("aioalf.caches._private_directory._TRIES_ON_WINDOWS", 2)
+    monkeypatch.setattr("aioalf.caches._open_directory._IS_WINDOWS", True)
+    monkeypatch.setattr("aioalf.caches._open_directory._TRIES_ON_WINDOWS", 2)
     monkeypatch.setattr(os, "replace", failing(errno.EACCES))
     with pytest.raises(CacheError, match="let this user read and write it"):
         await cache.set("k", "1", None)

@@ -16,12 +16,12 @@ import pytest
 
 from aioalf.caches import FileCache
 from aioalf.testing import Fault, OAuthServer
-from tests.caches.fork_server import ForkServer, fork_server
+from tests.caches.fork_server import ForkServer, claimed, fork_server
 from tests.caches.shared_login import MODULE, SharedLogin, sent
 from tests.grants.visitor import Visitor
 
 OVERLAP = 0.3
-"""Seconds in which two processes would both send a request if no lock separated them."""
+"""Seconds in which two processes would both send a request if no claim separated them."""
 
 
 @pytest.fixture
@@ -59,11 +59,12 @@ async def other() -> AsyncIterator[ForkServer]:
 async def test_two_processes_make_one_refresh(
     oauth_server: OAuthServer, expired: SharedLogin, one: ForkServer, other: ForkServer
 ) -> None:
-    """Both processes wait for the lock; the second finds the token that the first stored."""
+    """Both processes wait for the claim; the second finds the token that the first stored."""
     spent = str(expired.record().refresh_token)
     oauth_server.token_fault = Fault.slow(OVERLAP)  # so that the requests would overlap
-    async with FileCache(expired.directory).lock(expired.key()):
-        await asyncio.gather(*(each.start("go_on", expired) for each in (one, other)))
+    claim = await claimed(FileCache(expired.directory), expired.key())
+    await asyncio.gather(*(each.start("go_on", expired) for each in (one, other)))
+    await claim.release()
     assert [await one.ended(), await other.ended()] == [["200"], ["200"]]
     assert sent(oauth_server) == [(spent, 200)]
     assert expired.record().refresh_token != spent

@@ -14,7 +14,7 @@ from docutils.nodes import entry, literal
 from aioalf import CacheError
 from aioalf.caches import FileCache
 from aioalf.caches._file_format import MAX_BYTES
-from aioalf.caches._file_modes import reason_not_to_trust
+from aioalf.caches._file_modes import reason_not_to_read, reason_not_to_trust
 from aioalf.caches._private_directory import PrivateDirectory
 from tests.project.docs.blocks import ROOT
 
@@ -51,25 +51,27 @@ def test_directories_that_are_not_trusted_are_in_the_table() -> None:
     assert [is_quoted(message) for message in messages] == [True] * 4
 
 
-@pytest.mark.parametrize("code", [errno.EACCES, errno.ENOSPC], ids=errno.errorcode.get)
-def test_errors_of_the_operating_system_are_in_the_table(code: int, tmp_path: Path) -> None:
-    """The two most frequent errors have an entry."""
+@pytest.mark.parametrize(
+    ("code", "done"),
+    [(errno.EACCES, "written"), (errno.ENOSPC, "written"), (errno.ENOSYS, "locked")],
+)
+def test_errors_of_the_operating_system_are_in_the_table(
+    code: int, done: str, tmp_path: Path
+) -> None:
+    """The most frequent errors have an entry."""
     with (
         pytest.raises(CacheError) as caught,
-        PrivateDirectory(tmp_path).explain_errors("written"),
+        PrivateDirectory(tmp_path).explain_errors(done),
     ):
         raise OSError(code, os.strerror(code))
     assert is_quoted(str(caught.value))
 
 
 async def test_errors_of_the_program_are_in_the_table(tmp_path: Path) -> None:
-    """A value that is too large, and a lock that is taken twice, have an entry."""
+    """A value that is too large, and a file of another user, have an entry."""
     cache = FileCache(tmp_path)
     with pytest.raises(CacheError) as too_large:
         await cache.set("key", "x" * MAX_BYTES, None)
     assert is_quoted(str(too_large.value))
-    async with cache.lock("key"):
-        with pytest.raises(CacheError) as taken:
-            async with cache.lock("key"):
-                pass
-    assert is_quoted(str(taken.value))
+    reason = reason_not_to_read(os.stat_result((0, 0, 0, 0, os.geteuid() + 1, 0, 0, 0, 0, 0)))
+    assert is_quoted(f"The file tokens/key.json is not used: {reason}")
