@@ -25,7 +25,7 @@ from aioalf._login.cache_format import (
 )
 from aioalf._login.cache_note import CacheNote, read_note, write_note
 from aioalf._login.logout import TokensToRevoke
-from aioalf._single_flight import run_to_completion
+from aioalf._single_flight import MustFinish, run_to_completion
 from aioalf.errors import CacheError, TokenError
 from aioalf.grants import AuthorizationServer
 
@@ -224,12 +224,15 @@ class CacheEntry:
         if self.is_logout_pending:
             await self._try(self._empty(endpoint, claim))
 
-    async def finish_logout(self, endpoint: AuthorizationServer, to_revoke: TokensToRevoke) -> None:
-        """Wait for the claim and empty the entry; empty it also on errors and cancellation.
+    async def finish_logout(
+        self, endpoint: AuthorizationServer, to_revoke: TokensToRevoke, requests: MustFinish
+    ) -> None:
+        """Wait for `requests` and the claim, and empty the entry, also on errors and cancellation.
 
         Raises CacheError if the entry cannot be read or emptied.
         """
         try:
+            await requests.wait()
             async with self.claimed() as claim:
                 await self._empty(endpoint, claim)
         finally:

@@ -115,8 +115,7 @@ class Login:
         Adds the tokens of both to `to_revoke`. Raises CacheError if the entry cannot be read or
         emptied.
         """
-        await self._must_finish.wait()
-        await self._state.finish_logout(endpoint, to_revoke)
+        await self._state.finish_logout(endpoint, to_revoke, self._must_finish)
 
     @property
     def is_cached(self) -> bool:

@@ -11,6 +11,7 @@ from aioalf._cache_protocol import Claim
 from aioalf._login.cache_entry import CacheEntry
 from aioalf._login.cache_format import StoredLogin
 from aioalf._login.logout import TokensToRevoke
+from aioalf._single_flight import MustFinish
 from aioalf.errors import TokenError
 from aioalf.grants import AuthorizationServer, Grant, RefreshToken
 from aioalf.token import Token
@@ -171,13 +172,15 @@ class LoginState:
         self._entry.start_logout(to_revoke)
         return to_revoke
 
-    async def finish_logout(self, endpoint: AuthorizationServer, to_revoke: TokensToRevoke) -> None:
-        """Empty the cache entry, also on errors.
+    async def finish_logout(
+        self, endpoint: AuthorizationServer, to_revoke: TokensToRevoke, requests: MustFinish
+    ) -> None:
+        """Wait for `requests`, and empty the cache entry, also on errors and cancellation.
 
         Adds the tokens of both to `to_revoke`. Raises CacheError if the entry cannot be read or
         emptied.
         """
-        await self._entry.finish_logout(endpoint, to_revoke)
+        await self._entry.finish_logout(endpoint, to_revoke, requests)
         grant, is_replaced = self._grant, to_revoke.has_refresh_token
         if to_revoke.includes_given and not is_replaced and isinstance(grant, RefreshToken):
             to_revoke.add(None, await grant.refresh_token())

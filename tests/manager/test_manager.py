@@ -465,17 +465,35 @@ async def test_token_in_the_cache_is_not_used_after_a_reset(
 
 
 @pytest.mark.rule("R083")
-async def test_token_requested_before_a_reset_is_not_cached(
+async def test_reset_without_a_token_keeps_the_request_in_flight(
     manager: TokenManager, grant: BlockingGrant
 ) -> None:
-    """Waiting callers get that token, but it does not replace a newer one."""
+    """Its token is newer than any token that the reset could mean."""
     (early,) = await waiting_callers(manager, grant, 1)
     await manager.reset_token()
     late = asyncio.create_task(manager.get_token())
     await run_ready_tasks()
     grant.release()
-    assert [await early, await late] == ["token-1", "token-2"]
-    assert manager.cached_token() == "token-2"
+    assert [await early, await late] == ["token-1", "token-1"]
+
+
+@pytest.mark.rule("R070", "R083")
+async def test_many_callers_that_reset_and_get_make_one_request(
+    manager: TokenManager, grant: BlockingGrant
+) -> None:
+    """Code for 0.4.0 resets the token after each 401 and gets a new one."""
+    (first,) = await waiting_callers(manager, grant, 1)
+    grant.release()
+    assert await first == "token-1"
+
+    async def reset_and_get() -> str:
+        await manager.reset_token()
+        return await manager.get_token()
+
+    callers = [asyncio.create_task(reset_and_get()) for _ in range(500)]
+    await run_ready_tasks()
+    grant.release()
+    assert set(await asyncio.gather(*callers)) == {"token-2"}
 
 
 @pytest.mark.rule("R077", "R083")

@@ -39,17 +39,17 @@ class ScriptedGrant(Grant):
 
     def __init__(self) -> None:
         self.requests = 0
-        self._results: asyncio.Queue[Token | Exception] = asyncio.Queue()
+        self._results: asyncio.Queue[Token | BaseException] = asyncio.Queue()
 
     async def request_token(self, endpoint: AuthorizationServer) -> Token:
         """Return or raise the next result."""
         self.requests += 1
         result = await self._results.get()
-        if isinstance(result, Exception):
+        if isinstance(result, BaseException):
             raise result
         return result
 
-    def provide(self, result: Token | Exception) -> None:
+    def provide(self, result: Token | BaseException) -> None:
         """Provide the result of the next request, or of the one that waits."""
         self._results.put_nowait(result)
 
@@ -367,30 +367,80 @@ async def test_reset_forgets_the_failure_too(clock: Clock) -> None:
 @pytest.mark.rule("R083")
 @pytest.mark.parametrize("result", [TokenConnectionError("late"), None])
 async def test_result_of_a_request_before_a_reset_is_not_kept(
-    clock: Clock, result: Exception | None
+    scene: Scene, result: Exception | None
 ) -> None:
-    """Neither its token nor its failure affects later callers, also after a second reset."""
-    scene = Scene(clock)
-    await scene.manager.reset_token()
-    early = asyncio.create_task(scene.manager.get_token())
+    """Neither its token nor its failure affects later callers."""
+    scene.clock.advance(LIFETIME - 299)
+    assert await scene.manager.get_token() == "first"
     await scene.settle()
     await scene.manager.reset_token()
     scene.grant.provide(result or scene.token("early"))
-    await asyncio.gather(early, return_exceptions=True)
+    await scene.settle()
     assert scene.manager.cached_token() is None
     assert scene.manager.retry_after == 0
 
 
 @pytest.mark.rule("R083")
-async def test_reset_applies_to_a_request_that_was_only_created(clock: Clock) -> None:
+async def test_reset_applies_to_a_request_that_was_only_created(scene: Scene) -> None:
     """Its token is not cached, although its coroutine first runs after the reset."""
-    scene = Scene(clock)
-    early = asyncio.create_task(scene.manager.get_token())
-    resetting = asyncio.create_task(scene.manager.reset_token())
+    scene.clock.advance(LIFETIME - 299)
+    assert scene.manager.cached_token() == "first"
+    await scene.manager.reset_token()
     scene.grant.provide(scene.token("early"))
-    assert await early == "early"
-    await resetting
+    await scene.settle()
     assert scene.manager.cached_token() is None
+
+
+@pytest.mark.rule("R045", "R072")
+@pytest.mark.parametrize("error", [AccessDeniedError("no"), LoginTimeoutError("no response")])
+async def test_person_who_declined_is_not_asked_again_for_a_minute(
+    clock: Clock, error: TokenError
+) -> None:
+    """Callers get the same error meanwhile; `reset_token` lets the program ask again at once."""
+    scene = Scene(clock)
+    scene.grant.provide(error)
+    for _ in range(59):
+        with pytest.raises(type(error)):
+            await scene.manager.get_token()
+        clock.advance(1)
+    assert scene.grant.requests == 1
+    await scene.manager.reset_token()
+    scene.grant.provide(scene.token("first"))
+    assert await scene.manager.get_token() == "first"
+
+
+@pytest.mark.rule("R070", "R072")
+async def test_cancellation_by_a_function_of_the_program_is_a_failure(clock: Clock) -> None:
+    """Callers get a TokenError and not a CancelledError, and the next request waits its time."""
+    scene = Scene(clock)
+    scene.grant.provide(asyncio.CancelledError())
+    for _ in range(3):
+        with pytest.raises(TokenError, match="was cancelled"):
+            await scene.manager.get_token()
+    assert scene.grant.requests == 1
+    assert scene.manager.retry_after == 1
+    clock.advance(1)
+    scene.grant.provide(scene.token("first"))
+    assert await scene.manager.get_token() == "first"
+
+
+@pytest.mark.rule("R074", "R078")
+async def test_valid_token_can_be_used_in_another_event_loop(scene: Scene) -> None:
+    """No call is in flight for it, also when a renewal is due; the other loop starts none."""
+    scene.clock.advance(LIFETIME - 299)
+    tokens = await asyncio.to_thread(asyncio.run, scene.manager.get_token())
+    assert tokens == "first"
+    await scene.settle()
+    assert scene.grant.requests == 1
+
+
+@pytest.mark.rule("R078")
+async def test_use_in_two_event_loops_is_always_an_error(scene: Scene) -> None:
+    """Also if no call is in flight in the other loop, so that tests notice the mistake."""
+    scene.clock.advance(LIFETIME)
+    for _ in range(20):
+        with pytest.raises(RuntimeError, match="two event loops at once"):
+            await asyncio.to_thread(asyncio.run, scene.manager.get_token())
 
 
 @pytest.mark.rule("R083")
