@@ -4,7 +4,6 @@ import asyncio
 import gc
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from aioalf import (
     TokenHTTPError,
     TokenManager,
 )
-from aioalf.caches import FileCache, MemoryCache, TokenCache
+from aioalf.caches import Claim, FileCache, MemoryCache, TokenCache
 from aioalf.grants import AuthorizationCode, RefreshToken
 from aioalf.implicit import TokenStorage, use_implicit_flow
 from aioalf.testing import Fault, OAuthServer
@@ -259,30 +258,53 @@ async def test_derived_token_is_cached_without_an_issuer(scene: Scene) -> None:
     assert [form["scope"] for form in scene.forms] == ["b"]
 
 
-class SlowUnlockCache(MemoryCache):
-    """A cache that runs a callback between the release of its lock and the holder's next step."""
+class SlowReleaseCache(MemoryCache):
+    """A cache that runs a callback between the release of a claim and the holder's next step."""
 
     def __init__(self) -> None:
         super().__init__()
         self.after_release: list[Callable[[], Awaitable[object]] | None] = []
 
-    @asynccontextmanager
-    async def _hold(self, key: str) -> AsyncIterator[None]:
-        async with super().lock(key):
-            yield
-        callback = self.after_release.pop(0) if self.after_release else None
+    async def claim(self, key: str) -> Claim | None:
+        """Return a claim that runs the next callback after its release."""
+        claim = await super().claim(key)
+        return None if claim is None else SlowlyReleasedClaim(claim, self.after_release)
+
+
+class SlowlyReleasedClaim:
+    """A claim of `SlowReleaseCache`."""
+
+    def __init__(
+        self, inner: Claim, after_release: list[Callable[[], Awaitable[object]] | None]
+    ) -> None:
+        self._inner = inner
+        self._after_release = after_release
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the claim was not lost."""
+        return self._inner.is_held
+
+    async def replace(self, value: str, ttl: float | None) -> bool:
+        """Store a value."""
+        return await self._inner.replace(value, ttl)
+
+    async def remove(self) -> bool:
+        """Remove the value."""
+        return await self._inner.remove()
+
+    async def release(self) -> None:
+        """Give the claim back, then run the next callback."""
+        await self._inner.release()
+        callback = self._after_release.pop(0) if self._after_release else None
         if callback is not None:
             await callback()
-
-    def lock(self, key: str) -> AbstractAsyncContextManager[None]:
-        """Return a lock that runs the next callback after its release."""
-        return self._hold(key)
 
 
 @pytest.mark.parametrize("release_number", [1, 2])
 async def test_login_stored_meanwhile_is_used(scene: Scene, release_number: int) -> None:
     """If another caller signs in meanwhile, the user is not asked to sign in again."""
-    cache = SlowUnlockCache()
+    cache = SlowReleaseCache()
     async with scene.user_client(cache=cache) as client:
 
         async def sign_in() -> None:
