@@ -118,7 +118,7 @@ async def test_close_while_waiting_for_the_user(scene: Scene) -> None:
 
 @pytest.mark.rule("R158")
 async def test_close_while_a_device_polls(scene: Scene) -> None:
-    """close() ends the polling and cancels the prompt."""
+    """close() waits for the poll in flight, ends the polling and cancels the prompt."""
     shown, ended = asyncio.Event(), asyncio.Event()
 
     async def show(prompt: Prompt) -> None:
@@ -129,7 +129,7 @@ async def test_close_while_a_device_polls(scene: Scene) -> None:
             ended.set()
 
     scene.server.changes["device_authorization"] = {"interval": 1}
-    scene.server.faults["token"] = Fault.slow(60)
+    scene.server.faults["token"] = Fault.slow(0.5)
     client = scene.make(DeviceCode(show))
     asking = asyncio.create_task(scene.get())
     await scene.server.reached(token_requests=1)
