@@ -43,6 +43,7 @@ setup(
         "jose": ["joserfc>=1.7.7"],
         "cli": ["click>=8.1.7", "filelock>=3.30", "platformdirs>=4", "segno>=1.6"],
         "tests": [
+            "anyio>=4.9",
             "aioresponses>=0.7.9",
             "click>=8.1.7",
             "coverage>=7.6",

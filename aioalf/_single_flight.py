@@ -12,6 +12,7 @@ import logging
 import sys
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import AbstractContextManager, nullcontext, suppress
+from contextvars import ContextVar, copy_context
 from types import GetSetDescriptorType, MemberDescriptorType
 from typing import Any, Final, Generic, TypeVar
 
@@ -24,6 +25,10 @@ logger: logging.Logger = logging.getLogger(__name__)
 
 CLOSE_TIMEOUT: Final = 30.0
 """The seconds that `SingleFlight.close` waits for calls that must run to completion."""
+
+
+_FLIGHTS: ContextVar[tuple[asyncio.Task[Any], ...]] = ContextVar("aioalf_flights", default=())
+"""The calls in flight that wait for the current task or thread."""
 
 
 class FlightCancelledError(TokenError):
@@ -49,6 +54,11 @@ class SingleFlight(Generic[T]):
         RuntimeError if a call is in flight in another running event loop.
         """
         task = self.start(call)
+        if task in _FLIGHTS.get():
+            raise TokenError(
+                "A function that the token request waits for uses the client, which would wait for "
+                "itself forever: do not use the client there"
+            )
         # Only one plain future for each caller: there may be thousands of them.
         landed: asyncio.Future[None] = task.get_loop().create_future()
         waiting = self._waiting
@@ -71,7 +81,9 @@ class SingleFlight(Generic[T]):
         loop = self._check_loop()
         task = self._task
         if task is None or task.done() or task.get_loop() is not loop:
-            task = self._task = loop.create_task(call())
+            context = copy_context()
+            task = self._task = loop.create_task(call(), context=context)
+            context.run(_FLIGHTS.set, (*_FLIGHTS.get(), task))
             waiting = self._waiting = {}
             task.add_done_callback(lambda task: self._land(task, waiting))
         return task
@@ -132,11 +144,13 @@ class SingleFlight(Generic[T]):
     async def close(self) -> None:
         """Cancel the call in flight and abandoned ones, and wait until they are done.
 
-        Waits at most `CLOSE_TIMEOUT` seconds, for calls that must run to completion.
+        Waits at most `CLOSE_TIMEOUT` seconds, for calls that must run to completion. A function
+        that a call waits for does not wait for that call.
         """
         self.end()
-        if self._abandoned:
-            _, pending = await asyncio.wait(self._abandoned, timeout=CLOSE_TIMEOUT)
+        tasks = set(self._abandoned).difference(_FLIGHTS.get())
+        if tasks:
+            _, pending = await asyncio.wait(tasks, timeout=CLOSE_TIMEOUT)
             if pending:
                 logger.warning(
                     "Closed while %d token requests were still in flight after %g seconds",

@@ -107,15 +107,14 @@ class CacheEntry:
 
     @asynccontextmanager
     async def claimed(self) -> AsyncIterator[Claim | None]:
-        """Hold the claim. It is None without a cache, and if it is not available in time."""
-        claim, ends_at = None, time.monotonic() + _CLAIM_TIMEOUT
-        try:
+        """Hold the claim; None if another client does not give it back in time, or without a cache.
+
+        Raises CacheError.
+        """
+        claim, ends_at = await self.claim(), time.monotonic() + _CLAIM_TIMEOUT
+        while claim is None and self.cache is not None and time.monotonic() < ends_at:
+            await self.wait(1.0)
             claim = await self.claim()
-            while claim is None and self.cache is not None and time.monotonic() < ends_at:
-                await self.wait(1.0)
-                claim = await self.claim()
-        except CacheError as error:
-            logger.debug("A claim of the token cache is not available: %s", error)
         try:
             yield claim
         finally:

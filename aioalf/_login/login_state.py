@@ -12,7 +12,7 @@ from aioalf._login.cache_entry import CacheEntry
 from aioalf._login.cache_format import StoredLogin
 from aioalf._login.logout import TokensToRevoke
 from aioalf._single_flight import MustFinish
-from aioalf.errors import TokenError
+from aioalf.errors import CacheError, TokenError
 from aioalf.grants import AuthorizationServer, Grant, RefreshToken
 from aioalf.token import Token
 
@@ -107,11 +107,14 @@ class LoginState:
         self, token: Token | None, refresh_token: str | None, fetch: Fetch, claim: Claim | None
     ) -> None:
         """Store the tokens of a response; after a logout, mark them to be revoked instead."""
-        if claim is None:  # a sign-in does not hold the claim
-            async with self._entry.claimed() as own_claim:
-                await self._store(token, refresh_token, fetch, own_claim)
-        else:
+        if claim is not None:
             await self._store(token, refresh_token, fetch, claim)
+            return
+        try:
+            async with self._entry.claimed() as own_claim:  # a sign-in does not hold the claim
+                await self._store(token, refresh_token, fetch, own_claim)
+        except CacheError:
+            await self._store(token, refresh_token, fetch, None)  # keeps the tokens in memory
 
     async def _store(
         self, token: Token | None, refresh_token: str | None, fetch: Fetch, claim: Claim | None

@@ -21,13 +21,15 @@ async def test_new_login_replaces_the_old_one_only_when_stored() -> None:
     cache = MemoryCache()
     await cache.set(KEY, "old", None)
     new = NewLoginCache(cache)
-    async with new.lock(KEY):
-        assert await new.get(KEY) is None
-        await new.delete(KEY)
-        assert await cache.get(KEY) == "old"
-        error = new.error
-        assert error is not None
-        await new.set(KEY, "new", None)
+    claim = await new.claim(KEY)
+    assert await new.get(KEY) is None
+    await new.delete(KEY)
+    assert await claim.remove()
+    assert await cache.get(KEY) == "old"
+    error = new.error
+    assert error is not None
+    assert await claim.replace("new", None)
+    await claim.release()
     assert await cache.get(KEY) == "new"
     error = new.error
     assert error is None

@@ -15,6 +15,7 @@ from aioalf._cli.cached_login import NewLoginCache
 from aioalf._cli.client_factory import cache_key_of, log_in
 from aioalf._cli.profiles import CLIENT_CREDENTIALS, Profile, Profiles
 from aioalf._cli.terminal import Terminal
+from aioalf._login.cache_entry import CacheEntry
 from aioalf.grants import ClientCredentials, Prompt
 from aioalf.testing import Fault, OAuthServer
 from tests.cli.conftest import Person
@@ -142,19 +143,19 @@ async def test_last_of_two_concurrent_logins_wins(
     server: OAuthServer, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A login replaces another one that was stored while its user signed in."""
-    was_stored, store = asyncio.Event(), NewLoginCache.set
+    was_stored, store = asyncio.Event(), NewLoginCache.store
 
     async def store_and_notify(new: NewLoginCache, key: str, value: str, ttl: float | None) -> None:
         await store(new, key, value, ttl)
         was_stored.set()
 
-    monkeypatch.setattr(NewLoginCache, "set", store_and_notify)
+    monkeypatch.setattr(NewLoginCache, "store", store_and_notify)
     profiles = Profiles(home)
     profiles.prepare("default")
     tokens = profiles.tokens("default")
     common = Profile(client_id="service", grant=CLIENT_CREDENTIALS, issuer=server.issuer)
     first, last = replace(common, scope=("read",)), replace(common, scope=("write",))
-    async with tokens.lock("default"):  # held by the first login
+    async with CacheEntry(tokens, "default").claimed():  # held by the first login
         login = asyncio.create_task(log_in(last, SECRET, ClientCredentials(), profiles, "default"))
         async with asyncio.timeout(10):
             await was_stored.wait()

@@ -6,10 +6,12 @@ Nothing hangs or leaks, and granted tokens are kept if possible.
 import asyncio
 import socket
 import threading
+import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from typing import Any
 
+import anyio
 import pytest
 
 from aioalf import Client, ListenerError, TokenError
@@ -80,7 +82,7 @@ async def test_many_requests_and_one_login(scene: Scene) -> None:
 
 
 @pytest.mark.rule("R071")
-@pytest.mark.parametrize("endpoint", ["metadata", "pushed_authorization_request", "token"])
+@pytest.mark.parametrize("endpoint", ["metadata", "pushed_authorization_request"])
 async def test_close_while_an_endpoint_does_not_respond(scene: Scene, endpoint: Any) -> None:
     """close() ends the sign-in at once, and a new sign-in succeeds."""
     grant = AuthorizationCode(open_browser=scene.visitor, par=True)
@@ -97,6 +99,31 @@ async def test_close_while_an_endpoint_does_not_respond(scene: Scene, endpoint: 
         assert "request_uri" in url
     async with client:
         await scene.recovers(logins=1)
+
+
+@pytest.mark.rule("R044", "R077")
+@pytest.mark.parametrize("ending", ["close", "cancelled close", "anyio"])
+async def test_close_during_a_code_exchange_keeps_the_login(scene: Scene, ending: str) -> None:
+    """The person does not have to sign in again, since the code was sent already."""
+    client = scene.make(AuthorizationCode(open_browser=scene.visitor))
+    scene.server.faults["token"] = Fault.slow(0.5).times(1)
+    asking = asyncio.create_task(scene.get())
+    await scene.server.reached(token_requests=1)
+    used = time.process_time()
+    if ending == "close":
+        await client.close()
+    elif ending == "cancelled close":
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(client.close(), 0.01)
+    else:
+        with anyio.CancelScope() as scope:
+            scope.cancel()
+            await client.close()
+    with pytest.raises(TokenError, match="closed"):
+        await asking
+    assert time.process_time() - used < 0.4, "the processor was busy while close() waited"
+    async with client:
+        await scene.recovers(logins=0)
 
 
 @pytest.mark.rule("R114")
