@@ -18,7 +18,7 @@ from aiohttp import web
 from aioalf._browser import pages
 from aioalf._browser.custom_pages import CustomPages
 from aioalf._browser.listener_connections import MAX_RESPONSE_BYTES, LoopbackServer, refuse, reply
-from aioalf._browser.open_url import log_url, open_url
+from aioalf._browser.open_url import instructions, log_instructions, open_url
 from aioalf._browser.redirect_uri import RedirectUri
 from aioalf._browser.sockets import listen
 from aioalf._callbacks import OpenBrowser, run_while_showing
@@ -68,7 +68,8 @@ class RedirectListener:
         self._awaited = frozenset(awaited)
         self._find_error = find_error
         self._custom_pages = custom_pages or CustomPages()
-        self._authority = ""
+        self._address = self._authority = ""
+        self._port = 0
         self._server: LoopbackServer | None = None
         self._waiting: tuple[bytes, asyncio.Future[Response | TokenError]] | None = None
 
@@ -84,13 +85,14 @@ class RedirectListener:
         url: str,
         state: str,
         open_browser: OpenBrowser | None,
-        otherwise: Callable[[str], None] = log_url,
+        tell: Callable[[str], None] = log_instructions,
     ) -> Response:
-        """Show the URL of an authorization request as `open_url` does, and `wait` meanwhile.
+        """Show the URL of an authorization request, and `wait` meanwhile.
 
-        Raises TokenError if the URL cannot be shown.
+        Calls `tell` with instructions for the user if no browser could be opened. Raises TokenError
+        if `open_browser` fails.
         """
-        return await run_while_showing(open_url(url, open_browser, otherwise), self.wait(state))
+        return await run_while_showing(self._show_url(url, open_browser, tell), self.wait(state))
 
     async def wait(self, state: str) -> Response:
         """Return the parameters of the authorization response with this `state`.
@@ -115,9 +117,10 @@ class RedirectListener:
         if self._authority:
             raise RuntimeError("This listener was used: make a new one for each sign-in.")
         sockets = listen(self._uri)
-        address, port = sockets[0].getsockname()[:2]
-        host = "localhost" if self._uri.host == "localhost" else address
-        self._authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        address, self._port = sockets[0].getsockname()[:2]
+        self._address = f"[{address}]" if ":" in address else address
+        host = "localhost" if self._uri.host == "localhost" else self._address
+        self._authority = f"{host}:{self._port}"
         self._server = LoopbackServer(self._respond)
         await self._server.start(sockets)
         return self
@@ -131,6 +134,12 @@ class RedirectListener:
         server, self._server = self._server, None
         if server is not None:
             await server.close()
+
+    async def _show_url(
+        self, url: str, open_browser: OpenBrowser | None, tell: Callable[[str], None]
+    ) -> None:
+        if not await open_url(url, open_browser):
+            tell(instructions(url, self._address, self._port))
 
     @property
     def _origin(self) -> str:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from aioalf._auth_server.request_params import Form
 from aioalf._auth_server.token_response import read_expires_in
+from aioalf._browser.open_url import print_instructions
 from aioalf._browser.redirect_uri import RedirectUri
 from aioalf._callbacks import OpenBrowser
 from aioalf.client_auth.credentials import require_client_id
@@ -25,7 +26,6 @@ from aioalf.grants._interactive import (
     check_timeout,
     login_time_limit,
 )
-from aioalf.grants._prompt import print_url
 from aioalf.grants.protocols import AuthorizationServer
 from aioalf.token import Token
 
@@ -154,7 +154,7 @@ class AuthorizationCode:
             if self._is_pushed(metadata):
                 parameters = await _push(endpoint, parameters)
             url = authorization_url(page, parameters)
-            response = await listener.sign_in(url, state, self._open_browser, print_url)
+            response = await listener.sign_in(url, state, self._open_browser, print_instructions)
             return _Callback(response, redirect_uri)
 
     def _is_pushed(self, metadata: Mapping[str, object]) -> bool:

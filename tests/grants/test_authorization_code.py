@@ -512,7 +512,10 @@ async def test_url_is_printed_if_no_browser_is_available(
     with caplog.at_level(logging.DEBUG):
         await AuthorizationCode(open_browser=no_browser).request_token(ServerSource(server))
     await visitor.done()
-    assert f"open this URL:\n\n    {visitor.opened[0]}\n" in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert f"open this URL in a browser on this machine:\n\n    {visitor.opened[0]}\n" in shown
+    port = urlsplit(query_of(visitor.opened[0])["redirect_uri"][0]).port
+    assert f"\n    ssh -L {port}:127.0.0.1:{port} HOST\n" in shown
     assert query_of(visitor.opened[0])["state"][0] not in caplog.text
 
 
