@@ -52,12 +52,13 @@ SIGNING_IN = Page(
 SIGNED_IN = Page(
     "signed-in",
     "You can close this page",
-    "The program has received your sign-in. Go back to the program to continue.",
+    "Your sign-in has reached the program. Go back to the program to continue.",
 )
 TRY_AGAIN = Page(
     "try-again",
     "Please try again",
-    "The program was not waiting for this sign-in. Go back to the program and start again.",
+    "This sign-in is not the one that the program waits for. Go back to the program and start "
+    "again.",
     status=400,
 )
 DISCARDED = Page(
