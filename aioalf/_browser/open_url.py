@@ -60,7 +60,7 @@ async def open_url(url: str, open_browser: OpenBrowser | None = None) -> bool:
 
 
 async def open_default_browser(url: str) -> object:
-    """Open the default browser; return False if there is none.
+    """Open the default browser; return False if no browser could be opened.
 
     Some browsers, such as text browsers, block until the user closes them. The end of the event
     loop and of the program would wait for a thread of asyncio's executor, but not for a daemon

@@ -27,7 +27,7 @@ _NO_SUCH_ADDRESS: Final = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 
 
 def listen(uri: RedirectUri) -> list[socket.socket]:
-    """Listen on the first available port. Raises ListenerError if there is none."""
+    """Listen on the first available port. Raises ListenerError if no port is available."""
     for addresses in _ADDRESSES[uri.host]:
         if sockets := _listen_on_first(uri, addresses):
             return sockets
