@@ -83,7 +83,11 @@ def test_control_characters_of_a_url_are_not_shown() -> None:
 async def test_default_browser_runs_in_a_daemon_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     """A browser that blocks until it is closed blocks neither the event loop nor the exit."""
     threads: list[threading.Thread] = []
-    monkeypatch.setattr(webbrowser, "open", lambda _url: threads.append(threading.current_thread()))
+
+    def record(_url: str) -> None:
+        threads.append(threading.current_thread())
+
+    monkeypatch.setattr(webbrowser, "open", record)
     await open_url(URL)
     [thread] = threads
     assert thread.daemon
