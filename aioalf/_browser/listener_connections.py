@@ -20,8 +20,8 @@ from aioalf._browser import pages
 MAX_RESPONSE_BYTES: Final = 64 * 1024
 MAX_CONNECTION_BYTES: Final = 128 * 1024  # with the cookies of other programs on this host
 MAX_CONNECTIONS: Final = 64
-# The event loop accepts so many connections at once, and reads a request four iterations later:
-# connections that come meanwhile must not evict it before.
+# The event loop accepts up to this number of connections in an iteration, on each socket, and reads
+# their requests a few iterations later. They must not evict each other before that.
 BACKLOG: Final = 8
 REQUEST_SECONDS: Final = 5.0
 DRAIN_SECONDS: Final = 1.0
