@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 import threading
 import webbrowser
 from concurrent.futures import Future
@@ -37,12 +36,6 @@ def instructions(url: str, address: str, port: int) -> str:
 def log_instructions(text: str) -> None:
     """Log the instructions, for a user who reads the log."""
     logger.warning("%s", text)
-
-
-def print_instructions(text: str) -> None:
-    """Print the instructions to standard error, not to a log, because the URL has secrets."""
-    sys.stderr.write(f"\n{text}\n\n")
-    sys.stderr.flush()
 
 
 async def open_url(url: str, open_browser: OpenBrowser | None = None) -> bool:

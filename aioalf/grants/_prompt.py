@@ -39,6 +39,12 @@ ShowPrompt = Callable[[Prompt], object] | Callable[[Prompt], Awaitable[object]]
 """A coroutine function, or a plain one that runs in a thread; it is called with the `Prompt`."""
 
 
+def print_instructions(text: str) -> None:
+    """Print how to sign in to standard error, not to a log, because the URL contains secrets."""
+    sys.stderr.write(f"\n{text}\n\n")
+    sys.stderr.flush()
+
+
 def print_prompt(prompt: Prompt) -> None:
     """Print a prompt to standard error, with a QR code if the terminal and segno allow it."""
     out = sys.stderr

@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 from aioalf._auth_server.request_params import Form
 from aioalf._auth_server.token_response import read_expires_in
-from aioalf._browser.open_url import print_instructions
 from aioalf._browser.redirect_uri import RedirectUri
 from aioalf._callbacks import OpenBrowser
 from aioalf.client_auth.credentials import require_client_id
@@ -26,6 +25,7 @@ from aioalf.grants._interactive import (
     check_timeout,
     login_time_limit,
 )
+from aioalf.grants._prompt import print_instructions
 from aioalf.grants.protocols import AuthorizationServer
 from aioalf.token import Token
 
@@ -100,7 +100,7 @@ class AuthorizationCode:
         Raises:
             AuthorizationError: The server refused, or the response is from another server.
             LoginTimeoutError: The sign-in took too long.
-            ListenerError: No port is free.
+            ListenerError: No port of the redirect URI is free, or this machine lacks its address.
             TokenError: The token request failed. It is not retried, because an authorization code
                 is single-use (RFC 6749 §4.1.2).
         """
