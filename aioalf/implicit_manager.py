@@ -15,7 +15,7 @@ from yarl import URL
 
 from aioalf._browser import pages
 from aioalf._browser.custom_pages import CustomPages
-from aioalf._browser.sockets import checked_ports
+from aioalf._browser.redirect_uri import check_ports
 from aioalf._callbacks import OpenBrowser
 from aioalf._implicit_storage import (
     SharedStorage,
@@ -271,7 +271,7 @@ async def use_implicit_flow(
         raise TokenConfigurationError(
             "timeout must be a number of seconds above 0, or None for no limit"
         )
-    checked_ports(port_range)
+    check_ports(port_range)
     _custom_pages()
     endpoint = None
     if authorization_endpoint is not None:

@@ -10,6 +10,7 @@ import logging
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
+from itertools import islice
 from typing import Final, cast
 
 from aiohttp import web
@@ -17,8 +18,11 @@ from aiohttp import web
 from aioalf._browser import pages
 
 MAX_RESPONSE_BYTES: Final = 64 * 1024
-MAX_HEADER_BYTES: Final = 32 * 1024  # cookies of other programs on localhost
+MAX_CONNECTION_BYTES: Final = 128 * 1024  # with the cookies of other programs on this host
 MAX_CONNECTIONS: Final = 64
+# The event loop accepts up to this number of connections in an iteration, on each socket, and reads
+# their requests a few iterations later. They must not evict each other before that.
+BACKLOG: Final = 8
 REQUEST_SECONDS: Final = 5.0
 DRAIN_SECONDS: Final = 1.0
 ACCEPT_TURNS: Final = 3  # event loop iterations from an accepted socket to its protocol
@@ -44,7 +48,7 @@ class LoopbackServer:
             for listening in sockets:
                 self._servers.append(
                     await self._loop.create_server(
-                        self._connect, sock=listening, start_serving=False
+                        self._connect, sock=listening, backlog=BACKLOG, start_serving=False
                     )
                 )
             for server in self._servers:
@@ -91,15 +95,21 @@ class LoopbackServer:
 
     def _opened(self, connection: _Connection) -> None:
         if len(self._connections) >= MAX_CONNECTIONS:
-            # Idle connections must not keep the browser out.
-            self._oldest().abort()
+            self._evict()
         self._connections[connection] = None
         if not self._is_open:
             connection.abort()
 
-    def _oldest(self) -> _Connection:
-        """Return the oldest connection, preferably one without a complete request."""
-        return min(self._connections, key=lambda connection: connection.has_request)
+    def _evict(self) -> None:
+        """Close the oldest connection of the newer half.
+
+        The older half stays for its time limit, so that a browser that connected before a flood is
+        not closed. The newer half changes, so that a browser that connects later gets in.
+        """
+        victim = next(islice(self._connections, MAX_CONNECTIONS // 2, None))
+        # Its loss is only reported in the next iteration of the event loop.
+        del self._connections[victim]
+        victim.abort()
 
     def _lost(self, connection: _Connection) -> None:
         self._connections.pop(connection, None)
@@ -134,11 +144,12 @@ class _Connection(web.RequestHandler):
             logger=_SILENCE,
             access_log=_SILENCE,
             max_line_size=MAX_RESPONSE_BYTES,
-            max_field_size=MAX_HEADER_BYTES,
+            max_field_size=MAX_CONNECTION_BYTES,
             lingering_time=DRAIN_SECONDS,
             auto_decompress=False,
         )
         self.has_request = self.has_response = False
+        self._received = 0
         self.lost: asyncio.Future[None] = loop.create_future()
         self._on_opened = opened
         self._on_lost = lost
@@ -163,6 +174,10 @@ class _Connection(web.RequestHandler):
         self.lost.set_result(None)
 
     def data_received(self, data: bytes) -> None:
+        self._received += len(data)
+        if self._received > MAX_CONNECTION_BYTES:
+            self.abort()
+            return
         try:
             super().data_received(data)
         except Exception:

@@ -17,6 +17,7 @@ from typing import Final
 
 __all__ = (
     "CUSTOM_HEADERS",
+    "DISCARDED",
     "HEADERS",
     "NOTHING_TO_DO",
     "SIGNED_IN",
@@ -45,23 +46,32 @@ class Page:
 SIGNING_IN = Page(
     "signing-in",
     "Signing you in\N{HORIZONTAL ELLIPSIS}",
-    "One moment. Your sign-in is being passed to the application.",
+    "One moment. Your sign-in is being passed to the program.",
 )
+# The program may still have to exchange a code, which can fail: the page must not say more.
 SIGNED_IN = Page(
     "signed-in",
-    "You are signed in",
-    "That is all. You can close this window and go back to the application.",
+    "You can close this page",
+    "Your sign-in has reached the program. Go back to the program to continue.",
 )
 TRY_AGAIN = Page(
     "try-again",
     "Please try again",
-    "The application was not waiting for this sign-in. Go back to the application and start again.",
+    "This sign-in is not the one that the program waits for. Go back to the program and start "
+    "again.",
+    status=400,
+)
+DISCARDED = Page(
+    "refused",
+    "The sign-in was not accepted",
+    "The response does not name the expected server, so the program does not use it. Go back to "
+    "the program, which knows the reason.",
     status=400,
 )
 NOTHING_TO_DO = Page(
     "nothing-to-do",
     "Nothing to do here",
-    "The application is not waiting for a sign-in. You can close this window.",
+    "The program is not waiting for a sign-in. You can close this page.",
 )
 
 
@@ -76,7 +86,7 @@ def refused(description: str) -> Page:
     return Page(
         "refused",
         "The sign-in was refused",
-        "The application knows about it. You can close this window.",
+        "The program knows about it. You can close this page.",
         detail=shown,
     )
 
@@ -230,8 +240,8 @@ _ICON = (
 _WITHOUT_SCRIPT = """\
 <noscript>
 <h2>JavaScript is switched off</h2>
-<p class="text">This page needs JavaScript to pass your sign-in to the application. Allow JavaScript
-here, then go back to the application and start again.</p>
+<p class="text">This page needs JavaScript to pass your sign-in to the program. Allow JavaScript
+here, then go back to the program and start again.</p>
 </noscript>
 """
 

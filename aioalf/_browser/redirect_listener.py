@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import re
 from collections.abc import Callable, Collection, Mapping
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TypeAlias
 from urllib.parse import parse_qsl
 
 from aiohttp import web
@@ -19,99 +18,109 @@ from aiohttp import web
 from aioalf._browser import pages
 from aioalf._browser.custom_pages import CustomPages
 from aioalf._browser.listener_connections import MAX_RESPONSE_BYTES, LoopbackServer, refuse, reply
-from aioalf._browser.open_url import log_url, open_url
-from aioalf._browser.sockets import checked_host, checked_ports, listen
+from aioalf._browser.open_url import instructions, log_instructions, open_url
+from aioalf._browser.redirect_uri import RedirectUri
+from aioalf._browser.sockets import listen
 from aioalf._callbacks import OpenBrowser, run_while_showing
-from aioalf.errors import TokenConfigurationError
+from aioalf.errors import TokenError
 
 __all__ = ("RedirectListener",)
 
 MAX_PARAMETERS: Final = 64
 
 _FORM: Final = "application/x-www-form-urlencoded"
+_ANY_PORT: Final = RedirectUri()
+
+Response: TypeAlias = Mapping[str, str]
+"""The parameters of an authorization response."""
+
+
+def _find_no_error(_response: Response) -> None:
+    return None
 
 
 class RedirectListener:
-    """Listens on loopback during a sign-in and returns the authorization response for its `state`.
+    """Listens on loopback during one sign-in, and returns the authorization response to it.
 
     The sockets are open inside `async with` (RFC 8252 §7.3, §8.3, §8.9, §8.10).
 
     Args:
-        ports: First and last port to try, in order. None takes any free port.
-        host: "localhost" listens on both 127.0.0.1 and ::1. With an IP address, the other IP
-            version is used only if this machine lacks that one.
-        path: Path of the redirect URI.
+        redirect_uri: Host, ports and path to listen on.
         awaited: A response must contain one of these parameters, or `error`.
+        find_error: Returns the error to raise for a response that must not be used, or None. It is
+            called before the page is chosen, so that the page shows nothing of such a response.
         custom_pages: HTML documents that replace the listener's own.
 
     Raises:
-        TokenConfigurationError: An argument cannot work.
         ListenerError: No port is available, on entering `async with`.
     """
 
     def __init__(
         self,
+        redirect_uri: RedirectUri = _ANY_PORT,
         *,
-        ports: tuple[int, int] | None = None,
-        host: str = "127.0.0.1",
-        path: str = "/",
         awaited: Collection[str],
+        find_error: Callable[[Response], TokenError | None] = _find_no_error,
         custom_pages: CustomPages | None = None,
     ) -> None:
-        self._ports = checked_ports(ports)
-        self._host = checked_host(host)
-        self._path = _checked_path(path)
+        self._uri = redirect_uri
+        self._path = redirect_uri.path or "/"
         self._awaited = frozenset(awaited)
+        self._find_error = find_error
         self._custom_pages = custom_pages or CustomPages()
-        self._authority = ""
+        self._address = self._authority = ""
+        self._port = 0
         self._server: LoopbackServer | None = None
-        self._waiting: tuple[bytes, asyncio.Future[Mapping[str, str]]] | None = None
-        self._is_finished = False
+        self._waiting: tuple[bytes, asyncio.Future[Response | TokenError]] | None = None
 
     @property
     def redirect_uri(self) -> str:
-        """The redirect URI, without a path if that is "/". RuntimeError outside `async with`."""
+        """The redirect URI with its port. RuntimeError before `async with`."""
         if not self._authority:
             raise RuntimeError("The redirect URI is known inside `async with` only.")
-        return self._origin + ("" if self._path == "/" else self._path)
+        return self._origin + self._uri.path
 
     async def sign_in(
         self,
         url: str,
         state: str,
         open_browser: OpenBrowser | None,
-        otherwise: Callable[[str], None] = log_url,
-    ) -> Mapping[str, str]:
-        """Show the URL of an authorization request as `open_url` does, and `wait` meanwhile.
+        tell: Callable[[str], None] = log_instructions,
+    ) -> Response:
+        """Show the URL of an authorization request, and `wait` meanwhile.
 
-        Raises TokenError if the URL cannot be shown.
+        Calls `tell` with instructions for the user if no browser could be opened. Raises TokenError
+        if `open_browser` fails.
         """
-        return await run_while_showing(open_url(url, open_browser, otherwise), self.wait(state))
+        return await run_while_showing(self._show_url(url, open_browser, tell), self.wait(state))
 
-    async def wait(self, state: str) -> Mapping[str, str]:
+    async def wait(self, state: str) -> Response:
         """Return the parameters of the authorization response with this `state`.
 
         Ignores responses that have another `state`, repeat a parameter or lack an awaited one.
         Parameters without a value are left out (RFC 6749 §3.1). There is no time limit.
-        Raises ValueError for an empty state.
+        Raises the TokenError of `find_error`, ValueError for an empty state, and RuntimeError if
+        this method was called before: each sign-in needs its own state (RFC 9700 §2.1.1).
         """
         if not state:
             raise ValueError("The state is empty: it must be unguessable.")
         if self._waiting is not None:
-            raise RuntimeError("This listener already waits for a response.")
-        response: asyncio.Future[Mapping[str, str]] = asyncio.get_running_loop().create_future()
-        self._waiting = (state.encode(), response)
-        self._is_finished = False
-        try:
-            return await response
-        finally:
-            self._waiting = None
+            raise RuntimeError("This listener was used: make a new one for each sign-in.")
+        future: asyncio.Future[Response | TokenError] = asyncio.get_running_loop().create_future()
+        self._waiting = (state.encode(), future)
+        result = await future
+        if isinstance(result, TokenError):
+            raise result
+        return result
 
     async def __aenter__(self) -> Self:
-        sockets = listen(self._host, self._ports)
-        address, port = sockets[0].getsockname()[:2]
-        host = "localhost" if self._host == "localhost" else address
-        self._authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        if self._authority:
+            raise RuntimeError("This listener was used: make a new one for each sign-in.")
+        sockets = listen(self._uri)
+        address, self._port = sockets[0].getsockname()[:2]
+        self._address = f"[{address}]" if ":" in address else address
+        host = "localhost" if self._uri.host == "localhost" else self._address
+        self._authority = f"{host}:{self._port}"
         self._server = LoopbackServer(self._respond)
         await self._server.start(sockets)
         return self
@@ -125,6 +134,12 @@ class RedirectListener:
         server, self._server = self._server, None
         if server is not None:
             await server.close()
+
+    async def _show_url(
+        self, url: str, open_browser: OpenBrowser | None, tell: Callable[[str], None]
+    ) -> None:
+        if not await open_url(url, open_browser):
+            tell(instructions(url, self._address, self._port))
 
     @property
     def _origin(self) -> str:
@@ -162,6 +177,13 @@ class RedirectListener:
     def _page_without_response(self) -> pages.Page:
         return pages.NOTHING_TO_DO if self._is_finished else pages.SIGNING_IN
 
+    @property
+    def _is_finished(self) -> bool:
+        if self._waiting is None:
+            return False
+        _, future = self._waiting
+        return future.done() and not future.cancelled()
+
     def _accept(self, encoded: bytes) -> pages.Page:
         """Finish the wait if these parameters are its response; return the page to show."""
         if self._is_finished:
@@ -173,13 +195,11 @@ class RedirectListener:
         # A cancelled wait is over, even if its task has not run since.
         if future.done() or not hmac.compare_digest(response["state"].encode(), state):
             return pages.TRY_AGAIN
-        self._is_finished = True
-        future.set_result(response)
-        if "error" in response:
-            return pages.refused(response.get("error_description", response["error"]))
-        return pages.SIGNED_IN
+        error = self._find_error(response)
+        future.set_result(response if error is None else error)
+        return _page_of(response) if error is None else pages.DISCARDED
 
-    def _is_complete(self, response: Mapping[str, str]) -> bool:
+    def _is_complete(self, response: Response) -> bool:
         return "state" in response and (
             "error" in response or not self._awaited.isdisjoint(response)
         )
@@ -190,6 +210,12 @@ class RedirectListener:
         is_replaced = page is pages.SIGNING_IN and self._custom_pages.signed_in is not None
         headers = pages.CUSTOM_HEADERS if document or is_replaced else pages.HEADERS
         return reply(document or pages.render_html(page), "text/html", page.status, headers)
+
+
+def _page_of(response: Response) -> pages.Page:
+    if "error" in response:
+        return pages.refused(response.get("error_description", response["error"]))
+    return pages.SIGNED_IN
 
 
 def _parameters(encoded: bytes) -> dict[str, str] | None:
@@ -231,12 +257,3 @@ async def _read(request: web.BaseRequest, limit: int) -> bytes | None:
         if len(body) > limit:
             return None
     return bytes(body)
-
-
-def _checked_path(path: str) -> str:
-    if re.fullmatch(r"/[!-~]*", path) and not set(path) & set("?#"):
-        return path
-    raise TokenConfigurationError(
-        f"The path of the redirect URI is {path!r}; it must start with a slash and be "
-        "percent-encoded, without a query or a fragment"
-    )

@@ -11,62 +11,46 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import Final
 
-from aioalf.errors import ListenerError, TokenConfigurationError
+from aioalf._browser.redirect_uri import RedirectUri
+from aioalf.errors import ListenerError
 
-MAX_PORT: Final = 65535
-FREE_PORT_ATTEMPTS: Final = 16
-
-# For each host, groups of addresses to try in order. All addresses of a group share one port.
-_ADDRESSES: Final[Mapping[str, Sequence[Sequence[str]]]] = {
+# For each host, groups of addresses: a group is used only if this machine has no address of the
+# groups before it. All addresses of a group share one port.
+_ADDRESSES: Final[Mapping[str | None, Sequence[Sequence[str]]]] = {
+    None: [["127.0.0.1"], ["::1"]],
     # Browsers try ::1 first: another program on that port of ::1 would receive the token.
     "localhost": [["127.0.0.1", "::1"]],
-    "127.0.0.1": [["127.0.0.1"], ["::1"]],
-    "::1": [["::1"], ["127.0.0.1"]],
+    "127.0.0.1": [["127.0.0.1"]],
+    "::1": [["::1"]],
 }
 _NO_SUCH_ADDRESS: Final = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 
 
-def checked_ports(ports: object) -> Sequence[int]:
-    """Return the ports to try in order. Raises TokenConfigurationError for an invalid range."""
-    match ports:
-        case None:
-            return [0] * FREE_PORT_ATTEMPTS
-        case int(first), int(last) if 1 <= first <= last <= MAX_PORT and first is not True:
-            return range(first, last + 1)
-        case _:
-            raise TokenConfigurationError(
-                f"The ports of the redirect listener are {ports!r}; they must be two whole "
-                f"numbers from 1 to {MAX_PORT}, the lower one first, such as (32000, 32009)"
-            )
-
-
-def checked_host(host: str) -> str:
-    """Return the host. Raises TokenConfigurationError unless it is a loopback host."""
-    if host in _ADDRESSES:
-        return host
-    raise TokenConfigurationError(
-        f"The host of the redirect listener is {host!r}; it must be one of "
-        f"{', '.join(_ADDRESSES)}: other machines must not reach it"
+def listen(uri: RedirectUri) -> list[socket.socket]:
+    """Listen on the first available port. Raises ListenerError if no port is available."""
+    for addresses in _ADDRESSES[uri.host]:
+        if sockets := _listen_on_first(uri, addresses):
+            return sockets
+    raise ListenerError(
+        f"The redirect listener got no port on {uri.host or '127.0.0.1 or ::1'}: this machine has "
+        "no such address. The grant DeviceCode needs no listener"
     )
 
 
-def listen(host: str, ports: Sequence[int]) -> list[socket.socket]:
-    """Listen on the first available port. Raises ListenerError if all are busy."""
+def _listen_on_first(uri: RedirectUri, addresses: Sequence[str]) -> list[socket.socket]:
+    """Listen on the first port that is free on these addresses; none if there is no address."""
+    ports = uri.ports_to_try
     cause: OSError | None = None
-    for addresses in _ADDRESSES[host]:
-        for port in ports:
-            try:
-                sockets = _listen_on_each(addresses, port)
-            except OSError as error:
-                cause = error
-                continue
-            if sockets:
-                return sockets
-            break
+    for port in ports:
+        try:
+            return _listen_on_each(addresses, port)
+        except OSError as error:
+            cause = error
+    # Another address would be another redirect URI, which may not be registered.
     span = f"from {ports[0]} to {ports[-1]}" if any(ports) else "of this machine"
     raise ListenerError(
-        f"The redirect listener got no port {span} on {host}: all are in use or forbidden. "
-        "End the programs that use them, or choose other ports"
+        f"The redirect listener got no port {span} on {uri.host or addresses[0]}: all are in use "
+        "or forbidden. End the programs that use them, or choose other ports"
     ) from cause
 
 

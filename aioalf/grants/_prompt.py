@@ -16,7 +16,6 @@ from aioalf._redaction import printable
 
 _BORDER = 2
 _MAX_URL = 2048
-_MAX_LOGIN_URL = 2**16
 
 
 class Prompt(NamedTuple):
@@ -40,12 +39,9 @@ ShowPrompt = Callable[[Prompt], object] | Callable[[Prompt], Awaitable[object]]
 """A coroutine function, or a plain one that runs in a thread; it is called with the `Prompt`."""
 
 
-def print_url(url: str) -> None:
-    """Print the URL of a sign-in to standard error, not to a log, because it contains secrets."""
-    sys.stderr.write(
-        "\nNo browser could be opened on this machine. To sign in, open this URL:\n\n"
-        f"    {printable(url, _MAX_LOGIN_URL)}\n\n"
-    )
+def print_instructions(text: str) -> None:
+    """Print how to sign in to standard error, not to a log, because the URL contains secrets."""
+    sys.stderr.write(f"\n{text}\n\n")
     sys.stderr.flush()
 
 

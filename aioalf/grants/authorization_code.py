@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Mapping
+from functools import partial
 from typing import NamedTuple
 
 from aioalf._auth_server.request_params import Form
 from aioalf._auth_server.token_response import read_expires_in
-from aioalf._browser.sockets import checked_ports
+from aioalf._browser.redirect_uri import RedirectUri
 from aioalf._callbacks import OpenBrowser
 from aioalf.client_auth.credentials import require_client_id
 from aioalf.errors import AuthorizationError, TokenConfigurationError, TokenResponseError
@@ -24,7 +25,7 @@ from aioalf.grants._interactive import (
     check_timeout,
     login_time_limit,
 )
-from aioalf.grants._prompt import print_url
+from aioalf.grants._prompt import print_instructions
 from aioalf.grants.protocols import AuthorizationServer
 from aioalf.token import Token
 
@@ -39,9 +40,12 @@ class _Callback(NamedTuple):
 class AuthorizationCode:
     """Let a person sign in with a browser, and exchange the authorization code for a token.
 
-    The redirect URI is on 127.0.0.1.
-
     Args:
+        redirect_uri: The registered redirect URI: ``http://localhost``, ``http://127.0.0.1`` or
+            ``http://[::1]``, optionally with a port and a path. Without a port, the port is one of
+            `redirect_ports`. The default is ``http://127.0.0.1``, or ``http://[::1]`` on a machine
+            without IPv4. A program that uses several issuers should give each issuer that does not
+            promise ``iss`` its own path (RFC 9700 §4.4.2).
         redirect_ports: The first and last port of the redirect URI; any free port by default.
         open_browser: A function that is called with the URL instead of the default browser: a
             coroutine function, or a plain one that runs in a thread. If it returns False, the URL
@@ -78,14 +82,14 @@ class AuthorizationCode:
     def __init__(
         self,
         *,
+        redirect_uri: str | None = None,
         redirect_ports: tuple[int, int] | None = None,
         open_browser: OpenBrowser | None = None,
         timeout: float | None = 300,
         par: bool | None = None,
         allow_unadvertised_iss: bool = False,
     ) -> None:
-        checked_ports(redirect_ports)
-        self._ports = redirect_ports
+        self._redirect_uri = RedirectUri.read(redirect_uri, redirect_ports)
         self._open_browser = open_browser
         self._timeout = check_timeout(timeout)
         self._par = par
@@ -97,13 +101,13 @@ class AuthorizationCode:
         Raises:
             AuthorizationError: The server refused, or the response is from another server.
             LoginTimeoutError: The sign-in took too long.
-            ListenerError: No port is free.
+            ListenerError: No port of the redirect URI is free, or this machine lacks its address.
             TokenError: The token request failed. It is not retried, because an authorization code
                 is single-use (RFC 6749 §4.1.2).
         """
         # Report a configuration error before the person does anything.
         client_id = require_client_id(endpoint.client_id)
-        issuer, metadata = endpoint.issuer, await endpoint.metadata()
+        metadata = await endpoint.metadata()
         await endpoint.url_of("token_endpoint")
         state = secrets.token_urlsafe(32)
         verifier = pkce.verifier_of(secrets.token_bytes(pkce.OCTETS))
@@ -117,7 +121,6 @@ class AuthorizationCode:
         }
         async with login_time_limit(self._timeout):
             response, redirect_uri = await self._sign_in(endpoint, parameters, metadata, state)
-        self._check_issuer(response, issuer, metadata)
         if "error" in response:
             raise authorization_error(response, (state, verifier, client_id))
         return await endpoint.request(
@@ -140,14 +143,19 @@ class AuthorizationCode:
             RedirectListener,
         )
 
-        async with RedirectListener(ports=self._ports, awaited=("code",)) as listener:
+        listener = RedirectListener(
+            self._redirect_uri,
+            awaited=("code",),
+            find_error=partial(self._issuer_error, endpoint.issuer, metadata),
+        )
+        async with listener:
             redirect_uri = listener.redirect_uri
             page = await endpoint.url_of("authorization_endpoint")
             parameters = {**parameters, "redirect_uri": redirect_uri}
             if self._is_pushed(metadata):
                 parameters = await _push(endpoint, parameters)
             url = authorization_url(page, parameters)
-            response = await listener.sign_in(url, state, self._open_browser, print_url)
+            response = await listener.sign_in(url, state, self._open_browser, print_instructions)
             return _Callback(response, redirect_uri)
 
     def _is_pushed(self, metadata: Mapping[str, object]) -> bool:
@@ -159,23 +167,24 @@ class AuthorizationCode:
             )
         return is_required or bool(self._par)
 
-    def _check_issuer(
-        self, response: Mapping[str, str], issuer: str | None, metadata: Mapping[str, object]
-    ) -> None:
-        """Raise AuthorizationError if another server may have sent the response (RFC 9207 §2.4)."""
+    def _issuer_error(
+        self, issuer: str | None, metadata: Mapping[str, object], response: Mapping[str, str]
+    ) -> AuthorizationError | None:
+        """Return an error if another server may have sent the response (RFC 9207 §2.4)."""
         if issuer is None:
-            return
+            return None
         found = response.get("iss")
         is_advertised = metadata.get("authorization_response_iss_parameter_supported") is True
         if found is None and is_advertised:
-            raise _discarded("without the issuer (iss) that this server promises to name")
+            return _discarded("without the issuer (iss) that this server promises to name")
         if found not in {None, issuer}:
-            raise _discarded("from another issuer (iss) than the configured one")
+            return _discarded("from another issuer (iss) than the configured one")
         if found is not None and not is_advertised and not self._allow_unadvertised_iss:
-            raise _discarded(
+            return _discarded(
                 "with an issuer (iss) that this server's metadata does not promise; if the server "
                 "always does this, pass allow_unadvertised_iss=True"
             )
+        return None
 
 
 def _discarded(how: str) -> AuthorizationError:

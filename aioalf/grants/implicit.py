@@ -14,6 +14,7 @@ from yarl import URL
 
 from aioalf._auth_server.token_response import ResponsePolicy, read_token
 from aioalf._browser.custom_pages import CustomPages
+from aioalf._browser.redirect_uri import RedirectUri
 from aioalf._callbacks import OpenBrowser
 from aioalf._syntax import join_scope, scope_set
 from aioalf.client_auth.credentials import require_client_id
@@ -86,8 +87,7 @@ class Implicit:
         )
 
         listener = RedirectListener(
-            ports=self._login.ports,
-            host="localhost",
+            RedirectUri("localhost", self._login.ports),
             awaited=("access_token",),
             custom_pages=self._custom_pages(),
         )

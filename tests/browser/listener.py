@@ -10,11 +10,14 @@ from contextlib import ExitStack, asynccontextmanager, closing
 from typing import Any
 
 from aioalf._browser.redirect_listener import RedirectListener
+from aioalf._browser.redirect_uri import RedirectUri
 
 STATE = "b7Yw0cVt-_state"
 SECRET = "s3cr3t-t0ken"
 FORM = "application/x-www-form-urlencoded"
 VALID = f"state={STATE}&access_token={SECRET}"
+ANY_PORT = RedirectUri()
+LOCALHOST = RedirectUri("localhost")
 
 
 class Response:
@@ -103,10 +106,14 @@ class WaitingListener:
 
 @asynccontextmanager
 async def waiting_listener(
-    *, awaited: tuple[str, ...] = ("access_token",), state: str = STATE, **options: Any
+    uri: RedirectUri = ANY_PORT,
+    *,
+    awaited: tuple[str, ...] = ("access_token",),
+    state: str = STATE,
+    **options: Any,
 ) -> AsyncGenerator[WaitingListener, None]:
     """Open a listener that waits for a response until the block ends."""
-    async with RedirectListener(awaited=awaited, **options) as listener:
+    async with RedirectListener(uri, awaited=awaited, **options) as listener:
         waiting = WaitingListener(listener, state)
         await asyncio.sleep(0)
         try:

@@ -11,8 +11,10 @@ import pytest
 
 from aioalf._browser import listener_connections
 from aioalf._browser.redirect_listener import RedirectListener
+from aioalf._browser.redirect_uri import RedirectUri
 from tests.browser.listener import (
     FORM,
+    LOCALHOST,
     STATE,
     VALID,
     Browser,
@@ -30,7 +32,7 @@ async def test_last_page_is_sent_before_the_sockets_close() -> None:
     """The browser receives the last page although the listener closes at once."""
 
     async def wait_and_close() -> None:
-        async with RedirectListener(host="localhost", awaited=("access_token",)) as listener:
+        async with RedirectListener(LOCALHOST, awaited=("access_token",)) as listener:
             ready.set_result(Browser(listener))
             await listener.wait(STATE)
 
@@ -53,7 +55,7 @@ async def test_sockets_close_after_timeout_cancellation_and_error(end: str) -> N
 
     async def wait() -> None:
         nonlocal port
-        async with RedirectListener(host="localhost", awaited=("code",)) as listener:
+        async with RedirectListener(LOCALHOST, awaited=("code",)) as listener:
             port = Browser(listener).port
             if end == "error":
                 raise ZeroDivisionError
@@ -150,7 +152,7 @@ async def test_cancelled_close_still_closes(turns: int) -> None:
 async def test_cancelled_start_leaves_no_socket() -> None:
     """A cancellation while the listener opens leaves no port open."""
     first = free_ports(1)
-    listener = RedirectListener(host="localhost", ports=(first, first), awaited=("code",))
+    listener = RedirectListener(RedirectUri("localhost", (first, first)), awaited=("code",))
     opening = asyncio.create_task(listener.__aenter__())
     await asyncio.sleep(0)
     opening.cancel()

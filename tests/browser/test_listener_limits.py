@@ -15,10 +15,13 @@ from tests.browser.listener import (
     SECRET,
     STATE,
     VALID,
+    Browser,
     Response,
     read_to_end,
     waiting_listener,
 )
+
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 pytestmark = pytest.mark.usefixtures("_no_leaks")
 
@@ -40,18 +43,35 @@ async def test_request_line_and_headers_above_the_limit_are_refused() -> None:
     async with waiting_listener() as waiting:
         for response in (
             await waiting.browser.get(f"/?{VALID}" + "t" * 70_000),
-            await waiting.browser.request("GET", f"/?{VALID}", headers={"X": SECRET * 10_000}),
+            await waiting.browser.request("GET", f"/?{VALID}", headers={"X": SECRET * 12_000}),
         ):
             assert response.status in {0, 400}
             assert SECRET not in response.raw.decode("latin-1")
         assert await waiting.is_waiting()
 
 
+@pytest.mark.rule("R117")
+async def test_all_bytes_of_a_connection_are_limited() -> None:
+    """Many headers below the limit of one header do not fill the memory."""
+    async with waiting_listener() as waiting:
+        limit = listener_connections.MAX_CONNECTION_BYTES
+        header = b"X: " + b"x" * 30_000 + b"\r\n"
+        head = f"GET /?{VALID} HTTP/1.1\r\nHost: {waiting.browser.host}\r\n".encode()
+        sent = head + header * (limit // len(header))
+        rest = limit - len(sent) - len(b"X: \r\n\r\n")
+        exact = sent + b"X: " + b"x" * rest + b"\r\n\r\n"
+        async with asyncio.timeout(1):  # before the time limit of a request
+            assert (await waiting.browser.send(sent + header)).raw == b""
+            assert (await waiting.browser.send(exact + b"x")).raw == b""
+        assert await waiting.is_waiting()
+        assert (await waiting.browser.send(exact)).outcome == "signed-in"
+
+
 async def test_many_cookies_are_accepted() -> None:
-    """Browsers send the cookies of other programs on localhost too, since cookies ignore ports."""
+    """Browsers send the cookies of other programs on this host too, since cookies ignore ports."""
     async with waiting_listener() as waiting:
         response = await waiting.browser.request(
-            "GET", f"/?{VALID}", headers={"Cookie": "c" * 20_000}
+            "GET", f"/?{VALID}", headers={"Cookie": "c" * 120_000}
         )
         assert response.outcome == "signed-in"
 
@@ -144,27 +164,64 @@ async def test_slow_clients_are_disconnected(sent: str, monkeypatch: pytest.Monk
     monkeypatch.setattr(listener_connections, "REQUEST_SECONDS", 0.05)
     async with waiting_listener() as waiting:
         if sent == "POST":
-            sent = (
-                f"POST / HTTP/1.1\r\nHost: {waiting.browser.host}\r\nContent-Type: {FORM}\r\n"
-                f"Origin: {waiting.browser.origin}\r\nContent-Length: 99\r\n\r\nstate={STATE}"
-            )
+            sent = slow_form(waiting.browser).decode()
         async with asyncio.timeout(5):
             assert (await waiting.browser.send(sent.encode())).raw == b""
         assert await waiting.is_waiting()
 
 
-async def test_idle_connections_do_not_block_the_browser(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Above the limit of connections, the oldest idle one is closed."""
-    monkeypatch.setattr(listener_connections, "MAX_CONNECTIONS", 2)
+async def connect(browser: Browser, sent: bytes, count: int) -> list[Connection]:
+    """Open connections that send these bytes and wait, some of them at the same moment."""
+    connections: list[Connection] = []
+    while len(connections) < count:
+        batch = min(listener_connections.BACKLOG, count - len(connections))
+        connections += await asyncio.gather(
+            *(asyncio.open_connection(browser.address, browser.port) for _ in range(batch))
+        )
+    for _, writer in connections:
+        writer.write(sent)
+    return connections
+
+
+@pytest.mark.rule("R117")
+async def test_connections_at_once_are_limited() -> None:
+    """Connections above the limit are closed at once, and a new one still gets a response."""
+    limit = listener_connections.MAX_CONNECTIONS
     async with waiting_listener() as waiting:
-        idle = [
-            await asyncio.open_connection(waiting.browser.address, waiting.browser.port)
-            for _ in range(4)
-        ]
-        assert (await waiting.browser.get(f"/?{VALID}")).outcome == "signed-in"
-        for reader, _ in idle[:2]:
-            assert await read_to_end(reader) == b""
+        idle = await connect(waiting.browser, b"", limit + 26)
+        assert (await waiting.browser.get("/")).outcome == "signing-in"
+        ends = [asyncio.create_task(read_to_end(reader)) for reader, _ in idle]
+        closed = asyncio.as_completed(ends, timeout=2)  # before the time limit of a request
+        for _ in range(27):
+            assert await next(closed) == b""
+        assert sum(not end.done() for end in ends) == limit - 1
         for _, writer in idle:
             writer.close()
+        await asyncio.gather(*ends)
+
+
+@pytest.mark.rule("R117")
+@pytest.mark.parametrize("kind", ["idle", "slow form"])
+@pytest.mark.parametrize(("before", "after"), [(0, 150), (100, 20)])
+async def test_early_connection_of_a_browser_is_kept(kind: str, before: int, after: int) -> None:
+    """A flood does not close the connection of a browser that connected early."""
+    async with waiting_listener() as waiting:
+        sent = slow_form(waiting.browser) if kind == "slow form" else b""
+        flood = await connect(waiting.browser, sent, before)
+        reader, writer = await asyncio.open_connection(
+            waiting.browser.address, waiting.browser.port
+        )
+        flood += await connect(waiting.browser, sent, after)
+        assert (await waiting.browser.get("/favicon.ico")).status == 404  # the flood has arrived
+        writer.write(f"GET /?{VALID} HTTP/1.1\r\nHost: {waiting.browser.host}\r\n\r\n".encode())
+        assert Response(await read_to_end(reader)).outcome == "signed-in"
+        for _, other in [*flood, (reader, writer)]:
+            other.close()
+
+
+def slow_form(browser: Browser) -> bytes:
+    """Return the first part of a form of the sign-in page."""
+    return (
+        f"POST / HTTP/1.1\r\nHost: {browser.host}\r\nContent-Type: {FORM}\r\n"
+        f"Origin: {browser.origin}\r\nContent-Length: 99\r\n\r\nstate={STATE}"
+    ).encode()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aioalf._browser import redirect_listener
+from aioalf._browser.redirect_uri import RedirectUri
 from tests.browser.listener import (
     FORM,
     VALID,
@@ -53,7 +54,7 @@ async def test_missing_or_repeated_host_is_refused(lines: str) -> None:
 )
 async def test_other_paths_are_not_found(target: str) -> None:
     """Requests for other paths do not end the wait."""
-    async with waiting_listener(path="/callback") as waiting:
+    async with waiting_listener(RedirectUri(path="/callback")) as waiting:
         for full in (target, f"{target}?{VALID}"):
             response = await waiting.browser.get(full)
             assert (response.status, response.text) == (404, "404\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 from urllib.parse import quote, urlencode
 
 import pytest
@@ -12,7 +13,9 @@ from hypothesis import strategies as st
 
 from aioalf._browser import listener_connections, pages
 from aioalf._browser.redirect_listener import RedirectListener
+from aioalf.errors import TokenError
 from tests.browser.listener import (
+    LOCALHOST,
     SECRET,
     STATE,
     VALID,
@@ -26,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("_no_leaks")
 @pytest.mark.rule("R106")
 async def test_fragment_is_relayed_by_the_sign_in_page() -> None:
     """In the implicit flow, the page is served first and its script posts the fragment."""
-    async with waiting_listener(host="localhost") as waiting:
+    async with waiting_listener(LOCALHOST) as waiting:
         page = await waiting.browser.get("/")
         assert (page.status, page.outcome) == (200, "signing-in")
         assert page.text == pages.render_html(pages.SIGNING_IN)
@@ -195,17 +198,11 @@ async def test_response_before_the_wait_is_refused() -> None:
 
 
 async def test_cancelled_wait_accepts_no_response() -> None:
-    """After a cancelled wait its state is refused, and another wait can start."""
+    """After a cancelled wait its state is refused."""
     async with waiting_listener() as waiting:
         waiting.result.cancel()
         response = await waiting.browser.get(f"/?{VALID}")
         assert response.outcome == "try-again"
-        again = asyncio.create_task(waiting.listener.wait("second"))
-        assert (await waiting.browser.get("/?state=second&access_token=2")).outcome == "signed-in"
-        assert (await again)["access_token"] == "2"
-        third = asyncio.create_task(waiting.listener.wait("third"))
-        assert (await waiting.browser.get("/?state=third&access_token=3")).outcome == "signed-in"
-        assert (await third)["access_token"] == "3"
 
 
 async def test_response_during_cancellation_is_refused() -> None:
@@ -216,14 +213,65 @@ async def test_response_during_cancellation_is_refused() -> None:
         assert page is pages.TRY_AGAIN
 
 
-async def test_second_wait_and_empty_state_are_errors() -> None:
-    """A second concurrent wait and an empty state raise at once."""
+@pytest.mark.rule("R093")
+@pytest.mark.parametrize("end", ["waiting", "cancelled", "finished"])
+async def test_listener_and_its_state_are_used_once(end: str) -> None:
+    """A second wait raises, whatever became of the first one, and does not disturb it."""
     async with waiting_listener() as waiting:
-        with pytest.raises(RuntimeError, match="already waits"):
-            await waiting.listener.wait("other")
-        with pytest.raises(ValueError, match="state is empty"):
-            await waiting.listener.wait("")
-        assert await waiting.is_waiting()
+        if end == "cancelled":
+            waiting.result.cancel()
+        elif end == "finished":
+            assert (await waiting.browser.get(f"/?{VALID}")).outcome == "signed-in"
+        for state in (STATE, "other"):
+            with pytest.raises(RuntimeError, match="make a new one for each sign-in"):
+                await waiting.listener.wait(state)
+        if end == "waiting":
+            assert (await waiting.browser.get(f"/?{VALID}")).outcome == "signed-in"
+            assert (await waiting.result)["access_token"] == SECRET
+
+
+@pytest.mark.rule("R093")
+async def test_closed_listener_does_not_open_again() -> None:
+    """A listener that waits again would accept a redirect of an earlier sign-in."""
+    async with RedirectListener(awaited=("code",)) as listener:
+        pass
+    with pytest.raises(RuntimeError, match="make a new one for each sign-in"):
+        await listener.__aenter__()
+
+
+async def test_empty_state_is_an_error() -> None:
+    """A state that everyone can guess raises at once."""
+    with pytest.raises(ValueError, match="state is empty"):
+        await RedirectListener(awaited=("code",)).wait("")
+
+
+@pytest.mark.rule("R100")
+@pytest.mark.parametrize("method", ["get", "post"])
+@pytest.mark.parametrize("parameter", [f"access_token={SECRET}", "error=pwned"])
+async def test_page_shows_nothing_of_a_response_that_must_not_be_used(
+    method: str, parameter: str
+) -> None:
+    """The error is found before the page is chosen, and is raised by the wait."""
+    sent = f"state={STATE}&{parameter}&error_description=pwned&iss=evil"
+    found: list[Mapping[str, str]] = []
+
+    def find_error(response: Mapping[str, str]) -> TokenError:
+        found.append(response)
+        return TokenError("from another issuer")
+
+    async with waiting_listener(find_error=find_error) as waiting:
+        assert (await waiting.browser.get("/?state=forged&error=pwned")).outcome == "try-again"
+        assert not found
+        response = await (
+            waiting.browser.get(f"/?{sent}") if method == "get" else waiting.browser.post(sent)
+        )
+        assert (response.status, response.outcome) == (400, "refused")
+        assert pages.DISCARDED.title in response.text
+        assert "pwned" not in response.text
+        with pytest.raises(TokenError, match="from another issuer"):
+            await waiting.result
+        assert [entry["iss"] for entry in found] == ["evil"]
+        assert (await waiting.browser.get(f"/?{VALID}")).outcome == "nothing-to-do"
 
 
 @settings(

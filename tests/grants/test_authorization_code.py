@@ -4,7 +4,6 @@ import asyncio
 import logging
 import socket
 from collections.abc import Mapping
-from contextlib import ExitStack, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -29,6 +28,7 @@ from aioalf.grants import AuthorizationCode
 from aioalf.grants import _pkce as pkce
 from aioalf.testing import MISSING, OAuthServer
 from aioalf.token import Token
+from tests.browser.listener import free_ports
 from tests.grants.source import ScriptedSource, ServerSource
 from tests.grants.visitor import Visitor, is_listening, query_of
 from tests.support.identity import in_ascii
@@ -158,15 +158,98 @@ async def test_redirect_uri_has_a_port_of_the_range(server: OAuthServer) -> None
 async def test_browser_is_not_opened_without_a_free_port(server: OAuthServer) -> None:
     """ListenerError is raised if all ports of the range are in use."""
     visitor = Visitor()
-    with ExitStack() as stack:
-        busy = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+    with socket.create_server(("127.0.0.1", 0)) as busy:
         port = busy.getsockname()[1]
-        with suppress(OSError):  # IPv6, if the machine has it
-            address = ("::1", port)
-            stack.enter_context(socket.create_server(address, family=socket.AF_INET6))
         error = await refused(ServerSource(server), visitor, redirect_ports=(port, port))
     assert isinstance(error, ListenerError)
     assert not visitor.opened
+
+
+@pytest.mark.rule("R098", "R111", "R112")
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]"])
+@pytest.mark.parametrize("path", ["", "/callback"])
+async def test_redirect_uri_is_the_configured_one(
+    server: OAuthServer, host: str, path: str
+) -> None:
+    """Both requests have the configured URI, and the listener is there."""
+    port = free_ports(1)
+    uri = f"http://{host}:{port}{path}"
+    server.add_client("client-id", "secret", redirect_uris=[uri])
+    source = ServerSource(server)
+    _, asked = await login(source, Visitor(), redirect_uri=uri)
+    assert asked["redirect_uri"] == [uri]
+    assert source.forms[0]["redirect_uri"] == uri
+
+
+@pytest.mark.rule("R112")
+async def test_redirect_uri_without_a_port_has_any_free_port(server: OAuthServer) -> None:
+    """Entra ID, for example, registers http://localhost and ignores the port."""
+    server.add_client("client-id", "secret", redirect_uris=["http://localhost/a"])
+    _, asked = await login(ServerSource(server), Visitor(), redirect_uri="http://localhost/a")
+    used = urlsplit(asked["redirect_uri"][0])
+    assert (used.hostname, used.path) == ("localhost", "/a")
+    assert used.port
+
+
+@pytest.mark.rule("R112")
+async def test_redirect_uri_without_a_port_has_a_port_of_the_range(server: OAuthServer) -> None:
+    """Host and path are from the URI, the port is from the range."""
+    server.add_client("client-id", "secret", redirect_uris=["http://127.0.0.1/a"])
+    port = free_ports(1)
+    _, asked = await login(
+        ServerSource(server),
+        Visitor(),
+        redirect_uri="http://127.0.0.1/a",
+        redirect_ports=(port, port),
+    )
+    assert asked["redirect_uri"] == [f"http://127.0.0.1:{port}/a"]
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"redirect_uri": "https://app.example.com/callback"}, "DeviceCode"),
+        ({"redirect_uri": "http://localhost:1", "redirect_ports": (1, 2)}, "remove one of them"),
+    ],
+    ids=str,
+)
+def test_redirect_uri_of_another_machine_is_refused(options: Any, reason: str) -> None:
+    """The constructor raises, and the error says what to do instead."""
+    with pytest.raises(TokenConfigurationError, match=reason):
+        AuthorizationCode(**options)
+
+
+@pytest.mark.rule("R103", "R115")
+async def test_response_at_the_path_of_another_issuer_is_not_accepted(server: OAuthServer) -> None:
+    """In a mix-up, a server without iss redirects to its own path, where no sign-in waits."""
+    server.add_client("client-id", "secret", redirect_uris=["http://127.0.0.1/issuer-a"])
+    server.changes["metadata"] = {"authorization_response_iss_parameter_supported": MISSING}
+    server.changes["authorization"] = {"iss": MISSING}
+    visitor = Visitor(lambda url: url.replace("/issuer-a?", "/issuer-b?"))
+    source = ServerSource(server)
+    token, _ = await login(source, visitor, redirect_uri="http://127.0.0.1/issuer-a")
+    assert token.is_valid()
+    assert visitor.statuses == [404, 200]
+    assert len(source.forms) == 1
+
+
+@pytest.mark.rule("R115")
+async def test_server_does_not_redirect_to_the_path_of_another_issuer(server: OAuthServer) -> None:
+    """A malicious server that sends the user to an honest one cannot use the path of its own."""
+    server.add_client("client-id", "secret", redirect_uris=["http://127.0.0.1/honest"])
+    statuses: list[int] = []
+
+    async def open_page(url: str) -> None:
+        async with aiohttp.ClientSession() as session, session.get(url) as page:
+            statuses.append(page.status)
+            assert "Location" not in page.headers
+
+    grant = AuthorizationCode(
+        redirect_uri="http://127.0.0.1/malicious", open_browser=open_page, timeout=0.5
+    )
+    with pytest.raises(LoginTimeoutError):
+        await grant.request_token(ServerSource(server))
+    assert statuses == [400]
 
 
 @pytest.mark.parametrize(
@@ -209,11 +292,13 @@ async def test_wrong_iss_in_the_redirect_raises(server: OAuthServer, wrong: str)
     """The code of another server is not sent; an additional slash is another server, too."""
     server.changes["authorization"] = {"iss": wrong.format(server.issuer)}
     source = ServerSource(server)
-    error = await refused(source, Visitor(), allow_unadvertised_iss=True)
+    visitor = Visitor()
+    error = await refused(source, visitor, allow_unadvertised_iss=True)
     assert isinstance(error, AuthorizationError)
     assert "another issuer" in str(error)
     assert "evil" not in str(error)
     assert not source.forms
+    assert visitor.statuses == [400]  # the page does not say that the sign-in succeeded
 
 
 @pytest.mark.rule("R096", "R102")
@@ -427,7 +512,10 @@ async def test_url_is_printed_if_no_browser_is_available(
     with caplog.at_level(logging.DEBUG):
         await AuthorizationCode(open_browser=no_browser).request_token(ServerSource(server))
     await visitor.done()
-    assert f"open this URL:\n\n    {visitor.opened[0]}\n" in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert f"open this URL in a browser on this machine:\n\n    {visitor.opened[0]}\n" in shown
+    port = urlsplit(query_of(visitor.opened[0])["redirect_uri"][0]).port
+    assert f"\n    ssh -L {port}:127.0.0.1:{port} HOST\n" in shown
     assert query_of(visitor.opened[0])["state"][0] not in caplog.text
 
 

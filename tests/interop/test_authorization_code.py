@@ -22,7 +22,7 @@ from tests.interop.provider import Provider, Setup
 from tests.interop.scripted_user import ScriptedUser
 from tests.interop.visitor import Visitor
 
-SIGNED_IN = "You are signed in"
+SIGNED_IN = "You can close this page"
 REFUSED = "The sign-in was refused"
 CODE, REFUSED_CODE = "authorization_code", "authorization_code invalid_grant"
 

@@ -523,6 +523,6 @@ async def test_user_signs_in_with_chromium(
     await visitor.fill("Password", PASSWORD)
     await visitor.press("Sign in")
     await visitor.press("Accept")
-    await visitor.wait_for_page("You are signed in")
+    await visitor.wait_for_page("You can close this page")
     assert urlsplit(await visitor.current_url()).query == ""
     assert await subject_of(canaille, session, await waiting) == user.name

@@ -21,7 +21,7 @@ CLIENT_ID = "glBQ3nYU/8/kaVi/bIgXGA=="
 FIRST_PORT = 10_000 + os.getpid() % 1000 * 10
 PORTS = (FIRST_PORT, FIRST_PORT + 9)
 LOGIN_SECONDS = 30
-SIGNED_IN = "You are signed in"
+SIGNED_IN = "You can close this page"
 REFUSED = "The sign-in was refused"
 TRY_AGAIN = "Please try again"
 

@@ -4,13 +4,15 @@ The screenshots are in `artefacts/screenshots`.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from urllib.parse import urlencode
 
 import pytest
 
 from aioalf._browser.redirect_listener import RedirectListener
+from aioalf._browser.redirect_uri import RedirectUri
+from aioalf.errors import TokenError
 from aioalf.testing import OAuthServer
 from tests.interop.chromium import Chromium, Scheme
 from tests.interop.visitor import REFUSED_REQUEST, Visitor
@@ -26,10 +28,14 @@ _BRIGHTNESS = """(() => {
 _OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 RESPONSES = {
-    "signed-in": ("You are signed in", {"access_token": "secret-token", "state": STATE}),
+    "signed-in": ("You can close this page", {"access_token": "secret-token", "state": STATE}),
     "refused": (
         "The sign-in was refused",
         {"error": "access_denied", "error_description": DESCRIPTION, "state": STATE},
+    ),
+    "discarded": (
+        "The sign-in was not accepted",
+        {"access_token": "secret-token", "state": STATE, "iss": "https://evil.example"},
     ),
     "try-again": ("Please try again", {"access_token": "secret-token", "state": "guessed"}),
 }
@@ -42,13 +48,20 @@ def each_scheme() -> pytest.MarkDecorator:
 
 def expected_errors(name: str) -> list[str]:
     """Return what Chromium logs for a page: an error if its status is 400."""
-    return [REFUSED_REQUEST] if name == "try-again" else []
+    return [REFUSED_REQUEST] if name in {"discarded", "try-again"} else []
+
+
+def find_error(response: Mapping[str, str]) -> TokenError | None:
+    """Return an error for a response that names an issuer."""
+    return TokenError("from another issuer") if "iss" in response else None
 
 
 @asynccontextmanager
 async def waiting_login() -> AsyncGenerator[RedirectListener]:
     """Run a listener that waits for the response to one sign-in."""
-    async with RedirectListener(host="localhost", awaited=["access_token"]) as listener:
+    async with RedirectListener(
+        RedirectUri("localhost"), awaited=["access_token"], find_error=find_error
+    ) as listener:
         waiting = asyncio.create_task(listener.wait(STATE))
         try:
             yield listener
