@@ -45,7 +45,7 @@ LAYERS: list[tuple[str, dict[str, set[str]]]] = [
         {
             "client_auth": {"asyncio", "joserfc", "os", "pathlib", "secrets", "ssl", "time"},
             "caches": {"asyncio", "filelock", "logging", "os", "pathlib", "secrets", "time"},
-            "_browser": {"aiohttp.web", "asyncio", "logging", "socket", "threading", "webbrowser"},
+            "_browser": {"aiohttp.web", "asyncio", "logging", "socket", "webbrowser"},
         },
     ),
     (
