@@ -104,8 +104,9 @@ class TokenHTTPError(OAuthError):
 
     Attributes:
         response_status: The HTTP status, or None.
-        response_text: The response body, truncated, with the client's credentials masked, or None.
-        response: The response itself, its body already read, or None.
+        response_text: The response body, truncated, with the secrets of the request masked, or
+            None.
+        response: The response itself, its body already read and masked, or None.
         retry_after: The seconds of the ``Retry-After`` header (RFC 9110 §10.2.3), or None.
     """
 

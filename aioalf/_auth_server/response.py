@@ -15,8 +15,15 @@ from typing import Final, NamedTuple, cast
 from aiohttp import ClientResponse
 from yarl import URL
 
+from aioalf._auth_server.buffered_response import replace_texts
 from aioalf._auth_server.request_params import Form
-from aioalf._redaction import error_words, mask_secrets, printable
+from aioalf._redaction import (
+    SHORT_SECRET,
+    error_words,
+    mask_secrets,
+    mask_secrets_in_json,
+    printable,
+)
 from aioalf._syntax import read_retry_after
 from aioalf._urls import redact_url
 from aioalf.client_auth.credentials import Credentials
@@ -43,17 +50,32 @@ PUBLIC_PARAMS: Final = frozenset(
 """Request parameters that errors may show. The values of all other parameters are masked."""
 
 
-def secrets_in_request(credentials: Credentials, form: Form) -> frozenset[str]:
+class RequestSecrets(frozenset[str]):
+    """The texts of a request that no error may show; ``repr`` does not show them either.
+
+    `client_ids` are the forms of the client id among them. The client id is not a secret
+    (RFC 6749 §2.2), and honest servers name it, so a response may contain it.
+    """
+
+    client_ids: frozenset[str] = frozenset()
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} secrets>"
+
+
+def secrets_in_request(credentials: Credentials, form: Form) -> RequestSecrets:
     """Return the texts of a request that no error may show: the credentials and the form's values.
 
     Parameters in `PUBLIC_PARAMS` are left out. An unknown parameter is a secret, so that the
     parameters of a custom grant are masked by default.
     """
-    secrets = set(credentials.known())
+    texts = set(credentials.known())
     for name, value in form.items():
         if name not in PUBLIC_PARAMS:
-            secrets.update((value,) if isinstance(value, str) else value)
-    return frozenset(secrets) - {""}
+            texts.update((value,) if isinstance(value, str) else value)
+    secrets = RequestSecrets(texts - {""})
+    secrets.client_ids = Credentials(credentials.client_id, None).known()
+    return secrets
 
 
 def read_object(body: bytes) -> dict[str, object] | None:
@@ -123,20 +145,17 @@ class ServerResponse:
         return read_object(self.body)
 
     @cached_property
-    def _masked(self) -> frozenset[str]:
-        return _json_escaped(self.secrets)
-
-    @cached_property
     def _oauth_error(self) -> OAuthErrorFields:
-        return read_oauth_error(self.members or {}, self._masked)
+        return read_oauth_error(self.members or {}, self.secrets)
 
     def http_error(self) -> TokenHTTPError:
-        """Return the error for a status that is not 2xx."""
+        """Return the error for a status that is not 2xx; its response repeats no secret either."""
+        self._mask_response()
         reason = str(self._oauth_error) or _advice(self.status, self._endpoint)
         return TokenHTTPError(
             f"{self._sender} refused" + (f": {reason}" if reason else ""),
             self.status,
-            mask_secrets(self.body.decode("utf-8", "replace"), self._masked),
+            self._masked(self.body.decode("utf-8", "replace"), self.secrets),
             response=self._response,
             retry_after=read_retry_after(
                 self._response.headers.get("Retry-After"), datetime.now(UTC)
@@ -148,7 +167,7 @@ class ServerResponse:
         """Return the error for a 2xx response that does not hold `wanted`."""
         if self._oauth_error.error:
             problem = f"the server reports {self._oauth_error}"
-        content_type = mask_secrets(self.content_type, self._masked)
+        content_type = mask_secrets(self.content_type, self.secrets)
         return TokenResponseError(
             f"{self._sender} answered {self.status} "
             f"({printable(content_type, 80) or 'no content type'}) without {wanted}: {problem}",
@@ -157,19 +176,26 @@ class ServerResponse:
             **self._oauth_error._asdict(),
         )
 
+    def _masked(self, body: str, secrets: frozenset[str]) -> str:
+        return (mask_secrets if self.members is None else mask_secrets_in_json)(body, secrets)
 
-def _json_escaped(secrets: frozenset[str]) -> frozenset[str]:
-    """Return the secrets, and their forms in a JSON string.
+    def _mask_response(self) -> None:
+        """Mask what the response repeats of the request. Other responses are left as they are.
 
-    A member can quote JSON, so that the body has two levels of escapes; `mask_secrets` knows one.
-    PHP escapes slashes as well.
-    """
-    escaped = {
-        json.dumps(secret, ensure_ascii=is_ascii)[1:-1]
-        for secret in secrets
-        for is_ascii in (True, False)
-    }
-    return secrets | escaped | {text.replace("/", r"\/") for text in escaped}
+        A program reads it instead of the API's response, and may pass it on to its own callers.
+        """
+        secrets = self.secrets
+        if isinstance(secrets, RequestSecrets):
+            secrets = secrets - secrets.client_ids
+        # A short value, such as "1", is more often a coincidence than an echo.
+        secrets = frozenset(text for text in secrets if len(text) >= SHORT_SECRET)
+        if secrets:
+            body = self.body.decode("utf-8", "surrogateescape")
+            replace_texts(
+                self._response,
+                self._masked(body, secrets).encode("utf-8", "surrogateescape"),
+                lambda text: mask_secrets(text, secrets),
+            )
 
 
 def _advice(status: int, endpoint: str) -> str:
