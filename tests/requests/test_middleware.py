@@ -203,6 +203,7 @@ async def test_two_sessions_can_share_a_manager(oauth_server: OAuthServer) -> No
     assert oauth_server.token_requests == 2
 
 
+@pytest.mark.filterwarnings("ignore::aioalf.errors.InsecureTransportWarning")
 async def test_token_requests_use_the_connector_of_the_session(oauth_server: OAuthServer) -> None:
     """The resolver of the session's connector resolves the token endpoint."""
     resolver = Resolver()
