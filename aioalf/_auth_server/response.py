@@ -19,6 +19,7 @@ from aioalf._auth_server.buffered_response import replace_texts
 from aioalf._auth_server.request_params import Form
 from aioalf._redaction import (
     SHORT_SECRET,
+    Unpicklable,
     error_words,
     mask_secrets,
     mask_secrets_in_json,
@@ -111,7 +112,7 @@ def read_oauth_error(
     return OAuthErrorFields(text("error"), text("error_description"), text("error_uri"))
 
 
-class ServerResponse:
+class ServerResponse(Unpicklable):
     """A response of the authorization server with its body, and the errors to raise for it.
 
     `endpoint` is the name of the endpoint in metadata, as in ``token_endpoint``. `response` is

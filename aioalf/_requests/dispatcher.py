@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
-from copy import copy
 from typing import Any, cast
 
 from aiohttp import (
@@ -25,6 +24,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from aioalf._auth_server.buffered_response import copy_response
+from aioalf._redaction import Unpicklable
 from aioalf._requests.authorization_header import AuthorizationHeader
 from aioalf._requests.origin_policy import OriginPolicy, origin_of
 from aioalf._requests.retry_on_401 import (
@@ -51,7 +51,7 @@ _SIMPLE_OPTIONS = frozenset(
 )
 
 
-class RequestDispatcher:
+class RequestDispatcher(Unpicklable):
     """Sends requests and opens websockets with the tokens of one manager."""
 
     __slots__ = ("_header", "_logged", "_policy", "_raise_token_errors", "_sessions")
@@ -72,9 +72,9 @@ class RequestDispatcher:
 
     def derive(self, header: AuthorizationHeader) -> RequestDispatcher:
         """Return a dispatcher with other tokens, and the same session and origins."""
-        derived = copy(self)
-        derived._header = header
-        return derived
+        return RequestDispatcher(
+            header, self._sessions, self._policy, raise_token_errors=self._raise_token_errors
+        )
 
     # Requests
 

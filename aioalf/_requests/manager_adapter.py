@@ -14,6 +14,7 @@ from typing import Protocol
 from aiohttp import ClientSession
 
 from aioalf._callbacks import await_if_needed
+from aioalf._redaction import Unpicklable
 from aioalf._single_flight import SingleFlight
 from aioalf.manager import TokenManager
 from aioalf.renewal import Renewal
@@ -59,7 +60,7 @@ def renewable(manager: TokenProvider) -> RenewableManager:
     return LegacyManagerAdapter(manager)
 
 
-class LegacyManagerAdapter:
+class LegacyManagerAdapter(Unpicklable):
     """Renews with ``reset_token()``, once for all requests that were rejected with one token."""
 
     def __init__(self, manager: TokenProvider) -> None:
