@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, Protocol, cast, runtime_checkable
 from aioalf._callbacks import call_user_function
 from aioalf._redaction import Unpicklable
 from aioalf.client_auth import _jose as jose
+from aioalf.client_auth.secret_file import SecretFile
 from aioalf.errors import TokenConfigurationError, TokenError
 
 if TYPE_CHECKING:
@@ -56,7 +57,8 @@ which runs in a thread.
 class SigningKey(Unpicklable):
     """A private key and the algorithm to sign with. ``repr`` does not show the key.
 
-    Raises TokenConfigurationError for an unsupported type of key or algorithm.
+    Raises TokenConfigurationError for an unsupported type of key or algorithm, and if the key is
+    not a `Signer` and the extra is not installed. A function may return a `Signer`.
     """
 
     def __init__(self, key: PrivateKey, algorithm: str, key_id: str | None = None) -> None:
@@ -67,6 +69,8 @@ class SigningKey(Unpicklable):
                 "key must be PEM text, a JWK, a Signer or a function that returns one of these, "
                 f"not {type(key).__name__}"
             )
+        if isinstance(key, str | bytes | Mapping | SecretFile):
+            jose.require_joserfc()
         self._key: PrivateKey = key
         self._algorithm = algorithm
         self._key_id = key_id
@@ -104,6 +108,8 @@ class SigningKey(Unpicklable):
                 f"The Signer returned {len(signature)} bytes, which cannot be an {self._algorithm} "
                 "signature: if the device returns DER, convert it to r and s (RFC 7518 §3.4)"
             )
+        if _KEY_TYPES[self._algorithm] == "RSA":
+            jose.check_rsa_size(8 * len(signature))
         return (signed + b"." + _base64url(signature)).decode("ascii")
 
     def _sign_with_key(self, material: object, payload: bytes) -> str:

@@ -32,7 +32,7 @@ class ClientSecretJWT:
             issuer is not known. Some servers require the URL of the token endpoint.
 
     Raises:
-        TokenConfigurationError: The algorithm is not supported.
+        TokenConfigurationError: The algorithm is not supported, or the extra is not installed.
     """
 
     method: str = "client_secret_jwt"
@@ -43,6 +43,7 @@ class ClientSecretJWT:
             raise TokenConfigurationError(
                 f"algorithm must be one of {', '.join(_MIN_SECRET_BYTES)}"
             )
+        jose.require_joserfc()
         self._algorithm = algorithm
         self._audience = audience
 
@@ -52,8 +53,7 @@ class ClientSecretJWT:
         """Add a new JWT to the form; no header is needed.
 
         Raises:
-            TokenConfigurationError: The id or the secret is missing, the secret is too short, or
-                the extra is not installed.
+            TokenConfigurationError: The id or the secret is missing, or the secret is too short.
         """
         client_id, secret = require_id_and_secret(credentials)
         min_bytes = _MIN_SECRET_BYTES[self._algorithm]
