@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from yarl import URL
 
 from aioalf._auth_server.request_params import TokenRequestParams
 from aioalf.errors import TokenConfigurationError, TokenHTTPError, TokenResponseError
@@ -167,6 +168,45 @@ async def test_exchange_of_a_refresh_token_is_not_repeatable() -> None:
         source
     )
     assert source.repeatable == [False, True, True, True, False]
+
+
+class PlainHTTPSource(ScriptedSource):
+    """A server with a token endpoint at plain http."""
+
+    async def url_of(self, name: str) -> URL:
+        """Return the URL of an endpoint."""
+        return URL(f"http://{self.host}/{name}?key=hidden")
+
+    host = "auth.example.com"
+
+
+@pytest.mark.rule("R046")
+@pytest.mark.parametrize(
+    "grant",
+    [
+        TokenExchange("hidden", REFRESH_TOKEN),
+        TokenExchange("a", JWT, actor_token="hidden", actor_token_type=REFRESH_TOKEN),
+    ],
+    ids=["subject token", "actor token"],
+)
+async def test_refresh_token_is_not_sent_by_plain_http(grant: TokenExchange) -> None:
+    """It is refused as in the grants with refresh tokens; this machine is an exception."""
+    source = PlainHTTPSource(Token("abc", 60, extra=ISSUED))
+    with pytest.raises(TokenConfigurationError, match="by https only") as caught:
+        await grant.request_token(source)
+    assert "http://auth.example.com/token_endpoint is plain http" in str(caught.value)
+    assert "hidden" not in str(caught.value)
+    assert source.forms == []
+    source.host = "127.0.0.1"
+    await grant.request_token(source)
+    assert len(source.forms) == 1
+
+
+async def test_other_tokens_may_be_exchanged_by_plain_http() -> None:
+    """`InsecureTransportWarning` was issued when the client was created."""
+    source = PlainHTTPSource(Token("abc", 60, extra=ISSUED))
+    await TokenExchange("a", JWT, requested_token_type=REFRESH_TOKEN).request_token(source)
+    assert len(source.forms) == 1
 
 
 @pytest.mark.rule("R156")
