@@ -17,6 +17,7 @@ from aiohttp import (
     ClientWebSocketResponse,
     FormData,
 )
+from aiohttp.client import DEFAULT_TIMEOUT
 from aiohttp.hdrs import AUTHORIZATION
 from aiohttp.helpers import sentinel
 from aiohttp.typedefs import StrOrURL
@@ -95,7 +96,8 @@ class RequestDispatcher(Unpicklable):
             if authorization is None:
                 async with _wait(limit):
                     authorization = await self._header.get(session)
-                    return await self.send(method, url, options, authorization)
+                rest = self._with_rest(options, limit)
+                return await self.send(method, url, rest, authorization)
             if (
                 method in _SAFE_METHODS
                 and _SIMPLE_OPTIONS.issuperset(options)
@@ -156,6 +158,15 @@ class RequestDispatcher(Unpicklable):
         # The default timeout of the client's own session is no limit: a sign-in may take longer.
         timeout = options.get("timeout", sentinel)
         return start_time_limit(self._sessions.timeout if timeout is sentinel else timeout)
+
+    def _with_rest(self, options: _Options, limit: TimeLimit | None) -> _Options:
+        """Return the options of a request that is sent after a wait for its token."""
+        is_default = (
+            options.get("timeout", sentinel) is sentinel
+            and self._sessions.timeout == DEFAULT_TIMEOUT
+        )
+        # aiohttp's default is no wish of the caller, and recorders would see the argument.
+        return options if limit is None or is_default else {**options, "timeout": limit.rest()}
 
     def _should_retry(
         self,
