@@ -35,6 +35,7 @@ from aioalf._requests.retry_on_401 import (
 )
 from aioalf._requests.session import SessionProvider
 from aioalf._requests.time_limit import TimeLimit, start_time_limit
+from aioalf._urls import redact_url
 from aioalf.errors import TokenHTTPError
 
 logger: logging.Logger = logging.getLogger(__name__)
@@ -179,6 +180,10 @@ class RequestDispatcher(Unpicklable):
         if isinstance(sent, AuthorizationValue) and sent.was_rejected:
             return False
         if not _is_from_origin_of(URL(target), response):
+            logger.debug(
+                "The 401 of %s is returned: a redirect led to another origin, which gets no token",
+                redact_url(response.request_info.url),
+            )
             return False
         can_repeat = isinstance(options.get("data"), _REPEATABLE)
         headers = CIMultiDict(response.headers or ())

@@ -5,6 +5,7 @@ An origin is scheme, host and port (RFC 6454 §5). Must not know tokens, session
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from typing import Final
 
@@ -12,6 +13,8 @@ from yarl import URL
 
 from aioalf._urls import SECURE_SCHEMES, is_remote, redact_url, warn_insecure
 from aioalf.errors import TokenConfigurationError, TokenError
+
+logger: logging.Logger = logging.getLogger(__name__)
 
 Origin = tuple[str, str | None, int | None]
 """Scheme, host and port as yarl normalises them: in lower case, with the default port filled in."""
@@ -23,12 +26,12 @@ class OriginPolicy:
     """Decides whether the token may be sent to a URL.
 
     Args:
-        allowed_origins: URLs whose origins may get the token; a path is ignored. None allows all.
+        allowed_origins: The origins that may get the token, URLs without a path. None allows all.
         require_https: Refuse plain http to other machines. By default it causes one warning for
             each host (RFC 6750 §5.3).
 
     Raises:
-        TokenConfigurationError: If `allowed_origins` is empty, or is not a list of http(s) URLs.
+        TokenConfigurationError: If `allowed_origins` is empty, or is not a list of origins.
     """
 
     __slots__ = ("_checked", "_require_https", "allowed")
@@ -41,8 +44,11 @@ class OriginPolicy:
         self._checked: tuple[str, ...] = ()
 
     def allows(self, url: URL) -> bool:
-        """Tell whether the token may be sent to the origin of an absolute URL."""
-        return self.allowed is None or origin_of(url) in self.allowed
+        """Tell whether the token may be sent to the origin of an absolute URL; log it if not."""
+        if self.allowed is None or origin_of(url) in self.allowed:
+            return True
+        logger.debug("No token is sent to %s: its origin is not allowed", redact_url(url))
+        return False
 
     def pin(self, url: URL) -> None:
         """Without allowed origins, allow only the origin of this URL from now on."""
@@ -95,12 +101,18 @@ def read_origins(origins: Iterable[str | URL]) -> frozenset[Origin]:
 
 
 def _read_origin(number: int, origin: object) -> Origin:
+    name = f"allowed_origins[{number}]"
+    refusal = TokenConfigurationError(f"{name} is not a URL such as https://api.example.com")
     try:
         url = URL(origin)  # type: ignore[arg-type]
-        if url.scheme in {"http", "https", "ws", "wss"}:
-            return origin_of(url.origin())
+        whole = url.origin()
     except (TypeError, ValueError):
-        pass
-    raise TokenConfigurationError(
-        f"allowed_origins[{number}] is not a URL such as https://api.example.com"
-    )
+        raise refusal from None
+    if whole.scheme not in {"http", "https", "ws", "wss"}:
+        raise refusal
+    if url not in {whole, whole / ""}:
+        raise TokenConfigurationError(
+            f"{name} is more than an origin, and a token is allowed for a whole origin: pass "
+            f"{str(whole)!r}"
+        )
+    return origin_of(whole)

@@ -93,7 +93,7 @@ async def test_request_has_one_authorization_header(oauth_server: OAuthServer) -
 async def test_only_allowed_origins_get_the_token(url: str, value: str | None) -> None:
     """Scheme, host and port have to match; other requests are sent unchanged."""
     allowed_origins: list[str | URL] = [
-        "https://api.example.com/a/path",
+        "https://api.example.com",
         URL("https://other.example.com:8443"),
     ]
     middleware = OAuth2Middleware(FixedManager(), allowed_origins=allowed_origins)
