@@ -15,8 +15,8 @@ from aioalf._requests.authorization_header import AuthorizationHeader
 from aioalf._requests.dispatcher import RequestDispatcher
 from aioalf._requests.origin_policy import OriginPolicy
 from aioalf._requests.session import SessionProvider
-from aioalf.testing import OAuthServer
-from tests.support.front import client_of
+from aioalf.testing import MISSING, OAuthServer
+from tests.support.front import Way, api_log, client_of, every_way
 
 API = "https://api.example.com"
 
@@ -164,3 +164,17 @@ async def test_401_of_another_origin_is_explained_in_the_log(
     assert message.startswith(
         f"The 401 of {other.partition('?')[0]} is returned: a redirect led to"
     )
+
+
+@pytest.mark.rule("R022")
+@pytest.mark.parametrize("token_type", ["bearer", "BEARER", "Bearer", "bEaReR", MISSING])
+@every_way
+async def test_header_says_bearer_however_the_server_writes_it(
+    oauth_server: OAuthServer, way: Way, token_type: Any
+) -> None:
+    """Some APIs compare the scheme with case."""
+    oauth_server.changes["token"] = {"token_type": token_type}
+    async with way(oauth_server) as sender, sender.get(oauth_server.url("/things")) as response:
+        assert response.status == 200
+    [request] = api_log(oauth_server)
+    assert request.headers["Authorization"].startswith("Bearer ")
