@@ -27,7 +27,7 @@ from aioalf._redaction import (
 )
 from aioalf._syntax import read_retry_after
 from aioalf._urls import redact_url
-from aioalf.client_auth.credentials import Credentials
+from aioalf.client_auth.credentials import ClientIdText, Credentials
 from aioalf.errors import TokenHTTPError, TokenResponseError
 
 PUBLIC_PARAMS: Final = frozenset(
@@ -51,32 +51,17 @@ PUBLIC_PARAMS: Final = frozenset(
 """Request parameters that errors may show. The values of all other parameters are masked."""
 
 
-class RequestSecrets(frozenset[str]):
-    """The texts of a request that no error may show; ``repr`` does not show them either.
-
-    `client_ids` are the forms of the client id among them. The client id is not a secret
-    (RFC 6749 §2.2), and honest servers name it, so a response may contain it.
-    """
-
-    client_ids: frozenset[str] = frozenset()
-
-    def __repr__(self) -> str:
-        return f"<{len(self)} secrets>"
-
-
-def secrets_in_request(credentials: Credentials, form: Form) -> RequestSecrets:
+def secrets_in_request(credentials: Credentials, form: Form) -> frozenset[str]:
     """Return the texts of a request that no error may show: the credentials and the form's values.
 
     Parameters in `PUBLIC_PARAMS` are left out. An unknown parameter is a secret, so that the
     parameters of a custom grant are masked by default.
     """
-    texts = set(credentials.known())
+    secrets = set(credentials.known())
     for name, value in form.items():
         if name not in PUBLIC_PARAMS:
-            texts.update((value,) if isinstance(value, str) else value)
-    secrets = RequestSecrets(texts - {""})
-    secrets.client_ids = Credentials(credentials.client_id, None).known()
-    return secrets
+            secrets.update((value,) if isinstance(value, str) else value)
+    return frozenset(secrets) - {""}
 
 
 def read_object(body: bytes) -> dict[str, object] | None:
@@ -185,11 +170,12 @@ class ServerResponse(Unpicklable):
 
         A program reads it instead of the API's response, and may pass it on to its own callers.
         """
-        secrets = self.secrets
-        if isinstance(secrets, RequestSecrets):
-            secrets = secrets - secrets.client_ids
-        # A short value, such as "1", is more often a coincidence than an echo.
-        secrets = frozenset(text for text in secrets if len(text) >= SHORT_SECRET)
+        # Honest servers name the client id, and a short value, such as "1", is no echo.
+        secrets = frozenset(
+            text
+            for text in self.secrets
+            if len(text) >= SHORT_SECRET and not isinstance(text, ClientIdText)
+        )
         if secrets:
             body = self.body.decode("utf-8", "surrogateescape")
             replace_texts(

@@ -5,7 +5,6 @@ An origin is scheme, host and port (RFC 6454 §5). Must not know tokens, session
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from typing import Final
 
@@ -13,8 +12,6 @@ from yarl import URL
 
 from aioalf._urls import SECURE_SCHEMES, is_remote, redact_url, warn_insecure
 from aioalf.errors import TokenConfigurationError, TokenError
-
-logger: logging.Logger = logging.getLogger(__name__)
 
 Origin = tuple[str, str | None, int | None]
 """Scheme, host and port as yarl normalises them: in lower case, with the default port filled in."""
@@ -44,11 +41,8 @@ class OriginPolicy:
         self._checked: tuple[str, ...] = ()
 
     def allows(self, url: URL) -> bool:
-        """Tell whether the token may be sent to the origin of an absolute URL; log it if not."""
-        if self.allowed is None or origin_of(url) in self.allowed:
-            return True
-        logger.debug("No token is sent to %s: its origin is not allowed", redact_url(url))
-        return False
+        """Tell whether the token may be sent to the origin of an absolute URL."""
+        return self.allowed is None or origin_of(url) in self.allowed
 
     def pin(self, url: URL) -> None:
         """Without allowed origins, allow only the origin of this URL from now on."""

@@ -63,9 +63,21 @@ class Credentials(Unpicklable):
         return Credentials(self.client_id, secret)
 
     def known(self) -> frozenset[str]:
-        """Return the texts to mask in logs and errors: id, secret, and both joined as in Basic."""
+        """Return the texts to mask in logs and errors: id, secret, and both joined as in Basic.
+
+        The forms of the id are of the class `ClientIdText`.
+        """
         parts = [part for part in (self.client_id, self.client_secret) if part]
-        return frozenset({*parts, ":".join(parts), ":".join(map(quote_plus, parts))} - {""})
+        joined = (":".join(parts), ":".join(map(quote_plus, parts)))
+        secrets = (self.client_secret, *joined) if self.client_secret else ()
+        ids = (self.client_id, quote_plus(self.client_id)) if self.client_id else ()
+        return frozenset((*secrets, *map(ClientIdText, ids)))
+
+
+class ClientIdText(str):
+    """A client id. It is masked in messages, but it is not a secret (RFC 6749 §2.2)."""
+
+    __slots__ = ()
 
 
 def require_client_id(client_id: str | None) -> str:

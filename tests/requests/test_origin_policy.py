@@ -1,6 +1,5 @@
 """`OriginPolicy`: which URLs have the same origin, and which may get the token."""
 
-import logging
 import warnings
 
 import pytest
@@ -76,19 +75,6 @@ def test_origin_with_credentials_is_rejected_without_showing_them() -> None:
     """They would not be sent."""
     with pytest.raises(TokenConfigurationError, match=f"pass '{BASE}:8443'$"):
         OriginPolicy(["https://ada:hunter2@api.example.com:8443"])
-
-
-@pytest.mark.rule("R063")
-def test_origin_that_gets_no_token_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """A 401 of that origin has a reason in the log, without the secrets of the URL."""
-    caplog.set_level(logging.DEBUG, "aioalf")
-    policy = OriginPolicy([BASE])
-    assert policy.allows(URL(f"{BASE}/things"))
-    assert caplog.messages == []
-    assert not policy.allows(URL("https://ada:hunter2@other.example/things?key=hunter2"))
-    assert caplog.messages == [
-        "No token is sent to https://other.example/things: its origin is not allowed"
-    ]
 
 
 @pytest.mark.parametrize(
