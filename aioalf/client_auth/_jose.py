@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, cast
 
 from aioalf.errors import TokenConfigurationError
@@ -67,10 +68,10 @@ def read_secret(secret: str) -> jwk.Key:
     require_joserfc()
     from joserfc import jwk
 
-    try:
+    with suppress(ValueError):  # joserfc refuses a public key in PEM, which everybody could know
         return jwk.JWKRegistry.import_key(secret.encode(), "oct")
-    except ValueError:  # joserfc refuses a public key in PEM, which everybody could know
-        raise TokenConfigurationError("client_secret must not be a public key") from None
+    del secret  # error reports show local variables
+    raise TokenConfigurationError("client_secret must not be a public key")
 
 
 def sign(header: Mapping[str, object], payload: bytes, key: jwk.Key) -> str:

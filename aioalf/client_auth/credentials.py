@@ -55,12 +55,13 @@ class Credentials(Unpicklable):
             return self
 
         secret = await call_user_function("client_secret", self._source)
-        if not isinstance(secret, str):
-            raise TokenConfigurationError(
-                "The function passed as client_secret must return a string, "
-                f"but returned {type(secret).__name__}"
-            )
-        return Credentials(self.client_id, secret)
+        if isinstance(secret, str):
+            return Credentials(self.client_id, secret)
+        found = type(secret).__name__
+        del secret  # error reports show local variables
+        raise TokenConfigurationError(
+            f"The function passed as client_secret must return a string, but returned {found}"
+        )
 
     def known(self) -> frozenset[str]:
         """Return the texts to mask in logs and errors: id, secret, and both joined as in Basic.
@@ -97,6 +98,7 @@ def require_id_and_secret(credentials: Credentials) -> tuple[str, str]:
 def _text(name: str, value: object) -> str:
     if value is None:
         raise TokenConfigurationError(f"Missing {name}: pass it to Client or TokenManager")
-    if not isinstance(value, str) or (value and not is_sendable(value)):
-        raise TokenConfigurationError(f"{name} must be text that UTF-8 can encode")
-    return value
+    if isinstance(value, str) and (not value or is_sendable(value)):
+        return value
+    del value  # error reports show local variables
+    raise TokenConfigurationError(f"{name} must be text that UTF-8 can encode")

@@ -12,12 +12,18 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from aioalf._auth_server.request_params import TokenRequestParams
-from aioalf.errors import TokenConfigurationError, TokenHTTPError, TokenResponseError
+from aioalf.errors import (
+    TokenConfigurationError,
+    TokenError,
+    TokenHTTPError,
+    TokenResponseError,
+)
 from aioalf.grants import ACCESS_TOKEN, ID_TOKEN, JWT, REFRESH_TOKEN, SAML1, SAML2, TokenExchange
 from aioalf.grants.token_exchange import jwt_expiry
 from aioalf.testing import MISSING, OAuthServer
 from aioalf.token import Token
 from tests.grants.source import ScriptedSource, ServerSource
+from tests.support.error_reports import report_of
 
 API = "https://api.example.com/"
 ISSUED = {"issued_token_type": ACCESS_TOKEN}
@@ -207,6 +213,16 @@ async def test_other_tokens_may_be_exchanged_by_plain_http() -> None:
     source = PlainHTTPSource(Token("abc", 60, extra=ISSUED))
     await TokenExchange("a", JWT, requested_token_type=REFRESH_TOKEN).request_token(source)
     assert len(source.forms) == 1
+
+
+@pytest.mark.rule("R063")
+async def test_report_of_a_failed_exchange_shows_no_token() -> None:
+    """Error reports show the local variables of each frame."""
+    grant = TokenExchange("hunter2-a", JWT, actor_token=lambda: "hunter2-b", actor_token_type=JWT)
+    for reply in (TokenHTTPError("refused"), Token("hunter2-c", 60)):
+        with pytest.raises(TokenError) as caught:
+            await grant.request_token(ScriptedSource(reply))
+        assert "hunter2" not in report_of(caught.value)
 
 
 @pytest.mark.rule("R156")
