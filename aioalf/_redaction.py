@@ -8,14 +8,22 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
+from html import unescape
 from typing import Final, NoReturn
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote
 
 MASK: Final = "***"
 EXCERPT_LENGTH: Final = 300
-_SHORT_SECRET: Final = 8
+SHORT_SECRET: Final = 8
+"""A secret of fewer characters is masked only as a whole word."""
+
+_EXAMINED_LENGTH: Final = 2**14
 _SENSITIVE_WORDS: Final = r"(access|refresh|id|device)[_-]?(token|code)|assertion|eyJ[\w-]{10}"
+_JSON_STRING: Final = r'"(?:[^"\\]|\\.)*+"'
+_BACKSLASH_ESCAPE: Final = r"(?s)((?:\\u[0-9a-fA-F]{4})+)|\\x([0-9a-fA-F]{2})|\\(.|\Z)"
+_CONTROL_CHARACTERS: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+_MAX_NESTED_ESCAPES: Final = 8
 _OAUTH_ERROR_CHARACTERS: Final = frozenset(map(chr, range(0x20, 0x7F))) - {'"', "\\"}
 
 
@@ -40,7 +48,9 @@ def _escaped(character: str) -> str:
 
 def excerpt(text: str) -> str:
     """Return the start of a response body, or only its length if it may contain a token."""
-    if re.search(_SENSITIVE_WORDS, text, re.IGNORECASE):
+    start = text[:_EXAMINED_LENGTH]
+    plain = _without_escapes(start)
+    if plain is None or re.search(_SENSITIVE_WORDS, f"{start}\n{plain}", re.IGNORECASE):
         return f"(not shown: {len(text)} characters that may contain a token)"
     return printable(text)
 
@@ -48,16 +58,33 @@ def excerpt(text: str) -> str:
 def mask_secrets(text: str, secrets: Iterable[str]) -> str:
     """Return the text with each secret masked: verbatim, as JSON, URL-encoded and in base64.
 
-    A secret of fewer than 8 characters is masked only as a whole word: a client id ``a`` must not
-    make the text unreadable.
+    If a secret is escaped in another way, such as HTML entities or JSON in JSON, only the length of
+    the text is returned. A secret shorter than `SHORT_SECRET` is masked only as a whole word: a
+    client id ``a`` must not make the text unreadable.
     """
     forms = {form for secret in secrets for form in _encoded_forms(secret)}
+    if not forms:
+        return text
+    masked = text
     for form in sorted(forms, key=len, reverse=True):
-        pattern = re.escape(form)
-        if len(form) < _SHORT_SECRET:
-            pattern = rf"(?<!\w){pattern}(?!\w)"
-        text = re.sub(pattern, MASK, text)
-    return text
+        masked = re.sub(_pattern_of(form), MASK, masked)
+    if _has_escaped(forms, masked):
+        return f"(not shown: {len(text)} characters that contain a secret)"
+    return masked
+
+
+def mask_secrets_in_json(text: str, secrets: Collection[str]) -> str:
+    """Return a JSON text with the secrets masked in each string, and everywhere else.
+
+    The text stays JSON: only the strings with a secret change.
+    """
+
+    def masked(literal: re.Match[str]) -> str:
+        value = json.loads(literal[0])
+        shown = mask_secrets(value, secrets)
+        return literal[0] if shown == value else json.dumps(shown)
+
+    return mask_secrets(re.sub(_JSON_STRING, masked, text), secrets)
 
 
 def _encoded_forms(secret: str) -> set[str]:
@@ -67,6 +94,41 @@ def _encoded_forms(secret: str) -> set[str]:
     encoded = b64encode(secret.encode("utf-8", "surrogatepass")).decode("ascii")
     in_json = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
     return {secret, *in_json, quote(plain, safe=""), quote_plus(plain), encoded}
+
+
+def _pattern_of(form: str) -> str:
+    pattern = re.escape(form)
+    return pattern if len(form) >= SHORT_SECRET else rf"(?<!\w){pattern}(?!\w)"
+
+
+def _has_escaped(forms: Iterable[str], text: str) -> bool:
+    """Tell whether one of the forms appears in the text once all escapes are undone in both."""
+    plain = _without_escapes(text)
+    plain_forms = {_without_escapes(form) or "" for form in forms}
+    return plain is None or any(
+        re.search(_pattern_of(form), plain) for form in plain_forms if form.strip()
+    )
+
+
+def _without_escapes(text: str) -> str | None:
+    """Undo backslash and percent escapes and HTML entities; None if they are nested too deeply.
+
+    A plus sign becomes a space, as in a form.
+    """
+    for _ in range(_MAX_NESTED_ESCAPES):
+        before = text
+        text = re.sub(_BACKSLASH_ESCAPE, _unescaped, text)
+        text = unescape(unquote(text)).replace("+", " ")
+        if text == before:
+            return text
+    return None
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    utf16, code, character = escape.groups()
+    if utf16:  # two escapes make one character above U+FFFF
+        return bytes.fromhex(utf16.replace("\\u", "")).decode("utf-16-be", "replace")
+    return chr(int(code, 16)) if code else _CONTROL_CHARACTERS.get(character, character)
 
 
 class Unpicklable:

@@ -21,25 +21,46 @@ SECURE_ONLY: Final = frozenset({"introspection_endpoint", "revocation_endpoint"}
 """Endpoints that must be https, a warning is not enough (RFC 7009 §5, RFC 7662 §4)."""
 
 
-def read_endpoint(name: str, value: str | URL) -> URL:
-    """Return the URL of an endpoint, with its query (RFC 6749 §3.1, §3.2).
+_ARGUMENT_ORDER: Final = (
+    ". Client takes client_id, client_secret, token_endpoint in this order, and TokenManager takes "
+    "token_endpoint first: pass them as keywords"
+)
 
-    Raises TokenConfigurationError if it is not an absolute http(s) URL, has a fragment or contains
-    credentials. The message does not contain the URL, which may hold a secret.
+
+def read_endpoint(name: str, value: str | URL) -> URL:
+    """Return the URL of a configured endpoint, with its query (RFC 6749 §3.1, §3.2).
+
+    Raises TokenConfigurationError as `parse_endpoint`, with the name of the endpoint.
+    """
+    try:
+        return parse_endpoint(value)
+    except ValueError as problem:
+        is_misplaced = name == "token_endpoint" and "://" not in str(value)
+        hint = _ARGUMENT_ORDER if is_misplaced else ""
+        raise TokenConfigurationError(f"{name} {problem}{hint}") from None
+
+
+def parse_endpoint(value: str | URL) -> URL:
+    """Return the URL of an endpoint.
+
+    Raises ValueError if it is not an absolute http(s) URL, has a fragment or contains credentials.
+    The message contains the URL only if it is one: any other text may be a secret.
     """
     try:
         url = URL(value)
         host = url.host
-    except (TypeError, ValueError):
-        raise TokenConfigurationError(f"{name} is not a URL") from None
-    if url.scheme not in {"https", "http"} or not host:
-        raise TokenConfigurationError(f"{name} must be an absolute https URL")
+    except TypeError:
+        raise ValueError(f"must be an absolute https URL, not {type(value).__name__}") from None
+    except ValueError:
+        raise ValueError("is not a URL") from None
+    if not host or not url.scheme:
+        raise ValueError("must be an absolute https URL, such as https://auth.example.com/token")
+    if url.scheme not in {"https", "http"}:
+        raise ValueError(f"must be an absolute https URL, not {redact_url(url)}")
     if url.raw_fragment or str(value).endswith("#"):
-        raise TokenConfigurationError(f"{name} must not have a fragment (RFC 6749 §3.1, §3.2)")
+        raise ValueError("must not have a fragment (RFC 6749 §3.1, §3.2)")
     if url.raw_user is not None or url.raw_password is not None:
-        raise TokenConfigurationError(
-            f"{name} must not carry credentials: pass client_id and client_secret"
-        )
+        raise ValueError("must not carry credentials: pass client_id and client_secret")
     return url
 
 
@@ -73,9 +94,12 @@ def is_insecure(url: URL) -> bool:
 
 
 def is_remote(url: URL) -> bool:
-    """Return whether the host of a URL is another machine, not a loopback name or address."""
+    """Return whether the host of a URL is another machine, not ``localhost`` or loopback.
+
+    Names below ``localhost`` count as other machines, because some resolvers ask the network.
+    """
     host = url.host or ""
-    if host == "localhost" or host.endswith(".localhost"):
+    if host == "localhost":
         return False
     try:
         return not ipaddress.ip_address(host).is_loopback

@@ -18,6 +18,7 @@ from yarl import URL
 
 from aioalf._options import TokenManagerOptions, TokenRequestOptions, without_defaults
 from aioalf._recently_used import RecentlyUsed
+from aioalf._redaction import Unpicklable
 from aioalf._requests.authorization_header import AuthorizationHeader
 from aioalf._requests.context import RequestContextManager
 from aioalf._requests.dispatcher import RequestDispatcher
@@ -40,15 +41,13 @@ if TYPE_CHECKING:
 __all__ = ("Client", "TokenError", "TokenHTTPError", "TokenManager")
 
 
-class Client:
+class Client(Unpicklable):
     """Sends requests like an aiohttp session, each with a valid bearer token.
 
     An Authorization header of the caller is replaced. After a 401 the token is renewed and the
     request repeated once, if a new token may help and the body can be sent again; otherwise the 401
     is returned. If the token endpoint responds with an error, that response is returned and the
-    request is not sent.
-
-    Creating a client needs no running event loop.
+    request is not sent. Creating a client needs no running event loop.
 
     Attributes:
         token_manager_class: Creates the token manager. Any class that accepts the first five
@@ -61,14 +60,12 @@ class Client:
         http_options: Keyword arguments of aiohttp's ``request`` for requests to the authorization
             server.
         scope: Requested scope, as a space-separated string or a collection of strings.
-        session: Session to send requests with; `close` leaves it open. By default the client
-            creates one on first use.
+        session: Session to send requests with, which `close` leaves open. One is created if None.
         allowed_origins: The only origins that requests may be sent to, such as
             ``https://api.example.com``. By default all origins are allowed.
         require_https: Refuse plain http to other machines. By default it causes one warning for
             each host (RFC 6750 §5.3).
-        raise_token_errors: Raise `TokenHTTPError` instead of returning the token endpoint's error
-            response.
+        raise_token_errors: Raise `TokenHTTPError` instead of returning its response.
         options: The keyword options of `TokenManager`.
 
     Raises:
@@ -249,6 +246,11 @@ class Client:
         client = root._derived.get(manager, lambda: root._derive(manager))
         client._header.is_closed = root._header.is_closed
         return client
+
+    def __copy__(self) -> Self:
+        duplicate = object.__new__(type(self))
+        vars(duplicate).update(vars(self))
+        return duplicate
 
     def _derive(self, manager: TokenProvider) -> Self:
         derived = copy(self)

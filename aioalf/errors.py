@@ -100,12 +100,14 @@ class OAuthError(TokenError):
 class TokenHTTPError(OAuthError):
     """Raised when the authorization server responds with a status other than 2xx (RFC 6749 §5.2).
 
-    ``str`` shows an excerpt of the response body, but never a token.
+    ``str`` shows the error code and its description, or else an excerpt of the response body, but
+    never a token.
 
     Attributes:
         response_status: The HTTP status, or None.
-        response_text: The response body, truncated, with the client's credentials masked, or None.
-        response: The response itself, its body already read, or None.
+        response_text: The response body, truncated, with the secrets of the request masked, or
+            None.
+        response: The response itself, its body already read and masked, or None.
         retry_after: The seconds of the ``Retry-After`` header (RFC 9110 §10.2.3), or None.
     """
 
@@ -129,7 +131,7 @@ class TokenHTTPError(OAuthError):
         text = super().__str__()
         if self.response_status is not None:
             text = f"{text}, StatusCode: {self.response_status}"
-        if self.response_text:
+        if self.response_text and not self.error_description:  # the message has the description
             text = f"{text}, Body: {excerpt(self.response_text)}"
         return text
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import zlib
+from collections.abc import Callable
 from typing import Final
 
 from aiohttp import ClientResponse, RequestInfo, StreamReader
@@ -16,21 +17,25 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 _COMPRESSED: Final = frozenset({"gzip", "x-gzip", "deflate"})
 _GZIP_OR_ZLIB: Final = zlib.MAX_WBITS | 32
+_SHOWN: Final = frozenset(
+    {"accept", "accept-encoding", "content-length", "content-type", "host", "user-agent"}
+)
+"""The request headers that cannot hold a secret. A caller may add any other one."""
 
 
 async def buffer(response: ClientResponse, limit: int) -> bytes:
     """Read at most `limit` bytes of the body and close the connection.
 
     The response keeps the bytes that were read, so callers can read it again. The limit also
-    applies after decompression; the session must be created with ``auto_decompress=False``. The
-    request's ``Authorization`` header is removed from ``response.request_info``.
+    applies after decompression; the session must be created with ``auto_decompress=False``. Request
+    headers that may hold a secret are removed from ``response.request_info``.
     """
     try:
         body = await _read(response, limit)
     except BaseException:
         response.close()
         raise
-    _remove_authorization(response)
+    _remove_secret_headers(response)
     response.content = _stream(body)
     await response.read()
     return body
@@ -41,6 +46,25 @@ def copy_response(response: ClientResponse) -> ClientResponse:
     other = copy.copy(response)
     other.content = _stream(response._body or b"")
     return other
+
+
+def replace_texts(response: ClientResponse, body: bytes, mask: Callable[[str], str]) -> None:
+    """Replace the body of a buffered response, and mask its header values and its reason."""
+    headers = CIMultiDict((name, mask(value)) for name, value in response.headers.items())
+    reason = response.reason and mask(response.reason)
+    is_masked = headers != response.headers or reason != response.reason
+    if body == response._body and not is_masked:
+        return
+    if "Content-Length" in headers:
+        headers["Content-Length"] = str(len(body))
+    response._body, response.reason = body, reason
+    response._headers = CIMultiDictProxy(headers)
+    response._raw_headers = tuple(
+        (name.encode(), value.encode("utf-8", "surrogateescape")) for name, value in headers.items()
+    )
+    response._raw_cookie_headers = tuple(headers.getall("Set-Cookie", ())) or None
+    for name in ("headers", "raw_headers"):  # aiohttp caches these properties
+        response._cache.pop(name, None)
 
 
 async def _read(response: ClientResponse, limit: int) -> bytes:
@@ -78,12 +102,11 @@ def _stream(body: bytes) -> StreamReader:
     return stream
 
 
-def _remove_authorization(response: ClientResponse) -> None:
+def _remove_secret_headers(response: ClientResponse) -> None:
     # The repr of the error that raise_for_status() raises shows request_info. aiohttp has no public
     # way to replace it, and caches the value of the property after the first access.
     info = response._request_info
-    headers = CIMultiDict(info.headers)
-    headers.popall("Authorization", None)
+    headers = CIMultiDict(each for each in info.headers.items() if each[0].lower() in _SHOWN)
     response._request_info = RequestInfo(
         info.url, info.method, CIMultiDictProxy(headers), info.real_url
     )

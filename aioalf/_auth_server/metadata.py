@@ -6,17 +6,20 @@ RFC 8414 and OpenID Connect Discovery 1.0. Takes URLs and bytes; returns values 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import cast
+from typing import Final, cast
 
 from yarl import URL
 
 from aioalf._auth_server.response import read_object
-from aioalf._urls import is_insecure, read_endpoint, redact_url
+from aioalf._urls import is_insecure, is_remote, parse_endpoint, read_endpoint, redact_url
 from aioalf.errors import MetadataError, TokenConfigurationError
 
 Metadata = Mapping[str, object]
+
+_WELL_KNOWN: Final = r"/\.well-known/(oauth-authorization-server|openid-configuration)"
 
 
 def read_issuer(issuer: str) -> str:
@@ -28,6 +31,12 @@ def read_issuer(issuer: str) -> str:
     url = read_endpoint("issuer", issuer)
     if "?" in str(issuer):
         raise TokenConfigurationError("issuer must not have a query (RFC 8414 §2)")
+    if re.search(_WELL_KNOWN, url.raw_path):
+        meant = url.with_path(re.sub(_WELL_KNOWN, "", url.raw_path), encoded=True)
+        raise TokenConfigurationError(
+            "issuer must not be the URL of its metadata: pass "
+            f"issuer={str(meant).rstrip('/')!r}, or the issuer that the metadata names"
+        )
     if is_insecure(url):
         raise TokenConfigurationError("issuer must be an https URL (RFC 8414 §2)")
     return str(issuer)
@@ -54,10 +63,13 @@ def read_metadata(body: bytes, content_type: str, issuer: str) -> Metadata:
     members = read_object(body)
     if members is None:
         raise MetadataError("it is not a JSON object")
-    if members.get("issuer") != issuer:
+    named = members.get("issuer")
+    if named != issuer:
+        is_other_slash = named in (f"{issuer}/", issuer.removesuffix("/"))
         raise MetadataError(
             "it names another issuer: compare the configured issuer character by character, "
             "including a trailing slash (RFC 8414 §3.3)"
+            + (f"; pass issuer={named!r}" if is_other_slash else "")
         )
     return MappingProxyType(members)
 
@@ -66,7 +78,8 @@ def endpoint_in(metadata: Metadata, name: str, *, over_mtls: bool = False) -> UR
     """Return the URL of an endpoint, None if metadata does not name it.
 
     With `over_mtls`, the alias for mutual TLS takes precedence (RFC 8705 §5). Raises MetadataError
-    if the URL is invalid, or plain http to another machine.
+    if the URL is invalid, or plain http. Plain http is allowed on this machine, if the issuer is a
+    plain http URL too: metadata from another machine must not direct secrets to a local service.
     """
     aliases = metadata.get("mtls_endpoint_aliases")
     value = metadata.get(name)
@@ -75,10 +88,11 @@ def endpoint_in(metadata: Metadata, name: str, *, over_mtls: bool = False) -> UR
     if value is None:
         return None
     try:
-        url = read_endpoint(name, value if isinstance(value, str) else "")
-    except TokenConfigurationError as error:
-        raise MetadataError(f"its {error}") from None
-    if is_insecure(url):
+        url = parse_endpoint(value if isinstance(value, str) else "")
+    except ValueError as problem:
+        raise MetadataError(f"its {name} {problem}") from None
+    is_local = URL(str(metadata.get("issuer"))).scheme == "http" and not is_remote(url)
+    if url.scheme == "http" and not is_local:
         raise MetadataError(f"its {name} {redact_url(url)} is plain http")
     return url
 

@@ -15,11 +15,19 @@ from typing import Final, NamedTuple, cast
 from aiohttp import ClientResponse
 from yarl import URL
 
+from aioalf._auth_server.buffered_response import replace_texts
 from aioalf._auth_server.request_params import Form
-from aioalf._redaction import error_words, mask_secrets, printable
+from aioalf._redaction import (
+    SHORT_SECRET,
+    Unpicklable,
+    error_words,
+    mask_secrets,
+    mask_secrets_in_json,
+    printable,
+)
 from aioalf._syntax import read_retry_after
 from aioalf._urls import redact_url
-from aioalf.client_auth.credentials import Credentials
+from aioalf.client_auth.credentials import ClientIdText, Credentials
 from aioalf.errors import TokenHTTPError, TokenResponseError
 
 PUBLIC_PARAMS: Final = frozenset(
@@ -89,7 +97,7 @@ def read_oauth_error(
     return OAuthErrorFields(text("error"), text("error_description"), text("error_uri"))
 
 
-class ServerResponse:
+class ServerResponse(Unpicklable):
     """A response of the authorization server with its body, and the errors to raise for it.
 
     `endpoint` is the name of the endpoint in metadata, as in ``token_endpoint``. `response` is
@@ -123,20 +131,17 @@ class ServerResponse:
         return read_object(self.body)
 
     @cached_property
-    def _masked(self) -> frozenset[str]:
-        return _json_escaped(self.secrets)
-
-    @cached_property
     def _oauth_error(self) -> OAuthErrorFields:
-        return read_oauth_error(self.members or {}, self._masked)
+        return read_oauth_error(self.members or {}, self.secrets)
 
     def http_error(self) -> TokenHTTPError:
-        """Return the error for a status that is not 2xx."""
+        """Return the error for a status that is not 2xx; its response repeats no secret either."""
+        self._mask_response()
         reason = str(self._oauth_error) or _advice(self.status, self._endpoint)
         return TokenHTTPError(
             f"{self._sender} refused" + (f": {reason}" if reason else ""),
             self.status,
-            mask_secrets(self.body.decode("utf-8", "replace"), self._masked),
+            self._masked(self.body.decode("utf-8", "replace"), self.secrets),
             response=self._response,
             retry_after=read_retry_after(
                 self._response.headers.get("Retry-After"), datetime.now(UTC)
@@ -148,7 +153,7 @@ class ServerResponse:
         """Return the error for a 2xx response that does not hold `wanted`."""
         if self._oauth_error.error:
             problem = f"the server reports {self._oauth_error}"
-        content_type = mask_secrets(self.content_type, self._masked)
+        content_type = mask_secrets(self.content_type, self.secrets)
         return TokenResponseError(
             f"{self._sender} answered {self.status} "
             f"({printable(content_type, 80) or 'no content type'}) without {wanted}: {problem}",
@@ -157,19 +162,27 @@ class ServerResponse:
             **self._oauth_error._asdict(),
         )
 
+    def _masked(self, body: str, secrets: frozenset[str]) -> str:
+        return (mask_secrets if self.members is None else mask_secrets_in_json)(body, secrets)
 
-def _json_escaped(secrets: frozenset[str]) -> frozenset[str]:
-    """Return the secrets, and their forms in a JSON string.
+    def _mask_response(self) -> None:
+        """Mask what the response repeats of the request. Other responses are left as they are.
 
-    A member can quote JSON, so that the body has two levels of escapes; `mask_secrets` knows one.
-    PHP escapes slashes as well.
-    """
-    escaped = {
-        json.dumps(secret, ensure_ascii=is_ascii)[1:-1]
-        for secret in secrets
-        for is_ascii in (True, False)
-    }
-    return secrets | escaped | {text.replace("/", r"\/") for text in escaped}
+        A program reads it instead of the API's response, and may pass it on to its own callers.
+        """
+        # Honest servers name the client id, and a short value, such as "1", is no echo.
+        secrets = frozenset(
+            text
+            for text in self.secrets
+            if len(text) >= SHORT_SECRET and not isinstance(text, ClientIdText)
+        )
+        if secrets:
+            body = self.body.decode("utf-8", "surrogateescape")
+            replace_texts(
+                self._response,
+                self._masked(body, secrets).encode("utf-8", "surrogateescape"),
+                lambda text: mask_secrets(text, secrets),
+            )
 
 
 def _advice(status: int, endpoint: str) -> str:

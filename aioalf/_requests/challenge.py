@@ -21,7 +21,7 @@ _REST: Final = r'(?:"(?:[^"\\]|\\(?:.|\Z))*+(?:"|\Z)|[^,"])*+'
 _QUOTED_PAIR: Final = r"(?s)\\(.)"
 
 _MAX_LENGTH: Final = 16_384
-"""Characters of one header line that are parsed; about twice aiohttp's default limit."""
+"""Characters of all header lines together that are parsed."""
 
 
 class Challenge(NamedTuple):
@@ -37,7 +37,12 @@ def parse_challenges(lines: Iterable[str]) -> tuple[Challenge, ...]:
 
     ``response.headers.getall("WWW-Authenticate", ())`` returns the lines.
     """
-    return tuple(challenge for line in lines for challenge in _parse_line(line[:_MAX_LENGTH]))
+    challenges: list[Challenge] = []
+    left = _MAX_LENGTH
+    for line in lines:
+        challenges.extend(_parse_line(line[:left]))
+        left = max(0, left - len(line))
+    return tuple(challenges)
 
 
 def required_scope(challenges: Iterable[Challenge]) -> frozenset[str] | None:

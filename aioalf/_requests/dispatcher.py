@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
-from copy import copy
 from typing import Any, cast
 
 from aiohttp import (
@@ -18,6 +17,7 @@ from aiohttp import (
     ClientWebSocketResponse,
     FormData,
 )
+from aiohttp.client import DEFAULT_TIMEOUT
 from aiohttp.hdrs import AUTHORIZATION
 from aiohttp.helpers import sentinel
 from aiohttp.typedefs import StrOrURL
@@ -25,6 +25,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from aioalf._auth_server.buffered_response import copy_response
+from aioalf._redaction import Unpicklable
 from aioalf._requests.authorization_header import AuthorizationHeader
 from aioalf._requests.origin_policy import OriginPolicy, origin_of
 from aioalf._requests.retry_on_401 import (
@@ -34,6 +35,7 @@ from aioalf._requests.retry_on_401 import (
 )
 from aioalf._requests.session import SessionProvider
 from aioalf._requests.time_limit import TimeLimit, start_time_limit
+from aioalf._urls import redact_url
 from aioalf.errors import TokenHTTPError
 
 logger: logging.Logger = logging.getLogger(__name__)
@@ -51,7 +53,7 @@ _SIMPLE_OPTIONS = frozenset(
 )
 
 
-class RequestDispatcher:
+class RequestDispatcher(Unpicklable):
     """Sends requests and opens websockets with the tokens of one manager."""
 
     __slots__ = ("_header", "_logged", "_policy", "_raise_token_errors", "_sessions")
@@ -72,9 +74,9 @@ class RequestDispatcher:
 
     def derive(self, header: AuthorizationHeader) -> RequestDispatcher:
         """Return a dispatcher with other tokens, and the same session and origins."""
-        derived = copy(self)
-        derived._header = header
-        return derived
+        return RequestDispatcher(
+            header, self._sessions, self._policy, raise_token_errors=self._raise_token_errors
+        )
 
     # Requests
 
@@ -95,7 +97,8 @@ class RequestDispatcher:
             if authorization is None:
                 async with _wait(limit):
                     authorization = await self._header.get(session)
-                    return await self.send(method, url, options, authorization)
+                rest = self._with_rest(options, limit)
+                return await self.send(method, url, rest, authorization)
             if (
                 method in _SAFE_METHODS
                 and _SIMPLE_OPTIONS.issuperset(options)
@@ -157,6 +160,15 @@ class RequestDispatcher:
         timeout = options.get("timeout", sentinel)
         return start_time_limit(self._sessions.timeout if timeout is sentinel else timeout)
 
+    def _with_rest(self, options: _Options, limit: TimeLimit | None) -> _Options:
+        """Return the options of a request that is sent after a wait for its token."""
+        is_default = (
+            options.get("timeout", sentinel) is sentinel
+            and self._sessions.timeout == DEFAULT_TIMEOUT
+        )
+        # aiohttp's default is no wish of the caller, and recorders would see the argument.
+        return options if limit is None or is_default else {**options, "timeout": limit.rest()}
+
     def _should_retry(
         self,
         response: ClientResponse | ClientResponseError,
@@ -168,6 +180,10 @@ class RequestDispatcher:
         if isinstance(sent, AuthorizationValue) and sent.was_rejected:
             return False
         if not _is_from_origin_of(URL(target), response):
+            logger.debug(
+                "The 401 of %s is returned: a redirect led to another origin, which gets no token",
+                redact_url(response.request_info.url),
+            )
             return False
         can_repeat = isinstance(options.get("data"), _REPEATABLE)
         headers = CIMultiDict(response.headers or ())

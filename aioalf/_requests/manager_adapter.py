@@ -14,7 +14,9 @@ from typing import Protocol
 from aiohttp import ClientSession
 
 from aioalf._callbacks import await_if_needed
+from aioalf._redaction import Unpicklable
 from aioalf._single_flight import SingleFlight
+from aioalf.errors import TokenConfigurationError
 from aioalf.manager import TokenManager
 from aioalf.renewal import Renewal
 
@@ -49,8 +51,10 @@ def renewable(manager: TokenProvider) -> RenewableManager:
     """Return a `TokenManager` unchanged, and any other manager wrapped in an adapter.
 
     A subclass that overrides ``get_token``, ``renew_token`` or ``reset_token`` but not
-    ``cached_token`` is wrapped too: its tokens would otherwise come from two places.
+    ``cached_token`` is wrapped too: its tokens would otherwise come from two places. Raises
+    TokenConfigurationError as `check_provider`.
     """
+    check_provider(manager)
     if isinstance(manager, TokenManager) and (
         overrides(manager, "cached_token")
         or not overrides(manager, "get_token", "renew_token", "reset_token")
@@ -59,7 +63,20 @@ def renewable(manager: TokenProvider) -> RenewableManager:
     return LegacyManagerAdapter(manager)
 
 
-class LegacyManagerAdapter:
+def check_provider(manager: object) -> None:
+    """Raise TokenConfigurationError if an object is not a token manager, such as a `Client`."""
+    if isinstance(manager, type):
+        raise TokenConfigurationError(
+            f"{manager.__name__} is a class: pass a token manager, which is an instance"
+        )
+    if not callable(getattr(manager, "get_token", None)):
+        raise TokenConfigurationError(
+            f"{type(manager).__name__} has no get_token(), so it is not a token manager: pass a "
+            "TokenManager, or an object with get_token() and reset_token()"
+        )
+
+
+class LegacyManagerAdapter(Unpicklable):
     """Renews with ``reset_token()``, once for all requests that were rejected with one token."""
 
     def __init__(self, manager: TokenProvider) -> None:

@@ -23,12 +23,12 @@ class OriginPolicy:
     """Decides whether the token may be sent to a URL.
 
     Args:
-        allowed_origins: URLs whose origins may get the token; a path is ignored. None allows all.
+        allowed_origins: The origins that may get the token, URLs without a path. None allows all.
         require_https: Refuse plain http to other machines. By default it causes one warning for
             each host (RFC 6750 §5.3).
 
     Raises:
-        TokenConfigurationError: If `allowed_origins` is empty, or is not a list of http(s) URLs.
+        TokenConfigurationError: If `allowed_origins` is empty, or is not a list of origins.
     """
 
     __slots__ = ("_checked", "_require_https", "allowed")
@@ -95,12 +95,18 @@ def read_origins(origins: Iterable[str | URL]) -> frozenset[Origin]:
 
 
 def _read_origin(number: int, origin: object) -> Origin:
+    name = f"allowed_origins[{number}]"
+    refusal = TokenConfigurationError(f"{name} is not a URL such as https://api.example.com")
     try:
         url = URL(origin)  # type: ignore[arg-type]
-        if url.scheme in {"http", "https", "ws", "wss"}:
-            return origin_of(url.origin())
+        whole = url.origin()
     except (TypeError, ValueError):
-        pass
-    raise TokenConfigurationError(
-        f"allowed_origins[{number}] is not a URL such as https://api.example.com"
-    )
+        raise refusal from None
+    if whole.scheme not in {"http", "https", "ws", "wss"}:
+        raise refusal
+    if url not in {whole, whole / ""}:
+        raise TokenConfigurationError(
+            f"{name} is more than an origin, and a token is allowed for a whole origin: pass "
+            f"{str(whole)!r}"
+        )
+    return origin_of(whole)

@@ -41,8 +41,9 @@ class TimeLimit:
 
 
 def start_time_limit(timeout: ClientTimeout | float | None) -> TimeLimit | None:
-    """Start the limit of a call; return None if there is no total timeout (None or 0)."""
-    if timeout is None:
-        return None
+    """Start the limit of a call; return None if there is no total timeout.
+
+    As in aiohttp, None, 0 and negative numbers mean no limit.
+    """
     total = timeout.total if isinstance(timeout, ClientTimeout) else timeout
-    return TimeLimit(timeout, total) if total else None
+    return None if timeout is None or total is None or total <= 0 else TimeLimit(timeout, total)

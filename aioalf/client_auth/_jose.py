@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, cast
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, cast
 
 from aioalf.errors import TokenConfigurationError
 
@@ -16,14 +17,20 @@ if TYPE_CHECKING:
     from joserfc import jwk
     from joserfc._rfc7515.model import JWSAlgModel
 
+MIN_RSA_BITS: Final = 2048
+
 
 def read_private_key(key: object, key_type: str) -> jwk.Key:
     """Read a private key from PEM text or from a JWK.
 
     `key_type` is the ``kty`` that a key in PEM must have. Raises TokenConfigurationError for
-    anything but an unencrypted private key; joserfc raises its own errors for a malformed key.
+    anything but an unencrypted private key of sufficient size; joserfc raises its own errors for a
+    malformed key.
     """
-    registry = _key_registry()
+    require_joserfc()
+    from joserfc import jwk
+
+    registry = jwk.JWKRegistry
     data = key.encode() if isinstance(key, str) else key
     if isinstance(data, Mapping):
         read = registry.import_key(dict(cast("jwk.DictKey", data)))
@@ -42,16 +49,29 @@ def read_private_key(key: object, key_type: str) -> jwk.Key:
         read = registry.import_key(data, key_type)
     if not read.is_private:
         raise TokenConfigurationError("key has no private part: pass the private key to sign with")
+    if isinstance(read, jwk.RSAKey):
+        check_rsa_size(read.raw_value.key_size)
     return read
+
+
+def check_rsa_size(bits: int) -> None:
+    """Raise TokenConfigurationError if an RSA key is too small to sign with (RFC 7518 §3.3)."""
+    if bits < MIN_RSA_BITS:
+        raise TokenConfigurationError(
+            f"key is an RSA key of {bits} bits, and signing needs at least {MIN_RSA_BITS} "
+            "(RFC 7518 §3.3): create a new key"
+        )
 
 
 def read_secret(secret: str) -> jwk.Key:
     """Return the key made of the UTF-8 bytes of a client secret (OpenID Connect Core §10.1)."""
-    registry = _key_registry()
-    try:
-        return registry.import_key(secret.encode(), "oct")
-    except ValueError:  # joserfc refuses a public key in PEM, which everybody could know
-        raise TokenConfigurationError("client_secret must not be a public key") from None
+    require_joserfc()
+    from joserfc import jwk
+
+    with suppress(ValueError):  # joserfc refuses a public key in PEM, which everybody could know
+        return jwk.JWKRegistry.import_key(secret.encode(), "oct")
+    del secret  # error reports show local variables
+    raise TokenConfigurationError("client_secret must not be a public key")
 
 
 def sign(header: Mapping[str, object], payload: bytes, key: jwk.Key) -> str:
@@ -67,12 +87,11 @@ def sign(header: Mapping[str, object], payload: bytes, key: jwk.Key) -> str:
     return jws.serialize_compact(dict(header), payload, key, registry=AnyAlgorithm())
 
 
-def _key_registry() -> type[jwk.JWKRegistry]:
-    """Import joserfc. Raises TokenConfigurationError, which names the extra, if it is missing."""
+def require_joserfc() -> None:
+    """Raise TokenConfigurationError, which names the extra, if joserfc is not installed."""
     try:
-        from joserfc import jwk
+        import joserfc  # noqa: F401 - the package itself is empty
     except ImportError as error:
         raise TokenConfigurationError(
             "Signing a JWT needs the package joserfc: install aio-alf[jose]"
         ) from error
-    return jwk.JWKRegistry

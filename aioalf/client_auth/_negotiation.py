@@ -42,12 +42,19 @@ def method_elsewhere(
 ) -> ClientAuth:
     """Return the method for an endpoint other than the token endpoint, such as revocation.
 
-    The same method is used unless the endpoint's metadata does not list it and the client's secret
-    works with a listed one: some servers accept only HTTP Basic for revocation.
+    The same method is used unless it sends the secret by Basic or in the form, and the endpoint's
+    metadata lists another method for a secret: some servers accept only Basic for revocation. Any
+    other method is kept, so that metadata never makes a client send a secret that it does not send
+    to the token endpoint.
     """
-    if listed is None or method.method in listed or not has_secret:
+    if listed is None or method.method in listed or not _sends_secret(method) or not has_secret:
         return method
     try:
         return default_method(listed, has_secret=True)
     except TokenConfigurationError:  # send the request anyway: the server's error says more
         return method
+
+
+def _sends_secret(method: ClientAuth) -> bool:
+    # Not isinstance: a subclass may send the secret in a better way, or show a certificate too.
+    return type(method) in (ClientSecretBasic, ClientSecretPost)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, Protocol, cast, runtime_checkable
 from aioalf._callbacks import call_user_function
 from aioalf._redaction import Unpicklable
 from aioalf.client_auth import _jose as jose
+from aioalf.client_auth.secret_file import SecretFile
 from aioalf.errors import TokenConfigurationError, TokenError
 
 if TYPE_CHECKING:
@@ -56,7 +57,8 @@ which runs in a thread.
 class SigningKey(Unpicklable):
     """A private key and the algorithm to sign with. ``repr`` does not show the key.
 
-    Raises TokenConfigurationError for an unsupported type of key or algorithm.
+    Raises TokenConfigurationError for an unsupported type of key or algorithm, and if the key is
+    not a `Signer` and the extra is not installed. A function may return a `Signer`.
     """
 
     def __init__(self, key: PrivateKey, algorithm: str, key_id: str | None = None) -> None:
@@ -67,6 +69,8 @@ class SigningKey(Unpicklable):
                 "key must be PEM text, a JWK, a Signer or a function that returns one of these, "
                 f"not {type(key).__name__}"
             )
+        if isinstance(key, str | bytes | Mapping | SecretFile):
+            jose.require_joserfc()
         self._key: PrivateKey = key
         self._algorithm = algorithm
         self._key_id = key_id
@@ -81,16 +85,16 @@ class SigningKey(Unpicklable):
         Raises TokenConfigurationError if the key cannot be used or if its ``kid`` differs from
         `key_id`, and TokenError if the user's function or signer raises.
         """
-        key = await self._current()
+        hidden = await self._current()
         payload = json.dumps(claims).encode()
-        if isinstance(key, Signer):
-            return await self._sign_with_signer(key, payload)
-        return await asyncio.to_thread(self._sign_with_key, key, payload)
+        if isinstance(hidden.key, Signer):
+            return await self._sign_with_signer(hidden.key, payload)
+        return await asyncio.to_thread(self._sign_with_key, hidden, payload)
 
-    async def _current(self) -> object:
+    async def _current(self) -> _Hidden:
         if callable(self._key) and not isinstance(self._key, Signer):
-            return await call_user_function("key", self._key)
-        return self._key
+            return _Hidden(await call_user_function("key", self._key))
+        return _Hidden(self._key)
 
     async def _sign_with_signer(self, signer: Signer, payload: bytes) -> str:
         header = json.dumps(self._header(getattr(signer, "key_id", None))).encode()
@@ -104,18 +108,23 @@ class SigningKey(Unpicklable):
                 f"The Signer returned {len(signature)} bytes, which cannot be an {self._algorithm} "
                 "signature: if the device returns DER, convert it to r and s (RFC 7518 §3.4)"
             )
+        if _KEY_TYPES[self._algorithm] == "RSA":
+            jose.check_rsa_size(8 * len(signature))
         return (signed + b"." + _base64url(signature)).decode("ascii")
 
-    def _sign_with_key(self, material: object, payload: bytes) -> str:
+    def _sign_with_key(self, hidden: _Hidden, payload: bytes) -> str:
         try:
-            key = self._read(material)
+            key = self._read(hidden.key)
             return jose.sign(self._header(key.kid), payload, key)
-        except TokenConfigurationError:
-            raise
+        except TokenConfigurationError as error:
+            failure = error.with_traceback(None)
         except Exception as error:  # noqa: BLE001 - keys are malformed in many ways
             problem = getattr(error, "error", None) or type(error).__name__
-        # Raised outside the handler: the original error may quote the key.
-        raise TokenConfigurationError(f"key cannot be used for {self._algorithm}: {problem}")
+            failure = TokenConfigurationError(
+                f"key cannot be used for {self._algorithm}: {problem}"
+            )
+        # Raised outside the handlers: the original error and its frames may show the key.
+        raise failure
 
     def _read(self, material: object) -> Key:
         """Return the parsed key; an unchanged key is parsed only once."""
@@ -133,6 +142,13 @@ class SigningKey(Unpicklable):
             )
         key_id = kid or self._key_id
         return {"alg": self._algorithm, **({} if key_id is None else {"kid": key_id})}
+
+
+class _Hidden:
+    """Holds a key where error reports, which show local variables, must not show it."""
+
+    def __init__(self, key: object) -> None:
+        self.key = key
 
 
 def _base64url(data: bytes) -> bytes:

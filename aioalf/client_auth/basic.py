@@ -7,7 +7,11 @@ from collections.abc import Mapping
 from ssl import SSLContext
 from urllib.parse import quote_plus
 
-from aioalf.client_auth.credentials import Credentials, require_id_and_secret
+from aioalf.client_auth.credentials import (
+    Credentials,
+    require_client_id,
+    require_id_and_secret,
+)
 from aioalf.client_auth.protocols import MutableForm
 from aioalf.errors import TokenConfigurationError
 
@@ -38,15 +42,11 @@ class ClientSecretBasic:
             TokenConfigurationError: The id or the secret is missing or is not valid text, or the id
                 contains a colon and is not encoded.
         """
-        return {"Authorization": _basic(*require_id_and_secret(credentials), self._form_encode)}
-
-
-def _basic(client_id: str, client_secret: str, form_encode: bool) -> str:  # noqa: FBT001
-    if form_encode:
-        client_id, client_secret = quote_plus(client_id), quote_plus(client_secret)
-    elif ":" in client_id:
-        raise TokenConfigurationError(
-            "A client_id with a colon cannot be sent unencoded in HTTP Basic (RFC 7617 §2): "
-            "use form_encode=True"
-        )
-    return "Basic " + b64encode(f"{client_id}:{client_secret}".encode()).decode("ascii")
+        if not self._form_encode and ":" in require_client_id(credentials.client_id):
+            raise TokenConfigurationError(
+                "A client_id with a colon cannot be sent unencoded in HTTP Basic (RFC 7617 §2): "
+                "use form_encode=True"
+            )
+        pair = require_id_and_secret(credentials)
+        joined = ":".join(map(quote_plus, pair) if self._form_encode else pair)
+        return {"Authorization": "Basic " + b64encode(joined.encode()).decode("ascii")}

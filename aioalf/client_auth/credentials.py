@@ -55,17 +55,30 @@ class Credentials(Unpicklable):
             return self
 
         secret = await call_user_function("client_secret", self._source)
-        if not isinstance(secret, str):
-            raise TokenConfigurationError(
-                "The function passed as client_secret must return a string, "
-                f"but returned {type(secret).__name__}"
-            )
-        return Credentials(self.client_id, secret)
+        if isinstance(secret, str):
+            return Credentials(self.client_id, secret)
+        found = type(secret).__name__
+        del secret  # error reports show local variables
+        raise TokenConfigurationError(
+            f"The function passed as client_secret must return a string, but returned {found}"
+        )
 
     def known(self) -> frozenset[str]:
-        """Return the texts to mask in logs and errors: id, secret, and both joined as in Basic."""
+        """Return the texts to mask in logs and errors: id, secret, and both joined as in Basic.
+
+        The forms of the id are of the class `ClientIdText`.
+        """
         parts = [part for part in (self.client_id, self.client_secret) if part]
-        return frozenset({*parts, ":".join(parts), ":".join(map(quote_plus, parts))} - {""})
+        joined = (":".join(parts), ":".join(map(quote_plus, parts)))
+        secrets = (self.client_secret, *joined) if self.client_secret else ()
+        ids = (self.client_id, quote_plus(self.client_id)) if self.client_id else ()
+        return frozenset((*secrets, *map(ClientIdText, ids)))
+
+
+class ClientIdText(str):
+    """A client id. It is masked in messages, but it is not a secret (RFC 6749 §2.2)."""
+
+    __slots__ = ()
 
 
 def require_client_id(client_id: str | None) -> str:
@@ -85,6 +98,7 @@ def require_id_and_secret(credentials: Credentials) -> tuple[str, str]:
 def _text(name: str, value: object) -> str:
     if value is None:
         raise TokenConfigurationError(f"Missing {name}: pass it to Client or TokenManager")
-    if not isinstance(value, str) or (value and not is_sendable(value)):
-        raise TokenConfigurationError(f"{name} must be text that UTF-8 can encode")
-    return value
+    if isinstance(value, str) and (not value or is_sendable(value)):
+        return value
+    del value  # error reports show local variables
+    raise TokenConfigurationError(f"{name} must be text that UTF-8 can encode")

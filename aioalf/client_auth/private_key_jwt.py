@@ -28,7 +28,8 @@ class PrivateKeyJWT:
             issuer is not known. Some servers require the URL of the token endpoint.
 
     Raises:
-        TokenConfigurationError: The type of the key or the algorithm is not supported.
+        TokenConfigurationError: The type of the key or the algorithm is not supported, or the extra
+            is not installed. For a key function, the extra is checked on first use.
     """
 
     method: str = "private_key_jwt"

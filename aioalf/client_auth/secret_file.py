@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from aioalf._redaction import printable
@@ -37,14 +38,15 @@ class SecretFile:
     def _read(self) -> str:
         name = printable(str(self._path))
         try:
-            text = self._path.read_bytes().decode()
+            content = self._path.read_bytes()
         except OSError as error:
             raise TokenConfigurationError(
                 f"The file {name} cannot be read: {error.strerror or type(error).__name__}"
             ) from error
-        except UnicodeDecodeError:  # no cause: the original error quotes the secret
-            raise TokenConfigurationError(f"The file {name} is not UTF-8") from None
-        secret = text.removesuffix("\n").removesuffix("\r")
-        if not secret:
+        with suppress(UnicodeDecodeError):
+            secret = content.decode().removesuffix("\n").removesuffix("\r")
+            if secret:
+                return secret
             raise TokenConfigurationError(f"The file {name} is empty")
-        return secret
+        del content  # error reports show local variables
+        raise TokenConfigurationError(f"The file {name} is not UTF-8")

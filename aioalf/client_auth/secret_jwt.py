@@ -13,7 +13,11 @@ from typing import Final
 
 from aioalf.client_auth import _jose as jose
 from aioalf.client_auth._assertion import new_claims, put_assertion
-from aioalf.client_auth.credentials import Credentials, require_id_and_secret
+from aioalf.client_auth.credentials import (
+    Credentials,
+    require_client_id,
+    require_id_and_secret,
+)
 from aioalf.client_auth.protocols import MutableForm
 from aioalf.errors import TokenConfigurationError
 
@@ -32,7 +36,7 @@ class ClientSecretJWT:
             issuer is not known. Some servers require the URL of the token endpoint.
 
     Raises:
-        TokenConfigurationError: The algorithm is not supported.
+        TokenConfigurationError: The algorithm is not supported, or the extra is not installed.
     """
 
     method: str = "client_secret_jwt"
@@ -43,6 +47,7 @@ class ClientSecretJWT:
             raise TokenConfigurationError(
                 f"algorithm must be one of {', '.join(_MIN_SECRET_BYTES)}"
             )
+        jose.require_joserfc()
         self._algorithm = algorithm
         self._audience = audience
 
@@ -52,20 +57,20 @@ class ClientSecretJWT:
         """Add a new JWT to the form; no header is needed.
 
         Raises:
-            TokenConfigurationError: The id or the secret is missing, the secret is too short, or
-                the extra is not installed.
+            TokenConfigurationError: The id or the secret is missing, or the secret is too short.
         """
-        client_id, secret = require_id_and_secret(credentials)
+        # Error reports show local variables, so the secret is never one of them here.
+        client_id = require_client_id(credentials.client_id)
         min_bytes = _MIN_SECRET_BYTES[self._algorithm]
-        if len(secret.encode()) < min_bytes:
+        if len(require_id_and_secret(credentials)[1].encode()) < min_bytes:
             raise TokenConfigurationError(
                 f"client_secret is too short for {self._algorithm}, which needs at least "
                 f"{min_bytes} bytes (RFC 7518 §3.2): use a longer secret or another algorithm"
             )
         claims = new_claims(client_id, client_id, self._audience or audience)
-        put_assertion(form, client_id, await asyncio.to_thread(self._sign, claims, secret))
+        put_assertion(form, client_id, await asyncio.to_thread(self._sign, claims, credentials))
         return {}
 
-    def _sign(self, claims: Mapping[str, object], secret: str) -> str:
-        payload = json.dumps(claims).encode()
-        return jose.sign({"alg": self._algorithm}, payload, jose.read_secret(secret))
+    def _sign(self, claims: Mapping[str, object], credentials: Credentials) -> str:
+        key = jose.read_secret(require_id_and_secret(credentials)[1])
+        return jose.sign({"alg": self._algorithm}, json.dumps(claims).encode(), key)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from urllib.parse import urlencode
+from urllib.parse import unquote_plus, urlencode
 
 from yarl import URL
 
@@ -44,11 +44,18 @@ async def login_time_limit(timeout: float | None) -> AsyncIterator[None]:
 
 
 def authorization_url(endpoint: URL, parameters: Form) -> str:
-    """Return the URL of an authorization request; the endpoint's query is kept (RFC 6749 §3.1)."""
+    """Return the URL of an authorization request.
+
+    The endpoint's query is kept, except for parameters that the request sends itself: none may
+    appear twice (RFC 6749 §3.1).
+    """
     sent = {name: value for name, value in parameters.items() if value}
-    query = urlencode(sent, doseq=True)
-    own = endpoint.raw_query_string
-    return f"{endpoint.with_query(None)}?{own}&{query}" if own else f"{endpoint}?{query}"
+    own = [
+        pair
+        for pair in endpoint.raw_query_string.split("&")
+        if pair and unquote_plus(pair.partition("=")[0]) not in sent
+    ]
+    return f"{endpoint.with_query(None)}?{'&'.join([*own, urlencode(sent, doseq=True)])}"
 
 
 def authorization_error(

@@ -9,6 +9,7 @@ from typing import Final
 
 from aioalf._auth_server.response import read_object
 from aioalf._redaction import Unpicklable
+from aioalf._urls import is_insecure, redact_url
 from aioalf.errors import TokenConfigurationError, TokenResponseError
 from aioalf.grants._secret_source import (
     SecretSource,
@@ -104,23 +105,51 @@ class TokenExchange(Unpicklable):
         """Return the token in exchange for the subject token.
 
         Raises:
+            TokenConfigurationError: A refresh token would be sent by plain http.
             TokenResponseError: The token is not a Bearer token (``token_type`` is ``N_A``), or the
                 response has no ``issued_token_type`` (RFC 8693 §2.2.1).
             TokenError: No token was granted.
         """
-        subject_token = await secret_value("subject_token", self._subject_token)
-        form = {**self._form, "subject_token": subject_token}
-        if self._actor_token is not None:
-            form["actor_token"] = await secret_value("actor_token", self._actor_token)
+        has_refresh_token = REFRESH_TOKEN in {
+            self._form["subject_token_type"],
+            self._form.get("actor_token_type"),
+        }
+        if has_refresh_token and is_insecure(url := await endpoint.url_of("token_endpoint")):
+            raise TokenConfigurationError(
+                f"The token endpoint {redact_url(url)} is plain http, and a refresh token must be "
+                "sent by https only (RFC 6749 §10.4)"
+            )
+        tokens = await self._current_tokens()
         # A refresh token may be single-use.
-        token = await endpoint.request(form, is_repeatable=REFRESH_TOKEN not in form.values())
+        token = await endpoint.request(
+            {**self._form, **tokens.form()}, is_repeatable=not has_refresh_token
+        )
         issued_type = token.extra.get("issued_token_type")
         if not isinstance(issued_type, str) or not issued_type:
             raise TokenResponseError(
                 "The token exchange was answered without an issued_token_type: the server must "
                 "name the type of the token (RFC 8693 §2.2.1)"
             )
-        return _with_expiry_of(subject_token, token)
+        return _with_expiry_of(tokens.subject, token)
+
+    async def _current_tokens(self) -> _Tokens:
+        tokens = _Tokens(await secret_value("subject_token", self._subject_token))
+        if self._actor_token is not None:
+            tokens.actor = await secret_value("actor_token", self._actor_token)
+        return tokens
+
+
+class _Tokens:
+    """The tokens to send. Error reports, which show local variables, do not show them."""
+
+    def __init__(self, subject: str) -> None:
+        self.subject = subject
+        self.actor: str | None = None
+
+    def form(self) -> dict[str, str]:
+        """Return the parameters that carry the tokens."""
+        actor = {} if self.actor is None else {"actor_token": self.actor}
+        return {"subject_token": self.subject, **actor}
 
 
 def _with_expiry_of(subject_token: str, token: Token) -> Token:

@@ -83,7 +83,7 @@ async def test_response_that_is_not_http_is_a_connection_error() -> None:
 
 async def test_invalid_host_name_is_a_token_error() -> None:
     """A host name with an empty label fails in the resolver."""
-    assert isinstance(await error_of(endpoint_at("http://a..localhost/token")), TokenError)
+    assert isinstance(await error_of(endpoint_at("https://a..localhost/token")), TokenError)
 
 
 HEADER_LINES = st.lists(

@@ -5,17 +5,29 @@ import copy
 import json
 import logging
 import traceback
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
-from aiohttp import ClientResponseError
+from aiohttp import ClientResponse, ClientResponseError
 
+from aioalf import Client
 from aioalf.client_auth import Credentials
 from aioalf.errors import TokenHTTPError
 from aioalf.testing import Fault, OAuthServer
-from tests.auth_server.token_requests import endpoint_at, error_of
+from tests.auth_server.token_requests import ONCE, endpoint_at, error_of
+from tests.support.raw_server import RawServer, answer
 
 SECRET, CLIENT = "top/s3cret+word", "my client:id"
+ESCAPED = [
+    SECRET.replace("/", r"\/"),
+    SECRET.replace("+", r"\u002b"),
+    SECRET.replace("/", "&#x2F;"),
+    "top%2fs3cret%2bword",
+]
 FORMS = [
+    *ESCAPED,
     SECRET,
     CLIENT,
     "top%2Fs3cret%2Bword",
@@ -32,6 +44,14 @@ REVEALING = {
     ),
     "echo in a page": Fault.html(f"<h1>{ECHO}</h1>", status=500),
     "echo in a 200": Fault.wrong_json({"error": "e", "error_description": ECHO}),
+    "escaped echo in an error": Fault.body(
+        b'{"error": "e", "got": "%s"}' % " ".join(ESCAPED).encode(),
+        status=400,
+    ),
+    "JSON of PHP in a page": Fault.html(f"<p>{ESCAPED[0]}", status=500),
+    "JSON of Go in a page": Fault.html(f"<p>{ESCAPED[1]}", status=500),
+    "entities in a page": Fault.html(f"<p>{ESCAPED[2]}", status=500),
+    "lower-case percent escapes in a page": Fault.html(f"<p>{ESCAPED[3]}", status=500),
     "a token in an error": Fault.body(b'{"access_token": "granted-token"}', status=500),
     "a token of another type": Fault.wrong_json({"access_token": "granted-token", "token_type": 5}),
     "a token cut": Fault.body(b'{"access_token": "granted-token", '),
@@ -78,3 +98,90 @@ async def test_response_text_is_masked(
     assert isinstance(error, TokenHTTPError)
     assert error.response_text is not None
     assert not [form for form in FORMS if form in error.response_text]
+
+
+# The response that `Client` returns instead of the API's
+
+
+@asynccontextmanager
+async def returned_response(url: str, **options: Any) -> AsyncIterator[ClientResponse]:
+    """Return the error response of the token endpoint as a program sees it."""
+    async with Client(CLIENT, SECRET, url, retry=ONCE, **options) as client:
+        yield await client.get("https://api.example.com/things")
+
+
+@pytest.mark.rule("R007")
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        ("JSON", json.dumps({"error": "e", "got": [SECRET, *ESCAPED[2:]]})),
+        ("JSON with escapes", f'{{"error": "e", "got": "{ESCAPED[0]} {ESCAPED[1]}"}}'),
+        ("a page", f"<p>{SECRET}"),
+        ("a page with escapes", f"<p>{ESCAPED[0]}"),
+    ],
+    ids=["JSON", "JSON with escapes", "a page", "a page with escapes"],
+)
+async def test_returned_response_repeats_no_secret(name: str, body: str) -> None:
+    """A gateway that passes the response on does not give the secret to its own callers."""
+    reply = answer(
+        body.encode(), status=f"401 No {SECRET}", X_Echo=SECRET, Set_Cookie=f"a={SECRET}"
+    )
+    async with RawServer(reply) as server, returned_response(server.url) as response:
+        text = await response.text()
+        shown = [text, repr(response), str(response.raw_headers), str(response.cookies)]
+        assert not [(form, each) for form in (SECRET, *ESCAPED) for each in shown if form in each]
+        assert (response.status, response.reason) == (401, "No ***")
+        assert response.content_length == len(text)
+        if name.startswith("JSON"):
+            assert json.loads(text)["error"] == "e"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        json.dumps(
+            {"error": "invalid_client", "error_description": f"unknown: {CLIENT}"}, indent=3
+        ),
+        f"<p>{CLIENT} &amp; 100%25",
+        "\xff\xfe",
+    ],
+)
+async def test_returned_response_without_a_secret_is_unchanged(body: str) -> None:
+    """Code written for 0.4.0 gets each byte and header; the client id is not a secret."""
+    sent = body.encode("latin-1")
+    reply = answer(sent, status=f"401 No {CLIENT}", X_Echo=CLIENT, Set_Cookie="a=b")
+    async with RawServer(reply) as server, returned_response(server.url) as response:
+        assert await response.read() == sent
+        assert response.reason == f"No {CLIENT}"
+        assert dict(response.headers) == {
+            "X-Echo": CLIENT,
+            "Set-Cookie": "a=b",
+            "Content-Length": str(len(sent)),
+            "Connection": "close",
+        }
+
+
+async def test_short_parameter_is_kept_in_the_returned_response() -> None:
+    """A value such as ``v1`` is more often a coincidence than an echo."""
+    sent = b'{"error": "e", "version": "v1"}'
+    reply = answer(sent, status="400 No")
+    async with (
+        RawServer(reply) as server,
+        returned_response(server.url, extra_params={"api": "v1"}) as response,
+    ):
+        assert await response.read() == sent
+
+
+@pytest.mark.rule("R007", "R063")
+async def test_returned_response_does_not_show_the_request_headers(
+    oauth_server: OAuthServer,
+) -> None:
+    """A header in ``http_options`` may be an API key."""
+    oauth_server.token_fault = Fault.html("no", status=500)
+    options = {"headers": {"X-Api-Key": "an-api-key", "User-Agent": "a program"}}
+    async with returned_response(oauth_server.token_endpoint, http_options=options) as response:
+        assert oauth_server.log[0].headers["X-Api-Key"] == "an-api-key"
+        with pytest.raises(ClientResponseError) as caught:
+            response.raise_for_status()
+    assert "an-api-key" not in repr(caught.value)
+    assert "a program" in repr(caught.value)

@@ -79,6 +79,32 @@ def test_invalid_issuer_is_refused(issuer: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("issuer", "meant"),
+    [
+        (f"{ISSUER}/.well-known/openid-configuration", ISSUER),
+        (f"{ISSUER}/.well-known/oauth-authorization-server", ISSUER),
+        (f"{ISSUER}/a/.well-known/openid-configuration", f"{ISSUER}/a"),
+        (f"{ISSUER}/.well-known/oauth-authorization-server/a%2Fb/", f"{ISSUER}/a%2Fb"),
+    ],
+)
+def test_url_of_the_metadata_is_not_an_issuer(issuer: str, meant: str) -> None:
+    """The error says which issuer to pass."""
+    with pytest.raises(TokenConfigurationError, match=f"pass issuer='{meant}', or"):
+        read_issuer(issuer)
+
+
+@pytest.mark.rule("R121")
+def test_other_slash_of_an_issuer_is_named() -> None:
+    """The error shows the issuer to pass, if only a trailing slash differs."""
+    for configured, named in ((f"{ISSUER}/", ISSUER), (ISSUER, f"{ISSUER}/")):
+        with pytest.raises(MetadataError, match=f"names another .*; pass issuer='{named}'$"):
+            read_metadata(body(issuer=named), "application/json", configured)
+    for named in (f"{ISSUER}//", "https://evil.example"):
+        with pytest.raises(MetadataError, match=r"\(RFC 8414 §3.3\)$"):
+            read_metadata(body(issuer=named), "application/json", ISSUER)
+
+
+@pytest.mark.parametrize(
     "issuer", [ISSUER, f"{ISSUER}/", f"{ISSUER}/Tenant", "http://localhost:8080", "http://[::1]:1/"]
 )
 def test_issuer_is_not_normalized(issuer: str) -> None:
@@ -180,12 +206,38 @@ def test_unknown_endpoint_is_none() -> None:
     ],
 )
 def test_invalid_endpoint_is_refused(value: object, problem: str) -> None:
-    """Plain http is refused as well, except on this machine."""
-    with pytest.raises(MetadataError) as caught:
-        endpoint_in({"token_endpoint": value}, "token_endpoint")
-    assert str(caught.value).startswith(problem)
-    local = {"token_endpoint": "http://localhost:1/t"}
-    assert endpoint_in(local, "token_endpoint") == URL("http://localhost:1/t")
+    """Plain http to another machine is refused as well, and no advice for arguments is given."""
+    for issuer in (ISSUER, "http://localhost:1"):
+        with pytest.raises(MetadataError) as caught:
+            endpoint_in({"issuer": issuer, "token_endpoint": value}, "token_endpoint")
+        assert str(caught.value).startswith(problem)
+        assert "TokenManager" not in str(caught.value)
+
+
+@pytest.mark.rule("R013", "R122")
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1:8080", "127.8.9.10", "[::1]"])
+def test_plain_http_endpoint_on_this_machine_needs_an_issuer_on_this_machine(host: str) -> None:
+    """The metadata of an https issuer cannot direct credentials to a local service."""
+    url = f"http://{host}/token"
+    for issuer in ("http://127.0.0.1:9", "HTTP://localhost"):
+        metadata = {"issuer": issuer, "token_endpoint": url}
+        assert endpoint_in(metadata, "token_endpoint") == URL(url)
+    for issuer in (ISSUER, "https://localhost"):
+        metadata = {"issuer": issuer, "token_endpoint": url}
+        with pytest.raises(MetadataError, match="is plain http"):
+            endpoint_in(metadata, "token_endpoint")
+        aliases = {"issuer": issuer, "mtls_endpoint_aliases": {"token_endpoint": url}}
+        with pytest.raises(MetadataError, match="is plain http"):
+            endpoint_in(aliases, "token_endpoint", over_mtls=True)
+
+
+@pytest.mark.rule("R013", "R122")
+@pytest.mark.parametrize("host", ["app.localhost", "localhost.", "127.1", "0.0.0.0"])
+def test_plain_http_endpoint_on_an_odd_local_name_is_refused(host: str) -> None:
+    """Only ``localhost`` and loopback addresses are certainly this machine."""
+    metadata = {"issuer": "http://localhost", "token_endpoint": f"http://{host}/token"}
+    with pytest.raises(MetadataError, match="is plain http"):
+        endpoint_in(metadata, "token_endpoint")
 
 
 def test_list_of_strings_is_a_set() -> None:

@@ -25,6 +25,8 @@ from tests.auth_server.token_requests import (
 )
 from tests.support.raw_server import RawServer, answer
 
+pytestmark = pytest.mark.filterwarnings("ignore::aioalf.errors.InsecureTransportWarning")
+
 
 async def refuse(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
     """Fail: a middleware of the session must not see a token request."""

@@ -1,14 +1,14 @@
 """Responses of the authorization server: members, or an error that shows no secret."""
 
 import base64
+import html
 import json
 import time
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pytest
-from aiohttp import ClientResponse
 from multidict import CIMultiDict
 from yarl import URL
 
@@ -41,8 +41,10 @@ def response_of(
     all_headers = CIMultiDict({name.replace("_", "-"): value for name, value in headers.items()})
     if content_type is not None:
         all_headers["Content-Type"] = content_type
-    response = cast("ClientResponse", SimpleNamespace(status=status, headers=all_headers))
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    response: Any = SimpleNamespace(
+        status=status, reason="", headers=all_headers, _body=raw, _cache={}
+    )
     return ServerResponse(endpoint, ENDPOINT, response, raw, frozenset(secrets))
 
 
@@ -264,8 +266,13 @@ OTP = 'hunter2-/"\\&+ é one-time'
         quote(OTP, safe=""),
         quote_plus(OTP),
         base64.b64encode(OTP.encode()).decode(),
+        html.escape(OTP),
+        json.dumps(json.dumps(OTP)),
     ],
-    ids=["plain", "JSON", "JSON in UTF-8", "JSON of PHP", "URL-encoded", "form-encoded", "base64"],
+    ids=[
+        *("plain", "JSON", "JSON in UTF-8", "JSON of PHP", "URL-encoded", "form-encoded", "base64"),
+        *("HTML", "JSON in JSON"),
+    ],
 )
 @pytest.mark.parametrize("parameter", [OTP, ("short", OTP)], ids=["one value", "several values"])
 def test_encoded_echo_of_an_unknown_parameter_is_masked(
@@ -283,7 +290,17 @@ def test_encoded_echo_of_an_unknown_parameter_is_masked(
             shown = f"{error} {error!r} {fields}"
             assert "hunter2" not in shown
             assert echo not in shown
-            assert "***" in shown
+            assert "***" in shown or "that contain a secret" in shown
+
+
+@pytest.mark.rule("R007")
+def test_member_with_another_escape_is_masked_in_the_response_text() -> None:
+    """The text shows the members as they are read, so an escape of the server hides nothing."""
+    secret = "Ab3/De+f9&g"
+    for escaped in (secret.replace("/", r"\/"), secret.replace("&", r"\u0026")):
+        body = rf'{{"error": "invalid_client", "got": "secret {escaped}"}}'.encode()
+        error = response_of(400, body, "application/json", secret).http_error()
+        assert error.response_text == '{"error": "invalid_client", "got": "secret ***"}'
 
 
 def test_short_value_is_masked_only_as_a_word() -> None:

@@ -413,6 +413,7 @@ async def test_connection_limit_of_one_is_enough(oauth_server: OAuthServer) -> N
                 assert response.status == 200
 
 
+@pytest.mark.filterwarnings("ignore::aioalf.errors.InsecureTransportWarning")
 async def test_token_requests_use_the_connector_of_the_session(
     oauth_server: OAuthServer,
 ) -> None:

@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import cast
 
 import pytest
@@ -14,6 +15,7 @@ from aioalf.client_auth import (
     ClientSecretJWT,
     ClientSecretPost,
     PrivateKeyJWT,
+    PublicClient,
     TLSClientAuth,
 )
 from aioalf.errors import TokenConnectionError, TokenHTTPError
@@ -136,3 +138,23 @@ async def test_server_accepts_only_the_certificate_of_the_client() -> None:
                 await manager_of(server, TLSClientAuth(context)).get_token()
         with pytest.raises(TokenConnectionError):  # a context that does not trust the server
             await manager_of(server, TLSClientAuth(ssl.create_default_context())).get_token()
+
+
+@pytest.mark.rule("R008")
+@pytest.mark.parametrize("method", [PublicClient(), ClientSecretJWT()], ids=lambda m: m.method)
+async def test_metadata_of_another_endpoint_does_not_bring_out_the_secret(
+    oauth_server: OAuthServer, method: ClientAuth
+) -> None:
+    """Introspection uses the chosen method, even if metadata lists only Basic there."""
+    oauth_server.changes["metadata"] = {
+        "introspection_endpoint_auth_methods_supported": ["client_secret_basic"]
+    }
+    oauth_server.add_client("client", SECRET, auth_methods=[method.method])
+    manager = TokenManager(
+        None, "client", SECRET, issuer=oauth_server.issuer, client_auth=method, retry=Retry(1)
+    )
+    with suppress(TokenHTTPError):
+        await manager.introspect("a-token")
+    [request] = [seen for seen in oauth_server.log if seen.method == "POST"]
+    assert "Authorization" not in request.headers
+    assert SECRET not in request.form.values()

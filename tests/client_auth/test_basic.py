@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aioalf.client_auth import ClientSecretBasic, Credentials, MutableForm
+from aioalf.client_auth.credentials import ClientIdText
 from aioalf.errors import TokenConfigurationError
 
 AUDIENCE = "https://auth.example.com"
@@ -118,6 +119,14 @@ def test_credentials_cannot_be_pickled_or_copied() -> None:
 def test_known_lists_the_texts_to_mask() -> None:
     """The texts to mask are the id, the secret and both joined as in Basic, if they are set."""
     known = Credentials("i d", "s+t").known()
-    assert known == {"i d", "s+t", "i d:s+t", f"{quote_plus('i d')}:{quote_plus('s+t')}"}
+    assert known == {"i d", "i+d", "s+t", "i d:s+t", f"{quote_plus('i d')}:{quote_plus('s+t')}"}
     assert Credentials("id", "").known() == Credentials("id", None).known() == {"id"}
     assert Credentials(None, None).known() == frozenset()
+    assert Credentials(None, "secret").known() == {"secret"}
+
+
+def test_client_id_is_told_apart_from_secrets() -> None:
+    """A response may repeat the id; a secret that equals the id stays a secret."""
+    known = Credentials("i d", "s+t").known()
+    assert {text for text in known if isinstance(text, ClientIdText)} == {"i d", "i+d"}
+    assert not any(isinstance(text, ClientIdText) for text in Credentials("a", "a").known())

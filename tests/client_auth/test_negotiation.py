@@ -1,10 +1,21 @@
 """The method that is used if the caller chose none, or if an endpoint does not support it."""
 
+import ssl
+
 import pytest
 
-from aioalf.client_auth import ClientAuth, ClientSecretBasic, ClientSecretPost, PublicClient
+from aioalf.client_auth import (
+    ClientAuth,
+    ClientSecretBasic,
+    ClientSecretJWT,
+    ClientSecretPost,
+    PrivateKeyJWT,
+    PublicClient,
+    TLSClientAuth,
+)
 from aioalf.client_auth._negotiation import default_method, method_elsewhere
 from aioalf.errors import TokenConfigurationError
+from tests.auth_server.token_requests import CertificateAuth
 
 BASIC, POST, JWT = "client_secret_basic", "client_secret_post", "client_secret_jwt"
 
@@ -61,6 +72,31 @@ def test_other_endpoint_gets_the_secret_with_a_method_it_supports(
 ) -> None:
     """The method only changes if the endpoint does not list it but lists another for secrets."""
     assert method_elsewhere(method, listed, has_secret=True).method == used
+
+
+class HashedSecret(ClientSecretPost):
+    """A method of the caller's, with the name of a method that sends the bare secret."""
+
+
+@pytest.mark.rule("R008")
+@pytest.mark.parametrize("listed", [[BASIC], [POST], [BASIC, POST], [JWT, BASIC]])
+@pytest.mark.parametrize(
+    "method",
+    [
+        ClientSecretJWT(),
+        PrivateKeyJWT(lambda: "key"),
+        PublicClient(),
+        TLSClientAuth(ssl.create_default_context()),
+        HashedSecret(),
+        CertificateAuth(ssl.create_default_context()),
+    ],
+    ids=lambda method: type(method).__name__,
+)
+def test_metadata_never_makes_a_client_send_its_secret(
+    method: ClientAuth, listed: list[str]
+) -> None:
+    """A method that does not send the secret, or not alone, is used at each endpoint."""
+    assert method_elsewhere(method, listed, has_secret=True) is method
 
 
 def test_public_client_stays_public_at_other_endpoints() -> None:

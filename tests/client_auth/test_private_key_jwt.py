@@ -25,6 +25,7 @@ from aioalf.client_auth import (
 )
 from aioalf.client_auth._signing_key import SigningKey
 from aioalf.errors import TokenConfigurationError, TokenError, TokenHTTPError
+from aioalf.grants import JWTBearer
 from aioalf.retry import Retry
 from tests.client_auth.proofs import (
     EC,
@@ -351,15 +352,49 @@ async def test_error_of_key_function_becomes_token_error() -> None:
     assert isinstance(caught.value.__cause__, TimeoutError)
 
 
-@pytest.mark.parametrize("make", [lambda: PrivateKeyJWT(pem_of(EC[256])), ClientSecretJWT])
-async def test_error_without_joserfc_names_the_extra(
-    make: Callable[[], PrivateKeyJWT | ClientSecretJWT], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: PrivateKeyJWT(pem_of(EC[256])),
+        lambda: PrivateKeyJWT(jwk_of(EC[256])),
+        lambda: PrivateKeyJWT(SecretFile("key.pem")),
+        lambda: JWTBearer(pem_of(RSA), issuer="service"),
+        ClientSecretJWT,
+    ],
+    ids=["PEM", "JWK", "file", "JWTBearer", "ClientSecretJWT"],
+)
+def test_missing_extra_is_reported_by_the_constructor(
+    make: Callable[[], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The methods can be constructed without joserfc; using them raises."""
+    """A program fails when it starts, not at its first request, and the error names the extra."""
     monkeypatch.setitem(sys.modules, "joserfc", None)
     with pytest.raises(TokenConfigurationError, match=r"aio-alf\[jose\]") as caught:
-        await sent(make())
+        make()
     assert isinstance(caught.value.__cause__, ImportError)
+
+
+async def test_missing_extra_is_reported_by_the_first_use_of_a_key_function(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The function may return a signer, which does not need the extra."""
+    monkeypatch.setitem(sys.modules, "joserfc", None)
+    opened(await assertion_of(PrivateKeyJWT(lambda: Device(EC[256]))), EC[256])
+    with pytest.raises(TokenConfigurationError, match=r"aio-alf\[jose\]"):
+        await assertion_of(PrivateKeyJWT(lambda: pem_of(EC[256])))
+
+
+@pytest.mark.rule("R163")
+@pytest.mark.filterwarnings("ignore::joserfc.errors.SecurityWarning")
+@pytest.mark.parametrize("algorithm", ["RS256", "PS512"])
+async def test_small_rsa_key_is_refused(algorithm: str) -> None:
+    """RFC 7518 §3.3 requires at least 2048 bits, for a given key and for the key of a signer."""
+    small = jwk.RSAKey.generate_key(1536)
+    for key in (pem_of(small), jwk_of(small), Device(small)):
+        with pytest.raises(
+            TokenConfigurationError, match=r"RSA key of 1536 bits, .* at least 2048"
+        ) as caught:
+            await assertion_of(PrivateKeyJWT(key, algorithm))
+        assert str(jwk_of(small)["d"]) not in str(caught.value)
 
 
 # The key is never shown

@@ -9,14 +9,21 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from yarl import URL
 
 from aioalf._auth_server.request_params import TokenRequestParams
-from aioalf.errors import TokenConfigurationError, TokenHTTPError, TokenResponseError
+from aioalf.errors import (
+    TokenConfigurationError,
+    TokenError,
+    TokenHTTPError,
+    TokenResponseError,
+)
 from aioalf.grants import ACCESS_TOKEN, ID_TOKEN, JWT, REFRESH_TOKEN, SAML1, SAML2, TokenExchange
 from aioalf.grants.token_exchange import jwt_expiry
 from aioalf.testing import MISSING, OAuthServer
 from aioalf.token import Token
 from tests.grants.source import ScriptedSource, ServerSource
+from tests.support.error_reports import report_of
 
 API = "https://api.example.com/"
 ISSUED = {"issued_token_type": ACCESS_TOKEN}
@@ -167,6 +174,55 @@ async def test_exchange_of_a_refresh_token_is_not_repeatable() -> None:
         source
     )
     assert source.repeatable == [False, True, True, True, False]
+
+
+class PlainHTTPSource(ScriptedSource):
+    """A server with a token endpoint at plain http."""
+
+    async def url_of(self, name: str) -> URL:
+        """Return the URL of an endpoint."""
+        return URL(f"http://{self.host}/{name}?key=hidden")
+
+    host = "auth.example.com"
+
+
+@pytest.mark.rule("R046")
+@pytest.mark.parametrize(
+    "grant",
+    [
+        TokenExchange("hidden", REFRESH_TOKEN),
+        TokenExchange("a", JWT, actor_token="hidden", actor_token_type=REFRESH_TOKEN),
+    ],
+    ids=["subject token", "actor token"],
+)
+async def test_refresh_token_is_not_sent_by_plain_http(grant: TokenExchange) -> None:
+    """It is refused as in the grants with refresh tokens; this machine is an exception."""
+    source = PlainHTTPSource(Token("abc", 60, extra=ISSUED))
+    with pytest.raises(TokenConfigurationError, match="by https only") as caught:
+        await grant.request_token(source)
+    assert "http://auth.example.com/token_endpoint is plain http" in str(caught.value)
+    assert "hidden" not in str(caught.value)
+    assert source.forms == []
+    source.host = "127.0.0.1"
+    await grant.request_token(source)
+    assert len(source.forms) == 1
+
+
+async def test_other_tokens_may_be_exchanged_by_plain_http() -> None:
+    """`InsecureTransportWarning` was issued when the client was created."""
+    source = PlainHTTPSource(Token("abc", 60, extra=ISSUED))
+    await TokenExchange("a", JWT, requested_token_type=REFRESH_TOKEN).request_token(source)
+    assert len(source.forms) == 1
+
+
+@pytest.mark.rule("R063")
+async def test_report_of_a_failed_exchange_shows_no_token() -> None:
+    """Error reports show the local variables of each frame."""
+    grant = TokenExchange("hunter2-a", JWT, actor_token=lambda: "hunter2-b", actor_token_type=JWT)
+    for reply in (TokenHTTPError("refused"), Token("hunter2-c", 60)):
+        with pytest.raises(TokenError) as caught:
+            await grant.request_token(ScriptedSource(reply))
+        assert "hunter2" not in report_of(caught.value)
 
 
 @pytest.mark.rule("R156")

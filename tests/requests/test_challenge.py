@@ -119,6 +119,25 @@ HOSTILE_PIECES = [
 
 @pytest.mark.rule("R059")
 @pytest.mark.parametrize("piece", HOSTILE_PIECES)
+def test_many_hostile_header_lines_are_parsed_quickly(piece: str) -> None:
+    """One MiB of challenges in many header lines does not stall the event loop."""
+    lines = [f"Bearer {piece * 8192}"[:8190]] * 128
+    begin = time.process_time()
+    parse_challenges(lines)
+    assert time.process_time() - begin < 0.5
+
+
+@pytest.mark.rule("R059")
+def test_only_the_first_16_kib_of_all_lines_are_parsed() -> None:
+    """The limit counts all lines; a challenge in front of it is found."""
+    filler = "Basic a=".ljust(8189, "x")  # twice this and Bearer are 16 KiB
+    assert [c.scheme for c in parse_challenges([filler, "Bearer", *[filler] * 9, "DPoP"])] == [
+        *("basic", "bearer", "basic")
+    ]
+
+
+@pytest.mark.rule("R059")
+@pytest.mark.parametrize("piece", HOSTILE_PIECES)
 @pytest.mark.parametrize("start", ["", "Bearer ", 'Bearer a="'])
 def test_hostile_header_line_is_parsed_quickly(start: str, piece: str) -> None:
     """One MiB of repeated text causes no catastrophic backtracking."""

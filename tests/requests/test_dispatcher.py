@@ -1,5 +1,6 @@
 """`RequestDispatcher`: which URLs get a token, and which arguments reach the session."""
 
+import logging
 from collections.abc import AsyncIterator, Callable
 from typing import Any, cast
 from unittest.mock import Mock
@@ -14,6 +15,8 @@ from aioalf._requests.authorization_header import AuthorizationHeader
 from aioalf._requests.dispatcher import RequestDispatcher
 from aioalf._requests.origin_policy import OriginPolicy
 from aioalf._requests.session import SessionProvider
+from aioalf.testing import MISSING, OAuthServer
+from tests.support.front import Way, api_log, client_of, every_way
 
 API = "https://api.example.com"
 
@@ -144,3 +147,34 @@ async def test_url_reaches_the_session_unchanged(
         await dispatcher.send("GET", url, {})
     assert sent == urls
     assert [type(url) for url in sent] == [type(url) for url in urls]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_401_of_another_origin_is_explained_in_the_log(
+    oauth_server: OAuthServer, caplog: pytest.LogCaptureFixture, method: str
+) -> None:
+    """A redirect to another origin removes the token, and the caller sees a 401."""
+    caplog.set_level(logging.DEBUG, "aioalf._requests")
+    other = oauth_server.url("/things?key=hidden").replace("127.0.0.1", "localhost")
+    async with client_of(oauth_server) as client:
+        url = URL(oauth_server.url("/redirect")).with_query(to=other)
+        async with client.request(method, url) as response:
+            assert response.status == 401
+    [message] = caplog.messages
+    assert message.startswith(
+        f"The 401 of {other.partition('?')[0]} is returned: a redirect led to"
+    )
+
+
+@pytest.mark.rule("R022")
+@pytest.mark.parametrize("token_type", ["bearer", "BEARER", "Bearer", "bEaReR", MISSING])
+@every_way
+async def test_header_says_bearer_however_the_server_writes_it(
+    oauth_server: OAuthServer, way: Way, token_type: Any
+) -> None:
+    """Some APIs compare the scheme with case."""
+    oauth_server.changes["token"] = {"token_type": token_type}
+    async with way(oauth_server) as sender, sender.get(oauth_server.url("/things")) as response:
+        assert response.status == 200
+    [request] = api_log(oauth_server)
+    assert request.headers["Authorization"].startswith("Bearer ")

@@ -2,12 +2,19 @@
 
 import asyncio
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from aiohttp import ClientSession
 
-from aioalf import Renewal, TokenError, TokenManager
+from aioalf import (
+    Client,
+    OAuth2Middleware,
+    Renewal,
+    TokenConfigurationError,
+    TokenError,
+    TokenManager,
+)
 from aioalf._requests.authorization_header import AuthorizationHeader
 from aioalf._requests.manager_adapter import LegacyManagerAdapter, renewable
 from tests.support.front import UserManager
@@ -143,6 +150,23 @@ def test_subclass_that_overrides_cached_token_too_is_not_wrapped() -> None:
     )
     for manager in (subclass("", "id", "secret"), TokenManager("", "id", "secret")):
         assert renewable(manager) is manager
+
+
+@pytest.mark.parametrize(
+    ("manager", "problem"),
+    [
+        (Client("id", "secret", "https://auth.example.com/token"), r"Client has no get_token\(\)"),
+        (None, "NoneType has no get_token"),
+        ("https://auth.example.com/token", "str has no get_token"),
+        (SimpleNamespace(get_token="a-token"), "SimpleNamespace has no get_token"),
+        (TokenManager, "TokenManager is a class"),
+    ],
+    ids=["Client", "None", "text", "attribute", "class"],
+)
+def test_object_that_is_not_a_token_manager_is_refused(manager: Any, problem: str) -> None:
+    """A mistake is reported when the middleware is created, and the error says what to pass."""
+    with pytest.raises(TokenConfigurationError, match=f"^{problem}.*: pass a (T|t)oken ?(M|m)an"):
+        OAuth2Middleware(manager)
 
 
 # Logout

@@ -93,7 +93,7 @@ async def test_request_has_one_authorization_header(oauth_server: OAuthServer) -
 async def test_only_allowed_origins_get_the_token(url: str, value: str | None) -> None:
     """Scheme, host and port have to match; other requests are sent unchanged."""
     allowed_origins: list[str | URL] = [
-        "https://api.example.com/a/path",
+        "https://api.example.com",
         URL("https://other.example.com:8443"),
     ]
     middleware = OAuth2Middleware(FixedManager(), allowed_origins=allowed_origins)
@@ -203,6 +203,7 @@ async def test_two_sessions_can_share_a_manager(oauth_server: OAuthServer) -> No
     assert oauth_server.token_requests == 2
 
 
+@pytest.mark.filterwarnings("ignore::aioalf.errors.InsecureTransportWarning")
 async def test_token_requests_use_the_connector_of_the_session(oauth_server: OAuthServer) -> None:
     """The resolver of the session's connector resolves the token endpoint."""
     resolver = Resolver()

@@ -54,13 +54,27 @@ def test_international_host_name_equals_its_punycode() -> None:
 
 
 def test_origins_are_read_from_strings_and_urls() -> None:
-    """The path is ignored, and duplicates are merged."""
-    found = read_origins([f"{BASE}/v1", URL(BASE), "http://127.0.0.1:8080", "wss://[::1]:9"])
+    """A slash at the end makes no difference, and duplicates are merged."""
+    found = read_origins([f"{BASE}/", URL(BASE), "http://127.0.0.1:8080", "wss://[::1]:9"])
     assert found == {
         ("https", "api.example.com", 443),
         ("http", "127.0.0.1", 8080),
         ("https", "::1", 9),
     }
+
+
+@pytest.mark.parametrize("rest", ["/v1", "/v1/", "//", "/?hidden=1", "?hidden=1", "#hidden"])
+def test_origin_with_a_path_is_rejected(rest: str) -> None:
+    """It would look as if only this path got the token; the error says what to pass."""
+    with pytest.raises(TokenConfigurationError, match=rf"origins\[1\] .*: pass '{BASE}'$"):
+        OriginPolicy([BASE, f"{BASE}{rest}"])
+
+
+@pytest.mark.rule("R007")
+def test_origin_with_credentials_is_rejected_without_showing_them() -> None:
+    """They would not be sent."""
+    with pytest.raises(TokenConfigurationError, match=f"pass '{BASE}:8443'$"):
+        OriginPolicy(["https://ada:hunter2@api.example.com:8443"])
 
 
 @pytest.mark.parametrize(

@@ -156,6 +156,18 @@ def test_http_error_text_contains_status_and_body() -> None:
     assert str(TokenHTTPError("Refused")) == "Refused"
 
 
+def test_http_error_with_a_description_does_not_repeat_it() -> None:
+    """The message has the error code and its description; a body says more only without one."""
+    body = '{"error": "invalid_client", "error_description": "unknown"}'
+    error = TokenHTTPError(
+        "Refused: invalid_client: unknown", 401, body, error_description="unknown"
+    )
+    assert str(error) == "Refused: invalid_client: unknown, StatusCode: 401"
+    body = '{"error": "invalid_client", "message": "unknown"}'
+    error = TokenHTTPError("Refused: invalid_client", 401, body, error="invalid_client")
+    assert str(error) == f"Refused: invalid_client, StatusCode: 401, Body: {body}"
+
+
 @pytest.mark.rule("R031")
 def test_http_error_does_not_show_a_body_that_may_contain_a_token() -> None:
     """A token that came with an error status is not in the text."""

@@ -52,8 +52,8 @@ def test_endpoint_keeps_its_path_and_query(url: str | URL) -> None:
         ("file:///etc/passwd", "absolute"),
         ("https://[", "not a URL"),
         ("https://a.example:99999/", "not a URL"),
-        (5, "not a URL"),
-        (b"https://a.example/", "not a URL"),
+        (5, "not int"),
+        (b"https://a.example/", "not bytes"),
     ],
 )
 def test_invalid_endpoint_is_refused(url: object, problem: str) -> None:
@@ -61,6 +61,31 @@ def test_invalid_endpoint_is_refused(url: object, problem: str) -> None:
     with pytest.raises(TokenConfigurationError, match=f"^token_endpoint .*({problem})") as caught:
         read_endpoint("token_endpoint", url)  # type: ignore[arg-type]
     assert "hidden" not in str(caught.value)
+
+
+def test_error_for_an_endpoint_shows_a_url_without_its_secrets() -> None:
+    """A URL with a wrong scheme is shown, so that the user finds the mistake."""
+    with pytest.raises(TokenConfigurationError, match=r"not ftp://a\.example/token$"):
+        read_endpoint("token_endpoint", "ftp://ada:hidden@a.example/token?key=hidden")
+
+
+@pytest.mark.rule("R007")
+@pytest.mark.parametrize("value", ["hidden", "hidden/Zm9v+w==", "a.hidden:5", "//hidden"])
+def test_misplaced_arguments_are_explained_without_showing_them(value: str) -> None:
+    """The value may be the secret, because two classes take the arguments in different orders."""
+    order = (
+        "Client takes client_id, client_secret, token_endpoint .* TokenManager takes token_endpoi"
+    )
+    for make in (
+        lambda: Client("https://auth.example.com/token", "client-id", value),
+        lambda: TokenManager(value, "client-secret", "https://auth.example.com/token"),
+    ):
+        with pytest.raises(TokenConfigurationError, match=order) as caught:
+            make()
+        assert "hidden" not in str(caught.value)
+    with pytest.raises(TokenConfigurationError) as caught:
+        read_endpoint("revocation_endpoint", value)
+    assert "TokenManager" not in str(caught.value)
 
 
 @pytest.mark.rule("R007")
@@ -93,7 +118,8 @@ def test_redacted_url_has_no_credentials_query_or_fragment(url: str, text: str) 
         ("wss://auth.example.com", False),
         ("http://localhost:8080", False),
         ("http://LOCALHOST", False),
-        ("http://app.localhost", False),
+        ("http://app.localhost", True),
+        ("http://localhost.", True),
         ("http://127.0.0.1", False),
         ("http://127.8.9.10", False),
         ("http://[::1]:80", False),
