@@ -110,7 +110,7 @@ class TokenCache(Protocol):
         """
         ...
 
-    async def wait(self, key: str, timeout: float) -> None:  # noqa: ASYNC109 - a part of the contract
+    async def wait(self, key: str, timeout: float) -> None:
         """Return when the claim to a key is free or was given back, or after `timeout` seconds.
 
         All tasks and processes that wait return at about the same time; they read the value and
