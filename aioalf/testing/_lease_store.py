@@ -73,6 +73,11 @@ class LeaseStore:
         lease = self._latest.get(key)
         return lease if lease is not None and self.is_current(lease) else None
 
+    async def holder(self, key: str) -> str | None:
+        """Describe the client that has a lease; None if there is none."""
+        lease = self.current(key)
+        return None if lease is None else lease.holder
+
     async def grant(self, key: str, client: str) -> Lease | None:
         """Return a lease, or None if there is one whose client knows it."""
         lease = self.current(key)
@@ -112,7 +117,7 @@ class LeaseStore:
         self.end(lease)
 
     def end(self, lease: Lease) -> None:
-        """End a lease, if it has not ended, and wake those who wait for that."""
+        """End a lease, if it has not ended, and wake the waiting tasks."""
         lease.end = min(lease.end, now())
         for waiting in lease.waiting:
             if not waiting.done() and not waiting.get_loop().is_closed():

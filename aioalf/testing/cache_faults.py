@@ -36,7 +36,7 @@ class CacheFault:
 
     kind: str
     """A short description, for example ``"hang"``."""
-    _error: BaseException | type[BaseException] | None = field(default=None, repr=False)
+    _error: BaseException | None = field(default=None, repr=False)
     _answer: object = field(default=_NO_ANSWER, repr=False)
     _delay: float = 0.0
     _takes_effect: bool = False
@@ -61,12 +61,7 @@ class CacheFault:
         return cls(kind="hang", _delay=math.inf, _takes_effect=takes_effect)
 
     @classmethod
-    def error(
-        cls,
-        error: BaseException | type[BaseException] | None = None,
-        *,
-        takes_effect: bool = False,
-    ) -> CacheFault:
+    def error(cls, error: BaseException | None = None, *, takes_effect: bool = False) -> CacheFault:
         """Raise an exception.
 
         Args:
@@ -112,7 +107,7 @@ class CacheFault:
             await work()
         await _sleep(self._delay)
         if self._error is not None:
-            raise self._error
+            raise self._error.with_traceback(None)  # it would grow with each call
         return await work() if self._answer is _NO_ANSWER else cast("Result", self._answer)
 
 

@@ -20,7 +20,7 @@ Result = TypeVar("Result")
 
 @dataclass
 class CacheCall:
-    """A call of a method. Its times are those of the event loop's clock (``loop.time()``)."""
+    """A call of a method. Its times are in seconds of ``loop.time()``."""
 
     method: CacheMethod
     key: str
@@ -35,8 +35,8 @@ class UnreliableCache:
     """A token cache in memory, whose claims are leases and whose methods can be made to fail.
 
     Several clients can share one object. `new_client` returns another object with the same values
-    and claims, as in another process. All times are those of the event loop's clock, so that the
-    cache can be used in virtual time.
+    and claims, as in another process. Leases and the ttl of values are measured with
+    ``loop.time()``, so the cache can be used in virtual time.
 
     Args:
         lease: Seconds after which a claim ends that its holder does not extend. The holder extends
@@ -90,7 +90,7 @@ class UnreliableCache:
         finally:
             for lease in granted:
                 lease.is_answer_lost = answer is not lease
-        # A fault can answer with any object, which is returned as it is.
+        # The answer of a fault can be any object.
         return _LeasedClaim(self, answer) if isinstance(answer, Lease) else answer
 
     async def wait(self, key: str, timeout: float) -> None:
@@ -99,11 +99,7 @@ class UnreliableCache:
 
     async def holder(self, key: str) -> str | None:
         """Return the client that has the claim, and since when; None if it is free."""
-        return await self._call("holder", key, lambda: self._holder(key))
-
-    async def _holder(self, key: str) -> str | None:
-        lease = self._store.current(key)
-        return None if lease is None else lease.holder
+        return await self._call("holder", key, lambda: self._store.holder(key))
 
     # For tests
 

@@ -108,7 +108,7 @@ def test_claim_of_a_stopped_loop_is_free(loops: list[asyncio.AbstractEventLoop])
 
 
 def test_claim_is_kept_while_its_loop_is_stopped(loops: list[asyncio.AbstractEventLoop]) -> None:
-    """If nobody takes it over, the holder still has it when its loop continues."""
+    """The holder can continue after a pause of its loop in which no other task claimed the key."""
     cache = MemoryCache()
     claim = loops[0].run_until_complete(claim_of(cache, "a"))
     assert loops[0].run_until_complete(claim.replace("1", None)) is True

@@ -17,7 +17,7 @@ PATIENCE = 0.3
 
 def run(test: str, make_cache: Callable[[], TokenCache], **members: Any) -> None:
     """Run one test of the contract in a new event loop, in which a failure leaves no task."""
-    members = {"make_cache": lambda _: make_cache(), "lease": LEASE, **members}
+    members = {"make_cache": staticmethod(make_cache), "lease": LEASE, **members}
     contract = type("Tested", (CacheContract,), members)()
     asyncio.run(getattr(contract, test)())
 
@@ -119,7 +119,7 @@ class _BelongsToOneLoop(MemoryCache):
 
 
 class _Claim:
-    """Passes on the calls to a claim, apart from those that a subclass replaces."""
+    """Passes on the calls to a claim; a subclass replaces one method."""
 
     def __init__(self, cache: MemoryCache, key: str, claim: Claim) -> None:
         self.cache, self.key, self.claim = cache, key, claim

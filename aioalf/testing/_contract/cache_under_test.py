@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable
-from contextlib import suppress
 from typing import Final, TypeVar
 from unittest import SkipTest
 
@@ -52,7 +51,7 @@ class CacheUnderTest:
     async def claim_when_free(
         self, cache: TokenCache, key: str, seconds: float | None = None
     ) -> Claim:
-        """Return the claim to a key as soon as it is free: after a lease at the latest."""
+        """Wait until the claim to a key is free, which takes a lease at most, and return it."""
         limit = self.lease + self.patience if seconds is None else seconds
         return await soon(_wait_for_claim(cache, key), limit, "the claim of another holder")
 
@@ -62,9 +61,9 @@ class CacheUnderTest:
         for _ in range(turns):
             await asyncio.sleep(0)
         task.cancel()
-        with suppress(asyncio.CancelledError):
-            return await soon(task, self.patience, "a cancelled call")
-        return None
+        await asyncio.wait([task], timeout=self.patience)
+        assert task.done(), f"a cancelled call did not end within {self.patience:g} seconds"
+        return None if task.cancelled() else task.result()
 
 
 def new_key() -> str:

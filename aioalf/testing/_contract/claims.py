@@ -111,7 +111,7 @@ class ClaimTests(CacheUnderTest):
         assert await one.get(key) == "20"
 
     async def test_description_of_the_holder_has_no_value(self) -> None:
-        """`holder` returns text or None, and None if nobody has the claim."""
+        """`holder` returns text or None while the claim is held, and None while it is free."""
         one, two, key = self.prompt_cache(), self.prompt_cache(), new_key()
         assert await two.holder(key) is None
         claim = await claim_now(one, key)

@@ -62,8 +62,14 @@ def test_errors_of_the_operating_system_are_in_the_table(code: int, tmp_path: Pa
     assert is_quoted(str(caught.value))
 
 
-async def test_value_that_is_too_large_is_in_the_table(tmp_path: Path) -> None:
-    """The error that names the maximum size has an entry."""
+async def test_errors_of_the_program_are_in_the_table(tmp_path: Path) -> None:
+    """A value that is too large, and a lock that is taken twice, have an entry."""
+    cache = FileCache(tmp_path)
     with pytest.raises(CacheError) as too_large:
-        await FileCache(tmp_path).set("key", "x" * MAX_BYTES, None)
+        await cache.set("key", "x" * MAX_BYTES, None)
     assert is_quoted(str(too_large.value))
+    async with cache.lock("key"):
+        with pytest.raises(CacheError) as taken:
+            async with cache.lock("key"):
+                pass
+    assert is_quoted(str(taken.value))
