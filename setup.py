@@ -48,6 +48,7 @@ setup(
             "click>=8.1.7",
             "coverage>=7.6",
             "docutils>=0.21",
+            "fakeredis[lua]>=2.40",
             "filelock>=3.30",
             "hypothesis>=6.100",
             "joserfc>=1.7.7",

@@ -1,172 +1,126 @@
-"""The contract of token caches, for each cache and for the RedisCache in docs/caches.rst."""
+"""Each cache keeps the contract of token caches, and so does the RedisCache of docs/caches.rst."""
 
 import asyncio
-import math
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import os
+import re
+import socket
 from pathlib import Path
 
 import pytest
+from fakeredis import FakeServer
 
-from aioalf import CacheError
 from aioalf.caches import FileCache, MemoryCache, TokenCache
-from tests.caches.redis_sketch import FakeRedis, sketched_cache
-
-ODD_KEYS = ["", "a b", "../../tokens", "/etc/passwd", "a\0b", "é" * 300, "\ud800", "CON", "k.json"]
-
-
-@pytest.fixture(params=["memory", "file", "redis"])
-def cache(request: pytest.FixtureRequest, tmp_path: Path) -> TokenCache:
-    """An empty cache of each kind."""
-    match request.param:
-        case "memory":
-            return MemoryCache()
-        case "file":
-            return FileCache(tmp_path / "cache")
-        case _:
-            return sketched_cache(FakeRedis())
+from aioalf.testing import CacheContract, CacheFault, UnreliableCache
+from tests.caches.redis_sketch import (
+    LEASE,
+    LossyConnection,
+    SlowConnection,
+    lose_claim,
+    sketched_cache,
+)
 
 
-@asynccontextmanager
-async def held(cache: TokenCache, key: str) -> AsyncIterator[asyncio.Event]:
-    """Hold the lock of a key in another task until the event is set."""
-    acquired, release = asyncio.Event(), asyncio.Event()
+class TestMemoryCache(CacheContract):
+    """The clients of a process share one object. Memory can neither lose claims nor break."""
 
-    async def hold() -> None:
-        async with cache.lock(key):
-            acquired.set()
-            await release.wait()
+    test_lost_claim_changes_nothing = None  # type: ignore[assignment]
+    test_unusable_store_raises_cache_error = None  # type: ignore[assignment]
+    cache = MemoryCache()
 
-    task = asyncio.create_task(hold())
-    await acquired.wait()
-    yield release
-    release.set()
-    await task
+    def make_cache(self) -> TokenCache:
+        """Return the same object each time."""
+        return self.cache
 
 
-async def test_get_returns_the_last_value_set(cache: TokenCache) -> None:
-    """A key has no value at first, then the value set last; keys are independent."""
-    assert await cache.get("a") is None
-    await cache.set("a", "1", None)
-    await cache.set("b", "2", 1000)
-    await cache.set("a", "3 é \n", math.inf)
-    assert (await cache.get("a"), await cache.get("b")) == ("3 é \n", "2")
+class TestFileCache(CacheContract):
+    """The clients share a directory. The operating system does not lose the claims of a process."""
+
+    test_lost_claim_changes_nothing = None  # type: ignore[assignment]
+
+    @pytest.fixture(autouse=True)
+    def _directory(self, tmp_path: Path) -> None:
+        self.directory = tmp_path / "cache"
+
+    def make_cache(self) -> TokenCache:
+        """Return a cache in the directory of the test."""
+        return FileCache(self.directory)
+
+    async def break_store(self) -> None:
+        """Replace the directory by a file."""
+        self.directory.rename(self.directory.with_name("moved"))
+        self.directory.touch()
 
 
-async def test_deleted_value_is_gone(cache: TokenCache) -> None:
-    """Deleting removes only the value of this key; deleting a missing value is not an error."""
-    await cache.delete("a")
-    await cache.set("a", "1", None)
-    await cache.set("b", "2", None)
-    await cache.delete("a")
-    await cache.delete("a")
-    assert (await cache.get("a"), await cache.get("b")) == (None, "2")
+class TestRedisCache(CacheContract):
+    """The clients share a Redis server."""
 
+    lease = LEASE
 
-@pytest.mark.parametrize("ttl", [0, -1.5, -math.inf, math.nan])
-async def test_value_with_ttl_of_zero_or_less_is_not_stored(cache: TokenCache, ttl: float) -> None:
-    """Neither the new value nor the value that it should replace is kept."""
-    await cache.set("a", "1", None)
-    await cache.set("a", "2", ttl)
-    assert await cache.get("a") is None
+    def setup_method(self) -> None:
+        """Start a server."""
+        self.server = FakeServer()
 
+    def make_cache(self) -> TokenCache:
+        """Return a cache with a connection of its own."""
+        return sketched_cache(self.server)
 
-@pytest.mark.parametrize("key", ODD_KEYS, ids=ascii)
-async def test_any_text_can_be_a_key(cache: TokenCache, key: str) -> None:
-    """Keys are not paths, may be long, and are not mixed up."""
-    await cache.set(key, "1", None)
-    assert [await cache.get(other) for other in ODD_KEYS] == [
-        "1" if other == key else None for other in ODD_KEYS
-    ]
-    async with cache.lock(key):
-        await cache.delete(key)
-    assert await cache.get(key) is None
+    async def lose_claim(self, key: str) -> None:
+        """Delete the claim, as a failover can."""
+        await lose_claim(self.server, key)
 
+    async def break_store(self) -> None:
+        """Refuse connections."""
+        self.server.connected = False
 
-async def test_lock_is_held_by_one_task_at_a_time(cache: TokenCache) -> None:
-    """No update is lost when many tasks read, wait and write under the lock."""
+    async def test_request_for_a_claim_can_be_sent_twice(self) -> None:
+        """If the answer was lost, the second request gets the claim of the first one at once."""
+        LossyConnection.has_broken = False
+        claim = await sketched_cache(self.server, LossyConnection).claim("k")
+        assert LossyConnection.has_broken
+        assert claim is not None
+        assert await self.make_cache().claim("k") is None
+        assert await claim.replace("1", None)
+        await claim.release()
 
-    async def add_one() -> None:
-        async with cache.lock("a"):
-            count = int(await cache.get("a") or 0)
-            await asyncio.sleep(0)
-            await cache.set("a", str(count + 1), None)
-
-    await asyncio.gather(*(add_one() for _ in range(20)))
-    assert await cache.get("a") == "20"
-
-
-async def test_locks_of_different_keys_are_independent(cache: TokenCache) -> None:
-    """Renewing one login does not wait for the renewal of another."""
-    async with held(cache, "a"), cache.lock("b"):
-        pass
-
-
-async def test_reading_and_writing_do_not_need_the_lock(cache: TokenCache) -> None:
-    """Values can be read and written while another task holds the lock."""
-    async with held(cache, "a"):
-        await cache.set("a", "1", None)
-        assert await cache.get("a") == "1"
-        await cache.delete("a")
-
-
-async def test_waiting_for_the_lock_can_be_cancelled(cache: TokenCache) -> None:
-    """The waiting task ends, and another task gets the lock when it is released."""
-    async with held(cache, "a") as release:
+    async def test_slow_change_that_is_cancelled_does_not_undo_a_later_one(self) -> None:
+        """A cancelled call ends after its request, even if the request takes long."""
+        cache = sketched_cache(self.server, SlowConnection)
+        await cache.get("k")
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.05), cache.lock("a"):
-                pytest.fail("two tasks hold the lock")
-        release.set()
-        async with cache.lock("a"):
-            pass
+            await asyncio.wait_for(cache.set("k", "slow", None), 0.01)
+        await cache.set("k", "new", None)
+        await asyncio.sleep(0.1)
+        assert await cache.get("k") == "new"
+
+    async def test_holder_is_the_process_and_the_time(self) -> None:
+        """The description helps to find the process, and does not show the token of the claim."""
+        cache = self.make_cache()
+        claim = await cache.claim("k")
+        assert claim is not None
+        place = re.escape(f"process {os.getpid()} on {socket.gethostname()}")
+        assert re.fullmatch(rf"{place} since \d\d:\d\d:\d\d UTC", str(await cache.holder("k")))
+        await claim.release()
 
 
-async def test_error_releases_the_lock(cache: TokenCache) -> None:
-    """An exception inside the lock is raised unchanged, and the lock is released."""
-    with pytest.raises(ZeroDivisionError):
-        async with cache.lock("a"):
-            raise ZeroDivisionError
-    async with cache.lock("a"):
-        pass
+class TestUnreliableCache(CacheContract):
+    """Without faults, the cache for tests is a correct cache."""
 
+    lease = 0.2
 
-async def test_task_that_holds_the_lock_cannot_take_it_again(cache: TokenCache) -> None:
-    """Taking the lock twice in one task raises, and the task still holds it."""
-    async with cache.lock("a"):
-        with pytest.raises(CacheError, match="already holds the lock"):
-            async with cache.lock("a"):
-                pytest.fail("the lock is held twice")
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(asyncio.create_task(_take(cache)), 0.05)
-    await _take(cache)
+    def setup_method(self) -> None:
+        """Make an empty store."""
+        self.clients = [UnreliableCache(self.lease)]
 
+    def make_cache(self) -> TokenCache:
+        """Return a new client of the store."""
+        self.clients.append(self.clients[0].new_client())
+        return self.clients[-1]
 
-async def _take(cache: TokenCache) -> None:
-    async with cache.lock("a"):
-        pass
+    async def lose_claim(self, key: str) -> None:
+        """Lose all claims."""
+        self.clients[0].lose_claims()
 
-
-def test_cache_can_be_used_in_one_event_loop_after_another(cache: TokenCache) -> None:
-    """Contended locks work in each loop, although asyncio binds them to a loop."""
-
-    async def use() -> str | None:
-        async with held(cache, "a") as release:
-            waiting = asyncio.create_task(_take(cache))
-            await asyncio.sleep(0)
-            release.set()
-            await waiting
-        await cache.set("a", "1", None)
-        return await cache.get("a")
-
-    if "RedisCache" in type(cache).__name__:
-        return  # a Redis client is bound to one loop
-    assert [asyncio.run(use()), asyncio.run(use())] == ["1", "1"]
-
-
-async def test_unreachable_store_raises_cache_error() -> None:
-    """The sketched cache raises the CacheError that the contract requires."""
-    redis = FakeRedis()
-    cache = sketched_cache(redis)
-    redis.is_down = True
-    with pytest.raises(CacheError, match="connection refused"):
-        await cache.get("a")
+    async def break_store(self) -> None:
+        """Make the calls of all clients fail."""
+        for client in self.clients:
+            client.faults.set_all(CacheFault.error())

@@ -1,11 +1,30 @@
-"""The memory cache: values expire, and its size is limited."""
+"""The memory cache: values expire, its size is limited, and claims end with their event loop."""
 
+import asyncio
+import re
+from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
 
 from aioalf import TokenConfigurationError
-from aioalf.caches import MemoryCache
+from aioalf.caches import Claim, MemoryCache
+
+
+@pytest.fixture
+def loops() -> Iterator[list[asyncio.AbstractEventLoop]]:
+    """Return two event loops, which run only during `run_until_complete`."""
+    both = [asyncio.new_event_loop(), asyncio.new_event_loop()]
+    yield both
+    for loop in both:
+        loop.close()
+
+
+async def claim_of(cache: MemoryCache, key: str) -> Claim:
+    """Return the claim to a key, which must be free."""
+    claim = await cache.claim(key)
+    assert claim is not None
+    return claim
 
 
 async def test_value_expires(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,3 +63,65 @@ async def test_repr_shows_no_value() -> None:
     cache = MemoryCache()
     await cache.set("a", "the-token", None)
     assert repr(cache) == "<MemoryCache of 1>"
+
+
+async def test_holder_is_the_task_and_the_time() -> None:
+    """`holder` names the task that has the claim, and says since when."""
+    cache = MemoryCache()
+    claim = await asyncio.create_task(claim_of(cache, "a"), name="nightly report")
+    holder = await cache.holder("a")
+    assert holder is not None
+    assert re.fullmatch(r"task nightly report since \d\d:\d\d:\d\d UTC", holder)
+    await claim.release()
+    assert await cache.holder("a") is None
+
+
+async def test_release_wakes_waiting_tasks_in_the_same_turn() -> None:
+    """Waiting tasks are woken by the release itself: they do not poll."""
+    cache = MemoryCache()
+    claim = await claim_of(cache, "a")
+    waiting = [asyncio.create_task(cache.wait("a", 3600)) for _ in range(3)]
+    await asyncio.sleep(0.01)
+    assert not any(task.done() for task in waiting)
+    await claim.release()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert all(task.done() for task in waiting)
+
+
+def test_claim_of_a_stopped_loop_is_free(loops: list[asyncio.AbstractEventLoop]) -> None:
+    """A task of another loop takes it over, and then the first holder changes nothing."""
+    one, two = loops
+    cache = MemoryCache()
+    first = one.run_until_complete(claim_of(cache, "a"))
+    two.run_until_complete(asyncio.wait_for(cache.wait("a", 3600), 5))
+    assert two.run_until_complete(cache.holder("a")) is None
+    assert first.is_held
+    second = two.run_until_complete(claim_of(cache, "a"))
+    assert not first.is_held
+    assert one.run_until_complete(first.replace("1", None)) is False
+    assert two.run_until_complete(second.replace("2", None)) is True
+    assert one.run_until_complete(first.remove()) is False
+    one.run_until_complete(first.release())
+    assert second.is_held
+    assert two.run_until_complete(cache.get("a")) == "2"
+
+
+def test_claim_is_kept_while_its_loop_is_stopped(loops: list[asyncio.AbstractEventLoop]) -> None:
+    """The holder can continue after a pause of its loop in which no other task claimed the key."""
+    cache = MemoryCache()
+    claim = loops[0].run_until_complete(claim_of(cache, "a"))
+    assert loops[0].run_until_complete(claim.replace("1", None)) is True
+
+
+def test_claim_of_a_closed_loop_can_be_released(loops: list[asyncio.AbstractEventLoop]) -> None:
+    """Releasing it does not raise, although the tasks that waited for it can never run again."""
+    one, two = loops
+    cache = MemoryCache()
+    claim = one.run_until_complete(claim_of(cache, "a"))
+    waiting = one.create_task(cache.wait("a", 3600))
+    one.run_until_complete(asyncio.sleep(0))
+    one.close()
+    two.run_until_complete(claim.release())
+    assert not claim.is_held
+    assert not waiting.done()
