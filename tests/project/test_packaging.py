@@ -1,5 +1,6 @@
 """The source archive is built from the checkout, and the wheel from the source archive."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -71,6 +72,15 @@ def test_source_archive_contains_the_tests(sdist: Path) -> None:
         names = {name.partition("/")[2] for name in archive.getnames()}
     expected = {"Makefile", "tox.ini", "constraints.txt", "docs/rules.rst", "tests/conftest.py"}
     assert expected | {"README.rst", "CHANGELOG.rst", "LICENSE", "setup.py"} <= names
+
+
+def test_source_archive_contains_no_private_key(sdist: Path) -> None:
+    """Secret scanners would report a key, even one that only tests use."""
+    with tarfile.open(sdist) as archive:
+        files = {entry.name: archive.extractfile(entry) for entry in archive if entry.isfile()}
+        begin = b"-----BEGIN "  # in two parts, so that this file does not match
+        key = re.compile(begin + rb"(\w+ )*PRIVATE KEY-----\s")
+        assert not [name for name, file in files.items() if file and key.search(file.read())]
 
 
 def test_metadata_lists_the_requirements(metadata: Message) -> None:
