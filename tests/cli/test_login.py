@@ -425,6 +425,19 @@ def test_unusable_home_is_reported_before_the_sign_in(
     assert "there is a file in place of a directory" in result.stderr
 
 
+def test_login_does_not_replace_a_file_of_another_program(
+    server: OAuthServer, person: Person, run: Run, home: Path
+) -> None:
+    """The error comes before the user is asked to sign in, and names the file."""
+    file = home / "default" / "profile.json"
+    file.parent.mkdir(parents=True)
+    file.write_text('{"level": 3}')
+    result = run("login", "--issuer", server.issuer, "--client-id", "desktop")
+    assert (result.code, server.logins) == (2, 0)
+    assert f"The file {file} is not a profile of aioalf" in result.stderr
+    assert file.read_text() == '{"level": 3}'
+
+
 def test_login_that_cannot_be_stored_fails(
     server: OAuthServer, person: Person, run: Run, home: Path
 ) -> None:
