@@ -1,4 +1,4 @@
-"""The command line of ``python -m aioalf``: picks the command and returns its exit code.
+"""The command line ``aioalf``: picks the command and returns its exit code.
 
 The commands in `COMMANDS` parse their own arguments and need the extra ``aio-alf[cli]``.
 """
@@ -10,6 +10,8 @@ import asyncio
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 from aioalf import __version__
@@ -32,7 +34,7 @@ _EXTRA_PACKAGES: Final = frozenset({"click", "platformdirs"})
 def parser() -> argparse.ArgumentParser:
     """Return the parser of ``--help``, ``--version`` and ``demo``."""
     commands = argparse.ArgumentParser(
-        prog="python -m aioalf",
+        prog="aioalf",
         description="aio-alf: OAuth 2 for aiohttp. README.rst describes the Python API, and "
         "docs/cli.rst these commands.",
     )
@@ -99,5 +101,13 @@ def _discard_stdout() -> None:
         os.close(devnull)
 
 
+def _forget_current_directory() -> None:
+    # `python -m` searches the current directory first: a click.py there would replace click.
+    with suppress(FileNotFoundError):  # the directory was deleted
+        if not sys.flags.safe_path and sys.path[0] == str(Path.cwd()):
+            del sys.path[0]
+
+
 if __name__ == "__main__":
+    _forget_current_directory()
     sys.exit(main())

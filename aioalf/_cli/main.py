@@ -18,7 +18,7 @@ from aioalf._cli.profiles import DEFAULT_PROFILE
 from aioalf._cli.terminal import Terminal
 from aioalf.errors import InsecureTransportWarning
 
-PROGRAM: Final = "python -m aioalf"
+PROGRAM: Final = "aioalf"
 
 
 def run(arguments: Sequence[str]) -> int:

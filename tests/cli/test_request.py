@@ -132,7 +132,7 @@ def test_revoked_login_is_exit_code_3(logged_in: OAuthServer, run: Run) -> None:
     logged_in.revoke_refresh_tokens()
     result = run("request", "GET", logged_in.url("/things"))
     assert (result.code, result.stdout) == (3, "")
-    assert "log in with `python -m aioalf login`" in result.stderr
+    assert "log in with `aioalf login`" in result.stderr
 
 
 def test_token_endpoint_error_is_exit_code_1(logged_in: OAuthServer, run: Run) -> None:

@@ -5,8 +5,10 @@ import shutil
 import subprocess
 import sys
 import tarfile
+from configparser import ConfigParser
 from email import message_from_bytes
 from email.message import Message
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -15,6 +17,7 @@ from docutils.core import publish_doctree
 from docutils.nodes import image as image_node
 
 import aioalf
+from aioalf.__main__ import main
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = (
@@ -64,6 +67,16 @@ def test_wheel_contains_only_the_package(wheel: ZipFile) -> None:
     modules = {str(path.relative_to(ROOT)) for path in (ROOT / "aioalf").rglob("*.py")}
     assert ours == modules | {"aioalf/py.typed"}
     assert any(name.endswith("/LICENSE") for name in wheel.namelist())
+
+
+def test_wheel_installs_the_command(wheel: ZipFile) -> None:
+    """The command ``aioalf`` runs the function that `python -m aioalf` runs."""
+    (name,) = (name for name in wheel.namelist() if name.endswith(".dist-info/entry_points.txt"))
+    entry_points = ConfigParser()
+    entry_points.read_string(wheel.read(name).decode())
+    [(command, target)] = entry_points["console_scripts"].items()
+    assert command == "aioalf"
+    assert EntryPoint(command, target, "console_scripts").load() is main
 
 
 def test_source_archive_contains_the_tests(sdist: Path) -> None:
