@@ -97,6 +97,10 @@ class Profiles:
             )
         return self.home / name
 
+    def names(self) -> list[str]:
+        """Return the names of all stored profiles."""
+        return [file.parent.name for file in self.home.glob(f"*/{_FILE}")]
+
     def prepare(self, name: str) -> None:
         """Create the directory of a profile if it is missing.
 

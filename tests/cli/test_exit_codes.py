@@ -53,7 +53,7 @@ def test_ctrl_c_before_the_command_starts_is_exit_code_130(
 ) -> None:
     """Ctrl-C exits with 130 even before the command has started."""
 
-    def interrupted(_: object) -> None:
+    def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("aioalf._cli.run", interrupted)

@@ -214,7 +214,7 @@ def test_client_credentials_get_tokens_of_any_scope(
     server: OAuthServer, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each token is stored, and fetched with the client secret."""
-    monkeypatch.setenv("AIOALF_CLIENT_SECRET", "s3cret-of-service")
+    monkeypatch.setenv("AIOALF_CLIENT_SECRET_DEFAULT", "s3cret-of-service")
     run(*SERVICE, server.issuer, "--scope", "read")
     tokens = {run("token", "--scope", "write").stdout for _ in range(2)}
     assert len(tokens | {run("token").stdout}) == 2
