@@ -36,6 +36,7 @@ setup(
     project_urls={"Release 0.4.0": "https://github.com/globocom/aio-alf"},
     packages=find_packages(include=["aioalf", "aioalf.*"]),
     package_data={"aioalf": ["py.typed"]},
+    entry_points={"console_scripts": ["aioalf = aioalf.__main__:main"]},
     python_requires=">=3.11",
     install_requires=["aiohttp>=3.12.2"],
     extras_require={

@@ -1,4 +1,4 @@
-"""The command line of ``python -m aioalf``: picks the command and returns its exit code.
+"""The command line ``aioalf``: picks the command and returns its exit code.
 
 The commands in `COMMANDS` parse their own arguments and need the extra ``aio-alf[cli]``.
 """
@@ -9,7 +9,9 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 from aioalf import __version__
@@ -22,6 +24,7 @@ COMMANDS: Final = {
 }
 """The commands of ``aio-alf[cli]`` and their help."""
 
+_SECRET_VARIABLES: Final = "AIOALF_CLIENT_SECRET"  # noqa: S105 - the start of their names
 _FAILED: Final = 1
 _USAGE: Final = 2
 _INTERRUPTED: Final = 130
@@ -32,7 +35,7 @@ _EXTRA_PACKAGES: Final = frozenset({"click", "platformdirs"})
 def parser() -> argparse.ArgumentParser:
     """Return the parser of ``--help``, ``--version`` and ``demo``."""
     commands = argparse.ArgumentParser(
-        prog="python -m aioalf",
+        prog="aioalf",
         description="aio-alf: OAuth 2 for aiohttp. README.rst describes the Python API, and "
         "docs/cli.rst these commands.",
     )
@@ -55,15 +58,22 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code. `arguments` defaults to ``sys.argv[1:]``."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    secrets = _take_client_secrets()
     try:
         if arguments and arguments[0] in COMMANDS:
-            return _run_command(arguments)
+            return _run_command(arguments, secrets)
         return _run_demo(arguments)
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:
         _discard_stdout()
         return _FAILED
+
+
+def _take_client_secrets() -> dict[str, str]:
+    # Removed from the environment, which a browser and every other process inherits.
+    names = [name for name in os.environ if name.startswith(_SECRET_VARIABLES)]
+    return {name: os.environ.pop(name) for name in names}
 
 
 def _run_demo(arguments: Sequence[str]) -> int:
@@ -78,7 +88,7 @@ def _run_demo(arguments: Sequence[str]) -> int:
     return 0 if asyncio.run(run(_demo.Screen(sys.stdout))) else 1
 
 
-def _run_command(arguments: Sequence[str]) -> int:
+def _run_command(arguments: Sequence[str], secrets: Mapping[str, str]) -> int:
     try:
         from aioalf import _cli
     except ModuleNotFoundError as error:
@@ -88,7 +98,7 @@ def _run_command(arguments: Sequence[str]) -> int:
             f'Error: {arguments[0]} needs the package {error.name}: pip install "aio-alf[cli]"\n'
         )
         return _USAGE
-    return _cli.run(arguments)
+    return _cli.run(arguments, secrets)
 
 
 def _discard_stdout() -> None:
@@ -99,5 +109,13 @@ def _discard_stdout() -> None:
         os.close(devnull)
 
 
+def _forget_current_directory() -> None:
+    # `python -m` searches the current directory first: a click.py there would replace click.
+    with suppress(FileNotFoundError):  # the directory was deleted
+        if not sys.flags.safe_path and sys.path[0] == str(Path.cwd()):
+            del sys.path[0]
+
+
 if __name__ == "__main__":
+    _forget_current_directory()
     sys.exit(main())

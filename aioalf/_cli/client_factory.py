@@ -5,10 +5,9 @@ Must not know commands or the terminal.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from functools import partial
-from typing import Final, NoReturn
+from typing import Final
 
 from aioalf._auth_server.request_params import TokenRequestParams
 from aioalf._auth_server.token_endpoint import TokenEndpoint
@@ -32,12 +31,9 @@ from aioalf.client_auth import (
     PublicClient,
     SecretFile,
 )
-from aioalf.errors import TokenConfigurationError, TokenError
+from aioalf.errors import TokenError
 from aioalf.grants import ClientCredentials, Grant
 from aioalf.token import Token
-
-SECRET_VARIABLE: Final = "AIOALF_CLIENT_SECRET"  # noqa: S105 - the name of an environment variable
-"""The environment variable with the client secret."""
 
 _CLIENT_AUTH: Final[dict[str, Callable[[], ClientAuth]]] = {
     "none": PublicClient,
@@ -49,22 +45,19 @@ _MIN_VALIDITY: Final = 60.0
 """Seconds that a printed token stays valid, or a third of its lifetime if that is shorter."""
 
 
-def client_secret_of(profile: Profile) -> ClientSecret | None:
-    """Return the client secret, or a callable that gives it when needed; None for no secret."""
-    if not profile.has_secret:
-        return None
-    if profile.client_secret_file is not None:
-        return SecretFile(profile.client_secret_file)
-    return os.environ.get(SECRET_VARIABLE) or _raise_missing_secret
-
-
-def make_client(profile: Profile, cache: TokenCache, *, require_https: bool = True) -> Client:
+def make_client(
+    profile: Profile,
+    secret: ClientSecret | None,
+    cache: TokenCache,
+    *,
+    require_https: bool = True,
+) -> Client:
     """Return a client that uses the stored login and never asks the user to sign in."""
     return Client(
         issuer=profile.issuer,
         endpoints=profile.endpoints,
         client_id=profile.client_id,
-        client_secret=client_secret_of(profile),
+        client_secret=secret,
         client_auth=_client_auth(profile),
         grant=_cached_grant(profile),
         scope=profile.scope,
@@ -104,14 +97,18 @@ async def log_in(
 
 
 async def get_token(
-    profile: Profile, profiles: Profiles, name: str, scope: tuple[str, ...]
+    profile: Profile,
+    secret: ClientSecret | None,
+    profiles: Profiles,
+    name: str,
+    scope: tuple[str, ...],
 ) -> Token:
     """Return a token with some validity left, for `scope` or else for the scope of the login.
 
     If a user signed in, a token for another scope is derived, as by `Client.with_options`. Raises
     TokenError.
     """
-    endpoint = _token_endpoint(profile, client_secret_of(profile), scope)
+    endpoint = _token_endpoint(profile, secret, scope)
     try:
         return await _fresh_token(_login_for(profile, profiles, name, endpoint), endpoint)
     finally:
@@ -178,10 +175,3 @@ def _cached_grant(profile: Profile) -> Grant:
     if profile.grant == CLIENT_CREDENTIALS:
         return ClientCredentials()
     return CachedLoginGrant(profile.grant)
-
-
-async def _raise_missing_secret() -> NoReturn:
-    raise TokenConfigurationError(
-        f"A client secret is needed, and it is not stored: set {SECRET_VARIABLE}, or log in with "
-        "--client-secret-file"
-    )

@@ -6,23 +6,26 @@ The other modules of this package do the work.
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import click
 
-from aioalf._cli.client_factory import SECRET_VARIABLE, get_token, log_in, make_client
-from aioalf._cli.http_request import ResponseOptions, check_transport, parse_request, send
-from aioalf._cli.login_options import (
+from aioalf._cli.client_factory import get_token, log_in, make_client
+from aioalf._cli.client_secrets import (
+    CLIENT_ID_VARIABLE,
+    SECRET_VARIABLE,
+    SecretLookup,
+    SecretVariables,
     add_secret,
-    make_grant,
-    parse_ports,
-    profile_from_options,
     secret_notice,
+    stored_secret,
 )
+from aioalf._cli.http_request import ResponseOptions, check_transport, parse_request, send
+from aioalf._cli.login_options import make_grant, parse_ports, profile_from_options
 from aioalf._cli.output import write_line
 from aioalf._cli.profiles import (
     AUTHORIZATION_CODE,
@@ -31,6 +34,7 @@ from aioalf._cli.profiles import (
     DEFAULT_PROFILE,
     DEVICE_CODE,
     NoProfileError,
+    Profile,
     Profiles,
 )
 from aioalf._cli.terminal import Terminal
@@ -40,13 +44,25 @@ from aioalf.errors import InsecureTransportWarning, RevocationError
 Command = TypeVar("Command", bound=Callable[..., object])
 
 
+@dataclass
+class Invocation:
+    """One run of a command: the secrets of its environment, and the profile that it uses."""
+
+    secrets: SecretVariables
+    profile: str = DEFAULT_PROFILE
+
+    def look_up_secret(self, profile: Profile, profiles: Profiles) -> SecretLookup:
+        """Return the secret of the profile in the environment."""
+        return self.secrets.look_up(self.profile, profile.client_id, profiles.names())
+
+
 @click.group()
 def commands() -> None:
     """Log in, and send authorized requests."""
 
 
 def _remember_profile(context: click.Context, _: click.Parameter, name: str) -> str:
-    context.obj["profile"] = name
+    context.obj.profile = name
     return name
 
 
@@ -79,7 +95,8 @@ def _profile_options(command: Command) -> Command:
 @click.option(
     "--client-id",
     metavar="ID",
-    help="The client ID. Without it, the last login is repeated with its settings.",
+    help="The client ID. Without it, the last login is repeated with its settings. Without a last "
+    f"login, it is read from {CLIENT_ID_VARIABLE}.",
 )
 @click.option(
     "--browser",
@@ -130,7 +147,8 @@ def _profile_options(command: Command) -> Command:
     type=click.Path(exists=True, dir_okay=False),
     metavar="PATH",
     help="The file with the client secret. Only its path is stored. Without it, the secret is "
-    f"read from {SECRET_VARIABLE}.",
+    f"read from {SECRET_VARIABLE}_<PROFILE>, or from {SECRET_VARIABLE} if {CLIENT_ID_VARIABLE} is "
+    "the client ID.",
 )
 @click.option(
     "--private-key-file",
@@ -152,15 +170,25 @@ def _profile_options(command: Command) -> Command:
     help="For servers without metadata. `logout` uses it.",
 )
 @_profile_options
-def login(name: str, home: str | None, *, no_browser: bool, **options: Any) -> None:  # noqa: ANN401 - checked by click
+@click.pass_obj
+def login(
+    invocation: Invocation,
+    /,
+    name: str,
+    home: str | None,
+    *,
+    no_browser: bool,
+    **options: Any,  # noqa: ANN401 - checked by click
+) -> None:
     """Log in, and store the tokens for the other commands.
 
     You sign in in the browser, or with --device on another device. With --client-credentials no
     user signs in. If the new login fails, the previous login is kept.
     """
     profiles, terminal = Profiles(home), Terminal(sys.stderr)
-    profile = profile_from_options(profiles.find(name), options)
-    profile, secret = add_secret(profile, os.environ.get(SECRET_VARIABLE))
+    profile = profile_from_options(profiles.find(name), options, invocation.secrets.client_id)
+    found = invocation.look_up_secret(profile, profiles)
+    profile, secret = add_secret(profile, found, terminal.warning)
     grant = make_grant(profile, terminal, open_browser=not no_browser)
     profiles.prepare(name)
     asyncio.run(log_in(profile, secret, grant, profiles, name))
@@ -168,7 +196,7 @@ def login(name: str, home: str | None, *, no_browser: bool, **options: Any) -> N
     terminal.info(
         f"Settings and tokens are stored in {profiles.path(name)}, which only you can read."
     )
-    terminal.info(secret_notice(profile))
+    terminal.info(secret_notice(profile, found))
 
 
 @commands.command(short_help="Print a valid access token.")
@@ -180,15 +208,26 @@ def login(name: str, home: str | None, *, no_browser: bool, **options: Any) -> N
     help="Print a token for this scope instead of the login's. Repeatable.",
 )
 @_profile_options
-def token(name: str, home: str | None, *, as_json: bool, scope: tuple[str, ...]) -> None:
+@click.pass_obj
+def token(
+    invocation: Invocation,
+    /,
+    name: str,
+    home: str | None,
+    *,
+    as_json: bool,
+    scope: tuple[str, ...],
+) -> None:
     """Print a valid access token on one line. It is refreshed first if needed.
 
     If a user signed in, --scope can only ask for a part of the login's scope. With
     --client-credentials it can ask for any scope.
     """
     profiles = Profiles(home)
+    profile = profiles.load(name)
+    secret = stored_secret(profile, invocation.look_up_secret(profile, profiles))
     scopes = tuple(word for text in scope for word in text.split())
-    found = asyncio.run(get_token(profiles.load(name), profiles, name, scopes))
+    found = asyncio.run(get_token(profile, secret, profiles, name, scopes))
     write_line(token_as_json(found) if as_json else found.access_token)
 
 
@@ -223,7 +262,10 @@ def token(name: str, home: str | None, *, as_json: bool, scope: tuple[str, ...])
     help="Allow http to another machine. The token is then sent unencrypted.",
 )
 @_profile_options
+@click.pass_obj
 def request(
+    invocation: Invocation,
+    /,
     name: str,
     home: str | None,
     method: str,
@@ -247,9 +289,9 @@ def request(
     if not allow_plain_http:
         check_transport(parsed.url)
     profiles = Profiles(home)
-    client = make_client(
-        profiles.load(name), profiles.tokens(name), require_https=not allow_plain_http
-    )
+    profile = profiles.load(name)
+    secret = stored_secret(profile, invocation.look_up_secret(profile, profiles))
+    client = make_client(profile, secret, profiles.tokens(name), require_https=not allow_plain_http)
     options = ResponseOptions(output=output, include_headers=include, fail=fail)
 
     async def run_request() -> None:
@@ -264,7 +306,8 @@ def request(
 
 @commands.command(short_help="Revoke the tokens and delete the login.")
 @_profile_options
-def logout(name: str, home: str | None) -> None:
+@click.pass_obj
+def logout(invocation: Invocation, /, name: str, home: str | None) -> None:
     """Revoke the tokens if the server supports it, and delete the login."""
     profiles, terminal = Profiles(home), Terminal(sys.stderr)
     try:
@@ -277,8 +320,10 @@ def logout(name: str, home: str | None) -> None:
         terminal.info(f"Profile {name} is not logged in.")
         return
 
+    secret = stored_secret(profile, invocation.look_up_secret(profile, profiles))
+
     async def revoke() -> None:
-        async with make_client(profile, profiles.tokens(name)) as client:
+        async with make_client(profile, secret, profiles.tokens(name)) as client:
             await client.logout()
 
     try:

@@ -68,7 +68,7 @@ def failure_of(error: Exception, profile: str) -> Failure:
     """Return the exit code and message for one of `EXPECTED_ERRORS`."""
     code = next((code for kind, code in _CODES if isinstance(error, kind)), ExitCode.FAILED)
     option = "" if profile == DEFAULT_PROFILE else f" --profile {profile}"
-    login = f"python -m aioalf login{option}"
+    login = f"aioalf login{option}"
     if isinstance(error, NoProfileError):
         return Failure(code, f"{error}: log in with `{login} --issuer URL --client-id ID`")
     if isinstance(error, LoginRequiredError):

@@ -88,18 +88,14 @@ def check_transport(url: URL) -> None:
 
 async def send(client: Client, request: Request, options: ResponseOptions) -> None:
     """Send a request and write its response while it arrives. Raises RequestFailedError."""
-    try:
-        response = await client.request(
-            request.method,
-            request.url,
-            headers=request.headers,
-            data=request.body,
-            timeout=_TIMEOUT,
-            skip_auto_headers=("Content-Type",) if request.body is None else (),
-        )
-    except UnicodeError as error:  # aiohttp does not wrap it
-        raise RequestFailedError("The API redirects to an invalid host name") from error
-    async with response:
+    async with client.request(
+        request.method,
+        request.url,
+        headers=request.headers,
+        data=request.body,
+        timeout=_TIMEOUT,
+        skip_auto_headers=("Content-Type",) if request.body is None else (),
+    ) as response:
         if options.fail and response.status >= 400:
             reason = printable(response.reason or "", 100)
             raise RequestFailedError(f"The API responded {response.status} {reason}".rstrip())

@@ -6,32 +6,34 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
 
 import click
 
-from aioalf._cli.commands import commands
+from aioalf._cli.client_secrets import CLIENT_ID_VARIABLE, SecretVariables
+from aioalf._cli.commands import Invocation, commands
 from aioalf._cli.exit_codes import EXPECTED_ERRORS, ExitCode, failure_of
-from aioalf._cli.profiles import DEFAULT_PROFILE
 from aioalf._cli.terminal import Terminal
 from aioalf.errors import InsecureTransportWarning
 
-PROGRAM: Final = "python -m aioalf"
+PROGRAM: Final = "aioalf"
 
 
-def run(arguments: Sequence[str]) -> int:
+def run(arguments: Sequence[str], secrets: Mapping[str, str]) -> int:
     """Run a command, print any error, and return the exit code.
 
+    `secrets` are the variables with client secrets, which are not in the environment any longer.
     Raises BrokenPipeError if the reader of standard output has stopped reading.
     """
     if sys.stderr is None:  # closed, as with `2>&-`
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - stays open until exit
-    terminal, state = Terminal(sys.stderr), {"profile": DEFAULT_PROFILE}
+    terminal = Terminal(sys.stderr)
+    invocation = Invocation(SecretVariables(secrets, os.environ.get(CLIENT_ID_VARIABLE)))
     try:
         with _warnings_on(terminal):
-            return _invoke(arguments, state)
+            return _invoke(arguments, invocation)
     except click.UsageError as error:
         error.show()
         return ExitCode.USAGE
@@ -42,15 +44,15 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:  # an OSError that `main` handles
         raise
     except EXPECTED_ERRORS as error:
-        failure = failure_of(error, state["profile"])
+        failure = failure_of(error, invocation.profile)
         terminal.error(failure.message)
         return failure.code
     return ExitCode.INTERRUPTED
 
 
-def _invoke(arguments: Sequence[str], state: dict[str, str]) -> int:
+def _invoke(arguments: Sequence[str], invocation: Invocation) -> int:
     try:
-        with commands.make_context(PROGRAM, [*arguments], obj=state) as context:
+        with commands.make_context(PROGRAM, [*arguments], obj=invocation) as context:
             commands.invoke(context)
     except click.exceptions.Exit as error:  # raised by --help
         return error.exit_code

@@ -23,7 +23,11 @@ from aioalf._redaction import printable
 STDOUT: Final = "-"
 """The path that means standard output."""
 
-_CONTROL_CHARACTERS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_CONTROL_CHARACTERS: Final = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f"
+    # Bidirectional controls (Unicode UAX 9 §2), which change the order of the shown text.
+    r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
 
 
 class Output:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Final, cast
 
@@ -17,6 +18,7 @@ from platformdirs import user_state_path
 
 from aioalf._redaction import printable
 from aioalf.caches import FileCache
+from aioalf.caches._file_format import FORMAT as TOKEN_FORMAT
 from aioalf.caches._private_directory import PrivateDirectory
 from aioalf.errors import LoginRequiredError, TokenConfigurationError
 
@@ -37,6 +39,9 @@ _MAX_FILE_SIZE: Final = 2**16
 _TOKENS: Final = "tokens"
 _OTHER_SCOPES: Final = "other-scopes"
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
+_TOKEN_FILE: Final = re.compile(r"[0-9a-f]{64}\.json")
+_START_OF_FILE: Final = re.compile(rf'\{{\s*"format": ?"({_FORMAT}|{TOKEN_FORMAT})"'.encode())
+"""The start of each file of a login, also of a damaged one or one of another version."""
 
 
 class NoProfileError(LoginRequiredError):
@@ -92,9 +97,21 @@ class Profiles:
             )
         return self.home / name
 
+    def names(self) -> list[str]:
+        """Return the names of all stored profiles."""
+        return [file.parent.name for file in self.home.glob(f"*/{_FILE}")]
+
     def prepare(self, name: str) -> None:
-        """Create the directory of a profile if it is missing. Raises CacheError."""
+        """Create the directory of a profile if it is missing.
+
+        Raises CacheError, or TokenConfigurationError if another program's file is in the way.
+        """
         path = self.path(name)  # first, so that an invalid name creates nothing
+        if _directory(path).read(_FILE, 1) is not None and not self._has_files(name):
+            raise TokenConfigurationError(
+                f"The file {path / _FILE} is not a profile of aioalf: choose another --profile or "
+                "--home, or remove the file"
+            )
         _directory(self.home).prepare()
         _directory(path).prepare()
 
@@ -131,27 +148,46 @@ class Profiles:
 
     def has_tokens(self, name: str) -> bool:
         """Return whether tokens of a login are stored."""
-        return any((self.path(name) / _TOKENS).glob("*.json"))
+        return any(map(_is_ours, _token_files(self.path(name) / _TOKENS)))
 
     def delete_other_scope_tokens(self, name: str) -> None:
         """Delete the tokens in `other_scope_tokens`."""
-        _delete_json_files(self.path(name) / _OTHER_SCOPES)
+        _delete_files(_token_files(self.path(name) / _OTHER_SCOPES))
 
     def delete(self, name: str) -> None:
-        """Delete a profile and its tokens. Lock files stay, since a process may wait for one."""
-        self.delete_other_scope_tokens(name)
-        _delete_json_files(self.path(name) / _TOKENS)
-        _directory(self.path(name)).remove(_FILE)
+        """Delete a profile and its tokens. Does nothing if the directory holds no login.
+
+        Lock files stay, since a process may wait for one.
+        """
+        if self._has_files(name):
+            _delete_files(self._files(name))
+
+    def _has_files(self, name: str) -> bool:
+        """Return whether a file of a login is stored, which may be damaged."""
+        return any(map(_is_ours, self._files(name)))
+
+    def _files(self, name: str) -> list[Path]:
+        path = self.path(name)
+        tokens = (_token_files(path / directory) for directory in (_OTHER_SCOPES, _TOKENS))
+        return [*chain.from_iterable(tokens), path / _FILE]
 
 
 def _directory(path: Path) -> PrivateDirectory:
     return PrivateDirectory(path, "profile directory")
 
 
-def _delete_json_files(path: Path) -> None:
-    directory = _directory(path)
-    for file in path.glob("*.json"):
-        directory.remove(file.name)
+def _token_files(path: Path) -> list[Path]:
+    return [file for file in path.glob("*.json") if _TOKEN_FILE.fullmatch(file.name)]
+
+
+def _is_ours(file: Path) -> bool:
+    start = _directory(file.parent).read(file.name, 64)
+    return start is not None and _START_OF_FILE.match(start) is not None
+
+
+def _delete_files(files: Iterable[Path]) -> None:
+    for file in files:
+        _directory(file.parent).remove(file.name)
 
 
 def serialize_profile(profile: Profile) -> bytes:

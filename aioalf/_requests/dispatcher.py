@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
-from typing import Any, cast
+from typing import Any, Final, NoReturn, cast
 
 from aiohttp import (
     ClientResponse,
@@ -16,6 +16,7 @@ from aiohttp import (
     ClientSession,
     ClientWebSocketResponse,
     FormData,
+    InvalidURL,
 )
 from aiohttp.client import DEFAULT_TIMEOUT
 from aiohttp.hdrs import AUTHORIZATION
@@ -51,6 +52,13 @@ _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110 §9.2.1
 _SIMPLE_OPTIONS = frozenset(
     {"allow_redirects", "headers", "max_redirects", "params", "ssl", "timeout"}
 )
+_URL_PROBLEMS: Final = {
+    "AUTHORIZATION header": (
+        "a redirect, the session or its netrc file adds credentials to the token: remove them"
+    ),
+    "'idna' codec": "the host name, or the one in a redirect, is invalid",
+}
+"""Words in the ValueErrors of aiohttp and Python that a server can cause, and their meaning."""
 
 
 class RequestDispatcher(Unpicklable):
@@ -125,6 +133,8 @@ class RequestDispatcher(Unpicklable):
             return await self._send_again(session, method, url, arguments, sent, limit)
         except TokenHTTPError as error:
             return await self._error_response(error, session, options)
+        except ValueError as error:
+            _reraise(error, target)
 
     async def _send_again(
         self,
@@ -291,12 +301,23 @@ def _two_credentials() -> ValueError:
     )
 
 
+def _reraise(error: ValueError, url: StrOrURL) -> NoReturn:
+    """Raise InvalidURL, a ClientError, if a server can cause the error; else the error itself."""
+    for words, problem in _URL_PROBLEMS.items():
+        if words in str(error):
+            raise InvalidURL(redact_url(URL(url)), problem) from error
+    raise error
+
+
 async def _open_websocket(
     session: ClientSession, url: StrOrURL, options: _Options, authorization: str
 ) -> ClientWebSocketResponse:
     arguments = _with_header(options, authorization)
-    # The class is generic in newer versions of aiohttp only.
-    return cast("ClientWebSocketResponse", await session.ws_connect(url, **arguments))
+    try:
+        # The class is generic in newer versions of aiohttp only.
+        return cast("ClientWebSocketResponse", await session.ws_connect(url, **arguments))
+    except ValueError as error:
+        _reraise(error, url)
 
 
 def _is_from_origin_of(target: URL, response: ClientResponse | ClientResponseError) -> bool:

@@ -63,7 +63,8 @@ def _is_page(value: object) -> bool:
         return False
     try:
         url = URL(value)
-        return url.scheme in {"https", "http"} and bool(url.host)
+        # In https://bank.example@evil.example/, the part before the @ looks like the host.
+        return url.scheme in {"https", "http"} and bool(url.host) and "@" not in url.raw_authority
     except ValueError:  # `host` can raise as well
         return False
 

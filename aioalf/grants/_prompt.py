@@ -56,8 +56,15 @@ def print_prompt(prompt: Prompt) -> None:
         "",
         f"and enter the code  {printable(prompt.user_code, 80)}",
         "",
-        qr_code(prompt.verification_uri_complete or prompt.verification_uri, out),
     ]
+    if prompt.verification_uri_complete is not None:
+        lines += [
+            "or open this page, and check that it shows the same code:",
+            "",
+            f"    {printable(prompt.verification_uri_complete, _MAX_URL)}",
+            "",
+        ]
+    lines.append(qr_code(prompt.verification_uri_complete or prompt.verification_uri, out))
     out.write("\n".join(lines))
     out.flush()
 

@@ -4,10 +4,10 @@ import socket
 import ssl
 import warnings
 from collections.abc import AsyncIterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from aiohttp import ClientConnectorCertificateError, ClientSession, TCPConnector, web
 from aiohttp.abc import AbstractResolver, ResolveResult
 
@@ -22,13 +22,18 @@ from tests.auth_server.token_requests import (
     request_token,
 )
 from tests.support.raw_server import RawServer, answer
+from tests.support.tls import client_context, server_context
 
 
 @pytest.fixture
-async def untrusted_url() -> AsyncIterator[str]:
-    """A token endpoint with a self-signed certificate."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(Path(__file__).parents[1] / "support" / "self_signed.pem")
+def authority() -> trustme.CA:
+    """A certificate authority that no one trusts."""
+    return trustme.CA()
+
+
+@pytest.fixture
+async def untrusted_url(authority: trustme.CA) -> AsyncIterator[str]:
+    """A token endpoint with a certificate that is not trusted."""
 
     async def answer_token(request: web.Request) -> web.Response:
         return web.json_response(body=TOKEN)
@@ -37,6 +42,7 @@ async def untrusted_url() -> AsyncIterator[str]:
     app.router.add_post("/token", answer_token)
     runner = web.AppRunner(app)
     await runner.setup()
+    context = server_context(authority)
     await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
     yield f"https://127.0.0.1:{runner.addresses[0][1]}/token"
     await runner.cleanup()
@@ -71,7 +77,9 @@ async def test_revocation_needs_a_verified_certificate() -> None:
 
 
 @pytest.mark.rule("R161")
-async def test_certificate_is_verified_for_revocation(untrusted_url: str) -> None:
+async def test_certificate_is_verified_for_revocation(
+    untrusted_url: str, authority: trustme.CA
+) -> None:
     """Verification is the default, and can be switched off for this machine only."""
 
     def endpoint(http_options: Mapping[str, Any] | None) -> TokenEndpoint:
@@ -86,10 +94,7 @@ async def test_certificate_is_verified_for_revocation(untrusted_url: str) -> Non
     with pytest.raises(TokenConnectionError) as caught:
         await endpoint(None).revoke("token-of-mine", "access_token")
     assert isinstance(caught.value.__cause__, ClientConnectorCertificateError)
-    context = ssl.create_default_context(
-        cafile=str(Path(__file__).parents[1] / "support" / "self_signed.pem")
-    )
-    await endpoint({"ssl": context}).revoke("token-of-mine", "access_token")
+    await endpoint({"ssl": client_context(authority)}).revoke("token-of-mine", "access_token")
     await endpoint({"ssl": False}).revoke("token-of-mine", "access_token")
 
 

@@ -1,1 +1,1 @@
-"""Tests of the commands of ``python -m aioalf``."""
+"""Tests of the commands of ``aioalf``."""

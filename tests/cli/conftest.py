@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import os
 import shlex
 import signal
 import sys
@@ -9,6 +10,7 @@ import threading
 import webbrowser
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -44,10 +46,15 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     )
     monkeypatch.setenv("AIOALF_HOME", str(path))
     monkeypatch.setenv("BROWSER", f"{browser} %s")
-    for name in ("AIOALF_CLIENT_SECRET", "AIOALF_PROFILE", "NO_COLOR"):
+    for name in ("AIOALF_CLIENT_ID", "AIOALF_CLIENT_SECRET", "AIOALF_PROFILE", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("sys.stdin", io.StringIO())
     return path
+
+
+def content_of(home: Path) -> str:
+    """Return the content of all files below a directory."""
+    return "\n".join(path.read_text() for path in home.rglob("*") if path.is_file())
 
 
 class Person:
@@ -78,7 +85,8 @@ def run(capsysbinary: pytest.CaptureFixture[bytes]) -> Run:
 
     def run_main(*arguments: str) -> CommandResult:
         capsysbinary.readouterr()
-        code = main(arguments)
+        with patch.dict(os.environ):  # a command in a process of its own changes its own copy
+            code = main(arguments)
         stdout, stderr = capsysbinary.readouterr()
         return CommandResult(code, stdout.decode(errors="surrogateescape"), stderr.decode())
 

@@ -33,6 +33,16 @@ def run_program(*arguments: str, stdin: bytes = b"") -> CommandResult:
     return CommandResult(result.returncode, result.stdout.decode(), result.stderr.decode())
 
 
+def install_command(directory: Path) -> Path:
+    """Write the command ``aioalf`` into a directory, as pip does, and return its path."""
+    command = directory / "aioalf"
+    command.write_text(
+        f"#!{sys.executable}\nimport sys\nfrom aioalf.__main__ import main\nsys.exit(main())\n"
+    )
+    command.chmod(0o755)
+    return command
+
+
 def age_tokens(home: Path, seconds: float) -> None:
     """Move the expiry of all stored tokens by some seconds, as if they were older."""
     for file in home.rglob("tokens/*.json"):

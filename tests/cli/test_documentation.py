@@ -3,7 +3,6 @@
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import click
@@ -16,7 +15,7 @@ from aioalf._cli.commands import commands
 from aioalf._cli.exit_codes import ExitCode
 from aioalf.testing import OAuthServer
 from tests.cli.conftest import Person
-from tests.cli.run_command import ROOT, Run
+from tests.cli.run_command import ROOT, Run, install_command
 from tests.client_auth.proofs import EC, pem_of
 
 DOCUMENT = ROOT / "docs" / "cli.rst"
@@ -26,7 +25,7 @@ def scripts_of(document: Path) -> list[str]:
     """Return the code blocks of a document that run our commands, each as a shell script."""
     tree = publish_doctree(document.read_text(encoding="utf-8"))
     blocks = [node.astext() for node in tree.findall(literal_block)]
-    ours = re.compile(rf"^\$ .*python -m aioalf ({'|'.join(COMMANDS)}) ", re.MULTILINE)
+    ours = re.compile(rf"^\$ .*\baioalf ({'|'.join(COMMANDS)}) ", re.MULTILINE)
     return [
         re.sub(r"^\$ ", "", block, flags=re.MULTILINE).replace("pip install", ": pip install")
         for block in blocks
@@ -46,14 +45,15 @@ def test_documented_commands_run(
     tmp_path: Path,
     script: str,
 ) -> None:
-    """After a login, each code block runs without an error."""
-    run("login", "--issuer", server.issuer, "--client-id", "desktop", "--scope", "read write")
+    """Each code block runs without an error, after a login if it has none."""
+    if "aioalf login" not in script:
+        run("login", "--issuer", server.issuer, "--client-id", "desktop", "--scope", "read write")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "secret").write_text("s3cret-of-service")
     (tmp_path / "key.pem").write_bytes(pem_of(EC[256]))
     server.add_client("gateway", public_key=EC[256].as_dict(private=False))
-    programs = [str(Path(sys.executable).parent), os.environ["PATH"]]
-    monkeypatch.setenv("PATH", os.pathsep.join(programs))
+    command = install_command(tmp_path)
+    monkeypatch.setenv("PATH", f"{command.parent}{os.pathsep}{os.environ['PATH']}")
     before = len(server.log)
     stderr = run_script(server, script)
     assert not re.search("Error|Warning|Traceback", stderr), stderr

@@ -34,7 +34,7 @@ def test_help_is_printed_to_stdout(run: Run) -> None:
     """``--help`` exits with 0 and writes to standard output."""
     result = run("token", "--help")
     assert (result.code, result.stderr) == (0, "")
-    assert "Usage: python -m aioalf token [OPTIONS]" in result.stdout
+    assert "Usage: aioalf token [OPTIONS]" in result.stdout
 
 
 def test_ctrl_c_is_exit_code_130(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,7 +53,7 @@ def test_ctrl_c_before_the_command_starts_is_exit_code_130(
 ) -> None:
     """Ctrl-C exits with 130 even before the command has started."""
 
-    def interrupted(_: object) -> None:
+    def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("aioalf._cli.run", interrupted)
@@ -118,7 +118,7 @@ def test_log_warnings_are_printed_as_messages(logged_in: OAuthServer, run: Run, 
     assert result.code == 3
     warning, error = result.stderr.splitlines()
     assert warning.startswith("Warning: The token cache file ")
-    assert error.endswith("log in with `python -m aioalf login`")
+    assert error.endswith("log in with `aioalf login`")
 
 
 def test_token_that_expires_during_a_failed_renewal_is_not_printed(

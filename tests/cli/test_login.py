@@ -1,14 +1,11 @@
 """Tests of `login`: its requests, its stored tokens and its errors."""
 
 import asyncio
-import io
 import json
 import os
-import sys
 from dataclasses import replace
 from pathlib import Path
 
-import click
 import pytest
 
 from aioalf._cli.cached_login import NewLoginCache
@@ -18,24 +15,11 @@ from aioalf._cli.terminal import Terminal
 from aioalf._login.cache_entry import CacheEntry
 from aioalf.grants import ClientCredentials, Prompt
 from aioalf.testing import Fault, OAuthServer
-from tests.cli.conftest import Person
+from tests.cli.conftest import Person, content_of
 from tests.cli.run_command import Run
 from tests.client_auth.proofs import EC, jwk_of
 
 SECRET = "s3cret-of-service"
-
-
-class TerminalInput:
-    """Standard input that is a terminal."""
-
-    def isatty(self) -> bool:
-        """Return True."""
-        return True
-
-
-def content_of(home: Path) -> str:
-    """Return the content of all files below a directory."""
-    return "\n".join(path.read_text() for path in home.rglob("*") if path.is_file())
 
 
 def test_login_signs_in_in_the_browser(
@@ -178,6 +162,18 @@ def test_profiles_are_separate_logins(
     assert run("token").stdout == work
 
 
+@pytest.mark.parametrize("option", ["--issuer", "--token-endpoint"])
+def test_repeated_login_cannot_change_the_server(
+    server: OAuthServer, person: Person, run: Run, option: str
+) -> None:
+    """The client and its secret belong to the first server, and nothing is sent to the other."""
+    run("login", "--issuer", server.issuer, "--client-id", "desktop")
+    before = len(server.log)
+    result = run("login", option, f"{server.other_url}/token")
+    assert (result.code, server.other_requests, len(server.log)) == (2, 0, before)
+    assert "pass '--client-id' as well" in result.stderr
+
+
 def test_login_works_without_metadata(server: OAuthServer, person: Person, run: Run) -> None:
     """Endpoint options replace the metadata of the server."""
     server.oauth_metadata = server.openid_metadata = False
@@ -190,78 +186,7 @@ def test_login_works_without_metadata(server: OAuthServer, person: Person, run: 
     assert run("request", "GET", server.url("/things")).code == 0
 
 
-# Client secrets and keys
-
-
-def test_secret_from_the_environment_is_not_stored(
-    server: OAuthServer, run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Later commands that need the secret read it from the environment, or say how to set it."""
-    monkeypatch.setenv("AIOALF_CLIENT_SECRET", SECRET)
-    result = run(
-        "login", "--issuer", server.issuer, "--client-id", "service", "--client-credentials"
-    )
-    assert result.code == 0
-    assert "later commands read it from AIOALF_CLIENT_SECRET" in result.stderr
-    assert SECRET not in result.stderr + content_of(home)
-    assert run("token", "--scope", "read").code == 0
-    monkeypatch.delenv("AIOALF_CLIENT_SECRET")
-    assert run("token").code == 0  # the stored token
-    result = run("token", "--scope", "write")
-    assert (result.code, result.stdout) == (2, "")
-    assert "set AIOALF_CLIENT_SECRET, or log in with --client-secret-file" in result.stderr
-
-
-def test_secret_file_is_read_by_each_command(
-    server: OAuthServer, run: Run, home: Path, tmp_path: Path
-) -> None:
-    """Only the path is stored, so a rotated secret needs no new login."""
-    mounted, file = tmp_path / "mounted", tmp_path / "secret"
-    mounted.write_text(f"{SECRET}\n")
-    file.symlink_to(mounted)
-    result = run(
-        *("login", "--issuer", server.issuer, "--client-id", "service", "--client-credentials"),
-        *("--client-secret-file", str(file)),
-    )
-    assert result.code == 0
-    assert f"each command reads it from {file}." in result.stderr
-    assert SECRET not in result.stderr + content_of(home)
-    file.unlink()
-    file.write_text("another one")
-    server.add_client("service", "another one")
-    assert run("token", "--scope", "read").code == 0
-
-
-@pytest.mark.parametrize(
-    "method", ["client_secret_basic", "client_secret_post", "client_secret_jwt"]
-)
-def test_missing_secret_is_prompted_for(
-    server: OAuthServer,
-    person: Person,
-    run: Run,
-    home: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    method: str,
-) -> None:
-    """A method that needs a secret prompts for it without echo, and does not store it."""
-    prompts: list[tuple[str, bool, bool]] = []
-
-    def prompt(text: str, *, hide_input: bool, err: bool) -> str:
-        prompts.append((text, hide_input, err))
-        return SECRET.ljust(32, "!")
-
-    server.allow_body_secret = True
-    server.add_client("desktop", SECRET.ljust(32, "!"), auth_methods=[method], grant_types=None)
-    monkeypatch.setattr(sys, "stdin", TerminalInput())
-    monkeypatch.setattr(click, "prompt", prompt)
-    result = run(
-        "login", "--issuer", server.issuer, "--client-id", "desktop", "--client-auth", method
-    )
-    assert result.code == 0
-    assert prompts == [("Client secret", True, True)]
-    assert SECRET not in result.stderr + content_of(home)
-    assert run("login").code == 0  # repeating a login needs the secret again
-    assert len(prompts) == 2
+# Private keys
 
 
 def test_private_key_file_is_read_by_each_command(
@@ -290,45 +215,6 @@ def test_private_key_file_is_read_by_each_command(
     result = run("login", "--client-auth", "none")
     assert (result.code, result.stdout) == (1, "")
     assert "invalid_client" in result.stderr
-
-
-def test_client_auth_none_sends_no_secret(
-    server: OAuthServer, person: Person, run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """``--client-auth none`` ignores the secret in the environment."""
-    monkeypatch.setenv("AIOALF_CLIENT_SECRET", SECRET)
-    arguments = ("login", "--issuer", server.issuer, "--client-id", "desktop")
-    assert run(*arguments, "--client-auth", "none").code == 0
-    assert not any("Authorization" in exchange.headers for exchange in server.log)
-
-
-@pytest.mark.parametrize("stdin", [io.StringIO(), None])
-def test_secret_is_not_prompted_for_without_a_terminal(
-    server: OAuthServer, run: Run, monkeypatch: pytest.MonkeyPatch, stdin: io.StringIO | None
-) -> None:
-    """A script gets an error that says how to pass the secret."""
-    monkeypatch.setattr(sys, "stdin", stdin)
-    result = run(
-        "login", "--issuer", server.issuer, "--client-id", "service", "--client-credentials"
-    )
-    assert (result.code, result.stdout) == (2, "")
-    assert "set AIOALF_CLIENT_SECRET, or pass --client-secret-file" in result.stderr
-
-
-def test_ctrl_c_at_the_prompt_is_exit_code_130(
-    server: OAuthServer, run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Only a newline is printed, to end the line of the prompt."""
-
-    def prompt(text: str, *, hide_input: bool, err: bool) -> str:
-        raise click.Abort
-
-    monkeypatch.setattr(sys, "stdin", TerminalInput())
-    monkeypatch.setattr(click, "prompt", prompt)
-    result = run(
-        "login", "--issuer", server.issuer, "--client-id", "service", "--client-credentials"
-    )
-    assert (result.code, result.stdout, result.stderr) == (130, "", "\n")
 
 
 # Errors
@@ -424,6 +310,19 @@ def test_unusable_home_is_reported_before_the_sign_in(
     )
     assert (result.code, server.logins) == (1, 0)
     assert "there is a file in place of a directory" in result.stderr
+
+
+def test_login_does_not_replace_a_file_of_another_program(
+    server: OAuthServer, person: Person, run: Run, home: Path
+) -> None:
+    """The error comes before the user is asked to sign in, and names the file."""
+    file = home / "default" / "profile.json"
+    file.parent.mkdir(parents=True)
+    file.write_text('{"level": 3}')
+    result = run("login", "--issuer", server.issuer, "--client-id", "desktop")
+    assert (result.code, server.logins) == (2, 0)
+    assert f"The file {file} is not a profile of aioalf" in result.stderr
+    assert file.read_text() == '{"level": 3}'
 
 
 def test_login_that_cannot_be_stored_fails(

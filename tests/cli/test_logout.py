@@ -6,6 +6,8 @@ from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
+import pytest
+
 from aioalf.testing import Fault, OAuthServer
 from tests.cli.conftest import Person
 from tests.cli.run_command import Run, run_program
@@ -112,3 +114,19 @@ def test_damaged_profile_is_deleted_with_exit_code_1(
     assert result.stderr.endswith("the tokens were deleted but not revoked\n")
     assert run("logout").code == 0
     assert not list(home.rglob("*.json"))
+
+
+@pytest.mark.parametrize("content", ['{"level": 3}', "{", '["format"]'])
+def test_files_of_other_programs_are_not_deleted(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str
+) -> None:
+    """A directory with the names of a profile's files is left alone if the content differs."""
+    files = ["profile.json", f"tokens/{'0' * 64}.json", "tokens/sword.json", "other-scopes/a.json"]
+    paths = [tmp_path / "game" / file for file in files]
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    monkeypatch.chdir(tmp_path)
+    result = run("logout", "--home", ".", "--profile", "game")
+    assert (result.code, result.stderr) == (0, "Profile game is not logged in.\n")
+    assert {path.read_text() for path in paths} == {content}

@@ -53,11 +53,12 @@ def logged_in(server: OAuthServer, person: Person, run: Run) -> OAuthServer:
         ([b"a\r\n", b"b\r", b"\nc\td\n"], "a\nb\nc\td\n"),
         ([b"hidden\rshown\r"], "hidden\nshown\n"),
         (["ä€".encode()[:1], "ä€".encode()[1:]], "ä€"),
+        (["a\u202eb\u2066c\u200fd\u061ce".encode()], r"a\u202eb\u2066c\u200fd\u061ce"),
         ([b"\xff\xfe ", b"\xe2\x82"], r"\xff\xfe \xe2\x82"),
     ],
 )
 def test_terminal_gets_escaped_text(chunks: list[bytes], shown: str) -> None:
-    """Control characters and invalid UTF-8 are escaped, wherever the chunks are split."""
+    """Control characters, bidirectional ones too, and invalid UTF-8 are escaped in any chunks."""
     terminal = TerminalOutput()
     output = Output(terminal, "The terminal")
     for chunk in chunks:

@@ -117,19 +117,20 @@ def test_home_that_others_can_write_to_is_rejected(tmp_path: Path) -> None:
         profiles.load("default")
 
 
-def test_delete_keeps_lock_files(tmp_path: Path) -> None:
-    """Everything but lock files is deleted; deleting a missing profile is not an error."""
+def test_delete_keeps_lock_files_and_files_of_others(tmp_path: Path) -> None:
+    """Profile and tokens are deleted; deleting a missing profile is not an error."""
     profiles = Profiles(tmp_path / "home")
     profiles.delete("default")
     profiles.prepare("default")
     profiles.save("default", FULL)
+    key = "0" * 64
     for directory in ("tokens", "other-scopes"):
         (profiles.path("default") / directory).mkdir()
-        for name in ("a.json", "a.lock"):
+        for name in (f"{key}.json", f"{key}.lock", "notes.json"):
             (profiles.path("default") / directory / name).touch()
     profiles.delete("default")
     left = [path.name for path in profiles.home.rglob("*") if path.is_file()]
-    assert left == ["a.lock"] * 2
+    assert sorted(left) == [f"{key}.lock"] * 2 + ["notes.json"] * 2
     with pytest.raises(LoginRequiredError, match="Profile default is not logged in"):
         profiles.load("default")
 

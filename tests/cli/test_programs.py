@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +14,13 @@ import pytest
 
 from aioalf.testing import Fault, OAuthServer
 from tests.cli.fake_browser import visit
-from tests.cli.run_command import PROGRAM, age_tokens, run_program, start_program
+from tests.cli.run_command import (
+    PROGRAM,
+    age_tokens,
+    install_command,
+    run_program,
+    start_program,
+)
 
 LOGIN = ("login", "--client-id", "desktop", "--issuer")
 
@@ -155,6 +162,42 @@ def test_closed_pipe_ends_a_request(large: str) -> None:
         child.stdout.close()
         assert child.stderr is not None
         assert (child.stderr.read(), child.wait(20)) == (b"", 1)
+
+
+# The current directory
+
+
+@pytest.fixture
+def hostile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A current directory with files that have the names of modules and fail when imported."""
+    directory = tmp_path / "hostile"
+    (directory / "aioalf").mkdir(parents=True)
+    for name in ("click", "platformdirs", "webbrowser"):
+        (directory / f"{name}.py").write_text(f"raise SystemExit('{name} was imported')")
+    monkeypatch.chdir(directory)
+    return directory
+
+
+def test_module_imports_no_package_of_the_extra_from_the_current_directory(hostile: Path) -> None:
+    """`python -m` itself would search the current directory first."""
+    (hostile / "aioalf" / "_cli.py").write_text("raise SystemExit('_cli was imported')")
+    result = run_program("token")
+    assert (result.code, result.stderr.split(":")[0]) == (3, "Error"), result.stderr
+
+
+def test_command_imports_nothing_from_the_current_directory(hostile: Path) -> None:
+    """The installed command runs the installed package, even beside a package of its name."""
+    for name in ("__init__", "__main__"):
+        (hostile / "aioalf" / f"{name}.py").write_text("raise SystemExit('aioalf was imported')")
+    command = install_command(hostile.parent)
+    result = subprocess.run([command, "token"], capture_output=True, timeout=30, check=False)
+    assert (result.returncode, result.stderr[:6]) == (3, b"Error:"), result.stderr
+
+
+def test_module_works_in_a_deleted_directory(hostile: Path) -> None:
+    """The current directory cannot be determined then."""
+    shutil.rmtree(hostile)
+    assert run_program("token").code == 3
 
 
 # Missing packages

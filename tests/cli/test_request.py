@@ -132,7 +132,7 @@ def test_revoked_login_is_exit_code_3(logged_in: OAuthServer, run: Run) -> None:
     logged_in.revoke_refresh_tokens()
     result = run("request", "GET", logged_in.url("/things"))
     assert (result.code, result.stdout) == (3, "")
-    assert "log in with `python -m aioalf login`" in result.stderr
+    assert "log in with `aioalf login`" in result.stderr
 
 
 def test_token_endpoint_error_is_exit_code_1(logged_in: OAuthServer, run: Run) -> None:
@@ -170,16 +170,21 @@ def test_redirect_to_another_origin_has_no_token(logged_in: OAuthServer, run: Ru
     assert json.loads(run("request", "GET", logged_in.url("/things")).stdout)["user"] == "Ada"
 
 
-@pytest.mark.parametrize("host", ["a" * 64, "xn--"])
-def test_redirect_to_an_invalid_host_is_exit_code_1(
-    logged_in: OAuthServer, run: Run, host: str
+@pytest.mark.parametrize(
+    "location",
+    [f"https://{'a' * 64}.example.com/", "https://xn--.example.com/", "http://ada:hunter2@{api}/"],
+)
+def test_redirect_to_an_unusable_url_is_exit_code_1(
+    logged_in: OAuthServer, run: Run, location: str
 ) -> None:
-    """The error is one sentence."""
-    logged_in.api_fault = Fault.redirect(f"https://{host}.example.com/")
+    """The error is one sentence, for an invalid host and for credentials in the URL."""
+    api = logged_in.api_url.removeprefix("http://")
+    logged_in.api_fault = Fault.redirect(location.format(api=api))
     result = run("request", "GET", logged_in.url("/things"))
     assert (result.code, result.stdout) == (1, "")
-    assert result.stderr.startswith("Error: ")
+    assert result.stderr.startswith("Error: The request could not be sent")
     assert result.stderr.count("\n") == 1
+    assert "hunter2" not in result.stderr
 
 
 def test_closed_stdin_is_exit_code_2(

@@ -98,7 +98,7 @@ def test_revoked_login_is_exit_code_3(server: OAuthServer, person: Person, run: 
     for _ in range(2):
         result = run("token", "--profile", "work")
         assert (result.code, result.stdout) == (3, "")
-        assert "log in with `python -m aioalf login --profile work`" in result.stderr
+        assert "log in with `aioalf login --profile work`" in result.stderr
     assert server.logins == 1
 
 
@@ -108,7 +108,7 @@ def test_missing_login_is_exit_code_3(run: Run, home: Path, command: tuple[str, 
     result = run(*command)
     assert (result.code, result.stdout) == (3, "")
     assert result.stderr == (
-        "Error: Profile default is not logged in: log in with `python -m aioalf login "
+        "Error: Profile default is not logged in: log in with `aioalf login "
         "--issuer URL --client-id ID`\n"
     )
     assert not home.exists()
@@ -214,7 +214,7 @@ def test_client_credentials_get_tokens_of_any_scope(
     server: OAuthServer, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each token is stored, and fetched with the client secret."""
-    monkeypatch.setenv("AIOALF_CLIENT_SECRET", "s3cret-of-service")
+    monkeypatch.setenv("AIOALF_CLIENT_SECRET_DEFAULT", "s3cret-of-service")
     run(*SERVICE, server.issuer, "--scope", "read")
     tokens = {run("token", "--scope", "write").stdout for _ in range(2)}
     assert len(tokens | {run("token").stdout}) == 2

@@ -1,12 +1,21 @@
 """Redirects: the token is sent only to the origin of the URL that the caller passed."""
 
+import warnings
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Self
 
 import pytest
-from aiohttp import ClientRequest, ClientResponseError, ClientSession, web
+from aiohttp import (
+    BasicAuth,
+    ClientError,
+    ClientRequest,
+    ClientResponseError,
+    ClientSession,
+    InvalidURL,
+    web,
+)
 from aiohttp.test_utils import RawTestServer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -192,6 +201,53 @@ async def test_401_of_another_origin_causes_no_renewal(
         assert response.status == 401
     assert origins.received == [(0, None)]
     assert (oauth_server.api_requests, oauth_server.token_requests) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "location", ["http://ada:hunter2@{authority}/", f"https://{'a' * 64}.example/"]
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_redirect_to_an_unusable_url_raises_a_client_error(
+    origins: Origins, method: str, location: str
+) -> None:
+    """It is not aiohttp's bare ValueError, which ends programs that catch only ClientError."""
+    authority = origins.url(0).removeprefix("http://").removesuffix("/")
+    async with UserClient() as client:
+        for call in (client.request(method, origins.url(0)), client.ws_connect(origins.url(0))):
+            origins.location = location.format(authority=authority)
+            with pytest.raises(InvalidURL) as caught:
+                await call
+            assert str(caught.value).startswith(f"{origins.url(0)} - ")
+            assert "hunter2" not in str(caught.value)
+            assert isinstance(caught.value, ClientError)
+    assert origins.received == [(0, "Bearer token-0")] * 2
+
+
+async def test_credentials_of_the_session_raise_a_client_error(origins: Origins) -> None:
+    """The session would send other credentials next to the token, and the error says so."""
+    async with (
+        session_with_credentials() as session,
+        UserClient(session=session) as client,
+    ):
+        with pytest.raises(InvalidURL, match="the session or its netrc file") as caught:
+            await client.get(origins.url(0))
+    assert "hunter2" not in str(caught.value)
+    assert origins.received == []
+
+
+def session_with_credentials() -> ClientSession:
+    """Return a session that sends HTTP Basic credentials; newer versions of aiohttp warn."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return ClientSession(auth=BasicAuth("ada", "hunter2"))
+
+
+async def test_other_value_errors_are_raised_unchanged(origins: Origins) -> None:
+    """A mistake in the arguments of a call is not an error of the connection."""
+    async with UserClient() as client:
+        with pytest.raises(ValueError, match="data and json") as caught:
+            await client.post(origins.url(0), data=b"", json={})
+    assert type(caught.value) is ValueError
 
 
 class PlainRequest(ClientRequest):

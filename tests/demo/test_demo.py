@@ -9,6 +9,7 @@ import sys
 import webbrowser
 from collections.abc import Callable, Iterator, Sequence
 from io import StringIO
+from pathlib import Path
 
 import pytest
 
@@ -301,13 +302,17 @@ def test_keyboard_interrupt_is_exit_code_130(monkeypatch: pytest.MonkeyPatch) ->
     assert main(["demo"]) == 130
 
 
-def test_module_can_be_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`python -m aioalf` exits with the exit code of `main`."""
+@pytest.mark.parametrize("is_current", [True, False])
+def test_module_can_be_run(monkeypatch: pytest.MonkeyPatch, *, is_current: bool) -> None:
+    """`python -m aioalf` exits with the code of `main`, and ignores the current directory."""
     monkeypatch.setattr(sys, "argv", ["aioalf"])
+    first = str(Path.cwd()) if is_current else "/first"
+    monkeypatch.setattr(sys, "path", [first, "/second", *sys.path])
     monkeypatch.delitem(sys.modules, "aioalf.__main__")
     with pytest.raises(SystemExit) as exited:
         runpy.run_module("aioalf", run_name="__main__", alter_sys=True)
     assert exited.value.code == 0
+    assert sys.path[0] == ("/second" if is_current else "/first")
 
 
 def test_demo_runs_as_a_subprocess() -> None:

@@ -208,6 +208,10 @@ async def test_sign_in_without_client_id_raises() -> None:
         *(("verification_uri", "https://a\x1b[2J/"), ("verification_uri", "https://[::1")),
         *(("verification_uri", "https://a b/"), ("expires_in", None), ("expires_in", "soon")),
         *(("verification_uri", "https://xn--a/"), ("verification_uri", "https://a\u202e/")),
+        ("verification_uri", "https://accounts.google.com@evil.example/"),
+        ("verification_uri", "https://accounts.google.com:443@evil.example/"),
+        ("verification_uri", "https://evil.example\\@accounts.google.com/"),
+        ("verification_uri", "https://evil.example\\.google.com/"),
         *(("expires_in", -1), ("interval", "soon"), ("interval", -5), ("interval", [])),
     ],
 )
@@ -232,7 +236,11 @@ async def test_refused_device_authorization_raises() -> None:
 
 
 @pytest.mark.parametrize(
-    "complete", [None, 5, "", "javascript:alert(1)", "https://a/\n", "https://xn--a/"]
+    "complete",
+    [
+        *(None, 5, "", "javascript:alert(1)", "https://a/\n", "https://xn--a/"),
+        "https://accounts.google.com@evil.example/",
+    ],
 )
 def test_invalid_complete_uri_is_left_out(complete: object) -> None:
     """The user can still open the verification URI and type the code."""
@@ -446,6 +454,12 @@ def test_qr_code_has_the_complete_uri_if_there_is_one(
         )
     )
     assert texts == [PROMPT.verification_uri_complete, PROMPT.verification_uri]
+
+
+def test_complete_uri_is_printed_as_text(printed: Callable[[Terminal], str]) -> None:
+    """The user can read which page the QR code opens, and open it without a camera."""
+    text = printed(Terminal())
+    assert f"\n    {PROMPT.verification_uri_complete}\n" in text
 
 
 @pytest.mark.parametrize(

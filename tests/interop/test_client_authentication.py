@@ -6,7 +6,6 @@ The provider caches the keys of a client for a minute, so both keys of a rotatio
 import ssl
 from base64 import b64encode
 from collections.abc import Mapping
-from pathlib import Path
 
 import pytest
 import trustme
@@ -43,7 +42,7 @@ from tests.support.tls import client_context
 ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"]
 OLD, NEW = jwk.ECKey.generate_key("P-256"), jwk.ECKey.generate_key("P-256")
 AUTHORITY = trustme.CA()
-SELF_SIGNED = Path(__file__).parent.parent / "support" / "self_signed.pem"
+SELF_SIGNED = trustme.CA()
 
 
 def registration(
@@ -67,17 +66,18 @@ def public(key: jwk.Key, **members: object) -> dict[str, object]:
 
 def registered_certificate() -> Mapping[str, object]:
     """Return the JWK of the self-signed certificate."""
-    key, begin, certificate = SELF_SIGNED.read_text().partition("-----BEGIN CERTIFICATE-----")
-    octets = ssl.PEM_cert_to_DER_cert(begin + certificate)
-    pem = key[key.index("-----BEGIN") :]
-    return public(jwk.ECKey.import_key(pem), x5c=[b64encode(octets).decode()])
+    key = jwk.ECKey.import_key(SELF_SIGNED.private_key_pem.bytes())
+    octets = ssl.PEM_cert_to_DER_cert(SELF_SIGNED.cert_pem.bytes().decode())
+    return public(key, x5c=[b64encode(octets).decode()])
 
 
 def with_certificate(source: str | None) -> TLSClientAuth:
     """Return TLSClientAuth with a certificate for this name, the self-signed one, or none."""
     context = client_context(AUTHORITY)
     if source == "self-signed":
-        context.load_cert_chain(SELF_SIGNED)
+        pem = SELF_SIGNED.private_key_pem.bytes() + SELF_SIGNED.cert_pem.bytes()
+        with trustme.Blob(pem).tempfile() as path:
+            context.load_cert_chain(path)
     elif source is not None:
         AUTHORITY.issue_cert(source).configure_cert(context)
     return TLSClientAuth(context)

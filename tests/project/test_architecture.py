@@ -96,7 +96,7 @@ LAYERS: list[tuple[str, dict[str, set[str]]]] = [
                 *("aiohttp", "asyncio", "click", "logging", "os", "pathlib", "platformdirs"),
                 *("shutil", "signal", "threading", "time", "warnings", "webbrowser"),
             },
-            "__main__": {"asyncio", "os"},
+            "__main__": {"asyncio", "os", "pathlib"},
         },
     ),
 ]

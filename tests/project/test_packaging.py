@@ -1,11 +1,14 @@
 """The source archive is built from the checkout, and the wheel from the source archive."""
 
+import re
 import shutil
 import subprocess
 import sys
 import tarfile
+from configparser import ConfigParser
 from email import message_from_bytes
 from email.message import Message
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -14,6 +17,7 @@ from docutils.core import publish_doctree
 from docutils.nodes import image as image_node
 
 import aioalf
+from aioalf.__main__ import main
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = (
@@ -65,12 +69,31 @@ def test_wheel_contains_only_the_package(wheel: ZipFile) -> None:
     assert any(name.endswith("/LICENSE") for name in wheel.namelist())
 
 
+def test_wheel_installs_the_command(wheel: ZipFile) -> None:
+    """The command ``aioalf`` runs the function that `python -m aioalf` runs."""
+    (name,) = (name for name in wheel.namelist() if name.endswith(".dist-info/entry_points.txt"))
+    entry_points = ConfigParser()
+    entry_points.read_string(wheel.read(name).decode())
+    [(command, target)] = entry_points["console_scripts"].items()
+    assert command == "aioalf"
+    assert EntryPoint(command, target, "console_scripts").load() is main
+
+
 def test_source_archive_contains_the_tests(sdist: Path) -> None:
     """Linux distributions can run the tests and build the documents from the source archive."""
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     expected = {"Makefile", "tox.ini", "constraints.txt", "docs/rules.rst", "tests/conftest.py"}
     assert expected | {"README.rst", "CHANGELOG.rst", "LICENSE", "setup.py"} <= names
+
+
+def test_source_archive_contains_no_private_key(sdist: Path) -> None:
+    """Secret scanners would report a key, even one that only tests use."""
+    with tarfile.open(sdist) as archive:
+        files = {entry.name: archive.extractfile(entry) for entry in archive if entry.isfile()}
+        begin = b"-----BEGIN "  # in two parts, so that this file does not match
+        key = re.compile(begin + rb"(\w+ )*PRIVATE KEY-----\s")
+        assert not [name for name, file in files.items() if file and key.search(file.read())]
 
 
 def test_metadata_lists_the_requirements(metadata: Message) -> None:

@@ -78,6 +78,8 @@ def test_command_exists(command: str) -> None:
         case [program, "-m", module, *arguments] if Path(program).name in {"python", "python3"}:
             assert importlib.util.find_spec(module)
             check_arguments(module, arguments)
+        case [program, *arguments] if Path(program).name == "aioalf":
+            check_arguments("aioalf", arguments)
         case _:
             pytest.fail(f"unknown command: {command}")
 
