@@ -9,8 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Mapping
 from copy import copy
-from typing import Any, Unpack
-from weakref import ref
+from types import TracebackType
+from typing import Any, Self, Unpack
 
 from aiohttp import ClientSession
 from yarl import URL
@@ -60,7 +60,8 @@ class TokenManager(LegacyAttributes, RenewingToken):
         client_id: Identifies the client (RFC 6749 §2.2).
         client_secret: The client's password, or a function that returns it.
         http_options: Keyword arguments of aiohttp's ``request`` for requests to the authorization
-            server: ``timeout``, ``proxy``, ``ssl``, ``headers``.
+            server: ``timeout``, ``proxy``, ``ssl``, ``headers``. They override the settings of
+            any session.
         scope: Requested scope, as a space-separated string or a collection of strings.
         issuer: Issuer identifier. Endpoints come from its metadata (RFC 8414).
         endpoints: URLs of endpoints by their names in metadata. They override the metadata.
@@ -78,10 +79,17 @@ class TokenManager(LegacyAttributes, RenewingToken):
         allow_narrower_scope: Accept a token with less scope than was requested.
         renewal: When a token is renewed, and how long a failing token endpoint is left alone.
         retry: How often a failed token request is repeated.
+        auth_session: Session for requests to the authorization server, or a function that returns
+            one, called on first use in an event loop. Its connector, proxy and trace
+            configurations are used, and it is never closed. By default each request uses a new
+            connection.
+        trace_configs: aiohttp's trace configurations for requests to the authorization server.
 
     Raises:
         TokenConfigurationError: If a URL is malformed or options contradict each other.
     """
+
+    _endpoint: TokenEndpoint | None = None
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
@@ -118,7 +126,10 @@ class TokenManager(LegacyAttributes, RenewingToken):
 
     def _configure(self) -> None:
         options = self._arguments.options
-        self._endpoint: TokenEndpoint | None = self._make_endpoint(options)
+        endpoint, previous = self._make_endpoint(options), self._endpoint
+        if endpoint is not None and previous is not None:
+            endpoint.use_settings_of(previous)
+        self._endpoint = endpoint
         self._login: Login | DerivedLogin | None = self._make_login(options)
         self._uses_stored_tokens = self._login is not None
 
@@ -143,6 +154,8 @@ class TokenManager(LegacyAttributes, RenewingToken):
             request_params=params,
             policy=self._policy,
             retry=options.get("retry"),
+            auth_session=options.get("auth_session"),
+            trace_configs=options.get("trace_configs"),
         )
 
     def _make_login(self, options: TokenManagerOptions) -> Login | DerivedLogin | None:
@@ -208,9 +221,12 @@ class TokenManager(LegacyAttributes, RenewingToken):
     # Other requests to the authorization server, and the end
 
     def use_session(self, session: ClientSession) -> None:
-        """Send token requests through the connector and proxy of this session."""
+        """Send token requests with the proxy and the verifying TLS settings of this session.
+
+        The settings are copied, so the session may be closed. Its connector is never used.
+        """
         if self._endpoint is not None:
-            self._endpoint.use_network(ref(session))
+            self._endpoint.use_session(session)
 
     async def introspect(
         self, token: str, token_type_hint: str | None = None
@@ -265,6 +281,17 @@ class TokenManager(LegacyAttributes, RenewingToken):
             manager._flight.end()
         for manager in managers:
             await manager._flight.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
 
     # One token request
 

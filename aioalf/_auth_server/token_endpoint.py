@@ -7,22 +7,24 @@ must not know a grant.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import copy
 from datetime import UTC, datetime
-from functools import partial
 from ssl import SSLContext
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
+from aiohttp import ClientSession, TraceConfig
 from yarl import URL
 
 from aioalf._auth_server.endpoints import ServerEndpoints
-from aioalf._auth_server.http import AuthServerHTTP, Network
+from aioalf._auth_server.http import AuthServerHTTP
 from aioalf._auth_server.metadata import string_set
 from aioalf._auth_server.request_params import Form, TokenRequestParams
 from aioalf._auth_server.response import ServerResponse, secrets_in_request
+from aioalf._auth_server.session import AuthSessionOption
 from aioalf._auth_server.token_response import ResponsePolicy, read_refresh_token, read_token
+from aioalf._masked_values import MaskedDict, MaskedStr
 from aioalf._syntax import is_sendable
 from aioalf._urls import SECURE_ONLY, is_remote
 from aioalf.client_auth import ClientAuth, MutableForm
@@ -57,7 +59,9 @@ class TokenEndpoint:
         request_params: The parameters of every token request.
         policy: How to read token responses.
         retry: When to send a failed request again.
-        network: The session whose connector and proxy are used.
+        auth_session: The session whose connector, proxy and trace configurations are used; by
+            default each request uses a new connection.
+        trace_configs: Observers of each request.
 
     Raises:
         TokenConfigurationError: A URL or an option is invalid.
@@ -85,12 +89,13 @@ class TokenEndpoint:
         request_params: TokenRequestParams | None = None,
         policy: ResponsePolicy | None = None,
         retry: Retry | None = None,
-        network: Network = lambda: None,
+        auth_session: AuthSessionOption | None = None,
+        trace_configs: Sequence[TraceConfig] | None = None,
     ) -> None:
         configured = dict(endpoints or {})
         if url is not None:
             configured["token_endpoint"] = url
-        self._http = AuthServerHTTP(http_options, network)
+        self._http = AuthServerHTTP(http_options, auth_session, trace_configs)
         self._endpoints = ServerEndpoints(issuer, configured, self._http)
         self._credentials = credentials
         self._client_auth = client_auth
@@ -119,9 +124,13 @@ class TokenEndpoint:
         other.request_params = request_params
         return other
 
-    def use_network(self, network: Network) -> None:
-        """Send through the connector and proxy of the session that `network` returns."""
-        self._http.network = network
+    def use_session(self, session: ClientSession) -> None:
+        """Send with the proxy and the TLS settings of a session, but not through its connector."""
+        self._http.use_session(session)
+
+    def use_settings_of(self, other: TokenEndpoint) -> None:
+        """Send with the settings of the session that `other` uses."""
+        self._http.use_settings_of(other._http)
 
     async def metadata(self) -> Mapping[str, object]:
         """Return the issuer's metadata, empty without an issuer. Raises MetadataError."""
@@ -152,11 +161,10 @@ class TokenEndpoint:
         Raises TokenHTTPError if the status is not 2xx, TokenResponseError if the response has no
         usable token, and TokenConnectionError with the reason as ``__cause__``.
         """
-        whole = {
-            **form,
-            **self.request_params.form(),
-            **form,
-        }  # the form's order, and the form's values
+        # Error reports show the local variables of each frame: hence all the masked values here.
+        form = MaskedDict(form)
+        # The order of the form, with its own values.
+        whole = MaskedDict({**form, **self.request_params.form(), **form})
         if not is_repeatable:
             return await self._request_token(whole)
         return await retrying(self._retry, lambda: self._request_token(whole))
@@ -167,6 +175,7 @@ class TokenEndpoint:
         Raises TokenHTTPError, TokenResponseError if the response is not a JSON object, and
         TokenConnectionError.
         """
+        form = MaskedDict(form)
         response = (await self._send(name, form)).response
         if response.members is None:
             raise response.unusable_error("a usable response", "it is not a JSON object")
@@ -177,8 +186,8 @@ class TokenEndpoint:
 
         A transient failure is retried. Raises as `request` does.
         """
-        form = {"token": token, "token_type_hint": hint}
-        await retrying(self._retry, partial(self._send, "revocation_endpoint", form))
+        token = MaskedStr(token)
+        await self._send_again("revocation_endpoint", {"token": token, "token_type_hint": hint})
 
     async def introspect(self, token: str, hint: str | None = None) -> Mapping[str, object]:
         """Return what the server knows of a token; `hint` is its ``token_type_hint`` (RFC 7662 §2).
@@ -187,11 +196,11 @@ class TokenEndpoint:
         transient failure is retried. Raises as `request` does, and TokenResponseError if ``active``
         is not a boolean.
         """
+        token = MaskedStr(token)
         if not is_sendable(token):
             return MappingProxyType({"active": False})
         form = {"token": token, "token_type_hint": hint or ""}
-        attempt = partial(self._send, "introspection_endpoint", form)
-        response = (await retrying(self._retry, attempt)).response
+        response = await self._send_again("introspection_endpoint", form)
         members = response.members or {}
         if not isinstance(members.get("active"), bool):
             raise response.unusable_error("a usable response", "it does not say if active is true")
@@ -207,31 +216,32 @@ class TokenEndpoint:
                 sent_on=sent_on,
                 secrets=response.secrets,
             )
-        except TokenResponseError as problem:
-            error = response.unusable_error("a usable token", str(problem))
-        new_refresh_token = read_refresh_token((response.members or {}).get("refresh_token"))
-        if "refresh_token" in form and new_refresh_token is not None:
-            error.hold_replacement(
-                new_refresh_token
-            )  # the server may have revoked the one in the form
-        raise error
+        except TokenResponseError as error:
+            problem = str(error)
+        raise _unusable(response, problem, is_refresh="refresh_token" in form)
+
+    async def _send_again(self, name: str, form: Form) -> ServerResponse:
+        """Send a request, and retry it after a transient failure."""
+        form = MaskedDict(form)
+        reply = await retrying(self._retry, lambda: self._send(name, form))
+        return reply.response
 
     async def _send(self, name: str, form: Form) -> _Reply:
         """Send an authenticated request. Raises TokenHTTPError if the status is not 2xx."""
         url = await self.url_of(name)
         credentials = await self._credentials.current()
-        signed = {parameter: value for parameter, value in form.items() if value}
+        signed = MaskedDict({parameter: value for parameter, value in form.items() if value})
         method = await self._client_auth_at(name, credentials, signed)
         if name in SECURE_ONLY:
             self._require_checked_certificate(name, url, method.ssl_context)
         audience = self.issuer or str(self.url or url)
-        headers = await method.authenticate(credentials, signed, audience)
+        headers = MaskedDict(await method.authenticate(credentials, signed, audience))
         sent_at, sent_on = time.monotonic(), datetime.now(UTC)
         response = await self._http.post(
             name,
             url,
             signed,
-            {**REQUEST_HEADERS, **headers},
+            MaskedDict({**REQUEST_HEADERS, **headers}),
             ssl=method.ssl_context,
             secrets=secrets_in_request(credentials, signed),
         )
@@ -247,7 +257,8 @@ class TokenEndpoint:
         if is_remote(url) and not self._http.checks_certificates(ssl):
             raise TokenConfigurationError(
                 f"The certificate of the {name} is not checked, so no token is sent there "
-                "(RFC 7009 §5, RFC 7662 §4): pass ssl in http_options that checks it"
+                "(RFC 7009 §5, RFC 7662 §4): pass an ssl context that checks it in http_options "
+                "or in the connector of auth_session"
             )
 
     async def _client_auth_at(
@@ -269,3 +280,11 @@ class TokenEndpoint:
         is_public = form.get("grant_type") != "client_credentials"
         has_secret = credentials.client_secret is not None or not is_public
         return default_method(listed, has_secret=has_secret)
+
+
+def _unusable(response: ServerResponse, problem: str, *, is_refresh: bool) -> TokenResponseError:
+    error = response.unusable_error("a usable token", problem)
+    replacement = read_refresh_token((response.members or {}).get("refresh_token"))
+    if is_refresh and replacement is not None:
+        error.hold_replacement(replacement)  # the server may have revoked the one in the form
+    return error
