@@ -6,10 +6,12 @@ must not know a grant.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from copy import copy
 from datetime import UTC, datetime
+from itertools import count
 from ssl import SSLContext
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
@@ -25,14 +27,17 @@ from aioalf._auth_server.response import ServerResponse, secrets_in_request
 from aioalf._auth_server.session import AuthSessionOption
 from aioalf._auth_server.token_response import ResponsePolicy, read_refresh_token, read_token
 from aioalf._masked_values import MaskedDict, MaskedStr
+from aioalf._redaction import printable
 from aioalf._syntax import is_sendable
-from aioalf._urls import SECURE_ONLY, is_remote
+from aioalf._urls import SECURE_ONLY, is_remote, redact_url
 from aioalf.client_auth import ClientAuth, MutableForm
 from aioalf.client_auth._negotiation import default_method, method_elsewhere
 from aioalf.client_auth.credentials import Credentials
-from aioalf.errors import TokenConfigurationError, TokenResponseError
+from aioalf.errors import TokenConfigurationError, TokenError, TokenResponseError
 from aioalf.retry import Retry, retrying
 from aioalf.token import Token
+
+logger: logging.Logger = logging.getLogger(__name__)
 
 REQUEST_HEADERS: Final = {"Accept": "application/json"}
 """Headers of every request to an endpoint; ``http_options["headers"]`` override them."""
@@ -167,7 +172,8 @@ class TokenEndpoint:
         whole = MaskedDict({**form, **self.request_params.form(), **form})
         if not is_repeatable:
             return await self._request_token(whole)
-        return await retrying(self._retry, lambda: self._request_token(whole))
+        attempts = count(1)
+        return await retrying(self._retry, lambda: self._request_token(whole, next(attempts)))
 
     async def post(self, name: str, form: Form) -> Mapping[str, object]:
         """Send the form to another endpoint and return the members of the response.
@@ -206,10 +212,10 @@ class TokenEndpoint:
             raise response.unusable_error("a usable response", "it does not say if active is true")
         return MappingProxyType(members)
 
-    async def _request_token(self, form: Form) -> Token:
-        response, sent_at, sent_on = await self._send("token_endpoint", form)
+    async def _request_token(self, form: Form, attempt: int = 1) -> Token:
+        response, sent_at, sent_on = await self._send("token_endpoint", form, attempt)
         try:
-            return read_token(
+            token = read_token(
                 response.members,
                 self._policy.of(frozenset(str(form["scope"]).split()) or None),
                 sent_at=sent_at,
@@ -218,15 +224,22 @@ class TokenEndpoint:
             )
         except TokenResponseError as error:
             problem = str(error)
+        else:
+            if token.expires_in is None:
+                logger.debug("The token has no expiry")
+            else:
+                logger.debug("The token expires in %s s", token.expires_in)
+            return token
+        logger.debug("The token response is not usable: %s", problem)
         raise _unusable(response, problem, is_refresh="refresh_token" in form)
 
     async def _send_again(self, name: str, form: Form) -> ServerResponse:
         """Send a request, and retry it after a transient failure."""
-        form = MaskedDict(form)
-        reply = await retrying(self._retry, lambda: self._send(name, form))
+        form, attempts = MaskedDict(form), count(1)
+        reply = await retrying(self._retry, lambda: self._send(name, form, next(attempts)))
         return reply.response
 
-    async def _send(self, name: str, form: Form) -> _Reply:
+    async def _send(self, name: str, form: Form, attempt: int = 1) -> _Reply:
         """Send an authenticated request. Raises TokenHTTPError if the status is not 2xx."""
         url = await self.url_of(name)
         credentials = await self._credentials.current()
@@ -236,17 +249,33 @@ class TokenEndpoint:
             self._require_checked_certificate(name, url, method.ssl_context)
         audience = self.issuer or str(self.url or url)
         headers = MaskedDict(await method.authenticate(credentials, signed, audience))
-        sent_at, sent_on = time.monotonic(), datetime.now(UTC)
-        response = await self._http.post(
-            name,
-            url,
-            signed,
-            MaskedDict({**REQUEST_HEADERS, **headers}),
-            ssl=method.ssl_context,
-            secrets=secrets_in_request(credentials, signed),
+        endpoint = f"{name.replace('_', ' ')} {redact_url(url)}"
+        grant_type = form.get("grant_type")
+        logger.debug(
+            "Sending a request to the %s: %sclient authentication %s, attempt %d",
+            endpoint,
+            f"grant_type {printable(str(grant_type))}, " if grant_type else "",
+            method.method,
+            attempt,
         )
-        if not response.is_success:
-            raise response.http_error()
+        sent_at, sent_on = time.monotonic(), datetime.now(UTC)
+        try:
+            response = await self._http.post(
+                name,
+                url,
+                signed,
+                MaskedDict({**REQUEST_HEADERS, **headers}),
+                ssl=method.ssl_context,
+                secrets=secrets_in_request(credentials, signed),
+            )
+            if not response.is_success:
+                raise response.http_error()
+        except TokenError as error:
+            elapsed = time.monotonic() - sent_at
+            logger.debug("The request to the %s failed after %.3f s: %s", endpoint, elapsed, error)
+            raise
+        elapsed = time.monotonic() - sent_at
+        logger.debug("The %s answered %d after %.3f s", endpoint, response.status, elapsed)
         return _Reply(response, sent_at, sent_on)
 
     @property
