@@ -5,11 +5,13 @@ A new option of both has its name here. Must not import the manager.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import TypedDict
 
+from aiohttp import ClientSession, TraceConfig
 from yarl import URL
 
+from aioalf._auth_server.session import AuthSessionOption
 from aioalf._cache_protocol import TokenCache
 from aioalf._callbacks import OnToken
 from aioalf.client_auth import ClientAuth
@@ -44,9 +46,16 @@ class TokenManagerOptions(TypedDict, total=False):
     allow_narrower_scope: bool
     renewal: Renewal | None
     retry: Retry | None
+    auth_session: AuthSessionOption | None
+    trace_configs: Sequence[TraceConfig] | None
 
 
-_KINDS: dict[str, type] = {"endpoints": Mapping, "renewal": Renewal, "retry": Retry}
+_KINDS: dict[str, type] = {
+    "endpoints": Mapping,
+    "renewal": Renewal,
+    "retry": Retry,
+    "trace_configs": Sequence,
+}
 
 
 def check_names(options: Mapping[str, object], known: type) -> None:
@@ -81,3 +90,13 @@ def check_options(options: TokenManagerOptions) -> None:
             )
     if not callable(options.get("on_token") or print):
         raise TokenConfigurationError("on_token must be callable")
+    auth_session = options.get("auth_session")
+    if not (
+        auth_session is None or isinstance(auth_session, ClientSession) or callable(auth_session)
+    ):
+        raise TokenConfigurationError(
+            "auth_session must be an aiohttp.ClientSession, or a function that returns one, not "
+            f"{type(auth_session).__name__}"
+        )
+    if not all(isinstance(each, TraceConfig) for each in options.get("trace_configs") or ()):
+        raise TokenConfigurationError("trace_configs must be a list of aiohttp.TraceConfig")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AsyncExitStack
 from copy import copy
 from types import TracebackType
-from typing import TYPE_CHECKING, ClassVar, NoReturn, Self, Unpack, cast
+from typing import TYPE_CHECKING, ClassVar, Self, Unpack, cast
 
 from aiohttp import ClientResponse, ClientSession, ClientWebSocketResponse
 from aiohttp.typedefs import StrOrURL
@@ -20,7 +20,7 @@ from aioalf._options import TokenManagerOptions, TokenRequestOptions, without_de
 from aioalf._recently_used import RecentlyUsed
 from aioalf._redaction import Unpicklable
 from aioalf._requests.authorization_header import AuthorizationHeader
-from aioalf._requests.context import RequestContextManager
+from aioalf._requests.context import AsyncOnly, RequestContextManager
 from aioalf._requests.dispatcher import RequestDispatcher
 from aioalf._requests.manager_adapter import TokenProvider
 from aioalf._requests.origin_policy import OriginPolicy
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 __all__ = ("Client", "TokenError", "TokenHTTPError", "TokenManager")
 
 
-class Client(Unpicklable):
+class Client(Unpicklable, AsyncOnly):
     """Sends requests like an aiohttp session, each with a valid bearer token.
 
     An Authorization header of the caller is replaced. After a 401 the token is renewed and the
@@ -342,14 +342,3 @@ class Client(Unpicklable):
         traceback: TracebackType | None,
     ) -> None:
         await self.close()
-
-    def __enter__(self) -> NoReturn:
-        raise TypeError("Use async with instead.")
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Exist, since Python looks for it before it calls ``__enter__``."""

@@ -10,13 +10,12 @@ import asyncio
 import time
 from collections.abc import Collection, Mapping, Sequence
 from copy import copy
-from typing import Any, Unpack
-from weakref import ref
+from types import TracebackType
+from typing import Any, Self, Unpack
 
 from aiohttp import ClientSession
 from yarl import URL
 
-from aioalf._auth_server.request_params import TokenRequestParams
 from aioalf._auth_server.token_endpoint import TokenEndpoint
 from aioalf._auth_server.token_response import ResponsePolicy, read_token, response_policy
 from aioalf._legacy_hooks import (
@@ -26,14 +25,15 @@ from aioalf._legacy_hooks import (
     refuse_removed_hooks,
 )
 from aioalf._login.derived_login import DerivedLogin, shared_login
-from aioalf._login.login import Login, own_login
+from aioalf._login.login import Login
 from aioalf._login.logout import Logout
+from aioalf._manager_parts import make_endpoint, make_login
 from aioalf._options import TokenManagerOptions, TokenRequestOptions, check_names, check_options
 from aioalf._recently_used import RecentlyUsed
 from aioalf._renewing_token import RenewingToken
 from aioalf._single_flight import run_to_completion
 from aioalf._urls import missing_endpoint_error
-from aioalf.client_auth import ClientSecret, Credentials
+from aioalf.client_auth import ClientSecret
 from aioalf.errors import (
     TokenConfigurationError,
     TokenError,
@@ -62,7 +62,8 @@ class TokenManager(LegacyAttributes, RenewingToken):
         client_id: Identifies the client (RFC 6749 §2.2).
         client_secret: The client's password, or a function that returns it.
         http_options: Keyword arguments of aiohttp's ``request`` for requests to the authorization
-            server: ``timeout``, ``proxy``, ``ssl``, ``headers``.
+            server: ``timeout``, ``proxy``, ``ssl``, ``headers``. They override the settings of
+            any session.
         scope: Requested scope, as a space-separated string or a collection of strings.
         issuer: Issuer identifier. Endpoints come from its metadata (RFC 8414).
         endpoints: URLs of endpoints by their names in metadata. They override the metadata.
@@ -80,10 +81,17 @@ class TokenManager(LegacyAttributes, RenewingToken):
         allow_narrower_scope: Accept a token with less scope than was requested.
         renewal: When a token is renewed, and how long a failing token endpoint is left alone.
         retry: How often a failed token request is repeated.
+        auth_session: Session for requests to the authorization server, or a function that returns
+            one, called on first use in an event loop. Its connector, proxy and trace
+            configurations are used, and it is never closed. By default each request uses a new
+            connection.
+        trace_configs: aiohttp's trace configurations for requests to the authorization server.
 
     Raises:
         TokenConfigurationError: If a URL is malformed or options contradict each other.
     """
+
+    _endpoint: TokenEndpoint | None = None
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
@@ -119,46 +127,17 @@ class TokenManager(LegacyAttributes, RenewingToken):
         self._derived: RecentlyUsed[object, TokenManager] | None = None
 
     def _configure(self) -> None:
-        options = self._arguments.options
-        self._endpoint: TokenEndpoint | None = self._make_endpoint(options)
-        self._login: Login | DerivedLogin | None = self._make_login(options)
-        self._uses_stored_tokens = self._login is not None
-
-    def _make_endpoint(self, options: TokenManagerOptions) -> TokenEndpoint | None:
-        issuer, endpoints = options.get("issuer"), options.get("endpoints")
-        params = TokenRequestParams(
-            self._scope,
-            options.get("resource"),
-            options.get("audience"),
-            options.get("extra_params"),
-            self._grant.reserved_params,
-        )
-        if not self._token_endpoint and issuer is None and not endpoints:
-            return None
-        return TokenEndpoint(
-            self._token_endpoint or None,
-            Credentials(self._client_id, self._client_secret),
-            options.get("client_auth"),
-            http_options=self._http_options,
-            issuer=issuer,
-            endpoints=endpoints,
-            request_params=params,
-            policy=self._policy,
-            retry=options.get("retry"),
-        )
-
-    def _make_login(self, options: TokenManagerOptions) -> Login | DerivedLogin | None:
-        cache, on_token = options.get("cache"), options.get("on_token")
-        if not self._grant.keeps_refresh_token and cache is None and on_token is None:
-            return None
-        return own_login(
-            self._grant,
+        endpoint, previous = (
+            make_endpoint(self._arguments, self._grant, self._policy),
             self._endpoint,
-            cache,
-            on_token,
-            options.get("retry"),
-            (options.get("renewal") or Renewal()).failure_backoff,
         )
+        if endpoint is not None and previous is not None:
+            endpoint.use_settings_of(previous)
+        self._endpoint = endpoint
+        self._login: Login | DerivedLogin | None = make_login(
+            self._arguments.options, self._grant, endpoint
+        )
+        self._uses_stored_tokens = self._login is not None
 
     # Derived managers
 
@@ -217,9 +196,12 @@ class TokenManager(LegacyAttributes, RenewingToken):
     # Other requests to the authorization server, and the end
 
     def use_session(self, session: ClientSession) -> None:
-        """Send token requests through the connector and proxy of this session."""
+        """Send token requests with the proxy and the verifying TLS settings of this session.
+
+        The settings are copied, so the session may be closed. Its connector is never used.
+        """
         if self._endpoint is not None:
-            self._endpoint.use_network(ref(session))
+            self._endpoint.use_session(session)
 
     async def introspect(
         self, token: str, token_type_hint: str | None = None
@@ -277,6 +259,17 @@ class TokenManager(LegacyAttributes, RenewingToken):
         for manager in managers:
             manager._flight.end()
         await asyncio.gather(*(manager._flight.close() for manager in managers))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
 
     # One token request
 

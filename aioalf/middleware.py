@@ -6,9 +6,12 @@ rejected hop once. Must not fetch or cache tokens.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from weakref import finalize, ref
 
-from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
+from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientSession
 from aiohttp.hdrs import AUTHORIZATION
 from yarl import URL
 
@@ -17,11 +20,15 @@ from aioalf._requests.manager_adapter import TokenProvider
 from aioalf._requests.origin_policy import OriginPolicy
 from aioalf._requests.retry_on_401 import UNAUTHORIZED, renew_for_hop, repeat_hop
 
+logger: logging.Logger = logging.getLogger(__name__)
+
 
 class OAuth2Middleware:
-    """Adds a bearer token to each hop to an allowed origin, and renews it once after a 401.
+    """Adds a bearer token to requests to an allowed origin, and renews it once after a 401.
 
-    An Authorization header of the caller is replaced on these hops. Other hops are sent unchanged.
+    A redirect is followed with the token if the origins of the request and of all its redirects are
+    allowed. The token replaces an Authorization header of the caller. Other requests and redirects
+    are sent unchanged.
     If a new token may help after a 401, the token is renewed and the hop repeated once with its
     whole body; if the body cannot be sent again, the 401 is the response (RFC 6750 §3.1).
 
@@ -48,12 +55,22 @@ class OAuth2Middleware:
         self._header = AuthorizationHeader(manager)
         self._policy = OriginPolicy(allowed_origins, require_https=require_https)
         self._checked: tuple[str, str] | None = None
+        self._last_session: Callable[[], ClientSession | None] = lambda: None
+        self._calls_led_elsewhere: dict[int, object] = {}
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         """Send one hop."""
-        if not self._may_send_to(request.url):
+        if self._calls_led_elsewhere and id(_call_of(request)) in self._calls_led_elsewhere:
+            _log_no_token(request, "another origin redirected there")
             return await handler(request)
-        value = self._header.cached() or await self._header.get(request.session)
+        if not self._may_send_to(request.url):
+            return await self._send_without_token(request, handler)
+        session = request.session
+        if session is not self._last_session():
+            # Before `cached`, which may start a renewal.
+            self._header.manager.use_session(session)
+            self._last_session = ref(session)
+        value = self._header.cached() or await self._header.get(session)
         request.headers[AUTHORIZATION] = value
         response = await handler(request)
         if response.status != UNAUTHORIZED:
@@ -62,6 +79,19 @@ class OAuth2Middleware:
         if renewed is None:
             return response
         return await repeat_hop(request, handler, renewed, self._header)
+
+    async def _send_without_token(
+        self, request: ClientRequest, handler: ClientHandlerType
+    ) -> ClientResponse:
+        _log_no_token(request, "it is not an allowed origin")
+        response = await handler(request)
+        if 300 <= response.status < 400:
+            # Remember the call, and let it live, as long as its redirect: aiohttp keeps that until
+            # the call has ended.
+            call = _call_of(request)
+            self._calls_led_elsewhere[id(call)] = call
+            finalize(response, self._calls_led_elsewhere.pop, id(call), None)
+        return response
 
     def _may_send_to(self, url: URL) -> bool:
         """Tell whether the origin gets the token. Raises TokenError if https is required."""
@@ -75,3 +105,17 @@ class OAuth2Middleware:
         self._policy.check_transport(url)
         self._checked = target
         return True
+
+
+def _log_no_token(request: ClientRequest, reason: str) -> None:
+    url = request.url
+    logger.debug("No token for %s://%s:%s: %s", url.scheme, url.host, url.port, reason)
+
+
+def _call_of(request: ClientRequest) -> object:
+    """Return an object that all hops of a call share, and no other call.
+
+    aiohttp has no public one. If its timer has another name one day, the task is used: its later
+    calls may then lack a token, but no token is sent where it must not.
+    """
+    return getattr(request, "_timer", None) or asyncio.current_task()

@@ -1,19 +1,21 @@
 """HTTP requests to the authorization server: one request, its whole response or a `TokenError`.
 
-Request headers, timeout, body limit and the network (connector and proxy) are chosen here. Uses the
-caller's network, never the caller's identity (headers, cookies, netrc). Must not know OAuth.
+Request headers, timeout and body limit are chosen here; `session` chooses the connection. Must not
+know OAuth.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from ssl import CERT_NONE, SSLContext
-from typing import Any, Final, NoReturn, cast
+import logging
+from collections.abc import Mapping, Sequence
+from ssl import SSLContext
+from typing import Any, Final, NoReturn
 
 from aiohttp import (
     ClientConnectionError,
     ClientConnectorCertificateError,
+    ClientConnectorError,
     ClientError,
     ClientHttpProxyError,
     ClientPayloadError,
@@ -21,24 +23,33 @@ from aiohttp import (
     ClientResponseError,
     ClientSession,
     ClientTimeout,
-    DummyCookieJar,
     InvalidURL,
     ServerDisconnectedError,
+    TraceConfig,
 )
-from aiohttp.helpers import get_env_proxy_for_url
+from aiohttp.client_reqrep import ConnectionKey
 from aiohttp.http import HttpProcessingError
-from multidict import CIMultiDict, MultiDict
+from multidict import CIMultiDict
 from yarl import URL
 
 from aioalf._auth_server.buffered_response import buffer
 from aioalf._auth_server.request_params import Form
 from aioalf._auth_server.response import ServerResponse
-from aioalf._redaction import mask_secrets, printable
+from aioalf._auth_server.session import (
+    DEFAULT_SETTINGS,
+    AuthSession,
+    AuthSessionOption,
+    SessionSettings,
+    has_custom_connector,
+    open_session,
+    verifies_certificates,
+)
+from aioalf._masked_values import MaskedDict, MaskedMultiDict, MaskedSet, MaskedStr
+from aioalf._redaction import Unpicklable, mask_secrets, printable
 from aioalf._urls import redact_url
 from aioalf.errors import TokenConfigurationError, TokenConnectionError, TokenError
 
-Network = Callable[[], ClientSession | None]
-"""Returns the session whose connector and proxy a request uses; None to use a new session's own."""
+logger: logging.Logger = logging.getLogger(__name__)
 
 TIMEOUT: Final = ClientTimeout(total=10, sock_connect=5)
 """The timeout of one request, unless ``http_options`` sets another."""
@@ -62,24 +73,64 @@ _RESERVED_OPTIONS: Final = frozenset(
 """Arguments of aiohttp's ``request`` that ``http_options`` must not set."""
 
 
-class AuthServerHTTP:
+class AuthServerHTTP(Unpicklable):
     """Sends requests to an authorization server.
 
     `http_options` are arguments of aiohttp's ``request`` (``timeout``, ``proxy``, ``ssl``,
     ``headers`` ...). Redirects are not followed (RFC 9700 §4.12). Raises TokenConfigurationError
     for invalid options.
+
+    Args:
+        http_options: The options of each request; they override the settings of any session.
+        auth_session: The session whose connector, proxy and trace configurations are used.
+        trace_configs: Observers of each request.
     """
 
-    __slots__ = ("_options", "network")
+    __slots__ = ("_auth_session", "_has_warned", "_options", "_settings", "_trace_configs")
 
-    def __init__(self, http_options: Mapping[str, Any] | None, network: Network) -> None:
+    def __init__(
+        self,
+        http_options: Mapping[str, Any] | None = None,
+        auth_session: AuthSessionOption | None = None,
+        trace_configs: Sequence[TraceConfig] | None = None,
+    ) -> None:
         self._options = _read_options(http_options)
-        self.network: Network = network
+        self._auth_session = None if auth_session is None else AuthSession(auth_session)
+        self._trace_configs = trace_configs or ()
+        self._settings: SessionSettings = DEFAULT_SETTINGS
+        self._has_warned = False
+
+    def use_session(self, session: ClientSession) -> None:
+        """Take over the settings of a session, unless it is closed or there is an auth_session."""
+        if self._auth_session is not None or session.connector is None:
+            return
+        settings = SessionSettings(session)
+        self._settings = DEFAULT_SETTINGS if settings.is_default else settings
+        if not self._has_warned and has_custom_connector(session):
+            self._has_warned = True
+            logger.warning(
+                "Requests to the authorization server do not use the %s of the session: pass "
+                "auth_session if they must use it, for instance to reach a SOCKS proxy",
+                type(session.connector).__name__,
+            )
+
+    def use_settings_of(self, other: AuthServerHTTP) -> None:
+        """Take over the settings of the session that `other` uses."""
+        self._settings, self._has_warned = other._settings, other._has_warned
 
     def checks_certificates(self, ssl: SSLContext | None) -> bool:
-        """Tell whether the server's certificate is verified; `ssl` overrides the options."""
-        chosen = ssl or self._options.get("ssl")
-        return chosen is not False and getattr(chosen, "verify_mode", None) != CERT_NONE
+        """Tell whether the server's certificate is verified; `ssl` overrides the options.
+
+        Raises TokenConfigurationError if ``auth_session`` cannot be used.
+        """
+        options = self._options
+        if options.get("verify_ssl") is False:
+            return False
+        by_session = True if self._auth_session is None else self._auth_session.ssl
+        chosen = ssl or options.get("ssl_context") or options.get("ssl")
+        if chosen is None or chosen is True:
+            chosen = by_session
+        return by_session is not None and verifies_certificates(chosen)
 
     async def get(self, endpoint: str, url: URL) -> ServerResponse:
         """Send a GET request for JSON; otherwise as `post`."""
@@ -103,6 +154,8 @@ class AuthServerHTTP:
         with the reason as ``__cause__``, and TokenConfigurationError if aiohttp cannot send the
         request.
         """
+        # Error reports show the local variables of each frame, so they must not show a value.
+        form, headers, secrets = MaskedDict(form), MaskedDict(headers), MaskedSet(secrets)
         options: dict[str, object] = {"data": _form_data(form)}
         if ssl is not None:
             if url.scheme != "https":
@@ -122,35 +175,50 @@ class AuthServerHTTP:
         options: Mapping[str, object],
         secrets: frozenset[str],
     ) -> ServerResponse:
-        failure: Exception
         try:
-            merged = CIMultiDict({"Accept-Encoding": "identity", **headers})
-            merged.update(self._options.get("headers") or {})
-            response, body = await self._send(method, url, {**options, "headers": merged})
+            response, body = await self._send(
+                method, url, {**options, "headers": self._merge(headers)}
+            )
             return ServerResponse(endpoint, url, response, body, secrets)
         except asyncio.CancelledError:
             # A connector that is closed cancels the callers that wait for a connection.
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
-            failure = ClientConnectionError("the session was closed")
+            closed = ClientConnectionError("the session passed as auth_session was closed")
+            failure = _token_error(closed, _label(endpoint, url), secrets)
+        except TokenError:  # auth_session cannot be used
+            raise
         except (ClientError, HttpProcessingError, OSError, TypeError, ValueError) as error:
-            failure = error
-        # Raised here and not above, so that aiohttp's error is not kept as __context__.
-        raise _token_error(failure, _label(endpoint, url), secrets)
+            failure = _token_error(error, _label(endpoint, url), secrets)
+        try:
+            raise failure  # not above, so that aiohttp's error is not kept as __context__
+        finally:
+            del failure  # its traceback refers to this frame: break the reference cycle
+
+    def _merge(self, headers: Mapping[str, str]) -> CIMultiDict[str]:
+        merged = CIMultiDict({"Accept-Encoding": "identity", **headers})
+        merged.update(self._options.get("headers") or {})
+        return CIMultiDict(
+            (name, MaskedStr(value) if isinstance(value, str) else value)  # aiohttp reports others
+            for name, value in merged.items()
+        )
 
     async def _send(
         self, method: str, url: URL, options: Mapping[str, object]
     ) -> tuple[ClientResponse, bytes]:
-        merged: dict[str, Any] = {"timeout": TIMEOUT, **self._options, **options}
-        async with await _session(self.network(), url) as session:
+        merged = MaskedDict[Any]({"timeout": TIMEOUT, **self._options, **options})
+        needs_proxy = merged.get("proxy") is None
+        async with await open_session(
+            url, self._settings, self._auth_session, self._trace_configs, needs_proxy=needs_proxy
+        ) as session:
             response = await session.request(method, url, allow_redirects=False, **merged)
             return response, await buffer(response, MAX_BODY)
 
 
-def _form_data(form: Form) -> MultiDict[str]:
+def _form_data(form: Form) -> MaskedMultiDict:
     """Return the name-value pairs to send; empty values are left out (RFC 6749 §3.2)."""
-    return MultiDict(
+    return MaskedMultiDict(
         (name, value)
         for name, values in form.items()
         for value in ((values,) if isinstance(values, str) else values)
@@ -174,10 +242,12 @@ def _token_error(failure: Exception, label: str, secrets: frozenset[str]) -> Tok
         refusal = TokenConfigurationError(
             f"The token request cannot be sent; look at http_options: {reason}"
         )
-        refusal.__cause__ = None if _shows(failure, secrets) else failure
+        refusal.__cause__ = None if _shows(failure, secrets) else _without_frames(failure)
         return refusal
-    cause = _without_traffic(failure)
+    cause = _without_frames(_without_traffic(failure))
     reason = printable(f"{type(failure).__name__}: {cause}".rstrip(": "))
+    if isinstance(failure, ClientConnectorCertificateError):
+        reason += "; for a private certificate authority, pass an ssl context in http_options"
     error = TokenConnectionError(
         f"No response from {label}: {reason}", is_transient=_is_transient(failure)
     )
@@ -203,8 +273,21 @@ def _without_traffic(error: Exception) -> Exception:
             return ClientPayloadError(
                 "the response is not valid HTTP, or its headers are too large"
             )
+        case ClientConnectorError(args=(ConnectionKey() as key, *others)):
+            # The repr of the key shows the password of a proxy.
+            error.args = (key._replace(proxy=None, proxy_auth=None), *others)
+            return error
         case _:
             return error
+
+
+def _without_frames(error: Exception) -> Exception:
+    """Remove the tracebacks of an error and its causes: aiohttp's frames show the request."""
+    shown: BaseException | None = error
+    while shown is not None:
+        shown.__traceback__ = None
+        shown = shown.__cause__ or shown.__context__
+    return error
 
 
 def _is_transient(error: Exception) -> bool:
@@ -225,45 +308,3 @@ def _read_options(http_options: Mapping[str, Any] | None) -> Mapping[str, Any]:
 
 def _refuse_options(problem: str) -> NoReturn:
     raise TokenConfigurationError(f"http_options: {problem}")
-
-
-async def _session(network: ClientSession | None, url: URL) -> ClientSession:
-    """Return a session for one request, with the connector and proxy of `network` only."""
-    proxy = await _proxy_of(
-        network, url
-    )  # before the checks below: `network` may be closed meanwhile
-    # A session that is closed, or belongs to another event loop, cannot be used.
-    loop = asyncio.get_running_loop()
-    if network is None or network.closed or getattr(network, "_loop", loop) is not loop:
-        return ClientSession(cookie_jar=DummyCookieJar(), auto_decompress=False)
-    # aiohttp has no public name for the proxy of a session.
-    proxy_auth = getattr(network, "_default_proxy_auth", None)
-    return ClientSession(
-        connector=network.connector,
-        connector_owner=False,
-        cookie_jar=DummyCookieJar(),
-        auto_decompress=False,
-        proxy=proxy,
-        **({} if proxy_auth is None else {"proxy_auth": proxy_auth}),
-    )
-
-
-async def _proxy_of(network: ClientSession | None, url: URL) -> str | URL | None:
-    proxy: str | URL | None = getattr(network, "_default_proxy", None)
-    if proxy is None and network is not None and network.trust_env:
-        # A session with trust_env would also take credentials for the server from netrc.
-        proxy = await asyncio.to_thread(_proxy_of_environment, url)
-    return proxy
-
-
-def _proxy_of_environment(url: URL) -> URL | None:
-    try:
-        proxy, auth = get_env_proxy_for_url(url)
-    except LookupError:
-        return None
-    except ValueError:  # its text may quote the URL
-        raise InvalidURL("proxy") from None
-    if auth is None:
-        return proxy
-    user, password, _ = cast("tuple[str, str, str]", auth)
-    return proxy.with_user(user).with_password(password)  # aiohttp 3.14 deprecates proxy_auth

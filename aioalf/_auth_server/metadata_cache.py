@@ -75,6 +75,7 @@ class MetadataCache:
                 metadata = await self._fetch_from(url)
             except TokenError as error:
                 problems.append(f"{redact_url(url)}: {error}")
+                logger.debug("No metadata of the issuer at %s", problems[-1])
             else:
                 self._metadata = metadata
                 self._fresh_until, self._usable_until = began + FRESH, began + LAST_GOOD
@@ -82,6 +83,7 @@ class MetadataCache:
         raise MetadataError(f"The issuer's metadata is not available. {'; '.join(problems)}")
 
     async def _fetch_from(self, url: URL) -> Metadata:
+        logger.debug("Fetching the issuer's metadata from %s", redact_url(url))
         response = await self._http.get("issuer", url)
         if response.status != 200:
             raise MetadataError(f"the status is {response.status}")

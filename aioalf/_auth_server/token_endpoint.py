@@ -6,31 +6,38 @@ must not know a grant.
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import copy
 from datetime import UTC, datetime
-from functools import partial
+from itertools import count
 from ssl import SSLContext
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
+from aiohttp import ClientSession, TraceConfig
 from yarl import URL
 
 from aioalf._auth_server.endpoints import ServerEndpoints
-from aioalf._auth_server.http import AuthServerHTTP, Network
+from aioalf._auth_server.http import AuthServerHTTP
 from aioalf._auth_server.metadata import string_set
 from aioalf._auth_server.request_params import Form, TokenRequestParams
 from aioalf._auth_server.response import ServerResponse, secrets_in_request
+from aioalf._auth_server.session import AuthSessionOption
 from aioalf._auth_server.token_response import ResponsePolicy, read_refresh_token, read_token
+from aioalf._masked_values import MaskedDict, MaskedStr
+from aioalf._redaction import printable
 from aioalf._syntax import is_sendable
-from aioalf._urls import SECURE_ONLY, is_remote
+from aioalf._urls import SECURE_ONLY, is_remote, redact_url
 from aioalf.client_auth import ClientAuth, MutableForm
 from aioalf.client_auth._negotiation import default_method, method_elsewhere
 from aioalf.client_auth.credentials import Credentials
-from aioalf.errors import TokenConfigurationError, TokenResponseError
+from aioalf.errors import TokenConfigurationError, TokenError, TokenResponseError
 from aioalf.retry import Retry, retrying
 from aioalf.token import Token
+
+logger: logging.Logger = logging.getLogger(__name__)
 
 REQUEST_HEADERS: Final = {"Accept": "application/json"}
 """Headers of every request to an endpoint; ``http_options["headers"]`` override them."""
@@ -57,7 +64,9 @@ class TokenEndpoint:
         request_params: The parameters of every token request.
         policy: How to read token responses.
         retry: When to send a failed request again.
-        network: The session whose connector and proxy are used.
+        auth_session: The session whose connector, proxy and trace configurations are used; by
+            default each request uses a new connection.
+        trace_configs: Observers of each request.
 
     Raises:
         TokenConfigurationError: A URL or an option is invalid.
@@ -85,12 +94,13 @@ class TokenEndpoint:
         request_params: TokenRequestParams | None = None,
         policy: ResponsePolicy | None = None,
         retry: Retry | None = None,
-        network: Network = lambda: None,
+        auth_session: AuthSessionOption | None = None,
+        trace_configs: Sequence[TraceConfig] | None = None,
     ) -> None:
         configured = dict(endpoints or {})
         if url is not None:
             configured["token_endpoint"] = url
-        self._http = AuthServerHTTP(http_options, network)
+        self._http = AuthServerHTTP(http_options, auth_session, trace_configs)
         self._endpoints = ServerEndpoints(issuer, configured, self._http)
         self._credentials = credentials
         self._client_auth = client_auth
@@ -119,9 +129,13 @@ class TokenEndpoint:
         other.request_params = request_params
         return other
 
-    def use_network(self, network: Network) -> None:
-        """Send through the connector and proxy of the session that `network` returns."""
-        self._http.network = network
+    def use_session(self, session: ClientSession) -> None:
+        """Send with the proxy and the TLS settings of a session, but not through its connector."""
+        self._http.use_session(session)
+
+    def use_settings_of(self, other: TokenEndpoint) -> None:
+        """Send with the settings of the session that `other` uses."""
+        self._http.use_settings_of(other._http)
 
     async def metadata(self) -> Mapping[str, object]:
         """Return the issuer's metadata, empty without an issuer. Raises MetadataError."""
@@ -152,14 +166,14 @@ class TokenEndpoint:
         Raises TokenHTTPError if the status is not 2xx, TokenResponseError if the response has no
         usable token, and TokenConnectionError with the reason as ``__cause__``.
         """
-        whole = {
-            **form,
-            **self.request_params.form(),
-            **form,
-        }  # the form's order, and the form's values
+        # Error reports show the local variables of each frame: hence all the masked values here.
+        form = MaskedDict(form)
+        # The order of the form, with its own values.
+        whole = MaskedDict({**form, **self.request_params.form(), **form})
         if not is_repeatable:
             return await self._request_token(whole)
-        return await retrying(self._retry, lambda: self._request_token(whole))
+        attempts = count(1)
+        return await retrying(self._retry, lambda: self._request_token(whole, next(attempts)))
 
     async def post(self, name: str, form: Form) -> Mapping[str, object]:
         """Send the form to another endpoint and return the members of the response.
@@ -167,6 +181,7 @@ class TokenEndpoint:
         Raises TokenHTTPError, TokenResponseError if the response is not a JSON object, and
         TokenConnectionError.
         """
+        form = MaskedDict(form)
         response = (await self._send(name, form)).response
         if response.members is None:
             raise response.unusable_error("a usable response", "it is not a JSON object")
@@ -177,8 +192,8 @@ class TokenEndpoint:
 
         A transient failure is retried. Raises as `request` does.
         """
-        form = {"token": token, "token_type_hint": hint}
-        await retrying(self._retry, partial(self._send, "revocation_endpoint", form))
+        token = MaskedStr(token)
+        await self._send_again("revocation_endpoint", {"token": token, "token_type_hint": hint})
 
     async def introspect(self, token: str, hint: str | None = None) -> Mapping[str, object]:
         """Return what the server knows of a token; `hint` is its ``token_type_hint`` (RFC 7662 §2).
@@ -187,56 +202,80 @@ class TokenEndpoint:
         transient failure is retried. Raises as `request` does, and TokenResponseError if ``active``
         is not a boolean.
         """
+        token = MaskedStr(token)
         if not is_sendable(token):
             return MappingProxyType({"active": False})
         form = {"token": token, "token_type_hint": hint or ""}
-        attempt = partial(self._send, "introspection_endpoint", form)
-        response = (await retrying(self._retry, attempt)).response
+        response = await self._send_again("introspection_endpoint", form)
         members = response.members or {}
         if not isinstance(members.get("active"), bool):
             raise response.unusable_error("a usable response", "it does not say if active is true")
         return MappingProxyType(members)
 
-    async def _request_token(self, form: Form) -> Token:
-        response, sent_at, sent_on = await self._send("token_endpoint", form)
+    async def _request_token(self, form: Form, attempt: int = 1) -> Token:
+        response, sent_at, sent_on = await self._send("token_endpoint", form, attempt)
         try:
-            return read_token(
+            token = read_token(
                 response.members,
                 self._policy.of(frozenset(str(form["scope"]).split()) or None),
                 sent_at=sent_at,
                 sent_on=sent_on,
                 secrets=response.secrets,
             )
-        except TokenResponseError as problem:
-            error = response.unusable_error("a usable token", str(problem))
-        new_refresh_token = read_refresh_token((response.members or {}).get("refresh_token"))
-        if "refresh_token" in form and new_refresh_token is not None:
-            error.hold_replacement(
-                new_refresh_token
-            )  # the server may have revoked the one in the form
-        raise error
+        except TokenResponseError as error:
+            problem = str(error)
+        else:
+            if token.expires_in is None:
+                logger.debug("The token has no expiry")
+            else:
+                logger.debug("The token expires in %s s", token.expires_in)
+            return token
+        logger.debug("The token response is not usable: %s", problem)
+        raise _unusable(response, problem, is_refresh="refresh_token" in form)
 
-    async def _send(self, name: str, form: Form) -> _Reply:
+    async def _send_again(self, name: str, form: Form) -> ServerResponse:
+        """Send a request, and retry it after a transient failure."""
+        form, attempts = MaskedDict(form), count(1)
+        reply = await retrying(self._retry, lambda: self._send(name, form, next(attempts)))
+        return reply.response
+
+    async def _send(self, name: str, form: Form, attempt: int = 1) -> _Reply:
         """Send an authenticated request. Raises TokenHTTPError if the status is not 2xx."""
         url = await self.url_of(name)
         credentials = await self._credentials.current()
-        signed = {parameter: value for parameter, value in form.items() if value}
+        signed = MaskedDict({parameter: value for parameter, value in form.items() if value})
         method = await self._client_auth_at(name, credentials, signed)
         if name in SECURE_ONLY:
             self._require_checked_certificate(name, url, method.ssl_context)
         audience = self.issuer or str(self.url or url)
-        headers = await method.authenticate(credentials, signed, audience)
-        sent_at, sent_on = time.monotonic(), datetime.now(UTC)
-        response = await self._http.post(
-            name,
-            url,
-            signed,
-            {**REQUEST_HEADERS, **headers},
-            ssl=method.ssl_context,
-            secrets=secrets_in_request(credentials, signed),
+        headers = MaskedDict(await method.authenticate(credentials, signed, audience))
+        endpoint = f"{name.replace('_', ' ')} {redact_url(url)}"
+        grant_type = form.get("grant_type")
+        logger.debug(
+            "Sending a request to the %s: %sclient authentication %s, attempt %d",
+            endpoint,
+            f"grant_type {printable(str(grant_type))}, " if grant_type else "",
+            method.method,
+            attempt,
         )
-        if not response.is_success:
-            raise response.http_error()
+        sent_at, sent_on = time.monotonic(), datetime.now(UTC)
+        try:
+            response = await self._http.post(
+                name,
+                url,
+                signed,
+                MaskedDict({**REQUEST_HEADERS, **headers}),
+                ssl=method.ssl_context,
+                secrets=secrets_in_request(credentials, signed),
+            )
+            if not response.is_success:
+                raise response.http_error()
+        except TokenError as error:
+            elapsed = time.monotonic() - sent_at
+            logger.debug("The request to the %s failed after %.3f s: %s", endpoint, elapsed, error)
+            raise
+        elapsed = time.monotonic() - sent_at
+        logger.debug("The %s answered %d after %.3f s", endpoint, response.status, elapsed)
         return _Reply(response, sent_at, sent_on)
 
     @property
@@ -247,7 +286,8 @@ class TokenEndpoint:
         if is_remote(url) and not self._http.checks_certificates(ssl):
             raise TokenConfigurationError(
                 f"The certificate of the {name} is not checked, so no token is sent there "
-                "(RFC 7009 §5, RFC 7662 §4): pass ssl in http_options that checks it"
+                "(RFC 7009 §5, RFC 7662 §4): pass an ssl context that checks it in http_options "
+                "or in the connector of auth_session"
             )
 
     async def _client_auth_at(
@@ -269,3 +309,11 @@ class TokenEndpoint:
         is_public = form.get("grant_type") != "client_credentials"
         has_secret = credentials.client_secret is not None or not is_public
         return default_method(listed, has_secret=has_secret)
+
+
+def _unusable(response: ServerResponse, problem: str, *, is_refresh: bool) -> TokenResponseError:
+    error = response.unusable_error("a usable token", problem)
+    replacement = read_refresh_token((response.members or {}).get("refresh_token"))
+    if is_refresh and replacement is not None:
+        error.hold_replacement(replacement)  # the server may have revoked the one in the form
+    return error

@@ -41,8 +41,8 @@ async def open_url(url: str, open_browser: OpenBrowser | None = None) -> bool:
     Returns False if no browser could be opened. Raises TokenError with the reason as its cause.
     """
     try:
-        # Looked up at each call, so that a program can replace it. A browser that blocks until it is
-        # closed does not block the program: `call` uses a daemon thread.
+        # Looked up at each call, so that a program can replace it. A browser that blocks until it
+        # is closed does not block the program: `call` uses a daemon thread.
         is_shown = await call(open_browser or webbrowser.open, url)
     except Exception as error:
         raise TokenError(f"The browser could not be opened: {type(error).__name__}") from error

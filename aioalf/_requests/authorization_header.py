@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from aiohttp import ClientSession
 
+from aioalf._masked_values import MaskedStr
+from aioalf._redaction import Unpicklable
 from aioalf._requests.manager_adapter import TokenProvider, renewable
 from aioalf._syntax import is_b64token
 from aioalf.errors import TokenError
@@ -15,8 +17,10 @@ _SCHEME = "Bearer "
 _NO_TOKEN = object()  # not None, which a faulty manager may return
 
 
-class AuthorizationHeader:
+class AuthorizationHeader(Unpicklable):
     """Makes header values from tokens, and passes on how APIs respond to them.
+
+    The values are strings whose ``repr`` shows no token, since errors and tracebacks show it.
 
     Args:
         provider: A `TokenManager`, or any object with ``get_token()`` and ``reset_token()``.
@@ -29,7 +33,7 @@ class AuthorizationHeader:
         self.is_closed: bool = False
         """Whether the client is closed; a rejected token is not renewed then."""
         self._token: object = _NO_TOKEN
-        self._value = ""
+        self._value = MaskedStr()
 
     def cached(self) -> str | None:
         """Return the header value if a valid token is cached, without waiting."""
@@ -63,20 +67,21 @@ class AuthorizationHeader:
 
     async def logout(self) -> None:
         """Log out the manager, and forget the token here."""
-        self._token, self._value = _NO_TOKEN, ""
+        self._token, self._value = _NO_TOKEN, MaskedStr()
         await self.manager.logout()
 
     def _value_of(self, token: str) -> str:
         # A token is checked once, when it is new: it serves many requests.
         if token is not self._token:
             if not is_b64token(token):
+                del token  # tracebacks may show local variables
                 raise TokenError(
                     "The token manager returned a token that is not valid in a Bearer header "
                     "(RFC 6750 §2.1)"
                 )
-            self._token, self._value = token, _SCHEME + token
+            self._token, self._value = token, MaskedStr(_SCHEME + token)
         return self._value
 
 
 def _token_in(value: str) -> str:
-    return value.removeprefix(_SCHEME)
+    return MaskedStr(value.removeprefix(_SCHEME))

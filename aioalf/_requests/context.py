@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Coroutine, Generator
 from types import TracebackType
-from typing import Any, Protocol, TypeVar
+from typing import Any, NoReturn, Protocol, TypeVar
 
 
 class _AsyncContext(Protocol):
@@ -57,3 +57,20 @@ class RequestContextManager(Coroutine[Any, Any, R]):
     def close(self) -> None:
         """End the coroutine without a result (called by event loops)."""
         self._coroutine.close()
+
+
+class AsyncOnly:
+    """Refuses ``with`` in favour of ``async with``, in aiohttp's words."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> NoReturn:
+        raise TypeError("Use async with instead.")
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Exist, since Python looks for it before it calls ``__enter__``."""

@@ -15,6 +15,7 @@ from aiohttp.multipart import MultipartWriter
 from aiohttp.payload import AsyncIterablePayload, Payload
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from aioalf._masked_values import MaskedStr
 from aioalf._requests.authorization_header import AuthorizationHeader
 from aioalf._requests.challenge import Challenge, parse_challenges
 
@@ -23,7 +24,7 @@ UNAUTHORIZED = 401
 _USELESS_RENEWAL = frozenset({"insufficient_scope", "insufficient_user_authentication"})
 
 
-class AuthorizationValue(str):  # noqa: SLOT000 - the instance has attributes
+class AuthorizationValue(MaskedStr):
     """The header value of one call of a client, with the results of its hops.
 
     aiohttp makes each hop from the headers of the call, so the middleware finds this same object on
@@ -37,10 +38,6 @@ class AuthorizationValue(str):  # noqa: SLOT000 - the instance has attributes
         made.renewed = None
         made.was_rejected = False
         return made
-
-    def __reduce_ex__(self, protocol: object) -> tuple[type[str], tuple[str]]:
-        """Let recorders copy it as a plain string."""
-        return str, (str(self),)
 
     header: AuthorizationHeader
     """Makes the next value."""

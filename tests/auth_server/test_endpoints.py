@@ -27,7 +27,7 @@ class MetadataStub(AuthServerHTTP):
     """Responds to every GET request with metadata, and counts the requests."""
 
     def __init__(self, **members: object) -> None:
-        super().__init__(None, lambda: None)
+        super().__init__()
         self.requests = 0
         self.members: Mapping[str, object] = {"issuer": ISSUER, **members}
 

@@ -140,11 +140,9 @@ async def test_refusal_of_a_proxy_is_reported_with_its_status() -> None:
         ClientSession(proxy=proxy.url) as session,
     ):
         endpoint = TokenEndpoint(
-            "https://auth.localhost/token",
-            Credentials("client-id", SECRET),
-            ClientSecretBasic(),
-            network=lambda: session,
+            "https://auth.localhost/token", Credentials("client-id", SECRET), ClientSecretBasic()
         )
+        endpoint.use_session(session)
         with pytest.raises(
             TokenConnectionError, match="ClientHttpProxyError: the proxy answered 407"
         ):
@@ -192,7 +190,7 @@ async def test_connection_is_closed_if_the_server_switches_protocols() -> None:
             server.url,
             Credentials("client-id", SECRET),
             ClientSecretBasic(),
-            network=lambda: session,
+            auth_session=session,
         )
         with pytest.raises(TokenHTTPError) as caught:
             await endpoint.request({})

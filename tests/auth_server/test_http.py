@@ -1,17 +1,14 @@
 """HTTP requests to the authorization server: the form, the network and the errors."""
 
-import asyncio
 import ssl
 import traceback
 from unittest.mock import AsyncMock
 
 import pytest
-from aiohttp import ClientSession
 from yarl import URL
 
 from aioalf._auth_server.http import AuthServerHTTP
 from aioalf._auth_server.request_params import Form
-from aioalf._auth_server.response import ServerResponse
 from aioalf.errors import TokenConfigurationError, TokenConnectionError
 from tests.support.raw_server import RawServer, answer
 
@@ -23,7 +20,7 @@ async def test_several_values_are_sent_as_several_parameters() -> None:
     resources = ("https://a.example", "", "https://b.example")
     form: Form = {"resource": resources, "scope": "", "code": "ab"}
     async with RawServer(answer(b"{}", Content_Type="text/x")) as server:
-        http = AuthServerHTTP(None, lambda: None)
+        http = AuthServerHTTP()
         response = await http.post("token_endpoint", URL(server.url), form, {"X-A": "1"})
     assert (response.status, response.content_type, response.body) == (200, "text/x", b"{}")
     head, _, body = server.requests[0].partition(b"\r\n\r\n")
@@ -34,7 +31,7 @@ async def test_several_values_are_sent_as_several_parameters() -> None:
 async def test_client_certificate_needs_https() -> None:
     """Nothing is sent, and the error names the endpoint."""
     async with RawServer(answer(b"{}")) as server:
-        http = AuthServerHTTP(None, lambda: None)
+        http = AuthServerHTTP()
         url = URL(server.url).with_path("/token").with_query(key="secret")
         said = rf"cannot be shown to the token endpoint {server.url}/token: it needs https"
         with pytest.raises(TokenConfigurationError, match=said):
@@ -44,7 +41,7 @@ async def test_client_certificate_needs_https() -> None:
 
 async def test_unknown_option_is_named_in_the_error() -> None:
     """The error quotes aiohttp, which names the option."""
-    http = AuthServerHTTP({"speed": "high"}, lambda: None)
+    http = AuthServerHTTP({"speed": "high"})
     said = "look at http_options: .* unexpected keyword argument 'speed'"
     with pytest.raises(TokenConfigurationError, match=said) as caught:
         await http.get("issuer", NOWHERE)
@@ -60,7 +57,7 @@ async def test_connection_error_names_the_reason(
     """The message has the type of the reason, and its text if there is one."""
     monkeypatch.setattr(AuthServerHTTP, "_send", AsyncMock(side_effect=error))
     with pytest.raises(TokenConnectionError) as caught:
-        await AuthServerHTTP(None, lambda: None).get("issuer", NOWHERE.with_query(a="b"))
+        await AuthServerHTTP().get("issuer", NOWHERE.with_query(a="b"))
     assert str(caught.value) == f"No response from the issuer {NOWHERE}: {reason}"
     assert caught.value.__cause__ is error
 
@@ -69,7 +66,7 @@ async def test_connection_error_names_the_reason(
 async def test_parameter_that_cannot_be_encoded_is_not_shown() -> None:
     """Python's error holds the value; it is neither the cause nor the context of ours."""
     secret = "hunter2-\ud800"
-    http = AuthServerHTTP(None, lambda: None)
+    http = AuthServerHTTP()
     with pytest.raises(TokenConfigurationError, match="cannot be sent") as caught:
         await http.post(
             "token_endpoint", NOWHERE, {"otp_secret": secret}, {}, secrets=frozenset({secret})
@@ -84,27 +81,7 @@ async def test_error_of_aiohttp_is_masked(monkeypatch: pytest.MonkeyPatch) -> No
     """A secret of the request that aiohttp quotes is masked, and aiohttp's error is not kept."""
     quoting = AsyncMock(side_effect=ValueError("bad value 'hunter2-otp'"))
     monkeypatch.setattr(AuthServerHTTP, "_send", quoting)
-    http = AuthServerHTTP(None, lambda: None)
+    http = AuthServerHTTP()
     with pytest.raises(TokenConfigurationError, match=r"bad value '\*\*\*'$") as caught:
         await http.post("token_endpoint", NOWHERE, {}, {}, secrets=frozenset({"hunter2-otp"}))
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
-
-
-def test_network_of_another_event_loop_is_not_used() -> None:
-    """Connections of another event loop cannot be awaited, so a new session is used."""
-
-    async def open_session() -> ClientSession:
-        return ClientSession()
-
-    async def request_through(network: ClientSession) -> ServerResponse:
-        async with RawServer(answer(b"{}")) as server:
-            connector = network.connector
-            response = await AuthServerHTTP(None, lambda: network).get("issuer", URL(server.url))
-            assert network.connector is connector
-            assert not network.closed
-            return response
-
-    with asyncio.Runner() as first, asyncio.Runner() as second:
-        network = first.run(open_session())
-        assert second.run(request_through(network)).status == 200
-        first.run(network.close())

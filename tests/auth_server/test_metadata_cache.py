@@ -43,7 +43,7 @@ class Issuer:
 
     def discovery(self) -> MetadataCache:
         """Return a metadata cache for this issuer."""
-        return MetadataCache(self.name, AuthServerHTTP(None, lambda: None))
+        return MetadataCache(self.name, AuthServerHTTP())
 
     async def _respond(self, request: web.Request) -> web.Response:
         self.requests.append(request.path)
@@ -163,7 +163,7 @@ async def test_unusable_metadata_is_an_error_with_its_urls(
 
 async def test_unreachable_issuer_is_a_metadata_error() -> None:
     """Without a response there is no metadata, which is the same kind of error."""
-    discovery = MetadataCache("http://127.0.0.1:1/", AuthServerHTTP(None, lambda: None))
+    discovery = MetadataCache("http://127.0.0.1:1/", AuthServerHTTP())
     with pytest.raises(MetadataError, match=r"No response from the issuer http://127\.0\.0\.1:1/"):
         await discovery.metadata()
 

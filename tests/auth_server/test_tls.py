@@ -1,20 +1,31 @@
 """Certificates and plain http: where secrets and tokens are sent."""
 
+import hashlib
 import socket
 import ssl
 import warnings
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import pytest
 import trustme
-from aiohttp import ClientConnectorCertificateError, ClientSession, TCPConnector, web
+from aiohttp import (
+    ClientConnectorCertificateError,
+    ClientSession,
+    Fingerprint,
+    TCPConnector,
+    UnixConnector,
+    web,
+)
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from aioalf._auth_server.http import AuthServerHTTP
 from aioalf._auth_server.token_endpoint import TokenEndpoint
 from aioalf.client_auth import ClientSecretBasic, Credentials
 from aioalf.errors import InsecureTransportWarning, TokenConfigurationError, TokenConnectionError
+from aioalf.manager import TokenManager
 from tests.auth_server.token_requests import (
+    ONCE,
     TOKEN,
     CertificateAuth,
     endpoint_at,
@@ -22,17 +33,16 @@ from tests.auth_server.token_requests import (
     request_token,
 )
 from tests.support.raw_server import RawServer, answer
-from tests.support.tls import client_context, server_context
+from tests.support.tls import client_context
+
+AUTHORITY = trustme.CA()
+"""A certificate authority that no one trusts."""
+
+CERTIFICATE = AUTHORITY.issue_cert("localhost", "127.0.0.1")
 
 
 @pytest.fixture
-def authority() -> trustme.CA:
-    """A certificate authority that no one trusts."""
-    return trustme.CA()
-
-
-@pytest.fixture
-async def untrusted_url(authority: trustme.CA) -> AsyncIterator[str]:
+async def untrusted_url() -> AsyncIterator[str]:
     """A token endpoint with a certificate that is not trusted."""
 
     async def answer_token(request: web.Request) -> web.Response:
@@ -42,7 +52,8 @@ async def untrusted_url(authority: trustme.CA) -> AsyncIterator[str]:
     app.router.add_post("/token", answer_token)
     runner = web.AppRunner(app)
     await runner.setup()
-    context = server_context(authority)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    CERTIFICATE.configure_cert(context)
     await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
     yield f"https://127.0.0.1:{runner.addresses[0][1]}/token"
     await runner.cleanup()
@@ -77,9 +88,7 @@ async def test_revocation_needs_a_verified_certificate() -> None:
 
 
 @pytest.mark.rule("R161")
-async def test_certificate_is_verified_for_revocation(
-    untrusted_url: str, authority: trustme.CA
-) -> None:
+async def test_certificate_is_verified_for_revocation(untrusted_url: str) -> None:
     """Verification is the default, and can be switched off for this machine only."""
 
     def endpoint(http_options: Mapping[str, Any] | None) -> TokenEndpoint:
@@ -94,7 +103,7 @@ async def test_certificate_is_verified_for_revocation(
     with pytest.raises(TokenConnectionError) as caught:
         await endpoint(None).revoke("token-of-mine", "access_token")
     assert isinstance(caught.value.__cause__, ClientConnectorCertificateError)
-    await endpoint({"ssl": client_context(authority)}).revoke("token-of-mine", "access_token")
+    await endpoint({"ssl": client_context(AUTHORITY)}).revoke("token-of-mine", "access_token")
     await endpoint({"ssl": False}).revoke("token-of-mine", "access_token")
 
 
@@ -119,10 +128,119 @@ async def test_tls_context_of_the_client_authentication_overrides_http_options(
                 client_auth,
                 http_options=http_options,
                 endpoints={"revocation_endpoint": elsewhere},
-                network=lambda: session,
+                auth_session=session,
             )
             with pytest.raises(kind):
                 await endpoint.revoke("token-of-mine", "access_token")
+
+
+def unverified_context() -> ssl.SSLContext:
+    """Return a context that accepts any certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def nameless_context() -> ssl.SSLContext:
+    """Return a context that accepts the certificate of any host."""
+    context = client_context(AUTHORITY)
+    context.check_hostname = False
+    return context
+
+
+UNVERIFIED = [lambda: False, unverified_context, nameless_context]
+
+
+@pytest.mark.rule("R013", "R161")
+@pytest.mark.parametrize("tls", UNVERIFIED)
+async def test_session_without_verified_certificates_weakens_no_token_request(
+    untrusted_url: str, tls: Callable[[], ssl.SSLContext | bool]
+) -> None:
+    """No secret and no token is sent, although the API may have an untrusted certificate."""
+    endpoints = {"revocation_endpoint": untrusted_url, "introspection_endpoint": untrusted_url}
+    manager = TokenManager(untrusted_url, "id", "secret", endpoints=endpoints, retry=ONCE)
+    async with ClientSession(connector=TCPConnector(ssl=tls())) as session:
+        manager.use_session(session)
+        for call in (manager.get_token, lambda: manager.introspect("token-of-mine")):
+            with pytest.raises(TokenConnectionError, match="pass an ssl context") as caught:
+                await call()
+            assert isinstance(caught.value.__cause__, ClientConnectorCertificateError)
+
+
+@pytest.mark.rule("R161")
+@pytest.mark.parametrize("tls", UNVERIFIED)
+async def test_revocation_needs_a_verified_certificate_in_auth_session(
+    untrusted_url: str, tls: Callable[[], ssl.SSLContext | bool]
+) -> None:
+    """Token requests use the TLS settings of ``auth_session``, whatever they are."""
+    connector = TCPConnector(ssl=tls(), resolver=LoopbackResolver())
+    async with ClientSession(connector=connector) as session:
+        for auth_session in (session, lambda: session):
+            endpoint = TokenEndpoint(
+                untrusted_url.replace("127.0.0.1", "auth.example.com"),
+                Credentials("id", "secret"),
+                ClientSecretBasic(),
+                endpoints={
+                    "revocation_endpoint": "https://auth.example.com/revoke",
+                    "introspection_endpoint": "https://auth.example.com/introspect",
+                },
+                auth_session=auth_session,
+            )
+            assert (await request_token(endpoint)).access_token == "abc"
+            with pytest.raises(TokenConfigurationError, match="revocation_endpoint is not checked"):
+                await endpoint.revoke("token-of-mine", "access_token")
+            with pytest.raises(TokenConfigurationError, match="connector of auth_session"):
+                await endpoint.introspect("token-of-mine")
+
+
+@pytest.mark.rule("R161")
+@pytest.mark.parametrize(
+    "http_options",
+    [{}, {"ssl": True}, {"ssl": ssl.create_default_context()}],
+    ids=["default", "true", "context"],
+)
+async def test_revocation_needs_tls_in_auth_session(http_options: dict[str, Any]) -> None:
+    """A Unix socket has no TLS, even if the URL is https."""
+    async with ClientSession(connector=UnixConnector("/nowhere")) as session:
+        http = AuthServerHTTP(http_options, session)
+        assert not http.checks_certificates(None)
+
+
+@pytest.mark.rule("R161")
+@pytest.mark.parametrize(
+    "http_options",
+    [{"ssl_context": unverified_context()}, {"verify_ssl": False}, {"ssl": nameless_context()}],
+    ids=["ssl_context", "verify_ssl", "no host name"],
+)
+def test_every_option_of_aiohttp_that_weakens_tls_is_seen(http_options: dict[str, Any]) -> None:
+    """Old names of aiohttp's ``ssl`` argument are checked, too."""
+    assert not AuthServerHTTP(http_options).checks_certificates(None)
+
+
+@pytest.mark.rule("R161")
+async def test_verified_tls_settings_may_come_from_any_place() -> None:
+    """The request's own settings override those of the connector."""
+    checked = ssl.create_default_context()
+    async with ClientSession(connector=TCPConnector(ssl=False)) as session:
+        assert AuthServerHTTP({"ssl": checked}, session).checks_certificates(None)
+        assert AuthServerHTTP(None, session).checks_certificates(checked)
+    async with ClientSession(connector=TCPConnector(ssl=Fingerprint(b"x" * 32))) as session:
+        assert AuthServerHTTP({"ssl": None}, session).checks_certificates(None)
+
+
+@pytest.mark.rule("R013")
+async def test_verifying_tls_settings_of_the_session_are_used_after_its_end(
+    untrusted_url: str,
+) -> None:
+    """A private certificate authority, or a pinned certificate, needs no other option."""
+    certificate = ssl.PEM_cert_to_DER_cert(CERTIFICATE.cert_chain_pems[0].bytes().decode())
+    pinned = Fingerprint(hashlib.sha256(certificate).digest())
+    for tls in (client_context(AUTHORITY), pinned):
+        async with ClientSession(connector=TCPConnector(ssl=tls)) as session:
+            endpoint = endpoint_at(untrusted_url, session=session)
+        for _ in range(2):
+            assert (await request_token(endpoint)).access_token == "abc"
 
 
 class LoopbackResolver(AbstractResolver):
@@ -152,7 +270,7 @@ async def test_plain_http_warns_once_per_endpoint() -> None:
         url = server.url.replace("127.0.0.1", "auth.example.com")
         said = f"^The token endpoint {url}"
         with pytest.warns(InsecureTransportWarning, match=said) as caught:
-            endpoint = endpoint_at(url, network=lambda: session)
+            endpoint = endpoint_at(url, auth_session=session)
         assert len(caught) == 1
         assert [(await request_token(endpoint)).access_token for _ in range(2)] == ["abc", "abc"]
 

@@ -5,6 +5,7 @@ from datetime import UTC
 from urllib.parse import parse_qsl
 
 import pytest
+from aiohttp import ClientSession
 
 from aioalf._auth_server.http import MAX_BODY
 from aioalf._auth_server.request_params import TokenRequestParams
@@ -126,12 +127,16 @@ async def test_lifetime_begins_before_the_request(
 ) -> None:
     """The duration of the request is subtracted from the lifetime."""
     clock = Clock(monkeypatch)
-
-    def slow_network() -> None:
-        clock.advance(10)
-
     oauth_server.expires_in = 15
-    token = await request_token(endpoint_at(oauth_server.token_endpoint, network=slow_network))
+    async with ClientSession() as session:
+
+        def slow_session() -> ClientSession:
+            clock.advance(10)
+            return session
+
+        token = await request_token(
+            endpoint_at(oauth_server.token_endpoint, auth_session=slow_session)
+        )
     assert token.is_valid()
     assert token.expires_on is not None
     assert token.expires_on.tzinfo is UTC

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from aiohttp import ClientSession
 
-from aioalf._auth_server.http import Network
 from aioalf._auth_server.request_params import TokenRequestParams
+from aioalf._auth_server.session import AuthSessionOption
 from aioalf._auth_server.token_endpoint import TokenEndpoint
 from aioalf.client_auth import ClientSecretBasic, Credentials
 from aioalf.errors import TokenError
@@ -26,20 +27,24 @@ def endpoint_at(
     http_options: Mapping[str, Any] | None = None,
     *,
     credentials: Credentials = Credentials("client-id", "secret"),  # noqa: B008 - not changed
-    network: Network = lambda: None,
+    session: ClientSession | None = None,
+    auth_session: AuthSessionOption | None = None,
     retry: Retry | None = ONCE,
     scope: str | None = None,
 ) -> TokenEndpoint:
     """Return a token endpoint as a manager creates it, but without retries."""
-    return TokenEndpoint(
+    endpoint = TokenEndpoint(
         url,
         credentials,
         ClientSecretBasic(),
         http_options=http_options,
-        network=network,
         retry=retry,
         request_params=TokenRequestParams(scope),
+        auth_session=auth_session,
     )
+    if session is not None:
+        endpoint.use_session(session)
+    return endpoint
 
 
 async def request_token(endpoint: TokenEndpoint) -> Token:

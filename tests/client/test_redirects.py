@@ -1,10 +1,13 @@
-"""Redirects: the token is sent only to the origin of the URL that the caller passed."""
+"""Redirects: no token is sent to another origin, or where another origin redirects."""
 
+import asyncio
+import gc
+import itertools
 import warnings
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Self
+from typing import Any, Self
 
 import pytest
 from aiohttp import (
@@ -13,7 +16,9 @@ from aiohttp import (
     ClientRequest,
     ClientResponseError,
     ClientSession,
+    ClientTimeout,
     InvalidURL,
+    WSServerHandshakeError,
     web,
 )
 from aiohttp.test_utils import RawTestServer
@@ -282,14 +287,97 @@ async def test_client_sends_no_token_after_a_cross_origin_redirect(origins: Orig
     assert origins.received == [(0, "Bearer token-0"), (1, None), (0, None)]
 
 
+def middleware_of(*allowed: str) -> OAuth2Middleware:
+    """Return a middleware whose manager has one token."""
+    return OAuth2Middleware(FixedManager(), allowed_origins=allowed)
+
+
 @pytest.mark.rule("R054")
-async def test_middleware_sends_the_token_when_redirected_back(origins: Origins) -> None:
-    """The middleware adds the token to each hop to the allowed origin."""
-    middleware = OAuth2Middleware(FixedManager())
-    url = origins.chain([(0, 302), (1, 302), (0, 302)])
+@pytest.mark.parametrize("status", STATUSES)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_no_token_is_sent_where_another_origin_redirects(
+    origins: Origins, method: str, status: int
+) -> None:
+    """A site that is not allowed cannot send an authorized request of its choice."""
+    middleware = middleware_of(origins.url(0))
+    for hops in ([(1, status), (0, status)], [(0, status), (1, status), (0, status)]):
+        async with (
+            ClientSession(middlewares=[middleware]) as session,
+            session.request(method, origins.chain(hops), data=b"x") as response,
+        ):
+            assert response.status == 200
+    first, second = origins.received[:2], origins.received[2:]
+    assert first == [(1, None), (0, None)]
+    assert second == [(0, "Bearer token"), (1, None), (0, None)]
+
+
+@pytest.mark.rule("R054")
+async def test_token_is_sent_to_all_allowed_origins_of_a_chain(origins: Origins) -> None:
+    """Each allowed origin gets the token until another origin has redirected."""
+    middleware = middleware_of(origins.url(0), origins.url(1))
+    url = origins.chain([(0, 302), (1, 302), (0, 302), (2, 302), (0, 302), (1, 302)])
     async with ClientSession(middlewares=[middleware]) as session, session.get(url) as response:
         assert response.status == 200
-    assert origins.received == [(0, "Bearer token"), (1, None), (0, "Bearer token")]
+    values = [value for _, value in origins.received]
+    assert values == ["Bearer token"] * 3 + [None] * 3
+
+
+@pytest.mark.rule("R054")
+@pytest.mark.parametrize("timeout", [None, ClientTimeout(5)], ids=["no timeout", "timeout"])
+async def test_calls_after_a_redirect_of_another_origin_get_the_token(
+    origins: Origins, timeout: ClientTimeout | None
+) -> None:
+    """The caller may use the response meanwhile, call again, or follow a redirect itself."""
+    url = origins.chain([(1, 302), (0, 302)])
+    arguments: dict[str, Any] = {"timeout": timeout or ClientTimeout(None)}
+    async with ClientSession(middlewares=[middleware_of(origins.url(0))], **arguments) as session:
+        async with session.get(url), session.get(origins.url(0)):
+            pass
+        async with (
+            session.get(url, allow_redirects=False) as response,
+            session.get(response.headers["Location"]),
+        ):
+            pass
+    token = (0, "Bearer token")
+    assert origins.received == [(1, None), (0, None), token, (1, None), token]
+
+
+@pytest.mark.rule("R054")
+async def test_concurrent_calls_are_told_apart(origins: Origins) -> None:
+    """Of many calls in one task tree, only those that another origin redirects lack the token."""
+    led_elsewhere, direct = origins.chain([(1, 302), (0, 302)]), origins.chain([(0, 302), (0, 302)])
+
+    async def get(url: str) -> list[str | None]:
+        async with session.get(url) as response:
+            hops = [*response.history, response]
+            return [hop.request_info.headers.get("Authorization") for hop in hops]
+
+    async with ClientSession(middlewares=[middleware_of(origins.url(0))]) as session:
+        sent = await asyncio.gather(*(get(url) for url in [led_elsewhere, direct] * 20))
+    assert sent == [[None, None], ["Bearer token", "Bearer token"]] * 20
+
+
+@pytest.mark.rule("R054")
+async def test_websocket_gets_no_token_where_another_origin_redirects(origins: Origins) -> None:
+    """The handshake follows redirects, too."""
+    async with ClientSession(middlewares=[middleware_of(origins.url(0))]) as session:
+        with pytest.raises(WSServerHandshakeError):
+            await session.ws_connect(origins.chain([(1, 302), (0, 302)]))
+        with pytest.raises(WSServerHandshakeError):
+            await session.ws_connect(origins.url(0))
+    assert origins.received == [(1, None), (0, None), (0, "Bearer token")]
+
+
+@pytest.mark.rule("R054")
+async def test_ended_calls_are_forgotten(origins: Origins) -> None:
+    """The middleware keeps nothing of a call that another origin redirected."""
+    middleware = middleware_of(origins.url(0))
+    async with ClientSession(middlewares=[middleware]) as session:
+        for _ in range(10):
+            async with session.get(origins.chain([(1, 302), (0, 302)])):
+                assert len(middleware._calls_led_elsewhere) == 1  # noqa: SLF001 - not visible else
+            gc.collect()
+            assert middleware._calls_led_elsewhere == {}  # noqa: SLF001 - not visible else
 
 
 HOPS = st.lists(st.tuples(st.integers(0, 2), st.sampled_from(STATUSES)), min_size=1, max_size=7)
@@ -328,6 +416,9 @@ async def test_only_the_origin_of_the_url_gets_the_token(
     first = hops[0][0]
     assert {origin for origin, authorization in origins.received if authorization} == {first}
     assert origins.received[0] == (first, "Bearer token-0")
+    if kind == "middleware":  # a client may repeat a safe request from its start
+        others = itertools.dropwhile(lambda hop: hop[0] == first, origins.received)
+        assert {authorization for _, authorization in others} <= {None}
 
 
 @asynccontextmanager

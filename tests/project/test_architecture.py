@@ -22,6 +22,7 @@ LAYERS: list[tuple[str, dict[str, set[str]]]] = [
         "Errors, and values without I/O: masking, grammar, URLs.",
         {
             "_redaction": set(),
+            "_masked_values": set(),
             "errors": {"aiohttp"},
             "_syntax": set(),
             "_urls": {"warnings"},
@@ -63,8 +64,9 @@ LAYERS: list[tuple[str, dict[str, set[str]]]] = [
     (
         "The token manager: one valid token for many callers.",
         {
-            "_options": set(),
+            "_options": {"aiohttp"},
             "_legacy_hooks": {"time"},
+            "_manager_parts": set(),
             "_renewing_token": {"asyncio", "logging", "random", "time"},
             "manager": {"aiohttp", "asyncio", "time"},
         },
@@ -77,7 +79,7 @@ LAYERS: list[tuple[str, dict[str, set[str]]]] = [
         "The public classes for requests: `Client` and `OAuth2Middleware`.",
         {
             "httpclient": {"aiohttp"},
-            "middleware": {"aiohttp"},
+            "middleware": {"aiohttp", "asyncio", "logging"},
             "client": {"aiohttp"},
         },
     ),

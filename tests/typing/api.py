@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import assert_type
 
-from aiohttp import ClientResponse, ClientSession, ClientWebSocketResponse
+from aiohttp import ClientResponse, ClientSession, ClientWebSocketResponse, TraceConfig
 from yarl import URL
 
 from aioalf import (
@@ -61,6 +61,8 @@ async def clients(session: ClientSession) -> None:
         client_auth=ClientSecretBasic(form_encode=False),
         default_expires_in=60,
         allow_narrower_scope=True,
+        auth_session=lambda: session,
+        trace_configs=[TraceConfig()],
     ) as client:
         assert_type(client, Client)
 
@@ -73,7 +75,11 @@ def refused_by_the_checker(client: Client) -> None:
 
 async def managers() -> None:
     """A manager returns tokens as strings; a middleware uses it in any session."""
-    manager = TokenManager("https://auth.example.com/token", "client-id", "secret")
+    manager = TokenManager(
+        "https://auth.example.com/token", "client-id", "secret", auth_session=ClientSession()
+    )
+    async with manager as entered:
+        assert_type(entered, TokenManager)
     assert_type(await manager.get_token(), str)
     assert_type(await manager.renew_token("rejected"), str)
     assert_type(await manager.reset_token(), None)

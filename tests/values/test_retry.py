@@ -177,7 +177,7 @@ class ScriptedHTTP(AuthServerHTTP):
     """Sends nothing: each attempt takes the seconds of the script, then returns or raises."""
 
     def __init__(self, *script: tuple[float, ServerResponse | Exception]) -> None:
-        super().__init__(None, lambda: None)
+        super().__init__()
         self.script = list(script)
         self.started: list[float] = []
 

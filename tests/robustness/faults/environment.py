@@ -183,6 +183,7 @@ async def prepared_environment(
                 URL(proxy.url).with_host("localhost"),
                 {"timeout": ClientTimeout(total=timing.timeout)},
                 session=session,
+                auth_session=session,
                 client_auth=counting,
                 retry=timing.retry,
                 renewal=timing.renewal,

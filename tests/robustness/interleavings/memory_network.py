@@ -155,7 +155,7 @@ class Network:
 
     def install(self, patches: pytest.MonkeyPatch) -> None:
         """Make the package create its sessions here, with pools that use the virtual clock."""
-        for module in ("_requests.session", "_auth_server.http"):
+        for module in ("_requests.session", "_auth_server.session"):
             patches.setattr(f"aioalf.{module}.ClientSession", self.session)
         patches.setattr("aiohttp.connector.monotonic", self.loop.time)
         patches.setattr("aiohttp.connector.random", SimpleNamespace(shuffle=self.loop.shuffle))

@@ -92,6 +92,8 @@ async def _nothing() -> None:
 class _Session:
     """The session of a request, which sends nothing here."""
 
+    connector = None
+
 
 class Scenario:
     """The manager, the server and the callers of one seed."""

@@ -1,0 +1,179 @@
+"""The aiohttp session of each request to the authorization server.
+
+By default each request opens a session with a connection of its own, so nothing has to be closed,
+and the session of the API requests may be closed at any time. Only settings of that session are
+used, never its connections or its identity (headers, cookies, netrc). Must not know what is
+requested.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from ssl import CERT_REQUIRED, SSLContext
+from typing import Any, Final, cast
+
+from aiohttp import (
+    ClientSession,
+    DummyCookieJar,
+    Fingerprint,
+    InvalidURL,
+    NamedPipeConnector,
+    TCPConnector,
+    TraceConfig,
+    UnixConnector,
+)
+from aiohttp.helpers import get_env_proxy_for_url
+from yarl import URL
+
+from aioalf._redaction import Unpicklable
+from aioalf.errors import TokenConfigurationError
+
+logger: logging.Logger = logging.getLogger(__name__)
+
+AuthSessionOption = ClientSession | Callable[[], ClientSession]
+"""The option ``auth_session``: a session, or a function that returns one in an event loop."""
+
+_STANDARD_CONNECTORS: Final = (TCPConnector, UnixConnector, NamedPipeConnector)
+
+
+def verifies_certificates(ssl: object) -> bool:
+    """Tell whether aiohttp verifies the server's certificate and name with these TLS settings."""
+    if isinstance(ssl, SSLContext):
+        return ssl.verify_mode == CERT_REQUIRED and ssl.check_hostname
+    return ssl is True or isinstance(ssl, Fingerprint)
+
+
+class SessionSettings(Unpicklable):
+    """The proxy and the TLS settings of a session, copied so that they outlive the session.
+
+    TLS settings that do not verify certificates are not copied. ``repr`` shows no setting.
+    """
+
+    __slots__ = ("proxy", "proxy_auth", "ssl", "trust_env")
+
+    def __init__(self, session: ClientSession | None = None) -> None:
+        # aiohttp has no public names for most of these settings.
+        self.proxy: str | URL | None = getattr(session, "_default_proxy", None)
+        self.proxy_auth: object = getattr(session, "_default_proxy_auth", None)
+        self.trust_env: bool = getattr(session, "trust_env", False)
+        ssl = getattr(getattr(session, "connector", None), "_ssl", True)
+        self.ssl: object = ssl if verifies_certificates(ssl) else True
+
+    @property
+    def is_default(self) -> bool:
+        """Whether these are the settings of a session without arguments."""
+        return self.ssl is True and not (self.proxy or self.proxy_auth or self.trust_env)
+
+
+DEFAULT_SETTINGS: Final = SessionSettings()
+"""Shared by the clients without other settings, to save memory."""
+
+
+class AuthSession:
+    """The session of the option ``auth_session``, which is never closed here."""
+
+    def __init__(self, option: AuthSessionOption) -> None:
+        self._option = option
+        self._session: ClientSession | None = option if isinstance(option, ClientSession) else None
+
+    @property
+    def ssl(self) -> object:
+        """The TLS settings of its connector, None for a connector without TLS. Raises likewise."""
+        connector = self.current().connector
+        return getattr(connector, "_ssl", True) if isinstance(connector, TCPConnector) else None
+
+    def current(self) -> ClientSession:
+        """Return the session. A function is called if its last session cannot be used any more.
+
+        Raises TokenConfigurationError if the session is closed or belongs to another event loop.
+        """
+        session = self._session
+        if not isinstance(self._option, ClientSession) and (session is None or _problem(session)):
+            session = self._session = _result_of(self._option)
+        if session is not None and (problem := _problem(session)):
+            raise TokenConfigurationError(f"The session passed as auth_session {problem}")
+        return cast("ClientSession", session)
+
+
+def _result_of(function: Callable[[], ClientSession]) -> ClientSession:
+    try:
+        session = function()
+    except Exception as error:
+        raise TokenConfigurationError(
+            f"The function passed as auth_session raised {type(error).__name__}"
+        ) from error
+    if not isinstance(session, ClientSession):
+        raise TokenConfigurationError(
+            "The function passed as auth_session must return an aiohttp.ClientSession, "
+            f"not {type(session).__name__}"
+        )
+    return session
+
+
+def _problem(session: ClientSession) -> str | None:
+    if session.closed:
+        return "is closed: close it after the client"
+    loop = asyncio.get_running_loop()
+    if getattr(session, "_loop", loop) is not loop:
+        return "belongs to another event loop: pass a function that creates it"
+    return None
+
+
+async def open_session(
+    url: URL,
+    settings: SessionSettings,
+    auth_session: AuthSession | None,
+    trace_configs: Sequence[TraceConfig],
+    *,
+    needs_proxy: bool,
+) -> ClientSession:
+    """Return a new session for one request, to be closed after it.
+
+    It uses `settings` and a new connection, or else the settings and the connections of
+    `auth_session`. If the request has a proxy of its own (not `needs_proxy`), the proxy of the
+    settings and its credentials are not used. Raises TokenConfigurationError and InvalidURL.
+    """
+    if auth_session is not None:
+        settings = SessionSettings(auth_session.current())
+    options: dict[str, Any] = {}
+    if needs_proxy:
+        options["proxy"] = await _proxy_of(settings, url)
+        if settings.proxy is not None and settings.proxy_auth is not None:
+            options["proxy_auth"] = settings.proxy_auth
+    traces = list(trace_configs)
+    if auth_session is not None:
+        session = auth_session.current()  # again: it may have been closed meanwhile
+        options |= {"connector": session.connector, "connector_owner": False}
+        traces = [*session.trace_configs, *traces]
+    elif settings.ssl is not True:
+        options["connector"] = TCPConnector(ssl=cast("SSLContext | Fingerprint", settings.ssl))
+    return ClientSession(
+        cookie_jar=DummyCookieJar(), auto_decompress=False, trace_configs=traces, **options
+    )
+
+
+def has_custom_connector(session: ClientSession) -> bool:
+    """Tell whether connections of a session are made by a class that is not aiohttp's."""
+    return type(session.connector) not in _STANDARD_CONNECTORS
+
+
+async def _proxy_of(settings: SessionSettings, url: URL) -> str | URL | None:
+    if settings.proxy is None and settings.trust_env:
+        # A session with trust_env would also take credentials for the server from netrc.
+        return await asyncio.to_thread(_proxy_of_environment, url)
+    return settings.proxy
+
+
+def _proxy_of_environment(url: URL) -> URL | None:
+    try:
+        proxy, auth = get_env_proxy_for_url(url)
+    except LookupError:
+        return None
+    except ValueError:  # its text may quote the URL
+        raise InvalidURL("proxy") from None
+    if auth is None:
+        return proxy
+    user, password, _ = cast("tuple[str, str, str]", auth)
+    return proxy.with_user(user).with_password(password)  # aiohttp 3.14 deprecates proxy_auth

@@ -1,0 +1,69 @@
+"""Creates the parts of a token manager from its arguments: the token endpoint and the login.
+
+Must not know how a manager uses them.
+"""
+
+from __future__ import annotations
+
+from aioalf._auth_server.request_params import TokenRequestParams
+from aioalf._auth_server.token_endpoint import TokenEndpoint
+from aioalf._auth_server.token_response import ResponsePolicy
+from aioalf._legacy_hooks import ConstructorArguments
+from aioalf._login.login import Login, own_login
+from aioalf._options import TokenManagerOptions
+from aioalf.client_auth import Credentials
+from aioalf.grants import Grant
+from aioalf.renewal import Renewal
+
+
+def make_endpoint(
+    arguments: ConstructorArguments, grant: Grant, policy: ResponsePolicy
+) -> TokenEndpoint | None:
+    """Return the token endpoint, None if the arguments name no server.
+
+    Raises TokenConfigurationError if an argument is invalid.
+    """
+    options = arguments.options
+    issuer, endpoints = options.get("issuer"), options.get("endpoints")
+    params = TokenRequestParams(
+        arguments.scope,
+        options.get("resource"),
+        options.get("audience"),
+        options.get("extra_params"),
+        grant.reserved_params,
+    )
+    if not arguments.token_endpoint and issuer is None and not endpoints:
+        return None
+    return TokenEndpoint(
+        arguments.token_endpoint or None,
+        Credentials(arguments.client_id, arguments.client_secret),
+        options.get("client_auth"),
+        http_options=arguments.http_options,
+        issuer=issuer,
+        endpoints=endpoints,
+        request_params=params,
+        policy=policy,
+        retry=options.get("retry"),
+        auth_session=options.get("auth_session"),
+        trace_configs=options.get("trace_configs"),
+    )
+
+
+def make_login(
+    options: TokenManagerOptions, grant: Grant, endpoint: TokenEndpoint | None
+) -> Login | None:
+    """Return the login, None if there is nothing to keep beside the access token.
+
+    Raises TokenConfigurationError if the options contradict each other.
+    """
+    cache, on_token = options.get("cache"), options.get("on_token")
+    if not grant.keeps_refresh_token and cache is None and on_token is None:
+        return None
+    return own_login(
+        grant,
+        endpoint,
+        cache,
+        on_token,
+        options.get("retry"),
+        (options.get("renewal") or Renewal()).failure_backoff,
+    )

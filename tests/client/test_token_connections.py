@@ -1,0 +1,237 @@
+"""Token requests have connections of their own: no session ends, redirects or weakens them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+from aiohttp import ClientSession, UnixConnector, web
+from aiohttp.test_utils import RawTestServer
+
+from aioalf import Client, OAuth2Middleware, TokenManager
+from aioalf.caches import MemoryCache
+from aioalf.grants import AuthorizationCode
+from aioalf.testing import Fault, OAuthServer
+from tests.support.clocks import Clock
+from tests.support.front import client_of
+from tests.support.signed_in import SignedIn, failing_at_once
+
+_IN_WINDOW = 3500.0
+"""Seconds after which a token that lives for an hour is renewed in the background."""
+
+
+class Scene(SignedIn):
+    """A signed-in user, whose token is renewed by a refresh that takes a while."""
+
+    def __init__(self, server: OAuthServer, clock: Clock) -> None:
+        super().__init__(server)
+        self.clock = clock
+        self.cache = MemoryCache()
+
+    def options(self) -> dict[str, Any]:
+        """Return the options of a manager or client that uses the cached login."""
+        grant = AuthorizationCode(open_browser=self.visitor)
+        return {**failing_at_once(self.server, grant), "cache": self.cache}
+
+    def manager(self) -> TokenManager:
+        """Return a manager of the login."""
+        return TokenManager(token_endpoint=None, **self.options())
+
+    async def get(self, sender: Client | ClientSession) -> None:
+        """Send a request that the API accepts."""
+        async with sender.get(self.server.url("/things")) as response:
+            assert response.status == 200
+
+    async def start_refresh(self, sender: Client | ClientSession) -> None:
+        """Sign in, then send a request in the renewal window; the refresh takes a while."""
+        await self.get(sender)
+        self.clock.advance(_IN_WINDOW)
+        self.server.token_fault = Fault.slow(0.3)
+        await self.get(sender)
+        await self.refresh_sent()
+
+    async def refresh_sent(self) -> None:
+        """Wait until the server has received the refresh token."""
+        await self.server.reached(token_requests=2)
+
+    async def require_stored_refresh(self) -> None:
+        """Check that the refresh was stored: the next refresh succeeds without a sign-in."""
+        async with self.manager() as manager:
+            await manager.renew_token(await manager.get_token())
+        forms = [each.form for each in self.server.log if "refresh_token" in each.form]
+        assert len({form["refresh_token"] for form in forms}) == len(forms) == 2
+        assert self.server.logins == 1
+
+
+@pytest.fixture
+async def scene(oauth_server: OAuthServer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Scene]:
+    """Yield a scene, and close its browser after the test."""
+    scene = Scene(oauth_server, Clock(monkeypatch))
+    yield scene
+    await scene.visitor.gone()
+
+
+@pytest.mark.rule("R071", "R077")
+async def test_refresh_is_stored_if_the_session_is_closed_before_the_manager(scene: Scene) -> None:
+    """The background renewal that the last request started continues until the manager closes."""
+    manager = scene.manager()
+    async with ClientSession(middlewares=[OAuth2Middleware(manager)]) as session:
+        await scene.start_refresh(session)
+    await manager.close()
+    await scene.require_stored_refresh()
+
+
+@pytest.mark.rule("R071", "R077")
+async def test_refresh_is_stored_if_the_session_of_a_client_is_closed_first(scene: Scene) -> None:
+    """The session that the caller passed is closed before the client."""
+    session = ClientSession()
+    async with Client(session=session, **scene.options()) as client:
+        await scene.start_refresh(client)
+        await session.close()
+    await scene.require_stored_refresh()
+
+
+@pytest.mark.rule("R077")
+async def test_refresh_is_stored_if_closing_the_client_is_cancelled(scene: Scene) -> None:
+    """The client's own session is closed then, and the refresh still ends."""
+    client = Client(**scene.options())
+    await scene.start_refresh(client)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(client.close(), 0.05)
+    await client.close()
+    await scene.require_stored_refresh()
+
+
+@pytest.mark.rule("R071")
+async def test_caller_that_leaves_with_its_session_fails_no_other_caller(scene: Scene) -> None:
+    """Two sessions wait for one refresh, and the session that started it is closed."""
+    manager = scene.manager()
+    middleware = OAuth2Middleware(manager)
+    async with ClientSession(middlewares=[middleware]) as staying:
+        leaving = ClientSession(middlewares=[middleware])
+        await scene.get(leaving)
+        scene.server.token_fault = Fault.slow(0.3)
+        manager.mark_rejected(scene.token)
+        first = asyncio.create_task(scene.get(leaving))
+        await scene.refresh_sent()
+        second = asyncio.create_task(scene.get(staying))
+        await asyncio.sleep(0)
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        await leaving.close()
+        await second
+    await manager.close()
+    await scene.require_stored_refresh()
+
+
+class HTTPProxy:
+    """A proxy that answers all requests itself, and records their URLs."""
+
+    def __init__(self) -> None:
+        self.requested: list[str] = []
+        self._arrived = asyncio.Condition()
+        self._server = RawTestServer(self._respond)
+
+    @property
+    def url(self) -> str:
+        """The URL of the proxy."""
+        return str(self._server.make_url("/"))
+
+    async def __aenter__(self) -> Self:
+        await self._server.start_server()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._server.close()
+
+    async def reached(self, count: int) -> None:
+        """Wait until the proxy has received that many requests."""
+        async with asyncio.timeout(5), self._arrived:
+            await self._arrived.wait_for(lambda: len(self.requested) >= count)
+
+    async def _respond(self, request: web.BaseRequest) -> web.Response:
+        async with self._arrived:
+            self.requested.append(str(request.url))
+            self._arrived.notify_all()
+        return web.json_response({"access_token": "abc", "expires_in": 3600})
+
+
+TOKEN_URL, API_URL = "http://auth.localhost/token", "http://api.localhost/things"
+
+
+async def test_renewal_ahead_of_expiry_uses_the_proxy_of_the_current_session(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Sessions with proxies follow each other, and each renewal uses the proxy of the request."""
+    clock = Clock(monkeypatch)
+    async with TokenManager(TOKEN_URL, "client-id", "secret") as manager:
+        middleware = OAuth2Middleware(manager)
+        for _ in range(3):
+            async with HTTPProxy() as proxy:
+                async with ClientSession(middlewares=[middleware], proxy=proxy.url) as session:
+                    async with session.get(API_URL):
+                        pass
+                    await proxy.reached(2)
+                assert sorted(proxy.requested) == [API_URL, TOKEN_URL]
+            clock.advance(_IN_WINDOW)
+
+
+async def test_proxy_is_used_after_its_session_was_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A renewal without a session uses the settings of the last one."""
+    clock = Clock(monkeypatch)
+    async with HTTPProxy() as proxy:
+        async with TokenManager(TOKEN_URL, "client-id", "secret") as manager:
+            async with ClientSession(proxy=proxy.url) as session:
+                manager.use_session(session)
+            await manager.get_token()
+            clock.advance(_IN_WINDOW)
+            assert manager.cached_token() == "abc"
+            await proxy.reached(2)
+        assert proxy.requested == [TOKEN_URL] * 2
+
+
+async def test_settings_outlive_a_change_of_the_arguments() -> None:
+    """Subclasses written for 0.4.0 may set the arguments of a manager at any time."""
+    async with HTTPProxy() as proxy, ClientSession(proxy=proxy.url) as session:
+        async with TokenManager(TOKEN_URL, "client-id", "secret") as manager:
+            manager.use_session(session)
+            manager._client_secret = "other"  # noqa: SLF001 - a subclass of 0.4.0 sets it
+            await manager.get_token()
+        assert proxy.requested == [TOKEN_URL]
+
+
+async def test_unix_socket_of_an_api_gets_no_secret(
+    oauth_server: OAuthServer, tmp_path: Path
+) -> None:
+    """Only the request to the API goes to the socket."""
+    received: list[str] = []
+
+    async def respond(request: web.BaseRequest) -> web.Response:
+        received.append(request.path)
+        return web.Response()
+
+    runner = web.ServerRunner(web.Server(respond))
+    await runner.setup()
+    await web.UnixSite(runner, tmp_path / "api").start()
+    async with (
+        ClientSession(connector=UnixConnector(str(tmp_path / "api"))) as session,
+        client_of(oauth_server, session) as client,
+        client.get("http://api.localhost/things") as response,
+    ):
+        assert response.status == 200
+    await runner.cleanup()
+    assert received == ["/things"]
+    assert oauth_server.token_requests == 1
+
+
+async def test_manager_is_an_async_context_manager(oauth_server: OAuthServer) -> None:
+    """It returns itself and is closed at the end, after the session that was opened later."""
+    manager = TokenManager(oauth_server.token_endpoint, "client-id", "secret")
+    oauth_server.token_fault = Fault.slow(60)
+    async with manager as entered:
+        assert entered is manager
+        waiting = asyncio.create_task(manager.get_token())
+        await oauth_server.reached(token_requests=1)
+    with pytest.raises(Exception, match="closed or logged out meanwhile"):
+        await waiting

@@ -1,0 +1,217 @@
+"""Error reports show the local variables of each frame; no secret is among them."""
+
+import base64
+import copy
+import pickle
+import traceback
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import pytest
+from aiohttp import ClientError, ClientResponseError, ClientSession
+
+from aioalf import Client, OAuth2Middleware, Retry, TokenError, TokenManager
+from aioalf._auth_server.http import AuthServerHTTP
+from aioalf._auth_server.session import SessionSettings
+from aioalf._auth_server.token_endpoint import TokenEndpoint
+from aioalf._masked_values import MaskedDict, MaskedMultiDict, MaskedSet, MaskedStr
+from aioalf._requests.authorization_header import AuthorizationHeader
+from aioalf.client_auth import ClientAuth, ClientSecretBasic, ClientSecretPost, Credentials
+from aioalf.testing import Fault, OAuthServer
+from tests.support.front import FixedManager, UserClient, UserManager, client_of
+
+SECRET = "hunter2-of-the-client"
+CREDENTIALS = base64.b64encode(f"the-client:{SECRET}".encode()).decode()
+PROXY_PASSWORD = "hunter2-of-the-proxy"
+TOKENS = ("granted-token", "token-0", "token-1")
+
+
+def require_no_secret(error: BaseException, *secrets: str) -> None:
+    """Check that the report of an error, with the local variables of its frames, has no secret."""
+    report = traceback.TracebackException.from_exception(error, capture_locals=True)
+    shown = "".join([*report.format(), repr(error), repr(error.__cause__), repr(error.__context__)])
+    assert "self = <" in shown
+    for secret in (SECRET, CREDENTIALS, PROXY_PASSWORD, *TOKENS, *secrets):
+        assert secret not in shown
+
+
+async def error_of(call: Callable[[], Awaitable[object]]) -> BaseException:
+    """Return the error that a call raises."""
+    with pytest.raises((TokenError, ClientError)) as caught:
+        await call()
+    return caught.value
+
+
+FAULTS = {
+    "401": Fault.oauth_error("invalid_client", status=401),
+    "echo": Fault.oauth_error(CREDENTIALS, SECRET),
+    "unusable": Fault.wrong_json({"access_token": "granted-token", "token_type": 5}),
+    "not an object": Fault.wrong_json(["granted-token"]),
+    "hang up": Fault.hang_up(),
+    "truncated": Fault.truncated(),
+    "redirect": Fault.redirect("/elsewhere"),
+}
+
+
+@pytest.mark.rule("R063")
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
+@pytest.mark.parametrize("client_auth", [ClientSecretBasic(), ClientSecretPost()])
+async def test_failed_token_request_shows_no_secret(
+    oauth_server: OAuthServer, fault: Fault, client_auth: ClientAuth
+) -> None:
+    """Neither the frames of the package nor those of aiohttp hold a readable secret."""
+    oauth_server.token_fault = fault
+    manager = TokenManager(
+        oauth_server.token_endpoint,
+        "the-client",
+        SECRET,
+        client_auth=client_auth,
+        retry=Retry(attempts=1),
+    )
+    require_no_secret(await error_of(manager.get_token))
+
+
+@pytest.mark.rule("R063")
+@pytest.mark.parametrize("proxy", ["proxy", "no proxy"])
+async def test_refused_connection_shows_no_secret(proxy: str) -> None:
+    """Nor does it show the headers and the proxy of ``http_options``."""
+    options: dict[str, Any] = {"headers": {"X-Api-Key": SECRET, "Authorization": f"Basic {SECRET}"}}
+    if proxy == "proxy":
+        options["proxy"] = f"http://user:{PROXY_PASSWORD}@127.0.0.1:1"
+    manager = TokenManager(
+        "http://127.0.0.1:1/token", "the-client", SECRET, options, retry=Retry(attempts=1)
+    )
+    del options
+    require_no_secret(await error_of(manager.get_token))
+
+
+@pytest.mark.rule("R063")
+async def test_failed_requests_to_other_endpoints_show_no_secret(oauth_server: OAuthServer) -> None:
+    """The token that is introspected or revoked is a secret, too."""
+    endpoint = TokenEndpoint(
+        None,
+        Credentials("the-client", SECRET),
+        ClientSecretPost(),
+        endpoints={
+            "introspection_endpoint": oauth_server.introspection_endpoint,
+            "revocation_endpoint": oauth_server.revocation_endpoint,
+            "device_authorization_endpoint": oauth_server.device_authorization_endpoint,
+        },
+    )
+    calls: list[Callable[[], Awaitable[object]]] = [
+        lambda: endpoint.introspect("granted-token"),
+        lambda: endpoint.revoke("granted-token", "access_token"),
+        lambda: endpoint.post("device_authorization_endpoint", {"otp": "granted-token"}),
+    ]
+    for call in calls:
+        require_no_secret(await error_of(call))
+
+
+Send = Callable[[str], Awaitable[object]]
+
+
+@asynccontextmanager
+async def senders(kind: str) -> AsyncIterator[tuple[Send, Send]]:
+    """Yield functions that send a POST request and open a websocket, and raise for a status."""
+    async with AsyncExitStack() as stack:
+        if kind == "client":
+            client = await stack.enter_async_context(UserClient())
+            post: Send = lambda url: client.post(url, json={}, raise_for_status=True)  # noqa: E731
+            yield post, client.ws_connect
+            return
+        session = ClientSession(
+            raise_for_status=True,
+            middlewares=[OAuth2Middleware(UserManager("", "", "", {}, None))]
+            if kind == "middleware"
+            else (),
+        )
+        await stack.enter_async_context(session)
+        if kind == "middleware":
+            yield session.post, session.ws_connect
+        else:
+            given = await stack.enter_async_context(UserClient(session=session))
+            yield given.post, given.ws_connect
+
+
+@pytest.mark.rule("R063")
+@pytest.mark.parametrize("kind", ["client", "session argument", "middleware"])
+async def test_failed_api_request_shows_no_token(oauth_server: OAuthServer, kind: str) -> None:
+    """Aiohttp's error holds the request with its headers, whose repr is masked."""
+    async with senders(kind) as (post, connect):
+        for call in (post, connect):
+            error = await error_of(lambda: call(oauth_server.url("/things")))  # noqa: B023 - used at once
+            assert isinstance(error, ClientResponseError)
+            assert error.status == 401
+            require_no_secret(error)
+            assert "'Bearer ***'" in repr(error)
+            assert "'Bearer ***'" in repr(error.request_info)
+            require_no_secret(await error_of(lambda: call("http://127.0.0.1:1/")))  # noqa: B023 - used at once
+
+
+@pytest.mark.rule("R063")
+async def test_failed_renewal_shows_no_rejected_token(oauth_server: OAuthServer) -> None:
+    """The token that the API rejected may still be valid for other APIs."""
+    async with client_of(oauth_server) as client:
+        async with client.get(oauth_server.url("/things")) as response:
+            assert response.status == 200
+        [_, request] = oauth_server.log
+        oauth_server.revoke_all()
+        oauth_server.token_fault = Fault.hang_up()
+        error = await error_of(lambda: client.get(oauth_server.url("/things")))
+        require_no_secret(error, request.headers["Authorization"].partition(" ")[2])
+
+
+@pytest.mark.rule("R051", "R063")
+async def test_invalid_token_of_a_manager_is_not_shown() -> None:
+    """The frame that refuses the token does not show it."""
+    header = AuthorizationHeader(FixedManager("granted-token\n"))
+    session: Any = None
+    require_no_secret(await error_of(lambda: header.get(session)))
+
+
+@pytest.mark.rule("R063")
+async def test_objects_with_secrets_are_not_pickled(oauth_server: OAuthServer) -> None:
+    """A client with a manager of the user's own holds a token in its header."""
+    client = PicklableClient()
+    async with client, client.get(oauth_server.url("/things")):
+        holders: list[object] = [client, client._header, client._dispatcher]  # noqa: SLF001 - what pickle visits
+    middleware = OAuth2Middleware(PicklableManager())
+    http = AuthServerHTTP({"proxy": f"http://user:{PROXY_PASSWORD}@127.0.0.1:1"})
+    async with ClientSession(proxy=f"http://user:{PROXY_PASSWORD}@127.0.0.1:1") as session:
+        holders += [middleware, http, SessionSettings(session)]
+    for holder in holders:
+        with pytest.raises(TypeError, match="holds a secret, so it is not pickled"):
+            pickle.dumps(holder)
+
+
+class PicklableManager:
+    """A manager without any state."""
+
+    def __init__(self, **_: object) -> None:
+        pass
+
+    async def get_token(self) -> str:
+        """Return a token."""
+        return "granted-token"
+
+    def reset_token(self) -> None:
+        """Do nothing."""
+
+
+class PicklableClient(Client):
+    """A client with that manager."""
+
+    token_manager_class = PicklableManager
+
+
+def test_masked_values_show_names_only() -> None:
+    """They compare, print and copy like the values of their base classes."""
+    value = MaskedStr("Bearer granted-token")
+    assert (repr(value), repr(MaskedStr("token"))) == ("'Bearer ***'", "'***'")
+    assert (str(value), f"{value}") == ("Bearer granted-token",) * 2
+    assert value == copy.deepcopy(value)
+    assert type(copy.deepcopy(value)) is str, "recorders store it"
+    assert repr(MaskedDict(a="b", c="d")) == "<a, c>"
+    assert repr(MaskedMultiDict([("a", "b"), ("a", "c")])) == "<a>"
+    assert repr(MaskedSet({"a", "b"})) == "<2 secrets>"
