@@ -23,6 +23,10 @@ from tests.auth_server.token_requests import TOKEN, endpoint_at, error_of, reque
 from tests.support.front import Resolver, client_of
 from tests.support.raw_server import RawServer, answer
 
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::aioalf.errors.InsecureTransportWarning"  # plain http to names below localhost
+)
+
 
 async def refuse(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
     """Fail: a middleware of the session must not see a token request."""

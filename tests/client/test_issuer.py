@@ -73,7 +73,7 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1000.0
-        stopped = SimpleNamespace(monotonic=lambda: self.now)
+        stopped = SimpleNamespace(monotonic=lambda: self.now, time=lambda: self.now)
         for module in (
             "token",
             "_auth_server.token_endpoint",

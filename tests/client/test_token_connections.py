@@ -17,6 +17,10 @@ from tests.support.clocks import Clock
 from tests.support.front import client_of
 from tests.support.signed_in import SignedIn, failing_at_once
 
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::aioalf.errors.InsecureTransportWarning"  # plain http to names below localhost
+)
+
 _IN_WINDOW = 3500.0
 """Seconds after which a token that lives for an hour is renewed in the background."""
 

@@ -211,7 +211,7 @@ def expiry_ignored(patch: pytest.MonkeyPatch) -> None:
 def lifetime_from_response(patch: pytest.MonkeyPatch) -> None:
     """The lifetime starts when the response arrives, not when the request is sent."""
 
-    async def fetch(self: TokenManager) -> Token:
+    async def fetch(self: TokenManager, *, is_ahead: bool) -> Token:
         data = await self._get_token_data()
         if isinstance(data, Token):
             return data
@@ -286,7 +286,7 @@ def refresh_without_lock(patch: pytest.MonkeyPatch) -> None:
 @breaks("a used refresh token is sent again only if the response was lost", kind="login")
 def used_refresh_token_in_cache(patch: pytest.MonkeyPatch) -> None:
     """A logout leaves a used refresh token in the cache while it revokes."""
-    patch.setattr(CacheEntry, "empty_if_logged_out", _nothing)
+    patch.setattr(CacheEntry, "finish_logout", _nothing)
 
 
 @breaks("after a logout no older token is returned", kind="login")

@@ -229,7 +229,9 @@ class LoginServer:
 
 
 def _answered(status: int, members: Mapping[str, Any]) -> ServerResponse:
-    response: Any = SimpleNamespace(status=status, headers={"Content-Type": "application/json"})
+    response: Any = SimpleNamespace(
+        status=status, reason="", headers={"Content-Type": "application/json"}
+    )
     url = URL("https://as.example.com/token")
     return ServerResponse("token_endpoint", url, response, json.dumps(members).encode())
 
