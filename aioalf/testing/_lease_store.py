@@ -74,7 +74,7 @@ class LeaseStore:
         return lease if lease is not None and self.is_current(lease) else None
 
     async def holder(self, key: str) -> str | None:
-        """Describe the client that has a lease; None if there is none."""
+        """Return the client that has the lease, and since when; None if nobody has one."""
         lease = self.current(key)
         return None if lease is None else lease.holder
 

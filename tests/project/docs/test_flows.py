@@ -173,10 +173,11 @@ def test_page_lists_each_option(grant: type[Grant]) -> None:
     module = ast.parse((ROOT / "aioalf" / "grants" / f"{name}.py").read_text(encoding="utf-8"))
     (init,) = (
         node
-        for node in ast.walk(module)
+        for owner in module.body
+        if isinstance(owner, ast.ClassDef) and owner.name == grant.__name__
+        for node in owner.body
         if isinstance(node, ast.FunctionDef)
         and node.name == "__init__"
-        and grant.__name__ in ast.unparse(module)
     )
     options = [each.arg for each in [*init.args.args[1:], *init.args.kwonlyargs]]
     in_examples = set(re.findall(rf"{grant.__name__}\(([a-z_]+)=", text))
