@@ -139,7 +139,7 @@ class FileCache:
             pause = min(2 * pause, _MAX_PAUSE)
 
     async def holder(self, key: str) -> str | None:
-        """Describe the process that has the claim, or was killed with it; None if there is none."""
+        """Describe the process that has the claim or was killed with it; None if it is free."""
         return await self._thread.run(partial(self._claims.holder, _file_stem(key)))
 
     def _replace(self, name: str, content: bytes) -> None:
