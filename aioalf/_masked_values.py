@@ -7,13 +7,11 @@ classes behave like their base classes. Must not know where a secret comes from.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Generic, TypeVar
+from typing import Any
 
 from multidict import MultiDict
 
 from aioalf._redaction import MASK
-
-V = TypeVar("V")
 
 
 class MaskedStr(str):
@@ -39,7 +37,7 @@ class MaskedSet(frozenset[str]):
         return f"<{len(self)} secrets>"
 
 
-class MaskedDict(dict[str, V], Generic[V]):
+class MaskedDict(dict[str, Any]):
     """Parameters, headers or options of a request. ``repr`` shows only their names."""
 
     __slots__ = ()

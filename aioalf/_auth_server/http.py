@@ -207,7 +207,7 @@ class AuthServerHTTP(Unpicklable):
     async def _send(
         self, method: str, url: URL, options: Mapping[str, object]
     ) -> tuple[ClientResponse, bytes]:
-        merged = MaskedDict[Any]({"timeout": TIMEOUT, **self._options, **options})
+        merged = MaskedDict({"timeout": TIMEOUT, **self._options, **options})
         needs_proxy = merged.get("proxy") is None
         async with await open_session(
             url, self._settings, self._auth_session, self._trace_configs, needs_proxy=needs_proxy

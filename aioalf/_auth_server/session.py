@@ -143,12 +143,14 @@ async def open_session(
         if settings.proxy is not None and settings.proxy_auth is not None:
             options["proxy_auth"] = settings.proxy_auth
     traces = list(trace_configs)
-    if auth_session is not None:
+    if auth_session is None:
+        # Not kept alive after the response, not even until the session is closed.
+        ssl = cast("bool | SSLContext | Fingerprint", settings.ssl)
+        options["connector"] = TCPConnector(ssl=ssl, force_close=True)
+    else:
         session = auth_session.current()  # again: it may have been closed meanwhile
         options |= {"connector": session.connector, "connector_owner": False}
         traces = [*session.trace_configs, *traces]
-    elif settings.ssl is not True:
-        options["connector"] = TCPConnector(ssl=cast("SSLContext | Fingerprint", settings.ssl))
     return ClientSession(
         cookie_jar=DummyCookieJar(), auto_decompress=False, trace_configs=traces, **options
     )

@@ -39,8 +39,11 @@ class Place:
     in_memory: bool = False
     secret: str = "secret"
 
-    def connector(self) -> BaseConnector:
+    def connector(self, *, force_close: bool = False) -> BaseConnector:
         """Return a new aiohttp connector."""
+        kind = MemoryConnector if self.in_memory else TCPConnector
+        if force_close:
+            return kind(force_close=True)
         # Idle connections are never closed: in memory this saves nothing.
         return MemoryConnector(keepalive_timeout=3600) if self.in_memory else TCPConnector()
 
@@ -51,10 +54,13 @@ class Place:
 
 @asynccontextmanager
 async def _connectors(place: Place) -> AsyncIterator[None]:
-    def connector(**_: object) -> BaseConnector:
-        return place.connector()
+    def connector(*, force_close: bool = False, **_: object) -> BaseConnector:
+        return place.connector(force_close=force_close)
 
-    with mock.patch("aiohttp.client.TCPConnector", connector):
+    with (
+        mock.patch("aiohttp.client.TCPConnector", connector),
+        mock.patch("aioalf._auth_server.session.TCPConnector", connector),
+    ):
         yield
 
 

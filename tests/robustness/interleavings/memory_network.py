@@ -149,14 +149,18 @@ class Network:
     def session(self, **options: Any) -> ClientSession:
         """Create a ClientSession whose default connector uses this network."""
         if "connector" not in options:
-            options["connector"] = MemoryConnector(self, self.limit)
-            self.connectors.append(options["connector"])
+            options["connector"] = self.connector()
         return ClientSession(**options)
+
+    def connector(self, **_: object) -> MemoryConnector:
+        """Create a connector of this network."""
+        self.connectors.append(MemoryConnector(self, self.limit))
+        return self.connectors[-1]
 
     def install(self, patches: pytest.MonkeyPatch) -> None:
         """Make the package create its sessions here, with pools that use the virtual clock."""
-        for module in ("_requests.session", "_auth_server.session"):
-            patches.setattr(f"aioalf.{module}.ClientSession", self.session)
+        patches.setattr("aioalf._requests.session.ClientSession", self.session)
+        patches.setattr("aioalf._auth_server.session.TCPConnector", self.connector)
         patches.setattr("aiohttp.connector.monotonic", self.loop.time)
         patches.setattr("aiohttp.connector.random", SimpleNamespace(shuffle=self.loop.shuffle))
 
