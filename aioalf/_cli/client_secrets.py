@@ -83,7 +83,7 @@ def add_secret(
     """Return the profile of a new login with `has_secret` set, and the client secret.
 
     The secret of the environment is used only if the client needs a secret, and `warn` is called if
-    it is not used. If the client needs a secret and there is none, the user is prompted. Raises
+    it is not used. If a needed secret is missing, the user is prompted. Raises
     TokenConfigurationError if there is no terminal to prompt on.
     """
     if profile.client_auth in {"none", PRIVATE_KEY_JWT}:

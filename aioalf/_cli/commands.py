@@ -294,9 +294,11 @@ def request(
     client = make_client(profile, secret, profiles.tokens(name), require_https=not allow_plain_http)
     options = ResponseOptions(output=output, include_headers=include, fail=fail)
 
+    progress = Terminal(sys.stderr).progress("Waiting for the response")
+
     async def run_request() -> None:
         async with client:
-            await send(client, parsed, options)
+            await send(client, parsed, options, progress)
 
     with warnings.catch_warnings():
         if allow_plain_http:

@@ -9,6 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Final
 
@@ -86,16 +87,26 @@ def check_transport(url: URL) -> None:
         )
 
 
-async def send(client: Client, request: Request, options: ResponseOptions) -> None:
-    """Send a request and write its response while it arrives. Raises RequestFailedError."""
-    async with client.request(
-        request.method,
-        request.url,
-        headers=request.headers,
-        data=request.body,
-        timeout=_TIMEOUT,
-        skip_auto_headers=("Content-Type",) if request.body is None else (),
-    ) as response:
+async def send(
+    client: Client,
+    request: Request,
+    options: ResponseOptions,
+    progress: AbstractAsyncContextManager[None],
+) -> None:
+    """Send a request and write its response while it arrives. Raises RequestFailedError.
+
+    `progress` is entered until the response begins.
+    """
+    async with progress:
+        response = await client.request(
+            request.method,
+            request.url,
+            headers=request.headers,
+            data=request.body,
+            timeout=_TIMEOUT,
+            skip_auto_headers=("Content-Type",) if request.body is None else (),
+        )
+    async with response:
         if options.fail and response.status >= 400:
             reason = printable(response.reason or "", 100)
             raise RequestFailedError(f"The API responded {response.status} {reason}".rstrip())

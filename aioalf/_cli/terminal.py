@@ -11,8 +11,9 @@ import os
 import threading
 import time
 import webbrowser
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from itertools import cycle
 from typing import Final, TextIO
 
 import click
@@ -22,6 +23,9 @@ from aioalf.grants._prompt import Prompt, columns_of, print_prompt
 
 _SPINNER_INTERVAL: Final = 0.1
 """Seconds between two frames of the spinner."""
+_PROGRESS_DELAY: Final = 0.5
+"""Seconds before a spinner appears that would only flicker if the wait is shorter."""
+_HINT: Final = "(press Ctrl-C to cancel)"
 _SPINNER: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _ASCII_SPINNER: Final = "|/-\\"
 _MAX_URL: Final = 2**16
@@ -65,8 +69,7 @@ class Terminal:
         The URL is printed as well, because the browser may open where the user cannot see it.
         """
         self._write_url(url)
-        await _open_browser(url)
-        await self.wait("Waiting for you to sign in in the browser")
+        await self.wait("Waiting for you to sign in in the browser", _open_browser(url))
 
     async def show_url(self, url: str) -> None:
         """Print the URL of a sign-in page, and wait until cancelled."""
@@ -78,25 +81,48 @@ class Terminal:
         print_prompt(prompt)
         await self.wait("Waiting for you to sign in")
 
-    async def wait(self, message: str) -> None:
-        """Show a message with a spinner until cancelled."""
+    async def wait(self, message: str, browser: asyncio.Event | None = None) -> None:
+        """Show a message with a spinner until cancelled.
+
+        The spinner turns after the event `browser` is set, since a text browser uses the terminal.
+        """
         if not self._has_spinner:
-            self.info(f"{message} (press Ctrl-C to cancel)")
+            self.info(f"{message} {_HINT}")
             await asyncio.Event().wait()
-        frames = _SPINNER if _can_encode(self._stream, _SPINNER) else _ASCII_SPINNER
-        started, count = time.monotonic(), 0
+        await self._spin(message, browser)
+
+    @asynccontextmanager
+    async def progress(self, message: str) -> AsyncIterator[None]:
+        """On a terminal, show a message with a spinner if the block takes some time."""
+        if not self._has_spinner:
+            yield
+            return
+        spinning = asyncio.create_task(self._spin_later(message))
+        try:
+            yield
+        finally:
+            spinning.cancel()
+            await asyncio.gather(spinning, return_exceptions=True)
+
+    async def _spin_later(self, message: str) -> None:
+        await asyncio.sleep(_PROGRESS_DELAY)
+        await self._spin(message)
+
+    async def _spin(self, message: str, browser: asyncio.Event | None = None) -> None:
+        started = time.monotonic()
+        frames = cycle(_SPINNER if _can_encode(self._stream, _SPINNER) else _ASCII_SPINNER)
         try:
             while True:
-                frame = self._colored(frames[count % len(frames)], "cyan")
-                seconds = time.monotonic() - started
-                text = f" {message}, {seconds:.0f} s (press Ctrl-C to cancel)"
+                is_quiet = browser is None or browser.is_set()
+                seconds = f", {time.monotonic() - started:.0f} s" if is_quiet else ""
                 # Cut, because a wrapped line cannot be overwritten; leaves room for the ^C that
                 # the terminal prints.
-                width = max(columns_of(self._stream) - 4, 0)
-                self._stream.write(f"\r\x1b[K{frame}{text[:width]}")
+                text = f" {message}{seconds} {_HINT}"[: max(columns_of(self._stream) - 4, 0)]
+                self._stream.write(f"\r\x1b[K{self._colored(next(frames), 'cyan')}{text}")
                 self._stream.flush()
+                if browser is not None:
+                    await browser.wait()
                 await asyncio.sleep(_SPINNER_INTERVAL)
-                count += 1
         finally:
             self._stream.write("\r\x1b[K")
             self._stream.flush()
@@ -111,19 +137,22 @@ class Terminal:
         return click.style(text, fg=color) if self._has_colors else text
 
 
-async def _open_browser(url: str) -> None:
-    # A text browser blocks until the user quits it. In a thread of asyncio's executor, Ctrl-C would
-    # wait for it; a daemon thread does not keep the program alive.
-    loop, done = asyncio.get_running_loop(), asyncio.Event()
+def _open_browser(url: str) -> asyncio.Event:
+    """Start to open a URL; return an event that is set when the browser's command has ended.
+
+    The command of some browsers ends when the user quits the browser. In a thread of asyncio's
+    executor, Ctrl-C would wait for it; a daemon thread does not keep the program alive.
+    """
+    loop, has_ended = asyncio.get_running_loop(), asyncio.Event()
 
     def run() -> None:
         with suppress(Exception):  # the URL was printed
             webbrowser.open(url)
         with suppress(RuntimeError):  # the loop is closed
-            loop.call_soon_threadsafe(done.set)
+            loop.call_soon_threadsafe(has_ended.set)
 
     threading.Thread(target=run, daemon=True).start()
-    await done.wait()
+    return has_ended
 
 
 def _can_encode(stream: TextIO, text: str) -> bool:

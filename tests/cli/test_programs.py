@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from aioalf.testing import Fault, OAuthServer
 from tests.cli.fake_browser import visit
 from tests.cli.run_command import (
     PROGRAM,
+    ROOT,
     age_tokens,
     install_command,
     run_program,
@@ -132,6 +134,52 @@ def test_ctrl_c_ends_a_login_while_the_browser_is_open(
         left.open("w").close()
         _, stderr = child.communicate(timeout=20)
     assert stderr == b""
+
+
+def test_login_ends_before_a_browser_that_stays_open(
+    server: OAuthServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The message is shown while the browser is open, and the command does not wait for it."""
+    seen, left = tmp_path / "seen", tmp_path / "left"
+    os.mkfifo(seen)
+    os.mkfifo(left)
+    sign_in = shlex.join([sys.executable, str(ROOT / "tests" / "cli" / "fake_browser.py")])
+    browser = tmp_path / "browser"
+    browser.write_text(f"cat {seen}\n{sign_in} sign-in $1\nexec >/dev/null 2>&1\ncat {left}\n")
+    monkeypatch.setenv("BROWSER", f"/bin/sh {browser} %s")
+    with start_program(*LOGIN, server.issuer) as child:
+        read_until(child, "(Waiting for you to sign in)")
+        seen.open("w").close()
+        stdout, stderr = child.communicate(timeout=20)
+        left.open("w").close()  # waits until the browser reads it
+    assert (child.returncode, stdout) == (0, b"")
+    assert stderr.startswith(b"Logged in as profile default.")
+
+
+def test_request_shows_a_spinner_on_a_terminal(server: OAuthServer) -> None:
+    """It is shown on stderr until a slow API responds, and stdout gets only the body."""
+    run_program(*LOGIN, server.issuer)
+    server.api_fault = Fault.slow(1.5)
+    terminal, stderr = os.openpty()
+    command = [*PROGRAM, "request", "GET", server.url("/things")]
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "80"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, env=environment) as child:
+        os.close(stderr)
+        stdout, _ = child.communicate(timeout=20)
+    shown = read_terminal(terminal)
+    assert child.returncode == 0
+    assert json.loads(stdout)["path"] == "/things"
+    assert "Waiting for the response, 0 s" in shown
+    assert shown.endswith("\r\x1b[K")
+
+
+def read_terminal(terminal: int) -> str:
+    """Return what was written to a terminal, and close it."""
+    written = b""
+    with open(terminal, "rb", buffering=0) as reader, suppress(OSError):  # EIO is the end
+        while chunk := reader.read(4096):
+            written += chunk
+    return written.decode()
 
 
 @pytest.fixture

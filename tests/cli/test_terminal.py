@@ -158,10 +158,10 @@ async def test_url_is_printed_before_the_browser_opens(
     assert text.endswith("Waiting for you to sign in in the browser (press Ctrl-C to cancel)\n")
 
 
-async def test_spinner_waits_for_a_text_browser(
+async def test_spinner_turns_after_a_text_browser(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """While a text browser uses the terminal, there is no spinner."""
+    """The message is shown at once, but while a text browser uses the terminal, nothing moves."""
     stream, closed, opened = Stream(), asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -170,14 +170,42 @@ async def test_spinner_waits_for_a_text_browser(
         asyncio.run_coroutine_threadsafe(closed.wait(), loop).result(10)
         return True
 
+    monkeypatch.setattr("aioalf._cli.terminal._SPINNER_INTERVAL", 0.001)
     monkeypatch.setattr(webbrowser, "open", stay)
-    task = asyncio.create_task(Terminal(stream, {}).open_url("https://auth.example.com/a"))
+    terminal = Terminal(stream, {"NO_COLOR": "1"})
+    task = asyncio.create_task(terminal.open_url("https://auth.example.com/a"))
     await opened.wait()
-    assert "Waiting" not in stream.getvalue()
+    await asyncio.sleep(0.05)  # time for some frames
+    shown = stream.getvalue().split("\r\x1b[K")[1:]
+    assert shown == ["⠋ Waiting for you to sign in in the browser (press Ctrl-C to cancel)"]
     closed.set()
     async with asyncio.timeout(10):
         await stream.turned.wait()
     task.cancel()
+
+
+async def test_progress_is_shown_on_a_terminal_only_if_it_takes_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The spinner is removed before the result is written."""
+    slow, fast, pipe = Stream(), Stream(), Stream(is_terminal=False)
+    async with Terminal(fast, {}).progress("Waiting for a minute"):
+        pass
+    monkeypatch.setattr("aioalf._cli.terminal._PROGRESS_DELAY", 0)
+    async with Terminal(pipe, {}).progress("Waiting for a minute"):
+        await asyncio.sleep(0.001)
+    async with asyncio.timeout(10), Terminal(slow, {}).progress("Waiting for a minute"):
+        await slow.turned.wait()
+    assert (fast.getvalue(), pipe.getvalue()) == ("", "")
+    assert " Waiting for a minute, 0 s (press Ctrl-C to cancel)" in slow.getvalue()
+    assert slow.getvalue().endswith("\r\x1b[K")
+
+
+async def test_progress_ends_with_the_error_of_the_block() -> None:
+    """The error is raised unchanged."""
+    with pytest.raises(ZeroDivisionError):
+        async with Terminal(Stream(), {}).progress("Waiting"):
+            raise ZeroDivisionError
 
 
 async def test_device_prompt_is_printed(
