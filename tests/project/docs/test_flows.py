@@ -176,8 +176,7 @@ def test_page_lists_each_option(grant: type[Grant]) -> None:
         for owner in module.body
         if isinstance(owner, ast.ClassDef) and owner.name == grant.__name__
         for node in owner.body
-        if isinstance(node, ast.FunctionDef)
-        and node.name == "__init__"
+        if isinstance(node, ast.FunctionDef) and node.name == "__init__"
     )
     options = [each.arg for each in [*init.args.args[1:], *init.args.kwonlyargs]]
     in_examples = set(re.findall(rf"{grant.__name__}\(([a-z_]+)=", text))
