@@ -24,6 +24,7 @@ from aioalf._auth_server.token_response import read_token
 from aioalf._implicit_storage import SharedStorage
 from aioalf._key_locks import KeyLocks
 from aioalf._login.cache_entry import CacheEntry
+from aioalf._login.cache_format import StoredLogin
 from aioalf._login.login_state import LoginState
 from aioalf._login.logout import TokensToRevoke
 from aioalf._requests.authorization_header import AuthorizationHeader
@@ -31,6 +32,7 @@ from aioalf._requests.dispatcher import RequestDispatcher
 from aioalf._requests.session import SessionProvider
 from aioalf._single_flight import MustFinish, SingleFlight
 from aioalf.caches import Claim, MemoryCache
+from aioalf.grants import AuthorizationServer
 from aioalf.manager import TokenManager
 from aioalf.token import Token
 
@@ -285,8 +287,17 @@ def refresh_without_lock(patch: pytest.MonkeyPatch) -> None:
 
 @breaks("a used refresh token is sent again only if the response was lost", kind="login")
 def used_refresh_token_in_cache(patch: pytest.MonkeyPatch) -> None:
-    """A logout leaves a used refresh token in the cache while it revokes."""
-    patch.setattr(CacheEntry, "finish_logout", _nothing)
+    """The cache keeps the refresh token that a refresh has replaced."""
+    write = CacheEntry.write
+
+    async def keep(
+        self: CacheEntry, stored: StoredLogin, endpoint: AuthorizationServer, claim: Claim | None
+    ) -> None:
+        if self.content is not None:
+            stored = stored._replace(refresh_token=self.content.refresh_token)
+        await write(self, stored, endpoint, claim)
+
+    patch.setattr(CacheEntry, "write", keep)
 
 
 @breaks("after a logout no older token is returned", kind="login")

@@ -230,7 +230,12 @@ class LoginServer:
 
 def _answered(status: int, members: Mapping[str, Any]) -> ServerResponse:
     response: Any = SimpleNamespace(
-        status=status, reason="", headers={"Content-Type": "application/json"}
+        status=status,
+        reason="",
+        headers={"Content-Type": "application/json"},
+        raw_headers=(),
+        _body=b"",
+        _cache={},
     )
     url = URL("https://as.example.com/token")
     return ServerResponse("token_endpoint", url, response, json.dumps(members).encode())
