@@ -145,7 +145,8 @@ class SharedFetch:
                 return token
 
     async def _run(self, steps: Steps, *, is_ahead: bool) -> Token:
-        gives_up_at = time.monotonic() + max(PATIENCE, self._retry.timeout)
+        patience = max(PATIENCE, self._retry.timeout)
+        gives_up_at = time.monotonic() + patience
         failure: TokenError | None = None
         while True:
             token = await steps.load(None)
@@ -155,6 +156,7 @@ class SharedFetch:
             if claim is None:
                 await self._wait(gives_up_at, is_ahead=is_ahead)
                 continue
+            gives_up_at = time.monotonic() + patience
             async with released(claim):
                 turn = await self._turn(steps, claim, failure, is_ahead=is_ahead)
             if turn.token is not None:

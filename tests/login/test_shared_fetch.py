@@ -1,0 +1,573 @@
+"""Clients that share a cache entry: one request for all, whatever the cache does.
+
+Each client stands for a process. Time is virtual.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from aioalf._auth_server.request_params import Form
+from aioalf._login.cache_format import StoredLogin, write_stored_login
+from aioalf._login.login import Login
+from aioalf._login.shared_fetch import BusyError
+from aioalf.errors import (
+    AccessDeniedError,
+    CacheError,
+    LoginTimeoutError,
+    TokenConnectionError,
+    TokenError,
+    TokenHTTPError,
+)
+from aioalf.grants import AuthorizationServer, Grant
+from aioalf.renewal import RenewalSkippedError
+from aioalf.retry import Retry
+from aioalf.testing import CacheFault, UnreliableCache
+from aioalf.token import Token
+from tests.login.scripted import INVALID_GRANT, ISSUER, KEY, ScriptedServer, stored_in
+from tests.support.virtual_time import VirtualTimeLoop, follow_the_loop
+
+Play = Callable[[Coroutine[Any, Any, None]], None]
+
+RETRY = Retry(attempts=3, wait_initial=1.0)
+
+
+@pytest.fixture
+def play(monkeypatch: pytest.MonkeyPatch) -> Play:
+    """Run a coroutine in virtual time."""
+    follow_the_loop(monkeypatch)
+
+    def run(scenario: Coroutine[Any, Any, None]) -> None:
+        loop = VirtualTimeLoop(7)
+        try:
+            loop.run_until_complete(scenario)
+        finally:
+            loop.close()
+
+    return run
+
+
+class Server(ScriptedServer):
+    """Answers after `delay` seconds; counts requests, and whether a client held the claim."""
+
+    def __init__(self, cache: UnreliableCache) -> None:
+        super().__init__()
+        self.delay = 0.5
+        self.times: list[float] = []
+        self.unclaimed = 0
+        self._cache = cache
+
+    async def request(self, form: Form, *, is_repeatable: bool = False) -> Token:
+        """Return the next token."""
+        self.times.append(now())
+        self.reached.set()
+        self.unclaimed += not self._cache.is_claimed
+        await asyncio.sleep(self.delay)
+        return await super().request(form)
+
+
+class ServiceGrant(Grant):
+    """A grant without refresh tokens, like client credentials."""
+
+    name = "service"
+    can_begin = True
+    is_interactive = False
+    keeps_refresh_token = False
+    reserved_params: frozenset[str] = frozenset()
+    subject_key: str | None = ""
+
+    async def request_token(self, endpoint: AuthorizationServer) -> Token:
+        """Send a request that can be repeated."""
+        return await endpoint.request({"grant_type": self.name}, is_repeatable=True)
+
+
+class PersonGrant(Grant):
+    """A person who needs `seconds` to sign in, or raises `refusal`."""
+
+    name = "person"
+    can_begin = True
+    is_interactive = True
+    keeps_refresh_token = True
+    reserved_params: frozenset[str] = frozenset()
+    subject_key: str | None = ""
+
+    def __init__(self, seconds: float = 40.0) -> None:
+        self.seconds = seconds
+        self.refusal: TokenError | None = None
+        self.asked = 0
+        self.reached = asyncio.Event()
+
+    async def request_token(self, endpoint: AuthorizationServer) -> Token:
+        """Ask, and exchange a code."""
+        self.asked += 1
+        self.reached.set()
+        await asyncio.sleep(self.seconds)
+        if self.refusal is not None:
+            raise self.refusal
+        return await endpoint.request({"grant_type": "authorization_code", "code": "c"})
+
+
+def now() -> float:
+    """Return the virtual time."""
+    return asyncio.get_running_loop().time()
+
+
+def service(cache: UnreliableCache, *, failure_backoff: float = 1.0) -> Login:
+    """Return the login of a service in another process."""
+    grant = ServiceGrant()
+    return Login(grant, cache=cache, key=KEY, retry=RETRY, failure_backoff=failure_backoff)
+
+
+async def outcomes(*logins: Login, server: Server) -> list[object]:
+    """Let all logins fetch a token at once; return tokens, or the kinds of their errors."""
+
+    async def fetch(login: Login) -> object:
+        try:
+            return (await login.token(server, None)).access_token
+        except TokenError as error:
+            return type(error)
+
+    return list(await asyncio.gather(*(fetch(login) for login in logins)))
+
+
+# One request for all
+
+
+@pytest.mark.rule("R079")
+def test_many_processes_make_one_request(play: Play) -> None:
+    """All get its token shortly after it has arrived, and none waits for its turn."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server = Server(cache)
+        logins = [service(cache.new_client()) for _ in range(16)]
+        started = now()
+        assert set(await outcomes(*logins, server=server)) == {"access-1"}
+        assert now() - started < server.delay + 0.1
+        assert (len(server.times), server.unclaimed) == (1, 0)
+
+    play(scenario())
+
+
+@pytest.mark.rule("R033", "R072", "R079")
+@pytest.mark.parametrize(
+    "error", [TokenHTTPError("busy", 503), TokenConnectionError("down", is_transient=True)]
+)
+def test_failing_endpoint_gets_one_series_of_attempts(play: Play, error: TokenError) -> None:
+    """Clients in all processes get the error as soon as a single process would."""
+
+    async def scenario() -> None:
+        alone, together = UnreliableCache(), UnreliableCache()
+        durations: list[float] = []
+        for cache, count in ((alone, 1), (together, 8)):
+            server = Server(cache)
+            server.error = error
+            logins = [service(cache.new_client()) for _ in range(count)]
+            started = now()
+            assert set(await outcomes(*logins, server=server)) == {type(error)}
+            durations.append(now() - started)
+            assert len(server.times) == 3
+            assert server.unclaimed == 0
+            await outcomes(*logins, server=server)
+            assert len(server.times) == 3, "a request was sent during the pause"
+            await asyncio.sleep(1.1)
+            server.error = None
+            assert set(await outcomes(*logins, server=server)) == {"access-4"}
+        assert durations[1] <= 1.5 * durations[0]
+
+    play(scenario())
+
+
+@pytest.mark.rule("R079")
+def test_claim_is_not_held_between_two_attempts(play: Play) -> None:
+    """Others can read, log out, and store meanwhile."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server = Server(cache)
+        server.error = TokenHTTPError("busy", 503, retry_after=5)
+        fetching = asyncio.create_task(service(cache).token(server, None))
+        await asyncio.sleep(1)
+        assert not cache.is_claimed
+        server.error = None
+        await fetching
+        assert len(server.times) == 2
+        assert server.times[1] - server.times[0] >= 5
+
+    play(scenario())
+
+
+@pytest.mark.rule("R079")
+def test_claim_is_not_held_while_on_token_runs(play: Play) -> None:
+    """A slow function of one process does not delay the others."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server = Server(cache)
+        held: list[bool] = []
+
+        async def on_token(_: Token) -> None:
+            held.append(cache.is_claimed)
+            await asyncio.sleep(5)
+
+        login = Login(ServiceGrant(), cache=cache, key=KEY, on_token=on_token)
+        fetching = asyncio.create_task(login.token(server, None))
+        await asyncio.sleep(1)
+        assert await outcomes(service(cache.new_client()), server=server) == ["access-1"]
+        assert not fetching.done()
+        await fetching
+        assert held == [False]
+
+    play(scenario())
+
+
+@pytest.mark.rule("R074")
+def test_renewal_ahead_of_expiry_waits_for_nobody(play: Play) -> None:
+    """Who does not get the claim keeps the current token; so does who would ask a person."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server = Server(cache)
+        other = asyncio.create_task(service(cache.new_client()).token(server, None))
+        await asyncio.sleep(0.1)
+        started = now()
+        with pytest.raises(RenewalSkippedError) as caught:
+            await service(cache).token(server, "current", is_ahead=True)
+        assert (now(), caught.value.until_expiry) == (started, False)
+        await other
+        grant = PersonGrant()
+        login = Login(grant, cache=UnreliableCache(), key=KEY)
+        with pytest.raises(RenewalSkippedError) as caught:
+            await login.token(server, "current", is_ahead=True)
+        assert (grant.asked, caught.value.until_expiry) == (0, True)
+
+    play(scenario())
+
+
+@pytest.mark.rule("R079")
+def test_waiting_ends_with_an_error_that_names_the_holder(play: Play) -> None:
+    """A process that hangs while it has the claim does not make others wait forever."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        claim = await cache.new_client().claim(KEY)
+        assert claim is not None
+        started = now()
+        with pytest.raises(BusyError, match=r"client 2 since .* has been requesting this token"):
+            await service(cache).token(Server(cache), None)
+        assert 30 <= now() - started < 40
+        await claim.release()
+
+    play(scenario())
+
+
+# People
+
+
+@pytest.mark.rule("R079")
+def test_one_person_is_asked_once(play: Play) -> None:
+    """Other processes wait for the sign-in, which does not hold the claim."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server, grant = Server(cache), PersonGrant()
+        logins = [Login(grant, cache=cache.new_client(), key=KEY) for _ in range(4)]
+        fetching = asyncio.create_task(outcomes(*logins, server=server))
+        await grant.reached.wait()
+        await asyncio.sleep(0.5)
+        since = now()
+        await asyncio.sleep(1)
+        held = [lease for lease in cache.log if lease.method == "claim" and lease.started > since]
+        assert len(held) <= 1
+        assert set(await fetching) == {"access-1"}
+        assert grant.asked == 1
+
+    play(scenario())
+
+
+def test_sign_in_of_a_killed_process_is_not_awaited_for_long(play: Play) -> None:
+    """Its note ends, since nobody renews it."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server, grant = Server(cache), PersonGrant(seconds=1000)
+        killed = cache.new_client()
+        dead = asyncio.create_task(Login(grant, cache=killed, key=KEY).token(server, None))
+        await grant.reached.wait()
+        killed.faults.set_all(CacheFault.hang())
+        started = now()
+        other = PersonGrant(seconds=1)
+        await Login(other, cache=cache, key=KEY).token(server, None)
+        assert now() - started < 20
+        dead.cancel()
+        await asyncio.wait({dead})
+
+    play(scenario())
+
+
+@pytest.mark.rule("R045", "R072")
+@pytest.mark.parametrize("refusal", [AccessDeniedError("no"), LoginTimeoutError("nobody")])
+def test_person_who_refused_is_not_asked_by_another_process(
+    play: Play, refusal: TokenError
+) -> None:
+    """Others get the same error for a minute, unless the program wants to try again."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server, grant = Server(cache), PersonGrant(seconds=1)
+        grant.refusal = refusal
+        one, two, three = (Login(grant, cache=cache.new_client(), key=KEY) for _ in range(3))
+        assert await outcomes(one, two, server=server) == [type(refusal)] * 2
+        await asyncio.sleep(50)
+        assert await outcomes(three, server=server) == [type(refusal)]
+        assert grant.asked == 1
+        grant.refusal = None
+        two.forget_failure()
+        assert await outcomes(two, server=server) == ["access-1"]
+        assert grant.asked == 2
+
+    play(scenario())
+
+
+# A claim that is lost
+
+
+async def signed_in(cache: UnreliableCache, server: Server) -> Login:
+    """Return a login whose refresh token is "refresh-1" and whose token has expired."""
+    server.lifetime = 0
+    login = Login(PersonGrant(seconds=0), cache=cache, key=KEY)
+    await login.token(server, None)
+    server.lifetime = 3600
+    server.reached.clear()
+    return login
+
+
+@pytest.mark.rule("R043")
+def test_refresh_token_is_not_sent_after_the_claim_was_lost(play: Play) -> None:
+    """A process that was stopped finds out before it sends, and starts again."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server = Server(cache)
+        login = await signed_in(cache, server)
+        cache.faults["get"] = CacheFault.slow(1)
+        fetching = asyncio.create_task(login.token(server, "access-1"))
+        await asyncio.sleep(1.5)
+        assert cache.is_claimed
+        cache.lose_claims()
+        await fetching
+        assert server.sent == [None, "refresh-1"]
+        assert server.unclaimed == 1, "only the sign-in needs no claim"
+
+    play(scenario())
+
+
+@pytest.mark.rule("R043", "R080")
+def test_late_holder_does_not_replace_a_newer_login(play: Play) -> None:
+    """It uses the newer login from then on, although its own request succeeded."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server = Server(cache)
+        login = await signed_in(cache, server)
+        fetching = asyncio.create_task(login.token(server, "access-1"))
+        await server.reached.wait()
+        cache.lose_claims()
+        newer = StoredLogin(Token("newer", 3600), "newer-refresh", ISSUER)
+        await cache.new_client().set(KEY, write_stored_login(newer), None)
+        assert (await fetching).access_token == "access-2"
+        stored = await stored_in(cache)
+        assert stored is not None
+        assert stored.refresh_token == "newer-refresh"
+        assert (await login.token(server, "access-2")).access_token == "newer"
+
+    play(scenario())
+
+
+@pytest.mark.rule("R045", "R080")
+def test_late_holder_does_not_delete_a_newer_login(play: Play) -> None:
+    """Its refresh token was refused because another process has used it."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server = Server(cache)
+        login = await signed_in(cache, server)
+        server.error = INVALID_GRANT
+        fetching = asyncio.create_task(login.token(server, "access-1"))
+        await server.reached.wait()
+        cache.lose_claims()
+        newer = StoredLogin(Token("newer", 3600), "newer-refresh", ISSUER)
+        await cache.new_client().set(KEY, write_stored_login(newer), None)
+        assert (await fetching).access_token == "newer"
+        assert len(server.times) == 2
+
+    play(scenario())
+
+
+@pytest.mark.rule("R080")
+def test_login_is_kept_in_memory_if_the_store_lost_the_claim(play: Play) -> None:
+    """The refresh token of the answer is the only valid one."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server = Server(cache)
+        login = await signed_in(cache, server)
+        fetching = asyncio.create_task(login.token(server, "access-1"))
+        await server.reached.wait()
+        cache.lose_claims()
+        await cache.delete(KEY)
+        await fetching
+        await login.token(server, "access-2")
+        assert server.sent == [None, "refresh-1", "refresh-2"]
+
+    play(scenario())
+
+
+# A cache that fails
+
+FAULTS = [
+    CacheFault.error(),
+    CacheFault.error(OSError("disk")),
+    CacheFault.error(asyncio.CancelledError()),
+    CacheFault.hang(),
+]
+
+
+@pytest.mark.rule("R080")
+@pytest.mark.parametrize("fault", FAULTS, ids=["CacheError", "OSError", "cancelled", "hangs"])
+@pytest.mark.parametrize("method", ["get", "set", "claim", "replace", "remove", "release"])
+def test_service_gets_a_token_whatever_the_cache_does(
+    play: Play, method: Any, fault: CacheFault
+) -> None:
+    """Without refresh tokens, the cache is only a help."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server = Server(cache)
+        cache.faults[method] = fault
+        login, started = service(cache), now()
+        token = await login.token(server, None)
+        assert now() - started < 12
+        assert (await login.token(server, token.access_token)).is_valid()
+
+    play(scenario())
+
+
+@pytest.mark.rule("R080")
+def test_cache_that_fails_is_left_alone_for_a_growing_time(
+    play: Play, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One warning is logged, and each process sends its own requests meanwhile."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server = Server(cache)
+        cache.faults.set_all(CacheFault.error())
+        login, unwanted = service(cache), None
+        asked_at: list[float] = []
+        for _ in range(80):
+            before = len(cache.log)
+            started = now()
+            unwanted = (await login.token(server, unwanted)).access_token
+            asked_at.extend([started] if len(cache.log) > before else [])
+            await asyncio.sleep(3)
+        gaps = [later - earlier for earlier, later in pairwise(asked_at)]
+        assert gaps[0] < 5
+        assert 60 <= gaps[-1] <= 70
+        cache.faults.set_all(None)
+        await asyncio.sleep(60)
+        await login.token(server, unwanted)
+        assert await stored_in(cache) is not None
+
+    with caplog.at_level(logging.WARNING):
+        play(scenario())
+    assert [message.partition(":")[0] for message in caplog.messages] == [
+        "Tokens are requested without the token cache"
+    ]
+
+
+@pytest.mark.rule("R043", "R080")
+@pytest.mark.parametrize("fault", FAULTS, ids=["CacheError", "OSError", "cancelled", "hangs"])
+@pytest.mark.parametrize("method", ["get", "claim"])
+def test_refresh_token_is_not_sent_without_the_claim(
+    play: Play, method: Any, fault: CacheFault
+) -> None:
+    """The cache is tried again for a quarter of a minute, then a CacheError is raised."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server = Server(cache)
+        login = await signed_in(cache, server)
+        cache.faults[method] = fault
+        started = now()
+        with pytest.raises(CacheError):
+            await login.token(server, "access-1")
+        assert 15 <= now() - started < 30
+        assert server.sent == [None]
+        fetching = asyncio.create_task(login.token(server, "access-1"))
+        await asyncio.sleep(3)
+        cache.faults[method] = None
+        assert (await fetching).is_valid()
+
+    play(scenario())
+
+
+@pytest.mark.rule("R040", "R080")
+@pytest.mark.parametrize("fault", FAULTS, ids=["CacheError", "OSError", "cancelled", "hangs"])
+@pytest.mark.parametrize("method", ["set", "replace", "remove", "release"])
+def test_answer_is_used_if_it_cannot_be_stored(play: Play, method: Any, fault: CacheFault) -> None:
+    """What giving back or writing raises never takes a token away from its caller."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server = Server(cache)
+        login = await signed_in(cache, server)
+        cache.faults[method] = fault
+        token = await login.token(server, "access-1")
+        assert token.access_token == "access-2"
+        await asyncio.sleep(30)
+        assert (await login.token(server, "access-2")).access_token == "access-3"
+        assert server.sent == [None, "refresh-1", "refresh-2"]
+
+    play(scenario())
+
+
+@pytest.mark.rule("R080")
+@pytest.mark.parametrize("answer", [1, b"bytes", ["list"], "foreign text", "{}", "\0"])
+def test_garbage_in_the_cache_is_no_reason_to_sign_in_again(play: Play, answer: object) -> None:
+    """The login in memory is still valid."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server = Server(cache)
+        login = await signed_in(cache, server)
+        cache.faults["get"] = CacheFault.answer(answer).times(4)
+        assert (await login.token(server, "access-1")).access_token == "access-2"
+        assert server.sent == [None, "refresh-1"]
+
+    play(scenario())
+
+
+@pytest.mark.rule("R077", "R080")
+@pytest.mark.parametrize("method", ["get", "claim", "replace", "delete", "remove"])
+def test_logout_ends_although_the_cache_hangs(play: Play, method: Any) -> None:
+    """Each step has a limit."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server = Server(cache)
+        login = await signed_in(cache, server)
+        cache.faults[method] = CacheFault.hang()
+        started, to_revoke = now(), login.start_logout()
+        try:
+            await login.finish_logout(server, to_revoke)
+        except CacheError:
+            assert method != "replace"
+        assert now() - started < 45
+        assert to_revoke.has_refresh_token
+
+    play(scenario())
