@@ -215,6 +215,7 @@ class Login:
         self._state.raise_if_logged_out(fetch)
         if fetch.derived_name is not None and self._state.token is None:
             raise _NotSignedInError
+        fetch.avoids_cache = claim is None and self.is_cached
         # A grant that cannot sign in has a refresh token of its own, which a refresh sends first.
         if self._state.refresh_token is None and self._grant.can_begin:
             return await self._begin(fetch, claim, is_single_attempt=claim is not None)

@@ -42,6 +42,7 @@ class Fetch:
         self.to_revoke = to_revoke  # `Login._to_revoke` when the fetch started
         self.derived_name = derived_name  # the derived client's name in the cache entry
         self.has_own_scope = has_own_scope  # whether it requests another scope than the login
+        self.avoids_cache = False  # whether the cache is left alone, since it fails
         self.is_repeatable = False  # whether the last request may be repeated
         self.received: list[Token] = []  # tokens that `on_token` was not called with yet
 
@@ -107,7 +108,7 @@ class LoginState:
         self, token: Token | None, refresh_token: str | None, fetch: Fetch, claim: Claim | None
     ) -> None:
         """Store the tokens of a response; after a logout, mark them to be revoked instead."""
-        if claim is not None:
+        if claim is not None or fetch.avoids_cache:
             await self._store(token, refresh_token, fetch, claim)
             return
         try:
@@ -130,7 +131,8 @@ class LoginState:
         if self.token is None:
             return
         stored = StoredLogin(self.token, self.refresh_token, derived=self._derived)
-        await self._entry.write(stored, fetch.endpoint, claim)
+        if not fetch.avoids_cache:
+            await self._entry.write(stored, fetch.endpoint, claim)
         if self.is_logged_out(fetch):  # while the entry was written
             fetch.to_revoke.add(token, refresh_token)
             if not self._entry.is_logout_pending:  # the logout has emptied the entry before
