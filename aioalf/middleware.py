@@ -15,6 +15,7 @@ from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientSess
 from aiohttp.hdrs import AUTHORIZATION
 from yarl import URL
 
+from aioalf._auth_server.session import SessionSettings
 from aioalf._requests.authorization_header import AuthorizationHeader
 from aioalf._requests.manager_adapter import TokenProvider
 from aioalf._requests.origin_policy import OriginPolicy
@@ -55,7 +56,7 @@ class OAuth2Middleware:
         self._header = AuthorizationHeader(manager)
         self._policy = OriginPolicy(allowed_origins, require_https=require_https)
         self._checked: tuple[str, str] | None = None
-        self._last_session: Callable[[], ClientSession | None] = lambda: None
+        self._plain_session: Callable[[], ClientSession | None] = _no_session
         self._calls_led_elsewhere: dict[int, object] = {}
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
@@ -66,10 +67,8 @@ class OAuth2Middleware:
         if not self._may_send_to(request.url):
             return await self._send_without_token(request, handler)
         session = request.session
-        if session is not self._last_session():
-            # Before `cached`, which may start a renewal.
-            self._header.manager.use_session(session)
-            self._last_session = ref(session)
+        if session is not self._plain_session():
+            self._use_session(session)  # first, since `cached` may start a renewal
         value = self._header.cached() or await self._header.get(session)
         request.headers[AUTHORIZATION] = value
         response = await handler(request)
@@ -79,6 +78,15 @@ class OAuth2Middleware:
         if renewed is None:
             return response
         return await repeat_hop(request, handler, renewed, self._header)
+
+    def _use_session(self, session: ClientSession) -> None:
+        """Let token requests use the settings of the session of a request.
+
+        Most sessions have none, so only the others are passed on with each request: another
+        middleware may have passed on another session meanwhile.
+        """
+        self._header.manager.use_session(session)
+        self._plain_session = ref(session) if SessionSettings(session).is_default else _no_session
 
     async def _send_without_token(
         self, request: ClientRequest, handler: ClientHandlerType
@@ -105,6 +113,10 @@ class OAuth2Middleware:
         self._policy.check_transport(url)
         self._checked = target
         return True
+
+
+def _no_session() -> None:
+    """Return None, like a weak reference to an object that does not exist any more."""
 
 
 def _log_no_token(request: ClientRequest, reason: str) -> None:

@@ -181,6 +181,53 @@ async def test_renewal_ahead_of_expiry_uses_the_proxy_of_the_current_session(
             clock.advance(_IN_WINDOW)
 
 
+async def test_renewal_uses_the_proxy_of_its_request_if_sessions_share_a_manager(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each session has a middleware of its own; the session of the last request counts."""
+    clock = Clock(monkeypatch)
+    async with (
+        HTTPProxy() as proxy,
+        HTTPProxy() as other_proxy,
+        TokenManager(TOKEN_URL, "client-id", "secret") as manager,
+        ClientSession(middlewares=[OAuth2Middleware(manager)], proxy=proxy.url) as session,
+        ClientSession(middlewares=[OAuth2Middleware(manager)], proxy=other_proxy.url) as other,
+    ):
+        for each in (session, other):
+            async with each.get(API_URL):
+                pass
+        assert other_proxy.requested == [API_URL]
+        clock.advance(_IN_WINDOW)
+        async with session.get(API_URL):
+            pass
+        await proxy.reached(4)
+        assert sorted(proxy.requested) == [API_URL] * 2 + [TOKEN_URL] * 2
+        assert other_proxy.requested == [API_URL]
+
+
+async def test_renewal_uses_no_proxy_of_another_session_of_the_middleware(
+    oauth_server: OAuthServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sessions with and without a proxy take turns."""
+    clock = Clock(monkeypatch)
+    manager = TokenManager(oauth_server.token_endpoint, "client-id", "secret")
+    middlewares = [OAuth2Middleware(manager)]
+    async with (
+        HTTPProxy() as proxy,
+        manager,
+        ClientSession(middlewares=middlewares) as direct,
+        ClientSession(middlewares=middlewares, proxy=proxy.url) as session,
+    ):
+        for each in (direct, session):
+            async with each.get(oauth_server.url("/things")):
+                pass
+        clock.advance(_IN_WINDOW)
+        async with direct.get(oauth_server.url("/things")):
+            pass
+        await oauth_server.reached(token_requests=2)
+        assert proxy.requested == [oauth_server.url("/things")]
+
+
 async def test_proxy_is_used_after_its_session_was_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A renewal without a session uses the settings of the last one."""
     clock = Clock(monkeypatch)
