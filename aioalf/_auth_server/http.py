@@ -22,7 +22,6 @@ from aiohttp import (
     ClientResponse,
     ClientResponseError,
     ClientSession,
-    ClientTimeout,
     InvalidURL,
     ServerDisconnectedError,
     TraceConfig,
@@ -50,9 +49,6 @@ from aioalf._urls import redact_url
 from aioalf.errors import TokenConfigurationError, TokenConnectionError, TokenError
 
 logger: logging.Logger = logging.getLogger(__name__)
-
-TIMEOUT: Final = ClientTimeout(total=10, sock_connect=5)
-"""The timeout of one request, unless ``http_options`` sets another."""
 
 MAX_BODY: Final = 2**20
 """The number of bytes of a response body that are read."""
@@ -207,7 +203,7 @@ class AuthServerHTTP(Unpicklable):
     async def _send(
         self, method: str, url: URL, options: Mapping[str, object]
     ) -> tuple[ClientResponse, bytes]:
-        merged = MaskedDict({"timeout": TIMEOUT, **self._options, **options})
+        merged = MaskedDict({**self._options, **options})
         needs_proxy = merged.get("proxy") is None
         async with await open_session(
             url, self._settings, self._auth_session, self._trace_configs, needs_proxy=needs_proxy

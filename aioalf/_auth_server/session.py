@@ -16,6 +16,7 @@ from typing import Any, Final, cast
 
 from aiohttp import (
     ClientSession,
+    ClientTimeout,
     DummyCookieJar,
     Fingerprint,
     InvalidURL,
@@ -34,6 +35,9 @@ logger: logging.Logger = logging.getLogger(__name__)
 
 AuthSessionOption = ClientSession | Callable[[], ClientSession]
 """The option ``auth_session``: a session, or a function that returns one in an event loop."""
+
+TIMEOUT: Final = ClientTimeout(total=10, sock_connect=5)
+"""The timeout of one request, unless ``http_options`` sets another."""
 
 _STANDARD_CONNECTORS: Final = (TCPConnector, UnixConnector, NamedPipeConnector)
 
@@ -152,7 +156,11 @@ async def open_session(
         options |= {"connector": session.connector, "connector_owner": False}
         traces = [*session.trace_configs, *traces]
     return ClientSession(
-        cookie_jar=DummyCookieJar(), auto_decompress=False, trace_configs=traces, **options
+        timeout=TIMEOUT,
+        cookie_jar=DummyCookieJar(),
+        auto_decompress=False,
+        trace_configs=traces,
+        **options,
     )
 
 

@@ -144,7 +144,7 @@ async def test_cache_file_on_a_read_only_disk(scene: Scene, disk: Path) -> None:
     """Without a lock no refresh token is sent; the error says why."""
     await scene.log_in()
     with read_only(disk):
-        await scene.fails(CacheError, "could not be locked.*(read-only|let this user)")
+        await scene.fails(CacheError, "could not be (locked|read).*(read-only|let this user)")
         assert scene.server.token_requests == 0
     await scene.recovers(logins=0)
     assert not scene.server.refused

@@ -19,7 +19,7 @@ from yarl import URL
 
 from aioalf import Client, TokenError
 from aioalf._auth_server import request_params
-from aioalf._auth_server.http import TIMEOUT
+from aioalf._auth_server.session import TIMEOUT
 from aioalf._auth_server.token_response import read_token
 from aioalf._implicit_storage import SharedStorage
 from aioalf._key_locks import KeyLocks
