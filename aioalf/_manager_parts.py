@@ -66,4 +66,5 @@ def make_login(
         on_token,
         options.get("retry"),
         (options.get("renewal") or Renewal()).failure_backoff,
+        options.get("cache_namespace"),
     )

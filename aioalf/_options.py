@@ -41,6 +41,7 @@ class TokenManagerOptions(TypedDict, total=False):
     client_auth: ClientAuth | None
     grant: Grant | None
     cache: TokenCache | None
+    cache_namespace: str | None
     on_token: OnToken | None
     default_expires_in: float | None
     allow_narrower_scope: bool

@@ -73,7 +73,10 @@ class TokenManager(LegacyAttributes, RenewingToken):
         client_auth: Client authentication method. By default HTTP Basic; with an issuer or a
             grant, the first method that the server lists and the credentials allow, Basic first.
         grant: How tokens are requested, `aioalf.grants.ClientCredentials` by default.
-        cache: Keeps tokens for all managers that request the same, also in other processes.
+        cache: Keeps tokens for all managers that request the same with the same secret or key, also
+            in other processes.
+        cache_namespace: Replaces the secret or key in that: for a secret or key that changes, and
+            for tenants that share a client identifier.
         on_token: Function or coroutine function that is called with each new `Token` before it
             is used. It must not use the client.
         default_expires_in: Lifetime in seconds for a response without ``expires_in``. By default

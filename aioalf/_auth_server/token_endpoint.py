@@ -6,11 +6,13 @@ must not know a grant.
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
 from copy import copy
 from datetime import UTC, datetime
+from hashlib import sha256
 from itertools import count
 from ssl import SSLContext
 from types import MappingProxyType
@@ -117,6 +119,17 @@ class TokenEndpoint:
     def client_id(self) -> str | None:
         """The client identifier."""
         return self._credentials.client_id
+
+    @property
+    def client_proof(self) -> str | None:
+        """A digest of the secret or key that proves who the client is, for cache keys.
+
+        None if the client has neither, or if a function provides it: then it may change.
+        """
+        proofs = (self._credentials.client_secret, getattr(self._client_auth, "key_digest", None))
+        if not any(proofs):
+            return None
+        return sha256(json.dumps([*proofs, self.client_id]).encode()).hexdigest()
 
     @property
     def issuer(self) -> str | None:

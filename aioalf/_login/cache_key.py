@@ -33,6 +33,7 @@ def cache_key(
     extra: Mapping[str, str | Collection[str]] | None = None,
     subject: str | None = None,
     proof_key: str | None = None,
+    owner: str | None = None,
 ) -> str:
     """Return a cache key: 69 letters, digits and ``-``.
 
@@ -49,6 +50,7 @@ def cache_key(
         subject: Identifies whose token it is, such as a subject token or an assertion's subject.
             None means the client itself, or the user who signs in.
         proof_key: The thumbprint of the key that the token is bound to.
+        owner: Who may use the token (`cache_owner`).
 
     Raises:
         TokenConfigurationError: Neither ``issuer`` nor ``token_endpoint`` is given, or ``scope`` is
@@ -71,12 +73,29 @@ def cache_key(
         "subject": subject,
         "proof_key": proof_key,
     }
+    if owner is not None:
+        parts["owner"] = owner
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
     return f"{VERSION}-{sha256(text.encode('ascii')).hexdigest()}"
 
 
+def cache_owner(client_proof: str | None, namespace: str | None) -> str | None:
+    """Return who may use a cached token: who names the same namespace, or proves the same identity.
+
+    A public client identifier is not enough: it could be that of another tenant's client.
+    `client_proof` is a digest of the client's secret or key. None means every client with the same
+    identifier.
+    """
+    if namespace is not None:
+        return f"namespace {namespace}"
+    return None if client_proof is None else f"proof {client_proof}"
+
+
 def cache_key_for(
-    grant: Grant, endpoint: AuthorizationServer, token_endpoint: str | URL | None
+    grant: Grant,
+    endpoint: AuthorizationServer,
+    token_endpoint: str | URL | None,
+    owner: str | None = None,
 ) -> str:
     """Return the key of the tokens that `grant` requests from this endpoint (`cache_key`).
 
@@ -98,6 +117,7 @@ def cache_key_for(
         audience=params.audience,
         extra=params.extra,
         subject=grant.subject_key or None,
+        owner=owner,
     )
 
 

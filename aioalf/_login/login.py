@@ -13,7 +13,7 @@ from aioalf._cache_protocol import Claim, TokenCache
 from aioalf._callbacks import OnToken, notify_on_token
 from aioalf._key_locks import KeyLocks
 from aioalf._login.cache_entry import CacheEntry
-from aioalf._login.cache_key import cache_key_for
+from aioalf._login.cache_key import cache_key_for, cache_owner
 from aioalf._login.grant_requests import GrantRequests
 from aioalf._login.login_state import SUBJECT_TTL, Fetch, LoginState
 from aioalf._login.logout import TokensToRevoke
@@ -42,6 +42,7 @@ def own_login(
     on_token: OnToken | None,
     retry: Retry | None = None,
     failure_backoff: float = 0.0,
+    cache_namespace: str | None = None,
 ) -> Login:
     """Return a login for a token manager. Raises TokenConfigurationError for invalid options."""
     url = None if endpoint is None else endpoint.url
@@ -50,7 +51,10 @@ def own_login(
             f"The token endpoint {redact_url(url)} is plain http, and {grant.name} uses refresh "
             "tokens, which must be sent by https only (RFC 6749 §10.4)"
         )
-    key = "" if cache is None or endpoint is None else cache_key_for(grant, endpoint, url)
+    key, owner = "", None
+    if cache is not None and endpoint is not None:
+        owner = cache_owner(endpoint.client_proof, cache_namespace)
+        key = cache_key_for(grant, endpoint, url, owner)
     return Login(
         grant,
         cache=cache,
@@ -58,6 +62,7 @@ def own_login(
         on_token=on_token,
         retry=retry,
         failure_backoff=failure_backoff,
+        owner=owner,
     )
 
 
@@ -92,11 +97,14 @@ class Login:
         on_token: OnToken | None = None,
         retry: Retry | None = None,
         failure_backoff: float = 0.0,
+        owner: str | None = None,
     ) -> None:
         self._grant = grant
         self._on_token = on_token
         self._retry = retry
         self._failure_backoff = failure_backoff
+        self.owner: str | None = owner
+        """Who may use the cached tokens (`cache_owner`)."""
         self._entry = CacheEntry(cache, key, SUBJECT_TTL if grant.subject_key else None)
         self._state = LoginState(grant, self._entry)
         self._shared = SharedFetch(self._entry, retry, failure_backoff)
@@ -131,6 +139,7 @@ class Login:
             on_token=self._on_token,
             retry=self._retry,
             failure_backoff=self._failure_backoff,
+            owner=self.owner,
         )
 
     def forget_failure(self) -> None:

@@ -10,6 +10,7 @@ import asyncio
 import json
 from base64 import urlsafe_b64encode
 from collections.abc import Awaitable, Callable, Mapping
+from hashlib import sha256
 from typing import TYPE_CHECKING, Final, Protocol, cast, runtime_checkable
 
 from aioalf._callbacks import call_user_function
@@ -75,6 +76,15 @@ class SigningKey(Unpicklable):
         self._algorithm = algorithm
         self._key_id = key_id
         self._last_read: tuple[object, Key] | None = None
+
+    @property
+    def digest(self) -> str | None:
+        """A digest that is equal for equal keys; None for a `Signer` or a function."""
+        if isinstance(self._key, Signer) or callable(self._key):
+            return None
+        key = self._key
+        text = json.dumps(key, sort_keys=True, default=repr) if isinstance(key, Mapping) else key
+        return sha256(text.encode() if isinstance(text, str) else text).hexdigest()
 
     def __repr__(self) -> str:
         return f"<SigningKey {self._algorithm}>"

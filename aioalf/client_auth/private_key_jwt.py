@@ -46,6 +46,11 @@ class PrivateKeyJWT:
         self._key = SigningKey(key, algorithm, key_id)
         self._audience = audience
 
+    @property
+    def key_digest(self) -> str | None:
+        """A digest of the key, for cache keys; None if the key is a `Signer` or a function."""
+        return self._key.digest
+
     async def authenticate(
         self, credentials: Credentials, form: MutableForm, audience: str
     ) -> Mapping[str, str]:

@@ -69,8 +69,10 @@ class JWTBearer(Unpicklable):
 
     @property
     def subject_key(self) -> str | None:
-        """A digest of the claims that name the subject; see `Grant.subject_key`."""
-        return subject_digest(self._issuer, self._subject, self._audience, self._claims)
+        """A digest of the claims that name the subject, and of the key; see `Grant.subject_key`."""
+        parts = [self._issuer, self._subject, self._audience, self._claims]
+        digest = self._key.digest  # so that a client with another key does not get the token
+        return subject_digest(*parts, *([] if digest is None else [digest]))
 
     async def request_token(self, endpoint: AuthorizationServer) -> Token:
         """Return the token for a new assertion. Raises TokenError."""
