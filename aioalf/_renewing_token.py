@@ -162,6 +162,7 @@ class RenewingToken(ABC):
 
     def _renew_in_background(self, now: float) -> None:
         if now >= self._paused_until and self._flight.is_idle:
+            logger.debug("The token is renewed ahead of its expiry")
             self._flight.start(partial(self._run_flight, is_ahead=True))
 
     def _run_flight(self, *, is_ahead: bool = False) -> Coroutine[object, object, Token]:

@@ -151,6 +151,7 @@ class SharedFetch:
         while True:
             token = await steps.load(None)
             if token is not None:
+                logger.debug("A token of the token cache is used")
                 return token
             claim = await self._entry.claim()
             if claim is None:
@@ -172,12 +173,14 @@ class SharedFetch:
         """Use the claim: read again, then send one request, or find out that there is to wait."""
         token = await steps.load(claim)
         if token is not None:
+            logger.debug("A token is used that another client has just stored")
             return _Turn(token)
         note = await self._note()
         pause = 0.0 if note is None else note.seconds_left(time.time())
         if is_ahead and (pause or steps.needs_person()):
             raise RenewalSkippedError(until_expiry=steps.needs_person())
         if note is not None and pause:
+            logger.debug("Waiting up to %.1f s for %s: %s", pause, note.by, note.kind)
             return _Turn(pause=min(pause, _POLL) if note.kind is NoteKind.SIGNING_IN else pause)
         if steps.needs_person():
             await self._entry.set_note(_sign_in_note())
@@ -257,6 +260,7 @@ class SharedFetch:
                 f"{await self._entry.holder()} has been requesting this token for too long: try "
                 "again, or end that process if it hangs"
             )
+        logger.debug("Waiting for another client that requests this token")
         await self._entry.wait(min(_jitter(2 * _POLL), left))
 
     async def _sign_in(self, steps: Steps) -> Token:

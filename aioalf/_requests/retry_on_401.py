@@ -6,6 +6,7 @@ ran, `RequestDispatcher` repeats the whole request. Must not know sessions or to
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from typing import Self
 
@@ -18,6 +19,8 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from aioalf._masked_values import MaskedStr
 from aioalf._requests.authorization_header import AuthorizationHeader
 from aioalf._requests.challenge import Challenge, parse_challenges
+
+logger: logging.Logger = logging.getLogger(__name__)
 
 UNAUTHORIZED = 401
 
@@ -82,11 +85,17 @@ def should_renew(
     If the request cannot be sent again (`can_repeat`), only the next request gets a new token.
     """
     if not is_renewal_useful(parse_challenges(response_headers.getall("WWW-Authenticate", ()))):
+        logger.debug("A 401 is returned: the API says that a new token would not help")
         return False
     if not can_repeat:
+        logger.debug("A 401 is returned: the body cannot be sent again; the token will be renewed")
         header.mark_rejected(rejected)
         return False
-    return header.can_renew(rejected)
+    if not header.can_renew(rejected):
+        logger.debug("A 401 is returned: the API has just rejected a renewed token as well")
+        return False
+    logger.debug("The API rejected the token: it is renewed, and the request is repeated")
+    return True
 
 
 def is_renewal_useful(challenges: Iterable[Challenge]) -> bool:
