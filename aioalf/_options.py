@@ -89,6 +89,11 @@ def check_options(options: TokenManagerOptions) -> None:
             raise TokenConfigurationError(
                 f"{name} must be a {kind.__name__}, not {type(value).__name__}"
             )
+    cache = options.get("cache")
+    if cache is not None and not hasattr(cache, "claim"):
+        raise TokenConfigurationError(
+            f"cache must be a token cache such as FileCache('tokens'), not {type(cache).__name__}"
+        )
     if not callable(options.get("on_token") or print):
         raise TokenConfigurationError("on_token must be callable")
     auth_session = options.get("auth_session")

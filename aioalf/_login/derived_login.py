@@ -86,5 +86,5 @@ class DerivedLogin:
             if log_in is not None:
                 await log_in()
         raise LoginRequiredError(
-            "No token for the derived client: the refresh token of a new login was refused"
+            "No token for the derived client: its login ended while the token was requested"
         )

@@ -6,7 +6,7 @@ It starts and stops the servers and records their requests. The responses are ma
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from types import TracebackType
 from typing import Self
 
@@ -34,6 +34,14 @@ class OAuthServer(Settings, Traffic, Administration):
         client_secret: The secret of that client.
         faults: The fault of each endpoint, or None.
     """
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Set an option. Raises AttributeError if there is no option of this name."""
+        is_made = "_servers" in self.__dict__
+        if is_made and not name.startswith("_") and not hasattr(self, name):
+            names = ", ".join(sorted(each.name for each in fields(Settings)))
+            raise AttributeError(f"OAuthServer has no option {name!r}; its options are {names}")
+        super().__setattr__(name, value)
 
     def __post_init__(self) -> None:
         Traffic.__init__(self)

@@ -20,7 +20,7 @@ exec sleep 60 >/dev/null 2>&1  # a reader of the output must not wait for it
 """
 
 PROGRAM = """
-import asyncio
+import asyncio, signal
 from aioalf._browser.redirect_listener import RedirectListener
 
 async def main():
@@ -29,6 +29,7 @@ async def main():
         response = await listener.sign_in("https://auth.example.com/", "the-state", None)
         print(response["code"], flush=True)
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 asyncio.run(main())
 """
 

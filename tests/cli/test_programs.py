@@ -226,8 +226,12 @@ def hostile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return directory
 
 
-def test_module_imports_no_package_of_the_extra_from_the_current_directory(hostile: Path) -> None:
+def test_module_imports_no_package_of_the_extra_from_the_current_directory(
+    hostile: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """`python -m` itself would search the current directory first."""
+    # A folder without __init__.py would win over an editable installation.
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     (hostile / "aioalf" / "_cli.py").write_text("raise SystemExit('_cli was imported')")
     result = run_program("token")
     assert (result.code, result.stderr.split(":")[0]) == (3, "Error"), result.stderr

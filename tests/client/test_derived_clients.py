@@ -407,7 +407,7 @@ async def test_refresh_token_rejected_at_once_causes_no_loop(scene: Scene) -> No
     """If new refresh tokens are rejected too, LoginRequiredError is raised."""
     async with scene.user_client() as client:
         scene.server.refresh_token_lifetime = 0
-        with pytest.raises(LoginRequiredError, match="new login was refused"):
+        with pytest.raises(LoginRequiredError, match="its login ended while"):
             await scene.get(client.with_options(scope="a"))
     assert scene.server.logins <= 3
 

@@ -815,3 +815,14 @@ async def test_manager_cannot_be_pickled(oauth_server: OAuthServer) -> None:
     await manager.get_token()
     with pytest.raises((TypeError, pickle.PicklingError)):
         pickle.dumps(manager)
+
+
+def test_path_in_place_of_a_cache_is_refused() -> None:
+    """The mistake is reported when the manager is made, and not with its first request."""
+    with pytest.raises(TokenConfigurationError, match=r"FileCache\('tokens'\), not str"):
+        TokenManager(
+            "https://auth.example.com/token",
+            "id",
+            "secret",
+            cache="~/.cache/tokens",  # type: ignore[arg-type]
+        )

@@ -232,3 +232,9 @@ def test_only_the_plugin_imports_pytest() -> None:
 def test_all_names_exist() -> None:
     """Every name in `__all__` exists."""
     assert all(hasattr(aioalf.testing, name) for name in aioalf.testing.__all__)
+
+
+async def test_unknown_option_is_refused(oauth_server: OAuthServer) -> None:
+    """A misspelled option would change nothing."""
+    with pytest.raises(AttributeError, match="no option 'expires_im'.* expires_in"):
+        oauth_server.expires_im = 3  # type: ignore[attr-defined]
