@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, fields
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from aiohttp import web
 
@@ -35,13 +35,15 @@ class OAuthServer(Settings, Traffic, Administration):
         faults: The fault of each endpoint, or None.
     """
 
-    def __setattr__(self, name: str, value: object) -> None:
-        """Set an option. Raises AttributeError if there is no option of this name."""
-        is_made = "_servers" in self.__dict__
-        if is_made and not name.startswith("_") and not hasattr(self, name):
-            names = ", ".join(sorted(each.name for each in fields(Settings)))
-            raise AttributeError(f"OAuthServer has no option {name!r}; its options are {names}")
-        super().__setattr__(name, value)
+    if not TYPE_CHECKING:  # type checkers know the options anyway
+
+        def __setattr__(self, name: str, value: object) -> None:
+            """Set an option. Raises AttributeError if there is no option of this name."""
+            is_made = "_servers" in self.__dict__
+            if is_made and not name.startswith("_") and not hasattr(self, name):
+                names = ", ".join(sorted(each.name for each in fields(Settings)))
+                raise AttributeError(f"OAuthServer has no option {name!r}; its options are {names}")
+            super().__setattr__(name, value)
 
     def __post_init__(self) -> None:
         Traffic.__init__(self)

@@ -236,5 +236,5 @@ def test_all_names_exist() -> None:
 
 async def test_unknown_option_is_refused(oauth_server: OAuthServer) -> None:
     """A misspelled option would change nothing."""
-    with pytest.raises(AttributeError, match="no option 'expires_im'.* expires_in"):
+    with pytest.raises(AttributeError, match=r"no option 'expires_im'.* expires_in"):
         oauth_server.expires_im = 3  # type: ignore[attr-defined]
