@@ -116,7 +116,7 @@ class OAuth2Middleware:
 
 
 def _no_session() -> None:
-    """Return None, like a weak reference to an object that does not exist any more."""
+    """Return None, like a weak reference to a deleted object."""
 
 
 def _log_no_token(request: ClientRequest, reason: str) -> None:

@@ -181,7 +181,7 @@ class AuthServerHTTP(Unpicklable):
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
-            closed = ClientConnectionError("the session passed as auth_session was closed")
+            closed = ClientConnectionError("it was cancelled; was auth_session closed meanwhile?")
             failure = _token_error(closed, _label(endpoint, url), secrets)
         except TokenError:  # auth_session cannot be used
             raise

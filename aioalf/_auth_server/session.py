@@ -79,8 +79,10 @@ class AuthSession:
     """The session of the option ``auth_session``, which is never closed here."""
 
     def __init__(self, option: AuthSessionOption) -> None:
-        self._option = option
-        self._session: ClientSession | None = option if isinstance(option, ClientSession) else None
+        self._session: ClientSession | None = None
+        self._open: Callable[[], ClientSession] = (
+            (lambda: option) if isinstance(option, ClientSession) else option
+        )
 
     @property
     def ssl(self) -> object:
@@ -89,16 +91,17 @@ class AuthSession:
         return getattr(connector, "_ssl", True) if isinstance(connector, TCPConnector) else None
 
     def current(self) -> ClientSession:
-        """Return the session. A function is called if its last session cannot be used any more.
+        """Return the session.
 
+        A function is called if there is no session yet, or if the last one cannot be used here.
         Raises TokenConfigurationError if the session is closed or belongs to another event loop.
         """
         session = self._session
-        if not isinstance(self._option, ClientSession) and (session is None or _problem(session)):
-            session = self._session = _result_of(self._option)
-        if session is not None and (problem := _problem(session)):
+        if session is None or _problem(session):
+            session = self._session = _result_of(self._open)
+        if problem := _problem(session):
             raise TokenConfigurationError(f"The session passed as auth_session {problem}")
-        return cast("ClientSession", session)
+        return session
 
 
 def _result_of(function: Callable[[], ClientSession]) -> ClientSession:

@@ -176,7 +176,7 @@ async def test_session_closed_while_waiting_for_a_connection_is_an_error(
             with pytest.raises(asyncio.CancelledError):
                 await waiting
         else:
-            with pytest.raises(TokenConnectionError, match="passed as auth_session was closed"):
+            with pytest.raises(TokenConnectionError, match="was auth_session closed"):
                 await waiting
         busy.cancel()
         await asyncio.gather(busy, return_exceptions=True)
@@ -186,7 +186,7 @@ async def test_session_closed_while_waiting_for_a_connection_is_an_error(
 async def test_trace_configs_see_only_requests_to_the_authorization_server(
     oauth_server: OAuthServer,
 ) -> None:
-    """They are used together with those of auth_session."""
+    """Those of auth_session see these requests as well."""
     ours, theirs = list[str](), list[str]()
     arguments = ("client-id", "secret", oauth_server.token_endpoint)
     async with (

@@ -133,7 +133,7 @@ async def test_cookies_of_the_endpoint_are_not_stored(oauth_server: OAuthServer)
 
 
 async def test_closed_session_changes_no_settings(oauth_server: OAuthServer) -> None:
-    """A closed session has no connector any more, so the settings of the one before are kept."""
+    """Aiohttp removes the connector of a closed session, so earlier settings are kept."""
     async with RawServer(answer(TOKEN)) as proxy:
         async with ClientSession(proxy=proxy.url) as session:
             endpoint = endpoint_at("http://auth.localhost/token", session=session)

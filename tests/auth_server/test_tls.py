@@ -220,7 +220,7 @@ def test_every_option_of_aiohttp_that_weakens_tls_is_seen(http_options: dict[str
 
 @pytest.mark.rule("R161")
 async def test_verified_tls_settings_may_come_from_any_place() -> None:
-    """The request's own settings override those of the connector."""
+    """TLS settings of the request override the settings of the connector."""
     checked = ssl.create_default_context()
     async with ClientSession(connector=TCPConnector(ssl=False)) as session:
         assert AuthServerHTTP({"ssl": checked}, session).checks_certificates(None)

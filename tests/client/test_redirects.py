@@ -344,7 +344,7 @@ async def test_calls_after_a_redirect_of_another_origin_get_the_token(
 
 @pytest.mark.rule("R054")
 async def test_concurrent_calls_are_told_apart(origins: Origins) -> None:
-    """Of many calls in one task tree, only those that another origin redirects lack the token."""
+    """In one task tree, a redirect of another origin affects no other call."""
     led_elsewhere, direct = origins.chain([(1, 302), (0, 302)]), origins.chain([(0, 302), (0, 302)])
 
     async def get(url: str) -> list[str | None]:

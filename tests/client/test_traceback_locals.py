@@ -60,7 +60,7 @@ FAULTS = {
 async def test_failed_token_request_shows_no_secret(
     oauth_server: OAuthServer, fault: Fault, client_auth: ClientAuth
 ) -> None:
-    """Neither the frames of the package nor those of aiohttp hold a readable secret."""
+    """The frames of the package and of aiohttp hold no readable secret."""
     oauth_server.token_fault = fault
     manager = TokenManager(
         oauth_server.token_endpoint,
