@@ -60,7 +60,9 @@ class Client(Unpicklable, AsyncOnly):
         http_options: Keyword arguments of aiohttp's ``request`` for requests to the authorization
             server.
         scope: Requested scope, as a space-separated string or a collection of strings.
-        session: Session to send requests with, which `close` leaves open. One is created if None.
+        session: Session to send requests with; `close` leaves it open. By default the client
+            creates one on first use. Token requests use its proxy and its TLS settings if these
+            verify certificates, but not its connections (see ``auth_session``).
         allowed_origins: The only origins that requests may be sent to, such as
             ``https://api.example.com``. By default all origins are allowed.
         require_https: Refuse plain http to other machines. By default it causes one warning for
