@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, Self
 from urllib.parse import unquote
 
@@ -18,14 +17,13 @@ MAX_PORT: Final = 65535
 FREE_PORT_ATTEMPTS: Final = 16
 
 _HOSTS: Final = (None, "localhost", "127.0.0.1", "::1")
-_URI: Final = re.compile(r"http://(localhost|127\.0\.0\.1|\[::1\])(?::([0-9]+))?(/.*)?")
+_URI: Final = r"http://(localhost|127\.0\.0\.1|\[::1\])(?::([0-9]+))?(/.*)?"
 # path-absolute of RFC 3986 §3.3, or nothing. A browser would take "//" for the start of a host.
-_PATH: Final = re.compile(r"(?:/(?!/)(?:[\w.~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*)?", re.ASCII)
+_PATH: Final = r"(?a:(?:/(?!/)(?:[\w.~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*)?)"
 # Credentials, a query and a fragment may be secret.
-_SECRET_PARTS: Final = re.compile(r"(?<=//)[^/]*(?=@)|(?<=[?#]).+", re.DOTALL)
+_SECRET_PARTS: Final = r"(?s:(?<=//)[^/]*(?=@)|(?<=[?#]).+)"
 
 
-@dataclass(frozen=True)
 class RedirectUri:
     """The host, the ports and the path of a redirect URI.
 
@@ -39,11 +37,15 @@ class RedirectUri:
         TokenConfigurationError: An argument cannot work.
     """
 
-    host: str | None = None
-    ports: tuple[int, int] | None = None
-    path: str = ""
-
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        host: str | None = None,
+        ports: tuple[int, int] | None = None,
+        path: str = "",
+    ) -> None:
+        self.host = host
+        self.ports = ports
+        self.path = path
         check_ports(self.ports)
         if self.host not in _HOSTS:
             raise TokenConfigurationError(
@@ -61,7 +63,7 @@ class RedirectUri:
         """Check the URI and the ports of a program. Raises TokenConfigurationError."""
         if redirect_uri is None:
             return cls(ports=redirect_ports)
-        parts = _URI.fullmatch(redirect_uri) if isinstance(redirect_uri, str) else None
+        parts = re.fullmatch(_URI, redirect_uri) if isinstance(redirect_uri, str) else None
         host, port, path = parts.groups("") if parts else ("", "", "")
         if parts is None or not _is_path(path) or (port and not _is_port(port)):
             raise TokenConfigurationError(
@@ -109,10 +111,10 @@ def _is_port(digits: str) -> bool:
 def _is_path(path: str) -> bool:
     # Browsers remove dot segments, so a request would never match.
     segments = {unquote(segment) for segment in path.split("/")}
-    return _PATH.fullmatch(path) is not None and segments.isdisjoint({".", ".."})
+    return re.fullmatch(_PATH, path) is not None and segments.isdisjoint({".", ".."})
 
 
 def _shown(uri: object) -> str:
     if not isinstance(uri, str):
         return f"of type {type(uri).__name__}"
-    return printable(repr(_SECRET_PARTS.sub(MASK, uri)))
+    return printable(repr(re.sub(_SECRET_PARTS, MASK, uri)))
