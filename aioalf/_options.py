@@ -3,8 +3,6 @@
 A new option of both has its name here. Must not import the manager.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from typing import TypedDict
 

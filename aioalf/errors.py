@@ -23,8 +23,6 @@ InsecureTransportWarning                tokens will be sent over plain HTTP (a U
 perform I/O.
 """
 
-from __future__ import annotations
-
 import copy
 from typing import Final, Self, TypedDict, Unpack
 

@@ -4,8 +4,6 @@ Must not send anything and must not know what a token is. Errors show what the s
 the values that the client sent (RFC 6749 §5.2).
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime

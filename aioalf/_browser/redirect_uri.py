@@ -21,7 +21,7 @@ _URI: Final = r"http://(localhost|127\.0\.0\.1|\[::1\])(?::([0-9]+))?(/.*)?"
 # path-absolute of RFC 3986 §3.3, or nothing. A browser would take "//" for the start of a host.
 _PATH: Final = r"(?a:(?:/(?!/)(?:[\w.~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*)?)"
 # Credentials, a query and a fragment may be secret.
-_SECRET_PARTS: Final = r"(?s:(?<=//)[^/]*(?=@)|(?<=[?#]).+)"
+_HIDDEN_PARTS: Final = r"(?s:(?<=//)[^/]*(?=@)|(?<=[?#]).+)"
 
 
 class RedirectUri:
@@ -57,6 +57,15 @@ class RedirectUri:
                 f"The path of the redirect URI is {self.path!r}; it must be empty, or start with "
                 "one slash and be percent-encoded, without a query, a fragment or dot segments"
             )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RedirectUri) and vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash((self.host, self.ports, self.path))
+
+    def __repr__(self) -> str:
+        return f"RedirectUri({self.host!r}, {self.ports!r}, {self.path!r})"
 
     @classmethod
     def read(cls, redirect_uri: str | None, redirect_ports: tuple[int, int] | None) -> Self:
@@ -117,4 +126,4 @@ def _is_path(path: str) -> bool:
 def _shown(uri: object) -> str:
     if not isinstance(uri, str):
         return f"of type {type(uri).__name__}"
-    return printable(repr(re.sub(_SECRET_PARTS, MASK, uri)))
+    return printable(repr(re.sub(_HIDDEN_PARTS, MASK, uri)))

@@ -4,8 +4,6 @@ Pure: the caller passes the current time. Reading is strict, since a cache may h
 unexpected member makes the whole text invalid. Must not know caches.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta

@@ -5,8 +5,6 @@ in. Pure: the caller passes the current time. A note holds no secret; a text tha
 ignored.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from enum import StrEnum

@@ -6,8 +6,6 @@ nothing else: not between two attempts, and not while a person signs in. Must no
 tokens or HTTP.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import random

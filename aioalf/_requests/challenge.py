@@ -4,8 +4,6 @@ Pure functions of header lines. Any text is accepted, and malformed parts are sk
 requests or tokens.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType

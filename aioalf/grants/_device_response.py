@@ -3,8 +3,6 @@
 Texts that a person will see must not contain characters that a terminal interprets.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 

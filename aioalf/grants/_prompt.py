@@ -3,8 +3,6 @@
 Knows terminals. Must not know how the sign-in proceeds.
 """
 
-from __future__ import annotations
-
 import io
 import os
 import shutil

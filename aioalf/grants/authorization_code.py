@@ -4,8 +4,6 @@ Opens a listener on this machine and shows a URL; stores nothing. Its errors nev
 the verifier or the state.
 """
 
-from __future__ import annotations
-
 import asyncio
 import secrets
 from collections.abc import Mapping
