@@ -16,7 +16,7 @@ TokenError                              base class: no token is available
 ├── ScopeNotGrantedError                a derived client requests scope that was not granted
 ├── ListenerError                       no port is free for the loopback listener
 ├── RevocationError                     a token could not be revoked at a logout
-└── CacheError                          the token cache could not be read, written or locked
+└── CacheError                          the token cache failed, or another client has a claim too long
 InsecureTransportWarning                tokens will be sent over plain HTTP (a UserWarning)
 
 `str` and `repr` of an error never contain a secret. The module must not import event loops or
@@ -256,10 +256,10 @@ class RevocationError(TokenError):
 
 
 class CacheError(TokenError):
-    """Raised when the token cache cannot be read, written or locked.
+    """Raised when the token cache fails, or when another client has been busy for too long.
 
-    The contents of the cache are unchanged. The message says what to do; the reason is in
-    ``__cause__``.
+    The contents of the cache are unchanged. The message says what to do; if the operating system or
+    a store reported an error, it is the ``__cause__``.
     """
 
 

@@ -37,13 +37,13 @@ class OAuth2Middleware:
 
     Args:
         manager: A `TokenManager`, or an object with its ``get_token`` and ``reset_token``.
-        allowed_origins: Origins that get the token, such as ``https://api.example.com``; a path is
-            ignored. By default only the origin of the first request gets it.
+        allowed_origins: Origins that get the token, such as ``https://api.example.com``, without a
+            path. By default only the origin of the first request gets it.
         require_https: Refuse plain http to other machines. By default it causes one warning for
             each host (RFC 6750 §5.3).
 
     Raises:
-        TokenConfigurationError: If `allowed_origins` is empty or not a list of URLs.
+        TokenConfigurationError: If `allowed_origins` is empty or not a list of origins.
     """
 
     def __init__(
