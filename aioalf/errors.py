@@ -16,7 +16,7 @@ TokenError                              base class: no token is available
 ├── ScopeNotGrantedError                a derived client requests scope that was not granted
 ├── ListenerError                       no port is free for the loopback listener
 ├── RevocationError                     a token could not be revoked at a logout
-└── CacheError                          the token cache failed, or another client has a claim too long
+└── CacheError                          the token cache failed, or another client held it too long
 InsecureTransportWarning                tokens will be sent over plain HTTP (a UserWarning)
 
 `str` and `repr` of an error never contain a secret. The module must not import event loops or

@@ -4,11 +4,8 @@
 numbers.
 """
 
-from __future__ import annotations
-
 import math
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple, Self
 
 from aioalf._syntax import check_seconds
 from aioalf.errors import TokenError
@@ -35,8 +32,12 @@ class RenewalSkippedError(TokenError):
         self.until_expiry = until_expiry
 
 
-@dataclass(frozen=True)
-class Renewal:
+class _RenewalValues(NamedTuple):
+    before_expiry: float = 300.0
+    failure_backoff: float = 1.0
+
+
+class Renewal(_RenewalValues):
     """How a token manager renews its token. All times are in seconds.
 
     Args:
@@ -52,12 +53,15 @@ class Renewal:
         TokenConfigurationError: A value is not a finite number of seconds, 0 or more.
     """
 
-    before_expiry: float = 300.0
-    failure_backoff: float = 1.0
+    __slots__ = ()
 
-    def __post_init__(self) -> None:
-        check_seconds("before_expiry", self.before_expiry)
-        check_seconds("failure_backoff", self.failure_backoff)
+    def __new__(cls, before_expiry: float = 300.0, failure_backoff: float = 1.0) -> Self:
+        """Check the values."""
+        return super().__new__(
+            cls,
+            check_seconds("before_expiry", before_expiry),
+            check_seconds("failure_backoff", failure_backoff),
+        )
 
     def begins_at(self, lifetime: float | None, expires_at: float, chance: float) -> float:
         """Return when to start renewing a token: in the last third of its life, before it expires.

@@ -3,14 +3,11 @@
 Knows the errors of token requests. Must not know how a request is sent.
 """
 
-from __future__ import annotations
-
 import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, Self, TypeVar
 
 from aioalf._syntax import check_seconds
 from aioalf.errors import TokenConfigurationError, TokenConnectionError, TokenError, TokenHTTPError
@@ -21,8 +18,13 @@ _TOO_MANY_REQUESTS: Final = 429
 _MAX_WAIT: Final = 5.0
 
 
-@dataclass(frozen=True)
-class Retry:
+class _RetryValues(NamedTuple):
+    attempts: int = 3
+    wait_initial: float = 0.25
+    timeout: float = 25.0
+
+
+class Retry(_RetryValues):
     """How often a token request is sent if it fails for a transient reason.
 
     Transient are connection errors, timeouts, and the statuses 429 and 5xx.
@@ -41,18 +43,17 @@ class Retry:
             number of seconds, 0 or more.
     """
 
-    attempts: int = 3
-    wait_initial: float = 0.25
-    timeout: float = 25.0
+    __slots__ = ()
 
-    def __post_init__(self) -> None:
-        attempts = self.attempts
+    def __new__(cls, attempts: int = 3, wait_initial: float = 0.25, timeout: float = 25.0) -> Self:
+        """Check the values."""
         if isinstance(attempts, bool) or not isinstance(attempts, int) or attempts < 1:
             raise TokenConfigurationError(
                 f"attempts must be a whole number, 1 or more, not {attempts!r}"
             )
-        check_seconds("wait_initial", self.wait_initial)
-        check_seconds("timeout", self.timeout)
+        check_seconds("wait_initial", wait_initial)
+        check_seconds("timeout", timeout)
+        return super().__new__(cls, attempts, wait_initial, timeout)
 
     def wait_after(
         self, error: TokenError, attempt: int, elapsed: float, chance: float

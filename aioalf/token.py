@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import NoReturn
@@ -23,7 +22,6 @@ __all__ = ("MAX_LIFETIME", "Token", "TokenError", "TokenHTTPError", "TokenRespon
 _NO_MEMBERS: Mapping[str, object] = MappingProxyType({})
 
 
-@dataclass(frozen=True, init=False, eq=False, repr=False)
 class Token:
     """An access token and the other members of its token response (RFC 6749 §5.1).
 
@@ -73,8 +71,7 @@ class Token:
         sent_at = time.monotonic() if sent_at is None else sent_at
         sent_on = datetime.now(UTC) if sent_on is None else sent_on
         expires_on = None if lifetime is None else sent_on + timedelta(seconds=lifetime)
-        # A frozen dataclass refuses assignments, also in its own __init__.
-        put = object.__setattr__
+        put = object.__setattr__  # an assignment is refused
         put(self, "access_token", access_token)
         put(self, "token_type", token_type)
         put(self, "expires_in", lifetime)
@@ -87,6 +84,12 @@ class Token:
     def is_valid(self) -> bool:
         """Return whether there is an access token that has not expired."""
         return bool(self.access_token) and time.monotonic() < self.deadline
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"Token is immutable: {name} cannot be set")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"Token is immutable: {name} cannot be deleted")
 
     def __repr__(self) -> str:
         return f"<Token {self.token_type} expires_on={self.expires_on} scope={self.scope}>"

@@ -116,7 +116,7 @@ def test_token_is_immutable() -> None:
     """Callers that share a token cannot change it for each other."""
     token = Token("abc", 60, extra={"x": 1})
     with pytest.raises(AttributeError, match="cannot assign to field 'access_token'"):
-        token.access_token = "other"  # type: ignore[misc]
+        token.access_token = "other"
     with pytest.raises(AttributeError, match="cannot delete field 'access_token'"):
         delattr(token, "access_token")
     with pytest.raises(TypeError):
