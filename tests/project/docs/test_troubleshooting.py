@@ -197,4 +197,4 @@ def test_option_table_shows_the_default_numbers(default: Renewal | Retry) -> Non
     )
     names = {"Renewal": Renewal, "Retry": Retry}
     written = eval(spelled, names)  # noqa: S307 - the document is the project's own
-    assert vars(written) == vars(default)
+    assert written == default
