@@ -45,7 +45,7 @@ class Claim(Protocol):
         ...
 
     async def release(self) -> None:
-        """Give the claim back, and wake those who wait in `TokenCache.wait`.
+        """Give the claim back, and wake all callers of `TokenCache.wait`.
 
         Never raises, also if the claim was lost or the store cannot be used: a claim that cannot
         be given back ends by itself. Must be called exactly once.

@@ -29,7 +29,7 @@ class RecentlyUsed(Generic[Key, Value]):
         self._kept: OrderedDict[Key, Value] = OrderedDict()
 
     def get(self, key: Key, create: Callable[[], Value]) -> Value:
-        """Return the object of this key; create it if there is none."""
+        """Return the object of this key; create it if it does not exist."""
         value = self._alive.get(key)
         if value is None:
             value = self._alive[key] = create()

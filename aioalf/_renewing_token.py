@@ -182,7 +182,7 @@ class RenewingToken(ABC):
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
-            # Raised by a function of the program, or by a cache: nobody cancelled this task.
+            # A function of the program, or a cache, raised it: this task itself was not cancelled.
             failure = TokenError("A function that the token request called was cancelled")
             if generation == self._generation:
                 self._note_failure(failure)

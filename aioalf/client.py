@@ -221,10 +221,9 @@ class Client(Unpicklable, AsyncOnly):
 
         It has a token of its own and shares everything else: session, endpoints, credentials and
         the refresh token. The same arguments return the same client, so that
-        ``client.with_options(scope="a").get(url)`` may be written for each request. Of those that
-        the program does not use any longer, the 10,000 most recently used are kept. Closing this
-        client closes it. If only the derived client was closed, this method opens it again.
-        `logout` of either ends the login.
+        ``client.with_options(scope="a").get(url)`` may be written for each request. The 10,000 most
+        recently used clients are kept. Closing this client closes it. If only the derived client
+        was closed, this method opens it again. `logout` of either ends the login.
 
         Args:
             options: ``scope``, ``resource``, ``audience``, ``extra_params``. Omitted ones are as

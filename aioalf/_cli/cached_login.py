@@ -56,7 +56,7 @@ class NewLoginCache:
         return NewLoginClaim(self, key)
 
     async def wait(self, key: str, timeout: float) -> None:
-        """Return: nobody has the claim."""
+        """Return at once, because the claim is always free."""
 
     async def holder(self, key: str) -> str | None:
         """Return None."""

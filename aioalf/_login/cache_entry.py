@@ -123,26 +123,30 @@ class CacheEntry:
 
     # The note
 
-    async def note(self) -> CacheNote | None:
-        """Return the note of another client, or of this one. Raises CacheError."""
+    async def note(self, name: str | None) -> CacheNote | None:
+        """Return the note of another client, or of this one. Raises CacheError.
+
+        `name` is the name of a derived client, None for the login itself.
+        """
         return (
-            None if self.cache is None else read_note(await self._get(self.cache, self._note_key))
+            None
+            if self.cache is None
+            else read_note(await self._get(self.cache, self._note_key(name)))
         )
 
-    async def set_note(self, note: CacheNote | None) -> None:
+    async def set_note(self, note: CacheNote | None, name: str | None) -> None:
         """Replace the note; None removes it. A failure is only logged."""
         if self.cache is None:
             return
         ttl = 0.0 if note is None else note.seconds_left(time.time()) + _NOTE_GRACE
         text = "" if note is None else write_note(note)
         try:
-            await _ask(self.cache.set(self._note_key, text, ttl))
+            await _ask(self.cache.set(self._note_key(name), text, ttl))
         except CacheError as error:
             logger.debug("The note in the token cache could not be written: %s", error)
 
-    @property
-    def _note_key(self) -> str:
-        return f"{self._key}-note"
+    def _note_key(self, name: str | None) -> str:
+        return f"{self._key}-note" if name is None else f"{self._key}-{name}-note"
 
     # Write
 

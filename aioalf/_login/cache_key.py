@@ -50,7 +50,7 @@ def cache_key(
         subject: Identifies whose token it is, such as a subject token or an assertion's subject.
             None means the client itself, or the user who signs in.
         proof_key: The thumbprint of the key that the token is bound to.
-        owner: Who may use the token (`cache_owner`).
+        owner: The clients that may use the token (`cache_owner`).
 
     Raises:
         TokenConfigurationError: Neither ``issuer`` nor ``token_endpoint`` is given, or ``scope`` is
@@ -80,9 +80,9 @@ def cache_key(
 
 
 def cache_owner(client_proof: str | None, namespace: str | None) -> str | None:
-    """Return who may use a cached token: who names the same namespace, or proves the same identity.
+    """Return the owner of a cached token: a namespace, or a proof of the client's identity.
 
-    A public client identifier is not enough: it could be that of another tenant's client.
+    A public client identifier is not enough: another tenant's client could use the same one.
     `client_proof` is a digest of the client's secret or key. None means every client with the same
     identifier.
     """

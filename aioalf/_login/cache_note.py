@@ -1,4 +1,4 @@
-"""`CacheNote`: what one client tells the others through a token cache, as JSON text.
+"""`CacheNote`: a message of one client to the others in a token cache, as JSON text.
 
 That the token endpoint failed, that a request will be repeated soon, or that a person is signing
 in. Pure: the caller passes the current time. A note holds no secret; a text that is not a note is
@@ -89,7 +89,7 @@ def write_note(note: CacheNote) -> str:
 
 
 def read_note(text: str | None) -> CacheNote | None:
-    """Return the note in a text, or None if there is none."""
+    """Return the note in a text, or None if the text is not a note."""
     try:
         members = json.loads(text or "null")
         return CacheNote(

@@ -153,8 +153,9 @@ class Login:
     ) -> Token:
         """Return a valid, stored token other than the access token `unwanted`.
 
-        `is_ahead` is a renewal ahead of expiry, which waits for nobody. Raises LoginRequiredError
-        if a new sign-in or refresh token is needed, RenewalSkippedError and TokenError.
+        `is_ahead` is a renewal ahead of expiry, which does not wait for other clients. Raises
+        LoginRequiredError if a new sign-in or refresh token is needed, RenewalSkippedError and
+        TokenError.
         """
         return await self._fetch(
             Fetch(endpoint, unwanted, self._state.to_revoke), is_ahead=is_ahead
@@ -190,6 +191,7 @@ class Login:
             needs_person=partial(self._needs_person, fetch),
             is_repeatable=lambda: fetch.is_repeatable,
             needs_cache=self._grant.keeps_refresh_token,
+            name=fetch.derived_name,
         )
         try:
             if self.is_cached:

@@ -96,6 +96,9 @@ class Steps(NamedTuple):
     needs_cache: bool
     """Whether a request must not be sent without the claim, because it may send a refresh token."""
 
+    name: str | None = None
+    """The name of the derived client: its failures are not those of the login."""
+
 
 class SharedFetch:
     """Fetches the tokens of one cache entry.
@@ -119,9 +122,9 @@ class SharedFetch:
         self._is_note_ignored = True
 
     async def run(self, steps: Steps, *, is_ahead: bool) -> Token:
-        """Return a token. With `is_ahead`, wait for nobody and ask no person.
+        """Return a token. With `is_ahead`, do not wait for other clients, and ask no person.
 
-        Raises RenewalSkippedError for a renewal ahead of expiry that others do, TokenError.
+        Raises RenewalSkippedError if a renewal ahead of expiry is skipped, and TokenError.
         """
         ends_at = time.monotonic() + _CACHE_PATIENCE
         while True:
@@ -168,12 +171,12 @@ class SharedFetch:
     async def _turn(
         self, steps: Steps, claim: Claim, failure: TokenError | None, *, is_ahead: bool
     ) -> _Turn:
-        """Use the claim: read again, then send one request, or find out that there is to wait."""
+        """Use the claim: read the entry again, then send one request, or say how long to wait."""
         token = await steps.load(claim)
         if token is not None:
             logger.debug("A token is used that another client has just stored")
             return _Turn(token)
-        note = await self._note()
+        note = await self._note(steps)
         pause = 0.0 if note is None else note.seconds_left(time.time())
         if is_ahead and (pause or steps.needs_person()):
             raise RenewalSkippedError(until_expiry=steps.needs_person())
@@ -181,7 +184,7 @@ class SharedFetch:
             logger.debug("Waiting up to %.1f s for %s: %s", pause, note.by, note.kind)
             return _Turn(pause=min(pause, _POLL) if note.kind is NoteKind.SIGNING_IN else pause)
         if steps.needs_person():
-            await self._entry.set_note(_sign_in_note())
+            await self._entry.set_note(_sign_in_note(), steps.name)
             return _Turn(is_sign_in=True)
         attempt, began = (0, time.time()) if note is None else (note.attempt, note.began)
         try:
@@ -191,7 +194,7 @@ class SharedFetch:
             pause = await self._note_failure(worst, steps, attempt + 1, began)
             return _Turn(pause=pause, failure=worst)
         if note is not None:
-            await self._entry.set_note(None)
+            await self._entry.set_note(None, steps.name)
         return _Turn(token)
 
     async def _attempt(
@@ -222,13 +225,13 @@ class SharedFetch:
             wait = self._retry.wait_after(error, attempts, max(0.0, now - began), chance)
         if wait is not None:
             note = CacheNote(NoteKind.RETRYING, now + wait, this_process(), attempts, began)
-            await self._entry.set_note(note)
+            await self._entry.set_note(note, steps.name)
             return wait
         if isinstance(error, _FAILURES_TO_SHARE):
-            await self._share(error)
+            await self._share(error, steps)
         raise error from error.__cause__
 
-    async def _share(self, error: TokenError) -> None:
+    async def _share(self, error: TokenError, steps: Steps) -> None:
         """Let other clients raise the same error, for as long as this one sends no request."""
         if isinstance(error, AuthorizationError | LoginTimeoutError):
             pause = PAUSE_AFTER_REFUSAL
@@ -236,16 +239,16 @@ class SharedFetch:
             pause = max(self._failure_backoff, min(retry_after_of(error) or 0.0, MAX_BACKOFF))
         if pause:
             note = failure_note(error, time.time() + pause, this_process())
-            await self._entry.set_note(note)
+            await self._entry.set_note(note, steps.name)
 
-    async def _note(self) -> CacheNote | None:
+    async def _note(self, steps: Steps) -> CacheNote | None:
         """Return the note. Raises the error that it tells of."""
-        note = await self._entry.note()
+        note = await self._entry.note(steps.name)
         if note is None or note.kind is not NoteKind.FAILED:
             return note
         if self._is_note_ignored or not note.seconds_left(time.time()):
             self._is_note_ignored = False
-            await self._entry.set_note(None)
+            await self._entry.set_note(None, steps.name)
             return None
         raise note.error()
 
@@ -262,25 +265,25 @@ class SharedFetch:
         await self._entry.wait(min(_jitter(2 * _POLL), left))
 
     async def _sign_in(self, steps: Steps) -> Token:
-        announcing = asyncio.create_task(self._announce_sign_in())
+        announcing = asyncio.create_task(self._announce_sign_in(steps))
         try:
             token = await steps.sign_in()
         except (AuthorizationError, LoginTimeoutError) as error:
             announcing.cancel()
-            await self._share(error)
+            await self._share(error, steps)
             raise
         except BaseException:
             announcing.cancel()
-            await run_to_completion(self._entry.set_note(None))
+            await run_to_completion(self._entry.set_note(None, steps.name))
             raise
         announcing.cancel()
-        await run_to_completion(self._entry.set_note(None))
+        await run_to_completion(self._entry.set_note(None, steps.name))
         return token
 
-    async def _announce_sign_in(self) -> None:
+    async def _announce_sign_in(self, steps: Steps) -> None:
         while True:
             await asyncio.sleep(_SIGN_IN_NOTE / 3)
-            await self._entry.set_note(_sign_in_note())
+            await self._entry.set_note(_sign_in_note(), steps.name)
 
     # A cache that fails
 

@@ -1,4 +1,4 @@
-"""Clients that share a token cache: who may use whose token, and what one failure means for all."""
+"""Clients that share a token cache: owners of cached tokens, and shared failures."""
 
 import asyncio
 import math

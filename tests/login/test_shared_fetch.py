@@ -290,7 +290,7 @@ def test_one_person_is_asked_once(play: Play) -> None:
 
 
 def test_sign_in_of_a_killed_process_is_not_awaited_for_long(play: Play) -> None:
-    """Its note ends, since nobody renews it."""
+    """The note of a sign-in ends if its process does not renew it."""
 
     async def scenario() -> None:
         cache = UnreliableCache()
@@ -569,5 +569,25 @@ def test_logout_ends_although_the_cache_hangs(play: Play, method: Any) -> None:
             assert method != "replace"
         assert now() - started < 45
         assert to_revoke.has_refresh_token
+
+    play(scenario())
+
+
+@pytest.mark.rule("R073", "R079")
+def test_failure_of_a_derived_client_is_not_that_of_the_login(play: Play) -> None:
+    """The server may refuse another scope or resource while the login itself works."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server = Server(cache)
+        login = await signed_in(cache, server)
+        login = Login(PersonGrant(), cache=cache.new_client(), key=KEY, failure_backoff=60)
+        server.error = TokenHTTPError("no", 400, error="invalid_target")
+        for _ in range(2):
+            with pytest.raises(TokenHTTPError, match="no"):
+                await login.derived_token(server, None, "derived", has_own_scope=False)
+        server.error = None
+        assert (await login.token(server, "access-1")).is_valid()
+        assert len(server.times) == 3
 
     play(scenario())
