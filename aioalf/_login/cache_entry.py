@@ -128,11 +128,9 @@ class CacheEntry:
 
         `name` is the name of a derived client, None for the login itself.
         """
-        return (
-            None
-            if self.cache is None
-            else read_note(await self._get(self.cache, self._note_key(name)))
-        )
+        if self.cache is None:
+            return None
+        return read_note(await self._get(self.cache, self._note_key(name)))
 
     async def set_note(self, note: CacheNote | None, name: str | None) -> None:
         """Replace the note; None removes it. A failure is only logged."""

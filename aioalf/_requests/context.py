@@ -27,6 +27,8 @@ R = TypeVar("R", bound=_AsyncContext)
 class RequestContextManager(Coroutine[Any, Any, R]):
     """A request that may be awaited, run as a task, or entered with ``async with``."""
 
+    __slots__ = ("_coroutine", "_result")
+
     def __init__(self, coroutine: Coroutine[Any, Any, R]) -> None:
         self._coroutine = coroutine
 
