@@ -31,7 +31,7 @@ NEAR = ROOT / "artefacts" / "mutants" / "near"
 ALL = ROOT / "artefacts" / "mutants" / "all"
 LIST = Path(__file__).with_suffix(".toml")
 
-_COPIED = ("aioalf", "tests", "docs", "pyproject.toml")
+_COPIED = ("aioalf", "tests", "pyproject.toml")
 _NEAR_TESTS = ["tests/auth_server", "tests/manager", "tests/requests", "tests/values"]
 _SELECTED = "pytest_add_cli_args_test_selection"
 _SELECTION = re.compile(rf"({_SELECTED} = )\[[^]]*\]")

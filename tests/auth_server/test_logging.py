@@ -12,7 +12,6 @@ from aioalf._auth_server.token_endpoint import TokenEndpoint
 from aioalf.client_auth import ClientSecretPost, Credentials
 from aioalf.testing import Fault, OAuthServer
 from tests.auth_server.token_requests import TOKEN, endpoint_at, error_of, request_token
-from tests.project.docs.blocks import ROOT
 from tests.support.front import FixedManager
 from tests.support.raw_server import RawServer, answer
 
@@ -46,15 +45,6 @@ async def test_token_request_and_response_are_logged(
         f"The token endpoint {url} answered 200 after N s",
         "The token expires in 3600 s",
     ]
-
-
-async def test_lines_in_the_documentation_are_real(oauth_server: OAuthServer, lines: Lines) -> None:
-    """The page shows the lines of a token request."""
-    await request_token(endpoint_at(oauth_server.token_endpoint))
-    page = (ROOT / "docs" / "logging.rst").read_text(encoding="utf-8")
-    shown = re.sub(r"after \d+\.\d{3} s", "after N s", page)
-    for line in lines():
-        assert line.replace(oauth_server.token_endpoint, "https://auth.example.com/token") in shown
 
 
 async def test_retries_are_numbered(oauth_server: OAuthServer, lines: Lines) -> None:
