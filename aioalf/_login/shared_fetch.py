@@ -219,7 +219,7 @@ class SharedFetch:
         self, error: TokenError, steps: Steps, attempts: int, began: float
     ) -> float:
         """Tell others of an error. Return the seconds until the next attempt, or raise it."""
-        now, chance = time.time(), random.random()  # noqa: S311 - jitter needs no secure numbers
+        now, chance = time.time(), _jitter(1.0)
         wait = None
         if steps.is_repeatable():
             wait = self._retry.wait_after(error, attempts, max(0.0, now - began), chance)
