@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from aioalf.errors import CacheError
+from aioalf.errors import TokenError
 
 
 class _KeyLock:
@@ -27,14 +27,14 @@ class KeyLocks:
 
     @asynccontextmanager
     async def hold(self, key: str) -> AsyncIterator[None]:
-        """Hold the lock of a key. Raises CacheError if the current task already holds it."""
+        """Hold the lock of a key. Raises TokenError if the current task already holds it."""
         place = (asyncio.get_running_loop(), key)
         entry = self._locks.setdefault(place, _KeyLock())
         task = asyncio.current_task()
         if entry.holder is not None and entry.holder is task:
-            raise CacheError(
-                "This task already holds the lock of the token cache and would wait for itself "
-                "forever: do not use the client in a function that it calls to get a token"
+            raise TokenError(
+                "This task already requests a token and would wait for itself forever: do not use "
+                "the client in a function that it calls to get a token"
             )
         entry.users += 1
         try:

@@ -14,7 +14,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
 from aioalf._cache_protocol import Claim, TokenCache
 from aioalf._login.cache_format import (
@@ -91,19 +91,21 @@ class CacheEntry:
 
     # The claim
 
+    @property
+    def _store(self) -> TokenCache:
+        return cast("TokenCache", self.cache)  # for methods that need a cache
+
     async def claim(self) -> Claim | None:
         """Return the claim, None if another client has it. Raises CacheError."""
         return None if self.cache is None else await _ask(self.cache.claim(self._key))
 
     async def wait(self, seconds: float) -> None:
         """Wait until another client gives the claim back, at most so many seconds."""
-        if self.cache is not None:
-            await _ask(self.cache.wait(self._key, seconds), seconds + CALL_TIMEOUT)
+        await _ask(self._store.wait(self._key, seconds), seconds + CALL_TIMEOUT)
 
     async def holder(self) -> str:
         """Describe who has the claim, for an error message."""
-        holder = None if self.cache is None else await _ask(self.cache.holder(self._key))
-        return holder or "another client"
+        return await _ask(self._store.holder(self._key)) or "another client"
 
     @asynccontextmanager
     async def claimed(self) -> AsyncIterator[Claim | None]:
@@ -128,18 +130,14 @@ class CacheEntry:
 
         `name` is the name of a derived client, None for the login itself.
         """
-        if self.cache is None:
-            return None
-        return read_note(await self._get(self.cache, self._note_key(name)))
+        return read_note(await self._get(self._store, self._note_key(name)))
 
     async def set_note(self, note: CacheNote | None, name: str | None) -> None:
         """Replace the note; None removes it. A failure is only logged."""
-        if self.cache is None:
-            return
         ttl = 0.0 if note is None else note.seconds_left(time.time()) + _NOTE_GRACE
         text = "" if note is None else write_note(note)
         try:
-            await _ask(self.cache.set(self._note_key(name), text, ttl))
+            await _ask(self._store.set(self._note_key(name), text, ttl))
         except CacheError as error:
             logger.debug("The note in the token cache could not be written: %s", error)
 
@@ -175,15 +173,13 @@ class CacheEntry:
     async def _replace(
         self, stored: StoredLogin, endpoint: AuthorizationServer, claim: Claim | None
     ) -> None:
-        if self.cache is None:
-            return
         if claim is None:
             raise CacheError(f"{await self.holder()} uses the entry")
         text = write_stored_login(stored)
         if await _ask(claim.replace(text, _ttl(stored, self._subject_ttl))):
             return
         # The claim was lost. A login that another client has stored since then is used from now on.
-        await self._take(await self._get(self.cache, self._key), endpoint)
+        await self._take(await self._get(self._store, self._key), endpoint)
         if self.content is None:
             raise CacheError("the claim to the entry was lost")
 

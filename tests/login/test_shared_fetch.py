@@ -13,6 +13,7 @@ import pytest
 
 from aioalf._auth_server.request_params import Form
 from aioalf._login.cache_format import StoredLogin, write_stored_login
+from aioalf._login.derived_login import DerivedLogin
 from aioalf._login.login import Login
 from aioalf._login.shared_fetch import BusyError
 from aioalf.errors import (
@@ -589,5 +590,125 @@ def test_failure_of_a_derived_client_is_not_that_of_the_login(play: Play) -> Non
         server.error = None
         assert (await login.token(server, "access-1")).is_valid()
         assert len(server.times) == 3
+
+    play(scenario())
+
+
+@pytest.mark.rule("R079")
+def test_token_stored_just_before_the_claim_is_used(play: Play) -> None:
+    """The entry is read again under the claim."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server = Server(cache)
+        cache.faults["claim"] = CacheFault.slow(2)
+        late = asyncio.create_task(service(cache).token(server, None))
+        await asyncio.sleep(1)
+        first = await service(cache.new_client()).token(server, None)
+        assert (await late).access_token == first.access_token
+        assert len(server.times) == 1
+
+    play(scenario())
+
+
+@pytest.mark.rule("R033")
+@pytest.mark.parametrize("is_continued", [False, True])
+def test_retry_in_flight_ends_at_the_limit(play: Play, *, is_continued: bool) -> None:
+    """Also if another process sent the first request of the series."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server = Server(cache)
+        server.error = TokenConnectionError("down", is_transient=True)
+        retry = Retry(attempts=2, wait_initial=0, timeout=3)
+        login = Login(ServiceGrant(), cache=cache, key=KEY, retry=retry)
+        if is_continued:
+            patient = Retry(attempts=9, wait_initial=0, timeout=9)
+            first = Login(ServiceGrant(), cache=cache.new_client(), key=KEY, retry=patient)
+            killed = asyncio.create_task(first.token(server, None))
+            await asyncio.sleep(server.delay + 0.1)
+            killed.cancel()
+            await asyncio.wait({killed})
+        started = now()
+        fetching = asyncio.create_task(login.token(server, None))
+        await asyncio.sleep(0.2 if is_continued else server.delay + 0.1)
+        server.delay = 60
+        with pytest.raises(TokenConnectionError):
+            await fetching
+        assert now() - started < 5
+
+    play(scenario())
+
+
+def test_person_is_not_asked_ahead_of_expiry_without_the_cache(play: Play) -> None:
+    """A cache that fails is no reason to interrupt somebody."""
+
+    class VisibleGrant(PersonGrant):
+        """A person signs in each time; there is no refresh token."""
+
+        keeps_refresh_token = False
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server, grant = Server(cache), VisibleGrant(seconds=0)
+        cache.faults.set_all(CacheFault.error())
+        login = Login(grant, cache=cache, key=KEY)
+        assert (await login.token(server, None)).access_token == "access-1"
+        with pytest.raises(RenewalSkippedError):
+            await login.token(server, "access-1", is_ahead=True)
+        assert grant.asked == 1
+
+    play(scenario())
+
+
+@pytest.mark.rule("R040")
+def test_sign_in_is_kept_in_memory_if_the_cache_fails_meanwhile(play: Play) -> None:
+    """The person does not have to sign in again in this process."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server, grant = Server(cache), PersonGrant(seconds=5)
+        login = Login(grant, cache=cache, key=KEY)
+        fetching = asyncio.create_task(login.token(server, None))
+        await grant.reached.wait()
+        cache.faults.set_all(CacheFault.error())
+        assert (await fetching).access_token == "access-1"
+        cache.faults.set_all(None)
+        await login.token(server, "access-1")
+        assert (grant.asked, server.sent) == (1, [None, "refresh-1"])
+
+    play(scenario())
+
+
+def test_login_without_a_cache_asks_no_person_ahead_of_expiry(play: Play) -> None:
+    """The same holds without a cache."""
+
+    async def scenario() -> None:
+        grant = PersonGrant()
+        with pytest.raises(RenewalSkippedError):
+            await Login(grant).token(Server(UnreliableCache()), "current", is_ahead=True)
+        assert grant.asked == 0
+
+    play(scenario())
+
+
+def test_derived_client_renews_ahead_of_expiry_only_with_the_login(play: Play) -> None:
+    """It does not start a sign-in, and `forget_failure` reaches the login."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server, started = Server(cache), list[str]()
+
+        async def log_in() -> None:
+            started.append("sign-in")
+
+        login = Login(PersonGrant(), cache=cache, key=KEY)
+        derived = DerivedLogin(
+            login, "derived", has_own_scope=False, log_in=log_in, log_in_anew=log_in
+        )
+        derived.forget_failure()
+        with pytest.raises(RenewalSkippedError):
+            await derived.token(server, "current", is_ahead=True)
+        assert not started
 
     play(scenario())

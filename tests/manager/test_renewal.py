@@ -23,6 +23,7 @@ from aioalf.errors import (
     TokenHTTPError,
 )
 from aioalf.grants import AuthorizationServer, Grant
+from aioalf.renewal import RenewalSkippedError
 from aioalf.testing import Fault, OAuthServer
 from aioalf.token import Token
 from tests.support.clocks import Clock
@@ -57,9 +58,11 @@ class ScriptedGrant(Grant):
 class Scene:
     """A manager with its grant and its clock."""
 
-    def __init__(self, clock: Clock, renewal: Renewal | None = None) -> None:
+    def __init__(
+        self, clock: Clock, renewal: Renewal | None = None, grant: ScriptedGrant | None = None
+    ) -> None:
         self.clock = clock
-        self.grant = ScriptedGrant()
+        self.grant = grant or ScriptedGrant()
         self.manager = TokenManager(ENDPOINT, "id", "secret", grant=self.grant, renewal=renewal)
 
     def token(self, name: str, lifetime: float | None = LIFETIME) -> Token:
@@ -620,3 +623,67 @@ def test_option_of_the_wrong_type_is_rejected(options: dict[str, Any]) -> None:
     """The error names the option, also if its value is a class instead of an object."""
     with pytest.raises(TokenConfigurationError, match=next(iter(options))):
         TokenManager(ENDPOINT, "id", "secret", **options)
+
+
+@pytest.mark.rule("R074")
+@pytest.mark.parametrize("until_expiry", [False, True])
+async def test_skipped_renewal_keeps_the_token_and_is_tried_later(
+    scene: Scene, *, until_expiry: bool
+) -> None:
+    """Another client renews the token, or only a person could."""
+    scene.clock.advance(LIFETIME - 299)
+    skipped = RenewalSkippedError(until_expiry=until_expiry)
+    for _ in range(3):
+        scene.grant.provide(skipped)
+        assert await scene.manager.get_token() == "first"
+        await scene.settle()
+        assert scene.manager.retry_after == 0
+        scene.clock.advance(1)
+    assert scene.grant.requests == (2 if until_expiry else 4)
+
+
+@pytest.mark.rule("R074")
+async def test_caller_of_a_skipped_renewal_gets_a_new_request(scene: Scene) -> None:
+    """The token expired while the renewal was in flight."""
+    scene.clock.advance(LIFETIME - 1)
+    assert await scene.manager.get_token() == "first"
+    await scene.settle()
+    scene.clock.advance(2)
+    getting = asyncio.create_task(scene.manager.get_token())
+    await scene.settle()
+    scene.grant.provide(RenewalSkippedError(until_expiry=False))
+    scene.grant.provide(scene.token("second"))
+    assert await getting == "second"
+
+
+@pytest.mark.rule("R074")
+async def test_person_is_not_asked_ahead_of_expiry(clock: Clock) -> None:
+    """A grant that asks a person is used only when there is no token."""
+
+    class PersonGrant(ScriptedGrant):
+        """A grant that asks a person."""
+
+        is_interactive = True
+
+    scene = Scene(clock, grant=PersonGrant())
+    scene.grant.provide(scene.token("first"))
+    assert await scene.manager.get_token() == "first"
+    clock.advance(LIFETIME - 1)
+    for _ in range(3):
+        assert await scene.manager.get_token() == "first"
+        await scene.settle()
+    assert scene.grant.requests == 1
+    clock.advance(1)
+    scene.grant.provide(scene.token("second"))
+    assert await scene.manager.get_token() == "second"
+
+
+async def test_skipped_renewal_after_a_reset_changes_nothing(scene: Scene) -> None:
+    """The token that it would keep is gone."""
+    scene.clock.advance(LIFETIME - 299)
+    assert await scene.manager.get_token() == "first"
+    await scene.settle()
+    await scene.manager.reset_token()
+    scene.grant.provide(RenewalSkippedError(until_expiry=True))
+    await scene.settle()
+    assert scene.manager.cached_token() is None

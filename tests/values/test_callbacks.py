@@ -1,6 +1,7 @@
 """Tests of calling a user's function."""
 
 import asyncio
+import threading
 from contextvars import ContextVar
 from threading import current_thread, main_thread
 
@@ -119,3 +120,38 @@ async def test_error_of_on_token_is_logged_without_its_text(
 
     await notify_on_token(fail, Token("abc"))
     assert caplog.messages == [f"on_token failed, the token is used anyway: {reason}"]
+
+
+async def test_cancelled_caller_leaves_a_blocking_function_alone() -> None:
+    """Its result is dropped without an error in the log."""
+    started, go_on = threading.Event(), threading.Event()
+
+    def block() -> str:
+        started.set()
+        go_on.wait(10)
+        return "late"
+
+    calling = asyncio.create_task(call(block))
+    await asyncio.to_thread(started.wait, 10)
+    calling.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await calling
+    go_on.set()
+    await asyncio.sleep(0.05)
+
+
+async def test_stop_iteration_of_a_function_is_an_error() -> None:
+    """A future cannot hold a StopIteration, and the caller would wait forever."""
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        await call(lambda: next(iter(())))
+
+
+async def test_functions_that_hang_use_up_no_thread_of_others() -> None:
+    """The default executor, which also resolves host names, stays free."""
+    go_on = threading.Event()
+    hanging = [asyncio.create_task(call(go_on.wait, 10)) for _ in range(64)]
+    await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        assert await asyncio.to_thread(lambda: "free") == "free"
+    go_on.set()
+    await asyncio.gather(*hanging)

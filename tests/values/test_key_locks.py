@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from aioalf._key_locks import KeyLocks
+from aioalf.errors import TokenError
 
 
 async def test_lock_is_granted_in_the_order_of_requests() -> None:
@@ -48,3 +49,11 @@ def test_lock_held_in_an_abandoned_loop_does_not_block_the_next_loop() -> None:
     first.run_until_complete(held.__aexit__(None, None, None))
     first.run_until_complete(first.shutdown_asyncgens())
     first.close()
+
+
+async def test_task_that_holds_a_lock_cannot_take_it_again() -> None:
+    """It would wait for itself forever."""
+    locks = KeyLocks()
+    async with locks.hold("a"):
+        with pytest.raises(TokenError, match="would wait for itself"):
+            await _hold(locks)

@@ -2,11 +2,20 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Awaitable, Callable
 
+import anyio
 import pytest
 
-from aioalf._single_flight import FlightCancelledError, SingleFlight
+from aioalf import _single_flight
+from aioalf._single_flight import (
+    FlightCancelledError,
+    MustFinish,
+    SingleFlight,
+    run_to_completion,
+)
+from aioalf.errors import TokenError
 
 
 class BlockedCall:
@@ -397,3 +406,76 @@ async def test_use_from_two_running_event_loops_is_an_error(
         "used from two event loops at once, or in a process that was forked in a running event "
         "loop: create one for each event loop, or use it in one loop after the other"
     )
+
+
+@pytest.mark.rule("R077")
+async def test_close_does_not_wait_forever(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A call that does not end is left behind with a warning."""
+    monkeypatch.setattr(_single_flight, "CLOSE_TIMEOUT", 0.05)
+    flight, go_on = SingleFlight[None](), asyncio.Event()
+
+    async def stubborn() -> None:
+        await run_to_completion(_wait(go_on))
+
+    task = flight.start(stubborn)
+    await asyncio.sleep(0)
+    await flight.close()
+    assert "Closed while 1 token requests were still in flight" in caplog.text
+    go_on.set()
+    await asyncio.wait({task})
+
+
+async def _wait(event: asyncio.Event) -> None:
+    await event.wait()
+
+
+async def test_function_that_a_call_waits_for_cannot_wait_for_the_call() -> None:
+    """It gets an error at once, also if it runs in another task, and it can close the flight."""
+    flight = SingleFlight[str]()
+
+    async def recursive() -> str:
+        with pytest.raises(TokenError, match="would wait for itself forever"):
+            await asyncio.create_task(flight.run(recursive))
+        async with asyncio.timeout(1):
+            await flight.close()
+        await asyncio.sleep(0)
+        return "never"
+
+    with pytest.raises(FlightCancelledError):
+        await flight.run(recursive)
+
+
+@pytest.mark.rule("R044")
+async def test_calls_that_must_finish_can_be_awaited() -> None:
+    """Also after their callers were cancelled; calls of an event loop that has ended are not."""
+    must_finish, go_on = MustFinish(), asyncio.Event()
+    caller = asyncio.create_task(must_finish.run(_wait(go_on)))
+    await asyncio.sleep(0)
+    caller.cancel()
+    waiting = asyncio.create_task(must_finish.wait())
+    await asyncio.sleep(0.01)
+    assert not waiting.done()
+    go_on.set()
+    await waiting
+    await asyncio.wait({caller})
+    assert caller.cancelled()
+    await must_finish.wait()
+
+
+@pytest.mark.rule("R044")
+async def test_call_in_a_cancelled_anyio_scope_is_completed_without_a_busy_loop() -> None:
+    """Anyio cancels the task again at each turn of the event loop."""
+    done: list[str] = []
+
+    async def work() -> None:
+        await asyncio.sleep(0.3)
+        done.append("done")
+
+    used = time.process_time()
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await run_to_completion(work())
+    assert (done, scope.cancelled_caught) == (["done"], True)
+    assert time.process_time() - used < 0.2
