@@ -164,9 +164,9 @@ class ServerResponse(Unpicklable):
         return (mask_secrets if self.members is None else mask_secrets_in_json)(body, secrets)
 
     def _mask_response(self) -> None:
-        """Mask what the response repeats of the request. Other responses are left as they are.
+        """Mask the secrets that the response repeats. A response without them does not change.
 
-        A program reads it instead of the API's response, and may pass it on to its own callers.
+        `Client` returns this response, and a program may show it to its own callers.
         """
         # Honest servers name the client id, and a short value, such as "1", is no echo.
         secrets = frozenset(

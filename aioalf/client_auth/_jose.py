@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import suppress
+from importlib import import_module
 from typing import TYPE_CHECKING, Final, cast
 
 from aioalf.errors import TokenConfigurationError
@@ -90,7 +91,7 @@ def sign(header: Mapping[str, object], payload: bytes, key: jwk.Key) -> str:
 def require_joserfc() -> None:
     """Raise TokenConfigurationError, which names the extra, if joserfc is not installed."""
     try:
-        import joserfc  # noqa: F401 - the package itself is empty
+        import_module("joserfc")  # the package itself is empty
     except ImportError as error:
         raise TokenConfigurationError(
             "Signing a JWT needs the package joserfc: install aio-alf[jose]"

@@ -295,7 +295,7 @@ def test_encoded_echo_of_an_unknown_parameter_is_masked(
 
 @pytest.mark.rule("R007")
 def test_member_with_another_escape_is_masked_in_the_response_text() -> None:
-    """The text shows the members as they are read, so an escape of the server hides nothing."""
+    """The text shows the members as JSON parses them, without the escapes of the server."""
     secret = "Ab3/De+f9&g"
     for escaped in (secret.replace("/", r"\/"), secret.replace("&", r"\u0026")):
         body = rf'{{"error": "invalid_client", "got": "secret {escaped}"}}'.encode()

@@ -75,8 +75,10 @@ async def test_report_of_an_unusable_file_does_not_show_its_content(
 SMALL = generate_private_key(65537, 1024).private_bytes(  # noqa: S505 - a key to refuse
     Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
 )
-PRIVATE = [str(jwk_of(key)["d"]) for key in (EC[384], ED25519)]
-PRIVATE += [line for pem in (pem_of(EC[384]), SMALL) for line in pem.decode().split("\n")[1:-2]]
+PRIVATE = [
+    *(str(jwk_of(key)["d"]) for key in (EC[384], ED25519)),
+    *(line for pem in (pem_of(EC[384]), SMALL) for line in pem.decode().split("\n")[1:-2]),
+]
 
 
 @pytest.mark.filterwarnings("ignore::joserfc.errors.SecurityWarning")

@@ -17,7 +17,7 @@ SENT = "response_type=code&state=a+b&redirect_uri=http%3A%2F%2F127.0.0.1%3A1"
 
 @pytest.mark.parametrize("query", ["policy=b2c_1", "a=%2B+%20&b", "scope=openid&prompt="])
 def test_query_of_the_endpoint_is_kept(query: str) -> None:
-    """Some servers have a policy or a tenant in the query; its escapes stay as they are."""
+    """Some servers have a policy or a tenant in the query. Escapes in the query do not change."""
     assert authorization_url(URL(f"{PAGE}?{query}", encoded=True), REQUEST) == (
         f"{PAGE}?{query}&{SENT}"
     )
@@ -28,7 +28,7 @@ def test_query_of_the_endpoint_is_kept(query: str) -> None:
     "query", ["state=evil", "st%61te=evil", "state", "redirect_uri=https://evil.example&state=x"]
 )
 def test_no_parameter_of_the_request_appears_twice(query: str) -> None:
-    """The values of the client replace those of the endpoint, however they are encoded."""
+    """The values of the client replace the values of the endpoint, also if a name is encoded."""
     for endpoint in (f"{PAGE}?{query}", f"{PAGE}?a=b&{query}", f"{PAGE}?{query}&a=b"):
         url = URL(authorization_url(URL(endpoint, encoded=True), REQUEST))
         assert url.query.getall("state") == ["a b"]

@@ -11,7 +11,7 @@ _SHORTEST = 12
 
 
 class Canaries:
-    """The secrets of a test by their names: planted ones, and those that servers issued."""
+    """The secrets of a test by their names: planted secrets, and secrets that servers issued."""
 
     def __init__(self) -> None:
         self._values: dict[str, str] = {}

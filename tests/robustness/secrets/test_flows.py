@@ -99,7 +99,7 @@ async def test_echoing_server_brings_out_no_secret(
 async def test_returned_response_brings_out_no_secret(
     world: World, exposure: Exposure, flow: str, kind: str
 ) -> None:
-    """A program may pass the response on as it is."""
+    """A program may send the whole response to its own callers."""
     async with EchoServer(kind) as echo:
         client = await world.client(flow, token_endpoint=echo.url)
         async with asyncio.timeout(20), client, client.get("https://api.example.com/") as response:

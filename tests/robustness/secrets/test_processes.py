@@ -42,6 +42,6 @@ async def test_started_browser_sees_no_secret(oauth_server: OAuthServer, tmp_pat
     assert (output, errors) == (b"200\n", b"")
     [request] = [each for each in oauth_server.log if "code_verifier" in each.form]
     canaries.add("code_verifier", request.form["code_verifier"])
-    shown = seen.read_bytes().decode("utf-8", "replace")
+    shown = seen.read_text()
     assert "code_challenge=" in shown
     assert canaries.found_in(shown) == []
