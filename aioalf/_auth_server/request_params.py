@@ -12,6 +12,7 @@ from typing import Final
 
 from yarl import URL
 
+from aioalf._redaction import Unpicklable
 from aioalf._syntax import is_sendable, join_scope, scope_set
 from aioalf.errors import TokenConfigurationError
 
@@ -38,7 +39,7 @@ _ABSOLUTE_URI: Final = (
 )
 
 
-class TokenRequestParams:
+class TokenRequestParams(Unpicklable):
     """Scope, resources, audiences and extra parameters, checked and in the form to send.
 
     Args:

@@ -154,7 +154,7 @@ class SigningKey(Unpicklable):
         return {"alg": self._algorithm, **({} if key_id is None else {"kid": key_id})}
 
 
-class _Hidden:
+class _Hidden(Unpicklable):
     """Holds a key where error reports, which show local variables, must not show it."""
 
     def __init__(self, key: object) -> None:

@@ -133,18 +133,18 @@ class TokenExchange(Unpicklable):
         return _with_expiry_of(tokens.subject, token)
 
     async def _current_tokens(self) -> _Tokens:
-        tokens = _Tokens(await secret_value("subject_token", self._subject_token))
+        tokens = _Tokens()
+        tokens.subject = await secret_value("subject_token", self._subject_token)
         if self._actor_token is not None:
             tokens.actor = await secret_value("actor_token", self._actor_token)
         return tokens
 
 
-class _Tokens:
+class _Tokens(Unpicklable):
     """The tokens to send. Error reports, which show local variables, do not show them."""
 
-    def __init__(self, subject: str) -> None:
-        self.subject = subject
-        self.actor: str | None = None
+    subject: str
+    actor: str | None = None
 
     def form(self) -> dict[str, str]:
         """Return the parameters that carry the tokens."""

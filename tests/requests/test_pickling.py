@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from aioalf import Client
+from aioalf._auth_server.request_params import TokenRequestParams
 from aioalf._requests.manager_adapter import LegacyManagerAdapter
 from tests.support.front import FixedManager, UserClient
 
@@ -20,8 +21,12 @@ pytestmark = pytest.mark.rule("R063")
         lambda: UserClient("client-id", "secret", "https://auth.example.com/token"),
         lambda: Client("client-id", "secret", "https://auth.example.com/token")._dispatcher,  # noqa: SLF001 - an inner object
         lambda: LegacyManagerAdapter(FixedManager()),
+        lambda: TokenRequestParams(extra={"key": "secret"}),
     ],
-    ids=["Client", "Client with a user's manager", "RequestDispatcher", "LegacyManagerAdapter"],
+    ids=[
+        *("Client", "Client with a user's manager", "RequestDispatcher", "LegacyManagerAdapter"),
+        "TokenRequestParams",
+    ],
 )
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_object_with_a_secret_cannot_be_pickled(make: Callable[[], object], protocol: int) -> None:
