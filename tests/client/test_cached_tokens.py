@@ -49,7 +49,7 @@ async def test_client_with_another_key_does_not_get_a_cached_token(
         *(manager_of(oauth_server, cache, None, client_auth=PrivateKeyJWT(key)) for key in keys),
         *(manager_of(oauth_server, cache, "s", grant=JWTBearer(key, issuer="a")) for key in keys),
     ]
-    entries = {manager._login._entry._key for manager in managers}  # type: ignore[union-attr]  # noqa: SLF001 - has no public name
+    entries: set[str] = {manager._login._entry._key for manager in managers}  # type: ignore[union-attr]  # noqa: SLF001 - has no public name
     assert len(entries) == 4
 
 

@@ -24,7 +24,7 @@ from aioalf.errors import (
     TokenError,
     TokenHTTPError,
 )
-from aioalf.grants import AuthorizationServer, Grant
+from aioalf.grants import AuthorizationServer
 from aioalf.renewal import RenewalSkippedError
 from aioalf.retry import Retry
 from aioalf.testing import CacheFault, UnreliableCache
@@ -71,7 +71,7 @@ class Server(ScriptedServer):
         return await super().request(form)
 
 
-class ServiceGrant(Grant):
+class ServiceGrant:
     """A grant without refresh tokens, like client credentials."""
 
     name = "service"
@@ -86,7 +86,7 @@ class ServiceGrant(Grant):
         return await endpoint.request({"grant_type": self.name}, is_repeatable=True)
 
 
-class PersonGrant(Grant):
+class PersonGrant:
     """A person who needs `seconds` to sign in, or raises `refusal`."""
 
     name = "person"

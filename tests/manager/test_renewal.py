@@ -663,7 +663,10 @@ async def test_person_is_not_asked_ahead_of_expiry(clock: Clock) -> None:
     class PersonGrant(ScriptedGrant):
         """A grant that asks a person."""
 
-        is_interactive = True
+        @property
+        def is_interactive(self) -> bool:
+            """Return True."""
+            return True
 
     scene = Scene(clock, grant=PersonGrant())
     scene.grant.provide(scene.token("first"))
