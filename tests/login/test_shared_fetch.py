@@ -712,3 +712,44 @@ def test_derived_client_renews_ahead_of_expiry_only_with_the_login(play: Play) -
         assert not started
 
     play(scenario())
+
+
+@pytest.mark.rule("R081")
+@pytest.mark.parametrize(("subject", "is_kept"), [("", True), ("digest-of-a-subject", False)])
+def test_exchanged_token_does_not_outlive_its_subject_for_long(
+    play: Play, subject: str, *, is_kept: bool
+) -> None:
+    """Without ``expires_in``, such a token is stored for an hour: its subject may be revoked."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server = Server(cache)
+        server.lifetime = None
+        grant = ServiceGrant()
+        grant.subject_key = subject
+        await Login(grant, cache=cache, key=KEY).token(server, None)
+        await asyncio.sleep(3601)
+        await Login(grant, cache=cache.new_client(), key=KEY).token(server, None)
+        assert (len(server.times) == 1) is is_kept
+
+    play(scenario())
+
+
+@pytest.mark.rule("R077", "R080")
+def test_request_ends_although_its_answer_cannot_be_written(play: Play) -> None:
+    """close() waits for it, so a cache that hangs must not keep it."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server = Server(cache)
+        login = await signed_in(cache, server)
+        cache.faults.set_all(CacheFault.hang())
+        cache.faults["get"] = cache.faults["claim"] = None
+        fetching = asyncio.create_task(login.token(server, "access-1"))
+        await server.reached.wait()
+        started = now()
+        fetching.cancel()
+        await asyncio.wait({fetching})
+        assert now() - started < 30
+
+    play(scenario())
