@@ -322,7 +322,7 @@ class TokenManager(LegacyAttributes, RenewingToken):
         return await self._login.token(self._endpoint, unwanted, is_ahead=is_ahead)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} token={self._token!r}>"
+        return f"<{type(self).__name__} token={getattr(self, '_token', None)!r}>"
 
 
 _HOOKS = {name: vars(TokenManager)[name] for name in ("_get_token_data", "_request_token")}

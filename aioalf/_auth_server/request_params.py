@@ -12,6 +12,7 @@ from typing import Final
 
 from yarl import URL
 
+from aioalf._masked_values import MaskedDict
 from aioalf._redaction import Unpicklable
 from aioalf._syntax import is_sendable, join_scope, scope_set
 from aioalf.errors import TokenConfigurationError
@@ -103,12 +104,14 @@ class TokenRequestParams(Unpicklable):
 
     def form(self) -> dict[str, str | tuple[str, ...]]:
         """Return the parameters to send."""
-        return {
-            **self.extra,
-            "scope": self.scope,
-            "resource": self.resource,
-            "audience": self.audience,
-        }
+        return MaskedDict(
+            {
+                **self.extra,
+                "scope": self.scope,
+                "resource": self.resource,
+                "audience": self.audience,
+            }
+        )
 
 
 def _several(name: str, values: str | Collection[str] | None) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final, NamedTuple, cast
 
+from aioalf._masked_values import MaskedStr
 from aioalf._redaction import mask_secrets, printable
 from aioalf._syntax import is_b64token, is_sendable, read_lifetime
 from aioalf.errors import TokenConfigurationError, TokenResponseError
@@ -91,7 +92,7 @@ def read_expires_in(value: object) -> int | None:
 
 def read_refresh_token(value: object) -> str | None:
     """Return a refresh token, None if the value could not be sent in a request."""
-    return value if isinstance(value, str) and is_sendable(value) else None
+    return MaskedStr(value) if isinstance(value, str) and is_sendable(value) else None
 
 
 def _token_problem(value: object) -> str:

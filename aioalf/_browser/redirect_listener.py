@@ -22,6 +22,7 @@ from aioalf._browser.open_url import instructions, log_instructions, open_url
 from aioalf._browser.redirect_uri import RedirectUri
 from aioalf._browser.sockets import listen
 from aioalf._callbacks import OpenBrowser, run_while_showing
+from aioalf._masked_values import MaskedDict
 from aioalf.errors import TokenError
 
 __all__ = ("RedirectListener",)
@@ -232,7 +233,7 @@ def _parameters(encoded: bytes) -> dict[str, str] | None:
     parameters = dict(pairs)
     if len(parameters) != len(pairs):
         return None
-    return {name: value for name, value in parameters.items() if value}
+    return MaskedDict({name: value for name, value in parameters.items() if value})
 
 
 def _raw(text: str) -> bytes:

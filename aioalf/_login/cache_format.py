@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Final, NamedTuple, NoReturn, cast
 
+from aioalf._masked_values import MaskedStr
 from aioalf._syntax import MAX_LIFETIME, is_b64token, is_sendable
 from aioalf.token import Token
 
@@ -139,8 +140,10 @@ class _Members:
 
     def text(self, name: str) -> str | None:
         value = self._members[name]
-        if value is None or (isinstance(value, str) and is_sendable(value)):
-            return value
+        if value is None:
+            return None
+        if isinstance(value, str) and is_sendable(value):
+            return MaskedStr(value)
         raise ValueError(f"{name} is not a text")
 
     def times(self, now: datetime) -> tuple[int | None, datetime]:

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from yarl import URL
 
 from aioalf._auth_server.request_params import Form, TokenRequestParams
+from aioalf._masked_values import MaskedDict
 from aioalf._single_flight import MustFinish
 from aioalf.grants import AuthorizationServer
 from aioalf.token import Token
@@ -73,6 +74,7 @@ class GrantRequests(AuthorizationServer):
 
     async def request(self, form: Form, *, is_repeatable: bool = False) -> Token:
         """Send a token request, and store the answer of one that is single-use."""
+        form = MaskedDict(form)  # error reports show local variables
         self.is_repeatable = is_repeatable
         is_retried = is_repeatable and not self._is_single_attempt
         response = self._server.request(form, is_repeatable=is_retried)

@@ -18,6 +18,7 @@ from aioalf._login.grant_requests import GrantRequests
 from aioalf._login.login_state import SUBJECT_TTL, Fetch, LoginState
 from aioalf._login.logout import TokensToRevoke
 from aioalf._login.shared_fetch import SharedFetch, Steps
+from aioalf._masked_values import MaskedDict
 from aioalf._redaction import printable
 from aioalf._single_flight import MustFinish
 from aioalf._urls import is_insecure, redact_url
@@ -279,7 +280,7 @@ class Login:
         refresh_token = self._state.refresh_token
         if refresh_token is None:  # the grant has one
             return await self._receive(fetch, claim, self._grant.request_token(fetch.endpoint))
-        form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+        form = MaskedDict({"grant_type": "refresh_token", "refresh_token": refresh_token})
         if scope is not None:
             form["scope"] = scope
         return await self._receive(fetch, claim, fetch.endpoint.request(form))

@@ -14,6 +14,7 @@ from aioalf._auth_server.request_params import Form
 from aioalf._auth_server.token_response import read_expires_in
 from aioalf._browser.redirect_uri import RedirectUri
 from aioalf._callbacks import OpenBrowser
+from aioalf._masked_values import MaskedDict, MaskedStr
 from aioalf.client_auth.credentials import require_client_id
 from aioalf.errors import AuthorizationError, TokenConfigurationError, TokenResponseError
 from aioalf.grants import _pkce as pkce
@@ -107,21 +108,23 @@ class AuthorizationCode:
         client_id = require_client_id(endpoint.client_id)
         metadata = await endpoint.metadata()
         await endpoint.url_of("token_endpoint")
-        state = secrets.token_urlsafe(32)
-        verifier = pkce.verifier_of(secrets.token_bytes(pkce.OCTETS))
-        parameters: Form = {
-            **endpoint.request_params.form(),
-            "response_type": "code",
-            "client_id": client_id,
-            "state": state,
-            "code_challenge": pkce.challenge_of(verifier),
-            "code_challenge_method": pkce.METHOD,
-        }
+        state = MaskedStr(secrets.token_urlsafe(32))
+        verifier = MaskedStr(pkce.verifier_of(secrets.token_bytes(pkce.OCTETS)))
+        parameters: Form = MaskedDict(
+            {
+                **endpoint.request_params.form(),
+                "response_type": "code",
+                "client_id": client_id,
+                "state": state,
+                "code_challenge": pkce.challenge_of(verifier),
+                "code_challenge_method": pkce.METHOD,
+            }
+        )
         async with login_time_limit(self._timeout):
             response, redirect_uri = await self._sign_in(endpoint, parameters, metadata, state)
         if "error" in response:
             raise authorization_error(response, (state, verifier, client_id))
-        return await endpoint.request(
+        form = MaskedDict(
             {
                 "grant_type": self.name,
                 "code": response["code"],
@@ -129,6 +132,7 @@ class AuthorizationCode:
                 "code_verifier": verifier,
             }
         )
+        return await endpoint.request(form)
 
     async def _sign_in(
         self,

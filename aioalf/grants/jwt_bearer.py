@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from aioalf._masked_values import MaskedStr
 from aioalf._redaction import Unpicklable
 from aioalf.client_auth._assertion import LIFETIME, new_claims
 from aioalf.client_auth._signing_key import PrivateKey, SigningKey
@@ -79,5 +80,5 @@ class JWTBearer(Unpicklable):
         audience = self._audience or endpoint.issuer
         audience = audience or str(await endpoint.url_of("token_endpoint"))
         claims = new_claims(self._issuer, self._subject, audience, self._lifetime)
-        assertion = await self._key.sign({**self._claims, **claims})
+        assertion = MaskedStr(await self._key.sign({**self._claims, **claims}))
         return await endpoint.request({"grant_type": self.name, "assertion": assertion})

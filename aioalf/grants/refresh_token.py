@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aioalf._masked_values import MaskedStr
 from aioalf._redaction import Unpicklable
 from aioalf.grants._secret_source import (
     SecretSource,
@@ -37,7 +38,7 @@ class RefreshToken(Unpicklable):
 
     async def request_token(self, endpoint: AuthorizationServer) -> Token:
         """Return the token for the refresh token. Raises TokenError."""
-        refresh_token = await self.refresh_token()
+        refresh_token = MaskedStr(await self.refresh_token())
         return await endpoint.request({"grant_type": self.name, "refresh_token": refresh_token})
 
     async def refresh_token(self) -> str:

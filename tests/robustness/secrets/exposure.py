@@ -60,8 +60,10 @@ class Exposure(logging.Handler):
                     (f"pickle of {name}", pickle.dumps(shown, protocol).decode("latin-1"))
                 )
 
-    async def add_error(self, name: str, error: BaseException) -> None:
-        """Add an error with its attributes, its causes, a copy and its response."""
+    async def add_error(self, name: str, error: BaseException, *, with_report: bool = True) -> None:
+        """Add an error with its report, its attributes, its causes, a copy and its response."""
+        if with_report:
+            self.add_report(name, error)
         chain: list[BaseException | None] = [error, copy.copy(error)]
         while chain:
             each = chain.pop()
