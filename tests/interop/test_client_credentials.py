@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from aiohttp import ClientSession, TCPConnector
+from yarl import URL
 
 from aioalf import (
     Client,
@@ -95,7 +96,8 @@ async def test_middleware_authorizes_a_plain_session(
     provider: Provider, api: ResourceServer
 ) -> None:
     """The middleware works with a plain aiohttp session."""
-    middleware = OAuth2Middleware(make_manager(provider, SPECIAL), allowed_origins=[api.url])
+    origins = [URL(api.url).origin()]
+    middleware = OAuth2Middleware(make_manager(provider, SPECIAL), allowed_origins=origins)
     async with ClientSession(middlewares=[middleware]) as session:
         assert (await session.get(api.url)).status == 200
 
