@@ -9,7 +9,10 @@ order of events. A scenario is played in virtual time and takes milliseconds. Th
 * `scenario`: the basic scenario, and `play`, which plays one seed of a kind of scenarios.
 * `token_server`, `observed_manager`: the fake server and the observed client of that scenario.
 * `implicit_scenario`, `login_scenario`, `client_scenario`: other kinds, listed in `kinds`.
-* `login_server`: the server of `login_scenario`.
+* `faulty_cache_scenario`: logins and services with a cache that fails and loses claims.
+* `closing_scenario`: logins that are closed and logged out by tasks that are cancelled.
+* `session_scenario`: clients whose sessions are closed in any order.
+* `login_server`: the server of the scenarios with logins.
 * `memory_network`, `client_calls`: HTTP without sockets, and the calls of `client_scenario`.
 * `visible_text`: errors and log records, which must not contain secrets.
 * `broken_clients`: defects that are put into the client, each of which the scenarios must find.

@@ -8,8 +8,8 @@ and test_interleavings.py plays seeds of a kind until the oracle reports the pro
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping
-from contextlib import nullcontext
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import pytest
@@ -17,20 +17,23 @@ from aiohttp import ClientResponse, ClientSession
 from aiohttp.typedefs import StrOrURL
 from yarl import URL
 
-from aioalf import Client, TokenError
+from aioalf import Client, TokenError, _single_flight
 from aioalf._auth_server import request_params
-from aioalf._auth_server.session import TIMEOUT
+from aioalf._auth_server.http import AuthServerHTTP
+from aioalf._auth_server.session import TIMEOUT, AuthSession
 from aioalf._auth_server.token_response import read_token
 from aioalf._implicit_storage import SharedStorage
 from aioalf._key_locks import KeyLocks
+from aioalf._login import cache_entry
 from aioalf._login.cache_entry import CacheEntry
-from aioalf._login.cache_format import StoredLogin
+from aioalf._login.cache_format import StoredLogin, write_stored_login
 from aioalf._login.login_state import LoginState
 from aioalf._login.logout import TokensToRevoke
+from aioalf._login.shared_fetch import SharedFetch, Steps
 from aioalf._requests.authorization_header import AuthorizationHeader
 from aioalf._requests.dispatcher import RequestDispatcher
 from aioalf._requests.session import SessionProvider
-from aioalf._single_flight import MustFinish, SingleFlight
+from aioalf._single_flight import MustFinish, SingleFlight, run_to_completion
 from aioalf.caches import Claim, MemoryCache
 from aioalf.grants import AuthorizationServer
 from aioalf.manager import TokenManager
@@ -580,6 +583,153 @@ def token_in_url(patch: pytest.MonkeyPatch) -> None:
 def token_in_repr_of_client(patch: pytest.MonkeyPatch) -> None:
     """The repr of a client shows the token."""
     patch.setattr(Client, "__repr__", lambda self: f"<Client {_in_place(self._token_manager)}>")
+
+
+@breaks("errors are TokenErrors", kind="cache")
+def errors_of_cache_not_translated(patch: pytest.MonkeyPatch) -> None:
+    """Whatever a cache raises reaches the callers."""
+
+    async def ask(call: Awaitable[object], seconds: float = 5.0) -> object:
+        async with asyncio.timeout(seconds):
+            return await call
+
+    patch.setattr("aioalf._login.cache_entry._ask", ask)
+
+
+@breaks("no caller waits too long", kind="cache")
+def cache_calls_without_limit(patch: pytest.MonkeyPatch) -> None:
+    """A cache that does not answer is awaited forever."""
+    ask = cache_entry._ask  # noqa: SLF001 - the defect is inside
+
+    async def wait(call: Awaitable[object], seconds: float = 0.0) -> object:
+        return await ask(call, 1e9)
+
+    patch.setattr(cache_entry, "_ask", wait)
+
+
+@breaks("a service gets its token whenever the endpoint answers", kind="service")
+def service_needs_cache(patch: pytest.MonkeyPatch) -> None:
+    """A service sends no request while its cache fails."""
+    run = SharedFetch.run
+
+    async def run_with_cache(self: SharedFetch, steps: Steps, *, is_ahead: bool) -> Token:
+        return await run(self, steps._replace(needs_cache=True), is_ahead=is_ahead)
+
+    patch.setattr(SharedFetch, "run", run_with_cache)
+
+
+@breaks("no sign-in while the user is signed in", kind="cache")
+def failed_write_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """The entry is used again although it could not be replaced."""
+
+    async def change(_self: CacheEntry, change: Awaitable[object]) -> None:
+        with suppress(Exception):
+            await change
+
+    patch.setattr(CacheEntry, "_try", change)
+    patch.setattr(CacheEntry, "delete_if_outdated", _nothing)
+
+
+@breaks("a refresh token is in one request at a time", kind="cache")
+def refresh_without_cache(patch: pytest.MonkeyPatch) -> None:
+    """A login does without its cache while the cache fails, like a service."""
+    run = SharedFetch.run
+
+    async def run_anyway(self: SharedFetch, steps: Steps, *, is_ahead: bool) -> Token:
+        return await run(self, steps._replace(needs_cache=False), is_ahead=is_ahead)
+
+    patch.setattr(SharedFetch, "run", run_anyway)
+
+
+@breaks("a login is replaced only under its claim", kind="cache")
+def late_holder_replaces_login(patch: pytest.MonkeyPatch) -> None:
+    """A client that has lost the claim stores its login nevertheless."""
+    write = CacheEntry._replace
+
+    async def replace(
+        self: CacheEntry, stored: StoredLogin, endpoint: AuthorizationServer, claim: Claim | None
+    ) -> None:
+        if claim is None or claim.is_held or self.cache is None:
+            await write(self, stored, endpoint, claim)
+        else:
+            await self.cache.set(self._key, write_stored_login(stored), None)
+
+    patch.setattr(CacheEntry, "_replace", replace)
+
+
+@breaks("a login is deleted only under its claim", kind="cache")
+def late_holder_deletes_login(patch: pytest.MonkeyPatch) -> None:
+    """A client whose refresh token was refused deletes the entry without its claim."""
+
+    async def delete(self: CacheEntry, _: Claim | None) -> None:
+        if self.cache is not None:
+            await self._try(self.cache.delete(self._key))
+
+    patch.setattr(CacheEntry, "delete", delete)
+
+
+@breaks("a refresh or a code that was sent is stored", kind="closing")
+def cancelled_close_does_not_wait(patch: pytest.MonkeyPatch) -> None:
+    """A close that is cancelled leaves refreshes in flight."""
+
+    async def run(call: Coroutine[object, object, object]) -> object:
+        return await call
+
+    patch.setattr("aioalf.manager.run_to_completion", run)
+
+
+@breaks("a cancelled close or logout ends with the cancellation", kind="closing")
+def close_swallows_cancellation(patch: pytest.MonkeyPatch) -> None:
+    """A close that is cancelled ends as if it was not."""
+
+    async def run(call: Coroutine[object, object, object]) -> None:
+        with suppress(asyncio.CancelledError):
+            await run_to_completion(call)
+
+    patch.setattr("aioalf.manager.run_to_completion", run)
+
+
+@breaks("a cancelled close or logout does not keep the processor busy", kind="closing")
+def busy_in_cancelled_scope(patch: pytest.MonkeyPatch) -> None:
+    """A scope of anyio cancels a waiting close at each turn of the event loop, for a long time."""
+    shield = _single_flight._shield_of_anyio  # noqa: SLF001 - the defect is inside
+    turns = iter(range(5000))  # time stands still meanwhile
+    patch.setattr(
+        _single_flight,
+        "_shield_of_anyio",
+        lambda: shield() if next(turns, None) is None else nullcontext(),
+    )
+
+
+@breaks("a logout empties the cache, also if it is cancelled", kind="closing")
+def cancelled_logout_keeps_entry(patch: pytest.MonkeyPatch) -> None:
+    """A logout that is cancelled while it waits does not empty the cache entry."""
+
+    async def finish(
+        self: CacheEntry,
+        endpoint: AuthorizationServer,
+        to_revoke: TokensToRevoke,
+        requests: MustFinish,
+    ) -> None:
+        try:
+            await requests.wait()
+            async with self.claimed() as claim:
+                await self._empty(endpoint, claim)
+        finally:
+            to_revoke.is_complete = True
+            self._pending_logout = None
+
+    patch.setattr(CacheEntry, "finish_logout", finish)
+
+
+@breaks("a refresh that was sent is stored, whatever is closed", kind="sessions")
+def refresh_on_session_of_program(patch: pytest.MonkeyPatch) -> None:
+    """Token requests use the connections of the session that the program closes."""
+
+    def use(self: AuthServerHTTP, session: ClientSession) -> None:
+        self._auth_session = AuthSession(session)
+
+    patch.setattr(AuthServerHTTP, "use_session", use)
 
 
 def _in_place(manager: Any) -> str | None:

@@ -10,10 +10,11 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from math import inf
-from typing import Any
+from typing import Any, Protocol
 
 from aioalf import (
     AccessDeniedError,
+    CacheError,
     LoginTimeoutError,
     RevocationError,
     ScopeNotGrantedError,
@@ -21,7 +22,7 @@ from aioalf import (
     TokenError,
     TokenManager,
 )
-from aioalf.caches import Claim, MemoryCache
+from aioalf.caches import Claim, MemoryCache, TokenCache
 from aioalf.grants import AuthorizationServer, Grant, RefreshToken
 from tests.robustness.interleavings.login_server import (
     CODE_PREFIX,
@@ -60,7 +61,8 @@ class FakeSignIn:
         world.note("sign-in")
         world.must(
             "no sign-in while the user is signed in",
-            holds=not any(
+            holds=self._server.is_cache_unreliable
+            or not any(
                 login.can_go_on and login.owner is self._owner for login in self._server.logins
             ),
         )
@@ -73,6 +75,12 @@ class FakeSignIn:
         login.signer = self
         code = f"{CODE_PREFIX}{self._server.logins.index(login)}"
         return await endpoint.request({"grant_type": self.name, "code": code})
+
+
+class SharedCache(TokenCache, Protocol):
+    """The cache of a scenario, which knows the key of the last login."""
+
+    key: str
 
 
 class SlowCache:
@@ -167,12 +175,14 @@ class SlowClaim:
 class LoginScenario(Scenario):
     """One or two managers, with separate logins or a shared cache, and derived managers."""
 
+    longest_wait = _WAIT
+    longest_storing = _STORING
+
     def _make_managers(self) -> tuple[Oracle, Sequence[Any]]:
         world = self.world
         self.logins = server = LoginServer(world)
-        has_own_session = world.likely(0.2)
-        is_cached = not has_own_session and world.likely(0.6)
-        self.cache = SlowCache(world, server.deliver) if is_cached else None
+        has_own_session, is_cached = self._draw_storage()
+        self.cache = self._make_cache() if is_cached else None
         count = self.choices.choice([1, 1, 2])
         self.leaving = 0
         self.owners: dict[object, object] = {}
@@ -200,21 +210,33 @@ class LoginScenario(Scenario):
         oracle = Oracle(world, self.renewal, lambda _: inf)
         return oracle, roots
 
+    def _draw_storage(self) -> tuple[bool, bool]:
+        """Return whether the user gives a refresh token, and whether there is a cache."""
+        has_own_session = self.world.likely(0.2)
+        return has_own_session, not has_own_session and self.world.likely(0.6)
+
+    def _make_cache(self) -> SharedCache:
+        return SlowCache(self.world, self.logins.deliver)
+
+    def _open_cache(self) -> SharedCache | None:
+        """Return the cache as the next manager sees it."""
+        return self.cache
+
+    def _make_grant(self, owner: object, *, has_own_session: bool) -> Grant:
+        if not has_own_session:
+            return FakeSignIn(self.logins, owner)
+        given = self.logins.issue_refresh(self.logins.begin(owner))
+        given.is_known = True
+        return RefreshToken(given.name)
+
     def _make_root(self, server: LoginServer, *, has_own_session: bool) -> TokenManager:
         owner: object = self.cache or object()
-        if has_own_session:
-            login = server.begin(owner)
-            given = server.issue_refresh(login)
-            given.is_known = True
-            grant: Grant = RefreshToken(given.name)
-        else:
-            grant = FakeSignIn(server, owner)
         manager = TokenManager(
             _ENDPOINT,
             "id",
             _SECRET,
-            grant=grant,
-            cache=self.cache,
+            grant=self._make_grant(owner, has_own_session=has_own_session),
+            cache=self._open_cache(),
             renewal=self.renewal,
             **self.arguments,
         )
@@ -238,7 +260,7 @@ class LoginScenario(Scenario):
             token: str = await get()
         except Exception as error:
             world.note("raised", repr(error))
-            world.must("no caller waits too long", holds=world.loop.time() - at < _WAIT)
+            world.must("no caller waits too long", holds=world.loop.time() - at < self.longest_wait)
             world.must(f"errors are TokenErrors: {error!r}", holds=isinstance(error, TokenError))
             if isinstance(error, ScopeNotGrantedError):
                 world.must(
@@ -249,12 +271,13 @@ class LoginScenario(Scenario):
             raise
         world.note("returned", token)
         world.keep_secret("a manager", repr(root))
-        world.must("no caller waits too long", holds=world.loop.time() - at < _WAIT)
+        world.must("no caller waits too long", holds=world.loop.time() - at < self.longest_wait)
         _, expiry, sent, is_for = self.logins.access[token]
         world.must("a token has the requested scope and resource (R073)", holds=is_for == what)
         world.must(
             "a returned token is valid, or has just arrived (R025)",
-            holds=world.loop.time() < expiry or self.logins.arrived[token] >= at - _STORING,
+            holds=world.loop.time() < expiry
+            or self.logins.arrived[token] >= at - self.longest_storing,
         )
         forgotten = max(
             (
@@ -329,7 +352,7 @@ class LoginScenario(Scenario):
         try:
             await manager.logout()
             is_done = True
-        except RevocationError as error:
+        except (CacheError, RevocationError) as error:
             self.world.errors.append(error)
             raise
         finally:
@@ -339,7 +362,9 @@ class LoginScenario(Scenario):
             self.world.note("logout done" if is_done else "logout interrupted", about)
         self.world.must(
             "a logout revokes the login (R160)",
-            holds=all(login.is_over for login in can_go_on) or self.leaving > 0,
+            holds=all(login.is_over for login in can_go_on)
+            or self.leaving > 0
+            or self.logins.is_cache_unreliable,
         )
 
     async def _close(self) -> None:
@@ -363,6 +388,7 @@ class LoginScenario(Scenario):
             self.world.must(
                 "no login of the client is valid after all have logged out",
                 holds=not login.counts
+                or self.logins.is_cache_unreliable
                 or any(not is_done for each in self.logouts.values() for _, is_done in each),
             )
         if self.cache is not None:

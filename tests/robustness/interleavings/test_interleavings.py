@@ -27,7 +27,7 @@ from tests.support.virtual_time import follow_the_loop
 SEEDS = int(os.environ.get("AIOALF_SEEDS", "2000"))
 ONE_SEED = os.environ.get("AIOALF_SEED")
 BLOCK = 200  # seeds per test
-KINDS_OF_BLOCKS = ("implicit", "plain", "login", "plain")  # in turn; "client" is slow and has less
+KINDS_OF_BLOCKS = ("implicit", "plain", "login", "plain")  # in turn; the other kinds have less
 SEEDS_PER_DEFECT = 800  # most defects are found within ten seeds
 SHOWN_EVENTS = 80
 
@@ -41,8 +41,9 @@ def blocks() -> Iterator[tuple[str, range]]:
     for first in range(0, SEEDS, BLOCK):
         name = KINDS_OF_BLOCKS[(first // BLOCK) % len(KINDS_OF_BLOCKS)]
         yield name, range(first, min(first + BLOCK, SEEDS))
-    for first in range(0, SEEDS // 10, BLOCK):
-        yield "client", range(first, min(first + BLOCK, SEEDS // 10))
+    for name in (name for name in KINDS if name not in KINDS_OF_BLOCKS):
+        for first in range(0, SEEDS // 10, BLOCK):
+            yield name, range(first, min(first + BLOCK, SEEDS // 10))
 
 
 @pytest.fixture(autouse=True)
@@ -110,6 +111,7 @@ def test_scenarios_contain_every_event() -> None:
         *("response lost", "revocation request", "API rejects everything", "stored"),
         *("caller cancelled", "caller timed out", "API request", "API response"),
         *("token endpoint error returned", "cut off by close"),
+        *("cache fault", "claim lost", "end interrupted", "end undisturbed"),
     }
 
 
