@@ -179,9 +179,13 @@ class CacheEntry:
         if await _ask(claim.replace(text, _ttl(stored, self._subject_ttl))):
             return
         # The claim was lost. A login that another client has stored since then is used from now on.
-        await self._take(await self._get(self._store, self._key), endpoint)
-        if self.content is None:
-            raise CacheError("the claim to the entry was lost")
+        # The text that was read before is not: its refresh token has been sent.
+        text_now = await self._get(self._store, self._key)
+        if text_now != self._text:
+            await self._take(text_now, endpoint)
+            if self.content is not None:
+                return
+        raise CacheError("the claim to the entry was lost")
 
     async def _try(self, change: Awaitable[object]) -> None:
         """Change the entry; log an error and remember that the entry is outdated."""
@@ -254,9 +258,13 @@ class CacheEntry:
                 for token in stored.derived.values():
                     to_revoke.add(token)
         finally:
-            delete = self.cache.delete(self._key) if claim is None else claim.remove()
-            await run_to_completion(_ask(delete))
+            await run_to_completion(self._delete_after_logout(claim))
         self._is_outdated = False
+
+    async def _delete_after_logout(self, claim: Claim | None) -> None:
+        is_deleted = claim is not None and await _ask(claim.remove())
+        if not is_deleted:  # without the claim: a logout must leave no login
+            await _ask(self._store.delete(self._key))
 
 
 async def release(claim: Claim) -> None:

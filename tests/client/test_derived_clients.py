@@ -458,12 +458,13 @@ async def test_logout_of_either_client_ends_the_login_of_both(
         await scene.get(client)
         assert server.logins == 2
         server.revoke_all()
-        server.token_fault = Fault.slow(0.05).times(1)
+        server.token_fault = Fault.slow(0.3)
         waiting = [asyncio.create_task(scene.get(each)) for each in (client, derived)]
         await server.reached(token_requests=scene.server.token_requests + 1)
         await (derived if is_derived_logged_out else client).logout()
         results = await asyncio.gather(*waiting, return_exceptions=True)
         assert all(isinstance(error, TokenError) for error in results), results
+        server.token_fault = None
         await scene.get(derived)
         assert server.logins == 3
     assert not server.refused

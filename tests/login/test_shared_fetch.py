@@ -409,9 +409,10 @@ def test_late_holder_does_not_delete_a_newer_login(play: Play) -> None:
     play(scenario())
 
 
-@pytest.mark.rule("R080")
-def test_login_is_kept_in_memory_if_the_store_lost_the_claim(play: Play) -> None:
-    """The refresh token of the answer is the only valid one."""
+@pytest.mark.rule("R080", "R043")
+@pytest.mark.parametrize("entry", ["unchanged", "lost"])
+def test_login_is_kept_in_memory_if_the_store_lost_the_claim(play: Play, entry: str) -> None:
+    """The refresh token of the answer is the only valid one, also if the entry has another."""
 
     async def scenario() -> None:
         cache = UnreliableCache()
@@ -420,10 +421,32 @@ def test_login_is_kept_in_memory_if_the_store_lost_the_claim(play: Play) -> None
         fetching = asyncio.create_task(login.token(server, "access-1"))
         await server.reached.wait()
         cache.lose_claims()
-        await cache.delete(KEY)
+        if entry == "lost":
+            await cache.delete(KEY)
         await fetching
         await login.token(server, "access-2")
         assert server.sent == [None, "refresh-1", "refresh-2"]
+
+    play(scenario())
+
+
+@pytest.mark.rule("R083")
+def test_logout_whose_claim_is_lost_deletes_the_entry(play: Play) -> None:
+    """The next client does not find the login."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server = Server(cache)
+        login = await signed_in(cache, server)
+        cache.faults["get"] = CacheFault.slow(0.4).times(1)
+        to_revoke = login.start_logout()
+        leaving = asyncio.create_task(login.finish_logout(server, to_revoke))
+        await asyncio.sleep(0.2)
+        assert cache.is_claimed
+        cache.lose_claims()
+        await leaving
+        assert await stored_in(cache) is None
+        assert ("refresh-1", "refresh_token") in to_revoke.with_hints()
 
     play(scenario())
 
