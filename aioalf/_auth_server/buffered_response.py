@@ -49,7 +49,10 @@ def copy_response(response: ClientResponse) -> ClientResponse:
 
 
 def replace_texts(response: ClientResponse, body: bytes, mask: Callable[[str], str]) -> None:
-    """Replace the body of a buffered response, and mask its header values and its reason."""
+    """Replace the body of a buffered response, and mask its header values and its reason.
+
+    If it changes, the response has no cookies, which are of no use to the caller of an API.
+    """
     headers = CIMultiDict((name, mask(value)) for name, value in response.headers.items())
     reason = response.reason and mask(response.reason)
     is_masked = headers != response.headers or reason != response.reason
@@ -62,7 +65,8 @@ def replace_texts(response: ClientResponse, body: bytes, mask: Callable[[str], s
     response._raw_headers = tuple(
         (name.encode(), value.encode("utf-8", "surrogateescape")) for name, value in headers.items()
     )
-    response._raw_cookie_headers = tuple(headers.getall("Set-Cookie", ())) or None
+    response._raw_cookie_headers = None
+    response.cookies.clear()  # the masked headers still have them
     for name in ("headers", "raw_headers"):  # aiohttp caches these properties
         response._cache.pop(name, None)
 

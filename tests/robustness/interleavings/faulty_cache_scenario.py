@@ -141,10 +141,6 @@ class FaultyCache(UnreliableCache):
         """The key of the last login."""
         return self.store.key
 
-    @key.setter
-    def key(self, key: str) -> None:
-        self.store.key = key
-
 
 class FaultyCacheScenario(LoginScenario):
     """Logins with refresh tokens, with a cache that fails."""
@@ -250,8 +246,8 @@ class ServiceScenario(FaultyCacheScenario):
         self.is_answering = self.world.likely(0.6)
         if self.is_answering:
             self.logins.failure_rate = self.logins.loss_rate = self.logins.narrowing_rate = 0.0
-            ending = (self._logout, self._close)
-            self.faults = [fault for fault in self.faults if fault not in ending]
+            for ending in (self._logout, self._close):
+                self.faults = [fault for fault in self.faults if fault != ending]
         return made
 
     async def _obtain(self, what: str, root: TokenManager, get: Any) -> str:

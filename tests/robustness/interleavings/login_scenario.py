@@ -78,9 +78,12 @@ class FakeSignIn:
 
 
 class SharedCache(TokenCache, Protocol):
-    """The cache of a scenario, which knows the key of the last login."""
+    """The cache of a scenario."""
 
-    key: str
+    @property
+    def key(self) -> str:
+        """The key of the last login."""
+        raise NotImplementedError
 
 
 class SlowCache:

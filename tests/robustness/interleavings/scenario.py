@@ -107,7 +107,7 @@ class Scenario:
             before_expiry=self.choices.choice([0.0, 1.0, 300.0]),
             failure_backoff=self.choices.choice([0.0, 0.5, 1.0, 2.0]),
         )
-        self.faults = [
+        self.faults: list[Callable[[], Awaitable[None]]] = [
             *(self._revoke, self._reject_all_for_a_while, self._fail_for_a_while),
             *(self._reset, self._reset_when_busy, self._logout, self._close),
         ]
