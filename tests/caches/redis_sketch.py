@@ -13,7 +13,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from aioalf.caches import TokenCache
 from tests.project.docs.blocks import blocks_in
 
-LEASE: Final = 0.3
+LEASE: Final = 0.6
 
 
 class LossyConnection(FakeAsyncRedisConnection):
