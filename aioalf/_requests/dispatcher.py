@@ -52,11 +52,13 @@ _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110 §9.2.1
 _SIMPLE_OPTIONS = frozenset(
     {"allow_redirects", "headers", "max_redirects", "params", "ssl", "timeout"}
 )
+_INVALID_HOST: Final = "the host name, or the one in a redirect, is invalid"
 _URL_PROBLEMS: Final = {
     "AUTHORIZATION header": (
         "a redirect, the session or its netrc file adds credentials to the token: remove them"
     ),
-    "'idna' codec": "the host name, or the one in a redirect, is invalid",
+    "'idna' codec": _INVALID_HOST,
+    "label empty or too long": _INVALID_HOST,  # Python 3.12 and uvloop do not name the codec
 }
 """Words in the ValueErrors of aiohttp and Python that a server can cause, and their meaning."""
 

@@ -142,7 +142,7 @@ async def test_callers_of_many_processes_fail_together(
     assert oauth_server.token_requests == 2
     together = await slowest_of(oauth_server, tmp_path / "together", 8)
     assert oauth_server.token_requests == 4
-    assert together <= 1.5 * alone
+    assert together <= 3 * alone, "one after the other would be eight times as long"
 
 
 async def test_returned_error_response_belongs_to_the_client_that_got_it(
