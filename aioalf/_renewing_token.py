@@ -184,12 +184,10 @@ class RenewingToken(ABC):
                 raise
             # A function of the program, or a cache, raised it: this task itself was not cancelled.
             failure = TokenError("A function that the token request called was cancelled")
-            if generation == self._generation:
-                self._note_failure(failure)
+            self._note_failure(failure, generation)
             raise failure from None
         except Exception as error:
-            if generation == self._generation:
-                self._note_failure(error)
+            self._note_failure(error, generation)
             raise
         if generation == self._generation:
             self._failure = None
@@ -204,8 +202,10 @@ class RenewingToken(ABC):
         chance = random.random()  # noqa: S311 - jitter needs no secure randomness
         self._renew_at = self._renewal.begins_at(token.expires_in, token.deadline, chance)
 
-    def _note_failure(self, error: Exception) -> None:
+    def _note_failure(self, error: Exception, generation: int) -> None:
         """Back off from the token endpoint; log once if callers still have a valid token."""
+        if generation != self._generation:
+            return
         now = time.monotonic()
         if self._token is not None and now < self._token.deadline:
             if self._failure is None:

@@ -69,13 +69,11 @@ class CacheEntry:
 
     async def read(self, endpoint: AuthorizationServer, claim: Claim | None) -> bool:
         """Read the entry; return whether it overrides the login in memory. Raises CacheError."""
-        if self.cache is None:
-            return False
         if self.is_logout_pending:
             if claim is None:
                 return False
             await self._try(self._empty(endpoint, claim))
-        text = await self._get(self.cache, self._key)
+        text = await self._get(self._store, self._key)
         if self._is_outdated and text == self._text:
             return False
         await self._take(text, endpoint)

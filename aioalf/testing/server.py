@@ -35,7 +35,7 @@ class OAuthServer(Settings, Traffic, Administration):
         faults: The fault of each endpoint, or None.
     """
 
-    if not TYPE_CHECKING:  # type checkers know the options anyway
+    if not TYPE_CHECKING:  # pragma: no branch - type checkers know the options anyway
 
         def __setattr__(self, name: str, value: object) -> None:
             """Set an option. Raises AttributeError if there is no option of this name."""

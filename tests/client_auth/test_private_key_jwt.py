@@ -456,3 +456,8 @@ class EchoServer(RawServer):
         headers = {"Content_Type": self._content_type}
         writer.write(answer(body.encode(), status="503 Busy", **headers))
         writer.close()
+
+
+def test_key_of_a_device_has_no_digest() -> None:
+    """A key that nobody can read cannot be compared with another one."""
+    assert SigningKey(Device(EC[256]), "ES256").digest is None

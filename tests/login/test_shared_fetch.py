@@ -6,16 +6,18 @@ Each client stands for a process. Time is virtual.
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from aioalf._auth_server.request_params import Form
+from aioalf._login.cache_entry import CacheEntry
 from aioalf._login.cache_format import StoredLogin, write_stored_login
 from aioalf._login.derived_login import DerivedLogin
 from aioalf._login.login import Login
-from aioalf._login.shared_fetch import BusyError
+from aioalf._login.shared_fetch import BusyError, SharedFetch, Steps
 from aioalf.errors import (
     AccessDeniedError,
     CacheError,
@@ -447,6 +449,36 @@ def test_logout_whose_claim_is_lost_deletes_the_entry(play: Play) -> None:
         await leaving
         assert await stored_in(cache) is None
         assert ("refresh-1", "refresh_token") in to_revoke.with_hints()
+
+    play(scenario())
+
+
+@pytest.mark.rule("R072")
+@pytest.mark.parametrize("failure", [None, TokenError("the first error")])
+def test_last_attempt_ends_in_time(play: Play, failure: TokenError | None) -> None:
+    """An attempt after the first one ends with the timeout of all, and with the first error."""
+
+    async def scenario() -> None:
+        async def hang(claim: object) -> Token:
+            await asyncio.sleep(3600)
+            raise AssertionError
+
+        cache = UnreliableCache()
+        fetch = SharedFetch(CacheEntry(cache, KEY, None), Retry(timeout=10.0), 0.0)
+        claim = await cache.claim(KEY)
+        assert claim is not None
+        steps = Steps(
+            load=hang,
+            request=hang,
+            sign_in=partial(hang, None),
+            needs_person=lambda: False,
+            is_repeatable=lambda: True,
+            needs_cache=True,
+        )
+        begun = asyncio.get_running_loop().time()
+        with pytest.raises(TokenError, match=str(failure or "not answered in time")):
+            await fetch._attempt(steps, claim, 1, 4.0, failure)  # noqa: SLF001 - a second attempt
+        assert asyncio.get_running_loop().time() - begun == pytest.approx(6)
 
     play(scenario())
 

@@ -195,8 +195,8 @@ def failure_drops_token(patch: pytest.MonkeyPatch) -> None:
     """A failed renewal drops the token that is still valid."""
     note_failure = TokenManager._note_failure  # noqa: SLF001 - the defect is inside
 
-    def note(self: TokenManager, error: Exception) -> None:
-        note_failure(self, error)
+    def note(self: TokenManager, error: Exception, generation: int) -> None:
+        note_failure(self, error, generation)
         self._token = None
 
     patch.setattr(TokenManager, "_note_failure", note)
