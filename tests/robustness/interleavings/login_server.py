@@ -262,6 +262,7 @@ def _answered(status: int, members: Mapping[str, Any]) -> ServerResponse:
         reason="",
         headers={"Content-Type": "application/json"},
         raw_headers=(),
+        cookies={},
         _body=b"",
         _cache={},
     )
