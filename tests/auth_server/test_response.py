@@ -43,7 +43,7 @@ def response_of(
         all_headers["Content-Type"] = content_type
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     response: Any = SimpleNamespace(
-        status=status, reason="", headers=all_headers, _body=raw, _cache={}
+        status=status, reason="", headers=all_headers, _body=raw, cookies={}, _cache={}
     )
     return ServerResponse(endpoint, ENDPOINT, response, raw, frozenset(secrets))
 
