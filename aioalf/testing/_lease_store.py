@@ -74,7 +74,7 @@ class LeaseStore:
         return lease if lease is not None and self.is_current(lease) else None
 
     async def holder(self, key: str) -> str | None:
-        """Return the client that has the lease, and since when; None if nobody has one."""
+        """Return the client that has the lease, and since when. Return None without a lease."""
         lease = self.current(key)
         return None if lease is None else lease.holder
 

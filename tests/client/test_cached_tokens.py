@@ -9,16 +9,14 @@ from typing import Any
 import pytest
 
 from aioalf import Client, TokenHTTPError, TokenManager
-from aioalf.caches import MemoryCache
+from aioalf.caches import MemoryCache, TokenCache
 from aioalf.client_auth import ClientSecretPost, PrivateKeyJWT, SecretFile
 from aioalf.grants import JWTBearer
-from aioalf.testing import Fault, OAuthServer
+from aioalf.testing import CacheFault, Fault, OAuthServer, UnreliableCache
 from tests.client_auth.proofs import EC
 
 
-def manager_of(
-    server: OAuthServer, cache: MemoryCache, secret: Any, **options: Any
-) -> TokenManager:
+def manager_of(server: OAuthServer, cache: TokenCache, secret: Any, **options: Any) -> TokenManager:
     """Return a manager with this secret."""
     return TokenManager(server.token_endpoint, "client-id", secret, cache=cache, **options)
 
@@ -80,6 +78,25 @@ async def test_derived_clients_with_other_secrets_share_no_token(oauth_server: O
     assert tokens[0] == tokens[2] != tokens[1]
 
 
+async def test_flight_from_before_a_rejection_does_not_return_the_rejected_token(
+    oauth_server: OAuthServer,
+) -> None:
+    """It reads the rejected token from the cache, so a second flight requests another one."""
+    cache = UnreliableCache()
+    slow = cache.new_client()
+    async with (
+        manager_of(oauth_server, cache, "secret") as one,
+        manager_of(oauth_server, slow, "secret") as other,
+    ):
+        rejected = await one.get_token()
+        slow.faults["get"] = CacheFault.slow(0.1).times(1)
+        flight = asyncio.create_task(other.get_token())
+        await asyncio.sleep(0)
+        assert await other.renew_token(rejected) != rejected
+        assert await flight == rejected
+    assert oauth_server.token_requests == 2
+
+
 _FAILING = """
 import asyncio, sys, time
 from aiohttp import ClientTimeout
@@ -88,7 +105,7 @@ from aioalf.caches import FileCache
 
 async def main(url: str, path: str, callers: int) -> None:
     retry = Retry(attempts=2, wait_initial=0)
-    options = {"timeout": ClientTimeout(1)}
+    options = {"timeout": ClientTimeout(2)}
     manager = TokenManager(url, "id", "secret", options, cache=FileCache(path), retry=retry)
     async with manager:
         print("ready", flush=True)
@@ -142,7 +159,7 @@ async def test_callers_of_many_processes_fail_together(
     assert oauth_server.token_requests == 2
     together = await slowest_of(oauth_server, tmp_path / "together", 8)
     assert oauth_server.token_requests == 4
-    assert together <= 3 * alone, "one after the other would be eight times as long"
+    assert together <= 1.5 * alone
 
 
 async def test_returned_error_response_belongs_to_the_client_that_got_it(

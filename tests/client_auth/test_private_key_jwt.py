@@ -459,5 +459,5 @@ class EchoServer(RawServer):
 
 
 def test_key_of_a_device_has_no_digest() -> None:
-    """A key that nobody can read cannot be compared with another one."""
+    """The device does not show its key, so the cache key has no digest of it."""
     assert SigningKey(Device(EC[256]), "ES256").digest is None

@@ -6,18 +6,16 @@ Each client stands for a process. Time is virtual.
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from functools import partial
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from aioalf._auth_server.request_params import Form
-from aioalf._login.cache_entry import CacheEntry
 from aioalf._login.cache_format import StoredLogin, write_stored_login
 from aioalf._login.derived_login import DerivedLogin
 from aioalf._login.login import Login
-from aioalf._login.shared_fetch import BusyError, SharedFetch, Steps
+from aioalf._login.shared_fetch import BusyError
 from aioalf.errors import (
     AccessDeniedError,
     CacheError,
@@ -181,6 +179,52 @@ def test_failing_endpoint_gets_one_series_of_attempts(play: Play, error: TokenEr
             server.error = None
             assert set(await outcomes(*logins, server=server)) == {"access-4"}
         assert durations[1] <= 1.5 * durations[0]
+
+    play(scenario())
+
+
+@pytest.mark.rule("R072")
+def test_last_attempt_ends_with_the_time_limit_of_the_series(play: Play) -> None:
+    """Callers get the error of the attempt before, which says more."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server = Server(cache)
+        server.error = TokenHTTPError("busy", 503, retry_after=5)
+        login = Login(ServiceGrant(), cache=cache, key=KEY, retry=Retry(timeout=8))
+        started = now()
+        fetching = asyncio.create_task(login.token(server, None))
+        await asyncio.sleep(1)
+        server.delay = 60
+        with pytest.raises(TokenHTTPError, match="busy"):
+            await fetching
+        assert now() - started == pytest.approx(8, abs=0.01)
+        assert len(server.times) == 2
+
+    play(scenario())
+
+
+@pytest.mark.rule("R072")
+def test_series_of_a_process_that_ended_keeps_its_time_limit(play: Play) -> None:
+    """Another process sends the next attempt, and stops when the series must end."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server = Server(cache)
+        server.error = TokenHTTPError("busy", 503, retry_after=5)
+        one, other = (
+            Login(ServiceGrant(), cache=each, key=KEY, retry=Retry(timeout=8))
+            for each in (cache, cache.new_client())
+        )
+        started = now()
+        ended = asyncio.create_task(one.token(server, None))
+        await asyncio.sleep(1)
+        ended.cancel()
+        server.delay = 60
+        with pytest.raises(TokenConnectionError, match="was not answered in time"):
+            await other.token(server, None)
+        assert now() - started == pytest.approx(8, abs=0.01)
+        assert len(server.times) == 2
 
     play(scenario())
 
@@ -453,36 +497,6 @@ def test_logout_whose_claim_is_lost_deletes_the_entry(play: Play) -> None:
     play(scenario())
 
 
-@pytest.mark.rule("R072")
-@pytest.mark.parametrize("failure", [None, TokenError("the first error")])
-def test_last_attempt_ends_in_time(play: Play, failure: TokenError | None) -> None:
-    """An attempt after the first one ends with the timeout of all, and with the first error."""
-
-    async def scenario() -> None:
-        async def hang(claim: object) -> Token:
-            await asyncio.sleep(3600)
-            raise AssertionError
-
-        cache = UnreliableCache()
-        fetch = SharedFetch(CacheEntry(cache, KEY, None), Retry(timeout=10.0), 0.0)
-        claim = await cache.claim(KEY)
-        assert claim is not None
-        steps = Steps(
-            load=hang,
-            request=hang,
-            sign_in=partial(hang, None),
-            needs_person=lambda: False,
-            is_repeatable=lambda: True,
-            needs_cache=True,
-        )
-        begun = asyncio.get_running_loop().time()
-        with pytest.raises(TokenError, match=str(failure or "not answered in time")):
-            await fetch._attempt(steps, claim, 1, 4.0, failure)  # noqa: SLF001 - a second attempt
-        assert asyncio.get_running_loop().time() - begun == pytest.approx(6)
-
-    play(scenario())
-
-
 # A cache that fails
 
 FAULTS = [
@@ -696,7 +710,7 @@ def test_retry_in_flight_ends_at_the_limit(play: Play, *, is_continued: bool) ->
 
 
 def test_person_is_not_asked_ahead_of_expiry_without_the_cache(play: Play) -> None:
-    """A cache that fails is no reason to interrupt somebody."""
+    """The person is asked when the token has expired, not because the cache fails."""
 
     class VisibleGrant(PersonGrant):
         """A person signs in each time; there is no refresh token."""
