@@ -108,10 +108,9 @@ class RenewingToken(ABC):
         """
         if not self.can_renew(rejected):
             return rejected
-        may_be_stored = self._token is None and self._uses_stored_tokens
         self.mark_rejected(rejected)
         token = await self.get_token()
-        if token == rejected and may_be_stored:  # a flight that started before the rejection
+        if token == rejected and self._uses_stored_tokens:  # a flight that did not know of it
             self.mark_rejected(rejected)
             token = await self.get_token()
         return token

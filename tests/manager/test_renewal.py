@@ -13,6 +13,7 @@ import pytest
 from aiohttp import ClientResponse, ClientSession
 
 from aioalf import Client, ClientSecretBasic, OAuth2Middleware, Renewal, Retry, TokenManager
+from aioalf._renewing_token import RenewingToken
 from aioalf.client_auth import SecretFile
 from aioalf.errors import (
     AccessDeniedError,
@@ -690,3 +691,24 @@ async def test_skipped_renewal_after_a_reset_changes_nothing(scene: Scene) -> No
     scene.grant.provide(RenewalSkippedError(until_expiry=True))
     await scene.settle()
     assert scene.manager.cached_token() is None
+
+
+class StoredTokens(RenewingToken):
+    """Returns tokens that others stored, one after the other."""
+
+    _uses_stored_tokens = True
+
+    def __init__(self, *tokens: Token) -> None:
+        super().__init__(Renewal())
+        self._stored = list(tokens)
+
+    async def _fetch_token(self, *, is_ahead: bool) -> Token:
+        return self._stored.pop(0)
+
+
+@pytest.mark.rule("R060")
+async def test_stored_token_is_not_used_after_its_rejection() -> None:
+    """It may still be stored when another token has replaced it here and has expired since then."""
+    manager = StoredTokens(Token("expired", 0), Token("rejected", 60), Token("new", 60))
+    assert await manager.get_token() == "expired"
+    assert await manager.renew_token("rejected") == "new"
