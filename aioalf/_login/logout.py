@@ -87,7 +87,8 @@ class Logout:
             try:
                 await login.finish_logout(its_endpoint, to_revoke)
             except BaseException as error:
-                failure = failure or error
+                if failure is None or not isinstance(error, Exception):
+                    failure = error
         if failure is not None and not isinstance(failure, Exception):
             raise failure  # cancelled: do not wait for the server
         await revoke(endpoint, *(to_revoke for _, _, to_revoke in self._logins), self._tokens)

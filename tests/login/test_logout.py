@@ -1,12 +1,15 @@
 """Tests of the logout of a login: nothing is used afterwards, and all tokens are revoked."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
+from aioalf._auth_server.token_endpoint import TokenEndpoint
 from aioalf._login.login import Login
+from aioalf._login.logout import Logout, TokensToRevoke
 from aioalf.caches import MemoryCache, TokenCache
-from aioalf.errors import LoginRequiredError, TokenError
+from aioalf.errors import CacheError, LoginRequiredError, TokenError
 from aioalf.grants import Grant
 from aioalf.token import Token
 from tests.login.scripted import (
@@ -146,3 +149,34 @@ async def test_given_refresh_token_is_not_sent_after_a_logout(
     with pytest.raises(LoginRequiredError):
         await login.token(server, None)
     assert server.sent == ["given"]
+
+
+class FakeLogin:
+    """A login whose cache entry cannot be emptied: the cache fails, or does not answer."""
+
+    def __init__(self, error: CacheError | None) -> None:
+        self._error = error
+
+    def start_logout(self) -> TokensToRevoke:
+        """Return no tokens."""
+        return TokensToRevoke()
+
+    async def finish_logout(self, endpoint: TokenEndpoint, to_revoke: TokensToRevoke) -> None:
+        """Raise the error, or wait forever."""
+        if self._error is not None:
+            raise self._error
+        await asyncio.Event().wait()
+
+
+@pytest.mark.rule("R071")
+async def test_cancelled_logout_is_cancelled_after_the_failure_of_another_entry() -> None:
+    """The caller is not told of the failure instead."""
+    endpoint: Any = object()
+    logout = Logout()
+    for error in (CacheError("no disk"), None):
+        logout.add(None, FakeLogin(error), endpoint)
+    leaving = asyncio.create_task(logout.end(endpoint))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    await asyncio.wait([leaving])
+    assert leaving.cancelled()
