@@ -111,8 +111,8 @@ class Login:
         self._shared = SharedFetch(self._entry, retry, failure_backoff)
         self._must_finish = MustFinish()
         self._locks = KeyLocks()
-        """Without a cache: after a reset, a manager starts a new token request beside the one in
-        flight, and both would send the same refresh token."""
+        """After a reset, a manager starts a new token request beside the one in flight. Without a
+        cache, or when the claim was lost, both would send the same refresh token."""
 
     def start_logout(self) -> TokensToRevoke:
         """Forget all tokens at once, as `LoginState.start_logout`."""
@@ -272,6 +272,10 @@ class Login:
             raise _login_required() from error
 
     async def _refresh(self, fetch: Fetch, claim: Claim | None) -> Token:
+        async with self._locks.hold("refresh"):
+            return await self._refresh_alone(fetch, claim)
+
+    async def _refresh_alone(self, fetch: Fetch, claim: Claim | None) -> Token:
         # Again: there may have been a logout before this task started.
         self._state.raise_if_logged_out(fetch)
         if claim is not None and not claim.is_held:

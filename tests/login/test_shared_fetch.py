@@ -497,6 +497,28 @@ def test_logout_whose_claim_is_lost_deletes_the_entry(play: Play) -> None:
     play(scenario())
 
 
+@pytest.mark.rule("R043")
+def test_two_requests_do_not_send_one_refresh_token_although_the_claim_was_lost(
+    play: Play,
+) -> None:
+    """The second one can claim the entry, and waits for the answer to the first."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server = Server(cache)
+        login = await signed_in(cache, server)
+        server.delay = 5
+        one = asyncio.create_task(login.token(server, "access-1"))
+        await server.reached.wait()
+        cache.lose_claims()
+        other = asyncio.create_task(login.token(server, "access-1"))
+        await asyncio.gather(one, other)
+        assert server.sent == [None, "refresh-1", "refresh-2"]
+        assert server.times[2] - server.times[1] >= 5
+
+    play(scenario())
+
+
 # A cache that fails
 
 FAULTS = [
