@@ -6,9 +6,10 @@ process at a time has it.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
+@runtime_checkable
 class Claim(Protocol):
     """The right to replace the value of one key, which one task of one process has at a time.
 

@@ -182,6 +182,11 @@ class MustFinish:
         task.add_done_callback(self._tasks.discard)
         return await _to_completion(task)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no call runs."""
+        return not self._tasks
+
     async def wait(self) -> None:
         """Wait until the calls that run now are done, at most `CLOSE_TIMEOUT` seconds."""
         loop = asyncio.get_running_loop()

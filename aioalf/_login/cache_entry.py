@@ -57,11 +57,13 @@ class CacheEntry:
         self._key = key
         self._subject_ttl = subject_ttl
         self._text: str | None = None
-        """The text that was read last."""
+        """The text that was read last, unless it was damaged."""
+        self._damaged_text: str | None = None
+        """The damaged text that was read last: it is logged once."""
         self.content: StoredLogin | None = None
         """What `read` has read; None if it is empty, invalid, or of another server."""
         self._is_outdated = False
-        """Whether the last write failed, so that the cache still holds `_text` or nothing."""
+        """Whether the cache holds `_text` or nothing: during a write, and after one that failed."""
         self._pending_logout: TokensToRevoke | None = None
         """The tokens of a logout that has not emptied the entry yet."""
 
@@ -76,11 +78,18 @@ class CacheEntry:
         text = await self._get(self._store, self._key)
         if self._is_outdated and text == self._text:
             return False
+        if text is not None and not has_version(text):
+            # A login in memory is still valid. Another version of this package, however, would have
+            # sent its refresh token.
+            if text and text != self._damaged_text:
+                logger.warning(
+                    "The token cache entry is ignored and will be replaced: it is damaged"
+                )
+            self._damaged_text = text
+            return False
         await self._take(text, endpoint)
         self._is_outdated = False
-        # A login in memory is still valid if the entry is damaged. Another version of this package,
-        # however, has sent its refresh token.
-        return text is None or self.content is not None or has_version(text)
+        return True
 
     async def _take(self, text: str | None, endpoint: AuthorizationServer) -> None:
         # Parsed again if it is the same text: the time that a token is still valid changes.
@@ -95,7 +104,12 @@ class CacheEntry:
 
     async def claim(self) -> Claim | None:
         """Return the claim, None if another client has it. Raises CacheError."""
-        return None if self.cache is None else await _ask(self.cache.claim(self._key))
+        if self.cache is None:
+            return None
+        claim: object = await _ask(self.cache.claim(self._key))
+        if claim is None or isinstance(claim, Claim):
+            return claim
+        raise CacheError(f"The token cache returned {type(claim).__name__} instead of a claim")
 
     async def wait(self, seconds: float) -> None:
         """Wait until another client gives the claim back, at most so many seconds."""
@@ -149,8 +163,7 @@ class CacheEntry:
     ) -> None:
         """Replace the entry, marked with the issuer. Without the claim, tokens stay in memory."""
         if self.cache is not None:
-            with_issuer = stored._replace(issuer=await _issuer_of(endpoint))
-            await self._try(self._replace(with_issuer, endpoint, claim))
+            await self._try(self._replace(stored, endpoint, claim))
 
     async def delete(self, claim: Claim | None) -> None:
         """Delete the entry, whose tokens are no longer valid."""
@@ -173,7 +186,7 @@ class CacheEntry:
     ) -> None:
         if claim is None:
             raise CacheError(f"{await self.holder()} uses the entry")
-        text = write_stored_login(stored)
+        text = write_stored_login(stored._replace(issuer=await _issuer_of(endpoint)))
         if await _ask(claim.replace(text, _ttl(stored, self._subject_ttl))):
             return
         # The claim was lost. A login that another client has stored since then is used from now on.
@@ -186,14 +199,14 @@ class CacheEntry:
         raise CacheError("the claim to the entry was lost")
 
     async def _try(self, change: Awaitable[object]) -> None:
-        """Change the entry; log an error and remember that the entry is outdated."""
+        """Change the entry, which is outdated until then; log an error."""
+        was_outdated, self._is_outdated = self._is_outdated, True
         try:
             await change
         except Exception as error:
             reason = str(error) if isinstance(error, TokenError) else type(error).__name__
-            if not self._is_outdated:
+            if not was_outdated:
                 logger.warning("Tokens are kept in memory only: %s", reason)
-            self._is_outdated = True
         else:
             self._is_outdated = False
 
@@ -234,10 +247,20 @@ class CacheEntry:
             await requests.wait()
             async with self.claimed() as claim:
                 await self._empty(endpoint, claim)
+        except BaseException:
+            if self.is_logout_pending:
+                await run_to_completion(self._try_to_delete(requests))
+            raise
         finally:
             to_revoke.is_complete = True
-            if self.cache is not None and self.is_logout_pending:
-                await run_to_completion(_ask(self.cache.delete(self._key)))
+
+    async def _try_to_delete(self, requests: MustFinish) -> None:
+        try:
+            await _ask(self._store.delete(self._key))
+        except CacheError as error:
+            logger.warning("The login may still be in the token cache: %s", error)
+        else:
+            if requests.is_idle:  # otherwise one of them may be storing a login now
                 self._pending_logout = None
 
     async def _empty(self, endpoint: AuthorizationServer, claim: Claim | None) -> None:

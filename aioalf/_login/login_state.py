@@ -135,7 +135,9 @@ class LoginState:
             await self._entry.write(stored, fetch.endpoint, claim)
         if self.is_logged_out(fetch):  # while the entry was written
             fetch.to_revoke.add(token, refresh_token)
-            if not self._entry.is_logout_pending:  # the logout has emptied the entry before
+            if self._entry.is_logout_pending:
+                await self._entry.empty_if_logged_out(fetch.endpoint, claim)
+            else:  # the logout has emptied the entry before
                 await self._entry.delete(claim)
         elif previous not in {None, self.refresh_token}:
             await self._entry.delete_if_outdated(claim)

@@ -521,6 +521,111 @@ def test_two_requests_do_not_send_one_refresh_token_although_the_claim_was_lost(
 
 # A cache that fails
 
+
+@pytest.mark.rule("R083")
+def test_login_that_is_stored_after_a_cancelled_logout_is_not_used(play: Play) -> None:
+    """The entry is emptied again, and nobody reads it in between."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server = Server(cache)
+        login = await signed_in(cache, server)
+        cache.faults["replace"] = CacheFault.slow(1).times(1)
+        cache.faults["remove"] = CacheFault.slow(1).times(1)
+        refreshing = asyncio.create_task(login.token(server, "access-1"))
+        await server.reached.wait()
+        await asyncio.sleep(1)  # the answer has arrived, and is being stored
+        to_revoke = login.start_logout()
+        leaving = asyncio.create_task(login.finish_logout(server, to_revoke))
+        await asyncio.sleep(0.1)
+        leaving.cancel()
+        await asyncio.sleep(0.6)
+        assert await stored_in(cache) is not None, "the answer was stored after the logout"
+        assert (await login.token(server, None)).access_token == "access-3"
+        with pytest.raises(TokenError, match="logged out meanwhile"):
+            await refreshing
+        assert server.sent == [None, "refresh-1", None]
+        assert ("refresh-2", "refresh_token") in to_revoke.with_hints()
+
+    play(scenario())
+
+
+@pytest.mark.rule("R043", "R080")
+def test_entry_is_not_read_while_it_is_replaced(play: Play) -> None:
+    """It still has the refresh token that was sent, also if it cannot be replaced or removed."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server = Server(cache)
+        login = await signed_in(cache, server)
+        fetching = asyncio.create_task(login.token(server, "access-1"))
+        await server.reached.wait()
+        cache.faults["replace"] = CacheFault.hang().times(1)
+        cache.faults["remove"] = CacheFault.error()
+        await asyncio.sleep(1)  # the answer has arrived, and is being written
+        other = asyncio.create_task(login.token(server, "access-1"))
+        await fetching
+        await other
+        assert server.sent == [None, "refresh-1", "refresh-2"]
+
+    play(scenario())
+
+
+@pytest.mark.rule("R080")
+@pytest.mark.parametrize("text", ["", "damaged"])
+def test_damaged_text_does_not_end_a_login_that_is_kept_in_memory(
+    play: Play, caplog: pytest.LogCaptureFixture, text: str
+) -> None:
+    """Neither does the missing entry afterwards. Each damaged text is logged once."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server = Server(cache)
+        cache.faults["replace"] = CacheFault.error().times(1)
+        login = await signed_in(cache, server)
+        cache.faults["get"] = CacheFault.answer(text).times(1)
+        await login.token(server, "access-1")
+        assert server.sent == [None, "refresh-1"]
+
+    play(scenario())
+    assert caplog.text.count("it is damaged") == (text != "")
+
+
+@pytest.mark.rule("R077")
+def test_cancelled_logout_is_cancelled_although_the_cache_fails(
+    play: Play, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The failure is logged, and the next fetch deletes the entry."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server = Server(cache)
+        login = await signed_in(cache, server)
+        cache.faults["claim"] = CacheFault.hang().times(1)
+        cache.faults["delete"] = CacheFault.error().times(1)
+        leaving = asyncio.create_task(login.finish_logout(server, login.start_logout()))
+        await asyncio.sleep(1)
+        leaving.cancel()
+        await asyncio.wait([leaving])
+        assert leaving.cancelled()
+        await login.token(server, None)
+        assert server.sent == [None, None]
+
+    play(scenario())
+    assert "The login may still be in the token cache" in caplog.text
+
+
+def test_object_that_is_no_claim_is_a_failure_of_the_cache(play: Play) -> None:
+    """A service gets its token without the cache."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        cache.faults["claim"] = CacheFault.answer(1)
+        assert (await service(cache).token(Server(cache), None)).access_token == "access-1"
+
+    play(scenario())
+
+
 FAULTS = [
     CacheFault.error(),
     CacheFault.error(OSError("disk")),
