@@ -48,7 +48,7 @@ class UnreliableCache:
     """
 
     def __init__(self, lease: float = 1.0) -> None:
-        self.faults = CacheFaultTable()
+        self.faults: CacheFaultTable = CacheFaultTable()
         self.log: list[CacheCall] = []
         self._store = LeaseStore(lease)
         self._client = self._store.add_client()
