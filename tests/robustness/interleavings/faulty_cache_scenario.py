@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from copy import deepcopy
 from typing import Any, TypeVar
 
-from aioalf import CacheError, RevocationError, TokenError, TokenManager
+from aioalf import TokenError, TokenManager
 from aioalf._single_flight import CLOSE_TIMEOUT
 from aioalf.grants import ClientCredentials, Grant
 from aioalf.testing import CacheFault, UnreliableCache
@@ -18,7 +18,6 @@ from aioalf.testing._lease_store import Lease, LeaseStore
 from aioalf.testing.cache_faults import CacheFaultTable, CacheMethod
 from tests.robustness.interleavings.login_scenario import LoginScenario, SharedCache
 from tests.robustness.interleavings.oracle import Oracle
-from tests.robustness.interleavings.scenario import Caller
 from tests.robustness.interleavings.world import World
 
 Result = TypeVar("Result")
@@ -77,7 +76,6 @@ class ObservedStore(LeaseStore):
     ) -> None:
         super().__init__(_LEASE)
         self.key = ""
-        self.has_deleted = False
         self._world = world
         self._on_change = on_change
         self._is_logging_out = is_logging_out
@@ -102,7 +100,6 @@ class ObservedStore(LeaseStore):
         """Delete a login."""
         await super().delete(key)
         if key == self.key:
-            self.has_deleted = True
             self._world.must(
                 "a login is deleted only under its claim, or by a logout (R043)",
                 holds=self._is_claimed or self._is_logging_out(),
@@ -152,7 +149,6 @@ class FaultyCacheScenario(LoginScenario):
         return False, True
 
     def _make_cache(self) -> SharedCache:
-        self.has_lost_write = False
         rate = self.choices.choice([0.05, 0.2, 0.5])
         self.random_faults = RandomFaults(self.world, rate, self._note_fault)
         self.random_faults.spoils_leases = self.world.likely(0.4)
@@ -180,15 +176,9 @@ class FaultyCacheScenario(LoginScenario):
 
     def _note_fault(self, method: CacheMethod, kind: str) -> None:
         self.world.note("cache fault", (method, kind))
-        is_change = method in _CHANGES
-        self.has_lost_write |= is_change
-        # Another manager does not see what this one does. A single one keeps its login in memory,
-        # until it reads another text than the one that it wanted to replace.
-        self.logins.is_cache_unreliable |= (
-            method == "extend"
-            or (not self.is_single and (is_change or kind == "answer"))
-            or (self.has_lost_write and (kind == "answer" or self.store.has_deleted))
-        )
+        # A single manager keeps its login in memory. Others do not see it there.
+        is_hidden = method in _CHANGES or method == "extend" or kind == "answer"
+        self.logins.is_cache_unreliable |= is_hidden and not self.is_single
 
     async def _lose_claim(self) -> None:
         for _ in range(20):
@@ -200,13 +190,6 @@ class FaultyCacheScenario(LoginScenario):
                 self.store.end(lease)
                 return
             await asyncio.sleep(0.25)
-
-    def _check_end_of(self, caller: Caller, task: asyncio.Task[None]) -> None:
-        is_logout = caller.action == self._logout
-        if is_logout and caller.is_cancelled and not task.cancelled():
-            error = task.exception()  # the cache failed while the logout was being cancelled
-            caller.is_cancelled = not isinstance(error, CacheError | RevocationError)
-        super()._check_end_of(caller, task)
 
     async def _close(self) -> None:
         _, manager, _ = self._pick()
