@@ -10,12 +10,14 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from yarl import URL
 
 from aioalf._auth_server.request_params import Form
 from aioalf._login.cache_format import StoredLogin, write_stored_login
 from aioalf._login.derived_login import DerivedLogin
 from aioalf._login.login import Login
 from aioalf._login.shared_fetch import BusyError
+from aioalf._single_flight import CLOSE_TIMEOUT
 from aioalf.errors import (
     AccessDeniedError,
     CacheError,
@@ -69,6 +71,17 @@ class Server(ScriptedServer):
         self.unclaimed += not self._cache.is_claimed
         await asyncio.sleep(self.delay)
         return await super().request(form)
+
+
+class SlowUrlServer(Server):
+    """Returns the URL of an endpoint after `url_delay` seconds."""
+
+    url_delay = 0.0
+
+    async def url_of(self, name: str) -> URL:
+        """Return the URL of an endpoint."""
+        await asyncio.sleep(self.url_delay)
+        return await super().url_of(name)
 
 
 class ServiceGrant:
@@ -545,6 +558,29 @@ def test_login_that_is_stored_after_a_cancelled_logout_is_not_used(play: Play) -
         with pytest.raises(TokenError, match="logged out meanwhile"):
             await refreshing
         assert server.sent == [None, "refresh-1", None]
+        assert ("refresh-2", "refresh_token") in to_revoke.with_hints()
+
+    play(scenario())
+
+
+@pytest.mark.rule("R083")
+def test_login_whose_store_outlasts_a_logout_is_deleted(play: Play) -> None:
+    """The logout has emptied the entry already, without waiting any longer."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server = SlowUrlServer(cache)
+        login = await signed_in(cache, server)
+        refreshing = asyncio.create_task(login.token(server, "access-1"))
+        await server.reached.wait()
+        server.issuer, server.url_delay = None, CLOSE_TIMEOUT + 10
+        await asyncio.sleep(1)  # the answer has arrived, and its store waits for the URL
+        cache.lose_claims()
+        to_revoke = login.start_logout()
+        await login.finish_logout(server, to_revoke)
+        with pytest.raises(TokenError, match="logged out meanwhile"):
+            await refreshing
+        assert await stored_in(cache) is None
         assert ("refresh-2", "refresh_token") in to_revoke.with_hints()
 
     play(scenario())
