@@ -12,7 +12,7 @@ from typing import Protocol
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from aioalf._callbacks import await_if_needed
-from aioalf._syntax import is_b64token
+from aioalf._syntax import is_visible_ascii
 from aioalf.errors import TokenConfigurationError, TokenError
 
 logger: logging.Logger = logging.getLogger("aioalf.implicit")
@@ -111,7 +111,7 @@ class SharedStorage:
         is_outdated = self._write_locks.get().locked() or self._write_count != writes_before
         if not stored or is_outdated or self._is_stale:
             return None
-        if isinstance(stored, str) and is_b64token(stored):
+        if isinstance(stored, str) and is_visible_ascii(stored):
             return stored
         logger.warning(
             "The TokenStorage does not hold a valid access token; a sign-in replaces the content"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from aioalf._auth_server.request_params import TokenRequestParams
 from aioalf._auth_server.token_endpoint import TokenEndpoint
-from aioalf._auth_server.token_response import ResponsePolicy
+from aioalf._auth_server.token_response import ResponsePolicy, read_default_expires_in
 from aioalf._legacy_hooks import ConstructorArguments
 from aioalf._login.login import Login, own_login
 from aioalf._options import TokenManagerOptions
@@ -46,6 +46,15 @@ def make_endpoint(
         retry=options.get("retry"),
         auth_session=options.get("auth_session"),
         trace_configs=options.get("trace_configs"),
+    )
+
+
+def make_policy(options: TokenManagerOptions, grant: Grant) -> ResponsePolicy:
+    """Return how to read token responses. Raises TokenConfigurationError as `make_endpoint`."""
+    return ResponsePolicy(
+        default_expires_in=read_default_expires_in(options.get("default_expires_in")),
+        require_scope=options.get("require_scope", False),
+        is_interactive=grant.is_interactive,
     )
 
 

@@ -42,7 +42,7 @@ class TokenManagerOptions(TypedDict, total=False):
     cache_namespace: str | None
     on_token: OnToken | None
     default_expires_in: float | None
-    allow_narrower_scope: bool
+    require_scope: bool
     renewal: Renewal | None
     retry: Retry | None
     auth_session: AuthSessionOption | None

@@ -16,12 +16,7 @@ from collections.abc import Coroutine
 from functools import partial
 
 from aioalf._single_flight import SingleFlight, copy_exception, copy_without_frames
-from aioalf.errors import (
-    AuthorizationError,
-    LoginTimeoutError,
-    TokenConfigurationError,
-    TokenError,
-)
+from aioalf.errors import TokenConfigurationError, TokenError
 from aioalf.renewal import MAX_BACKOFF, PAUSE_AFTER_REFUSAL, Renewal, RenewalSkippedError
 from aioalf.retry import retry_after_of
 from aioalf.token import Token
@@ -209,12 +204,12 @@ class RenewingToken(ABC):
         if self._token is not None and now < self._token.deadline:
             if self._failure is None:
                 logger.warning("The token could not be renewed ahead of its expiry: %s", error)
-            if isinstance(error, AuthorizationError | LoginTimeoutError):
+            if _pauses_sign_in(error):
                 self._renew_at = self._token.deadline  # do not ask the person twice
         elif isinstance(error, TokenConfigurationError):
             return  # no request was sent, and a corrected configuration should work at once
         self._failure = copy_without_frames(error)
-        if isinstance(error, AuthorizationError | LoginTimeoutError):
+        if _pauses_sign_in(error):
             self._paused_until = now + PAUSE_AFTER_REFUSAL
             return
         asked_for = min(retry_after_of(error) or 0.0, MAX_BACKOFF)
@@ -224,3 +219,7 @@ class RenewingToken(ABC):
         self._token = self._failure = None
         self._unproven_until = _NEVER
         self._generation += 1
+
+
+def _pauses_sign_in(error: Exception) -> bool:
+    return isinstance(error, TokenError) and error.pauses_sign_in

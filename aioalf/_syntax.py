@@ -18,7 +18,7 @@ MAX_LIFETIME: Final = 2**31
 """The longest lifetime of a token, in seconds (68 years). Longer ones are reduced to it."""
 
 _DECIMAL_NUMBER: Final = r"[0-9]{1,300}(\.[0-9]{1,300})?"
-_B64TOKEN: Final = r"[A-Za-z0-9\-._~+/]+=*"
+_VISIBLE_ASCII: Final = r"[!-~]+"
 
 
 def join_scope(scope: str | Collection[str] | None) -> str:
@@ -67,9 +67,13 @@ def is_sendable(text: str) -> bool:
         return False
 
 
-def is_b64token(value: object) -> bool:
-    """Return whether a value can be sent in a Bearer header (``b64token``, RFC 6750 §2.1)."""
-    return isinstance(value, str) and re.fullmatch(_B64TOKEN, value) is not None
+def is_visible_ascii(value: object) -> bool:
+    """Return whether a value is a text of visible ASCII characters, and so a possible token.
+
+    Such a text cannot split a header. Servers use more characters than ``b64token`` has
+    (RFC 6749 App. A.12, RFC 6750 §2.1).
+    """
+    return isinstance(value, str) and re.fullmatch(_VISIBLE_ASCII, value) is not None
 
 
 def check_seconds(name: str, value: float) -> float:

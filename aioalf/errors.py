@@ -7,6 +7,7 @@ TokenError                              base class: no token is available
 ├── OAuthError                          base class: the members of an OAuth error response
 │   ├── TokenHTTPError                  the server responded with a status other than 2xx
 │   ├── TokenResponseError              the server responded with 2xx, but without a usable token
+│   │   └── SignInResponseError         the same, after a person had signed in
 │   └── AuthorizationError              the authorization response in the browser was an error
 │       ├── AccessDeniedError           the user or the server's policy denied the request
 │       ├── AuthorizationServerError    the authorization server failed
@@ -24,11 +25,15 @@ perform I/O.
 """
 
 import copy
+from collections.abc import Mapping
 from typing import Final, Self, TypedDict, Unpack
 
 from aiohttp import ClientConnectionError, ClientResponse
 
 from aioalf._redaction import excerpt
+
+_TOO_MANY_REQUESTS: Final = 429
+_SERVER_ERROR: Final = 500
 
 
 class TokenError(Exception):
@@ -36,7 +41,37 @@ class TokenError(Exception):
 
     The request that needed the token was not sent. If an API rejected the token with 401 and it
     could not be renewed, the error is raised instead of returning that response.
+
+    Attributes:
+        is_transient: Whether the same request may succeed later: the server was unreachable, busy
+            or failing.
+        needs_sign_in: Whether only a new sign-in can help, because the refresh token is no longer
+            valid.
+        pauses_sign_in: Whether a person was asked to sign in without success, and is not asked
+            again for a minute.
+        error: The error code of the server, for example ``invalid_client``, or None.
+        error_description: The server's explanation, or None.
+        error_uri: The address of a page about the error, or None.
+        response_data: The members of the server's error response, with secrets masked, or None.
     """
+
+    is_transient: bool = False
+    needs_sign_in: bool = False
+    pauses_sign_in: bool = False
+    error: str | None = None
+    error_description: str | None = None
+    error_uri: str | None = None
+    response_data: Mapping[str, object] | None = None
+
+    @property
+    def claims(self) -> str | None:
+        """The ``claims`` of the error response, or None.
+
+        Microsoft Entra ID sends them with ``interaction_required``: pass them on in the
+        authorization request (OpenID Connect Core §5.5).
+        """
+        claims = (self.response_data or {}).get("claims")
+        return claims if isinstance(claims, str) else None
 
 
 class TokenConfigurationError(TokenError, ValueError):
@@ -48,11 +83,8 @@ class TokenConnectionError(TokenError, ClientConnectionError):
 
     The connection was refused, reset or timed out, or its certificate is not trusted. The original
     error is in ``__cause__``. It is also an `aiohttp.ClientConnectionError`, so code that catches
-    `aiohttp.ClientError` around a request catches it too.
-
-    Attributes:
-        is_transient: Whether the same request may succeed later. False, for example, if the
-            server's certificate is not trusted.
+    `aiohttp.ClientError` around a request catches it too. ``is_transient`` is False, for example,
+    if the server's certificate is not trusted.
     """
 
     def __init__(self, message: str, *, is_transient: bool = True) -> None:
@@ -70,16 +102,11 @@ class OAuthErrorMembers(TypedDict, total=False):
     error: str | None
     error_description: str | None
     error_uri: str | None
+    response_data: Mapping[str, object] | None
 
 
 class OAuthError(TokenError):
-    """Base class of errors with the members of an error response (RFC 6749 §4.1.2.1, §5.2).
-
-    Attributes:
-        error: The error code, for example ``invalid_client``; None if the response has none.
-        error_description: The server's explanation, or None.
-        error_uri: The address of a page about the error, or None.
-    """
+    """Base class of errors with the members of an error response (RFC 6749 §4.1.2.1, §5.2)."""
 
     def __init__(
         self,
@@ -88,11 +115,14 @@ class OAuthError(TokenError):
         error: str | None = None,
         error_description: str | None = None,
         error_uri: str | None = None,
+        response_data: Mapping[str, object] | None = None,
     ) -> None:
         super().__init__(message)
         self.error = error
         self.error_description = error_description
         self.error_uri = error_uri
+        self.response_data = response_data
+        self.needs_sign_in = error == "invalid_grant"
 
 
 class TokenHTTPError(OAuthError):
@@ -124,6 +154,8 @@ class TokenHTTPError(OAuthError):
         self.response_text = response_text
         self.response = response
         self.retry_after = retry_after
+        status = response_status or 0
+        self.is_transient = status == _TOO_MANY_REQUESTS or status >= _SERVER_ERROR
 
     def __str__(self) -> str:
         text = super().__str__()
@@ -180,6 +212,14 @@ class TokenResponseError(OAuthError):
         return refresh_token
 
 
+class SignInResponseError(TokenResponseError):
+    """Raised when a person has signed in, but the response holds no usable token.
+
+    A refresh token in the response is kept and used by the next request. Without one, a person is
+    not asked again for a minute.
+    """
+
+
 class _HiddenText:
     """A text that does not appear in ``repr`` and is left out of a pickle."""
 
@@ -196,6 +236,8 @@ class AuthorizationError(OAuthError):
     The error codes that need different reactions have their own subclasses.
     """
 
+    pauses_sign_in = True
+
 
 class AccessDeniedError(AuthorizationError):
     """Raised for ``access_denied``: the user or the server's policy denied the request."""
@@ -204,9 +246,13 @@ class AccessDeniedError(AuthorizationError):
 class AuthorizationServerError(AuthorizationError):
     """Raised for ``server_error``: the authorization server failed; a later attempt may succeed."""
 
+    is_transient = True
+
 
 class TemporarilyUnavailableError(AuthorizationError):
     """Raised for ``temporarily_unavailable``: the server is overloaded or in maintenance."""
+
+    is_transient = True
 
 
 AUTHORIZATION_ERRORS: Final[dict[str, type[AuthorizationError]]] = {
@@ -224,9 +270,13 @@ class LoginRequiredError(TokenError):
     this call met it (RFC 6749 §5.2).
     """
 
+    needs_sign_in = True
+
 
 class LoginTimeoutError(TokenError):
     """Raised when the user does not finish the sign-in within its time limit."""
+
+    pauses_sign_in = True
 
 
 class ScopeNotGrantedError(TokenError):

@@ -69,7 +69,7 @@ _REMOVED_HOOKS = {
 }
 
 _USABLE_OPTIONS = {
-    *("client_auth", "default_expires_in", "allow_narrower_scope", "renewal", "retry"),
+    *("client_auth", "default_expires_in", "require_scope", "renewal", "retry"),
 }
 
 
@@ -86,7 +86,7 @@ class OAuthImplicitTokenManager(TokenManager):
         client_secret: Not sent in this flow.
         http_options: Not used in this flow.
         scope: The scope to request, a string or a collection of strings.
-        options: ``default_expires_in``, ``allow_narrower_scope`` and ``renewal`` of
+        options: ``default_expires_in``, ``require_scope`` and ``renewal`` of
             `TokenManager`; ``client_auth`` and ``retry`` are not used in this flow.
 
     Raises:
@@ -125,6 +125,7 @@ class OAuthImplicitTokenManager(TokenManager):
             scope,
             **options,
         )
+        self._policy = self._policy._replace(is_interactive=True)
         self._grant = Implicit(client_id, self.login, scope, self._policy, _custom_pages)
         self._key = (str(token_endpoint), client_id, scope_set(join_scope(scope)))
         self._rejected: set[str] = set()

@@ -17,7 +17,7 @@ from aiohttp import ClientSession
 from yarl import URL
 
 from aioalf._auth_server.token_endpoint import TokenEndpoint
-from aioalf._auth_server.token_response import ResponsePolicy, read_token, response_policy
+from aioalf._auth_server.token_response import ResponsePolicy, Warnings, read_token
 from aioalf._legacy_hooks import (
     ConstructorArguments,
     LegacyAttributes,
@@ -27,7 +27,7 @@ from aioalf._legacy_hooks import (
 from aioalf._login.derived_login import DerivedLogin, shared_login
 from aioalf._login.login import Login
 from aioalf._login.logout import Logout
-from aioalf._manager_parts import make_endpoint, make_login
+from aioalf._manager_parts import make_endpoint, make_login, make_policy
 from aioalf._options import TokenManagerOptions, TokenRequestOptions, check_names, check_options
 from aioalf._recently_used import RecentlyUsed
 from aioalf._renewing_token import RenewingToken
@@ -81,7 +81,8 @@ class TokenManager(LegacyAttributes, RenewingToken):
             is used. It must not use the client.
         default_expires_in: Lifetime in seconds for a response without ``expires_in``. By default
             such a token is used until an API rejects it.
-        allow_narrower_scope: Accept a token with less scope than was requested.
+        require_scope: Refuse a token with less scope than was requested. By default it is used, a
+            warning is logged once, and ``missing_scope`` of the `Token` tells what is missing.
         renewal: When a token is renewed, and how long a failing token endpoint is left alone.
         retry: How often a failed token request is repeated.
         auth_session: Session for requests to the authorization server, or a function that returns
@@ -120,10 +121,8 @@ class TokenManager(LegacyAttributes, RenewingToken):
             options,
         )
         self._grant: Grant = options.get("grant") or ClientCredentials()
-        self._policy: ResponsePolicy = response_policy(
-            options.get("default_expires_in"),
-            allow_narrower_scope=options.get("allow_narrower_scope", False),
-        )
+        self._policy: ResponsePolicy = make_policy(options, self._grant)
+        self._warnings = Warnings()
         self._configure()
         super().__init__(options.get("renewal") or Renewal())
         self._root: TokenManager | None = None
@@ -294,7 +293,7 @@ class TokenManager(LegacyAttributes, RenewingToken):
         if isinstance(data, Token):
             return data
         passed_on = data.token if isinstance(data, ResponseMembers) else None
-        return passed_on or read_token(data, self._policy, sent_at=sent_at)
+        return passed_on or read_token(data, self._policy, sent_at=sent_at, warnings=self._warnings)
 
     def _has_own_hook(self) -> bool:
         return any(

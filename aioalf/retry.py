@@ -10,11 +10,10 @@ from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple, Self, TypeVar
 
 from aioalf._syntax import check_seconds
-from aioalf.errors import TokenConfigurationError, TokenConnectionError, TokenError, TokenHTTPError
+from aioalf.errors import TokenConfigurationError, TokenError, TokenHTTPError
 
 T = TypeVar("T")
 
-_TOO_MANY_REQUESTS: Final = 429
 _MAX_WAIT: Final = 5.0
 
 
@@ -27,7 +26,8 @@ class _RetryValues(NamedTuple):
 class Retry(_RetryValues):
     """How often a token request is sent if it fails for a transient reason.
 
-    Transient are connection errors, timeouts, and the statuses 429 and 5xx.
+    Transient are connection errors, timeouts, the statuses 429 and 5xx, and the errors with which a
+    provider says "try later" (`TokenError.is_transient`).
 
     Args:
         attempts: The maximum number of attempts, including the first one; 1 switches retries off.
@@ -76,9 +76,7 @@ class Retry(_RetryValues):
 
 def is_transient(error: Exception) -> bool:
     """Return whether the same request may succeed later."""
-    if isinstance(error, TokenHTTPError) and error.response_status is not None:
-        return error.response_status == _TOO_MANY_REQUESTS or error.response_status >= 500
-    return isinstance(error, TokenConnectionError) and error.is_transient
+    return isinstance(error, TokenError) and error.is_transient
 
 
 def retry_after_of(error: Exception) -> float | None:

@@ -33,7 +33,9 @@ class Token:
             the server did not send one: the token is then used until an API rejects it.
         token_type: The token type (RFC 6749 §7.1).
         refresh_token: The refresh token of the same response, or None (RFC 6749 §1.5).
-        scope: The granted scope, or None if it is unknown.
+        scope: The granted scope, or None if it is unknown. Requested scopes that the server is
+            known to leave out, such as ``offline_access``, belong to it.
+        missing_scope: The requested scopes that were not granted.
         extra: The other members of the response.
         sent_at: When the token request was sent, by `time.monotonic`. Default: now.
         sent_on: When the token request was sent, as an aware datetime. Default: now.
@@ -52,6 +54,7 @@ class Token:
     expires_on: datetime | None
     refresh_token: str | None
     scope: frozenset[str] | None
+    missing_scope: frozenset[str]
     extra: Mapping[str, object]
     deadline: float
 
@@ -63,6 +66,7 @@ class Token:
         token_type: str = "Bearer",  # noqa: S107 - a token type is not a secret
         refresh_token: str | None = None,
         scope: frozenset[str] | None = None,
+        missing_scope: frozenset[str] = frozenset(),
         extra: Mapping[str, object] | None = None,
         sent_at: float | None = None,
         sent_on: datetime | None = None,
@@ -78,6 +82,7 @@ class Token:
         put(self, "expires_on", expires_on)
         put(self, "refresh_token", refresh_token)
         put(self, "scope", scope)
+        put(self, "missing_scope", missing_scope)
         put(self, "extra", MappingProxyType(dict(extra)) if extra else _NO_MEMBERS)
         put(self, "deadline", math.inf if lifetime is None else sent_at + lifetime)
 

@@ -142,17 +142,19 @@ class AuthServerHTTP(Unpicklable):
         *,
         ssl: SSLContext | None = None,
         secrets: frozenset[str] = frozenset(),
+        is_json: bool = False,
     ) -> ServerResponse:
         """Send a form with these headers; ``http_options["headers"]`` override them.
 
         `endpoint` is the name of the endpoint in metadata, for error messages. `ssl` overrides the
-        TLS settings of the options. `secrets` are masked in errors. Raises TokenConnectionError
+        TLS settings of the options. `secrets` are masked in errors. `is_json` sends the parameters
+        as a JSON object. Raises TokenConnectionError
         with the reason as ``__cause__``, and TokenConfigurationError if aiohttp cannot send the
         request.
         """
         # Error reports show the local variables of each frame, so they must not show a value.
         form, headers, secrets = MaskedDict(form), MaskedDict(headers), MaskedSet(secrets)
-        options: dict[str, object] = {"data": _form_data(form)}
+        options: dict[str, object] = {"json": form} if is_json else {"data": _form_data(form)}
         if ssl is not None:
             if url.scheme != "https":
                 raise TokenConfigurationError(

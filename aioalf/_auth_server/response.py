@@ -8,17 +8,20 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Final, NamedTuple, cast
+from typing import Final, TypeVar, cast
+from urllib.parse import parse_qsl
 
 from aiohttp import ClientResponse
 from yarl import URL
 
 from aioalf._auth_server.buffered_response import replace_texts
+from aioalf._auth_server.error_response import OAuthErrorFields, masked_members, read_oauth_error
 from aioalf._auth_server.request_params import Form
+from aioalf._auth_server.server_rules import ServerRules
+from aioalf._masked_values import MaskedDict
 from aioalf._redaction import (
     SHORT_SECRET,
     Unpicklable,
-    error_words,
     mask_secrets,
     mask_secrets_in_json,
     printable,
@@ -26,7 +29,11 @@ from aioalf._redaction import (
 from aioalf._syntax import read_retry_after
 from aioalf._urls import redact_url
 from aioalf.client_auth.credentials import ClientIdText, Credentials
-from aioalf.errors import TokenHTTPError, TokenResponseError
+from aioalf.errors import OAuthError, TokenHTTPError, TokenResponseError
+
+ErrorT = TypeVar("ErrorT", bound=OAuthError)
+
+_STANDARD: Final = ServerRules()
 
 PUBLIC_PARAMS: Final = frozenset(
     {
@@ -62,6 +69,11 @@ def secrets_in_request(credentials: Credentials, form: Form) -> frozenset[str]:
     return frozenset(secrets) - {""}
 
 
+_MAX_PARAMETERS: Final = 100
+_FORM_MEMBERS: Final = frozenset({"access_token", "error"})
+_FORM_TYPES: Final = frozenset({"application/x-www-form-urlencoded", "text/plain"})
+
+
 def read_object(body: bytes) -> dict[str, object] | None:
     """Return the JSON object in a body, None if the body holds anything else."""
     try:
@@ -71,28 +83,22 @@ def read_object(body: bytes) -> dict[str, object] | None:
     return cast("dict[str, object]", value) if isinstance(value, dict) else None
 
 
-class OAuthErrorFields(NamedTuple):
-    """The members of an OAuth error, each None if it is absent or not text (RFC 6749 §5.2)."""
+def read_form(body: bytes, content_type: str) -> dict[str, object] | None:
+    """Return the parameters in a form-encoded body, None if it is none, or one is repeated.
 
-    error: str | None = None
-    error_description: str | None = None
-    error_uri: str | None = None
-
-    def __str__(self) -> str:
-        words = [error_words(word) for word in (self.error, self.error_description) if word]
-        return ": ".join(words)
-
-
-def read_oauth_error(
-    members: Mapping[str, object], secrets: frozenset[str] = frozenset()
-) -> OAuthErrorFields:
-    """Return the error members of a response, with the secrets masked."""
-
-    def text(name: str) -> str | None:
-        value = members.get(name)
-        return mask_secrets(value, secrets) if isinstance(value, str) and value else None
-
-    return OAuthErrorFields(text("error"), text("error_description"), text("error_uri"))
+    Some servers answer with a form although the request accepts JSON only.
+    """
+    if content_type.partition(";")[0].strip().lower() not in _FORM_TYPES:
+        return None
+    try:
+        pairs = parse_qsl(
+            body.decode(), strict_parsing=True, errors="strict", max_num_fields=_MAX_PARAMETERS
+        )
+    except ValueError:
+        return None
+    parameters: dict[str, object] = dict(pairs)
+    is_usable = len(parameters) == len(pairs) and not parameters.keys().isdisjoint(_FORM_MEMBERS)
+    return parameters if is_usable else None
 
 
 class ServerResponse(Unpicklable):
@@ -114,6 +120,7 @@ class ServerResponse(Unpicklable):
         self.content_type: str = response.headers.get("Content-Type", "")
         self.body: bytes = body
         self.secrets: frozenset[str] = secrets
+        self._rules = _STANDARD
         self._endpoint = endpoint
         self._response = response
         self._sender = f"The {endpoint.replace('_', ' ')} {redact_url(url)}"
@@ -123,20 +130,49 @@ class ServerResponse(Unpicklable):
         """Whether the status is 2xx."""
         return 200 <= self.status < 300
 
+    def apply(self, rules: ServerRules) -> None:
+        """Read the response by the rules of its server."""
+        self._rules = rules
+
     @cached_property
     def members(self) -> Mapping[str, object] | None:
-        """The members of the JSON object in the body, None if the body holds anything else."""
-        return read_object(self.body)
+        """The members of the object in the body, None if the body holds anything else.
+
+        Raises TokenResponseError if the reader of the rules fails.
+        """
+        members = self._members_as_sent
+        if members is None or self._rules.read_response is None:
+            return members
+        try:
+            read: object = self._rules.read_response(MaskedDict(members))
+            if isinstance(read, Mapping):
+                return MaskedDict(cast("Mapping[str, object]", read))
+            problem = f"it returned {type(read).__name__} instead of a mapping"
+        except Exception as error:  # noqa: BLE001 - the response may have any form
+            problem = f"it raised {type(error).__name__}"
+        if not self.is_success:
+            return members  # the error of the server says more
+        raise TokenResponseError(f"{self._sender}: the response reader failed: {problem}")
+
+    @cached_property
+    def _members_as_sent(self) -> Mapping[str, object] | None:
+        members = read_object(self.body)
+        return read_form(self.body, self.content_type) if members is None else members
 
     @cached_property
     def _oauth_error(self) -> OAuthErrorFields:
-        return read_oauth_error(self.members or {}, self.secrets)
+        return read_oauth_error(self.members or {}, self.secrets, is_success=self.is_success)
+
+    @property
+    def reports_error(self) -> bool:
+        """Whether the response is an OAuth error, also with the status 2xx."""
+        return bool(self._oauth_error.error)
 
     def http_error(self) -> TokenHTTPError:
         """Return the error for a status that is not 2xx; its response repeats no secret either."""
         self._mask_response()
         reason = str(self._oauth_error) or _advice(self.status, self._endpoint)
-        return TokenHTTPError(
+        error = TokenHTTPError(
             f"{self._sender} refused" + (f": {reason}" if reason else ""),
             self.status,
             self._masked(self.body.decode("utf-8", "replace"), self.secrets),
@@ -146,19 +182,29 @@ class ServerResponse(Unpicklable):
             ),
             **self._oauth_error._asdict(),
         )
+        return self._classified(error)
 
     def unusable_error(self, wanted: str, problem: str) -> TokenResponseError:
         """Return the error for a 2xx response that does not hold `wanted`."""
         if self._oauth_error.error:
             problem = f"the server reports {self._oauth_error}"
         content_type = mask_secrets(self.content_type, self.secrets)
-        return TokenResponseError(
+        error = TokenResponseError(
             f"{self._sender} answered {self.status} "
             f"({printable(content_type, 80) or 'no content type'}) without {wanted}: {problem}",
             self.status,
             content_type,
             **self._oauth_error._asdict(),
         )
+        return self._classified(error) if self.reports_error else error
+
+    def _classified(self, error: ErrorT) -> ErrorT:
+        if self._members_as_sent is not None:
+            error.response_data = masked_members(self._members_as_sent, self.secrets)
+        words = {word for word in self._oauth_error[:2] if word}
+        error.needs_sign_in |= not words.isdisjoint(self._rules.sign_in_again)
+        error.is_transient |= not words.isdisjoint(self._rules.try_later)
+        return error
 
     def _masked(self, body: str, secrets: frozenset[str]) -> str:
         return (mask_secrets if self.members is None else mask_secrets_in_json)(body, secrets)

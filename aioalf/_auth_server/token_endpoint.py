@@ -10,6 +10,7 @@ import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from copy import copy
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -26,8 +27,14 @@ from aioalf._auth_server.http import AuthServerHTTP
 from aioalf._auth_server.metadata import string_set
 from aioalf._auth_server.request_params import Form, TokenRequestParams
 from aioalf._auth_server.response import ServerResponse, secrets_in_request
+from aioalf._auth_server.server_rules import ServerRules
 from aioalf._auth_server.session import AuthSessionOption
-from aioalf._auth_server.token_response import ResponsePolicy, read_refresh_token, read_token
+from aioalf._auth_server.token_response import (
+    ResponsePolicy,
+    Warnings,
+    read_refresh_token,
+    read_token,
+)
 from aioalf._masked_values import MaskedDict, MaskedStr
 from aioalf._redaction import printable
 from aioalf._syntax import is_sendable
@@ -65,6 +72,7 @@ class TokenEndpoint:
         endpoints: URLs by their names in metadata; they override metadata.
         request_params: The parameters of every token request.
         policy: How to read token responses.
+        rules: How the requests and responses of this server differ from the standard.
         retry: When to send a failed request again.
         auth_session: The session whose connector, proxy and trace configurations are used; by
             default each request uses a new connection.
@@ -81,6 +89,8 @@ class TokenEndpoint:
         "_http",
         "_policy",
         "_retry",
+        "_rules",
+        "_warnings",
         "request_params",
     )
 
@@ -95,6 +105,7 @@ class TokenEndpoint:
         endpoints: Mapping[str, str | URL] | None = None,
         request_params: TokenRequestParams | None = None,
         policy: ResponsePolicy | None = None,
+        rules: ServerRules | None = None,
         retry: Retry | None = None,
         auth_session: AuthSessionOption | None = None,
         trace_configs: Sequence[TraceConfig] | None = None,
@@ -108,6 +119,8 @@ class TokenEndpoint:
         self._client_auth = client_auth
         self.request_params: TokenRequestParams = request_params or TokenRequestParams()
         self._policy = policy or ResponsePolicy()
+        self._rules = rules or ServerRules()
+        self._warnings = Warnings()
         self._retry = retry
 
     @property
@@ -182,11 +195,15 @@ class TokenEndpoint:
         # Error reports show the local variables of each frame: hence all the masked values here.
         form = MaskedDict(form)
         # The order of the form, with its own values.
-        whole = MaskedDict({**form, **self.request_params.form(), **form})
+        whole = MaskedDict({**form, **self._own_params(form), **self.request_params.form(), **form})
         if not is_repeatable:
             return await self._request_token(whole)
         attempts = count(1)
         return await retrying(self._retry, lambda: self._request_token(whole, next(attempts)))
+
+    def _own_params(self, form: Form) -> Mapping[str, str]:
+        is_refresh = form.get("grant_type") == "refresh_token"
+        return {**self._rules.token_params, **(self._rules.refresh_params if is_refresh else {})}
 
     async def post(self, name: str, form: Form) -> Mapping[str, object]:
         """Send the form to another endpoint and return the members of the response.
@@ -234,6 +251,7 @@ class TokenEndpoint:
                 sent_at=sent_at,
                 sent_on=sent_on,
                 secrets=response.secrets,
+                warnings=self._warnings,
             )
         except TokenResponseError as error:
             problem = str(error)
@@ -244,7 +262,7 @@ class TokenEndpoint:
                 logger.debug("The token expires in %s s", token.expires_in)
             return token
         logger.debug("The token response is not usable: %s", problem)
-        raise _unusable(response, problem, is_refresh="refresh_token" in form)
+        raise _unusable(response, problem)
 
     async def _send_again(self, name: str, form: Form) -> ServerResponse:
         """Send a request, and retry it after a transient failure."""
@@ -271,16 +289,19 @@ class TokenEndpoint:
             method.method,
             attempt,
         )
+        is_token = name == "token_endpoint"
         sent_at, sent_on = time.monotonic(), datetime.now(UTC)
         try:
             response = await self._http.post(
                 name,
                 url,
                 signed,
-                MaskedDict({**REQUEST_HEADERS, **headers}),
+                MaskedDict({**REQUEST_HEADERS, **self._rules.headers, **headers}),
                 ssl=method.ssl_context,
                 secrets=secrets_in_request(credentials, signed),
+                is_json=self._rules.sends_json and is_token,
             )
+            response.apply(self._rules if is_token else self._rules._replace(read_response=None))
             if not response.is_success:
                 raise response.http_error()
         except TokenError as error:
@@ -324,9 +345,12 @@ class TokenEndpoint:
         return default_method(listed, has_secret=has_secret)
 
 
-def _unusable(response: ServerResponse, problem: str, *, is_refresh: bool) -> TokenResponseError:
+def _unusable(response: ServerResponse, problem: str) -> TokenResponseError:
     error = response.unusable_error("a usable token", problem)
-    replacement = read_refresh_token((response.members or {}).get("refresh_token"))
-    if is_refresh and replacement is not None:
-        error.hold_replacement(replacement)  # the server may have revoked the one in the form
+    refresh_token = None
+    with suppress(TokenResponseError):  # the response reader failed
+        refresh_token = read_refresh_token((response.members or {}).get("refresh_token"))
+    if refresh_token is not None:
+        # A code or a refresh token that was sent is of no use any longer.
+        error.hold_replacement(refresh_token)
     return error

@@ -1,52 +1,75 @@
 """Reads a token response: takes its members, returns a `Token` or raises `TokenResponseError`.
 
-Also reads ``expires_in``, which other endpoints send in the same form. Does no I/O and reads no
-clock. Any value of any member must be handled (RFC 6749 §5.1).
+Sends nothing. Any value of any member must be handled (RFC 6749 §5.1). What a server may send
+without a risk is accepted, with one warning if it is unusual.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Final, NamedTuple, cast
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
 
+from aioalf._auth_server.expiry import EXPIRES_IN, ExpiryMembers, read_expiry
+from aioalf._auth_server.granted_scope import GrantedScope, ScopeRules, read_scope
 from aioalf._masked_values import MaskedStr
 from aioalf._redaction import mask_secrets, printable
-from aioalf._syntax import is_b64token, is_sendable, read_lifetime
+from aioalf._syntax import is_sendable, is_visible_ascii, read_lifetime
 from aioalf.errors import TokenConfigurationError, TokenResponseError
 from aioalf.token import Token
 
+logger: logging.Logger = logging.getLogger(__name__)
+
 _READ: Final = frozenset({"access_token", "token_type", "expires_in", "scope", "refresh_token"})
+
+_NOT_BEARER: Final = frozenset({"dpop", "mac", "n_a"})
+"""Types of token that are of no use in a Bearer header (RFC 6749 §7.1, RFC 8693 §2.2.1)."""
+
+_MAX_NAMES: Final = 12
 
 
 class ResponsePolicy(NamedTuple):
-    """The requested scope, and how to read a response that leaves something out.
+    """The requested scope, and how to read what a response says or leaves out.
 
-    `scope` is None if no scope was requested. `default_expires_in`, in seconds, replaces an absent
-    ``expires_in``. `allow_narrower_scope` accepts a token with less scope than requested.
+    `scope` is None if no scope was requested. `default_expires_in`, in seconds, replaces a lifetime
+    that is unknown. `require_scope` refuses a token with less scope than requested.
+    `is_interactive` says that a person signs in, so a token must not be thrown away.
+    `token_types` are words for Bearer that this server uses.
     """
 
     scope: frozenset[str] | None = None
     default_expires_in: float | None = None
-    allow_narrower_scope: bool = False
+    require_scope: bool = False
+    is_interactive: bool = False
+    scope_rules: ScopeRules = ScopeRules()
+    token_types: frozenset[str] = frozenset()
+    expiry: ExpiryMembers = EXPIRES_IN
 
     def of(self, scope: frozenset[str] | None) -> ResponsePolicy:
         """Return the same policy for another requested scope."""
         return self._replace(scope=scope)
 
 
-def response_policy(
-    default_expires_in: float | None, *, allow_narrower_scope: bool
-) -> ResponsePolicy:
-    """Return a policy from a user's options.
-
-    Raises TokenConfigurationError if `default_expires_in` is not a number of seconds.
-    """
+def read_default_expires_in(value: float | None) -> int | None:
+    """Return a user's option. Raises TokenConfigurationError if it is not a number of seconds."""
     try:
-        lifetime = read_lifetime(default_expires_in)
+        return read_lifetime(value)
     except ValueError:
         raise TokenConfigurationError("default_expires_in must be a number of seconds") from None
-    return ResponsePolicy(default_expires_in=lifetime, allow_narrower_scope=allow_narrower_scope)
+
+
+class Warnings:
+    """Logs each kind of warning about a server's responses once."""
+
+    def __init__(self) -> None:
+        self._logged: set[str] = set()
+
+    def log(self, kind: str, message: str) -> None:
+        """Log a message, unless one of the same kind was logged."""
+        if kind not in self._logged:
+            self._logged.add(kind)
+            logger.warning("%s", message)
 
 
 def read_token(
@@ -56,38 +79,35 @@ def read_token(
     sent_at: float | None = None,
     sent_on: datetime | None = None,
     secrets: frozenset[str] = frozenset(),
+    warnings: Warnings | None = None,
 ) -> Token:
     """Return the token in the members of a response; None stands for a body that is not an object.
 
     `sent_at` and `sent_on` are the times of the request, as in `Token`. Raises TokenResponseError
-    that names the invalid member; it never shows a token or one of the `secrets`.
+    that says what is missing; it never shows a token or one of the `secrets`.
     """
     expected = expected or ResponsePolicy()
     if not isinstance(members, Mapping):
         raise TokenResponseError("the response is not a JSON object")
     access_token = members.get("access_token")
-    if not is_b64token(access_token):
-        raise TokenResponseError(_token_problem(access_token))
-    granted = _granted(members.get("scope"), expected)
+    if not is_visible_ascii(access_token):
+        raise TokenResponseError(_token_problem(members, secrets))
+    reader = _Reader(members, expected, secrets, warnings or Warnings())
+    token_type = reader.token_type()
+    granted = reader.granted_scope()
+    extra = {name: value for name, value in members.items() if name not in _READ}
+    if token_type is not None:
+        extra["token_type"] = token_type
     return Token(
         str(access_token),
-        _lifetime(members.get("expires_in"), expected),
-        token_type=_token_type(members.get("token_type"), secrets),
+        reader.lifetime(datetime.now(UTC) if sent_on is None else sent_on),
         refresh_token=read_refresh_token(members.get("refresh_token")),
-        scope=granted,
-        extra={name: value for name, value in members.items() if name not in _READ},
+        scope=granted.scope,
+        missing_scope=granted.missing,
+        extra=extra,
         sent_at=sent_at,
         sent_on=sent_on,
     )
-
-
-def read_expires_in(value: object) -> int | None:
-    """Return the ``expires_in`` of a response in whole seconds, None if it is absent.
-
-    Servers send a number, or a string with a number in it, also with spaces around it. Raises
-    ValueError as `read_lifetime`.
-    """
-    return read_lifetime(value.strip(" ") if isinstance(value, str) else value)
 
 
 def read_refresh_token(value: object) -> str | None:
@@ -95,50 +115,74 @@ def read_refresh_token(value: object) -> str | None:
     return MaskedStr(value) if isinstance(value, str) and is_sendable(value) else None
 
 
-def _token_problem(value: object) -> str:
+def _token_problem(members: Mapping[str, object], secrets: frozenset[str]) -> str:
+    value = members.get("access_token")
     if value is None or value == "":
-        return "no access_token in the response"
+        names = [printable(mask_secrets(str(name), secrets), 40) for name in members]
+        shown = ", ".join(names[:_MAX_NAMES]) + (", …" if len(names) > _MAX_NAMES else "")
+        return f"no access_token in the response; it has {shown or 'no members'}"
     if not isinstance(value, str):
         return "the access_token in the response is not text"
-    return "the access_token in the response is not a valid header value (RFC 6750 §2.1)"
-
-
-def _lifetime(value: object, expected: ResponsePolicy) -> int | None:
-    try:
-        lifetime = read_expires_in(value)
-    except ValueError as error:
-        raise TokenResponseError(f"{error} in the response") from None
-    return read_lifetime(expected.default_expires_in) if lifetime is None else lifetime
-
-
-def _token_type(value: object, secrets: frozenset[str]) -> str:
-    # The project page promises to accept a response with access_token and expires_in alone.
-    if value is None or (isinstance(value, str) and value.lower() == "bearer"):
-        return "Bearer"
-    shown = repr(mask_secrets(value, secrets)) if isinstance(value, str) else type(value).__name__
-    raise TokenResponseError(
-        f"token_type {printable(shown, 40)} in the response is not Bearer: another type of token "
-        "must not be sent as a Bearer token (RFC 6749 §7.1)"
+    return (
+        "the access_token in the response is not a valid header value: it has characters that are "
+        "not visible ASCII (RFC 6749 App. A.12)"
     )
 
 
-def _granted(value: object, expected: ResponsePolicy) -> frozenset[str] | None:
-    if value is None:
-        return expected.scope
-    granted = _scope_values(value)
-    missing = (expected.scope or frozenset()) - granted
-    if missing and not expected.allow_narrower_scope:
-        lacking = printable(" ".join(sorted(missing)))
-        raise TokenResponseError(
-            f"the server granted less scope than requested: {lacking} is missing from scope; "
-            "request less, or pass allow_narrower_scope=True"
-        )
-    return granted
+class _Reader:
+    """Reads the members besides the access token."""
 
+    def __init__(
+        self,
+        members: Mapping[str, object],
+        expected: ResponsePolicy,
+        secrets: frozenset[str],
+        warnings: Warnings,
+    ) -> None:
+        self._members = members
+        self._expected = expected
+        self._secrets = secrets
+        self._warn = warnings.log
 
-def _scope_values(value: object) -> frozenset[str]:
-    # Some servers send a JSON list instead of a string with spaces.
-    values = cast("list[object]", value) if isinstance(value, list) else str(value).split(" ")
-    if not isinstance(value, str | list) or not all(isinstance(word, str) for word in values):
-        raise TokenResponseError("scope in the response is not text")
-    return frozenset(map(str, values)) - {""}
+    def lifetime(self, sent_on: datetime) -> int | None:
+        try:
+            lifetime = read_expiry(self._members, self._expected.expiry, sent_on)
+        except ValueError as problem:
+            self._warn("expiry", f"The lifetime of a token is unknown: {problem}")
+            lifetime = None
+        if lifetime == 0 and self._expected.is_interactive:
+            lifetime = None  # a server means "never", and a person must not sign in each time
+        return read_lifetime(self._expected.default_expires_in) if lifetime is None else lifetime
+
+    def token_type(self) -> str | None:
+        """Return the type if it is another word for Bearer."""
+        value = self._members.get("token_type")
+        if value is None or (isinstance(value, str) and value.lower() in {"bearer", ""}):
+            return None
+        word = value if isinstance(value, str) else type(value).__name__
+        shown = printable(repr(mask_secrets(word, self._secrets)), 40)
+        if word.lower() in _NOT_BEARER:
+            raise TokenResponseError(
+                f"token_type {shown} in the response is not Bearer: such a token must not be sent "
+                "as a Bearer token (RFC 6749 §7.1)"
+            )
+        if word not in self._expected.token_types:
+            self._warn("token_type", f"A token of token_type {shown} is used as a Bearer token")
+        return word
+
+    def granted_scope(self) -> GrantedScope:
+        expected = self._expected
+        granted = read_scope(self._members.get("scope"), expected.scope, expected.scope_rules)
+        if granted is None:
+            self._warn("scope", "The granted scope is unknown: scope in a response is not text")
+            return GrantedScope(expected.scope)
+        if granted.missing:
+            names = printable(mask_secrets(" ".join(sorted(granted.missing)), self._secrets))
+            if expected.require_scope:
+                raise TokenResponseError(
+                    f"the server granted less scope than requested: {names} is missing, and "
+                    "require_scope=True refuses such a token; request less, or log out and grant "
+                    "more at the next sign-in"
+                )
+            self._warn("missing", f"The server granted less scope than requested: without {names}")
+        return granted

@@ -11,14 +11,17 @@ from types import MappingProxyType
 from typing import Final, NamedTuple, NoReturn, cast
 
 from aioalf._masked_values import MaskedStr
-from aioalf._syntax import MAX_LIFETIME, is_b64token, is_sendable
+from aioalf._syntax import MAX_LIFETIME, is_sendable, is_visible_ascii
 from aioalf.token import Token
 
 VERSION: Final = 1
 """The version of the format. Texts of other versions are invalid."""
 
 _TOKEN_MEMBERS: Final = frozenset(
-    {"access_token", "token_type", "expires_in", "expires_on", "scope", "extra"}
+    {
+        *("access_token", "token_type", "expires_in", "expires_on"),
+        *("scope", "missing_scope", "extra"),
+    }
 )
 _MEMBERS: Final = _TOKEN_MEMBERS | {"version", "refresh_token", "issuer", "derived"}
 
@@ -64,6 +67,7 @@ def _token_members(token: Token) -> dict[str, object]:
         "expires_in": token.expires_in,
         "expires_on": token.expires_on and token.expires_on.astimezone(UTC).isoformat(),
         "scope": None if token.scope is None else sorted(token.scope),
+        "missing_scope": sorted(token.missing_scope),
         "extra": {name: value for name, value in token.extra.items() if _is_json(value)},
     }
 
@@ -119,7 +123,8 @@ def _read_token(members: Mapping[str, object], now: datetime, monotonic: float) 
     return Token(
         read.access_token(),
         lifetime,
-        scope=read.scope(),
+        scope=read.words("scope"),
+        missing_scope=read.words("missing_scope") or frozenset(),
         extra=read.extra(),
         sent_at=monotonic - age,
         sent_on=sent_on,
@@ -159,14 +164,14 @@ class _Members:
             raise ValueError("expires_on has no time zone")
         return lifetime, min(now, expires.astimezone(UTC) - timedelta(seconds=lifetime))
 
-    def scope(self) -> frozenset[str] | None:
-        value = self._members["scope"]
+    def words(self, name: str) -> frozenset[str] | None:
+        value = self._members[name]
         if value is None:
             return None
         words = cast("list[object]", value) if isinstance(value, list) else [None]
         scope = frozenset(word for word in words if isinstance(word, str) and word)
         if len(scope) != len(words):
-            raise ValueError("scope is not a list of unique words")
+            raise ValueError(f"{name} is not a list of unique words")
         return scope
 
     def extra(self) -> dict[str, object]:
@@ -187,7 +192,7 @@ class _Members:
 
 
 def _is_usable(access_token: object, token_type: object) -> bool:
-    return token_type == "Bearer" and is_b64token(access_token)  # noqa: S105 - a token type is not a secret
+    return token_type == "Bearer" and is_visible_ascii(access_token)  # noqa: S105 - a token type is not a secret
 
 
 def _is_json(value: object) -> bool:

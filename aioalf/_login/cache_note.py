@@ -17,6 +17,7 @@ from aioalf.errors import (
     LoginTimeoutError,
     MetadataError,
     OAuthError,
+    SignInResponseError,
     TokenConnectionError,
     TokenError,
     TokenHTTPError,
@@ -31,7 +32,7 @@ _KINDS: Final[dict[str, type[TokenError]]] = {
     for kind in (
         *AUTHORIZATION_ERRORS.values(),
         *(AuthorizationError, LoginTimeoutError, MetadataError, TokenConnectionError),
-        *(TokenHTTPError, TokenResponseError),
+        *(TokenHTTPError, TokenResponseError, SignInResponseError),
     )
 }
 
@@ -109,12 +110,13 @@ def _read_failure(members: Mapping[str, object]) -> TokenError:
     message = f"{members.get('message')} (another client with the same token cache got this error)"
     if not issubclass(kind, OAuthError):
         return kind(message)
-    words = {
-        name: value
-        for name in ("error", "error_description", "error_uri")
-        if isinstance(value := members.get(name), str)
-    }
-    if issubclass(kind, TokenHTTPError):
-        status = members.get("status")
-        return kind(message, status if isinstance(status, int) else None, **words)  # type: ignore[arg-type]
-    return kind(message, **words)
+    status = members.get("status")
+    error = (
+        kind(message, status if isinstance(status, int) else None)
+        if issubclass(kind, TokenHTTPError)
+        else kind(message)
+    )
+    for name in ("error", "error_description", "error_uri"):
+        if isinstance(value := members.get(name), str):
+            setattr(error, name, value)
+    return error

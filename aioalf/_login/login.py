@@ -15,19 +15,18 @@ from aioalf._key_locks import KeyLocks
 from aioalf._login.cache_entry import CacheEntry
 from aioalf._login.cache_key import cache_key_for, cache_owner
 from aioalf._login.grant_requests import GrantRequests
+from aioalf._login.login_errors import after_sign_in, login_required, scope_not_granted
 from aioalf._login.login_state import SUBJECT_TTL, Fetch, LoginState
 from aioalf._login.logout import TokensToRevoke
 from aioalf._login.shared_fetch import SharedFetch, Steps
 from aioalf._masked_values import MaskedDict
-from aioalf._redaction import printable
 from aioalf._single_flight import MustFinish
 from aioalf._urls import is_insecure, redact_url
 from aioalf.errors import (
     CacheError,
-    LoginRequiredError,
     OAuthError,
-    ScopeNotGrantedError,
     TokenConfigurationError,
+    TokenError,
     TokenResponseError,
 )
 from aioalf.grants import AuthorizationServer, Grant
@@ -232,7 +231,7 @@ class Login:
         if self._state.refresh_token is None and self._grant.can_begin:
             return await self._begin(fetch, claim, is_single_attempt=claim is not None)
         if self._state.refresh_token is None and self._state.is_grant_used_up:
-            raise _login_required()
+            raise login_required()
         fetch.is_repeatable = False
         return await self._refresh_unless_refused(fetch, claim)
 
@@ -241,9 +240,12 @@ class Login:
 
     async def _begin(self, fetch: Fetch, claim: Claim | None, *, is_single_attempt: bool) -> Token:
         """Use the grant. Its last request and the store run to completion."""
-        receive = partial(self._receive, fetch, claim) if self._grant.keeps_refresh_token else None
+        receive = partial(self._receive, fetch, claim, is_sign_in=self._grant.is_interactive)
         server = GrantRequests(
-            fetch.endpoint, receive, self._must_finish, is_single_attempt=is_single_attempt
+            fetch.endpoint,
+            receive if self._grant.keeps_refresh_token else None,
+            self._must_finish,
+            is_single_attempt=is_single_attempt,
         )
         try:
             token = await self._grant.request_token(server)
@@ -262,14 +264,14 @@ class Login:
         try:
             return await self._must_finish.run(self._refresh(fetch, claim))
         except OAuthError as error:
-            if error.error != "invalid_grant":
+            if not error.needs_sign_in:
                 raise  # the refresh token may still be valid
             self._state.forget()
             await self._entry.delete(claim)
             if self._grant.can_begin:
                 return None
             self._state.is_grant_used_up = True
-            raise _login_required() from error
+            raise login_required() from error
 
     async def _refresh(self, fetch: Fetch, claim: Claim | None) -> Token:
         async with self._locks.hold("refresh"):
@@ -296,11 +298,16 @@ class Login:
         requested = fetch.endpoint.request_params.scope.split()
         missing = frozenset(requested) - self._state.scope
         if missing and fetch.has_own_scope:
-            raise _scope_not_granted(missing)
+            raise scope_not_granted(missing)
         return " ".join(word for word in requested if word not in missing)
 
     async def _receive(
-        self, fetch: Fetch, claim: Claim | None, response: Awaitable[Token]
+        self,
+        fetch: Fetch,
+        claim: Claim | None,
+        response: Awaitable[Token],
+        *,
+        is_sign_in: bool = False,
     ) -> Token:
         """Return the token of a response after storing it with its refresh token.
 
@@ -309,14 +316,22 @@ class Login:
         """
         try:
             token = await response
-        except TokenResponseError as error:
-            replacement = error.take_replacement()
-            if replacement is not None:
-                await self._state.store(None, replacement, fetch, claim)
-                fetch.received.append(Token("", 0, refresh_token=replacement))
-            raise
+        except TokenError as error:
+            is_kept = await self._keep_replacement(error, fetch, claim)
+            if not is_sign_in:
+                raise
+            raise after_sign_in(error, is_kept=is_kept) from error.__cause__
         refresh_token = token.refresh_token or self._state.refresh_token
         return await self._state.finish(token, refresh_token, fetch, claim)
+
+    async def _keep_replacement(self, error: TokenError, fetch: Fetch, claim: Claim | None) -> bool:
+        """Store the refresh token of an unusable response; return whether there is one."""
+        replacement = error.take_replacement() if isinstance(error, TokenResponseError) else None
+        if replacement is None:
+            return False
+        await self._state.store(None, replacement, fetch, claim)
+        fetch.received.append(Token("", 0, refresh_token=replacement))
+        return True
 
     async def _notify(self, fetch: Fetch) -> None:
         received, fetch.received = fetch.received, []
@@ -327,18 +342,3 @@ class Login:
 
 def _asks_a_person(grant: Grant) -> bool:
     return grant.can_begin and grant.is_interactive
-
-
-def _login_required() -> LoginRequiredError:
-    return LoginRequiredError(
-        "The refresh token is no longer valid: log in again, or provide another refresh token"
-    )
-
-
-def _scope_not_granted(missing: frozenset[str]) -> ScopeNotGrantedError:
-    names = printable(" ".join(sorted(missing)))
-    return ScopeNotGrantedError(
-        f"The login was not granted the scope {names}, and a refresh cannot add any (RFC 6749 §6): "
-        "request it with the client that with_options() was called on, and log in again",
-        missing,
-    )

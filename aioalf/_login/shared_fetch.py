@@ -19,7 +19,6 @@ from aioalf._login.cache_entry import CacheEntry, release, this_process
 from aioalf._login.cache_note import CacheNote, NoteKind, failure_note
 from aioalf._single_flight import run_to_completion
 from aioalf.errors import (
-    AuthorizationError,
     CacheError,
     LoginTimeoutError,
     MetadataError,
@@ -233,7 +232,7 @@ class SharedFetch:
 
     async def _share(self, error: TokenError, steps: Steps) -> None:
         """Let other clients raise the same error, for as long as this one sends no request."""
-        if isinstance(error, AuthorizationError | LoginTimeoutError):
+        if error.pauses_sign_in:
             pause = PAUSE_AFTER_REFUSAL
         else:
             pause = max(self._failure_backoff, min(retry_after_of(error) or 0.0, MAX_BACKOFF))
@@ -268,13 +267,12 @@ class SharedFetch:
         announcing = asyncio.create_task(self._announce_sign_in(steps))
         try:
             token = await steps.sign_in()
-        except (AuthorizationError, LoginTimeoutError) as error:
+        except BaseException as error:
             announcing.cancel()
-            await self._share(error, steps)
-            raise
-        except BaseException:
-            announcing.cancel()
-            await run_to_completion(self._entry.set_note(None, steps.name))
+            if isinstance(error, TokenError) and error.pauses_sign_in:
+                await self._share(error, steps)
+            else:
+                await run_to_completion(self._entry.set_note(None, steps.name))
             raise
         announcing.cancel()
         await run_to_completion(self._entry.set_note(None, steps.name))

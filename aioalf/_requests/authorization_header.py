@@ -10,7 +10,7 @@ from aiohttp import ClientSession
 from aioalf._masked_values import MaskedStr
 from aioalf._redaction import Unpicklable
 from aioalf._requests.manager_adapter import TokenProvider, renewable
-from aioalf._syntax import is_b64token
+from aioalf._syntax import is_visible_ascii
 from aioalf.errors import TokenError
 
 _SCHEME = "Bearer "
@@ -73,7 +73,7 @@ class AuthorizationHeader(Unpicklable):
     def _value_of(self, token: str) -> str:
         # A token is checked once, when it is new: it serves many requests.
         if token is not self._token:
-            if not is_b64token(token):
+            if not is_visible_ascii(token):
                 del token  # tracebacks may show local variables
                 raise TokenError(
                     "The token manager returned a token that is not valid in a Bearer header "

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from yarl import URL
 
-from aioalf._auth_server.token_response import read_expires_in
+from aioalf._auth_server.expiry import read_expires_in
 from aioalf.errors import TokenResponseError
 from aioalf.grants._prompt import Prompt
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from functools import partial
 from typing import NamedTuple
 
+from aioalf._auth_server.expiry import read_expires_in
 from aioalf._auth_server.request_params import Form
-from aioalf._auth_server.token_response import read_expires_in
 from aioalf._browser.redirect_uri import RedirectUri
 from aioalf._callbacks import OpenBrowser
 from aioalf._masked_values import MaskedDict, MaskedStr

@@ -53,7 +53,9 @@ REVEALING = {
     "entities in a page": Fault.html(f"<p>{ESCAPED[2]}", status=500),
     "lower-case percent escapes in a page": Fault.html(f"<p>{ESCAPED[3]}", status=500),
     "a token in an error": Fault.body(b'{"access_token": "granted-token"}', status=500),
-    "a token of another type": Fault.wrong_json({"access_token": "granted-token", "token_type": 5}),
+    "a token of another type": Fault.wrong_json(
+        {"access_token": "granted-token", "token_type": "mac"}
+    ),
     "a token cut": Fault.body(b'{"access_token": "granted-token", '),
     "redirect": Fault.redirect("/"),
     "hang up": Fault.hang_up(),
@@ -77,6 +79,7 @@ async def test_error_shows_no_secret(
         *(str(error), repr(error), repr(error.__cause__), str(copy.copy(error))),
         *traceback.format_exception(error),
         *(repr(getattr(error, name, "")) for name in ("error", "error_description", "error_uri")),
+        repr(error.response_data),
         caplog.text,
     ]
     if isinstance(error, TokenHTTPError):

@@ -12,12 +12,11 @@ import pytest
 from multidict import CIMultiDict
 from yarl import URL
 
+from aioalf._auth_server.error_response import OAuthErrorFields, read_oauth_error
 from aioalf._auth_server.request_params import Form
 from aioalf._auth_server.response import (
     PUBLIC_PARAMS,
-    OAuthErrorFields,
     ServerResponse,
-    read_oauth_error,
     read_object,
     secrets_in_request,
 )

@@ -145,24 +145,17 @@ async def test_lifetime_begins_before_the_request(
 
 
 @pytest.mark.rule("R027")
-async def test_narrower_scope_is_an_error(oauth_server: OAuthServer) -> None:
-    """The granted scope is compared with the requested scope."""
-    oauth_server.token_fault = Fault.wrong_json({"access_token": "abc", "scope": "read"})
-    with pytest.raises(TokenResponseError, match="write is missing"):
-        await request_token(endpoint_at(oauth_server.token_endpoint, scope="read write"))
-    token = await request_token(endpoint_at(oauth_server.token_endpoint, scope="read"))
-    assert token.scope == frozenset({"read"})
-
-
 async def test_response_policy_is_applied(oauth_server: OAuthServer) -> None:
-    """The default lifetime and ``allow_narrower_scope`` are applied to the response."""
+    """The default lifetime and ``require_scope`` are applied to the response."""
     oauth_server.token_fault = Fault.wrong_json({"access_token": "abc", "scope": "read"})
     endpoint = TokenEndpoint(
         oauth_server.token_endpoint,
         Credentials("client-id", "secret"),
         ClientSecretBasic(),
-        policy=ResponsePolicy(default_expires_in=60, allow_narrower_scope=True),
-        request_params=TokenRequestParams("read write"),
+        policy=ResponsePolicy(default_expires_in=60, require_scope=True),
+        request_params=TokenRequestParams("read"),
     )
     token = await request_token(endpoint)
     assert (token.expires_in, token.scope) == (60, frozenset({"read"}))
+    with pytest.raises(TokenResponseError, match="write is missing"):
+        await request_token(endpoint.with_request_params(TokenRequestParams("read write")))

@@ -2,7 +2,6 @@
 
 import copy
 import json
-import math
 import pickle
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -36,18 +35,10 @@ UNUSABLE = {
     "100,000 arrays": Fault.body(b"[" * 100_000 + b"]" * 100_000),
     "2 MiB": Fault.body(b"x" * 2**21),
     "2 MiB with a token": Fault.body(TOKEN[:-1] + b', "x": "' + b"x" * 2**21 + b'"}'),
-    "expires_in empty": Fault.wrong_json({"access_token": "abc", "expires_in": ""}),
-    "expires_in text": Fault.wrong_json({"access_token": "abc", "expires_in": "abc"}),
-    "expires_in -1": Fault.wrong_json({"access_token": "abc", "expires_in": -1}),
-    "expires_in NaN": Fault.wrong_json({"access_token": "abc", "expires_in": math.nan}),
-    "expires_in 1e400": Fault.body(b'{"access_token": "abc", "expires_in": 1e400}'),
-    "expires_in true": Fault.wrong_json({"access_token": "abc", "expires_in": True}),
-    "expires_in list": Fault.wrong_json({"access_token": "abc", "expires_in": [60]}),
-    "expires_in dict": Fault.wrong_json({"access_token": "abc", "expires_in": {}}),
 }
 
 
-@pytest.mark.rule("R020", "R021", "R024", "R030", "R031", "R032", "R033")
+@pytest.mark.rule("R020", "R021", "R030", "R031", "R032", "R033")
 @pytest.mark.parametrize("fault", UNUSABLE.values(), ids=UNUSABLE.keys())
 async def test_response_without_a_token_is_an_error(
     oauth_server: OAuthServer, fault: Fault
@@ -67,18 +58,15 @@ async def test_response_without_a_token_is_an_error(
 
 @pytest.mark.rule("R040")
 @pytest.mark.parametrize("came", ["newer", None, 5])
-@pytest.mark.parametrize("sent", ["older", None])
-async def test_new_refresh_token_of_an_unusable_response_is_kept(
-    oauth_server: OAuthServer, came: object, sent: str | None
+async def test_refresh_token_of_an_unusable_response_is_kept(
+    oauth_server: OAuthServer, came: object
 ) -> None:
-    """The error holds the new refresh token if one was sent, and does not show it."""
+    """The error holds the refresh token, since the code or the one sent is of no use any longer."""
     oauth_server.token_fault = Fault.wrong_json({"access_token": "a b", "refresh_token": came})
-    form = {"grant_type": "x"} if sent is None else {"grant_type": "x", "refresh_token": sent}
     with pytest.raises(TokenResponseError) as caught:
-        await endpoint_at(oauth_server.token_endpoint).request(form)
+        await endpoint_at(oauth_server.token_endpoint).request({"grant_type": "x"})
     assert "newer" not in f"{caught.value} {vars(caught.value)}"
-    is_held = came == "newer" and sent is not None
-    assert caught.value.take_replacement() == ("newer" if is_held else None)
+    assert caught.value.take_replacement() == ("newer" if came == "newer" else None)
 
 
 @pytest.mark.rule("R030")

@@ -521,7 +521,7 @@ async def test_options_that_are_not_set_are_not_passed_to_a_manager_of_0_4_0(
     class OldClient(Client):
         token_manager_class = UserManager
 
-    options: dict[str, Any] = {"allow_narrower_scope": False, "cache": None, "retry": None}
+    options: dict[str, Any] = {"require_scope": False, "cache": None, "retry": None}
     OldClient("id", "secret", oauth_server.token_endpoint, **options)
 
 

@@ -466,8 +466,7 @@ async def test_failed_refresh_keeps_the_refresh_token(scene: Scene, fault: Fault
 async def test_refresh_requests_the_granted_scope(scene: Scene) -> None:
     """If the server granted less scope than requested, a refresh requests the granted scope."""
     scene.server.changes["token"] = {"scope": "read"}
-    options = {"scope": "read write", "allow_narrower_scope": True}
-    async with scene.client(await scene.grant("code"), **options) as client:
+    async with scene.client(await scene.grant("code"), scope="read write") as client:
         await get(client, scene.server)
         scene.server.changes["token"] = {"scope": MISSING}
         for _ in range(2):

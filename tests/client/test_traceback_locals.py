@@ -46,7 +46,7 @@ async def error_of(call: Callable[[], Awaitable[object]]) -> BaseException:
 FAULTS = {
     "401": Fault.oauth_error("invalid_client", status=401),
     "echo": Fault.oauth_error(CREDENTIALS, SECRET),
-    "unusable": Fault.wrong_json({"access_token": "granted-token", "token_type": 5}),
+    "unusable": Fault.wrong_json({"access_token": "granted-token", "token_type": "mac"}),
     "not an object": Fault.wrong_json(["granted-token"]),
     "hang up": Fault.hang_up(),
     "truncated": Fault.truncated(),

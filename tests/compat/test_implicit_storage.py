@@ -32,17 +32,19 @@ async def test_stored_token_needs_no_sign_in(oauth_server: OAuthServer, person: 
     assert len(person.opened) == 1
 
 
-async def test_token_that_expires_at_once_is_not_stored(
+@pytest.mark.rule("R024")
+async def test_lifetime_of_zero_means_that_it_is_unknown(
     oauth_server: OAuthServer, person: Person
 ) -> None:
-    """Such a token is returned to the waiting callers only."""
+    """The token is stored and used, so that the person need not sign in for each request."""
     oauth_server.expires_in = 0
     storage = TokenStorage()
     await use_implicit_flow(storage, PORTS, open_browser=person)
     manager = manager_of(oauth_server)
     assert await manager.get_token()
     await person.done()
-    assert storage.token is None
+    assert storage.token == await manager.get_token()
+    assert len(person.opened) == 1
 
 
 async def test_storage_methods_may_be_coroutine_functions(

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 import aiohttp
 from yarl import URL
 
+from aioalf._auth_server.error_response import read_oauth_error
 from aioalf._auth_server.request_params import Form, TokenRequestParams
-from aioalf._auth_server.response import read_oauth_error, read_object
+from aioalf._auth_server.response import read_object
 from aioalf._auth_server.token_response import ResponsePolicy, read_token
 from aioalf.errors import TokenHTTPError, TokenResponseError
 from aioalf.testing import OAuthServer

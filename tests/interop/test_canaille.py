@@ -223,17 +223,17 @@ async def test_wrong_secret_is_rejected_once(canaille: Canaille, session: Client
 
 
 @pytest.mark.rule("R027")
-async def test_narrower_scope_is_an_error_unless_allowed(
+async def test_narrower_scope_is_an_error_if_it_is_required(
     canaille: Canaille, session: ClientSession
 ) -> None:
-    """The server silently drops an unknown scope; the client raises an error."""
+    """The server silently drops an unknown scope; the token says which one is missing."""
     registration = await register_service(canaille, session)
     arguments = (canaille.token_endpoint, registration.client_id, registration.client_secret)
-    with pytest.raises(TokenResponseError, match="burn is missing from scope"):
-        await TokenManager(*arguments, scope="profile burn").get_token()
-    assert await TokenManager(
-        *arguments, scope="profile burn", allow_narrower_scope=True
-    ).get_token()
+    with pytest.raises(TokenResponseError, match="burn is missing"):
+        await TokenManager(*arguments, scope="profile burn", require_scope=True).get_token()
+    tokens: list[Token] = []
+    await TokenManager(*arguments, scope="profile burn", on_token=tokens.append).get_token()
+    assert tokens[0].missing_scope == {"burn"}
 
 
 @pytest.mark.rule("R121")

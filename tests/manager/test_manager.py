@@ -781,15 +781,14 @@ async def test_http_options_apply_to_the_token_request(oauth_server: OAuthServer
 
 
 @pytest.mark.rule("R027")
-async def test_narrower_scope_is_an_error_unless_allowed(oauth_server: OAuthServer) -> None:
-    """Less scope than requested is accepted only with ``allow_narrower_scope``."""
+async def test_narrower_scope_is_an_error_if_it_is_required(oauth_server: OAuthServer) -> None:
+    """``require_scope`` refuses a token with less scope than requested, which is used otherwise."""
     oauth_server.token_fault = Fault.body(
         json.dumps({"access_token": "abc", "scope": "read"}).encode()
     )
     with pytest.raises(TokenResponseError, match="write is missing"):
-        await manager_of(oauth_server, scope="read write").get_token()
-    manager = manager_of(oauth_server, scope="read write", allow_narrower_scope=True)
-    assert await manager.get_token() == "abc"
+        await manager_of(oauth_server, scope="read write", require_scope=True).get_token()
+    assert await manager_of(oauth_server, scope="read write").get_token() == "abc"
 
 
 # Secrets

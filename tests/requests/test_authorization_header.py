@@ -63,10 +63,10 @@ class ClosableManager(FixedManager):
 
 @pytest.mark.rule("R051", "R062")
 @pytest.mark.parametrize(
-    "token", [None, "", " ", 5, b"token", "two words", "a\r\nX-Evil: 1", "tök", '"quoted"', "="]
+    "token", [None, "", " ", 5, b"token", "two words", "a\r\nX-Evil: 1", "tök", "a\x7f"]
 )
 async def test_invalid_token_is_rejected(token: object) -> None:
-    """A token that is not a b64token raises a TokenError that does not show it."""
+    """A token that is not visible ASCII raises a TokenError that does not show it."""
     header = AuthorizationHeader(FixedManager(token))
     with pytest.raises(TokenError, match="not valid in a Bearer header") as caught:
         await header.get(SESSION)
@@ -74,7 +74,7 @@ async def test_invalid_token_is_rejected(token: object) -> None:
 
 
 @pytest.mark.rule("R051")
-@pytest.mark.parametrize("token", ["token", "a-._~+/b==", "x" * 100_000])
+@pytest.mark.parametrize("token", ["token", "a-._~+/b==", "00D!a|^#%2F", "x" * 100_000])
 async def test_header_value_is_the_scheme_and_the_token(token: str) -> None:
     """The value is ``Bearer``, one space and the token (RFC 6750 §2.1)."""
     assert await AuthorizationHeader(FixedManager(token)).get(SESSION) == f"Bearer {token}"

@@ -60,7 +60,7 @@ async def clients(session: ClientSession) -> None:
         raise_token_errors=True,
         client_auth=ClientSecretBasic(form_encode=False),
         default_expires_in=60,
-        allow_narrower_scope=True,
+        require_scope=True,
         auth_session=lambda: session,
         trace_configs=[TraceConfig()],
     ) as client:

@@ -29,7 +29,7 @@ from aioalf._browser import listener_connections
 from aioalf._browser.redirect_listener import RedirectListener
 from aioalf._requests.challenge import parse_challenges, required_scope
 from aioalf._requests.retry_on_401 import is_renewal_useful
-from aioalf._syntax import is_b64token, read_retry_after
+from aioalf._syntax import is_visible_ascii, read_retry_after
 from aioalf.client_auth import ClientSecretBasic, Credentials
 from aioalf.errors import TokenConfigurationError, TokenError
 from aioalf.renewal import Renewal
@@ -126,7 +126,7 @@ async def _ask(pieces: tuple[bytes, ...]) -> None:
         except TokenError as error:
             _check_error(error)
         else:
-            assert is_b64token(token.access_token)
+            assert is_visible_ascii(token.access_token)
             assert token.expires_in is None or 0 <= token.expires_in <= 2**31
 
 

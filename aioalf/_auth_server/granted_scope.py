@@ -1,0 +1,90 @@
+"""The scope of a token response: what was granted, and what is missing of the request. Pure.
+
+Servers write it in several ways, rename some scopes and leave others out (RFC 6749 §3.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Final, NamedTuple, cast
+
+_NEVER_MISSING: Final = frozenset({"openid", "profile", "email", "offline_access", ".default"})
+"""Scopes for identity claims, a refresh token or everything. Many servers do not name them."""
+
+_ALL_OF_AN_API: Final = "/.default"
+
+
+class ScopeRules(NamedTuple):
+    """How a server writes scopes.
+
+    `implied` maps a scope in a response to the requested ones that it stands for; an asterisk at
+    the end of both stands for the same text. `unechoed` are further scopes that are never in a
+    response.
+    """
+
+    implied: Mapping[str, Collection[str]] = {}
+    unechoed: Collection[str] = frozenset()
+
+
+class GrantedScope(NamedTuple):
+    """The granted scope, None if it is unknown, and the requested scopes that are not in it."""
+
+    scope: frozenset[str] | None
+    missing: frozenset[str] = frozenset()
+
+
+def read_scope(
+    value: object, requested: frozenset[str] | None, rules: ScopeRules
+) -> GrantedScope | None:
+    """Return the scope in a response, or None if the value is not text.
+
+    Without a value, the requested scope was granted (RFC 6749 §5.1). Words are separated by spaces
+    or commas, or are the items of a list.
+    """
+    if value is None or value in ("", []):
+        return GrantedScope(requested)
+    words = _words(value)
+    if words is None:
+        return None
+    requested = requested or frozenset()
+    granted = _split_at_commas(words, requested)
+    known = granted | _implied_by(granted, rules.implied)
+    missing = {
+        word
+        for word in requested - known
+        if word not in _NEVER_MISSING
+        and word not in rules.unechoed
+        and not word.endswith(_ALL_OF_AN_API)
+    }
+    return GrantedScope(granted | (requested - missing), frozenset(missing))
+
+
+def _words(value: object) -> list[str] | None:
+    if isinstance(value, str):
+        return value.split()
+    if not isinstance(value, list):
+        return None
+    words = [item for item in cast("list[object]", value) if isinstance(item, str) and item]
+    return words or None
+
+
+def _split_at_commas(words: Iterable[str], requested: Collection[str]) -> frozenset[str]:
+    # RFC 6749 allows a comma within a scope.
+    return frozenset(
+        part
+        for word in words
+        for part in ([word] if word in requested else word.split(","))
+        if part
+    )
+
+
+def _implied_by(granted: Collection[str], implied: Mapping[str, Collection[str]]) -> frozenset[str]:
+    found: set[str] = set()
+    for pattern, others in implied.items():
+        if pattern in granted:
+            found.update(others)
+        elif pattern.endswith("*"):
+            start = pattern[:-1]
+            ends = [word.removeprefix(start) for word in granted if word.startswith(start)]
+            found.update(other.removesuffix("*") + end for other in others for end in ends)
+    return frozenset(found)

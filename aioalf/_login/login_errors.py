@@ -1,0 +1,42 @@
+"""The errors that a login raises by itself. Must not know how tokens are requested or stored."""
+
+from __future__ import annotations
+
+from aioalf._redaction import printable
+from aioalf.errors import (
+    LoginRequiredError,
+    ScopeNotGrantedError,
+    SignInResponseError,
+    TokenError,
+    TokenResponseError,
+)
+
+
+def login_required() -> LoginRequiredError:
+    return LoginRequiredError(
+        "The refresh token is no longer valid: log in again, or provide another refresh token"
+    )
+
+
+def scope_not_granted(missing: frozenset[str]) -> ScopeNotGrantedError:
+    names = printable(" ".join(sorted(missing)))
+    return ScopeNotGrantedError(
+        f"The login was not granted the scope {names}, and a refresh cannot add any (RFC 6749 §6): "
+        "request it with the client that with_options() was called on, and log in again",
+        missing,
+    )
+
+
+def after_sign_in(error: TokenError, *, is_kept: bool) -> TokenError:
+    """Return the error to raise when a person has signed in, but the token request failed.
+
+    `is_kept` says that the response had a refresh token, so that nobody needs to sign in again.
+    """
+    if isinstance(error, TokenResponseError) and error.error is None:
+        error = SignInResponseError(
+            f"The sign-in is complete, but its token cannot be used: {error}",
+            error.response_status,
+            error.content_type,
+        )
+    error.pauses_sign_in = not is_kept
+    return error
