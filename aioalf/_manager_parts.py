@@ -11,6 +11,7 @@ from aioalf._auth_server.token_response import ResponsePolicy, read_default_expi
 from aioalf._legacy_hooks import ConstructorArguments
 from aioalf._login.login import Login, own_login
 from aioalf._options import TokenManagerOptions
+from aioalf._provider_options import server_rules, with_response_rules
 from aioalf.client_auth import Credentials
 from aioalf.grants import Grant
 from aioalf.renewal import Renewal
@@ -43,6 +44,7 @@ def make_endpoint(
         endpoints=endpoints,
         request_params=params,
         policy=policy,
+        rules=server_rules(options.get("provider")),
         retry=options.get("retry"),
         auth_session=options.get("auth_session"),
         trace_configs=options.get("trace_configs"),
@@ -51,11 +53,12 @@ def make_endpoint(
 
 def make_policy(options: TokenManagerOptions, grant: Grant) -> ResponsePolicy:
     """Return how to read token responses. Raises TokenConfigurationError as `make_endpoint`."""
-    return ResponsePolicy(
+    policy = ResponsePolicy(
         default_expires_in=read_default_expires_in(options.get("default_expires_in")),
         require_scope=options.get("require_scope", False),
         is_interactive=grant.is_interactive,
     )
+    return with_response_rules(policy, options.get("provider"))
 
 
 def make_login(

@@ -3,8 +3,10 @@
 A new option of both has its name here. Must not import the manager.
 """
 
+from __future__ import annotations
+
 from collections.abc import Collection, Mapping, Sequence
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from aiohttp import ClientSession, TraceConfig
 from yarl import URL
@@ -17,6 +19,9 @@ from aioalf.errors import TokenConfigurationError
 from aioalf.grants import Grant
 from aioalf.renewal import Renewal
 from aioalf.retry import Retry
+
+if TYPE_CHECKING:
+    from aioalf.providers import Provider
 
 
 class TokenRequestOptions(TypedDict, total=False):
@@ -31,6 +36,7 @@ class TokenRequestOptions(TypedDict, total=False):
 class TokenManagerOptions(TypedDict, total=False):
     """The keyword-only options of a token manager. `TokenManager` documents each option."""
 
+    provider: Provider | None
     issuer: str | None
     endpoints: Mapping[str, str | URL] | None
     resource: str | Collection[str] | None

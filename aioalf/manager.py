@@ -29,6 +29,7 @@ from aioalf._login.login import Login
 from aioalf._login.logout import Logout
 from aioalf._manager_parts import make_endpoint, make_login, make_policy
 from aioalf._options import TokenManagerOptions, TokenRequestOptions, check_names, check_options
+from aioalf._provider_options import check_provider, with_provider
 from aioalf._recently_used import RecentlyUsed
 from aioalf._renewing_token import RenewingToken
 from aioalf._single_flight import run_to_completion
@@ -65,6 +66,8 @@ class TokenManager(LegacyAttributes, RenewingToken):
             server: ``timeout``, ``proxy``, ``ssl``, ``headers``. They override the settings of
             any session.
         scope: Requested scope, as a space-separated string or a collection of strings.
+        provider: The facts about a provider, from `aioalf.providers`. All other options override
+            them.
         issuer: Issuer identifier. Endpoints come from its metadata (RFC 8414).
         endpoints: URLs of endpoints by their names in metadata. They override the metadata.
         resource: URI or URIs of the APIs that the token is for (RFC 8707).
@@ -111,6 +114,8 @@ class TokenManager(LegacyAttributes, RenewingToken):
         **options: Unpack[TokenManagerOptions],
     ) -> None:
         check_options(options)
+        check_provider(options.get("provider"))
+        options = with_provider(options)
         token_endpoint = token_endpoint or (options.get("endpoints") or {}).get("token_endpoint")
         self._arguments = ConstructorArguments(
             token_endpoint,

@@ -6,12 +6,13 @@ It starts and stops the servers and records their requests. The responses are ma
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from aiohttp import web
 
+from aioalf.testing._behaviours import behaviour_of
 from aioalf.testing._server.administration import Administration
 from aioalf.testing._server.api import ProtectedApi, respond_at_other_origin
 from aioalf.testing._server.authorization_server import AuthorizationServer
@@ -19,7 +20,7 @@ from aioalf.testing._server.loopback_server import LoopbackServer
 from aioalf.testing._server.state.clients import ClientRegistry
 from aioalf.testing.faults import FaultTable
 from aioalf.testing.records import ReceivedBody, RecordedRequest, Traffic
-from aioalf.testing.settings import Settings
+from aioalf.testing.settings import DescribedProvider, Settings
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -59,12 +60,22 @@ class OAuthServer(Settings, Traffic, Administration):
             self._clients,
             self.faults,
             origin=lambda: self._started()[0],
+            api_origin=lambda: self._started()[1],
             mtls_origin=lambda: self._mtls_origin,
         )
         self._api = ProtectedApi(self, self._authorization.tokens)
         self._mtls_origin: str | None = None
         self._origins: tuple[str, str, str] | None = None
         self._servers = AsyncExitStack()
+        if self.behaves_like is not None:
+            self._behave_like(self.behaves_like)
+
+    def _behave_like(self, provider: DescribedProvider) -> None:
+        self.behaviour = behaviour_of(provider.name)
+        standard = {each.name: each for each in fields(Settings)}
+        for name, value in self.behaviour.options.items():
+            if getattr(self, name) == standard[name].default:
+                setattr(self, name, value)
 
     async def start(self) -> None:
         """Listen on free ports of 127.0.0.1.
@@ -107,6 +118,27 @@ class OAuthServer(Settings, Traffic, Administration):
         traceback: TracebackType | None,
     ) -> None:
         await self.close()
+
+    @property
+    def provider(self) -> Any:  # noqa: ANN401 - the type belongs to the client side
+        """The provider of ``behaves_like`` with the URLs of this server in place of its own.
+
+        Pass it to a client: ``Client(provider=server.provider, client_id=server.client_id, ...)``.
+
+        Raises:
+            RuntimeError: If the server is not started, or ``behaves_like`` was not given.
+        """
+        provider = self.behaves_like
+        if provider is None:
+            raise RuntimeError("Pass behaves_like, such as OAuthServer(behaves_like=github()).")
+        urls: dict[str, object] = {
+            "endpoints": {name: self._authorization.url(name) for name in provider.endpoints}
+        }
+        if provider.issuer is not None:
+            urls["issuer"], urls["metadata_url"] = self.issuer, None
+        if provider.base_url is not None:
+            urls["base_url"] = f"{self.api_url}/"
+        return replace(cast("Any", provider), **urls)
 
     @property
     def issuer(self) -> str:

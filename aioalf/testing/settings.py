@@ -11,8 +11,9 @@ from collections import UserDict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from ssl import SSLContext
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
+from aioalf.testing.behaviour import STANDARD, Behaviour
 from aioalf.testing.endpoint_names import Endpoint, check_endpoint
 from aioalf.testing.faults import Fault
 
@@ -40,6 +41,30 @@ class ResponseChanges(UserDict[Endpoint, "Mapping[str, Json | Missing]"]):
 
     def __setitem__(self, endpoint: Endpoint, members: Mapping[str, Json | Missing]) -> None:
         super().__setitem__(check_endpoint(endpoint), members)
+
+
+class DescribedProvider(Protocol):
+    """What the server needs to know about an `aioalf.providers.Provider`."""
+
+    @property
+    def name(self) -> str:
+        """The name of the provider."""
+        ...
+
+    @property
+    def issuer(self) -> str | None:
+        """Its issuer."""
+        ...
+
+    @property
+    def endpoints(self) -> Mapping[str, str]:
+        """Its endpoints."""
+        ...
+
+    @property
+    def base_url(self) -> str | None:
+        """The URL of its API."""
+        ...
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -120,6 +145,16 @@ class Settings:
     """Seconds until a device code expires."""
     resources: Collection[str] | None = None
     """The accepted values of ``resource`` and ``audience``; None accepts all."""
+
+    behaves_like: DescribedProvider | None = None
+    """Answer as this provider of `aioalf.providers` does. Set it before the server starts."""
+    behaviour: Behaviour = STANDARD
+    """How the server differs from the standards; ``behaves_like`` sets it."""
+
+    @property
+    def rotates(self) -> bool:
+        """Whether a refresh token is replaced at each use."""
+        return self.rotate_refresh_tokens and self.behaviour.refresh_answer == "rotates"
 
     @property
     def requests_client_certificates(self) -> bool:

@@ -58,13 +58,17 @@ LAYERS: list[tuple[str, dict[str, set[str]]]] = [
         {"grants": {"asyncio", "os", "secrets", "segno", "shutil"}},
     ),
     (
-        "A login that outlives one token: refresh token, cache entry, sign-out.",
-        {"_login": {"asyncio", "logging", "os", "random", "socket", "time"}},
+        "A login that outlives one token: refresh token, cache entry, sign-out. Facts of providers.",
+        {
+            "_login": {"asyncio", "logging", "os", "random", "socket", "time"},
+            "providers": set(),
+        },
     ),
     (
         "The token manager: one valid token for many callers.",
         {
             "_options": {"aiohttp"},
+            "_provider_options": set(),
             "_legacy_hooks": {"time"},
             "_manager_parts": set(),
             "_renewing_token": {"asyncio", "logging", "random", "time"},

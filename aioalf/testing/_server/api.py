@@ -24,12 +24,9 @@ class ProtectedApi:
 
     async def respond(self, request: web.Request, body: ReceivedBody) -> web.StreamResponse:
         """Return the request as JSON, or what ``/redirect``, ``/forbidden`` and ``/ws`` do."""
-        authorization = request.headers.getall("Authorization", [])
-        if not authorization:
-            return _unauthorized(f'Bearer realm="{REALM}"')
-        token = self._token(authorization)
-        if token is None:
-            return _unauthorized(self._settings.challenge)
+        token = self._check(request)
+        if isinstance(token, web.Response):
+            return token
         match request.path:
             case "/redirect":
                 return _redirect(request)
@@ -39,6 +36,24 @@ class ProtectedApi:
                 return await _echo_messages(request)
             case _:
                 return web.json_response(_describe(request, body, token))
+
+    def _check(self, request: web.Request) -> AccessToken | web.Response:
+        """Return the token of a request, or the response to a request that is refused."""
+        authorization = request.headers.getall("Authorization", [])
+        if not authorization:
+            return _unauthorized(f'Bearer realm="{REALM}"')
+        token = self._token(authorization)
+        if token is None:
+            return _unauthorized(self._settings.challenge)
+        if missing := self._missing_header(request):
+            return web.json_response({"error": f"{missing} is missing"}, status=400)
+        return token
+
+    def _missing_header(self, request: web.Request) -> str | None:
+        for name, value in self._settings.behaviour.api_headers.items():
+            if name not in request.headers or value not in {None, request.headers[name]}:
+                return name
+        return None
 
     def _token(self, authorization: list[str]) -> AccessToken | None:
         scheme, _, value = authorization[0].partition(" ")

@@ -68,6 +68,7 @@ class AuthorizationServer:
         clients: ClientRegistry,
         faults: FaultTable,
         origin: Callable[[], str],
+        api_origin: Callable[[], str],
         mtls_origin: Callable[[], str | None],
     ) -> None:
         self._settings = settings
@@ -88,7 +89,9 @@ class AuthorizationServer:
             settings, self._assertion_audiences, self._issuer
         )
         self._pushed = PushedRequests(settings, clients)
-        self._token_endpoint = TokenEndpoint(settings, self._grants(), traffic.count_granted)
+        self._token_endpoint = TokenEndpoint(
+            settings, self._grants(), traffic.count_granted, api_origin
+        )
         self._handlers = self._make_handlers()
 
     @property
@@ -168,6 +171,7 @@ class AuthorizationServer:
             self._authenticator,
             handler,
             self._traffic.count_refused,
+            lambda: self._settings.behaviour,
             anonymous_grants=anonymous_grants,
         ).respond
 

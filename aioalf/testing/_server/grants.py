@@ -48,6 +48,7 @@ def requested_authorization(
         resources=requested_resources(settings, params),
         audience=requested_audience(settings, params),
         actor=actor,
+        is_offline=settings.behaviour.asks_offline(params),
     )
 
 
@@ -104,7 +105,9 @@ class RefreshTokenGrant:
         resources = requested_resources(self._settings, form)
         authorization = self._refresh_tokens.check(value, client.client_id)
         members = self._issuer.access_token(authorization.narrowed(form.get("scope"), resources))
-        if self._settings.rotate_refresh_tokens:
+        if self._settings.behaviour.refresh_answer == "same":
+            members["refresh_token"] = value
+        elif self._settings.rotates:
             members["refresh_token"] = self._refresh_tokens.rotate(value)
         return members
 

@@ -5,6 +5,7 @@ RFC 6749 §3.1 and §3.2, RFC 8707, RFC 8693 §2.1. Must not know tokens.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import parse_qsl, urlsplit
 
@@ -40,6 +41,30 @@ class Parameters(Mapping[str, str]):
         if name not in self._values:
             raise invalid_request(f"The parameter {name} is missing.")
         return self[name]
+
+    def check_values(self, expected: Mapping[str, str]) -> None:
+        """Raise OAuthError ``invalid_request`` if a parameter has another value."""
+        for name, value in expected.items():
+            if self.required(name) != value:
+                raise invalid_request(f"The parameter {name} must be {value}.")
+
+    def with_scope_separated_by(self, separator: str) -> Parameters:
+        """Return the parameters with a scope whose words are separated by spaces."""
+        if separator == " " or "scope" not in self._values:
+            return self
+        scope = self["scope"].replace(separator, " ")
+        return Parameters({**self._values, "scope": [scope]})
+
+
+def parse_json(body: ReceivedBody) -> Parameters:
+    """Parse a JSON object of strings; raise OAuthError if the body is anything else."""
+    try:
+        members = json.loads(body.text or "")
+    except ValueError:
+        members = None
+    if not isinstance(members, dict) or not all(isinstance(v, str) for v in members.values()):
+        raise invalid_request("The body must be a JSON object of strings.")
+    return Parameters({name: [value] for name, value in members.items()})
 
 
 def parse_parameters(encoded: str) -> Parameters:

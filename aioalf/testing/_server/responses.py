@@ -24,13 +24,12 @@ class OAuthError(Exception):
         self.status = status
         self.challenge = challenge
 
-    def response(self) -> web.Response:
-        """Return the error as a JSON response."""
+    def response(self, status: int, members: Mapping[str, Json]) -> web.Response:
+        """Return the error as a JSON response with this status and these members."""
         headers = dict(NO_STORE)
-        if self.challenge is not None:
+        if self.challenge is not None and status == web.HTTPUnauthorized.status_code:
             headers["WWW-Authenticate"] = self.challenge
-        body = {"error": self.error, "error_description": self.description}
-        return web.json_response(body, status=self.status, headers=headers)
+        return web.json_response(dict(members), status=status, headers=headers)
 
 
 def invalid_request(description: str) -> OAuthError:

@@ -51,4 +51,5 @@ class TokenIssuer:
     def _allows_refresh_token(self, client: RegisteredClient, authorization: Authorization) -> bool:
         has_scope = "offline_access" in (authorization.scope or "").split(" ")
         scope_allows = has_scope or not self._settings.offline_access_scope
-        return self._settings.refresh_tokens and client.can_have_refresh_tokens and scope_allows
+        is_wanted = authorization.is_offline and client.can_have_refresh_tokens
+        return self._settings.refresh_tokens and is_wanted and scope_allows

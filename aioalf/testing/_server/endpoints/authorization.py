@@ -58,7 +58,9 @@ class AuthorizationEndpoint:
         try:
             match request.method:
                 case "GET" | "HEAD":
-                    return self._start(parse_parameters(request.query_string))
+                    separator = self._settings.behaviour.scope_separator
+                    params = parse_parameters(request.query_string)
+                    return self._start(params.with_scope_separated_by(separator))
                 case "POST":
                     content_type = request.headers.get("Content-Type", "")
                     return self._finish(parse_form(content_type, body))
@@ -113,7 +115,7 @@ class AuthorizationEndpoint:
         return self._redirect(request, {"error": error, "error_description": description})
 
     def _redirect(self, request: AuthorizationRequest, members: Mapping[str, Json]) -> web.Response:
-        params = dict(members)
+        params = {**self._settings.behaviour.redirect_params, **members}
         if "state" in request.params:
             params["state"] = request.params["state"]
         if self._settings.iss_parameter:

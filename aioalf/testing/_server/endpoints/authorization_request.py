@@ -58,6 +58,7 @@ class AuthorizationRequest:
 
     def check(self, settings: Settings) -> None:
         """Raise OAuthError for a fault that the client is told of (RFC 6749 §4.1.2.1)."""
+        self.params.check_values(settings.behaviour.authorization_params)
         response_type = self.params.required("response_type")
         if response_type not in {"code", "token"}:
             raise OAuthError("unsupported_response_type", "The response_type is code or token.")

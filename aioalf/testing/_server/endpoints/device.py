@@ -44,6 +44,7 @@ class DeviceAuthorizationEndpoint:
             "expires_in": math.ceil(self._settings.device_code_lifetime),
             "interval": device.interval,
         }
+        members = self._settings.behaviour.device_response(members)
         return json_response(self._settings, "device_authorization", members)
 
 

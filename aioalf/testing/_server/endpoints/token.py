@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from aiohttp import web
 
-from aioalf.testing._server.grants import Grant
+from aioalf.testing._server.grants import Grant, RefreshTokenGrant
 from aioalf.testing._server.parameters import Parameters
 from aioalf.testing._server.responses import OAuthError, json_response
 from aioalf.testing._server.state.clients import RegisteredClient
@@ -17,8 +17,13 @@ class TokenEndpoint:
     """Responds to token requests; calls ``on_granted`` with the grant type of each token."""
 
     def __init__(
-        self, settings: Settings, grants: Mapping[str, Grant], on_granted: Callable[[str], None]
+        self,
+        settings: Settings,
+        grants: Mapping[str, Grant],
+        on_granted: Callable[[str], None],
+        api_origin: Callable[[], str],
     ) -> None:
+        self._api_origin = api_origin
         self._settings = settings
         self._grants = grants
         self._on_granted = on_granted
@@ -36,6 +41,13 @@ class TokenEndpoint:
             raise OAuthError("unsupported_grant_type", f"The supported grant types are {known}.")
         if not client.allows_grant(grant_type):
             raise OAuthError("unauthorized_client", "The client may not use this grant.")
+        behaviour = self._settings.behaviour
+        form.check_values(behaviour.token_params)
+        if grant_type == RefreshTokenGrant.name:
+            form.check_values(behaviour.refresh_params)
         members = self._grants[grant_type](client, form)
+        if behaviour.api_url_member is not None:
+            members[behaviour.api_url_member] = self._api_origin()
+        members = behaviour.token_response(members, form)
         self._on_granted(grant_type)
         return json_response(self._settings, "token", members)

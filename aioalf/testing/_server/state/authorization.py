@@ -25,6 +25,7 @@ class Authorization:
     resources: tuple[str, ...] = ()
     audience: tuple[str, ...] = ()
     actor: str | None = None
+    is_offline: bool = True
     family: str = field(default_factory=_new_family, repr=False)
 
     def narrowed(self, scope: str | None, resources: tuple[str, ...]) -> Authorization:

@@ -37,7 +37,8 @@ class AccessTokenStore:
     def issue(self, authorization: Authorization) -> AccessToken:
         """Create an access token with the lifetime of the current settings."""
         self._issued += 1
-        value, expires_in = secrets.token_urlsafe(24), self._settings.expires_in
+        value = self._settings.behaviour.token_prefix + secrets.token_urlsafe(24)
+        expires_in = self._settings.expires_in
         expires_at = time.monotonic() + _lifetime(expires_in)
         token = AccessToken(self._issued, value, authorization, expires_in, expires_at)
         self._tokens[value] = token
@@ -101,7 +102,7 @@ class RefreshTokenStore:
 
     def issue(self, authorization: Authorization) -> str:
         """Create a refresh token and return its value."""
-        value = secrets.token_urlsafe(32)
+        value = self._settings.behaviour.refresh_token_prefix + secrets.token_urlsafe(32)
         expires_at = time.monotonic() + self._settings.refresh_token_lifetime
         self._tokens[value] = RefreshToken(value, authorization, expires_at)
         return value
