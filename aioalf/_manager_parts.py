@@ -47,7 +47,7 @@ def make_endpoint(
         rules=server_rules(options.get("provider")),
         retry=options.get("retry"),
         auth_session=options.get("auth_session"),
-        trace_configs=options.get("trace_configs"),
+        trace_configs=options.get("auth_trace_configs"),
     )
 
 

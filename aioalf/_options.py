@@ -52,14 +52,14 @@ class TokenManagerOptions(TypedDict, total=False):
     renewal: Renewal | None
     retry: Retry | None
     auth_session: AuthSessionOption | None
-    trace_configs: Sequence[TraceConfig] | None
+    auth_trace_configs: Sequence[TraceConfig] | None
 
 
 _KINDS: dict[str, type] = {
     "endpoints": Mapping,
     "renewal": Renewal,
     "retry": Retry,
-    "trace_configs": Sequence,
+    "auth_trace_configs": Sequence,
 }
 
 
@@ -108,5 +108,5 @@ def check_options(options: TokenManagerOptions) -> None:
             "auth_session must be an aiohttp.ClientSession, or a function that returns one, not "
             f"{type(auth_session).__name__}"
         )
-    if not all(isinstance(each, TraceConfig) for each in options.get("trace_configs") or ()):
-        raise TokenConfigurationError("trace_configs must be a list of aiohttp.TraceConfig")
+    if not all(isinstance(each, TraceConfig) for each in options.get("auth_trace_configs") or ()):
+        raise TokenConfigurationError("auth_trace_configs must be a list of aiohttp.TraceConfig")

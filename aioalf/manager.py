@@ -92,7 +92,7 @@ class TokenManager(LegacyAttributes, RenewingToken):
             one, called on first use in an event loop. Its connector, proxy and trace
             configurations are used, and it is never closed. By default each request uses a new
             connection.
-        trace_configs: aiohttp's trace configurations for requests to the authorization server.
+        auth_trace_configs: aiohttp's trace configurations for requests to the authorization server.
 
     Raises:
         TokenConfigurationError: If a URL is malformed or options contradict each other.

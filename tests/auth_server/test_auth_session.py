@@ -1,4 +1,4 @@
-"""The options ``auth_session`` and ``trace_configs``: whose connections token requests use."""
+"""The options ``auth_session`` and ``auth_trace_configs``: whose connections token requests use."""
 
 import asyncio
 from types import SimpleNamespace
@@ -183,7 +183,7 @@ async def test_session_closed_while_waiting_for_a_connection_is_an_error(
     assert oauth_server.token_requests == 0
 
 
-async def test_trace_configs_see_only_requests_to_the_authorization_server(
+async def test_auth_trace_configs_see_only_requests_to_the_authorization_server(
     oauth_server: OAuthServer,
 ) -> None:
     """Those of auth_session see these requests as well."""
@@ -191,8 +191,10 @@ async def test_trace_configs_see_only_requests_to_the_authorization_server(
     arguments = ("client-id", "secret", oauth_server.token_endpoint)
     async with (
         ClientSession(trace_configs=[recording(theirs)]) as auth_session,
-        Client(*arguments, trace_configs=[recording(ours)]) as client,
-        Client(*arguments, trace_configs=[recording(ours)], auth_session=auth_session) as other,
+        Client(*arguments, auth_trace_configs=[recording(ours)]) as client,
+        Client(
+            *arguments, auth_trace_configs=[recording(ours)], auth_session=auth_session
+        ) as other,
     ):
         await client.get(oauth_server.url("/things"))
         await other.get(oauth_server.url("/things"))
@@ -205,8 +207,11 @@ async def test_trace_configs_see_only_requests_to_the_authorization_server(
     [
         ({"auth_session": "session"}, "ClientSession, or a function that returns one, not str"),
         ({"auth_session": ClientSession}, "auth_session must be an object, not a class"),
-        ({"trace_configs": TraceConfig()}, "trace_configs must be a Sequence, not TraceConfig"),
-        ({"trace_configs": ["x"]}, "trace_configs must be a list of aiohttp.TraceConfig"),
+        (
+            {"auth_trace_configs": TraceConfig()},
+            "auth_trace_configs must be a Sequence, not TraceConfig",
+        ),
+        ({"auth_trace_configs": ["x"]}, "auth_trace_configs must be a list of aiohttp.TraceConfig"),
     ],
     ids=["text", "class", "no sequence", "other items"],
 )

@@ -62,7 +62,7 @@ async def clients(session: ClientSession) -> None:
         default_expires_in=60,
         require_scope=True,
         auth_session=lambda: session,
-        trace_configs=[TraceConfig()],
+        auth_trace_configs=[TraceConfig()],
     ) as client:
         assert_type(client, Client)
 
