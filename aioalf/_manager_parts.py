@@ -1,10 +1,11 @@
-"""Creates the parts of a token manager from its arguments: the token endpoint and the login.
+"""Creates the parts of a token manager from its arguments: token endpoint, login, API rules.
 
 Must not know how a manager uses them.
 """
 
 from __future__ import annotations
 
+from aioalf._api_rules import ApiRules, read_api_rules
 from aioalf._auth_server.request_params import TokenRequestParams
 from aioalf._auth_server.token_endpoint import TokenEndpoint
 from aioalf._auth_server.token_response import ResponsePolicy, read_default_expires_in
@@ -79,4 +80,14 @@ def make_login(
         options.get("retry"),
         (options.get("renewal") or Renewal()).failure_backoff,
         options.get("cache_namespace"),
+    )
+
+
+def make_api_rules(options: TokenManagerOptions) -> ApiRules:
+    """Return how APIs want to get the token. Raises TokenConfigurationError."""
+    return read_api_rules(
+        options.get("token_scheme"),
+        options.get("token_header"),
+        options.get("api_headers"),
+        base_url_member=options.get("base_url_member"),
     )

@@ -5,10 +5,19 @@ A new option of both has its name here. Must not import the manager.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, TypedDict
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, TypedDict, cast
 
-from aiohttp import ClientSession, TraceConfig
+from aiohttp import (
+    BaseConnector,
+    ClientMiddlewareType,
+    ClientResponse,
+    ClientSession,
+    ClientTimeout,
+    TraceConfig,
+)
+from aiohttp.abc import AbstractCookieJar
+from aiohttp.typedefs import JSONEncoder, LooseCookies, LooseHeaders, StrOrURL
 from yarl import URL
 
 from aioalf._auth_server.session import AuthSessionOption
@@ -53,6 +62,33 @@ class TokenManagerOptions(TypedDict, total=False):
     retry: Retry | None
     auth_session: AuthSessionOption | None
     auth_trace_configs: Sequence[TraceConfig] | None
+    token_scheme: str | None
+    token_header: str | None
+    api_headers: Mapping[str, str] | None
+    base_url_member: str | None
+
+
+class SessionOptions(TypedDict, total=False):
+    """The arguments of a client's own session. `Client` documents each option."""
+
+    base_url: StrOrURL | None
+    headers: LooseHeaders | None
+    cookies: LooseCookies | None
+    skip_auto_headers: Sequence[str] | None
+    timeout: ClientTimeout | None
+    trust_env: bool | None
+    proxy: StrOrURL | None
+    raise_for_status: bool | Callable[[ClientResponse], Awaitable[None]] | None
+    json_serialize: JSONEncoder | None
+    trace_configs: Sequence[TraceConfig] | None
+    cookie_jar: AbstractCookieJar | Callable[[], AbstractCookieJar] | None
+    connector: BaseConnector | Callable[[], BaseConnector] | None
+    connector_owner: bool | None
+    middlewares: Sequence[ClientMiddlewareType] | None
+
+
+class ClientOptions(TokenManagerOptions, SessionOptions, total=False):
+    """The keyword options that `Client` passes on to its token manager or to its session."""
 
 
 _KINDS: dict[str, type] = {
@@ -69,12 +105,24 @@ def check_names(options: Mapping[str, object], known: type) -> None:
         raise TypeError(f"got an unexpected keyword argument {min(unknown)!r}")
 
 
-def without_defaults(options: TokenManagerOptions) -> dict[str, object]:
-    """Return the options that are neither None nor False. Raises TypeError as `check_names`."""
-    check_names(options, TokenManagerOptions)
-    return {
-        name: value for name, value in options.items() if value is not None and value is not False
+def split_options(options: ClientOptions) -> tuple[dict[str, object], SessionOptions]:
+    """Return the options of the manager that are neither None nor False, and of the session.
+
+    Raises TypeError as `check_names`, and TokenConfigurationError for two base URLs.
+    """
+    check_names(options, ClientOptions)
+    if options.get("base_url") is not None and options.get("base_url_member") is not None:
+        raise TokenConfigurationError(
+            "base_url and base_url_member contradict each other: pass one of them"
+        )
+    session_names = SessionOptions.__annotations__
+    session = {name: value for name, value in options.items() if name in session_names}
+    manager = {
+        name: value
+        for name, value in options.items()
+        if name not in session and value is not None and value is not False
     }
+    return manager, cast("SessionOptions", session)
 
 
 def check_options(options: TokenManagerOptions) -> None:

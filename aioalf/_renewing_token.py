@@ -78,6 +78,19 @@ class RenewingToken(ABC):
             return token.access_token
         return self.cached_token() or (await self._obtain()).access_token
 
+    async def token(self) -> Token:
+        """Return the whole valid token: text, scope, expiry, and all members of the response.
+
+        A subclass that overrides `get_token` overrides this, too.
+
+        Raises:
+            TokenError: As `get_token`.
+        """
+        token = self._token
+        if token is not None and self.cached_token() is not None:
+            return token
+        return await self._obtain()
+
     def can_renew(self, rejected: str) -> bool:
         """Tell whether `renew_token` would return another token than the rejected one.
 

@@ -12,11 +12,11 @@ from copy import copy
 from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar, Self, Unpack, cast
 
-from aiohttp import ClientResponse, ClientSession, ClientWebSocketResponse
+from aiohttp import ClientResponse, ClientSession
 from aiohttp.typedefs import StrOrURL
 from yarl import URL
 
-from aioalf._options import TokenManagerOptions, TokenRequestOptions, without_defaults
+from aioalf._options import ClientOptions, TokenRequestOptions, split_options
 from aioalf._recently_used import RecentlyUsed
 from aioalf._redaction import Unpicklable
 from aioalf._requests.authorization_header import AuthorizationHeader
@@ -25,23 +25,23 @@ from aioalf._requests.dispatcher import RequestDispatcher
 from aioalf._requests.manager_adapter import TokenProvider
 from aioalf._requests.origin_policy import OriginPolicy
 from aioalf._requests.session import SessionProvider
+from aioalf._requests.targets import make_targets
+from aioalf._requests.verbs import RequestVerbs
 from aioalf._single_flight import run_to_completion
 from aioalf.client_auth import ClientSecret
 from aioalf.errors import TokenConfigurationError, TokenError, TokenHTTPError
 from aioalf.httpclient import HTTPRequest
 from aioalf.manager import TokenManager
+from aioalf.token import Token
 
 if TYPE_CHECKING:
-    # aiohttp gives them no public names, and older versions do not define them at run time.
-    from aiohttp.client import (
-        _RequestOptions,  # pyright: ignore[reportPrivateUsage]
-        _WSConnectOptions,  # pyright: ignore[reportPrivateUsage]
-    )
+    # aiohttp gives it no public name, and older versions do not define it at run time.
+    from aiohttp.client import _RequestOptions  # pyright: ignore[reportPrivateUsage]
 
 __all__ = ("Client", "TokenError", "TokenHTTPError", "TokenManager")
 
 
-class Client(Unpicklable, AsyncOnly):
+class Client(RequestVerbs, Unpicklable, AsyncOnly):
     """Sends requests like an aiohttp session, each with a valid bearer token.
 
     An Authorization header of the caller is replaced. After a 401 the token is renewed and the
@@ -61,14 +61,19 @@ class Client(Unpicklable, AsyncOnly):
             server.
         scope: Requested scope, as a space-separated string or a collection of strings.
         session: Session to send requests with; `close` leaves it open. By default the client
-            creates one on first use. Token requests use its proxy and its TLS settings if these
-            verify certificates, but not its connections (see ``auth_session``).
+            creates one on first use in an event loop. Token requests use its proxy and its TLS
+            settings if these verify certificates, but not its connections (see ``auth_session``).
         allowed_origins: The only origins that requests may be sent to, such as
             ``https://api.example.com``. By default all origins are allowed.
         require_https: Refuse plain http to other machines. By default it causes one warning for
             each host (RFC 6750 §5.3).
         raise_token_errors: Raise `TokenHTTPError` instead of returning its response.
-        options: The keyword options of `TokenManager`.
+        options: The keyword options of `TokenManager`, and arguments of `aiohttp.ClientSession` for
+            the client's own session: ``base_url``, ``headers``, ``cookies``, ``skip_auto_headers``,
+            ``timeout``, ``trust_env``, ``proxy``, ``raise_for_status``, ``json_serialize``,
+            ``trace_configs``, ``cookie_jar``, ``connector``, ``connector_owner`` and
+            ``middlewares``. ``cookie_jar`` and ``connector`` may be functions that make one; they
+            are called for each new session.
 
     Raises:
         TokenConfigurationError: If a URL is malformed or options contradict each other.
@@ -88,8 +93,9 @@ class Client(Unpicklable, AsyncOnly):
         allowed_origins: Iterable[str | URL] | None = None,
         require_https: bool = False,
         raise_token_errors: bool = False,
-        **options: Unpack[TokenManagerOptions],
+        **options: Unpack[ClientOptions],
     ) -> None:
+        manager_options, session_options = split_options(options)
         # A manager class written for 0.4.0 accepts the first five keywords only.
         self._token_manager = self.token_manager_class(
             token_endpoint=token_endpoint,
@@ -97,16 +103,22 @@ class Client(Unpicklable, AsyncOnly):
             client_secret=client_secret,
             http_options={} if http_options is None else http_options,
             scope=scope,
-            **without_defaults(options),
+            **manager_options,
         )
         self._header = AuthorizationHeader(self._token_manager)
         if session is not None:
             self._header.manager.use_session(session)
-        self._sessions = SessionProvider(session)
+        rules = self._header.rules
+        self._sessions = SessionProvider(session, session_options, rules.header)
         self._dispatcher = RequestDispatcher(
             self._header,
             self._sessions,
-            OriginPolicy(allowed_origins, require_https=require_https),
+            make_targets(
+                OriginPolicy(allowed_origins, require_https=require_https),
+                rules,
+                session_options.get("base_url"),
+                session,
+            ),
             raise_token_errors=raise_token_errors,
         )
         self._root: Self | None = None
@@ -159,61 +171,6 @@ class Client(Unpicklable, AsyncOnly):
             )
         return RequestContextManager(self._dispatcher.send(method or "GET", request, options))
 
-    def get(
-        self, url: StrOrURL, **options: Unpack[_RequestOptions]
-    ) -> RequestContextManager[ClientResponse]:
-        """Send a GET request."""
-        return RequestContextManager(self._dispatcher.send("GET", url, options))
-
-    def options(
-        self, url: StrOrURL, **options: Unpack[_RequestOptions]
-    ) -> RequestContextManager[ClientResponse]:
-        """Send an OPTIONS request."""
-        return RequestContextManager(self._dispatcher.send("OPTIONS", url, options))
-
-    def head(
-        self, url: StrOrURL, **options: Unpack[_RequestOptions]
-    ) -> RequestContextManager[ClientResponse]:
-        """Send a HEAD request; redirects are not followed unless ``allow_redirects`` is True."""
-        return RequestContextManager(
-            self._dispatcher.send("HEAD", url, {"allow_redirects": False, **options})
-        )
-
-    def post(
-        self, url: StrOrURL, **options: Unpack[_RequestOptions]
-    ) -> RequestContextManager[ClientResponse]:
-        """Send a POST request."""
-        return RequestContextManager(self._dispatcher.send("POST", url, options))
-
-    def put(
-        self, url: StrOrURL, **options: Unpack[_RequestOptions]
-    ) -> RequestContextManager[ClientResponse]:
-        """Send a PUT request."""
-        return RequestContextManager(self._dispatcher.send("PUT", url, options))
-
-    def patch(
-        self, url: StrOrURL, **options: Unpack[_RequestOptions]
-    ) -> RequestContextManager[ClientResponse]:
-        """Send a PATCH request."""
-        return RequestContextManager(self._dispatcher.send("PATCH", url, options))
-
-    def delete(
-        self, url: StrOrURL, **options: Unpack[_RequestOptions]
-    ) -> RequestContextManager[ClientResponse]:
-        """Send a DELETE request."""
-        return RequestContextManager(self._dispatcher.send("DELETE", url, options))
-
-    def ws_connect(
-        self, url: StrOrURL, **options: Unpack[_WSConnectOptions]
-    ) -> RequestContextManager[ClientWebSocketResponse]:
-        """Open a websocket, with the same options as aiohttp's ``ws_connect``.
-
-        Raises:
-            TokenError: If no token is available.
-            aiohttp.ClientError: As aiohttp's ``ws_connect``.
-        """
-        return RequestContextManager(self._dispatcher.connect(url, options))
-
     # Tokens
 
     def with_options(self, **options: Unpack[TokenRequestOptions]) -> Self:
@@ -261,6 +218,19 @@ class Client(Unpicklable, AsyncOnly):
         derived._dispatcher = self._dispatcher.derive(derived._header)
         return derived
 
+    async def token(self) -> Token:
+        """Return the whole valid token: scope, expiry, and all members of the token response.
+
+        It is requested if necessary. A token manager that is not a `TokenManager` knows only the
+        text of its tokens.
+
+        Raises:
+            TokenError: If no token is available.
+        """
+        self._dispatcher.check_open()
+        self._use_session()
+        return await self._header.manager.token()
+
     async def introspect(
         self, token: str, token_type_hint: str | None = None
     ) -> Mapping[str, object]:
@@ -278,6 +248,7 @@ class Client(Unpicklable, AsyncOnly):
             raise TokenConfigurationError(
                 f"{type(self._token_manager).__name__} has no introspect(): use a TokenManager"
             )
+        self._use_session()
         return cast("Mapping[str, object]", await introspect(token, token_type_hint))
 
     async def logout(self) -> None:
@@ -291,12 +262,19 @@ class Client(Unpicklable, AsyncOnly):
             RevocationError: If a token could not be revoked.
             CacheError: If the cache could not be read or emptied.
         """
+        self._use_session()
         root = self._root or self
         # The managers that a TokenManager derives share its login; others know only their own.
         is_shared = type(root._token_manager) is TokenManager
         async with AsyncExitStack() as all_of_them:
             for client in (root,) if is_shared else root._family():
                 all_of_them.push_async_callback(client._header.logout)
+
+    def _use_session(self) -> None:
+        """Let requests to the authorization server use the settings of the client's session."""
+        session = self._sessions.for_token_requests()
+        if session is not None:
+            self._header.manager.use_session(session)
 
     # Life
 

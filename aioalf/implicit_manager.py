@@ -70,6 +70,7 @@ _REMOVED_HOOKS = {
 
 _USABLE_OPTIONS = {
     *("client_auth", "default_expires_in", "require_scope", "renewal", "retry"),
+    *("token_scheme", "token_header", "api_headers", "base_url_member"),
 }
 
 
@@ -86,8 +87,9 @@ class OAuthImplicitTokenManager(TokenManager):
         client_secret: Not sent in this flow.
         http_options: Not used in this flow.
         scope: The scope to request, a string or a collection of strings.
-        options: ``default_expires_in``, ``require_scope`` and ``renewal`` of
-            `TokenManager`; ``client_auth`` and ``retry`` are not used in this flow.
+        options: ``default_expires_in``, ``require_scope``, ``renewal`` and the options for
+            requests to APIs of `TokenManager`; ``client_auth`` and ``retry`` are not used in this
+            flow.
 
     Raises:
         TokenConfigurationError: An option cannot work.
@@ -151,6 +153,15 @@ class OAuthImplicitTokenManager(TokenManager):
         if stored is not None and self._is_usable(stored):
             return stored
         return (await self._obtain()).access_token
+
+    async def token(self) -> Token:
+        """Return the stored token, or sign in. The storage keeps no lifetime and no scope.
+
+        Raises:
+            TokenError: No token is available.
+        """
+        text, token = await self.get_token(), self._token
+        return token if token is not None and token.access_token == text else Token(text, None)
 
     async def renew_token(self, rejected: str) -> str:
         """Return a token that replaces one that an API rejected, or `rejected` if it is too early.

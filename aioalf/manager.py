@@ -16,6 +16,7 @@ from typing import Any, Self, Unpack
 from aiohttp import ClientSession
 from yarl import URL
 
+from aioalf._api_rules import ApiRules
 from aioalf._auth_server.token_endpoint import TokenEndpoint
 from aioalf._auth_server.token_response import ResponsePolicy, Warnings, read_token
 from aioalf._legacy_hooks import (
@@ -27,7 +28,7 @@ from aioalf._legacy_hooks import (
 from aioalf._login.derived_login import DerivedLogin, shared_login
 from aioalf._login.login import Login
 from aioalf._login.logout import Logout
-from aioalf._manager_parts import make_endpoint, make_login, make_policy
+from aioalf._manager_parts import make_api_rules, make_endpoint, make_login, make_policy
 from aioalf._options import TokenManagerOptions, TokenRequestOptions, check_names, check_options
 from aioalf._provider_options import check_provider, with_provider
 from aioalf._recently_used import RecentlyUsed
@@ -93,6 +94,13 @@ class TokenManager(LegacyAttributes, RenewingToken):
             configurations are used, and it is never closed. By default each request uses a new
             connection.
         auth_trace_configs: aiohttp's trace configurations for requests to the authorization server.
+        token_scheme: Replaces ``Bearer`` in requests to APIs; "" sends the token alone.
+        token_header: Replaces ``Authorization``; it then holds the token alone, unless
+            ``token_scheme`` is given. No other origin gets it after a redirect.
+        api_headers: Further headers of requests that carry the token. A request's own headers
+            override them.
+        base_url_member: The member of the token response with the URL that `Client` joins a path
+            with, such as ``instance_url``. It must be https.
 
     Raises:
         TokenConfigurationError: If a URL is malformed or options contradict each other.
@@ -128,6 +136,8 @@ class TokenManager(LegacyAttributes, RenewingToken):
         self._grant: Grant = options.get("grant") or ClientCredentials()
         self._policy: ResponsePolicy = make_policy(options, self._grant)
         self._warnings = Warnings()
+        self.api_rules: ApiRules = make_api_rules(options)
+        """How APIs want to get the token."""
         self._configure()
         super().__init__(options.get("renewal") or Renewal())
         self._root: TokenManager | None = None

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable
 from weakref import finalize, ref
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientSession
-from aiohttp.hdrs import AUTHORIZATION
 from yarl import URL
 
 from aioalf._auth_server.session import SessionSettings
@@ -70,7 +69,7 @@ class OAuth2Middleware:
         if session is not self._plain_session():
             self._use_session(session)  # first, since `cached` may start a renewal
         value = self._header.cached() or await self._header.get(session)
-        request.headers[AUTHORIZATION] = value
+        self._header.set_on(request, value)
         response = await handler(request)
         if response.status != UNAUTHORIZED:
             return response

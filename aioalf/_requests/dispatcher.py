@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
-from typing import Any, Final, NoReturn, cast
+from typing import Any
 
 from aiohttp import (
     ClientResponse,
@@ -16,10 +16,8 @@ from aiohttp import (
     ClientSession,
     ClientWebSocketResponse,
     FormData,
-    InvalidURL,
 )
 from aiohttp.client import DEFAULT_TIMEOUT
-from aiohttp.hdrs import AUTHORIZATION
 from aiohttp.helpers import sentinel
 from aiohttp.typedefs import StrOrURL
 from multidict import CIMultiDict
@@ -27,15 +25,18 @@ from yarl import URL
 
 from aioalf._auth_server.buffered_response import copy_response
 from aioalf._redaction import Unpicklable
-from aioalf._requests.authorization_header import AuthorizationHeader
-from aioalf._requests.origin_policy import OriginPolicy, origin_of
+from aioalf._requests.authorization_header import AuthorizationHeader, with_header
+from aioalf._requests.origin_policy import origin_of
 from aioalf._requests.retry_on_401 import (
     UNAUTHORIZED,
     AuthorizationValue,
     should_renew,
+    value_of_call,
 )
 from aioalf._requests.session import SessionProvider
+from aioalf._requests.targets import RequestTargets, reraise_url_error
 from aioalf._requests.time_limit import TimeLimit, start_time_limit
+from aioalf._requests.websocket import open_websocket, prepare_handshake, without_iterators
 from aioalf._urls import redact_url
 from aioalf.errors import TokenHTTPError
 
@@ -52,40 +53,33 @@ _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110 §9.2.1
 _SIMPLE_OPTIONS = frozenset(
     {"allow_redirects", "headers", "max_redirects", "params", "ssl", "timeout"}
 )
-_INVALID_HOST: Final = "the host name, or the one in a redirect, is invalid"
-_URL_PROBLEMS: Final = {
-    "AUTHORIZATION header": (
-        "a redirect, the session or its netrc file adds credentials to the token: remove them"
-    ),
-    "'idna' codec": _INVALID_HOST,
-    "label empty or too long": _INVALID_HOST,  # Python 3.12 and uvloop do not name the codec
-}
-"""Words in the ValueErrors of aiohttp and Python that a server can cause, and their meaning."""
 
 
 class RequestDispatcher(Unpicklable):
     """Sends requests and opens websockets with the tokens of one manager."""
 
-    __slots__ = ("_header", "_logged", "_policy", "_raise_token_errors", "_sessions")
+    __slots__ = ("_header", "_is_simple", "_logged", "_raise_token_errors", "_sessions", "_targets")
 
     def __init__(
         self,
         header: AuthorizationHeader,
         sessions: SessionProvider,
-        policy: OriginPolicy,
+        targets: RequestTargets,
         *,
         raise_token_errors: bool,
     ) -> None:
         self._header = header
         self._sessions = sessions
-        self._policy = policy
+        self._targets = targets
+        # Whether the header is added to the call, and no middleware has to see the hops.
+        self._is_simple = header.is_plain and not sessions.changes_responses
         self._raise_token_errors = raise_token_errors
         self._logged: object = None
 
     def derive(self, header: AuthorizationHeader) -> RequestDispatcher:
         """Return a dispatcher with other tokens, and the same session and origins."""
         return RequestDispatcher(
-            header, self._sessions, self._policy, raise_token_errors=self._raise_token_errors
+            header, self._sessions, self._targets, raise_token_errors=self._raise_token_errors
         )
 
     # Requests
@@ -98,29 +92,27 @@ class RequestDispatcher(Unpicklable):
         authorization: str | None = None,
     ) -> ClientResponse:
         """Send a request; return its response, or the error response of the token endpoint."""
-        self._check_open()
+        self.check_open()
         session = self._sessions.current()
-        target = self._check_target(session, url, options)
-        limit = self._time_limit(options) if options or self._sessions.given else None
+        target = self._targets.find(url, options.get("auth"))
+        limit = self._time_limit(options) if options or self._sessions.timeout else None
         try:
+            if target is None:
+                return await self._send_by_token(session, method, url, options, limit)
             authorization = authorization or self._header.cached()
             if authorization is None:
                 async with _wait(limit):
                     authorization = await self._header.get(session)
                 rest = self._with_rest(options, limit)
                 return await self.send(method, url, rest, authorization)
-            if (
-                method in _SAFE_METHODS
-                and _SIMPLE_OPTIONS.issuperset(options)
-                and not self._sessions.changes_responses
-            ):
-                arguments, sent = _with_header(options, authorization), authorization
+            if self._is_simple and method in _SAFE_METHODS and _SIMPLE_OPTIONS.issuperset(options):
+                arguments, sent = with_header(options, authorization), authorization
             else:  # our middleware repeats the rejected hop alone
-                sent = AuthorizationValue(authorization, self._header)
-                arguments = self._sessions.with_middleware(_with_header(options, sent))
+                sent = value_of_call(self._header, authorization, session, options)
+                arguments = self._sessions.with_middleware(with_header(options, sent))
                 session = self._sessions.guarded()
             try:
-                response = await self._request_of(session)(method, url, **arguments)
+                response = await self._request_of(session)(method, target, **arguments)
             except ClientResponseError as error:  # raise_for_status
                 if error.status != UNAUTHORIZED or not self._should_retry(
                     error, options, sent, target
@@ -132,11 +124,26 @@ class RequestDispatcher(Unpicklable):
                 ):
                     return response
                 response.release()
-            return await self._send_again(session, method, url, arguments, sent, limit)
+            return await self._send_again(session, method, target, arguments, sent, limit)
         except TokenHTTPError as error:
             return await self._error_response(error, session, options)
         except ValueError as error:
-            _reraise(error, target)
+            reraise_url_error(error, target or url)
+
+    async def _send_by_token(
+        self,
+        session: ClientSession,
+        method: str,
+        url: StrOrURL,
+        options: _Options,
+        limit: TimeLimit | None,
+    ) -> ClientResponse:
+        """Send a request whose base URL is in the token response."""
+        async with _wait(limit):
+            token = await self._header.token(session)
+        authorization = self._header.value_of(token.access_token)
+        target = self._targets.find_with(token, url)
+        return await self.send(method, target, self._with_rest(options, limit), authorization)
 
     async def _send_again(
         self,
@@ -149,10 +156,10 @@ class RequestDispatcher(Unpicklable):
     ) -> ClientResponse:
         async with _wait(limit):
             renewed = await self._header.renew(rejected, session)
-        self._check_open()
+        self.check_open()
         if limit is not None:
             arguments["timeout"] = limit.rest()
-        repeated = _with_header(arguments, renewed)
+        repeated = with_header(arguments, _after_renewal(rejected, renewed))
         response = await self._request_of(session)(method, url, **repeated)
         self._header.note_result(response.status)
         return response
@@ -205,56 +212,38 @@ class RequestDispatcher(Unpicklable):
 
     async def connect(self, url: StrOrURL, options: _Options) -> ClientWebSocketResponse:
         """Open a websocket."""
-        self._check_open()
+        self.check_open()
         session = self._sessions.current()
-        target = self._check_target(session, url, options)
-        options = _without_iterators(options)
+        target = self._targets.find(url, options.get("auth"))
+        options = without_iterators(options)
         async with _wait(start_time_limit(self._sessions.timeout)):
-            sent = self._header.cached() or await self._header.get(session)
+            if target is None:
+                token = await self._header.token(session)
+                target = self._targets.find_with(token, url)
+                authorization = self._header.value_of(token.access_token)
+            else:
+                authorization = self._header.cached() or await self._header.get(session)
+            session, options, sent = prepare_handshake(
+                self._header, self._sessions, options, authorization
+            )
             try:
-                return await _open_websocket(session, url, options, sent)
+                return await open_websocket(session, target, options, sent)
             except ClientResponseError as error:  # ws_connect accepts no middlewares
                 if error.status != UNAUTHORIZED or not self._should_retry(error, {}, sent, target):
                     raise
             renewed = await self._header.renew(sent, session)
-            self._check_open()
-            websocket = await _open_websocket(session, url, options, renewed)
+            self.check_open()
+            again = _after_renewal(sent, renewed)
+            websocket = await open_websocket(session, target, options, again)
             self._header.note_result(_SWITCHING_PROTOCOLS)
             return websocket
 
     # Checks and errors
 
-    def _check_open(self) -> None:
+    def check_open(self) -> None:
+        """Raise RuntimeError if the client is closed."""
         if self._header.is_closed:
             raise RuntimeError("Session is closed")  # aiohttp's words
-
-    def _check_target(self, session: ClientSession, url: StrOrURL, options: _Options) -> StrOrURL:
-        """Return the absolute URL, after a check that a token may be sent there.
-
-        Raises ValueError if the call has other credentials, and as `OriginPolicy.check`.
-        """
-        if options.get("auth") is not None:
-            raise _two_credentials()
-        # Parsing the URL costs time, and most clients allow any https URL.
-        if (
-            self._policy.allowed is None
-            and isinstance(url, str)
-            and url.startswith("https://")
-            and "@" not in url
-        ):
-            return url
-        try:
-            target = URL(url)
-        except (TypeError, ValueError):
-            return url  # aiohttp reports what is wrong with it
-        if "@" in target.raw_authority:
-            raise _two_credentials()
-        base: URL | None = getattr(session, "_base_url", None)  # it has no public name
-        if not target.absolute and base is not None:
-            target = base.join(target)
-        if target.absolute or self._policy.allowed is not None:
-            self._policy.check(target)
-        return target
 
     async def _error_response(
         self, error: TokenHTTPError, session: ClientSession, options: _Options
@@ -281,45 +270,11 @@ def _wait(limit: TimeLimit | None) -> AbstractAsyncContextManager[object]:
     return nullcontext() if limit is None else limit.wait()
 
 
-def _with_header(options: _Options, authorization: str) -> dict[str, Any]:
-    """Return a copy of the options with the Authorization header added to a copy of the headers."""
-    given = options.get("headers")
-    if not given:
-        return {**options, "headers": {AUTHORIZATION: authorization}}
-    headers = CIMultiDict(given)
-    headers[AUTHORIZATION] = authorization
-    return {**options, "headers": headers}
-
-
-def _without_iterators(options: _Options) -> _Options:
-    kinds: dict[str, Callable[[Any], object]] = {"headers": CIMultiDict, "protocols": tuple}
-    return {**options, **{name: kinds[name](options[name]) for name in kinds if options.get(name)}}
-
-
-def _two_credentials() -> ValueError:
-    return ValueError(
-        "auth= or credentials in a URL cannot be used with a Client: "
-        "its requests carry a bearer token"
-    )
-
-
-def _reraise(error: ValueError, url: StrOrURL) -> NoReturn:
-    """Raise InvalidURL, a ClientError, if a server can cause the error; else the error itself."""
-    for words, problem in _URL_PROBLEMS.items():
-        if words in str(error):
-            raise InvalidURL(redact_url(URL(url)), problem) from error
-    raise error
-
-
-async def _open_websocket(
-    session: ClientSession, url: StrOrURL, options: _Options, authorization: str
-) -> ClientWebSocketResponse:
-    arguments = _with_header(options, authorization)
-    try:
-        # The class is generic in newer versions of aiohttp only.
-        return cast("ClientWebSocketResponse", await session.ws_connect(url, **arguments))
-    except ValueError as error:
-        _reraise(error, url)
+def _after_renewal(rejected: str, renewed: str) -> str:
+    """Return the value for a request that is repeated as a whole."""
+    if isinstance(rejected, AuthorizationValue):
+        return rejected.after_renewal(renewed)
+    return renewed
 
 
 def _is_from_origin_of(target: URL, response: ClientResponse | ClientResponseError) -> bool:

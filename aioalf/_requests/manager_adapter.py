@@ -13,12 +13,14 @@ from typing import Protocol
 
 from aiohttp import ClientSession
 
+from aioalf._api_rules import DEFAULT_RULES, ApiRules
 from aioalf._callbacks import await_if_needed
 from aioalf._redaction import Unpicklable
 from aioalf._single_flight import SingleFlight
 from aioalf.errors import TokenConfigurationError
 from aioalf.manager import TokenManager
 from aioalf.renewal import Renewal
+from aioalf.token import Token
 
 
 class TokenProvider(Protocol):
@@ -38,6 +40,7 @@ class RenewableManager(Protocol):
 
     def cached_token(self) -> str | None: ...
     async def get_token(self) -> str: ...
+    async def token(self) -> Token: ...
     async def renew_token(self, rejected: str) -> str: ...
     def can_renew(self, rejected: str) -> bool: ...
     def mark_rejected(self, token: str) -> None: ...
@@ -61,6 +64,12 @@ def renewable(manager: TokenProvider) -> RenewableManager:
     ):
         return manager
     return LegacyManagerAdapter(manager)
+
+
+def api_rules_of(manager: object) -> ApiRules:
+    """Return the rules of the API that a manager's tokens are for; many managers have none."""
+    rules = getattr(manager, "api_rules", None)
+    return rules if isinstance(rules, ApiRules) else DEFAULT_RULES
 
 
 def check_provider(manager: object) -> None:
@@ -93,6 +102,12 @@ class LegacyManagerAdapter(Unpicklable):
         """Return the manager's token, or a renewed one if that token was rejected."""
         token = await self._manager.get_token()
         return await self.renew_token(token) if token == self._rejected else token
+
+    async def token(self) -> Token:
+        """Return the manager's token; only a subclass of `TokenManager` knows its lifetime."""
+        if isinstance(self._manager, TokenManager) and overrides(self._manager, "token"):
+            return await self._manager.token()
+        return Token(await self.get_token(), None)
 
     async def renew_token(self, rejected: str) -> str:
         """Return a token to use instead of a rejected one."""

@@ -7,10 +7,10 @@ ran, `RequestDispatcher` repeats the whole request. Must not know sessions or to
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
-from typing import Self
+from collections.abc import Iterable, Mapping
+from typing import Any, Self
 
-from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
+from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientSession
 from aiohttp.hdrs import AUTHORIZATION
 from aiohttp.multipart import MultipartWriter
 from aiohttp.payload import AsyncIterablePayload, Payload
@@ -31,13 +31,15 @@ class AuthorizationValue(MaskedStr):
     """The header value of one call of a client, with the results of its hops.
 
     aiohttp makes each hop from the headers of the call, so the middleware finds this same object on
-    each hop. For mocks, traces and the wire it is an ordinary string.
+    each hop, until aiohttp removes it for another origin. For mocks, traces and the wire it is an
+    ordinary string. If the API wants the token in another header, the middleware moves it there.
     """
 
-    def __new__(cls, value: str, header: AuthorizationHeader) -> Self:
+    def __new__(cls, value: str, header: AuthorizationHeader, replaced: str | None = None) -> Self:
         """Return the value, with the header object that made it."""
         made = super().__new__(cls, value)
         made.header = header
+        made.replaced = replaced
         made.renewed = None
         made.was_rejected = False
         return made
@@ -45,11 +47,42 @@ class AuthorizationValue(MaskedStr):
     header: AuthorizationHeader
     """Makes the next value."""
 
+    replaced: str | None
+    """The caller's own Authorization value, which is sent if the token has another header."""
+
     renewed: str | None
     """The value that replaces this one on the following hops, after a renewal."""
 
     was_rejected: bool
     """Whether the middleware saw a 401: it already did what was possible."""
+
+    def set_on(self, request: ClientRequest) -> None:
+        """Put the token on a hop, in the header that the API wants."""
+        if not self.header.is_authorization:
+            request.headers.popall(AUTHORIZATION)
+            if self.replaced is not None:
+                request.headers[AUTHORIZATION] = self.replaced
+        self.header.set_on(request, self.renewed or self)
+
+    def after_renewal(self, renewed: str) -> Self:
+        """Return the value for the same call once more; its token is not renewed again."""
+        again = type(self)(renewed, self.header, self.replaced)
+        again.renewed = renewed
+        return again
+
+
+def value_of_call(
+    header: AuthorizationHeader,
+    authorization: str,
+    session: ClientSession,
+    options: Mapping[str, Any],
+) -> AuthorizationValue:
+    """Return the header value of a call of a client, whose hops pass `renew_rejected_hop`."""
+    if header.is_authorization:
+        return AuthorizationValue(authorization, header)
+    own = CIMultiDict(options.get("headers") or ())
+    replaced = own.get(AUTHORIZATION, session.headers.get(AUTHORIZATION))
+    return AuthorizationValue(authorization, header, replaced)
 
 
 async def renew_rejected_hop(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
@@ -61,8 +94,8 @@ async def renew_rejected_hop(request: ClientRequest, handler: ClientHandlerType)
     value = request.headers.get(AUTHORIZATION)
     if not isinstance(value, AuthorizationValue):
         return await handler(request)
+    value.set_on(request)
     if value.renewed is not None:
-        request.headers[AUTHORIZATION] = value.renewed
         return await handler(request)
     response = await handler(request)
     if response.status == UNAUTHORIZED:
@@ -123,7 +156,7 @@ async def repeat_hop(
     request: ClientRequest, handler: ClientHandlerType, value: str, header: AuthorizationHeader
 ) -> ClientResponse:
     """Send a rejected hop again with a new value; a second 401 is the response."""
-    request.headers[AUTHORIZATION] = value
+    header.set_on(request, value)
     response = await handler(request)
     header.note_result(response.status)
     return response

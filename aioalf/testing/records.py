@@ -103,7 +103,7 @@ class Traffic:
     log: list[RecordedRequest]
     """Every request to any of the servers, in the order in which they ended."""
     leaked: list[RecordedRequest]
-    """Requests to the other origin that carried an ``Authorization`` header."""
+    """Requests to the other origin with an ``Authorization`` header, or with ``token_header``."""
 
     def __init__(self) -> None:
         self._changed = asyncio.Event()

@@ -208,7 +208,8 @@ class OAuthServer(Settings, Traffic, Administration):
 
     def _record(self, recorded: RecordedRequest) -> None:
         self.log.append(recorded)
-        if recorded.server == "other" and "Authorization" in recorded.headers:
+        token_headers = ("Authorization", self.token_header)
+        if recorded.server == "other" and any(name in recorded.headers for name in token_headers):
             self.leaked.append(recorded)
 
     async def _respond_api(self, request: web.Request, body: ReceivedBody) -> web.StreamResponse:

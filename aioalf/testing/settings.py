@@ -79,6 +79,13 @@ class Settings:
     """
     token_type: str = "Bearer"
     """The ``token_type`` of token responses."""
+    token_header: str = "Authorization"
+    """The header in which the API expects the access token."""
+    token_scheme: str | None = None
+    """The authentication scheme that the API expects there; ``""`` is the token alone.
+
+    None is ``Bearer`` in ``Authorization``, and the token alone in another header.
+    """
     challenge: str = f'Bearer realm="{REALM}", error="invalid_token"'
     """The ``WWW-Authenticate`` header of the API's 401 for an invalid token; ``""`` sends none."""
     token_fault: Fault | None = None

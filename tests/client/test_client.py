@@ -374,7 +374,7 @@ async def test_session_raise_for_status_ignores_a_renewed_401(oauth_server: OAut
 async def test_middlewares_of_a_call_replace_those_of_the_session(
     oauth_server: OAuthServer,
 ) -> None:
-    """Middlewares of a call replace the session's, as in aiohttp, and see one response."""
+    """Middlewares of a call replace the session's, as in aiohttp, and see each attempt."""
     statuses: list[int] = []
 
     async def record_status(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
@@ -396,7 +396,7 @@ async def test_middlewares_of_a_call_replace_those_of_the_session(
                 async with client.get(url, middlewares=[record_status]) as response:
                     assert response.status == 200
                 oauth_server.revoke_all()
-    assert statuses == [200] * 4
+    assert statuses == [200, 401, 200] * 2
     assert oauth_server.rejected_requests == 2
 
 

@@ -24,6 +24,7 @@ from aiohttp import (
 from aiohttp.test_utils import RawTestServer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from multidict import CIMultiDictProxy
 
 from aioalf import Client, OAuth2Middleware, TokenError
 from aioalf.testing import OAuthServer
@@ -46,6 +47,7 @@ class Origins:
 
     def __init__(self) -> None:
         self.received: list[tuple[int, str | None]] = []
+        self.headers: list[CIMultiDictProxy[str]] = []
         self.final_status = 200
         self.location = ""
         self.rejected = ""
@@ -78,6 +80,7 @@ class Origins:
     async def _respond(self, number: int, request: web.Request) -> web.Response:
         authorization = request.headers.get("Authorization")
         self.received.append((number, authorization))
+        self.headers.append(request.headers)
         if authorization == self.rejected:
             return web.Response(status=401)
         hop, _, others = request.path.strip("/").partition("/")
@@ -453,9 +456,8 @@ async def test_url_outside_allowed_origins_is_rejected(
             await client.get(f"{oauth_server.other_url}/things?secret=hunter2")
         with pytest.raises(TokenError, match="not in allowed_origins"):
             await client.ws_connect(f"{oauth_server.other_url}/ws")
-        for url in ("/relative", "https://elsewhere.example/things"):
-            with pytest.raises(TokenError, match="not in allowed_origins"):
-                await client.get(url)
+        with pytest.raises(TokenError, match="not in allowed_origins"):
+            await client.get("https://elsewhere.example/things")
     assert "hunter2" not in str(caught.value)
     assert oauth_server.other_requests == 0
 

@@ -3,11 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pytest
 from aiohttp import ClientSession, UnixConnector, web
-from aiohttp.test_utils import RawTestServer
 
 from aioalf import Client, OAuth2Middleware, TokenManager
 from aioalf.caches import MemoryCache
@@ -15,6 +14,7 @@ from aioalf.grants import AuthorizationCode
 from aioalf.testing import Fault, OAuthServer
 from tests.support.clocks import Clock
 from tests.support.front import client_of
+from tests.support.http_proxy import HTTPProxy
 from tests.support.signed_in import SignedIn, failing_at_once
 
 pytestmark = pytest.mark.filterwarnings(
@@ -127,38 +127,6 @@ async def test_caller_that_leaves_with_its_session_fails_no_other_caller(scene: 
         await second
     await manager.close()
     await scene.require_stored_refresh()
-
-
-class HTTPProxy:
-    """A proxy that answers all requests itself, and records their URLs."""
-
-    def __init__(self) -> None:
-        self.requested: list[str] = []
-        self._arrived = asyncio.Condition()
-        self._server = RawTestServer(self._respond)
-
-    @property
-    def url(self) -> str:
-        """The URL of the proxy."""
-        return str(self._server.make_url("/"))
-
-    async def __aenter__(self) -> Self:
-        await self._server.start_server()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._server.close()
-
-    async def reached(self, count: int) -> None:
-        """Wait until the proxy has received that many requests."""
-        async with asyncio.timeout(5), self._arrived:
-            await self._arrived.wait_for(lambda: len(self.requested) >= count)
-
-    async def _respond(self, request: web.BaseRequest) -> web.Response:
-        async with self._arrived:
-            self.requested.append(str(request.url))
-            self._arrived.notify_all()
-        return web.json_response({"access_token": "abc", "expires_in": 3600})
 
 
 TOKEN_URL, API_URL = "http://auth.localhost/token", "http://api.localhost/things"

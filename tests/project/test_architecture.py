@@ -67,6 +67,7 @@ LAYERS: list[tuple[str, dict[str, set[str]]]] = [
     (
         "The token manager: one valid token for many callers.",
         {
+            "_api_rules": set(),
             "_options": {"aiohttp"},
             "_provider_options": set(),
             "_legacy_hooks": {"time"},

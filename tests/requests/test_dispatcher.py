@@ -15,6 +15,7 @@ from aioalf._requests.authorization_header import AuthorizationHeader
 from aioalf._requests.dispatcher import RequestDispatcher
 from aioalf._requests.origin_policy import OriginPolicy
 from aioalf._requests.session import SessionProvider
+from aioalf._requests.targets import RequestTargets
 from aioalf.testing import MISSING, OAuthServer
 from tests.support.front import Way, api_log, client_of, every_way
 
@@ -25,6 +26,7 @@ class CachedHeader:
     """A header whose token is cached."""
 
     is_closed = False
+    is_plain = is_authorization = True
 
     def cached(self) -> str:
         """Return the header value."""
@@ -43,7 +45,7 @@ async def make_dispatcher() -> AsyncIterator[MakeDispatcher]:
         return RequestDispatcher(
             cast("AuthorizationHeader", CachedHeader()),
             sessions,
-            OriginPolicy(allowed_origins, **options),
+            RequestTargets(OriginPolicy(allowed_origins, **options)),
             raise_token_errors=False,
         )
 

@@ -55,6 +55,30 @@ async def test_binary_or_large_body_is_described_by_its_digest(
     assert oauth_server.log[-1].body.length == len(body)
 
 
+@pytest.mark.parametrize(
+    ("header", "scheme", "prefix"),
+    [
+        ("X-Access-Token", None, ""),
+        ("X-Access-Token", "Token", "Token "),
+        ("Authorization", "OAuth", "oauth "),
+        ("Authorization", "", ""),
+    ],
+)
+async def test_api_expects_the_token_in_the_configured_header(
+    oauth_server: OAuthServer, session: ClientSession, header: str, scheme: str | None, prefix: str
+) -> None:
+    """A token in another form is rejected, and another origin with this header records a leak."""
+    oauth_server.token_header, oauth_server.token_scheme = header, scheme
+    token = await new_token(session, oauth_server)
+    headers = {header: f"{prefix}{token}"}
+    response = await send(session, "GET", oauth_server.url("/"), headers=headers)
+    assert response.status == 200
+    response = await send(session, "GET", oauth_server.url("/"), headers=bearer(token))
+    assert response.status == 401
+    await send(session, "GET", f"{oauth_server.other_url}/", headers=headers)
+    assert len(oauth_server.leaked) == 1
+
+
 async def test_challenge_without_token_names_no_error(
     oauth_server: OAuthServer, session: ClientSession
 ) -> None:

@@ -149,6 +149,34 @@ def test_other_values_are_not_valid_in_a_header(value: object) -> None:
     assert not is_visible_ascii(value)
 
 
+@pytest.mark.rule("R032", "R051")
+@pytest.mark.parametrize(
+    "token",
+    [
+        "a",
+        "a-._~+/9==",
+        "=",
+        "00D!AQ.x",
+        "1|2",
+        "v^1.1#i",
+        '"a",b',
+        pytest.param("x" * 100_000, id="long"),
+    ],
+)
+def test_visible_ascii_is_a_valid_token(token: str) -> None:
+    """Tokens of real servers contain more characters than RFC 6750 permits."""
+    assert is_visible_ascii(token)
+
+
+@pytest.mark.rule("R032", "R051")
+@pytest.mark.parametrize(
+    "value", ["", " ", "a b", "a\r\nX: 1", "a\n", "ä", "a\0", "\x7f", None, 1, b"abc"]
+)
+def test_other_values_are_not_visible_ascii(value: object) -> None:
+    """Spaces, control characters, other alphabets and other types are refused."""
+    assert not is_visible_ascii(value)
+
+
 @pytest.mark.parametrize(
     ("text", "expected"), [("a", True), ("ü€", True), ("", False), ("\ud800", False)]
 )

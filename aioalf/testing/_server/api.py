@@ -39,10 +39,10 @@ class ProtectedApi:
 
     def _check(self, request: web.Request) -> AccessToken | web.Response:
         """Return the token of a request, or the response to a request that is refused."""
-        authorization = request.headers.getall("Authorization", [])
-        if not authorization:
+        values = request.headers.getall(self._settings.token_header, [])
+        if not values:
             return _unauthorized(f'Bearer realm="{REALM}"')
-        token = self._token(authorization)
+        token = self._token(values)
         if token is None:
             return _unauthorized(self._settings.challenge)
         if missing := self._missing_header(request):
@@ -55,11 +55,14 @@ class ProtectedApi:
                 return name
         return None
 
-    def _token(self, authorization: list[str]) -> AccessToken | None:
-        scheme, _, value = authorization[0].partition(" ")
-        if len(authorization) > 1 or scheme.lower() != "bearer":
+    def _token(self, values: list[str]) -> AccessToken | None:
+        expected = self._settings.token_scheme
+        if expected is None:
+            expected = "Bearer" if self._settings.token_header == "Authorization" else ""
+        scheme, _, token = values[0].rpartition(" ")
+        if len(values) > 1 or scheme.lower() != expected.lower():
             return None
-        return self._tokens.find(value)
+        return self._tokens.find(token)
 
 
 def respond_at_other_origin(request: web.Request, body: ReceivedBody) -> web.Response:

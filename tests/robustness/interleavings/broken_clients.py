@@ -404,7 +404,7 @@ def header_in_callers_dict(patch: pytest.MonkeyPatch) -> None:
         headers["Authorization"] = authorization
         return {**options, "headers": headers}
 
-    patch.setattr("aioalf._requests.dispatcher._with_header", write)
+    patch.setattr("aioalf._requests.dispatcher.with_header", write)
 
 
 @breaks("arguments of the caller are not modified", kind="client")
@@ -562,7 +562,7 @@ def response_returned_twice(patch: pytest.MonkeyPatch) -> None:
 @breaks("no request is sent without a token", kind="client")
 def request_without_header(patch: pytest.MonkeyPatch) -> None:
     """Requests with options are sent without the Authorization header."""
-    patch.setattr("aioalf._requests.dispatcher._with_header", lambda options, _: dict(options))
+    patch.setattr("aioalf._requests.dispatcher.with_header", lambda options, _: dict(options))
 
 
 @breaks("no secret is visible: a URL", kind="client")

@@ -1,0 +1,146 @@
+"""Checks the options of a client's own session, and makes the session in an event loop.
+
+Must not know tokens, nor when a session is needed.
+"""
+
+from __future__ import annotations
+
+from asyncio import get_running_loop
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final
+
+from aiohttp import BaseConnector, ClientSession, ClientTimeout, TraceConfig
+from aiohttp.abc import AbstractCookieJar
+from multidict import CIMultiDict
+from yarl import URL
+
+from aioalf._options import SessionOptions
+from aioalf.errors import TokenConfigurationError
+
+NO_SETTINGS: Final[Mapping[str, Any]] = MappingProxyType({})
+"""The settings of a session without options."""
+
+_MADE_IN_A_LOOP: Final[Mapping[str, type]] = {
+    "connector": BaseConnector,
+    "cookie_jar": AbstractCookieJar,
+}
+"""The options that need a running event loop, so that a function may make the object."""
+
+
+def read_session_options(options: SessionOptions, token_header: str) -> Mapping[str, Any]:
+    """Return the arguments of `create_session`. Options that are None are left out.
+
+    ``base_url`` is left out, too: `RequestTargets` joins URLs, because it checks their origin.
+    Raises TokenConfigurationError for a value that aiohttp could not use.
+    """
+    settings: dict[str, Any] = {}
+    for name, (read, expected) in _READERS.items():
+        value = options.get(name)
+        if value is None:
+            continue
+        try:
+            settings[name] = read(value)
+        except (TypeError, ValueError) as problem:
+            found = f", not {problem}" if isinstance(problem, _WrongTypeError) else ""
+            raise TokenConfigurationError(f"{name} must be {expected}{found}") from None
+    if token_header in settings.get("headers", ()):
+        raise TokenConfigurationError(
+            f"headers must not contain {token_header}, which carries the token"
+        )
+    return settings or NO_SETTINGS
+
+
+def create_session(settings: Mapping[str, Any]) -> ClientSession:
+    """Return a session for the running event loop. Raises TokenConfigurationError."""
+    arguments = dict(settings)
+    for name, kind in _MADE_IN_A_LOOP.items():
+        if callable(arguments.get(name)):
+            arguments[name] = _result_of(arguments[name], name, kind)
+    connector = arguments.get("connector")
+    if connector is not None and (problem := _problem(connector)):
+        raise TokenConfigurationError(f"The connector of the client {problem}")
+    return ClientSession(**arguments)
+
+
+def _problem(connector: BaseConnector) -> str | None:
+    if connector.closed:
+        return "is closed: pass a function that makes one, or connector_owner=False"
+    loop = get_running_loop()
+    if getattr(connector, "_loop", loop) is not loop:  # aiohttp would use the loop of the connector
+        return "belongs to another event loop: pass a function that makes one"
+    return None
+
+
+def _result_of(function: Callable[[], object], name: str, kind: type) -> object:
+    made = function()
+    if not isinstance(made, kind):
+        raise TokenConfigurationError(
+            f"The function passed as {name} must return an aiohttp {kind.__name__}, not "
+            f"{type(made).__name__}"
+        )
+    return made
+
+
+class _WrongTypeError(TypeError):
+    """Says which type was found."""
+
+
+def _of_type(*kinds: type) -> Callable[[object], object]:
+    def read(value: object) -> object:
+        if not isinstance(value, kinds):
+            raise _WrongTypeError(type(value).__name__)
+        return value
+
+    return read
+
+
+def _function_or(*kinds: type) -> Callable[[object], object]:
+    def read(value: object) -> object:
+        return value if callable(value) else _of_type(*kinds)(value)
+
+    return read
+
+
+def _list_of(read_item: Callable[[object], object]) -> Callable[[object], object]:
+    def read(value: object) -> object:
+        if isinstance(value, str) or not isinstance(value, Sequence):
+            raise _WrongTypeError(type(value).__name__)
+        return [read_item(item) for item in value]
+
+    return read
+
+
+def _read_headers(value: Any) -> object:  # noqa: ANN401 - any value of a caller
+    return CIMultiDict(value)
+
+
+def _read_proxy(value: Any) -> object:  # noqa: ANN401 - any value of a caller
+    url = URL(value)
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise ValueError
+    return url
+
+
+_READERS: Final[Mapping[str, tuple[Callable[[object], object], str]]] = {
+    "headers": (_read_headers, "a mapping of names to values"),
+    "cookies": (_of_type(Mapping, list, tuple), "a mapping of names to values"),
+    "skip_auto_headers": (_list_of(_of_type(str)), "a list of names"),
+    "timeout": (_of_type(ClientTimeout), "an aiohttp.ClientTimeout"),
+    "trust_env": (_of_type(bool), "True or False"),
+    "proxy": (_read_proxy, "an http or https URL"),
+    "raise_for_status": (_function_or(bool), "True, False or a coroutine function"),
+    "json_serialize": (_function_or(), "a function"),
+    "trace_configs": (_list_of(_of_type(TraceConfig)), "a list of aiohttp.TraceConfig"),
+    "cookie_jar": (
+        _function_or(AbstractCookieJar),
+        "an aiohttp.CookieJar, or a function that makes one",
+    ),
+    "connector": (
+        _function_or(BaseConnector),
+        "an aiohttp connector, or a function that makes one",
+    ),
+    "connector_owner": (_of_type(bool), "True or False"),
+    "middlewares": (_list_of(_function_or()), "a list of functions"),
+}
+"""For each option, how its value is read, and what it must be."""
