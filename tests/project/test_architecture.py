@@ -58,7 +58,7 @@ LAYERS: list[tuple[str, dict[str, set[str]]]] = [
         {"grants": {"asyncio", "os", "secrets", "segno", "shutil"}},
     ),
     (
-        "A login that outlives one token: refresh token, cache entry, sign-out. Facts of providers.",
+        "A login that outlives one token: refresh token, cache entry, sign-out; providers.",
         {
             "_login": {"asyncio", "logging", "os", "random", "socket", "time"},
             "providers": set(),
