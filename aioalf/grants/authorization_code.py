@@ -16,7 +16,7 @@ from aioalf._browser.redirect_uri import RedirectUri
 from aioalf._callbacks import OpenBrowser
 from aioalf._masked_values import MaskedDict, MaskedStr
 from aioalf.client_auth.credentials import require_client_id
-from aioalf.errors import AuthorizationError, TokenConfigurationError, TokenResponseError
+from aioalf.errors import TokenConfigurationError, TokenResponseError
 from aioalf.grants import _pkce as pkce
 from aioalf.grants._interactive import (
     authorization_error,
@@ -24,6 +24,7 @@ from aioalf.grants._interactive import (
     check_timeout,
     login_time_limit,
 )
+from aioalf.grants._issuer import issuer_error
 from aioalf.grants._prompt import print_instructions
 from aioalf.grants.protocols import AuthorizationServer
 from aioalf.token import Token
@@ -52,8 +53,8 @@ class AuthorizationCode:
         timeout: The time limit of a sign-in in seconds, None for no limit.
         par: Send pushed authorization requests (RFC 9126); by default only if the issuer's metadata
             requires them.
-        allow_unadvertised_iss: Accept a response with the right ``iss`` from an issuer whose
-            metadata does not announce that parameter (RFC 9207 §2.4).
+        allow_missing_iss: Accept a response without ``iss`` although the issuer's metadata promises
+            that parameter (RFC 9207 §2.4). A wrong ``iss`` is rejected in any case.
 
     Raises:
         TokenConfigurationError: An argument is invalid.
@@ -86,13 +87,13 @@ class AuthorizationCode:
         open_browser: OpenBrowser | None = None,
         timeout: float | None = 300,
         par: bool | None = None,
-        allow_unadvertised_iss: bool = False,
+        allow_missing_iss: bool = False,
     ) -> None:
         self._redirect_uri = RedirectUri.read(redirect_uri, redirect_ports)
         self._open_browser = open_browser
         self._timeout = check_timeout(timeout)
         self._par = par
-        self._allow_unadvertised_iss = allow_unadvertised_iss
+        self._allow_missing_iss = allow_missing_iss
 
     async def request_token(self, endpoint: AuthorizationServer) -> Token:
         """Return the token of a new sign-in.
@@ -148,7 +149,9 @@ class AuthorizationCode:
         listener = RedirectListener(
             self._redirect_uri,
             awaited=("code",),
-            find_error=partial(self._issuer_error, endpoint.issuer, metadata),
+            find_error=partial(
+                issuer_error, endpoint.issuer, metadata, allow_missing=self._allow_missing_iss
+            ),
         )
         async with listener:
             redirect_uri = listener.redirect_uri
@@ -168,31 +171,6 @@ class AuthorizationCode:
                 "remove par=False"
             )
         return is_required or bool(self._par)
-
-    def _issuer_error(
-        self, issuer: str | None, metadata: Mapping[str, object], response: Mapping[str, str]
-    ) -> AuthorizationError | None:
-        """Return an error if another server may have sent the response (RFC 9207 §2.4)."""
-        if issuer is None:
-            return None
-        found = response.get("iss")
-        is_advertised = metadata.get("authorization_response_iss_parameter_supported") is True
-        if found is None and is_advertised:
-            return _discarded("without the issuer (iss) that this server promises to name")
-        if found not in {None, issuer}:
-            return _discarded("from another issuer (iss) than the configured one")
-        if found is not None and not is_advertised and not self._allow_unadvertised_iss:
-            return _discarded(
-                "with an issuer (iss) that this server's metadata does not promise; if the server "
-                "always does this, pass allow_unadvertised_iss=True"
-            )
-        return None
-
-
-def _discarded(how: str) -> AuthorizationError:
-    return AuthorizationError(
-        f"The response in the browser was discarded: it came {how} (RFC 9207 §2.4)", error=None
-    )
 
 
 async def _push(endpoint: AuthorizationServer, parameters: Form) -> Form:

@@ -293,7 +293,7 @@ async def test_wrong_iss_in_the_redirect_raises(server: OAuthServer, wrong: str)
     server.changes["authorization"] = {"iss": wrong.format(server.issuer)}
     source = ServerSource(server)
     visitor = Visitor()
-    error = await refused(source, visitor, allow_unadvertised_iss=True)
+    error = await refused(source, visitor, allow_missing_iss=True)
     assert isinstance(error, AuthorizationError)
     assert "another issuer" in str(error)
     assert "evil" not in str(error)
@@ -326,14 +326,31 @@ async def test_error_description_of_another_issuer_is_not_shown(server: OAuthSer
 
 
 @pytest.mark.rule("R101")
-async def test_unadvertised_iss_is_accepted_only_if_allowed(
-    server: OAuthServer,
-) -> None:
-    """By default an unadvertised iss is refused, even if it is the right issuer."""
+async def test_right_iss_is_accepted_although_it_is_not_advertised(server: OAuthServer) -> None:
+    """Google and GitHub started to send iss before their metadata advertised it."""
     server.changes["metadata"] = {"authorization_response_iss_parameter_supported": MISSING}
+    token, _ = await login(ServerSource(server), Visitor())
+    assert token.is_valid()
+
+
+@pytest.mark.rule("R100", "R101")
+async def test_wrong_iss_is_refused_although_it_is_not_advertised(server: OAuthServer) -> None:
+    """The code of another server is not sent, whatever the metadata advertises."""
+    server.changes["metadata"] = {"authorization_response_iss_parameter_supported": MISSING}
+    server.changes["authorization"] = {"iss": "https://evil.example.com"}
+    source = ServerSource(server)
+    error = await refused(source, Visitor())
+    assert "another issuer" in str(error)
+    assert not source.forms
+
+
+@pytest.mark.rule("R101")
+async def test_missing_iss_is_accepted_if_allowed(server: OAuthServer) -> None:
+    """Keycloak can leave iss out for one client, while the metadata still promises it."""
+    server.changes["authorization"] = {"iss": MISSING}
     error = await refused(ServerSource(server), Visitor())
-    assert "allow_unadvertised_iss=True" in str(error)
-    token, _ = await login(ServerSource(server), Visitor(), allow_unadvertised_iss=True)
+    assert "allow_missing_iss=True" in str(error)
+    token, _ = await login(ServerSource(server), Visitor(), allow_missing_iss=True)
     assert token.is_valid()
 
 

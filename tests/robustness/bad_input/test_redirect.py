@@ -59,7 +59,7 @@ async def check_ignored(scene: Scene, *changes: Change) -> None:
 async def test_iss_missing_in_the_redirect(scene: Scene) -> None:
     """`iss` is required if the server advertises it."""
     scene.server.changes["authorization"] = {"iss": MISSING}
-    advice = r"discarded: it came without the issuer \(iss\) that this server promises"
+    advice = r"discarded: it came without the issuer \(iss\) that this server's metadata promises"
     await check_discarded(scene, AuthorizationError, advice)
 
 
@@ -75,12 +75,12 @@ async def test_iss_wrong_in_the_redirect(scene: Scene, iss: str) -> None:
 
 
 @pytest.mark.rule("R101")
-async def test_iss_not_advertised(scene: Scene) -> None:
-    """The error names the option for a server that sends `iss` without advertising it."""
-    scene.server.changes["metadata"] = {"authorization_response_iss_parameter_supported": False}
-    await scene.fails(AuthorizationError, "pass allow_unadvertised_iss=True")
+async def test_iss_promised_and_never_sent(scene: Scene) -> None:
+    """The error names the option for a server that promises `iss` and does not send it."""
+    scene.server.changes["authorization"] = {"iss": MISSING}
+    await scene.fails(AuthorizationError, "pass AuthorizationCode\\(allow_missing_iss=True\\)")
     assert scene.server.token_requests == 0
-    grant = AuthorizationCode(open_browser=scene.visitor, allow_unadvertised_iss=True)
+    grant = AuthorizationCode(open_browser=scene.visitor, allow_missing_iss=True)
     scene.make(grant)
     await scene.recovers(logins=1)
 
