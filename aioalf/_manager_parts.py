@@ -6,6 +6,7 @@ Must not know how a manager uses them.
 from __future__ import annotations
 
 from aioalf._api_rules import ApiRules, read_api_rules
+from aioalf._auth_server.endpoints import ServerOptions
 from aioalf._auth_server.request_params import TokenRequestParams
 from aioalf._auth_server.token_endpoint import TokenEndpoint
 from aioalf._auth_server.token_response import ResponsePolicy, read_default_expires_in
@@ -27,6 +28,9 @@ def make_endpoint(
     """
     options = arguments.options
     issuer, endpoints = options.get("issuer"), options.get("endpoints")
+    server_options = ServerOptions(
+        options.get("metadata_url"), options.get("metadata"), options.get("allow_http_hosts")
+    )
     params = TokenRequestParams(
         arguments.scope,
         options.get("resource"),
@@ -34,7 +38,10 @@ def make_endpoint(
         options.get("extra_params"),
         grant.reserved_params,
     )
-    if not arguments.token_endpoint and issuer is None and not endpoints:
+    has_metadata = any(
+        each is not None for each in (issuer, server_options.metadata_url, server_options.metadata)
+    )
+    if not arguments.token_endpoint and not endpoints and not has_metadata:
         return None
     return TokenEndpoint(
         arguments.token_endpoint or None,
@@ -43,6 +50,7 @@ def make_endpoint(
         http_options=arguments.http_options,
         issuer=issuer,
         endpoints=endpoints,
+        options=server_options,
         request_params=params,
         policy=policy,
         rules=server_rules(options.get("provider")),

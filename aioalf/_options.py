@@ -47,7 +47,10 @@ class TokenManagerOptions(TypedDict, total=False):
 
     provider: Provider | None
     issuer: str | None
+    metadata_url: str | URL | None
+    metadata: Mapping[str, object] | None
     endpoints: Mapping[str, str | URL] | None
+    allow_http_hosts: Collection[str] | None
     resource: str | Collection[str] | None
     audience: str | Collection[str] | None
     extra_params: Mapping[str, str] | None
@@ -93,6 +96,7 @@ class ClientOptions(TokenManagerOptions, SessionOptions, total=False):
 
 _KINDS: dict[str, type] = {
     "endpoints": Mapping,
+    "metadata": Mapping,
     "renewal": Renewal,
     "retry": Retry,
     "auth_trace_configs": Sequence,

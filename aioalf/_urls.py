@@ -6,12 +6,15 @@ Knows URLs only. Must not send requests; the only side effect is `warn_insecure`
 from __future__ import annotations
 
 import ipaddress
+import re
 import sys
 import warnings
+from collections.abc import Collection
 from typing import Final
 
 from yarl import URL
 
+from aioalf._redaction import printable
 from aioalf.errors import InsecureTransportWarning, TokenConfigurationError
 
 SECURE_SCHEMES: Final = frozenset({"https", "wss"})
@@ -20,6 +23,10 @@ SECURE_SCHEMES: Final = frozenset({"https", "wss"})
 SECURE_ONLY: Final = frozenset({"introspection_endpoint", "revocation_endpoint"})
 """Endpoints that must be https, a warning is not enough (RFC 7009 §5, RFC 7662 §4)."""
 
+
+_HTTP_HOST: Final = r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?"
+
+_HTTP_HOSTS_EXAMPLE: Final = "such as allow_http_hosts=['keycloak:8080']"
 
 _ARGUMENT_ORDER: Final = (
     ". Client takes client_id, client_secret, token_endpoint in this order, and TokenManager takes "
@@ -64,10 +71,10 @@ def parse_endpoint(value: str | URL) -> URL:
     return url
 
 
-def missing_endpoint_error(name: str, issuer: str | None = None) -> TokenConfigurationError:
+def missing_endpoint_error(name: str, *, has_metadata: bool = False) -> TokenConfigurationError:
     """Return the error for an endpoint that is neither configured nor in the issuer's metadata."""
     words = name.replace("_", " ")
-    if issuer is not None:
+    if has_metadata:
         return TokenConfigurationError(
             f"Missing {words}: the issuer's metadata does not contain one; if there is one, pass "
             f"endpoints={{{name!r}: ...}}"
@@ -105,6 +112,58 @@ def is_remote(url: URL) -> bool:
         return not ipaddress.ip_address(host).is_loopback
     except ValueError:
         return True
+
+
+class PlainHTTPHosts:
+    """The hosts that a program trusts over plain http, such as ``keycloak:8080`` in a cluster.
+
+    Args:
+        hosts: Host names or IP addresses, each with a port, or without one for any port.
+
+    Raises:
+        TokenConfigurationError: `hosts` is not a collection of hosts.
+    """
+
+    def __init__(self, hosts: Collection[str] | None = None) -> None:
+        if isinstance(hosts, str) or not isinstance(hosts, Collection | None):
+            raise TokenConfigurationError(
+                f"allow_http_hosts must be a list of hosts, {_HTTP_HOSTS_EXAMPLE}"
+            )
+        self._hosts = frozenset(_read_http_host(host) for host in hosts or ())
+
+    def allows(self, url: URL) -> bool:
+        """Return whether the host of a plain http URL is one of these."""
+        host = (url.host or "").lower()
+        return url.scheme == "http" and not self._hosts.isdisjoint({(host, None), (host, url.port)})
+
+    def is_insecure(self, url: URL) -> bool:
+        """Return whether `is_insecure` applies to a URL whose host is none of these."""
+        return is_insecure(url) and not self.allows(url)
+
+
+NO_HTTP_HOSTS: Final = PlainHTTPHosts()
+
+
+def http_hosts_advice(url: URL) -> str:
+    """Return the end of an error message about plain http that names the option for a cluster."""
+    if url.scheme != "http":
+        return ""
+    return (
+        "; for a server inside a cluster, whose network you trust, pass "
+        f"allow_http_hosts={[url.raw_authority]!r}"
+    )
+
+
+def _read_http_host(host: object) -> tuple[str, int | None]:
+    parts = re.fullmatch(_HTTP_HOST, host) if isinstance(host, str) else None
+    port = int(parts[2]) if parts and parts[2] else None
+    if parts is None or (port is not None and not 0 < port < 65536):
+        shown = printable(repr(host), 80) if isinstance(host, str) else type(host).__name__
+        raise TokenConfigurationError(
+            f"allow_http_hosts contains {shown}: name each host, optionally with a port, without "
+            f"scheme, path and wildcard, {_HTTP_HOSTS_EXAMPLE}"
+        )
+    return parts[1].strip("[]").lower(), port
 
 
 def warn_insecure(what: str, url: URL) -> None:

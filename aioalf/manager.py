@@ -70,7 +70,11 @@ class TokenManager(LegacyAttributes, RenewingToken):
         provider: The facts about a provider, from `aioalf.providers`. All other options override
             them.
         issuer: Issuer identifier. Endpoints come from its metadata (RFC 8414).
+        metadata_url: URL of the metadata, if it is not a well-known URL of the issuer. Without
+            ``issuer``, the issuer that this metadata names is used.
+        metadata: The metadata itself, as a mapping with the names of RFC 8414.
         endpoints: URLs of endpoints by their names in metadata. They override the metadata.
+        allow_http_hosts: Hosts such as ``keycloak:8080`` that are trusted over plain http.
         resource: URI or URIs of the APIs that the token is for (RFC 8707).
         audience: The same as logical names (RFC 8693 §2.1).
         extra_params: Further parameters of each token request.

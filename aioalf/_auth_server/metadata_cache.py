@@ -13,9 +13,9 @@ from typing import Final
 from yarl import URL
 
 from aioalf._auth_server.http import AuthServerHTTP
-from aioalf._auth_server.metadata import Metadata, read_issuer, read_metadata, well_known
+from aioalf._auth_server.metadata import Metadata, metadata_urls, read_issuer, read_metadata
 from aioalf._single_flight import FlightCancelledError, SingleFlight
-from aioalf._urls import redact_url
+from aioalf._urls import NO_HTTP_HOSTS, PlainHTTPHosts, redact_url
 from aioalf.errors import MetadataError, TokenError
 
 logger: logging.Logger = logging.getLogger(__name__)
@@ -33,12 +33,27 @@ _PAUSE: Final = 60.0
 class MetadataCache:
     """The metadata of one issuer. Concurrent callers share one request.
 
-    Raises TokenConfigurationError if the issuer is not a valid identifier.
+    Args:
+        issuer: The issuer, or None if the metadata at `metadata_url` is trusted to name it.
+        http: Sends the requests.
+        metadata_url: The URL of the metadata; by default, the well-known URLs of the issuer.
+        http_hosts: The hosts that the program trusts over plain http.
+
+    Raises:
+        TokenConfigurationError: The issuer or the URL is invalid, or both are missing.
     """
 
-    def __init__(self, issuer: str, http: AuthServerHTTP) -> None:
-        self.issuer: str = read_issuer(issuer)
+    def __init__(
+        self,
+        issuer: str | None,
+        http: AuthServerHTTP,
+        metadata_url: str | URL | None = None,
+        http_hosts: PlainHTTPHosts = NO_HTTP_HOSTS,
+    ) -> None:
+        self.issuer: str | None = None if issuer is None else read_issuer(issuer, http_hosts)
+        self.urls: tuple[URL, ...] = metadata_urls(self.issuer, metadata_url, http_hosts)
         self._http = http
+        self._http_hosts = http_hosts
         self._flight = SingleFlight["Metadata"]()
         self._metadata: Metadata | None = None
         self._fresh_until = self._usable_until = -math.inf
@@ -70,7 +85,7 @@ class MetadataCache:
     async def _fetch(self) -> Metadata:
         began = time.monotonic()
         problems: list[str] = []
-        for url in well_known(self.issuer):
+        for url in self.urls:
             try:
                 metadata = await self._fetch_from(url)
             except TokenError as error:
@@ -87,4 +102,6 @@ class MetadataCache:
         response = await self._http.get("issuer", url)
         if response.status != 200:
             raise MetadataError(f"the status is {response.status}")
-        return read_metadata(response.body, response.content_type, self.issuer)
+        return read_metadata(
+            response.body, response.content_type, self.issuer, url, self._http_hosts
+        )

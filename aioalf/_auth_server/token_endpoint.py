@@ -22,7 +22,7 @@ from typing import Any, Final, NamedTuple
 from aiohttp import ClientSession, TraceConfig
 from yarl import URL
 
-from aioalf._auth_server.endpoints import ServerEndpoints
+from aioalf._auth_server.endpoints import ServerEndpoints, ServerOptions
 from aioalf._auth_server.http import AuthServerHTTP
 from aioalf._auth_server.metadata import string_set
 from aioalf._auth_server.request_params import Form, TokenRequestParams
@@ -70,6 +70,7 @@ class TokenEndpoint:
         http_options: Arguments of aiohttp's ``request``, as in `AuthServerHTTP`.
         issuer: The issuer identifier, to find endpoints in metadata (RFC 8414).
         endpoints: URLs by their names in metadata; they override metadata.
+        options: Where the metadata is, and which hosts may use plain http.
         request_params: The parameters of every token request.
         policy: How to read token responses.
         rules: How the requests and responses of this server differ from the standard.
@@ -103,6 +104,7 @@ class TokenEndpoint:
         http_options: Mapping[str, Any] | None = None,
         issuer: str | None = None,
         endpoints: Mapping[str, str | URL] | None = None,
+        options: ServerOptions | None = None,
         request_params: TokenRequestParams | None = None,
         policy: ResponsePolicy | None = None,
         rules: ServerRules | None = None,
@@ -114,7 +116,7 @@ class TokenEndpoint:
         if url is not None:
             configured["token_endpoint"] = url
         self._http = AuthServerHTTP(http_options, auth_session, trace_configs)
-        self._endpoints = ServerEndpoints(issuer, configured, self._http)
+        self._endpoints = ServerEndpoints(issuer, configured, self._http, options)
         self._credentials = credentials
         self._client_auth = client_auth
         self.request_params: TokenRequestParams = request_params or TokenRequestParams()
@@ -148,6 +150,15 @@ class TokenEndpoint:
     def issuer(self) -> str | None:
         """The configured issuer identifier, None without an issuer."""
         return self._endpoints.issuer
+
+    @property
+    def identity(self) -> str | None:
+        """The configured URL that identifies the server if there is no issuer, for cache keys."""
+        return self._endpoints.identity
+
+    def is_insecure(self, url: URL) -> bool:
+        """Tell whether requests to this URL leave this machine, unencrypted and not allowed."""
+        return self._endpoints.http_hosts.is_insecure(url)
 
     def with_request_params(self, request_params: TokenRequestParams) -> TokenEndpoint:
         """Return a copy for other request parameters, which shares everything else."""
@@ -278,7 +289,7 @@ class TokenEndpoint:
         method = await self._client_auth_at(name, credentials, signed)
         if name in SECURE_ONLY:
             self._require_checked_certificate(name, url, method.ssl_context)
-        audience = self.issuer or str(self.url or url)
+        audience = await self._endpoints.audience() or str(self.url or url)
         headers = MaskedDict(await method.authenticate(credentials, signed, audience))
         endpoint = f"{name.replace('_', ' ')} {redact_url(url)}"
         grant_type = form.get("grant_type")

@@ -32,7 +32,7 @@ def shared_login(
     Only options are shared if the grant has no refresh tokens. The keywords are as in
     `DerivedLogin`.
     """
-    key = cache_key_for(grant, endpoint, endpoint.url, login.owner) if login.is_cached else ""
+    key = cache_key_for(grant, endpoint, endpoint.identity, login.owner) if login.is_cached else ""
     if not grant.keeps_refresh_token:
         return login.separate(key)
     return DerivedLogin(

@@ -60,6 +60,10 @@ class GrantRequests(AuthorizationServer):
         """The parameters of each request."""
         return self._server.request_params
 
+    def is_insecure(self, url: URL) -> bool:
+        """Return whether a request to a URL is insecure."""
+        return self._server.is_insecure(url)
+
     async def url_of(self, name: str) -> URL:
         """Return the URL of an endpoint."""
         return await self._server.url_of(name)

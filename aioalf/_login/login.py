@@ -21,7 +21,7 @@ from aioalf._login.logout import TokensToRevoke
 from aioalf._login.shared_fetch import SharedFetch, Steps
 from aioalf._masked_values import MaskedDict
 from aioalf._single_flight import MustFinish
-from aioalf._urls import is_insecure, redact_url
+from aioalf._urls import http_hosts_advice, redact_url
 from aioalf.errors import (
     CacheError,
     OAuthError,
@@ -46,15 +46,15 @@ def own_login(
 ) -> Login:
     """Return a login for a token manager. Raises TokenConfigurationError for invalid options."""
     url = None if endpoint is None else endpoint.url
-    if grant.keeps_refresh_token and url is not None and is_insecure(url):
+    if grant.keeps_refresh_token and endpoint and url and endpoint.is_insecure(url):
         raise TokenConfigurationError(
             f"The token endpoint {redact_url(url)} is plain http, and {grant.name} uses refresh "
-            "tokens, which must be sent by https only (RFC 6749 §10.4)"
+            "tokens, which must be sent by https only (RFC 6749 §10.4)" + http_hosts_advice(url)
         )
     key, owner = "", None
     if cache is not None and endpoint is not None:
         owner = cache_owner(endpoint.client_proof, cache_namespace)
-        key = cache_key_for(grant, endpoint, url, owner)
+        key = cache_key_for(grant, endpoint, endpoint.identity, owner)
     return Login(
         grant,
         cache=cache,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
+from aioalf._auth_server.metadata import is_issuer
 from aioalf.errors import AuthorizationError
 
 
@@ -16,14 +18,16 @@ def issuer_error(
 ) -> AuthorizationError | None:
     """Return an error if another server may have sent the response in the browser (§2.4).
 
-    `issuer` is the configured issuer; without one, nothing can be compared. `allow_missing` accepts
-    a response without ``iss`` although the metadata promises it.
+    `issuer` is the configured issuer, None for the one that the metadata names. Without any issuer,
+    nothing can be compared. `allow_missing` accepts a response without ``iss`` although the
+    metadata promises it.
     """
+    issuer = issuer or cast("str | None", metadata.get("issuer"))
     if issuer is None:
         return None
     found = response.get("iss")
     if found is not None:
-        is_other = found != issuer
+        is_other = not is_issuer(found, issuer)
         return _discarded("from another issuer (iss) than the configured one") if is_other else None
     is_promised = metadata.get("authorization_response_iss_parameter_supported") is True
     if is_promised and not allow_missing:

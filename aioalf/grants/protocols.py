@@ -13,6 +13,7 @@ from typing import Protocol
 from yarl import URL
 
 from aioalf._auth_server.request_params import Form, TokenRequestParams
+from aioalf._urls import is_insecure
 from aioalf.token import Token
 
 __all__ = ("AuthorizationServer", "Form", "Grant", "subject_digest")
@@ -35,6 +36,10 @@ class AuthorizationServer(Protocol):
     def request_params(self) -> TokenRequestParams:
         """Scope, resources, audiences and extra parameters; `request` adds them to each form."""
         ...
+
+    def is_insecure(self, url: URL) -> bool:
+        """Return whether a request to this URL leaves this machine, unencrypted and not allowed."""
+        return is_insecure(url)
 
     async def url_of(self, name: str) -> URL:
         """Return the configured URL of an endpoint, else the one in the issuer's metadata.

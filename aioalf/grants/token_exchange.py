@@ -9,7 +9,7 @@ from typing import Final
 
 from aioalf._auth_server.response import read_object
 from aioalf._redaction import Unpicklable
-from aioalf._urls import is_insecure, redact_url
+from aioalf._urls import http_hosts_advice, redact_url
 from aioalf.errors import TokenConfigurationError, TokenResponseError
 from aioalf.grants._secret_source import (
     SecretSource,
@@ -114,10 +114,12 @@ class TokenExchange(Unpicklable):
             self._form["subject_token_type"],
             self._form.get("actor_token_type"),
         }
-        if has_refresh_token and is_insecure(url := await endpoint.url_of("token_endpoint")):
+        if has_refresh_token and endpoint.is_insecure(
+            url := await endpoint.url_of("token_endpoint")
+        ):
             raise TokenConfigurationError(
                 f"The token endpoint {redact_url(url)} is plain http, and a refresh token must be "
-                "sent by https only (RFC 6749 §10.4)"
+                f"sent by https only (RFC 6749 §10.4){http_hosts_advice(url)}"
             )
         tokens = await self._current_tokens()
         # A refresh token may be single-use.

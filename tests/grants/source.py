@@ -10,6 +10,7 @@ from aioalf._auth_server.error_response import read_oauth_error
 from aioalf._auth_server.request_params import Form, TokenRequestParams
 from aioalf._auth_server.response import read_object
 from aioalf._auth_server.token_response import ResponsePolicy, read_token
+from aioalf._urls import is_insecure
 from aioalf.errors import TokenHTTPError, TokenResponseError
 from aioalf.testing import OAuthServer
 from aioalf.token import Token
@@ -44,6 +45,10 @@ class ServerSource:
         self.repeatable: list[bool] = []
         self._server = server
         self._secret = client_secret
+
+    def is_insecure(self, url: URL) -> bool:
+        """Tell whether a request to this URL is insecure."""
+        return is_insecure(url)
 
     async def url_of(self, name: str) -> URL:
         """Return the URL of an endpoint in the metadata."""
@@ -113,6 +118,10 @@ class ScriptedSource:
         self._replies = list(replies) or [Token("abc", 3600)]
         self._posted = posted
         self._metadata = metadata or {}
+
+    def is_insecure(self, url: URL) -> bool:
+        """Tell whether a request to this URL is insecure."""
+        return is_insecure(url)
 
     async def url_of(self, name: str) -> URL:
         """Return the URL of an endpoint; no request is sent to it."""

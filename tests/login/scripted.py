@@ -82,6 +82,10 @@ class ScriptedServer:
         """The refresh tokens of all requests, in order."""
         return [form.get("refresh_token") for form in self.forms]
 
+    def is_insecure(self, url: URL) -> bool:
+        """Tell whether a request to this URL is insecure: never."""
+        return not url.host
+
     async def url_of(self, name: str) -> URL:
         """Return the URL of an endpoint."""
         return URL(f"https://auth.example.com/{name}")

@@ -6,6 +6,9 @@ import pytest
 from yarl import URL
 
 from aioalf._urls import (
+    NO_HTTP_HOSTS,
+    PlainHTTPHosts,
+    http_hosts_advice,
     is_insecure,
     missing_endpoint_error,
     read_endpoint,
@@ -169,5 +172,62 @@ def test_error_for_a_missing_endpoint_names_the_option() -> None:
         "Client or TokenManager"
     )
     assert "pass endpoints={'revocation_endpoint': ...}" in str(
-        missing_endpoint_error("revocation_endpoint", "https://id.example.com")
+        missing_endpoint_error("revocation_endpoint", has_metadata=True)
     )
+
+
+@pytest.mark.rule("R013")
+@pytest.mark.parametrize(
+    ("host", "url", "is_allowed"),
+    [
+        ("keycloak:8080", "http://keycloak:8080/realms/x", True),
+        ("keycloak:8080", "http://KEYCLOAK:8080/", True),
+        ("keycloak:8080", "http://keycloak:8081/", False),
+        ("keycloak:8080", "http://keycloak/", False),
+        ("keycloak:80", "http://keycloak/", True),
+        ("keycloak", "http://keycloak:8081/", True),
+        ("Keycloak", "http://keycloak/", True),
+        ("keycloak", "http://keycloak.evil.example/", False),
+        ("keycloak", "http://evil.example/keycloak", False),
+        ("keycloak", "ftp://keycloak/", False),
+        ("10.0.0.1:8080", "http://10.0.0.1:8080/", True),
+        ("[fd00::1]:8080", "http://[fd00::1]:8080/", True),
+        ("[fd00::1]", "http://[fd00::1]:1/", True),
+    ],
+)
+def test_plain_http_is_allowed_for_listed_hosts(host: str, url: str, *, is_allowed: bool) -> None:
+    """A host is compared as a whole, with its port if it is listed with one."""
+    hosts = PlainHTTPHosts([host])
+    assert hosts.allows(URL(url)) is is_allowed
+    assert hosts.is_insecure(URL(url)) is not is_allowed
+    assert NO_HTTP_HOSTS.is_insecure(URL(url))
+
+
+def test_https_is_never_insecure() -> None:
+    """The list of hosts concerns plain http only."""
+    assert not PlainHTTPHosts(["keycloak"]).allows(URL("https://keycloak/"))
+    assert not PlainHTTPHosts(["keycloak"]).is_insecure(URL("https://keycloak/"))
+    assert http_hosts_advice(URL("https://keycloak/")) == ""
+    assert "allow_http_hosts=['keycloak:1']" in http_hosts_advice(URL("http://keycloak:1/a"))
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("http://keycloak", "keycloak/realms", "*", "*.internal", "keycloak:*", "keycloak:", ""),
+        *("keycloak:0", "keycloak:65536", "keycloak:x", "user@keycloak", "a b", "fd00::1", "a\n"),
+        *(None, 5, b"keycloak"),
+    ],
+    ids=repr,
+)
+def test_other_forms_of_a_host_are_refused(host: object) -> None:
+    """The error has an example; a wildcard would be a switch for many hosts."""
+    with pytest.raises(TokenConfigurationError, match=r"such as allow_http_hosts=\['keycloak"):
+        PlainHTTPHosts([host])  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize("hosts", ["keycloak", 5, True])
+def test_hosts_must_be_a_list(hosts: object) -> None:
+    """A string would be a list of letters."""
+    with pytest.raises(TokenConfigurationError, match="must be a list of hosts, such as"):
+        PlainHTTPHosts(hosts)  # type: ignore[arg-type]

@@ -79,9 +79,7 @@ async def test_metadata_of_another_issuer(
     """Metadata of another issuer is rejected, even if only a slash differs."""
     named = issuer if issuer is MISSING else issuer.format(scene.server.issuer)
     spoil = says(issuer=named, token_endpoint="https://evil.example/token")
-    await check_refused(
-        scene, spoil, MetadataError, "it names another issuer: compare .* character"
-    )
+    await check_refused(scene, spoil, MetadataError, "it names (another|no) issuer")
     await check_unaffected(scene, spoil, caplog)
 
 
