@@ -30,6 +30,7 @@ from aioalf._auth_server.response import ServerResponse, secrets_in_request
 from aioalf._auth_server.server_rules import ServerRules
 from aioalf._auth_server.session import AuthSessionOption
 from aioalf._auth_server.token_response import (
+    AmendResponse,
     ResponsePolicy,
     Warnings,
     read_refresh_token,
@@ -193,12 +194,14 @@ class TokenEndpoint:
         """Cancel a metadata request in flight."""
         await self._endpoints.close()
 
-    async def request(self, form: Form, *, is_repeatable: bool = False) -> Token:
+    async def request(
+        self, form: Form, *, is_repeatable: bool = False, amend: AmendResponse | None = None
+    ) -> Token:
         """Send a token request with the form and `request_params`, and return the token.
 
         Parameters of the form override `request_params`; empty values are not sent. With
         `is_repeatable`, a transient failure is retried; the form must not hold a single-use value
-        then.
+        then. `amend` checks and amends the members of a 2xx response.
 
         Raises TokenHTTPError if the status is not 2xx, TokenResponseError if the response has no
         usable token, and TokenConnectionError with the reason as ``__cause__``.
@@ -208,9 +211,11 @@ class TokenEndpoint:
         # The order of the form, with its own values.
         whole = MaskedDict({**form, **self._own_params(form), **self.request_params.form(), **form})
         if not is_repeatable:
-            return await self._request_token(whole)
+            return await self._request_token(whole, amend)
         attempts = count(1)
-        return await retrying(self._retry, lambda: self._request_token(whole, next(attempts)))
+        return await retrying(
+            self._retry, lambda: self._request_token(whole, amend, next(attempts))
+        )
 
     def _own_params(self, form: Form) -> Mapping[str, str]:
         is_refresh = form.get("grant_type") == "refresh_token"
@@ -253,11 +258,16 @@ class TokenEndpoint:
             raise response.unusable_error("a usable response", "it does not say if active is true")
         return MappingProxyType(members)
 
-    async def _request_token(self, form: Form, attempt: int = 1) -> Token:
+    async def _request_token(
+        self, form: Form, amend: AmendResponse | None, attempt: int = 1
+    ) -> Token:
         response, sent_at, sent_on = await self._send("token_endpoint", form, attempt)
+        members = response.members
+        if amend is not None and members is not None:
+            members = amend(MaskedDict(members))
         try:
             token = read_token(
-                response.members,
+                members,
                 self._policy.of(frozenset(str(form["scope"]).split()) or None),
                 sent_at=sent_at,
                 sent_on=sent_on,

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from yarl import URL
 
 from aioalf._auth_server.request_params import Form, TokenRequestParams
+from aioalf._auth_server.token_response import AmendResponse
 from aioalf._masked_values import MaskedDict
 from aioalf._single_flight import MustFinish
 from aioalf.grants import AuthorizationServer
@@ -76,12 +77,14 @@ class GrantRequests(AuthorizationServer):
         """Send a form to another endpoint."""
         return await self._server.post(name, form)
 
-    async def request(self, form: Form, *, is_repeatable: bool = False) -> Token:
+    async def request(
+        self, form: Form, *, is_repeatable: bool = False, amend: AmendResponse | None = None
+    ) -> Token:
         """Send a token request, and store the answer of one that is single-use."""
         form = MaskedDict(form)  # error reports show local variables
         self.is_repeatable = is_repeatable
         is_retried = is_repeatable and not self._is_single_attempt
-        response = self._server.request(form, is_repeatable=is_retried)
+        response = self._server.request(form, is_repeatable=is_retried, amend=amend)
         if self._receive is None or is_repeatable:
             return await response
         self.stored = await self._must_finish.run(self._receive(response))

@@ -49,6 +49,14 @@ def read_device(members: Mapping[str, object]) -> Device:
     return Device(_text(members, "device_code"), interval, prompt)
 
 
+def read_interval(members: Mapping[str, object]) -> int:
+    """Return the ``interval`` of an error response, 0 if it has no usable one."""
+    try:
+        return read_expires_in(members.get("interval")) or 0
+    except ValueError:
+        return 0
+
+
 def _text(members: Mapping[str, object], name: str) -> str:
     value = members.get(name)
     if not isinstance(value, str) or not value or not value.isprintable():

@@ -6,7 +6,10 @@ The device code is a secret and is never shown.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from typing import Final, Literal
 
+from aioalf._auth_server.response import read_object
 from aioalf._callbacks import call_user_function, run_while_showing
 from aioalf.client_auth.credentials import require_client_id
 from aioalf.errors import (
@@ -18,14 +21,24 @@ from aioalf.errors import (
     TokenHTTPError,
     TokenResponseError,
 )
-from aioalf.grants._device_response import Device, read_device
+from aioalf.grants._device_response import Device, read_device, read_interval
 from aioalf.grants._interactive import check_timeout
 from aioalf.grants._prompt import ShowPrompt, print_prompt
 from aioalf.grants.protocols import AuthorizationServer
 from aioalf.token import Token
 
-_SLOWER = 5
-"""Seconds that each ``slow_down`` adds to the interval (§3.5)."""
+_SLOWER: Final = 5
+"""Seconds that ``slow_down`` adds to the interval unless it names a longer one (§3.5)."""
+
+_ANSWERS: Final[Mapping[str, Literal["pending", "slow down", "expired", "denied"]]] = {
+    "authorization_pending": "pending",
+    "slow_down": "slow down",
+    "expired_token": "expired",
+    "access_denied": "denied",
+    "token_expired": "expired",  # GitHub
+    "authorization_declined": "denied",  # Microsoft Entra ID
+}
+"""The errors that have a meaning here (§3.5). Any other ends the polling, and is raised."""
 
 
 class DeviceCode:
@@ -84,35 +97,54 @@ async def _poll(
     clock, interval, pause = asyncio.get_running_loop().time, device.interval, 0.0
     while clock() + max(interval, pause) < deadline:
         await asyncio.sleep(max(interval, pause))
+        answer = _Answer()
         try:
             return await endpoint.request(
-                {"grant_type": grant_type, "device_code": device.device_code}
+                {"grant_type": grant_type, "device_code": device.device_code}, amend=answer.read
             )
         except TokenError as error:
-            interval, pause = _next_interval(error, interval), _retry_after(error)
+            interval, pause = _next_interval(error, answer, interval), _retry_after(error)
     raise LoginTimeoutError(
         "Nobody signed in before the code expired, or the time limit was reached: start again"
     )
 
 
-def _next_interval(error: TokenError, interval: float) -> float:
+class _Answer:
+    """The members of a 2xx response: GitHub sends its errors with status 200."""
+
+    def __init__(self) -> None:
+        self._members: Mapping[str, object] = {}
+
+    def read(self, members: Mapping[str, object]) -> Mapping[str, object]:
+        self._members = members
+        return members
+
+    def interval(self, error: TokenError) -> int:
+        """Return the ``interval`` of this response, or of an error response; 0 without one."""
+        if isinstance(error, TokenHTTPError):
+            return read_interval(read_object((error.response_text or "").encode()) or {})
+        return read_interval(self._members)
+
+
+def _next_interval(error: TokenError, answer: _Answer, interval: float) -> float:
     """Return the seconds between requests from now on. Raises the error that ends the polling."""
     if _is_outage(error):
         return interval * 2
     # GitHub, for one, sends these errors with status 200.
     code = error.error if isinstance(error, TokenHTTPError | TokenResponseError) else None
-    match code:
-        case "authorization_pending":
+    match _ANSWERS.get(code or ""):
+        case "pending":
             return interval
-        case "slow_down":
-            return interval + _SLOWER
-        case "expired_token":
+        case "slow down":
+            named = answer.interval(error)
+            return named if named > interval else interval + _SLOWER
+        case "expired":
             raise LoginTimeoutError("Nobody signed in before the code expired: start again")
-        case "access_denied":
+        case "denied":
             raise AccessDeniedError(
-                "The person, or the server's policy, said no (access_denied)", error=code
+                f"The person, or the server's policy, said no ({code})", error=code
             )
-        case _:
+        case None:
             raise error
 
 

@@ -13,6 +13,7 @@ from typing import Protocol
 from yarl import URL
 
 from aioalf._auth_server.request_params import Form, TokenRequestParams
+from aioalf._auth_server.token_response import AmendResponse
 from aioalf._urls import is_insecure
 from aioalf.token import Token
 
@@ -56,7 +57,9 @@ class AuthorizationServer(Protocol):
         """Return the issuer's metadata, empty without an issuer."""
         ...
 
-    async def request(self, form: Form, *, is_repeatable: bool = False) -> Token:
+    async def request(
+        self, form: Form, *, is_repeatable: bool = False, amend: AmendResponse | None = None
+    ) -> Token:
         """Send an authenticated token request and return the token.
 
         Error messages mask the value of each parameter. Only a few public parameters are shown,
@@ -65,6 +68,8 @@ class AuthorizationServer(Protocol):
         Args:
             form: The parameters of the grant, with its ``grant_type``.
             is_repeatable: The form holds no single-use value, so that the request can be retried.
+            amend: Checks the members of a 2xx response, and returns those to read the token from,
+                before anything is stored. It may raise a TokenError.
 
         Raises:
             TokenError: No token was granted.

@@ -81,8 +81,7 @@ async def test_issuer_that_differs_from_the_place_of_its_metadata(scene: Scene) 
 async def test_metadata_url_does_not_replace_a_configured_issuer(scene: Scene) -> None:
     """The metadata has to name the configured issuer; the error says what to pass."""
     scene.name_issuer(OTHER)
-    options = {"issuer": "http://localhost:1", "metadata_url": scene.metadata_url}
-    async with scene.client(**options) as client:
+    async with scene.client(issuer="http://localhost:1", metadata_url=scene.metadata_url) as client:
         with pytest.raises(MetadataError, match=f"pass issuer='{OTHER}'$"):
             await client.get(scene.server.url("/things"))
     assert scene.server.token_requests == 0
@@ -108,9 +107,12 @@ async def test_metadata_url_alone_names_the_issuer(scene: Scene, iss: str | None
 async def test_issuer_in_the_metadata_is_the_audience_of_a_jwt(scene: Scene) -> None:
     """The server checks the audience of the client assertion."""
     scene.server.add_client("client-id", SECRET, auth_methods=["client_secret_jwt"])
-    options = {"client_secret": SECRET, "client_auth": ClientSecretJWT()}
-    metadata_url = scene.metadata_url
-    async with scene.client(issuer=None, metadata_url=metadata_url, **options) as client:
+    async with scene.client(
+        issuer=None,
+        metadata_url=scene.metadata_url,
+        client_secret=SECRET,
+        client_auth=ClientSecretJWT(),
+    ) as client:
         await get(client, scene.server)
 
 
@@ -237,7 +239,10 @@ async def test_issuer_with_a_placeholder_works_with_given_metadata(scene: Scene)
 
 
 def test_manager_takes_the_same_options() -> None:
-    """A manager without other endpoints is complete with one of these options."""
-    for options in ({"metadata_url": "https://a.example/m"}, {"metadata": {}}):
-        manager = TokenManager(None, "client-id", "secret", **options)  # type: ignore[arg-type]
-        assert manager.with_options(scope="a")
+    """A manager needs no other endpoint beside one of these options."""
+    url = "https://a.example/m"
+    for manager in (
+        TokenManager(None, "client-id", "secret", metadata_url=url),
+        TokenManager(None, "client-id", "secret", metadata={}),
+    ):
+        assert manager.with_options(scope="a") is not manager

@@ -9,7 +9,7 @@ from yarl import URL
 from aioalf._auth_server.error_response import read_oauth_error
 from aioalf._auth_server.request_params import Form, TokenRequestParams
 from aioalf._auth_server.response import read_object
-from aioalf._auth_server.token_response import ResponsePolicy, read_token
+from aioalf._auth_server.token_response import AmendResponse, ResponsePolicy, read_token
 from aioalf._urls import is_insecure
 from aioalf.errors import TokenHTTPError, TokenResponseError
 from aioalf.testing import OAuthServer
@@ -60,13 +60,16 @@ class ServerSource:
         async with aiohttp.ClientSession() as session, session.get(url) as response:
             return read_object(await response.read()) or {}
 
-    async def request(self, form: Form, *, is_repeatable: bool = False) -> Token:
+    async def request(
+        self, form: Form, *, is_repeatable: bool = False, amend: AmendResponse | None = None
+    ) -> Token:
         """Send a token request; return the token or raise the server's error."""
         self.forms.append(form)
         self.repeatable.append(is_repeatable)
         members = await self._send(
             URL(self._server.token_endpoint), {**self.request_params.form(), **form}
         )
+        members = members if amend is None else amend(members)
         return read_token(members, ResponsePolicy(self.request_params.scope_set))
 
     async def post(self, name: str, form: Form) -> Mapping[str, object]:
@@ -131,7 +134,9 @@ class ScriptedSource:
         """Return the given metadata."""
         return self._metadata
 
-    async def request(self, form: Form, *, is_repeatable: bool = False) -> Token:
+    async def request(
+        self, form: Form, *, is_repeatable: bool = False, amend: AmendResponse | None = None
+    ) -> Token:
         """Return or raise the next reply."""
         self.forms.append(form)
         self.repeatable.append(is_repeatable)

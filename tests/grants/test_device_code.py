@@ -114,21 +114,23 @@ def test_slow_down() -> None:
 
 
 @pytest.mark.rule("R158")
-def test_expired_token() -> None:
-    """An expired code raises LoginTimeoutError."""
-    polls, error = polls_of(PENDING, refused("expired_token"))
+@pytest.mark.parametrize("word", ["expired_token", "token_expired"])
+def test_expired_token(word: str) -> None:
+    """An expired code raises LoginTimeoutError; the second word is GitHub's."""
+    polls, error = polls_of(PENDING, refused(word))
     assert len(polls) == 2
     assert isinstance(error, LoginTimeoutError)
     assert "start again" in str(error)
 
 
 @pytest.mark.rule("R158")
-def test_access_denied() -> None:
-    """A denied sign-in raises AccessDeniedError."""
-    polls, error = polls_of(refused("access_denied"))
+@pytest.mark.parametrize("word", ["access_denied", "authorization_declined"])
+def test_access_denied(word: str) -> None:
+    """A denied sign-in raises AccessDeniedError; the second word is Microsoft's."""
+    polls, error = polls_of(refused(word))
     assert len(polls) == 1
     assert isinstance(error, AccessDeniedError)
-    assert error.error == "access_denied"
+    assert error.error == word
 
 
 @pytest.mark.rule("R158")

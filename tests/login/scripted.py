@@ -9,6 +9,7 @@ import pytest
 from yarl import URL
 
 from aioalf._auth_server.request_params import Form, TokenRequestParams
+from aioalf._auth_server.token_response import AmendResponse
 from aioalf._login.cache_format import StoredLogin, read_stored_login
 from aioalf._syntax import scope_set
 from aioalf.caches import Claim, MemoryCache, TokenCache
@@ -94,9 +95,12 @@ class ScriptedServer:
         """Return empty metadata."""
         return {}
 
-    async def request(self, form: Form, *, is_repeatable: bool = False) -> Token:
+    async def request(
+        self, form: Form, *, is_repeatable: bool = False, amend: AmendResponse | None = None
+    ) -> Token:
         """Return the next token."""
         assert not is_repeatable
+        assert amend is None
         self.forms.append(form)
         number = len(self.forms)
         self.reached.set()

@@ -3,6 +3,7 @@
 import pytest
 
 from aioalf._auth_server.request_params import Form
+from aioalf._auth_server.token_response import AmendResponse
 from aioalf._login.cache_format import StoredLogin, write_stored_login
 from aioalf._login.login import Login
 from aioalf.caches import MemoryCache
@@ -126,7 +127,9 @@ async def test_entry_without_refresh_token_has_the_lifetime_of_its_token(
     await Login(SignInGrant(), cache=RecordingCache(), key=KEY).token(server, None)
     service = Login(ClientCredentials(), cache=RecordingCache(), key=KEY)
 
-    async def request(form: Form, *, is_repeatable: bool = False) -> Token:
+    async def request(
+        form: Form, *, is_repeatable: bool = False, amend: AmendResponse | None = None
+    ) -> Token:
         return Token("abc", 60, refresh_token="ignored")
 
     server.request = request  # type: ignore[method-assign]

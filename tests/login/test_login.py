@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from aioalf._auth_server.request_params import Form
+from aioalf._auth_server.token_response import AmendResponse
 from aioalf._login.login import Login
 from aioalf.caches import FileCache, MemoryCache, TokenCache
 from aioalf.errors import (
@@ -298,7 +299,9 @@ async def test_no_refresh_token_is_sent_twice_by_cancelled_callers(
     chance = random.Random(seed)  # noqa: S311 - the test must be repeatable
     server, grant = ScriptedServer(), SignInGrant()
 
-    async def request(form: Form, *, is_repeatable: bool = False) -> Token:
+    async def request(
+        form: Form, *, is_repeatable: bool = False, amend: AmendResponse | None = None
+    ) -> Token:
         for _ in range(chance.randrange(8)):
             await asyncio.sleep(0)
         token = await ScriptedServer.request(server, form, is_repeatable=is_repeatable)

@@ -13,6 +13,7 @@ import pytest
 from yarl import URL
 
 from aioalf._auth_server.request_params import Form
+from aioalf._auth_server.token_response import AmendResponse
 from aioalf._login.cache_format import StoredLogin, write_stored_login
 from aioalf._login.derived_login import DerivedLogin
 from aioalf._login.login import Login
@@ -64,7 +65,9 @@ class Server(ScriptedServer):
         self.unclaimed = 0
         self._cache = cache
 
-    async def request(self, form: Form, *, is_repeatable: bool = False) -> Token:
+    async def request(
+        self, form: Form, *, is_repeatable: bool = False, amend: AmendResponse | None = None
+    ) -> Token:
         """Return the next token."""
         self.times.append(now())
         self.reached.set()
