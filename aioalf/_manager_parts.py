@@ -93,9 +93,11 @@ def make_login(
 
 def make_api_rules(options: TokenManagerOptions) -> ApiRules:
     """Return how APIs want to get the token. Raises TokenConfigurationError."""
+    provider = options.get("provider")
     return read_api_rules(
         options.get("token_scheme"),
         options.get("token_header"),
         options.get("api_headers"),
-        base_url_member=options.get("base_url_member"),
+        None if provider is None else provider.base_url,
+        options.get("base_url_member"),
     )

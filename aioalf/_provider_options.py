@@ -27,11 +27,16 @@ def with_provider(options: TokenManagerOptions) -> TokenManagerOptions:
         "default_expires_in": provider.default_expires_in,
         "grant": provider.grant,
         "issuer": provider.issuer,
+        "metadata_url": provider.metadata_url,
+        "token_header": provider.api_header,
+        "token_scheme": provider.api_scheme,
+        "base_url_member": provider.base_url_member,
     }
     for name, value in options.items():
         if value is not None:
             merged[name] = value  # type: ignore[literal-required]
     merged["endpoints"] = {**provider.endpoints, **(options.get("endpoints") or {})}
+    merged["api_headers"] = {**provider.api_headers, **(options.get("api_headers") or {})}
     return merged
 
 

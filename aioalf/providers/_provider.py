@@ -68,9 +68,9 @@ class Provider:
         sign_in_again: Error codes or descriptions which say that a refresh token is no longer
             valid, besides ``invalid_grant``.
         try_later: Error codes or descriptions which say that the same request may succeed later.
-        api_scheme: The word before the token in the header of API requests.
-        api_header: The header of API requests that holds the token. Without a scheme, if it is not
-            ``Authorization``.
+        api_scheme: The word before the token in the header of API requests, "" to send the token
+            alone.
+        api_header: The header of API requests that holds the token.
         api_headers: Further headers of API requests.
         base_url: The URL that relative URLs of API requests are joined with.
         base_url_member: The member of a token response that holds this URL.

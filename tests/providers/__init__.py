@@ -1,0 +1,1 @@
+"""Tests of `aioalf.providers`: each provider against a server that behaves like it."""
