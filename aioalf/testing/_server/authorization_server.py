@@ -186,4 +186,6 @@ class AuthorizationServer:
             auth_methods=self._authenticator.methods(),
             mtls_origin=self._mtls_origin(),
         )
+        missing = self._settings.behaviour.missing_metadata
+        members = {name: value for name, value in members.items() if name not in missing}
         return json_response(self._settings, "metadata", members)
