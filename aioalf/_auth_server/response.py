@@ -144,7 +144,7 @@ class ServerResponse(Unpicklable):
         if members is None or self._rules.read_response is None:
             return members
         try:
-            read: object = self._rules.read_response(MaskedDict(members))
+            read: object = self._rules.read_response(members)
             if isinstance(read, Mapping):
                 return MaskedDict(cast("Mapping[str, object]", read))
             problem = f"it returned {type(read).__name__} instead of a mapping"
@@ -157,7 +157,9 @@ class ServerResponse(Unpicklable):
     @cached_property
     def _members_as_sent(self) -> Mapping[str, object] | None:
         members = read_object(self.body)
-        return read_form(self.body, self.content_type) if members is None else members
+        if members is None:
+            members = read_form(self.body, self.content_type)
+        return None if members is None else MaskedDict(members)
 
     @cached_property
     def _oauth_error(self) -> OAuthErrorFields:

@@ -4,33 +4,57 @@ A provider is plain data. `Provider` describes one that is missing here.
 """
 
 from aioalf.providers._provider import Provider
+from aioalf.providers.airtable import airtable
 from aioalf.providers.atlassian import atlassian
 from aioalf.providers.auth0 import auth0
+from aioalf.providers.box import box
 from aioalf.providers.cognito import cognito
 from aioalf.providers.discord import discord
+from aioalf.providers.docusign import docusign
+from aioalf.providers.dropbox import dropbox
 from aioalf.providers.entra import entra
 from aioalf.providers.github import github
 from aioalf.providers.gitlab import gitlab
 from aioalf.providers.google import google
+from aioalf.providers.hubspot import hubspot
+from aioalf.providers.intuit import intuit
 from aioalf.providers.keycloak import keycloak
 from aioalf.providers.notion import notion
 from aioalf.providers.okta import okta
+from aioalf.providers.reddit import reddit
 from aioalf.providers.salesforce import salesforce
+from aioalf.providers.shopify import shopify
 from aioalf.providers.slack import slack
+from aioalf.providers.spotify import spotify
+from aioalf.providers.strava import strava
+from aioalf.providers.twitch import twitch
+from aioalf.providers.x import x
 
 __all__ = (
     "Provider",
+    "airtable",
     "atlassian",
     "auth0",
+    "box",
     "cognito",
     "discord",
+    "docusign",
+    "dropbox",
     "entra",
     "github",
     "gitlab",
     "google",
+    "hubspot",
+    "intuit",
     "keycloak",
     "notion",
     "okta",
+    "reddit",
     "salesforce",
+    "shopify",
     "slack",
+    "spotify",
+    "strava",
+    "twitch",
+    "x",
 )

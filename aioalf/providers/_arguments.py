@@ -41,6 +41,13 @@ def path_segment(name: str, value: str, example: str) -> str:
     return value
 
 
+def header_value(name: str, value: str, example: str) -> str:
+    """Return a text that a header can hold. Raises TokenConfigurationError with the example."""
+    if not isinstance(value, str) or not re.fullmatch(r"[!-~](?:[ -~]*[!-~])?", value):
+        refuse(name, value, example)
+    return value
+
+
 def base_url(name: str, value: str, example: str) -> str:
     """Return an https URL without a slash at its end; plain http for the server is checked later.
 

@@ -40,6 +40,12 @@ class Case:
 
 
 CASES: dict[str, Case] = {
+    "airtable": Case(
+        make=providers.airtable,
+        options={"redirect_uri": None},
+        extra={"refresh_expires_in": 5184000},
+        revokes=False,
+    ),
     "atlassian": Case(
         make=providers.atlassian,
         scope="read:jira-work offline_access",
@@ -51,6 +57,7 @@ CASES: dict[str, Case] = {
         scope="read offline_access",
         expires_in=86400,
     ),
+    "box": Case(make=providers.box, scope="root_readonly", extra={"restricted_to": []}),
     "cognito": Case(
         make=lambda: providers.cognito(
             "example.auth.eu-west-1.amazoncognito.com", "eu-west-1", "eu-west-1_AbC"
@@ -62,6 +69,15 @@ CASES: dict[str, Case] = {
         scope="identify bot",
         extra={"guild_id": "290926798626357999"},
         expires_in=604800,
+    ),
+    "docusign": Case(make=providers.docusign, scope="signature extended", revokes=False),
+    "dropbox": Case(
+        make=providers.dropbox,
+        scope="files.content.read",
+        options={"redirect_uri": None},
+        extra={"account_id": "dbid:AAH4"},
+        expires_in=14400,
+        revokes=False,
     ),
     "entra": Case(
         make=lambda: providers.entra("contoso.onmicrosoft.com"),
@@ -93,6 +109,20 @@ CASES: dict[str, Case] = {
         granted="openid email https://www.googleapis.com/auth/userinfo.email",
         expires_in=3599,
     ),
+    "hubspot": Case(
+        make=providers.hubspot,
+        scope="crm.objects.contacts.read oauth",
+        dead="BAD_REFRESH_TOKEN",
+        wrong_secret="BAD_CLIENT_SECRET",
+        expires_in=1800,
+        revokes=False,
+    ),
+    "intuit": Case(
+        make=providers.intuit,
+        scope="com.intuit.quickbooks.accounting",
+        extra={"realmId": "4620816365"},
+        revokes=False,
+    ),
     "keycloak": Case(
         make=lambda: providers.keycloak("https://sso.example.com", "example"),
         extra={"refresh_expires_in": 1800},
@@ -108,11 +138,22 @@ CASES: dict[str, Case] = {
         make=lambda: providers.okta("example.okta.com", "default"),
         scope="read offline_access",
     ),
+    "reddit": Case(
+        make=lambda: providers.reddit("linux:com.example.program:1.0 (by /u/example)"),
+        scope="identity read",
+        wrong_secret=None,
+    ),
     "salesforce": Case(
         make=providers.salesforce,
         scope="api refresh_token",
         extra={"issued_at": "1790000000000"},
         expires_in=None,
+    ),
+    "shopify": Case(
+        make=lambda: providers.shopify("example.myshopify.com"),
+        scope="read_products write_products read_orders",
+        extra={"shop": "example.myshopify.com", "refresh_token_expires_in": 7776000},
+        revokes=False,
     ),
     "slack": Case(
         make=providers.slack,
@@ -122,5 +163,32 @@ CASES: dict[str, Case] = {
         extra={"ok": True, "token_type": "bot", "app_id": "A0KRD7HC3"},
         expires_in=43200,
         revokes=False,
+    ),
+    "spotify": Case(
+        make=providers.spotify,
+        scope="user-read-email",
+        options={"redirect_uri": None},
+        revokes=False,
+    ),
+    "strava": Case(
+        make=providers.strava,
+        scope="read activity:read",
+        wrong_secret="invalid",
+        extra={"athlete": {"id": 227615}},
+        expires_in=21600,
+        revokes=False,
+    ),
+    "twitch": Case(
+        make=lambda: providers.twitch("client-id"),
+        scope="chat:read chat:edit",
+        options={"redirect_uri": None},
+        dead="Invalid refresh token",
+        wrong_secret=None,
+    ),
+    "x": Case(
+        make=providers.x,
+        scope="tweet.read offline.access",
+        options={"redirect_uri": None},
+        expires_in=7200,
     ),
 }
