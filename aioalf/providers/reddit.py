@@ -13,7 +13,7 @@ def reddit(user_agent: str) -> Provider:
     An installed app has an empty secret: pass ``client_secret=""``.
 
     Args:
-        user_agent: Names your program, as Reddit demands for each request; otherwise it answers 429.
+        user_agent: Names your program, which Reddit demands; otherwise it answers 429.
 
     Raises:
         TokenConfigurationError: `user_agent` is not a header value.

@@ -52,6 +52,7 @@ class Behaviour:
         authorization_params: Parameters that each authorization request must have.
         token_params: Parameters that each token request must have.
         refresh_params: Parameters that each refresh must have.
+        grant_types: The grant types of the provider, and the standard ones that they mean.
         token_headers: Headers that each token request must have.
         asks_offline: Tells from the parameters of an authorization request, or of a device or
             token request, whether the answer has a refresh token.
@@ -76,6 +77,7 @@ class Behaviour:
     authorization_params: Params = field(default_factory=dict)
     token_params: Params = field(default_factory=dict)
     refresh_params: Params = field(default_factory=dict)
+    grant_types: Params = field(default_factory=dict)
     token_headers: Params = field(default_factory=dict)
     asks_offline: Callable[[Params], bool] = _always
     refresh_answer: Literal["rotates", "same", "absent"] = "rotates"

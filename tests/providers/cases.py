@@ -46,6 +46,7 @@ CASES: dict[str, Case] = {
         extra={"refresh_expires_in": 5184000},
         revokes=False,
     ),
+    "amazon": Case(make=providers.amazon, scope="profile", revokes=False),
     "atlassian": Case(
         make=providers.atlassian,
         scope="read:jira-work offline_access",
@@ -56,6 +57,13 @@ CASES: dict[str, Case] = {
         make=lambda: providers.auth0("example.eu.auth0.com"),
         scope="read offline_access",
         expires_in=86400,
+    ),
+    "bitbucket": Case(
+        make=providers.bitbucket,
+        scope="",
+        granted="repository account",
+        expires_in=7200,
+        revokes=False,
     ),
     "box": Case(make=providers.box, scope="root_readonly", extra={"restricted_to": []}),
     "cognito": Case(
@@ -79,6 +87,13 @@ CASES: dict[str, Case] = {
         expires_in=14400,
         revokes=False,
     ),
+    "ebay": Case(
+        make=providers.ebay,
+        scope="https://api.ebay.com/oauth/api_scope",
+        extra={"token_type": "User Access Token", "refresh_token_expires_in": 47304000},
+        expires_in=7200,
+        revokes=False,
+    ),
     "entra": Case(
         make=lambda: providers.entra("contoso.onmicrosoft.com"),
         scope="User.Read offline_access",
@@ -92,6 +107,12 @@ CASES: dict[str, Case] = {
         options={"redirect_uri": None},
         expires_in=3599,
         revokes=False,
+    ),
+    "fitbit": Case(
+        make=providers.fitbit,
+        scope="activity profile",
+        extra={"user_id": "26FWFL"},
+        expires_in=28800,
     ),
     "github": Case(
         make=providers.github,
@@ -127,6 +148,21 @@ CASES: dict[str, Case] = {
         make=lambda: providers.keycloak("https://sso.example.com", "example"),
         extra={"refresh_expires_in": 1800},
         expires_in=300,
+    ),
+    "linear": Case(make=providers.linear, expires_in=86399, revokes=False),
+    "linkedin": Case(
+        make=providers.linkedin,
+        scope="openid w_member_social",
+        has_refresh_token=False,
+        expires_in=5184000,
+        revokes=False,
+    ),
+    "mailchimp": Case(
+        make=providers.mailchimp,
+        scope="",
+        has_refresh_token=False,
+        expires_in=None,
+        revokes=False,
     ),
     "notion": Case(
         make=providers.notion,
@@ -185,10 +221,40 @@ CASES: dict[str, Case] = {
         dead="Invalid refresh token",
         wrong_secret=None,
     ),
+    "withings": Case(
+        make=providers.withings,
+        scope="user.info user.metrics",
+        dead="status_503",
+        wrong_secret="status_401",
+        extra={"userid": "363"},
+        expires_in=10800,
+        revokes=False,
+    ),
     "x": Case(
         make=providers.x,
         scope="tweet.read offline.access",
         options={"redirect_uri": None},
         expires_in=7200,
+    ),
+    "zoho": Case(
+        make=providers.zoho,
+        scope="ZohoCRM.modules.ALL",
+        dead="invalid_code",
+        extra={"location": "us"},
+        revokes=False,
+    ),
+    "zoom": Case(
+        make=providers.zoom,
+        scope="meeting:read",
+        options={"redirect_uri": None},
+        expires_in=3599,
+    ),
+    "zoom server": Case(
+        make=lambda: providers.zoom("account"),
+        scope="",
+        sign_in="client",
+        options={"redirect_uri": None},
+        has_refresh_token=False,
+        expires_in=3599,
     ),
 }

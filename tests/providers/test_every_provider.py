@@ -8,7 +8,7 @@ import pytest
 
 from aioalf import OAuthError, TokenError, TokenManager
 from aioalf._auth_server.token_endpoint import TokenEndpoint
-from aioalf.grants import AuthorizationCode, ClientCredentials, Grant
+from aioalf.grants import AuthorizationCode, Grant
 from aioalf.testing import OAuthServer
 from tests.client.test_issuer import ClientWithManager
 from tests.grants.visitor import Visitor
@@ -54,10 +54,10 @@ def endpoint_of(manager: TokenManager) -> TokenEndpoint:
     return endpoint
 
 
-def grant_of(case: Case, visitor: Visitor) -> Grant:
-    """Return the grant of a case."""
+def grant_of(case: Case, visitor: Visitor) -> Grant | None:
+    """Return the grant of a case; None means the provider's, or else client credentials."""
     if case.sign_in == "client":
-        return ClientCredentials()
+        return None
     # A server without a redirect to the user's machine needs a URL of a web application.
     return AuthorizationCode(
         **{"open_browser": visitor, "redirect_uri": "http://127.0.0.1", **case.options}

@@ -35,13 +35,13 @@ class TokenEndpoint:
 
     def respond(self, client: RegisteredClient, form: Parameters) -> web.Response:
         """Return the token response (RFC 6749 §5.1); raise OAuthError to refuse."""
-        grant_type = form.required("grant_type")
+        behaviour, sent = self._settings.behaviour, form.required("grant_type")
+        grant_type = behaviour.grant_types.get(sent, sent)
         if grant_type not in self.grant_types():
             known = ", ".join(self.grant_types())
             raise OAuthError("unsupported_grant_type", f"The supported grant types are {known}.")
         if not client.allows_grant(grant_type):
             raise OAuthError("unauthorized_client", "The client may not use this grant.")
-        behaviour = self._settings.behaviour
         form.check_values(behaviour.token_params)
         if grant_type == RefreshTokenGrant.name:
             form.check_values(behaviour.refresh_params)
