@@ -45,7 +45,7 @@ from aioalf._auth_server.session import (
 )
 from aioalf._masked_values import MaskedDict, MaskedMultiDict, MaskedSet, MaskedStr
 from aioalf._redaction import Unpicklable, mask_secrets, printable
-from aioalf._urls import redact_url
+from aioalf._urls import is_remote, redact_url
 from aioalf.errors import TokenConfigurationError, TokenConnectionError, TokenError
 
 logger: logging.Logger = logging.getLogger(__name__)
@@ -127,6 +127,15 @@ class AuthServerHTTP(Unpicklable):
         if chosen is None or chosen is True:
             chosen = by_session
         return by_session is not None and verifies_certificates(chosen)
+
+    def require_checked_certificate(self, endpoint: str, url: URL, ssl: SSLContext | None) -> None:
+        """Raise TokenConfigurationError if another machine's certificate is not verified."""
+        if is_remote(url) and not self.checks_certificates(ssl):
+            raise TokenConfigurationError(
+                f"The certificate of the {endpoint} is not checked, so no token is sent there "
+                "(RFC 7009 §5, RFC 7662 §4): pass an ssl context that checks it in http_options "
+                "or in the connector of auth_session"
+            )
 
     async def get(self, endpoint: str, url: URL) -> ServerResponse:
         """Send a GET request for JSON; otherwise as `post`."""

@@ -7,7 +7,7 @@ not know a grant or an endpoint.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from yarl import URL
@@ -19,6 +19,12 @@ from aioalf.errors import TokenConfigurationError
 
 Form = Mapping[str, str | tuple[str, ...]]
 """The parameters of a request. A tuple holds several values; empty values are not sent."""
+
+AmendResponse = Callable[[Mapping[str, object]], Mapping[str, object]]
+"""Takes the members of a 2xx response, and returns the members to read the token from.
+
+It may raise a TokenError; then the response is not used, and nothing of it is stored.
+"""
 
 RESERVED_PARAMS: Final = frozenset(
     {
@@ -69,7 +75,7 @@ class TokenRequestParams(Unpicklable):
             map(_checked_resource, _several("resource", resource))
         )
         self.audience: tuple[str, ...] = _several("audience", audience)
-        self.extra: Mapping[str, str] = _checked_extra(
+        self.extra: Mapping[str, str] = checked_extra(
             {} if extra is None else extra, RESERVED_PARAMS | reserved
         )
         self._reserved = reserved
@@ -158,7 +164,11 @@ def _is_absolute(resource: str) -> bool:
         return False
 
 
-def _checked_extra(extra: Mapping[str, str], reserved: frozenset[str]) -> Mapping[str, str]:
+def checked_extra(extra: Mapping[str, str], reserved: frozenset[str]) -> Mapping[str, str]:
+    """Return a copy of extra parameters, whose repr shows no value.
+
+    Raises TokenConfigurationError if one has a reserved name, or is not text.
+    """
     if not isinstance(extra, Mapping) or not all(
         _is_text(name) and name and _is_text(value) for name, value in extra.items()
     ):
@@ -168,4 +178,4 @@ def _checked_extra(extra: Mapping[str, str], reserved: frozenset[str]) -> Mappin
             f"extra_params cannot set {', '.join(sorted(clash))}: the client or its grant sets it. "
             "Remove it, or use the option of that name"
         )
-    return dict(extra)
+    return MaskedDict(extra)

@@ -37,6 +37,7 @@ _STANDARD: Final = ServerRules()
 
 PUBLIC_PARAMS: Final = frozenset(
     {
+        "access_type",
         "actor_token_type",
         "audience",
         "client_assertion_type",
@@ -44,6 +45,7 @@ PUBLIC_PARAMS: Final = frozenset(
         "code_challenge_method",
         "grant_type",
         "issued_token_type",
+        "prompt",
         "redirect_uri",
         "requested_token_type",
         "resource",

@@ -6,31 +6,29 @@ must not know a grant.
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from copy import copy
 from datetime import UTC, datetime
-from hashlib import sha256
 from itertools import count
-from ssl import SSLContext
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from aiohttp import ClientSession, TraceConfig
 from yarl import URL
 
+from aioalf._auth_server.authorization_rules import AuthorizationRules
+from aioalf._auth_server.client_identity import client_proof, is_public_client
 from aioalf._auth_server.endpoints import ServerEndpoints, ServerOptions
 from aioalf._auth_server.http import AuthServerHTTP
 from aioalf._auth_server.metadata import string_set
-from aioalf._auth_server.request_params import Form, TokenRequestParams
+from aioalf._auth_server.request_params import AmendResponse, Form, TokenRequestParams
 from aioalf._auth_server.response import ServerResponse, secrets_in_request
 from aioalf._auth_server.server_rules import ServerRules
 from aioalf._auth_server.session import AuthSessionOption
 from aioalf._auth_server.token_response import (
-    AmendResponse,
     ResponsePolicy,
     Warnings,
     read_refresh_token,
@@ -39,11 +37,11 @@ from aioalf._auth_server.token_response import (
 from aioalf._masked_values import MaskedDict, MaskedStr
 from aioalf._redaction import printable
 from aioalf._syntax import is_sendable
-from aioalf._urls import SECURE_ONLY, is_remote, redact_url
+from aioalf._urls import SECURE_ONLY, redact_url
 from aioalf.client_auth import ClientAuth, MutableForm
 from aioalf.client_auth._negotiation import default_method, method_elsewhere
 from aioalf.client_auth.credentials import Credentials
-from aioalf.errors import TokenConfigurationError, TokenError, TokenResponseError
+from aioalf.errors import TokenError, TokenResponseError
 from aioalf.retry import Retry, retrying
 from aioalf.token import Token
 
@@ -73,6 +71,7 @@ class TokenEndpoint:
         endpoints: URLs by their names in metadata; they override metadata.
         options: Where the metadata is, and which hosts may use plain http.
         request_params: The parameters of every token request.
+        authorization_rules: What the server expects in authorization requests.
         policy: How to read token responses.
         rules: How the requests and responses of this server differ from the standard.
         retry: When to send a failed request again.
@@ -93,6 +92,8 @@ class TokenEndpoint:
         "_retry",
         "_rules",
         "_warnings",
+        "authorization_rules",
+        "identity",
         "request_params",
     )
 
@@ -107,6 +108,7 @@ class TokenEndpoint:
         endpoints: Mapping[str, str | URL] | None = None,
         options: ServerOptions | None = None,
         request_params: TokenRequestParams | None = None,
+        authorization_rules: AuthorizationRules | None = None,
         policy: ResponsePolicy | None = None,
         rules: ServerRules | None = None,
         retry: Retry | None = None,
@@ -118,9 +120,12 @@ class TokenEndpoint:
             configured["token_endpoint"] = url
         self._http = AuthServerHTTP(http_options, auth_session, trace_configs)
         self._endpoints = ServerEndpoints(issuer, configured, self._http, options)
+        self.identity: str | None = self._endpoints.identity
+        """The configured URL that identifies the server if there is no issuer, for cache keys."""
         self._credentials = credentials
         self._client_auth = client_auth
         self.request_params: TokenRequestParams = request_params or TokenRequestParams()
+        self.authorization_rules: AuthorizationRules = authorization_rules or AuthorizationRules()
         self._policy = policy or ResponsePolicy()
         self._rules = rules or ServerRules()
         self._warnings = Warnings()
@@ -137,25 +142,22 @@ class TokenEndpoint:
         return self._credentials.client_id
 
     @property
+    def is_public_client(self) -> bool:
+        """Whether the client has neither a secret nor another way to authenticate."""
+        return is_public_client(self._credentials, self._client_auth)
+
+    @property
     def client_proof(self) -> str | None:
         """A digest of the secret or key that proves who the client is, for cache keys.
 
         None if the client has neither, or if a function provides it: then it may change.
         """
-        proofs = (self._credentials.client_secret, getattr(self._client_auth, "key_digest", None))
-        if not any(proofs):
-            return None
-        return sha256(json.dumps([*proofs, self.client_id]).encode()).hexdigest()
+        return client_proof(self._credentials, self._client_auth)
 
     @property
     def issuer(self) -> str | None:
         """The configured issuer identifier, None without an issuer."""
         return self._endpoints.issuer
-
-    @property
-    def identity(self) -> str | None:
-        """The configured URL that identifies the server if there is no issuer, for cache keys."""
-        return self._endpoints.identity
 
     def is_insecure(self, url: URL) -> bool:
         """Tell whether requests to this URL leave this machine, unencrypted and not allowed."""
@@ -262,9 +264,9 @@ class TokenEndpoint:
         self, form: Form, amend: AmendResponse | None, attempt: int = 1
     ) -> Token:
         response, sent_at, sent_on = await self._send("token_endpoint", form, attempt)
-        members = response.members
+        members = response.members and MaskedDict(response.members)
         if amend is not None and members is not None:
-            members = amend(MaskedDict(members))
+            members = amend(members)
         try:
             token = read_token(
                 members,
@@ -296,9 +298,11 @@ class TokenEndpoint:
         url = await self.url_of(name)
         credentials = await self._credentials.current()
         signed = MaskedDict({parameter: value for parameter, value in form.items() if value})
+        if "scope" in signed:
+            signed["scope"] = self.authorization_rules.separated(str(signed["scope"]))
         method = await self._client_auth_at(name, credentials, signed)
         if name in SECURE_ONLY:
-            self._require_checked_certificate(name, url, method.ssl_context)
+            self._http.require_checked_certificate(name, url, method.ssl_context)
         audience = await self._endpoints.audience() or str(self.url or url)
         headers = MaskedDict(await method.authenticate(credentials, signed, audience))
         endpoint = f"{name.replace('_', ' ')} {redact_url(url)}"
@@ -336,14 +340,6 @@ class TokenEndpoint:
     @property
     def _is_over_mtls(self) -> bool:
         return self._client_auth is not None and self._client_auth.ssl_context is not None
-
-    def _require_checked_certificate(self, name: str, url: URL, ssl: SSLContext | None) -> None:
-        if is_remote(url) and not self._http.checks_certificates(ssl):
-            raise TokenConfigurationError(
-                f"The certificate of the {name} is not checked, so no token is sent there "
-                "(RFC 7009 §5, RFC 7662 §4): pass an ssl context that checks it in http_options "
-                "or in the connector of auth_session"
-            )
 
     async def _client_auth_at(
         self, name: str, credentials: Credentials, form: MutableForm

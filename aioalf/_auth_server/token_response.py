@@ -7,7 +7,7 @@ without a risk is accepted, with one warning if it is unusual.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
@@ -20,11 +20,6 @@ from aioalf.errors import TokenConfigurationError, TokenResponseError
 from aioalf.token import Token
 
 logger: logging.Logger = logging.getLogger(__name__)
-AmendResponse = Callable[[Mapping[str, object]], Mapping[str, object]]
-"""Takes the members of a 2xx response, and returns the members to read the token from.
-
-It may raise a TokenError; then the response is not used, and nothing of it is stored.
-"""
 
 _READ: Final = frozenset({"access_token", "token_type", "expires_in", "scope", "refresh_token"})
 

@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 
 from yarl import URL
 
-from aioalf._auth_server.request_params import Form, TokenRequestParams
-from aioalf._auth_server.token_response import AmendResponse
+from aioalf._auth_server.authorization_rules import AuthorizationRules
+from aioalf._auth_server.request_params import AmendResponse, Form, TokenRequestParams
 from aioalf._masked_values import MaskedDict
 from aioalf._single_flight import MustFinish
 from aioalf.grants import AuthorizationServer
@@ -55,6 +55,16 @@ class GrantRequests(AuthorizationServer):
     def issuer(self) -> str | None:
         """The issuer."""
         return self._server.issuer
+
+    @property
+    def is_public_client(self) -> bool:
+        """Whether the client cannot authenticate."""
+        return self._server.is_public_client
+
+    @property
+    def authorization_rules(self) -> AuthorizationRules:
+        """What the server expects in authorization requests."""
+        return self._server.authorization_rules
 
     @property
     def request_params(self) -> TokenRequestParams:

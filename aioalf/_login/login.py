@@ -105,7 +105,9 @@ class Login:
         self._failure_backoff = failure_backoff
         self.owner: str | None = owner
         """Who may use the cached tokens (`cache_owner`)."""
-        self._entry = CacheEntry(cache, key, SUBJECT_TTL if grant.subject_key else None)
+        # A person who signs in is asked again only if the server wants that.
+        has_subject = bool(grant.subject_key) and not grant.is_interactive
+        self._entry = CacheEntry(cache, key, SUBJECT_TTL if has_subject else None)
         self._state = LoginState(grant, self._entry)
         self._shared = SharedFetch(self._entry, retry, failure_backoff)
         self._must_finish = MustFinish()

@@ -44,6 +44,11 @@ class Credentials(Unpicklable):
     def __repr__(self) -> str:
         return "<Credentials>"
 
+    @property
+    def has_secret(self) -> bool:
+        """Whether there is a secret that is not empty, or a function that returns one."""
+        return bool(self.client_secret) or self._source is not None
+
     async def current(self) -> Credentials:
         """Return credentials that hold the secret itself; a secret function is called.
 

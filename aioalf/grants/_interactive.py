@@ -13,6 +13,7 @@ from urllib.parse import unquote_plus, urlencode
 from yarl import URL
 
 from aioalf._auth_server.request_params import Form
+from aioalf._masked_values import MaskedDict
 from aioalf._redaction import mask_secrets, printable
 from aioalf.errors import (
     AUTHORIZATION_ERRORS,
@@ -20,6 +21,7 @@ from aioalf.errors import (
     LoginTimeoutError,
     TokenConfigurationError,
 )
+from aioalf.grants.protocols import AuthorizationServer
 
 
 def check_timeout(timeout: float | None) -> float | None:
@@ -41,6 +43,14 @@ async def login_time_limit(timeout: float | None) -> AsyncIterator[None]:
             yield
     except TimeoutError:
         raise LoginTimeoutError(f"Nobody signed in within {timeout} seconds") from None
+
+
+def request_params_of(endpoint: AuthorizationServer) -> dict[str, str | tuple[str, ...]]:
+    """Return the parameters of the client, with the default scope of the server if it has none."""
+    params = endpoint.request_params.form()
+    return MaskedDict(
+        {**params, "scope": params["scope"] or endpoint.authorization_rules.default_scope}
+    )
 
 
 def authorization_url(endpoint: URL, parameters: Form) -> str:

@@ -1,32 +1,36 @@
 """The authorization code grant with PKCE: a person signs in with a browser (RFC 6749 §4.1).
 
 Opens a listener on this machine and shows a URL; stores nothing. Its errors never show the code,
-the verifier or the state.
+the verifier, the state or the nonce.
 """
 
-import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from typing import NamedTuple
 
-from aioalf._auth_server.expiry import read_expires_in
-from aioalf._auth_server.request_params import Form
+from aioalf._auth_server.authorization_rules import AuthorizationRules
+from aioalf._auth_server.request_params import RESERVED_PARAMS, Form, checked_extra
+from aioalf._auth_server.response import secrets_in_request
 from aioalf._browser.redirect_uri import RedirectUri
 from aioalf._callbacks import OpenBrowser
 from aioalf._masked_values import MaskedDict, MaskedStr
-from aioalf.client_auth.credentials import require_client_id
-from aioalf.errors import TokenConfigurationError, TokenResponseError
+from aioalf.client_auth.credentials import Credentials, require_client_id
+from aioalf.errors import TokenConfigurationError
 from aioalf.grants import _pkce as pkce
+from aioalf.grants._id_token import check_nonce
 from aioalf.grants._interactive import (
     authorization_error,
     authorization_url,
     check_timeout,
     login_time_limit,
+    request_params_of,
 )
 from aioalf.grants._issuer import issuer_error
 from aioalf.grants._prompt import print_instructions
-from aioalf.grants.protocols import AuthorizationServer
+from aioalf.grants._pushed_request import is_pushed, push
+from aioalf.grants._redirect_params import checked_redirect_params, with_redirect_params
+from aioalf.grants.protocols import AuthorizationServer, subject_digest
 from aioalf.token import Token
 
 
@@ -37,8 +41,36 @@ class _Callback(NamedTuple):
     redirect_uri: str
 
 
+class _SignInSecrets:
+    """The values that bind the responses to one sign-in; each is used once (RFC 9700 §2.1.1)."""
+
+    def __init__(self, scope: str, *, uses_pkce: bool) -> None:
+        self.state = MaskedStr(secrets.token_urlsafe(32))
+        octets = secrets.token_bytes(pkce.OCTETS)
+        self.verifier = MaskedStr(pkce.verifier_of(octets) if uses_pkce else "")
+        is_openid = "openid" in scope.split()
+        self.nonce = MaskedStr(secrets.token_urlsafe(16) if is_openid else "")
+
+    def parameters(self) -> Form:
+        """Return the parameters of the authorization request; empty ones are not sent."""
+        challenge = {
+            "code_challenge": pkce.challenge_of(self.verifier),
+            "code_challenge_method": pkce.METHOD,
+        }
+        return MaskedDict(
+            {
+                "state": self.state,
+                "nonce": self.nonce,
+                **(challenge if self.verifier else {}),
+            }
+        )
+
+
 class AuthorizationCode:
     """Let a person sign in with a browser, and exchange the authorization code for a token.
+
+    If the scope contains ``openid``, a ``nonce`` is sent, and an ID token with another nonce is
+    refused (OpenID Connect Core §3.1.3.7).
 
     Args:
         redirect_uri: The registered redirect URI: ``http://localhost``, ``http://127.0.0.1`` or
@@ -47,6 +79,12 @@ class AuthorizationCode:
             without IPv4. A program that uses several issuers should give each issuer that does not
             promise ``iss`` its own path (RFC 9700 §4.4.2).
         redirect_ports: The first and last port of the redirect URI; any free port by default.
+        extra_params: Further parameters of the authorization request alone, such as
+            ``{"prompt": "consent"}``. They override the ``extra_params`` of the client, which are
+            also sent with token requests. They are a part of cache keys.
+        redirect_params: The names of parameters of the redirect to add to `Token.extra`, such as
+            ``["realmId"]``. They come from the browser, so they are untrusted text. The members of
+            the token response take precedence. A refreshed token does not have them.
         open_browser: A function that is called with the URL instead of the default browser: a
             coroutine function, or a plain one that runs in a thread. If it returns False, the URL
             is printed to standard error.
@@ -55,6 +93,9 @@ class AuthorizationCode:
             requires them.
         allow_missing_iss: Accept a response without ``iss`` although the issuer's metadata promises
             that parameter (RFC 9207 §2.4). A wrong ``iss`` is rejected in any case.
+        unsafe_without_pkce: Do not send PKCE (RFC 7636), for a server that refuses it. A stolen
+            code can then be used by anybody who has the client's secret. A public client cannot
+            switch it off (RFC 9700 §2.1.1).
 
     Raises:
         TokenConfigurationError: An argument is invalid.
@@ -70,6 +111,7 @@ class AuthorizationCode:
             "code_challenge",
             "code_challenge_method",
             "code_verifier",
+            "nonce",
             "redirect_uri",
             "request",
             "request_uri",
@@ -77,29 +119,42 @@ class AuthorizationCode:
             "state",
         }
     )
-    subject_key: str | None = ""
 
     def __init__(
         self,
         *,
         redirect_uri: str | None = None,
         redirect_ports: tuple[int, int] | None = None,
+        extra_params: Mapping[str, str] | None = None,
+        redirect_params: Collection[str] = (),
         open_browser: OpenBrowser | None = None,
         timeout: float | None = 300,
         par: bool | None = None,
         allow_missing_iss: bool = False,
+        unsafe_without_pkce: bool = False,
     ) -> None:
         self._redirect_uri = RedirectUri.read(redirect_uri, redirect_ports)
+        self._has_redirect_uri = redirect_uri is not None
+        reserved = RESERVED_PARAMS | self.reserved_params
+        self._extra_params = checked_extra(extra_params or {}, reserved)
+        self._redirect_params = checked_redirect_params(redirect_params)
         self._open_browser = open_browser
         self._timeout = check_timeout(timeout)
         self._par = par
         self._allow_missing_iss = allow_missing_iss
+        self._unsafe_without_pkce = unsafe_without_pkce
+
+    @property
+    def subject_key(self) -> str | None:
+        """A digest of the extra parameters, since they may name the person, as ``login_hint``."""
+        return subject_digest(dict(self._extra_params)) if self._extra_params else ""
 
     async def request_token(self, endpoint: AuthorizationServer) -> Token:
         """Return the token of a new sign-in.
 
         Raises:
-            AuthorizationError: The server refused, or the response is from another server.
+            AuthorizationError: The server refused, or a response is from another server or for
+                another sign-in.
             LoginTimeoutError: The sign-in took too long.
             ListenerError: No port of the redirect URI is free, or this machine lacks its address.
             TokenError: The token request failed. It is not retried, because an authorization code
@@ -107,37 +162,77 @@ class AuthorizationCode:
         """
         # Report a configuration error before the person does anything.
         client_id = require_client_id(endpoint.client_id)
+        uses_pkce, rules = self._uses_pkce(endpoint), endpoint.authorization_rules
+        listening_at = self._listening_at(rules)
+        kept = self._redirect_params | checked_redirect_params(rules.redirect_params)
         metadata = await endpoint.metadata()
         await endpoint.url_of("token_endpoint")
-        state = MaskedStr(secrets.token_urlsafe(32))
-        verifier = MaskedStr(pkce.verifier_of(secrets.token_bytes(pkce.OCTETS)))
+        requested = request_params_of(endpoint)
+        sign_in = _SignInSecrets(str(requested["scope"]), uses_pkce=uses_pkce)
         parameters: Form = MaskedDict(
             {
-                **endpoint.request_params.form(),
+                **rules.extra_params,
+                **requested,
+                **self._extra_params,
+                "scope": rules.separated(str(requested["scope"])),
                 "response_type": "code",
                 "client_id": client_id,
-                "state": state,
-                "code_challenge": pkce.challenge_of(verifier),
-                "code_challenge_method": pkce.METHOD,
+                **sign_in.parameters(),
             }
         )
         async with login_time_limit(self._timeout):
-            response, redirect_uri = await self._sign_in(endpoint, parameters, metadata, state)
-        if "error" in response:
-            raise authorization_error(response, (state, verifier, client_id))
+            callback = await self._sign_in(
+                endpoint, listening_at, parameters, metadata, sign_in.state
+            )
+        if "error" in callback.response:
+            sent = secrets_in_request(Credentials(client_id, None), parameters)
+            raise authorization_error(callback.response, sent | {sign_in.verifier})
+        return await self._exchange(endpoint, callback, sign_in, kept)
+
+    async def _exchange(
+        self,
+        endpoint: AuthorizationServer,
+        callback: _Callback,
+        sign_in: _SignInSecrets,
+        kept: frozenset[str],
+    ) -> Token:
+        """Exchange the code; check the nonce, and keep parameters of the redirect."""
+
+        def amend(members: Mapping[str, object]) -> Mapping[str, object]:
+            if sign_in.nonce:
+                check_nonce(members, sign_in.nonce)
+            separator = endpoint.authorization_rules.scope_separator
+            return with_redirect_params(members, callback.response, kept, separator)
+
         form = MaskedDict(
             {
                 "grant_type": self.name,
-                "code": response["code"],
-                "redirect_uri": redirect_uri,
-                "code_verifier": verifier,
+                "code": callback.response["code"],
+                "redirect_uri": callback.redirect_uri,
+                "code_verifier": sign_in.verifier,
             }
         )
-        return await endpoint.request(form)
+        return await endpoint.request(form, amend=amend)
+
+    def _uses_pkce(self, endpoint: AuthorizationServer) -> bool:
+        if not endpoint.is_public_client:
+            return endpoint.authorization_rules.uses_pkce and not self._unsafe_without_pkce
+        if self._unsafe_without_pkce:
+            raise TokenConfigurationError(
+                "unsafe_without_pkce=True needs a client_secret or a client_auth: without PKCE, "
+                "anybody could use a stolen code of a public client (RFC 9700 §2.1.1)"
+            )
+        return True
+
+    def _listening_at(self, rules: AuthorizationRules) -> RedirectUri:
+        if self._has_redirect_uri or rules.redirect_uri is None:
+            return self._redirect_uri
+        return RedirectUri.read(rules.redirect_uri, self._redirect_uri.ports)
 
     async def _sign_in(
         self,
         endpoint: AuthorizationServer,
+        listening_at: RedirectUri,
         parameters: Form,
         metadata: Mapping[str, object],
         state: str,
@@ -147,7 +242,7 @@ class AuthorizationCode:
         )
 
         listener = RedirectListener(
-            self._redirect_uri,
+            listening_at,
             awaited=("code",),
             find_error=partial(
                 issuer_error, endpoint.issuer, metadata, allow_missing=self._allow_missing_iss
@@ -156,45 +251,9 @@ class AuthorizationCode:
         async with listener:
             redirect_uri = listener.redirect_uri
             page = await endpoint.url_of("authorization_endpoint")
-            parameters = {**parameters, "redirect_uri": redirect_uri}
-            if self._is_pushed(metadata):
-                parameters = await _push(endpoint, parameters)
+            parameters = MaskedDict({**parameters, "redirect_uri": redirect_uri})
+            if is_pushed(metadata, par=self._par):
+                parameters = await push(endpoint, parameters)
             url = authorization_url(page, parameters)
             response = await listener.sign_in(url, state, self._open_browser, print_instructions)
             return _Callback(response, redirect_uri)
-
-    def _is_pushed(self, metadata: Mapping[str, object]) -> bool:
-        is_required = metadata.get("require_pushed_authorization_requests") is True
-        if is_required and self._par is False:
-            raise TokenConfigurationError(
-                "The authorization server requires pushed authorization requests (RFC 9126 §5): "
-                "remove par=False"
-            )
-        return is_required or bool(self._par)
-
-
-async def _push(endpoint: AuthorizationServer, parameters: Form) -> Form:
-    """Push the authorization request, and return the parameters that the browser then sends."""
-    clock = asyncio.get_running_loop().time
-    sent_at = clock()
-    members = await endpoint.post("pushed_authorization_request_endpoint", parameters)
-    request_uri = members.get("request_uri")
-    try:
-        lifetime = read_expires_in(members.get("expires_in")) or 0
-    except ValueError:
-        lifetime = 0
-    if not _is_uri(request_uri) or not lifetime:
-        raise TokenResponseError(
-            "The pushed authorization request was answered without a request_uri and a positive "
-            "expires_in (RFC 9126 §2.2)"
-        )
-    if clock() - sent_at >= lifetime:
-        raise TokenResponseError(
-            f"The pushed authorization request expired before it could be used, after {lifetime} "
-            "seconds (RFC 9126 §4)"
-        )
-    return {"client_id": parameters["client_id"], "request_uri": str(request_uri)}
-
-
-def _is_uri(value: object) -> bool:
-    return isinstance(value, str) and value.isascii() and value.isprintable() and value != ""

@@ -22,7 +22,7 @@ from aioalf.errors import (
     TokenResponseError,
 )
 from aioalf.grants._device_response import Device, read_device, read_interval
-from aioalf.grants._interactive import check_timeout
+from aioalf.grants._interactive import check_timeout, request_params_of
 from aioalf.grants._prompt import ShowPrompt, print_prompt
 from aioalf.grants.protocols import AuthorizationServer
 from aioalf.token import Token
@@ -81,7 +81,7 @@ class DeviceCode:
         # Report a configuration error before the person does anything.
         require_client_id(endpoint.client_id)
         await endpoint.url_of("token_endpoint")
-        form = endpoint.request_params.form()
+        form = request_params_of(endpoint)
         device = read_device(await endpoint.post("device_authorization_endpoint", form))
         limit: float = device.prompt.expires_in
         if self._timeout is not None:

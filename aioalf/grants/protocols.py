@@ -12,8 +12,8 @@ from typing import Protocol
 
 from yarl import URL
 
-from aioalf._auth_server.request_params import Form, TokenRequestParams
-from aioalf._auth_server.token_response import AmendResponse
+from aioalf._auth_server.authorization_rules import AuthorizationRules
+from aioalf._auth_server.request_params import AmendResponse, Form, TokenRequestParams
 from aioalf._urls import is_insecure
 from aioalf.token import Token
 
@@ -32,6 +32,16 @@ class AuthorizationServer(Protocol):
     def issuer(self) -> str | None:
         """The configured issuer identifier, None without an issuer."""
         ...
+
+    @property
+    def is_public_client(self) -> bool:
+        """Whether the client has neither a secret nor another way to authenticate."""
+        return True
+
+    @property
+    def authorization_rules(self) -> AuthorizationRules:
+        """What the server expects in authorization requests besides the standards."""
+        return AuthorizationRules()
 
     @property
     def request_params(self) -> TokenRequestParams:

@@ -7,7 +7,10 @@ from aioalf.providers._provider import Provider
 
 
 def linear() -> Provider:
-    """Return Linear. To act as the app, pass ``AuthorizationCode(extra_params={"actor": "app"})``."""
+    """Return Linear.
+
+    To act as the app, pass ``AuthorizationCode(extra_params={"actor": "app"})``.
+    """
     return Provider(
         "linear",
         endpoints={

@@ -130,6 +130,8 @@ class Settings:
     """The name of a user who is already signed in: the server redirects without a login page."""
     code_lifetime: float = 60.0
     """Seconds until an authorization code expires."""
+    require_pkce: bool = True
+    """Refuse an authorization request for a code without ``code_challenge`` (RFC 7636)."""
     iss_parameter: bool = True
     """Send ``iss`` in authorization responses, and announce it in the metadata (RFC 9207)."""
     require_pushed_authorization_requests: bool = False

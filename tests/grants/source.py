@@ -6,10 +6,11 @@ from collections.abc import Mapping
 import aiohttp
 from yarl import URL
 
+from aioalf._auth_server.authorization_rules import AuthorizationRules
 from aioalf._auth_server.error_response import read_oauth_error
-from aioalf._auth_server.request_params import Form, TokenRequestParams
+from aioalf._auth_server.request_params import AmendResponse, Form, TokenRequestParams
 from aioalf._auth_server.response import read_object
-from aioalf._auth_server.token_response import AmendResponse, ResponsePolicy, read_token
+from aioalf._auth_server.token_response import ResponsePolicy, read_token
 from aioalf._urls import is_insecure
 from aioalf.errors import TokenHTTPError, TokenResponseError
 from aioalf.testing import OAuthServer
@@ -40,6 +41,8 @@ class ServerSource:
     ) -> None:
         self.client_id: str | None = client_id
         self.issuer: str | None = server.issuer
+        self.is_public_client = client_secret is None
+        self.authorization_rules = AuthorizationRules()
         self.request_params = request_params or TokenRequestParams()
         self.forms: list[Form] = []
         self.repeatable: list[bool] = []
@@ -112,6 +115,8 @@ class ScriptedSource:
     ) -> None:
         self.client_id = client_id
         self.issuer = issuer
+        self.is_public_client = True
+        self.authorization_rules = AuthorizationRules()
         self.request_params = request_params or TokenRequestParams()
         self.forms: list[Form] = []
         self.posts: list[tuple[str, Form]] = []

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 from yarl import URL
 
-from aioalf._auth_server.request_params import Form, TokenRequestParams
-from aioalf._auth_server.token_response import AmendResponse
+from aioalf._auth_server.authorization_rules import AuthorizationRules
+from aioalf._auth_server.request_params import AmendResponse, Form, TokenRequestParams
 from aioalf._login.cache_format import StoredLogin, read_stored_login
 from aioalf._syntax import scope_set
 from aioalf.caches import Claim, MemoryCache, TokenCache
@@ -69,6 +69,8 @@ class ScriptedServer:
     ) -> None:
         self.client_id: str | None = "client-id"
         self.issuer = issuer
+        self.is_public_client = True
+        self.authorization_rules = AuthorizationRules()
         self.request_params = request_params or TokenRequestParams()
         self.forms: list[Form] = []
         self.error: Exception | None = None

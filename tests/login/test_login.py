@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aioalf._auth_server.request_params import Form
-from aioalf._auth_server.token_response import AmendResponse
+from aioalf._auth_server.request_params import AmendResponse, Form
 from aioalf._login.login import Login
 from aioalf.caches import FileCache, MemoryCache, TokenCache
 from aioalf.errors import (

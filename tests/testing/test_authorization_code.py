@@ -110,6 +110,24 @@ async def test_code_challenge_with_s256_is_required(
     assert (sent["error"], sent["state"]) == ("invalid_request", "a state")
 
 
+async def test_pkce_is_optional_if_configured(
+    oauth_server: OAuthServer, session: ClientSession
+) -> None:
+    """With `require_pkce=False` a verifier is checked if there was a challenge, else refused."""
+    oauth_server.require_pkce = False
+    without: dict[str, str | None] = {"code_challenge": None, "code_challenge_method": None}
+    for asked, verifier, status in (
+        (without, None, 200),
+        (without, VERIFIER, 400),
+        ({}, VERIFIER, 200),
+        ({}, None, 400),
+        ({}, VERIFIER + "x", 400),
+    ):
+        code = await new_code(session, oauth_server, **asked)
+        response = await redeem(session, oauth_server, code, code_verifier=verifier)
+        assert response.status == status
+
+
 @pytest.mark.parametrize(
     ("changed", "error"),
     [

@@ -78,11 +78,13 @@ class AuthorizationCodeGrant:
         self._issuer = issuer
 
     def __call__(self, client: RegisteredClient, form: Parameters) -> Members:
+        if self._settings.require_pkce:
+            form.required("code_verifier")
         authorization = self._codes.redeem(
             form.required("code"),
             client_id=client.client_id,
             redirect_uri=form.required("redirect_uri"),
-            code_verifier=form.required("code_verifier"),
+            code_verifier=form.get("code_verifier", ""),
         )
         resources = requested_resources(self._settings, form)
         return self._issuer.access_and_refresh_token(client, authorization, resources)

@@ -126,6 +126,17 @@ def redirected(**members: Any) -> Problem:
     return cause
 
 
+async def with_wrong_nonce(server: OAuthServer) -> None:
+    """The ID token is for another sign-in."""
+    server.changes["token"] = {"id_token": "e30.eyJub25jZSI6ICJhbm90aGVyIn0.e30"}
+    server.auto_sign_in = "Ada"
+    visitor = Visitor()
+    try:
+        await send_request(AuthorizationCode(open_browser=visitor), scope="openid")
+    finally:
+        await visitor.gone()
+
+
 def denied(sign_in: Callable[[Person], Awaitable[object]]) -> Problem:
     """Return a problem: the person cancels the sign-in."""
 
@@ -245,6 +256,7 @@ PROBLEMS: dict[str, list[Problem]] = {
         redirected(code=MISSING, error="invalid_scope"),
         redirected(iss="https://other.example.com"),
         redirected(iss=MISSING),
+        with_wrong_nonce,
         lambda server: with_busy_ports(
             lambda ports: authorization_code(server, redirect_ports=ports)
         ),

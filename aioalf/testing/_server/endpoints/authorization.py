@@ -105,7 +105,7 @@ class AuthorizationEndpoint:
             self._traffic.count_granted("implicit")
             members = self._token_issuer.access_token(authorization)
             return self._redirect(request, _fragment_parameters(members))
-        challenge = request.params["code_challenge"]
+        challenge = request.params.get("code_challenge", "")
         code = self._codes.issue(authorization, request.redirect_uri, challenge)
         return self._redirect(request, {"code": code})
 

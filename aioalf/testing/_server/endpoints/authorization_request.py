@@ -62,7 +62,7 @@ class AuthorizationRequest:
         response_type = self.params.required("response_type")
         if response_type not in {"code", "token"}:
             raise OAuthError("unsupported_response_type", "The response_type is code or token.")
-        if response_type == "code":
+        if response_type == "code" and (settings.require_pkce or "code_challenge" in self.params):
             self._check_code_challenge()
         self.client.granted_scope(self.params.get("scope"))
         requested_resources(settings, self.params)

@@ -39,7 +39,7 @@ class CodeStore:
         self._redeemed: dict[str, str] = {}
 
     def issue(self, authorization: Authorization, redirect_uri: str, code_challenge: str) -> str:
-        """Create a code with the lifetime of the current settings."""
+        """Create a code with the lifetime of the current settings; "" is no code challenge."""
         code = secrets.token_urlsafe(24)
         expires_at = time.monotonic() + self._settings.code_lifetime
         self._codes[code] = _IssuedCode(authorization, redirect_uri, code_challenge, expires_at)
@@ -59,8 +59,10 @@ class CodeStore:
             raise _invalid_grant("The code was issued to another client.")
         if issued.redirect_uri != redirect_uri:
             raise _invalid_grant("The redirect_uri differs from the authorization request.")
-        if not _matches(code_verifier, issued.code_challenge):
+        if issued.code_challenge and not _matches(code_verifier, issued.code_challenge):
             raise _invalid_grant("The code_verifier does not match the code_challenge.")
+        if code_verifier and not issued.code_challenge:
+            raise _invalid_grant("The authorization request had no code_challenge.")
         return issued.authorization
 
     def _take(self, code: str) -> _IssuedCode:
