@@ -13,7 +13,7 @@ from aioalf._auth_server.token_response import ResponsePolicy, read_default_expi
 from aioalf._legacy_hooks import ConstructorArguments
 from aioalf._login.login import Login, own_login
 from aioalf._options import TokenManagerOptions
-from aioalf._provider_options import server_rules, with_response_rules
+from aioalf._provider_options import authorization_rules, server_rules, with_response_rules
 from aioalf.client_auth import Credentials
 from aioalf.grants import Grant
 from aioalf.renewal import Renewal
@@ -52,6 +52,7 @@ def make_endpoint(
         endpoints=endpoints,
         options=server_options,
         request_params=params,
+        authorization_rules=authorization_rules(options.get("provider")),
         policy=policy,
         rules=server_rules(options.get("provider")),
         retry=options.get("retry"),

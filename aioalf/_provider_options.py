@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aioalf._auth_server.authorization_rules import AuthorizationRules
 from aioalf._auth_server.granted_scope import ScopeRules
 from aioalf._auth_server.server_rules import ServerRules
 from aioalf._auth_server.token_response import ResponsePolicy
@@ -38,6 +39,20 @@ def with_provider(options: TokenManagerOptions) -> TokenManagerOptions:
     merged["endpoints"] = {**provider.endpoints, **(options.get("endpoints") or {})}
     merged["api_headers"] = {**provider.api_headers, **(options.get("api_headers") or {})}
     return merged
+
+
+def authorization_rules(provider: Provider | None) -> AuthorizationRules:
+    """Return what the provider's server expects of authorization requests and scopes."""
+    if provider is None:
+        return AuthorizationRules()
+    return AuthorizationRules(
+        extra_params=provider.authorization_params,
+        redirect_uri=provider.redirect_uri,
+        uses_pkce=provider.pkce != "unsupported",
+        redirect_params=provider.redirect_params,
+        scope_separator=provider.scope_separator,
+        default_scope=provider.default_scope,
+    )
 
 
 def server_rules(provider: Provider | None) -> ServerRules:

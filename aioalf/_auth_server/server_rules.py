@@ -13,7 +13,7 @@ class ServerRules(NamedTuple):
     """The rules of one server. The defaults are those of RFC 6749.
 
     `token_params` are parameters of each token request, `refresh_params` of each refresh, `headers`
-    of each request. `sends_json` sends token requests as JSON. `read_response` turns the server's
+    of each request. `sends_json` sends requests as JSON. `read_response` turns the server's
     own members into those of the standard. `sign_in_again` and `try_later` are error codes or
     descriptions which say that a refresh token is no longer valid, or that the request may succeed
     later.

@@ -324,7 +324,7 @@ class TokenEndpoint:
                 MaskedDict({**REQUEST_HEADERS, **self._rules.headers, **headers}),
                 ssl=method.ssl_context,
                 secrets=secrets_in_request(credentials, signed),
-                is_json=self._rules.sends_json and is_token,
+                is_json=self._rules.sends_json,
             )
             response.apply(self._rules if is_token else self._rules._replace(read_response=None))
             if not response.is_success:

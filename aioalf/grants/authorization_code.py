@@ -172,7 +172,7 @@ class AuthorizationCode:
         parameters: Form = MaskedDict(
             {
                 **rules.extra_params,
-                **requested,
+                **{name: value for name, value in requested.items() if value},
                 **self._extra_params,
                 "scope": rules.separated(str(requested["scope"])),
                 "response_type": "code",

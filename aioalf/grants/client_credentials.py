@@ -18,6 +18,7 @@ class ClientCredentials:
             ``account_credentials``.
     """
 
+    name: str = "client_credentials"
     can_begin = True
     is_interactive = False
     keeps_refresh_token = False
@@ -25,7 +26,7 @@ class ClientCredentials:
     subject_key: str | None = ""
 
     def __init__(self, grant_type: str = "client_credentials") -> None:
-        self.name: str = grant_type
+        self.name = grant_type
 
     async def request_token(self, endpoint: AuthorizationServer) -> Token:
         """Return a new token. Raises TokenError."""

@@ -47,7 +47,7 @@ class Provider:
         token_params: Parameters of each token request.
         refresh_params: Parameters of each refresh.
         token_headers: Headers of each request to the authorization server.
-        token_body: Whether token requests are sent as a form or as JSON.
+        token_body: Whether requests to the server are sent as a form or as JSON.
         scope_separator: The character between two scopes in a request.
         default_scope: The scope to request if the caller names none.
         refresh_scope: The scope to request for a refresh token, or None.

@@ -1,6 +1,7 @@
 """Arguments of `aiohttp.ClientSession` that a client takes for its own session."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -371,7 +372,10 @@ async def test_client_without_such_settings_opens_no_session_for_its_token(
 async def test_token_requests_use_verifying_tls_settings_of_the_connector() -> None:
     """A private authority is trusted; without verification the client secret is not sent."""
     authority = trustme.CA()
-    contexts = {"trusted": client_context(authority), "unverified": False}
+    contexts: dict[str, ssl.SSLContext | bool] = {
+        "trusted": client_context(authority),
+        "unverified": False,
+    }
     async with OAuthServer(ssl_context=server_context(authority)) as server:
         for name, context in contexts.items():
             connector = TCPConnector(ssl=context)

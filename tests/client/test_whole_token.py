@@ -19,7 +19,7 @@ async def test_manager_returns_the_whole_token(oauth_server: OAuthServer) -> Non
         assert await manager.token() is token
         assert await manager.get_token() == token.access_token
     assert token.extra["instance_url"] == "https://api.example.com"
-    assert token.scope == {"a", "b"}
+    assert token.scope == frozenset({"a", "b"})
     assert token.expires_in == 3600
     assert oauth_server.token_requests == 1
 
