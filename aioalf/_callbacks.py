@@ -15,6 +15,7 @@ from contextvars import copy_context
 from threading import Thread
 from typing import Final, TypeGuard, TypeVar
 
+from aioalf._single_flight import is_being_cancelled
 from aioalf.errors import TokenError
 from aioalf.token import Token
 
@@ -94,7 +95,9 @@ async def call_user_function(
         return await call(function, *arguments)
     except TokenError:
         raise
-    except Exception as error:
+    except (Exception, asyncio.CancelledError) as error:
+        if isinstance(error, asyncio.CancelledError) and is_being_cancelled():
+            raise
         raise TokenError(
             f"No {what}: the function that provides it raised {type(error).__name__}"
         ) from error

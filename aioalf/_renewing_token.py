@@ -15,7 +15,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Coroutine
 from functools import partial
 
-from aioalf._single_flight import SingleFlight, copy_exception, copy_without_frames
+from aioalf._single_flight import (
+    CANCELLED_INSIDE,
+    SingleFlight,
+    copy_exception,
+    copy_without_frames,
+    is_being_cancelled,
+)
 from aioalf.errors import TokenConfigurationError, TokenError
 from aioalf.renewal import MAX_BACKOFF, PAUSE_AFTER_REFUSAL, Renewal, RenewalSkippedError
 from aioalf.retry import retry_after_of
@@ -186,11 +192,9 @@ class RenewingToken(ABC):
                 self._renew_at = expiry if error.until_expiry else min(later, expiry)
             raise
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
+            if is_being_cancelled():
                 raise
-            # A function of the program, or a cache, raised it: this task itself was not cancelled.
-            failure = TokenError("A function that the token request called was cancelled")
+            failure = TokenError(CANCELLED_INSIDE)
             self._note_failure(failure, generation)
             raise failure from None
         except Exception as error:

@@ -27,6 +27,8 @@ CLOSE_TIMEOUT: Final = 30.0
 """The seconds that `SingleFlight.close` waits for calls that must run to completion."""
 
 
+CANCELLED_INSIDE: Final = "A function that the token request called was cancelled"
+
 _FLIGHTS: ContextVar[tuple[asyncio.Task[Any], ...]] = ContextVar("aioalf_flights", default=())
 """The calls in flight that wait for the current task or thread."""
 
@@ -50,8 +52,9 @@ class SingleFlight(Generic[T]):
     async def run(self, call: Callable[[], Coroutine[object, object, T]]) -> T:
         """Return the result of the call in flight, or else start `call` and return its result.
 
-        Raises a copy of the call's error, FlightCancelledError if the call was cancelled, and
-        RuntimeError if a call is in flight in another running event loop.
+        Raises a copy of the call's error, FlightCancelledError if the call was cancelled, another
+        TokenError if only something that it awaited was cancelled, and RuntimeError if a call is in
+        flight in another running event loop.
         """
         task = self.start(call)
         if task in _FLIGHTS.get():
@@ -69,6 +72,8 @@ class SingleFlight(Generic[T]):
             del waiting[landed]
             raise
         if task.cancelled():
+            if not task.cancelling():
+                raise TokenError(CANCELLED_INSIDE)
             raise FlightCancelledError(
                 "The token request was cancelled: the client was closed or logged out meanwhile"
             )
@@ -193,6 +198,16 @@ class MustFinish:
         tasks = [task for task in self._tasks if task.get_loop() is loop]
         if tasks:
             await asyncio.wait(tasks, timeout=CLOSE_TIMEOUT)
+
+
+def is_being_cancelled() -> bool:
+    """Return whether the running task itself was cancelled.
+
+    If not, a CancelledError comes from something that the task awaited, and is a failure like any
+    other.
+    """
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
 
 
 async def run_to_completion(call: Coroutine[object, object, T]) -> T:

@@ -45,6 +45,7 @@ from aioalf._auth_server.session import (
 )
 from aioalf._masked_values import MaskedDict, MaskedMultiDict, MaskedSet, MaskedStr
 from aioalf._redaction import Unpicklable, mask_secrets, printable
+from aioalf._single_flight import is_being_cancelled
 from aioalf._urls import is_remote, redact_url
 from aioalf.errors import TokenConfigurationError, TokenConnectionError, TokenError
 
@@ -189,8 +190,7 @@ class AuthServerHTTP(Unpicklable):
             return ServerResponse(endpoint, url, response, body, secrets)
         except asyncio.CancelledError:
             # A connector that is closed cancels the callers that wait for a connection.
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
+            if is_being_cancelled():
                 raise
             closed = ClientConnectionError("it was cancelled; was auth_session closed meanwhile?")
             failure = _token_error(closed, _label(endpoint, url), secrets)

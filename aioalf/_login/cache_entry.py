@@ -25,7 +25,7 @@ from aioalf._login.cache_format import (
 )
 from aioalf._login.cache_note import CacheNote, read_note, write_note
 from aioalf._login.logout import TokensToRevoke
-from aioalf._single_flight import MustFinish, run_to_completion
+from aioalf._single_flight import MustFinish, is_being_cancelled, run_to_completion
 from aioalf.errors import CacheError, TokenError
 from aioalf.grants import AuthorizationServer
 
@@ -309,8 +309,7 @@ async def _ask(call: Awaitable[T], seconds: float = CALL_TIMEOUT) -> T:
     except CacheError:
         raise
     except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
+        if is_being_cancelled():
             raise
         raise CacheError("The token cache cancelled its caller") from None
     except TimeoutError:

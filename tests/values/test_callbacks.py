@@ -66,6 +66,18 @@ async def test_error_of_the_function_becomes_the_cause_of_a_token_error() -> Non
     assert isinstance(caught.value.__cause__, KeyError)
 
 
+async def test_cancellation_inside_the_function_is_an_error_of_the_function() -> None:
+    """The caller was not cancelled: the function awaited something that was."""
+    cancelled = asyncio.get_running_loop().create_future()
+    cancelled.cancel()
+
+    async def wait() -> None:
+        await cancelled
+
+    with pytest.raises(TokenError, match=r"No word: .* CancelledError"):
+        await call_user_function("word", wait)
+
+
 async def test_token_errors_of_the_function_are_not_wrapped() -> None:
     """They are raised unchanged, and so is the cancellation of the caller."""
     problem = TokenConfigurationError("there is no such word")
@@ -106,20 +118,25 @@ async def test_result_of_a_sync_or_async_method_is_awaited_if_needed() -> None:
     [
         (ValueError("the-secret"), "it raised ValueError"),
         (TimeoutError("the-secret"), "it raised TimeoutError"),
+        (asyncio.CancelledError("the-secret"), "it raised CancelledError"),
         (TokenError("no such account"), "no such account"),
     ],
-    ids=["error", "timeout", "token error"],
+    ids=["error", "timeout", "cancellation", "token error"],
 )
 async def test_error_of_on_token_is_logged_without_its_text(
-    caplog: pytest.LogCaptureFixture, error: Exception, reason: str
+    caplog: pytest.LogCaptureFixture, error: BaseException, reason: str
 ) -> None:
     """The token is used anyway. Only the text of a TokenError is known to contain no secret."""
 
     def fail(_: Token) -> None:
         raise error
 
+    async def fail_async(_: Token) -> None:
+        raise error
+
     await notify_on_token(fail, Token("abc"))
-    assert caplog.messages == [f"on_token failed, the token is used anyway: {reason}"]
+    await notify_on_token(fail_async, Token("abc"))
+    assert caplog.messages == [f"on_token failed, the token is used anyway: {reason}"] * 2
 
 
 async def test_cancelled_caller_leaves_a_blocking_function_alone() -> None:

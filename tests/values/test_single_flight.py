@@ -227,6 +227,20 @@ async def test_abandoned_call_finishes_for_its_callers(
     assert [await early, await late] == [1, 2]
 
 
+@pytest.mark.rule("R071")
+async def test_cancellation_inside_a_call_is_not_reported_as_closing(
+    flight: SingleFlight[int],
+) -> None:
+    """Nobody cancelled the call: callers get a TokenError that says so."""
+
+    async def call() -> int:
+        raise asyncio.CancelledError
+
+    with pytest.raises(TokenError, match=r"A function .* was cancelled") as caught:
+        await flight.run(call)
+    assert not isinstance(caught.value, FlightCancelledError)
+
+
 @pytest.mark.rule("R077", "R083")
 async def test_abandoned_calls_finish_independently(flight: SingleFlight[int]) -> None:
     """The call in flight is still joined, and `close` cancels the others that are abandoned."""
