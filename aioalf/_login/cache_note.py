@@ -60,6 +60,8 @@ class CacheNote(NamedTuple):
     """The number of requests so far, for `NoteKind.RETRYING`."""
     began: float = 0.0
     """When the first of them was sent, in seconds since the epoch."""
+    failed: float = 0.0
+    """When the last of them failed, in seconds since the epoch, for `NoteKind.FAILED`."""
     failure: Mapping[str, object] = MappingProxyType({})
     """The error, for `NoteKind.FAILED`."""
 
@@ -72,8 +74,8 @@ class CacheNote(NamedTuple):
         return _read_failure(self.failure)
 
 
-def failure_note(error: Exception, until: float, by: str) -> CacheNote:
-    """Return the note that tells others of an error. Its response is left out."""
+def failure_note(error: Exception, now: float, pause: float, by: str) -> CacheNote:
+    """Return the note that tells others of an error of now. Its response is left out."""
     members: dict[str, object] = {"type": type(error).__name__, "message": str(error.args[0])}
     if isinstance(error, OAuthError):
         members["error"] = error.error
@@ -81,7 +83,7 @@ def failure_note(error: Exception, until: float, by: str) -> CacheNote:
         members["error_uri"] = error.error_uri
     if isinstance(error, TokenHTTPError):
         members["status"] = error.response_status
-    return CacheNote(NoteKind.FAILED, until, by, failure=members)
+    return CacheNote(NoteKind.FAILED, now + pause, by, failed=now, failure=members)
 
 
 def write_note(note: CacheNote) -> str:
@@ -99,6 +101,7 @@ def read_note(text: str | None) -> CacheNote | None:
             str(members["by"]),
             int(members["attempt"]),
             float(members["began"]),
+            float(members["failed"]),
             dict(members["failure"]),
         )
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError):

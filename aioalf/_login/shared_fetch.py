@@ -112,13 +112,14 @@ class SharedFetch:
         self._entry = entry
         self._retry = retry or Retry()
         self._failure_backoff = failure_backoff
-        self._is_note_ignored = False
+        self._ignored_until = 0.0
+        """Errors that were noted before, in seconds since the epoch, are not raised."""
         self._avoid_cache_until = 0.0
         self._avoidance = 0.5
 
     def ignore_note(self) -> None:
-        """Do not raise the noted error of another client at the next fetch."""
-        self._is_note_ignored = True
+        """Do not raise an error that another client has noted before now."""
+        self._ignored_until = time.time()
 
     async def run(self, steps: Steps, *, is_ahead: bool) -> Token:
         """Return a token. With `is_ahead`, do not wait for other clients, and ask no person.
@@ -145,7 +146,7 @@ class SharedFetch:
                 return token
 
     async def _run(self, steps: Steps, *, is_ahead: bool) -> Token:
-        patience = max(PATIENCE, self._retry.timeout)
+        patience, since = max(PATIENCE, self._retry.timeout), time.time()
         gives_up_at = time.monotonic() + patience
         failure: TokenError | None = None
         while True:
@@ -159,7 +160,7 @@ class SharedFetch:
                 continue
             gives_up_at = time.monotonic() + patience
             async with released(claim):
-                turn = await self._turn(steps, claim, failure, is_ahead=is_ahead)
+                turn = await self._turn(steps, claim, failure, since, is_ahead=is_ahead)
             if turn.token is not None:
                 return turn.token
             if turn.is_sign_in:
@@ -168,14 +169,23 @@ class SharedFetch:
             await asyncio.sleep(turn.pause)
 
     async def _turn(
-        self, steps: Steps, claim: Claim, failure: TokenError | None, *, is_ahead: bool
+        self,
+        steps: Steps,
+        claim: Claim,
+        failure: TokenError | None,
+        since: float,
+        *,
+        is_ahead: bool,
     ) -> _Turn:
-        """Use the claim: read the entry again, then send one request, or say how long to wait."""
+        """Use the claim: read the entry again, then send one request, or say how long to wait.
+
+        `since` is when the fetch started, in seconds since the epoch.
+        """
         token = await steps.load(claim)
         if token is not None:
             logger.debug("A token is used that another client has just stored")
             return _Turn(token)
-        note = await self._note(steps)
+        note = await self._note(steps, since)
         pause = 0.0 if note is None else note.seconds_left(time.time())
         if is_ahead and (pause or steps.needs_person()):
             raise RenewalSkippedError(until_expiry=steps.needs_person())
@@ -236,20 +246,20 @@ class SharedFetch:
             pause = PAUSE_AFTER_REFUSAL
         else:
             pause = max(self._failure_backoff, min(retry_after_of(error) or 0.0, MAX_BACKOFF))
-        if pause:
-            note = failure_note(error, time.time() + pause, this_process())
-            await self._entry.set_note(note, steps.name)
+        # Also without a pause: for the clients that are waiting now.
+        note = failure_note(error, time.time(), pause, this_process())
+        await self._entry.set_note(note, steps.name)
 
-    async def _note(self, steps: Steps) -> CacheNote | None:
-        """Return the note. Raises the error that it tells of."""
+    async def _note(self, steps: Steps, since: float) -> CacheNote | None:
+        """Return the note. Raises the error that it tells of, if it is recent."""
         note = await self._entry.note(steps.name)
         if note is None or note.kind is not NoteKind.FAILED:
             return note
-        if self._is_note_ignored or not note.seconds_left(time.time()):
-            self._is_note_ignored = False
-            await self._entry.set_note(None, steps.name)
-            return None
-        raise note.error()
+        is_paused = note.failed > self._ignored_until and note.seconds_left(time.time()) > 0
+        if is_paused or note.failed > since:  # or this client waited for the request
+            raise note.error()
+        await self._entry.set_note(None, steps.name)
+        return None
 
     async def _wait(self, gives_up_at: float, *, is_ahead: bool) -> None:
         if is_ahead:

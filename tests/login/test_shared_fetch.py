@@ -198,6 +198,47 @@ def test_failing_endpoint_gets_one_series_of_attempts(play: Play, error: TokenEr
     play(scenario())
 
 
+@pytest.mark.rule("R072", "R079")
+def test_waiting_clients_share_a_failure_without_a_pause(play: Play) -> None:
+    """They waited for that request. A client that starts later sends its own."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server = Server(cache)
+        server.error = TokenHTTPError("no", 400)
+        logins = [service(cache.new_client(), failure_backoff=0) for _ in range(8)]
+        started = now()
+        assert set(await outcomes(*logins, server=server)) == {TokenHTTPError}
+        assert now() - started < 1.5 * server.delay
+        assert len(server.times) == 1
+        server.error = None
+        assert set(await outcomes(*logins, server=server)) == {"access-2"}
+
+    play(scenario())
+
+
+@pytest.mark.rule("R072", "R079")
+def test_reset_ignores_only_earlier_failures(play: Play) -> None:
+    """Clients that reset their tokens at once, such as after a 401, share the next failure."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server = Server(cache)
+        server.error = TokenHTTPError("no", 400)
+        logins = [service(cache.new_client()) for _ in range(8)]
+        for requests in (1, 2):
+            for login in logins:
+                login.forget_failure()
+            started = now()
+            assert set(await outcomes(*logins, server=server)) == {TokenHTTPError}
+            assert now() - started < 1.5 * server.delay
+            assert len(server.times) == requests
+        assert set(await outcomes(*logins, server=server)) == {TokenHTTPError}
+        assert len(server.times) == 2
+
+    play(scenario())
+
+
 @pytest.mark.rule("R072")
 def test_last_attempt_ends_with_the_time_limit_of_the_series(play: Play) -> None:
     """Callers get the error of the attempt before, which says more."""
