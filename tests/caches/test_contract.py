@@ -82,6 +82,21 @@ class TestRedisCache(CacheContract):
         assert await claim.replace("1", None)
         await claim.release()
 
+    async def test_claim_taken_during_cancellation_is_given_back(self) -> None:
+        """Whenever a call is cancelled, the claim is free at once, and not after the lease."""
+        for turn in range(30):
+            claiming = asyncio.create_task(self.make_cache().claim(f"k{turn}"))
+            for _ in range(turn):
+                await asyncio.sleep(0)
+            claiming.cancel()
+            (taken,) = await asyncio.gather(claiming, return_exceptions=True)
+            if not isinstance(taken, BaseException):
+                assert taken is not None
+                await taken.release()
+            claim = await self.make_cache().claim(f"k{turn}")
+            assert claim is not None, f"cancelled after {turn} turns of the event loop"
+            await claim.release()
+
     async def test_slow_change_that_is_cancelled_does_not_undo_a_later_one(self) -> None:
         """A cancelled call ends after its request, even if the request takes long."""
         cache = sketched_cache(self.server, SlowConnection)
