@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from aiohttp import ClientSession, UnixConnector, web
 
@@ -103,8 +104,62 @@ async def test_refresh_is_stored_if_closing_the_client_is_cancelled(scene: Scene
     await scene.start_refresh(client)
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(client.close(), 0.05)
-    await client.close()
     await scene.require_stored_refresh()
+
+
+@pytest.mark.rule("R077")
+async def test_refresh_is_stored_if_the_scope_around_the_client_is_cancelled(scene: Scene) -> None:
+    """A cancelled scope of anyio cancels closing again at each turn of the event loop."""
+    with anyio.CancelScope() as scope:
+        async with Client(**scene.options()) as client:
+            await scene.start_refresh(client)
+            scope.cancel()
+    await scene.require_stored_refresh()
+
+
+@pytest.mark.rule("R077")
+async def test_refresh_is_stored_if_the_scope_around_the_manager_is_cancelled(scene: Scene) -> None:
+    """No task is left, and the session is closed before the manager."""
+    with anyio.CancelScope() as scope:
+        async with (
+            scene.manager() as manager,
+            ClientSession(middlewares=[OAuth2Middleware(manager)]) as session,
+        ):
+            await scene.start_refresh(session)
+            scope.cancel()
+    await scene.require_stored_refresh()
+
+
+async def sign_in_until_the_code_is_sent(scene: Scene, manager: TokenManager) -> None:
+    """Start a sign-in, and return while its token request is in flight."""
+    scene.server.token_fault = Fault.slow(0.3)
+    signing_in = asyncio.create_task(manager.get_token())
+    await scene.server.reached(token_requests=1)
+    signing_in.add_done_callback(lambda task: task.exception())
+
+
+@pytest.mark.rule("R077", "R097")
+async def test_sign_in_is_stored_if_the_manager_is_closed_during_its_token_request(
+    scene: Scene,
+) -> None:
+    """The code cannot be sent again, and the person need not sign in again."""
+    async with scene.manager() as manager:
+        await sign_in_until_the_code_is_sent(scene, manager)
+    async with scene.manager() as other:
+        await other.get_token()
+    assert scene.server.logins == scene.server.token_requests == 1
+
+
+@pytest.mark.rule("R083", "R097")
+async def test_tokens_of_a_sign_in_are_revoked_by_a_logout_during_its_token_request(
+    scene: Scene,
+) -> None:
+    """Otherwise they would be valid at the server, and known to nobody."""
+    async with scene.manager() as manager:
+        await sign_in_until_the_code_is_sent(scene, manager)
+        await manager.logout()
+    hints = [each.form["token_type_hint"] for each in scene.server.log if "token" in each.form]
+    assert hints == ["refresh_token", "access_token"]
 
 
 @pytest.mark.rule("R071")

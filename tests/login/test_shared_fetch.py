@@ -169,6 +169,25 @@ def test_many_processes_make_one_request(play: Play) -> None:
     play(scenario())
 
 
+@pytest.mark.rule("R079")
+def test_valid_token_is_used_while_another_client_has_the_claim(play: Play) -> None:
+    """A client needs the claim only for a request."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server = Server(cache)
+        await service(cache).token(server, None)
+        claim = await cache.new_client().claim(KEY)
+        assert claim is not None
+        started = now()
+        assert await outcomes(service(cache.new_client()), server=server) == ["access-1"]
+        assert now() - started < 0.1
+        assert claim.is_held
+        await claim.release()
+
+    play(scenario())
+
+
 @pytest.mark.rule("R033", "R072", "R079")
 @pytest.mark.parametrize(
     "error", [TokenHTTPError("busy", 503), TokenConnectionError("down", is_transient=True)]
