@@ -23,8 +23,8 @@ from aioalf._single_flight import (
     is_being_cancelled,
 )
 from aioalf.errors import TokenConfigurationError, TokenError
-from aioalf.renewal import MAX_BACKOFF, PAUSE_AFTER_REFUSAL, Renewal, RenewalSkippedError
-from aioalf.retry import retry_after_of
+from aioalf.renewal import Renewal, RenewalSkippedError
+from aioalf.retry import pause_after
 from aioalf.token import Token
 
 logger: logging.Logger = logging.getLogger("aioalf.manager")
@@ -221,22 +221,14 @@ class RenewingToken(ABC):
         if self._token is not None and now < self._token.deadline:
             if self._failure is None:
                 logger.warning("The token could not be renewed ahead of its expiry: %s", error)
-            if _pauses_sign_in(error):
+            if isinstance(error, TokenError) and error.pauses_sign_in:
                 self._renew_at = self._token.deadline  # do not ask the person twice
-        elif isinstance(error, TokenConfigurationError):
+        elif isinstance(error, TokenConfigurationError) and not error.pauses_sign_in:
             return  # no request was sent, and a corrected configuration should work at once
         self._failure = copy_without_frames(error)
-        if _pauses_sign_in(error):
-            self._paused_until = now + PAUSE_AFTER_REFUSAL
-            return
-        asked_for = min(retry_after_of(error) or 0.0, MAX_BACKOFF)
-        self._paused_until = now + max(self._renewal.failure_backoff, asked_for)
+        self._paused_until = now + pause_after(error, self._renewal.failure_backoff)
 
     def _forget(self) -> None:
         self._token = self._failure = None
         self._unproven_until = _NEVER
         self._generation += 1
-
-
-def _pauses_sign_in(error: Exception) -> bool:
-    return isinstance(error, TokenError) and error.pauses_sign_in

@@ -11,7 +11,8 @@ from aioalf._syntax import check_seconds
 from aioalf.errors import TokenError
 
 PAUSE_AFTER_REFUSAL: Final = 60.0
-"""Seconds. A person who refused to sign in, or did not react, is not asked again before."""
+"""Seconds. A person who refused to sign in, did not react, or has just signed in in vain, is not
+asked again before."""
 
 MAX_BACKOFF: Final = 60.0
 """Seconds. A longer ``Retry-After`` does not delay the next token request any further."""

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple, Self, TypeVar
 
 from aioalf._syntax import check_seconds
 from aioalf.errors import TokenConfigurationError, TokenError, TokenHTTPError
+from aioalf.renewal import MAX_BACKOFF, PAUSE_AFTER_REFUSAL
 
 T = TypeVar("T")
 
@@ -82,6 +83,17 @@ def is_transient(error: Exception) -> bool:
 def retry_after_of(error: Exception) -> float | None:
     """Return the seconds of the server's ``Retry-After`` header, or None without one."""
     return error.retry_after if isinstance(error, TokenHTTPError) else None
+
+
+def pause_after(error: Exception, failure_backoff: float) -> float:
+    """Return the seconds for which no other token request is made after an error.
+
+    They are more than `failure_backoff` if the server asks for it, or if a person refused, did not
+    react, or would have to sign in again.
+    """
+    if isinstance(error, TokenError) and error.pauses_sign_in:
+        return PAUSE_AFTER_REFUSAL
+    return max(failure_backoff, min(retry_after_of(error) or 0.0, MAX_BACKOFF))
 
 
 async def retrying(retry: Retry | None, attempt: Callable[[], Awaitable[T]]) -> T:

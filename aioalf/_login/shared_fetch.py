@@ -26,8 +26,8 @@ from aioalf.errors import (
     TokenConnectionError,
     TokenError,
 )
-from aioalf.renewal import MAX_BACKOFF, PAUSE_AFTER_REFUSAL, RenewalSkippedError
-from aioalf.retry import Retry, more_telling, retry_after_of
+from aioalf.renewal import RenewalSkippedError
+from aioalf.retry import Retry, more_telling, pause_after
 from aioalf.token import Token
 
 logger: logging.Logger = logging.getLogger(__name__)
@@ -242,10 +242,7 @@ class SharedFetch:
 
     async def _share(self, error: TokenError, steps: Steps) -> None:
         """Let other clients raise the same error, for as long as this one sends no request."""
-        if error.pauses_sign_in:
-            pause = PAUSE_AFTER_REFUSAL
-        else:
-            pause = max(self._failure_backoff, min(retry_after_of(error) or 0.0, MAX_BACKOFF))
+        pause = pause_after(error, self._failure_backoff)
         # Also without a pause: for the clients that are waiting now.
         note = failure_note(error, time.time(), pause, this_process())
         await self._entry.set_note(note, steps.name)

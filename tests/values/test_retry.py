@@ -19,13 +19,15 @@ from aioalf._auth_server.response import ServerResponse
 from aioalf._auth_server.token_endpoint import TokenEndpoint
 from aioalf.client_auth import ClientSecretBasic, Credentials
 from aioalf.errors import (
+    AccessDeniedError,
+    LoginTimeoutError,
     TokenConfigurationError,
     TokenConnectionError,
     TokenError,
     TokenHTTPError,
     TokenResponseError,
 )
-from aioalf.retry import Retry, is_transient
+from aioalf.retry import Retry, is_transient, pause_after
 from aioalf.testing import Fault, OAuthServer
 from tests.support.virtual_time import VirtualTimeLoop, follow_the_loop
 
@@ -325,3 +327,31 @@ def test_retry_is_immutable_and_shows_its_values() -> None:
     assert repr(retry) == "Retry(attempts=5, wait_initial=0.25, timeout=25.0)"
     with pytest.raises(AttributeError):
         retry.attempts = 1  # type: ignore[misc]
+
+
+def after_sign_in(error: TokenError) -> TokenError:
+    """Return the error as one of a request that followed a sign-in."""
+    error.pauses_sign_in = True
+    return error
+
+
+@pytest.mark.rule("R033", "R072")
+@pytest.mark.parametrize(
+    ("error", "failure_backoff", "pause"),
+    [
+        (TokenHTTPError("busy", 503), 1.0, 1.0),
+        (TokenHTTPError("busy", 503), 0.0, 0.0),
+        (TokenHTTPError("busy", 503, retry_after=7), 1.0, 7.0),
+        (TokenHTTPError("busy", 503, retry_after=1000), 1.0, 60.0),
+        (AccessDeniedError("no"), 0.0, 60.0),
+        (LoginTimeoutError("nobody"), 1.0, 60.0),
+        (after_sign_in(TokenHTTPError("busy", 503)), 1.0, 60.0),
+        (after_sign_in(TokenHTTPError("busy", 503)), 0.0, 60.0),
+        (OSError("x"), 2.0, 2.0),
+    ],
+)
+def test_pause_after_an_error_spares_servers_and_persons(
+    error: Exception, failure_backoff: float, pause: float
+) -> None:
+    """A server may ask for a longer pause, and a person is not asked twice within a minute."""
+    assert pause_after(error, failure_backoff) == pause
