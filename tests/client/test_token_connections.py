@@ -154,7 +154,7 @@ async def test_sign_in_is_stored_if_the_manager_is_closed_during_its_token_reque
 async def test_tokens_of_a_sign_in_are_revoked_by_a_logout_during_its_token_request(
     scene: Scene,
 ) -> None:
-    """Otherwise they would be valid at the server, and known to nobody."""
+    """The server would accept them otherwise, although no client knows them."""
     async with scene.manager() as manager:
         await sign_in_until_the_code_is_sent(scene, manager)
         await manager.logout()
