@@ -15,6 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Coroutine
 from functools import partial
 
+from aioalf._masked_values import MaskedStr
 from aioalf._single_flight import (
     CANCELLED_INSIDE,
     SingleFlight,
@@ -122,10 +123,12 @@ class RenewingToken(ABC):
         """
         if not self.can_renew(rejected):
             return rejected
+        rejected = MaskedStr(rejected)  # error reports show local variables
         self.mark_rejected(rejected)
         token = await self.get_token()
         if token == rejected and self._uses_stored_tokens:  # a flight that did not know of it
             self.mark_rejected(rejected)
+            del token
             token = await self.get_token()
         return token
 

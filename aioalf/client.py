@@ -16,6 +16,7 @@ from aiohttp import ClientResponse, ClientSession
 from aiohttp.typedefs import StrOrURL
 from yarl import URL
 
+from aioalf._masked_values import MaskedStr
 from aioalf._options import ClientOptions, TokenRequestOptions, split_options
 from aioalf._recently_used import RecentlyUsed
 from aioalf._redaction import Unpicklable
@@ -243,6 +244,7 @@ class Client(RequestVerbs, Unpicklable, AsyncOnly):
             TokenError: If there is no such response.
             TokenConfigurationError: If the token manager has no ``introspect``.
         """
+        token = MaskedStr(token)  # error reports show local variables
         introspect = getattr(self._token_manager, "introspect", None)
         if introspect is None:
             raise TokenConfigurationError(

@@ -25,6 +25,7 @@ from aioalf._implicit_storage import (
     shared_storage,
     unshare,
 )
+from aioalf._masked_values import MaskedStr
 from aioalf._options import TokenManagerOptions
 from aioalf._single_flight import run_to_completion
 from aioalf._syntax import join_scope, scope_set
@@ -152,6 +153,7 @@ class OAuthImplicitTokenManager(TokenManager):
         stored = await self._load()
         if stored is not None and self._is_usable(stored):
             return stored
+        del stored
         return (await self._obtain()).access_token
 
     async def token(self) -> Token:
@@ -171,6 +173,7 @@ class OAuthImplicitTokenManager(TokenManager):
         """
         if not self.can_renew(rejected):
             return rejected
+        rejected = MaskedStr(rejected)  # error reports show local variables
         self.mark_rejected(rejected)
         return await self.get_token()
 
@@ -203,6 +206,7 @@ class OAuthImplicitTokenManager(TokenManager):
             if stored is not None:
                 if self._is_usable(stored):
                     return Token(stored, None)
+                stored = MaskedStr(stored)
                 self._unsaved = None
                 await shared.clean()
             token = await super()._fetch_token(is_ahead=is_ahead)

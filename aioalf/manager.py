@@ -29,6 +29,7 @@ from aioalf._login.derived_login import DerivedLogin, shared_login
 from aioalf._login.login import Login
 from aioalf._login.logout import Logout
 from aioalf._manager_parts import make_api_rules, make_endpoint, make_login, make_policy
+from aioalf._masked_values import MaskedDict, MaskedStr
 from aioalf._options import TokenManagerOptions, TokenRequestOptions, check_names, check_options
 from aioalf._provider_options import check_provider, with_provider
 from aioalf._recently_used import RecentlyUsed
@@ -235,6 +236,7 @@ class TokenManager(LegacyAttributes, RenewingToken):
         Raises:
             TokenError: If there is no such response. The state of the token is unknown then.
         """
+        token = MaskedStr(token)  # error reports show local variables
         if self._endpoint is None:
             raise missing_endpoint_error("introspection_endpoint")
         return await self._endpoint.introspect(token, token_type_hint)
@@ -312,7 +314,11 @@ class TokenManager(LegacyAttributes, RenewingToken):
         if isinstance(data, Token):
             return data
         passed_on = data.token if isinstance(data, ResponseMembers) else None
-        return passed_on or read_token(data, self._policy, sent_at=sent_at, warnings=self._warnings)
+        members = MaskedDict(data) if isinstance(data, Mapping) else None
+        del data  # error reports show local variables
+        return passed_on or read_token(
+            members, self._policy, sent_at=sent_at, warnings=self._warnings
+        )
 
     def _has_own_hook(self) -> bool:
         return any(
@@ -337,6 +343,8 @@ class TokenManager(LegacyAttributes, RenewingToken):
             return await self._grant.request_token(self._endpoint)
         # A token that is still set here is about to expire, or has expired.
         unwanted = self._rejected_token if self._token is None else self._token.access_token
+        if unwanted is not None:
+            unwanted = MaskedStr(unwanted)  # error reports show local variables
         return await self._login.token(self._endpoint, unwanted, is_ahead=is_ahead)
 
     def __repr__(self) -> str:

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from aioalf._auth_server.expiry import EXPIRES_IN, ExpiryMembers, read_expiry
 from aioalf._auth_server.granted_scope import GrantedScope, ScopeRules, read_scope
-from aioalf._masked_values import MaskedStr
+from aioalf._masked_values import MaskedDict, MaskedStr
 from aioalf._redaction import mask_secrets, printable
 from aioalf._syntax import is_sendable, is_visible_ascii, read_lifetime
 from aioalf.errors import TokenConfigurationError, TokenResponseError
@@ -89,17 +89,17 @@ def read_token(
     expected = expected or ResponsePolicy()
     if not isinstance(members, Mapping):
         raise TokenResponseError("the response is not a JSON object")
-    access_token = members.get("access_token")
-    if not is_visible_ascii(access_token):
-        raise TokenResponseError(_token_problem(members, secrets))
+    members = MaskedDict(members)  # error reports show local variables
+    if problem := _token_problem(members, secrets):
+        raise TokenResponseError(problem)
     reader = _Reader(members, expected, secrets, warnings or Warnings())
     token_type = reader.token_type()
     granted = reader.granted_scope()
-    extra = {name: value for name, value in members.items() if name not in _READ}
+    extra = MaskedDict({name: value for name, value in members.items() if name not in _READ})
     if token_type is not None:
         extra["token_type"] = token_type
     return Token(
-        str(access_token),
+        str(members["access_token"]),
         reader.lifetime(datetime.now(UTC) if sent_on is None else sent_on),
         refresh_token=read_refresh_token(members.get("refresh_token")),
         scope=granted.scope,
@@ -117,6 +117,8 @@ def read_refresh_token(value: object) -> str | None:
 
 def _token_problem(members: Mapping[str, object], secrets: frozenset[str]) -> str:
     value = members.get("access_token")
+    if is_visible_ascii(value):
+        return ""
     if value is None or value == "":
         names = [printable(mask_secrets(str(name), secrets), 40) for name in members]
         shown = ", ".join(names[:_MAX_NAMES]) + (", …" if len(names) > _MAX_NAMES else "")

@@ -25,6 +25,7 @@ from aioalf._login.cache_format import (
 )
 from aioalf._login.cache_note import CacheNote, read_note, write_note
 from aioalf._login.logout import TokensToRevoke
+from aioalf._masked_values import MaskedStr
 from aioalf._single_flight import MustFinish, is_being_cancelled, run_to_completion
 from aioalf.errors import CacheError, TokenError
 from aioalf.grants import AuthorizationServer
@@ -213,8 +214,10 @@ class CacheEntry:
     async def _get(self, cache: TokenCache, key: str) -> str | None:
         text: object = await _ask(cache.get(key))
         if text is None or isinstance(text, str):
-            return text
-        raise CacheError(f"The token cache returned {type(text).__name__} instead of text or None")
+            return text and MaskedStr(text)  # error reports show local variables
+        kind = type(text).__name__
+        del text
+        raise CacheError(f"The token cache returned {kind} instead of text or None")
 
     # Logout
 
@@ -283,8 +286,7 @@ class CacheEntry:
         self._is_outdated = False
 
     async def _delete_after_logout(self, claim: Claim | None) -> None:
-        is_deleted = claim is not None and await _ask(claim.remove())
-        if not is_deleted:  # without the claim: a logout must leave no login
+        if claim is None or not await _ask(claim.remove()):  # a logout must leave no login
             await _ask(self._store.delete(self._key))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final, Protocol
 
 from aioalf._auth_server.token_endpoint import TokenEndpoint
+from aioalf._masked_values import MaskedStr
 from aioalf.errors import RevocationError, TokenError, TokenHTTPError
 from aioalf.retry import is_transient
 from aioalf.token import Token
@@ -25,16 +26,16 @@ class TokensToRevoke:
         a newer one replaced it."""
         self.is_complete: bool = False
         """Whether no further tokens will be added."""
-        # Dicts are ordered sets.
+        # Dicts are ordered sets. Masked, because error reports show local variables.
         self._refresh_tokens: dict[str, None] = {}
         self._access_tokens: dict[str, None] = {}
 
     def add(self, token: Token | None, refresh_token: str | None = None) -> None:
         """Add an access token and a refresh token; None adds nothing."""
         if token is not None:
-            self._access_tokens[token.access_token] = None
+            self._access_tokens[MaskedStr(token.access_token)] = None
         if refresh_token:
-            self._refresh_tokens[refresh_token] = None
+            self._refresh_tokens[MaskedStr(refresh_token)] = None
 
     def include(self, other: TokensToRevoke) -> None:
         """Add all tokens of `other`."""

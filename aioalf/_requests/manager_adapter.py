@@ -101,7 +101,11 @@ class LegacyManagerAdapter(Unpicklable):
     async def get_token(self) -> str:
         """Return the manager's token, or a renewed one if that token was rejected."""
         token = await self._manager.get_token()
-        return await self.renew_token(token) if token == self._rejected else token
+        rejected = self._rejected
+        if rejected is None or token != rejected:
+            return token
+        del token  # error reports show local variables
+        return await self.renew_token(rejected)
 
     async def token(self) -> Token:
         """Return the manager's token; only a subclass of `TokenManager` knows its lifetime."""
@@ -116,6 +120,7 @@ class LegacyManagerAdapter(Unpicklable):
             return await self._manager.renew_token(rejected)  # type: ignore[attr-defined, no-any-return]
         renewed_from, token = await self._flight.run(lambda: self._renew(rejected))
         if token == rejected != renewed_from:  # that flight renewed another token
+            del token
             _, token = await self._flight.run(lambda: self._renew(rejected))
         return token
 
@@ -159,6 +164,7 @@ class LegacyManagerAdapter(Unpicklable):
     async def _renew(self, rejected: str) -> tuple[str, str]:
         token = await self._manager.get_token()
         if token == rejected:
+            del token
             await await_if_needed(self._manager.reset_token())
             token = await self._manager.get_token()
             self._renewed = token

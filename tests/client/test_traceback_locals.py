@@ -11,15 +11,21 @@ from typing import Any
 import pytest
 from aiohttp import ClientError, ClientResponseError, ClientSession
 
-from aioalf import Client, OAuth2Middleware, Retry, TokenError, TokenManager
+from aioalf import Client, OAuth2Middleware, Retry, Token, TokenError, TokenManager
 from aioalf._auth_server.http import AuthServerHTTP
 from aioalf._auth_server.session import SessionSettings
 from aioalf._auth_server.token_endpoint import TokenEndpoint
 from aioalf._masked_values import MaskedDict, MaskedMultiDict, MaskedSet, MaskedStr
 from aioalf._requests.authorization_header import AuthorizationHeader
+from aioalf.caches import MemoryCache
 from aioalf.client_auth import ClientAuth, ClientSecretBasic, ClientSecretPost, Credentials
-from aioalf.testing import Fault, OAuthServer
+from aioalf.errors import CacheError, RevocationError
+from aioalf.grants import AuthorizationCode
+from aioalf.grants.implicit import ImplicitLogin
+from aioalf.implicit_manager import OAuthImplicitTokenManager, TokenStorage
+from aioalf.testing import CacheFault, CacheMethod, Fault, OAuthServer, UnreliableCache
 from tests.support.front import FixedManager, UserClient, UserManager, client_of
+from tests.support.person import Person
 
 SECRET = "hunter2-of-the-client"
 CREDENTIALS = base64.b64encode(f"the-client:{SECRET}".encode()).decode()
@@ -160,6 +166,177 @@ async def test_failed_renewal_shows_no_rejected_token(oauth_server: OAuthServer)
         oauth_server.token_fault = Fault.hang_up()
         error = await error_of(lambda: client.get(oauth_server.url("/things")))
         require_no_secret(error, request.headers["Authorization"].partition(" ")[2])
+
+
+@pytest.mark.rule("R063")
+@pytest.mark.parametrize(
+    "fault", [Fault.hang_up(), Fault.status(500), Fault.wrong_json([])], ids=lambda each: each.kind
+)
+async def test_failed_introspection_shows_no_token(oauth_server: OAuthServer, fault: Fault) -> None:
+    """The token that an API asks about may be valid: it is in no frame of the package."""
+    oauth_server.faults["introspection"] = fault
+    issuer, retry = oauth_server.issuer, Retry(attempts=1)
+    client = Client("client-id", "secret", issuer=issuer, retry=retry)
+    manager = TokenManager(None, "client-id", "secret", issuer=issuer, retry=retry)
+    async with client, manager:
+        require_no_secret(await error_of(lambda: client.introspect("granted-token")))
+        require_no_secret(await error_of(lambda: manager.introspect("granted-token")))
+
+
+@pytest.mark.rule("R063", "R160")
+@pytest.mark.parametrize(
+    "fault",
+    [Fault.hang_up(), Fault.status(500), Fault.oauth_error("unsupported_token_type")],
+    ids=lambda each: each.kind,
+)
+async def test_failed_logout_shows_no_token(oauth_server: OAuthServer, fault: Fault) -> None:
+    """Tokens that could not be revoked are still valid."""
+    oauth_server.faults["revocation"] = fault
+    tokens: list[Token] = []
+    user = Person()
+    client = Client(
+        "client-id",
+        "secret",
+        issuer=oauth_server.issuer,
+        grant=AuthorizationCode(open_browser=user),
+        retry=Retry(attempts=1),
+        on_token=tokens.append,
+    )
+    async with client:
+        await client.get(oauth_server.url("/things"))
+        error = await error_of(client.logout)
+    await user.done()
+    assert isinstance(error, RevocationError)
+    assert tokens[0].refresh_token is not None
+    require_no_secret(error, tokens[0].access_token, tokens[0].refresh_token)
+
+
+@pytest.mark.rule("R063")
+@pytest.mark.parametrize("failing", ["claim", "delete", "get"])
+async def test_failed_cache_shows_no_token(oauth_server: OAuthServer, failing: CacheMethod) -> None:
+    """The text of a cache entry holds the tokens."""
+    cache = UnreliableCache()
+    client = Client(
+        "client-id", "secret", oauth_server.token_endpoint, cache=cache, retry=Retry(attempts=1)
+    )
+    async with client:
+        await client.get(oauth_server.url("/things"))
+        cache.faults[failing] = CacheFault.error()
+        cache.faults["remove"] = CacheFault.error()
+        error = await error_of(client.logout)
+    require_no_secret(error, oauth_server.log[-1].headers["Authorization"].removeprefix("Bearer "))
+
+
+@pytest.mark.rule("R063")
+async def test_cache_entry_that_is_not_text_is_not_shown(oauth_server: OAuthServer) -> None:
+    """A cache that forgets to decode its values returns the tokens as bytes."""
+    cache = UnreliableCache()
+    cache.faults["get"] = CacheFault.answer(b"granted-token")
+    client = Client("client-id", "secret", oauth_server.token_endpoint, cache=cache)
+    async with client:
+        error = await error_of(client.logout)
+    assert isinstance(error, CacheError)
+    require_no_secret(error)
+
+
+@pytest.mark.rule("R063")
+@pytest.mark.parametrize("method", ["reset_token", "renew_token"])
+async def test_failure_after_a_reset_shows_no_token(oauth_server: OAuthServer, method: str) -> None:
+    """The token that was forgotten is still valid at the server."""
+    oauth_server.changes["token"] = {"access_token": "granted-token"}
+    manager = TokenManager(
+        oauth_server.token_endpoint,
+        oauth_server.client_id,
+        oauth_server.client_secret,
+        cache=MemoryCache(),
+        retry=Retry(attempts=1),
+    )
+    async with manager:
+        assert await manager.get_token() == "granted-token"
+        oauth_server.token_fault = Fault.hang_up()
+        if method == "reset_token":
+            await manager.reset_token()
+            require_no_secret(await error_of(manager.get_token))
+        else:
+            require_no_secret(await error_of(lambda: manager.renew_token("granted-token")))
+
+
+class FailingManager(UserManager):
+    """A manager of a user that cannot replace its token."""
+
+    def __init__(self, failing: str) -> None:
+        super().__init__("", "", "", {}, None)
+        self.failing = failing
+
+    async def get_token(self) -> str:
+        """Return the same token each time, or fail after the reset."""
+        if self.failing == "get_token" and self.resets:
+            raise TokenError("no token")
+        return "granted-token"
+
+    async def reset_token(self) -> None:
+        """Count the reset, or fail."""
+        if self.failing == "reset_token":
+            raise TokenError("no reset")
+        self.resets += 1
+
+
+@pytest.mark.rule("R063")
+@pytest.mark.parametrize("failing", ["get_token", "reset_token"])
+@pytest.mark.parametrize("body", ["repeatable", "sent once"])
+async def test_failed_renewal_of_a_users_manager_shows_no_token(
+    oauth_server: OAuthServer, failing: str, body: str
+) -> None:
+    """The token that one API rejected may be valid for others."""
+
+    async def once() -> AsyncIterator[bytes]:
+        yield b"body"
+
+    url = oauth_server.url("/things")
+    async with ClientSession(middlewares=[OAuth2Middleware(FailingManager(failing))]) as session:
+        if body == "sent once":  # the token is renewed before the next request
+            async with session.post(url, data=once()) as response:
+                assert response.status == 401
+        require_no_secret(await error_of(lambda: session.get(url)))
+
+
+@pytest.mark.rule("R063")
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"access_token": "granted-token", "expires_in": "soon"},
+        {"access_token": "granted-token\n"},
+        {"access_token": "granted-token", "token_type": "mac"},
+        ["granted-token"],
+    ],
+    ids=["expires_in", "access_token", "token_type", "not a mapping"],
+)
+async def test_invalid_members_of_a_hook_are_not_shown(members: Any) -> None:
+    """A subclass of 0.4.0's manager returns the members of its token response."""
+
+    class Hooked(TokenManager):
+        async def _request_token(self) -> Any:
+            return members
+
+    manager = Hooked("https://auth.example.com/token", "client-id", "secret")
+    require_no_secret(await error_of(manager.get_token))
+
+
+@pytest.mark.rule("R063")
+async def test_failed_implicit_sign_in_shows_no_stored_token(oauth_server: OAuthServer) -> None:
+    """The stored token that one API rejected may be valid for others."""
+
+    def no_browser(_: str) -> None:
+        raise OSError
+
+    class Manager(OAuthImplicitTokenManager):
+        storage = TokenStorage()
+        login = ImplicitLogin((49152, 49999), None, no_browser, 5)
+
+    Manager.storage.save("granted-token")
+    manager = Manager(oauth_server.token_endpoint, "client-id", None)
+    assert await manager.get_token() == "granted-token"
+    require_no_secret(await error_of(lambda: manager.renew_token("granted-token")))
 
 
 @pytest.mark.rule("R051", "R063")
