@@ -19,7 +19,7 @@ _REST: Final = r'(?:"(?:[^"\\]|\\(?:.|\Z))*+(?:"|\Z)|[^,"])*+'
 _QUOTED_PAIR: Final = r"(?s)\\(.)"
 
 _MAX_LENGTH: Final = 16_384
-"""Characters of all header lines together that are parsed."""
+"""Characters of all header lines together that are parsed; the end of a line counts as one."""
 
 
 class Challenge(NamedTuple):
@@ -38,8 +38,10 @@ def parse_challenges(lines: Iterable[str]) -> tuple[Challenge, ...]:
     challenges: list[Challenge] = []
     left = _MAX_LENGTH
     for line in lines:
+        if left <= 0:
+            break
         challenges.extend(_parse_line(line[:left]))
-        left = max(0, left - len(line))
+        left -= len(line) + 1  # a response may have millions of empty lines
     return tuple(challenges)
 
 
