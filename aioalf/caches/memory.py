@@ -9,10 +9,11 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from aioalf._cache_protocol import Claim
+from aioalf._redaction import Unpicklable
 from aioalf.errors import TokenConfigurationError
 
 
-class MemoryCache:
+class MemoryCache(Unpicklable):
     """Keep logins for as long as the process lives. Clients in one event loop can share it.
 
     When the cache is full, a new entry replaces the least recently used one. The token of a

@@ -9,6 +9,7 @@ import pytest
 from aioalf import Client
 from aioalf._auth_server.request_params import TokenRequestParams
 from aioalf._requests.manager_adapter import LegacyManagerAdapter
+from aioalf.caches import MemoryCache
 from tests.support.front import FixedManager, UserClient
 
 pytestmark = pytest.mark.rule("R063")
@@ -22,10 +23,11 @@ pytestmark = pytest.mark.rule("R063")
         lambda: Client("client-id", "secret", "https://auth.example.com/token")._dispatcher,  # noqa: SLF001 - an inner object
         lambda: LegacyManagerAdapter(FixedManager()),
         lambda: TokenRequestParams(extra={"key": "secret"}),
+        MemoryCache,
     ],
     ids=[
         *("Client", "Client with a user's manager", "RequestDispatcher", "LegacyManagerAdapter"),
-        "TokenRequestParams",
+        *("TokenRequestParams", "MemoryCache"),
     ],
 )
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
