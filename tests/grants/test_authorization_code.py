@@ -319,10 +319,13 @@ async def test_error_description_of_another_issuer_is_not_shown(server: OAuthSer
         "error": "access_denied",
         "error_description": "call 555",
     }
-    error = await refused(ServerSource(server), Visitor())
+    visitor = Visitor()
+    error = await refused(ServerSource(server), visitor)
     assert isinstance(error, AuthorizationError)
     assert error.error is error.error_description is None
     assert "555" not in str(error)
+    assert visitor.statuses == [400]
+    assert "555" not in visitor.pages[0]
 
 
 @pytest.mark.rule("R101")

@@ -13,7 +13,7 @@ Change = Callable[[str], str]
 
 
 class Visitor:
-    """Pass an instance as `open_browser`. It records the opened URLs, redirects and statuses.
+    """Pass an instance as `open_browser`. It records opened URLs, redirects, statuses and pages.
 
     Each function in `first` makes a changed redirect URL, which is opened before the right one;
     `then` changes the right one.
@@ -23,6 +23,7 @@ class Visitor:
         self.opened: list[str] = []
         self.redirects: list[str] = []
         self.statuses: list[int] = []
+        self.pages: list[str] = []
         self._first = first
         self._then = then
         self._tasks: list[asyncio.Task[None]] = []
@@ -50,6 +51,7 @@ class Visitor:
                 self.redirects.append(change(location))
                 async with session.get(self.redirects[-1], allow_redirects=False) as page:
                     self.statuses.append(page.status)
+                    self.pages.append(await page.text())
 
 
 def query_of(url: str) -> dict[str, list[str]]:
