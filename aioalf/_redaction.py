@@ -27,6 +27,7 @@ _HTML_NAMES: Final = {"amp": "&", "apos": "'", "gt": ">", "lt": "<", "quot": '"'
 _HTML_ESCAPE: Final = r"&(?:(amp|apos|gt|lt|quot)|#[xX]([0-9A-Fa-f]{1,6})|#([0-9]{1,7}));"
 _BACKSLASH_ESCAPE: Final = r"(?s)((?:\\u[0-9a-fA-F]{4})+)|\\x([0-9a-fA-F]{2})|\\(.|\Z)"
 _CONTROL_CHARACTERS: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+_BASE64URL: Final = str.maketrans("+/", "-_")
 _MAX_NESTED_ESCAPES: Final = 8
 _OAUTH_ERROR_CHARACTERS: Final = frozenset(map(chr, range(0x20, 0x7F))) - {'"', "\\"}
 
@@ -62,9 +63,10 @@ def excerpt(text: str) -> str:
 def mask_secrets(text: str, secrets: Iterable[str]) -> str:
     """Return the text with each secret masked: verbatim, as JSON, URL-encoded and in base64.
 
-    If a secret is escaped in another way, such as HTML entities or JSON in JSON, only the length of
-    the text is returned. A secret shorter than `SHORT_SECRET` is masked only as a whole word: a
-    client id ``a`` must not make the text unreadable.
+    Base64 may be URL-safe, and without padding (RFC 4648 §5). If a secret is escaped in another
+    way, such as HTML entities or JSON in JSON, only the length of the text is returned. A secret
+    shorter than `SHORT_SECRET` is masked only as a whole word: a client id ``a`` must not make the
+    text unreadable.
     """
     forms = {form for secret in secrets for form in _encoded_forms(secret)}
     if not forms:
@@ -96,8 +98,10 @@ def _encoded_forms(secret: str) -> set[str]:
         return set()
     plain = secret.encode("utf-8", "replace").decode()
     encoded = b64encode(secret.encode("utf-8", "surrogatepass")).decode("ascii")
+    in_base64 = {encoded, encoded.translate(_BASE64URL)}
+    in_base64 |= {form.rstrip("=") for form in in_base64}
     in_json = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
-    return {secret, *in_json, quote(plain, safe=""), quote_plus(plain), encoded}
+    return {secret, *in_json, quote(plain, safe=""), quote_plus(plain), *in_base64}
 
 
 def _pattern_of(form: str) -> str:

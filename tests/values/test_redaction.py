@@ -97,7 +97,7 @@ def test_body_without_a_token_is_shown() -> None:
     assert excerpt('{"error": "invalid_client"}') == '{"error": "invalid_client"}'
 
 
-SECRET = 'pä"ss wörd&+/='
+SECRET = 'pä"ss wörd&+/=?>~'
 
 
 @pytest.mark.rule("R007")
@@ -110,6 +110,9 @@ SECRET = 'pä"ss wörd&+/='
         quote(SECRET, safe=""),
         quote_plus(SECRET),
         base64.b64encode(SECRET.encode()).decode(),
+        base64.b64encode(SECRET.encode()).decode().rstrip("="),
+        base64.urlsafe_b64encode(SECRET.encode()).decode(),
+        base64.urlsafe_b64encode(SECRET.encode()).decode().rstrip("="),
     ],
 )
 def test_secret_is_masked_in_all_encodings(form: str) -> None:
@@ -138,7 +141,7 @@ IN_JSON_IN_JSON = json.dumps(IN_JSON)[1:-1]
         json.dumps(IN_JSON_IN_JSON)[1:-1],
         html.escape(IN_JSON),
         quote(html.escape(IN_JSON_IN_JSON)),
-        base64.b64encode(SECRET.encode()).decode().replace("=", "&#61;"),
+        base64.b64encode(SECRET.encode()).decode().replace("+", "&#43;"),
     ],
     ids=[
         "JSON of PHP",
