@@ -15,7 +15,7 @@ from aioalf._cli.cached_login import CachedLoginGrant, NewLoginCache
 from aioalf._cli.profiles import CLIENT_CREDENTIALS, PRIVATE_KEY_JWT, Profile, Profiles
 from aioalf._cli.token_output import seconds_left
 from aioalf._login.cache_entry import CacheEntry
-from aioalf._login.cache_key import cache_key_for
+from aioalf._login.cache_key import cache_key_for, cache_owner
 from aioalf._login.derived_login import DerivedLogin
 from aioalf._login.login import Login
 from aioalf.caches import TokenCache
@@ -41,6 +41,9 @@ _CLIENT_AUTH: Final[dict[str, Callable[[], ClientAuth]]] = {
     "client_secret_post": ClientSecretPost,
     "client_secret_jwt": ClientSecretJWT,
 }
+_NAMESPACE: Final = "aioalf"
+"""Replaces the client secret in cache keys: each profile has its own cache, and a stored token must
+be found without the secret."""
 _MIN_VALIDITY: Final = 60.0
 """Seconds that a printed token stays valid, or a third of its lifetime if that is shorter."""
 
@@ -64,6 +67,7 @@ def make_client(
         resource=profile.resource,
         audience=profile.audience,
         cache=cache,
+        cache_namespace=_NAMESPACE,
         require_https=require_https,
         raise_token_errors=True,
     )
@@ -134,7 +138,9 @@ def cache_key_of(profile: Profile) -> str:
 
 
 def _key(profile: Profile, endpoint: TokenEndpoint) -> str:
-    return cache_key_for(_cached_grant(profile), endpoint, profile.endpoints.get("token_endpoint"))
+    owner = cache_owner(None, _NAMESPACE)
+    url = profile.endpoints.get("token_endpoint")
+    return cache_key_for(_cached_grant(profile), endpoint, url, owner)
 
 
 async def _fresh_token(login: Login | DerivedLogin, endpoint: TokenEndpoint) -> Token:

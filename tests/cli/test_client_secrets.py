@@ -74,6 +74,30 @@ def test_secret_in_the_environment_is_used_and_not_stored(
     assert "or log in with --client-secret-file\n" in result.stderr
 
 
+@pytest.mark.parametrize("grant", ["--client-credentials", "--browser"])
+@pytest.mark.parametrize("variables", [OF_CLIENT, OF_PROFILE], ids=["client", "profile"])
+def test_all_commands_use_the_login_of_a_client_with_a_secret(
+    server: OAuthServer,
+    person: Person,
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    variables: Mapping[str, str],
+    grant: str,
+) -> None:
+    """`request` sends the stored token, and `logout` revokes it."""
+    set_variables(monkeypatch, variables)
+    login = ("login", "--issuer", server.issuer, "--client-id", "service", grant)
+    assert run(*login, "--client-auth", "client_secret_basic").code == 0
+    token = run("token").stdout.strip()
+    server.log.clear()
+    assert run("request", "GET", server.url("/things")).code == 0
+    assert [exchange.path for exchange in server.log] == ["/things"]
+    assert server.log[0].headers["Authorization"] == f"Bearer {token}"
+    assert run("logout").code == 0
+    revoked = [each.form["token"] for each in server.log if each.path == "/revoke"]
+    assert token in revoked
+
+
 def test_first_login_needs_no_option_for_the_client(
     server: OAuthServer, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
