@@ -107,10 +107,12 @@ class Profiles:
         Raises CacheError, or TokenConfigurationError if another program's file is in the way.
         """
         path = self.path(name)  # first, so that an invalid name creates nothing
-        if _directory(path).read(_FILE, 1) is not None and not self._has_files(name):
+        # `delete` would delete all files with these names.
+        found = next(filter(Path.exists, self._files(name)), None)
+        if found is not None and not self._has_files(name):
             raise TokenConfigurationError(
-                f"The file {path / _FILE} is not a profile of aioalf: choose another --profile or "
-                "--home, or remove the file"
+                f"The file {found} is not a file of aioalf: choose another --profile or --home, or "
+                "remove the file"
             )
         _directory(self.home).prepare()
         _directory(path).prepare()

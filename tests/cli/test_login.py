@@ -312,16 +312,22 @@ def test_unusable_home_is_reported_before_the_sign_in(
     assert "there is a file in place of a directory" in result.stderr
 
 
-def test_login_does_not_replace_a_file_of_another_program(
-    server: OAuthServer, person: Person, run: Run, home: Path
+@pytest.mark.parametrize(
+    "name", ["profile.json", f"tokens/{'0' * 64}.json", f"other-scopes/{'0' * 64}.json"]
+)
+def test_login_does_not_use_a_directory_with_files_of_another_program(
+    server: OAuthServer, person: Person, run: Run, home: Path, name: str
 ) -> None:
-    """The error comes before the user is asked to sign in, and names the file."""
-    file = home / "default" / "profile.json"
+    """The error comes before the user is asked to sign in, and names the file.
+
+    Otherwise `login` would replace the file, or `logout` delete it.
+    """
+    file = home / "default" / name
     file.parent.mkdir(parents=True)
     file.write_text('{"level": 3}')
     result = run("login", "--issuer", server.issuer, "--client-id", "desktop")
     assert (result.code, server.logins) == (2, 0)
-    assert f"The file {file} is not a profile of aioalf" in result.stderr
+    assert f"The file {file} is not a file of aioalf" in result.stderr
     assert file.read_text() == '{"level": 3}'
 
 
