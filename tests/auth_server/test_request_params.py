@@ -167,9 +167,41 @@ def test_any_text_is_a_resource_or_an_error(text: str) -> None:
     assert "#" not in text
 
 
+URIS = st.lists(st.sampled_from(["urn:a", "urn:b"]), max_size=2)
+PARAMS = st.builds(
+    TokenRequestParams,
+    scope=st.lists(st.sampled_from("ab"), max_size=2),
+    resource=URIS,
+    audience=URIS,
+    extra=st.dictionaries(st.sampled_from("ab"), st.sampled_from("ab"), max_size=1),
+)
+
+
 @pytest.mark.rule("R073")
-def test_requests_with_other_extra_parameters_are_not_equal() -> None:
-    """Names and values are compared separately."""
-    first = TokenRequestParams(extra={"a": "b=c"})
-    second = TokenRequestParams(extra={"a=b": "c"})
-    assert first.identity != second.identity
+@given(PARAMS, PARAMS)
+def test_requests_are_equal_only_if_all_parameters_are(
+    first: TokenRequestParams, second: TokenRequestParams
+) -> None:
+    """Scopes, resources and audiences are not mixed up."""
+
+    def values(params: TokenRequestParams) -> dict[str, object]:
+        return {
+            name: sorted(value.split() if name == "scope" else value)
+            if name in {"scope", "resource", "audience"}
+            else value
+            for name, value in params.form().items()
+        }
+
+    assert (first.identity == second.identity) == (values(first) == values(second))
+
+
+@pytest.mark.rule("R073")
+@given(st.lists(st.sampled_from("ab"), min_size=3, max_size=5), st.sampled_from(["", *"=&, :\0"]))
+def test_names_and_values_of_extra_params_are_not_joined(words: list[str], separator: str) -> None:
+    """Otherwise ``a`` and ``b=c`` would be the same request as ``a=b`` and ``c``."""
+    pairs = [
+        (separator.join(words[:split]), separator.join(words[split:]))
+        for split in range(1, len(words))
+    ]
+    identities = {TokenRequestParams(extra={name: value}).identity for name, value in pairs}
+    assert len(identities) == len(set(pairs))

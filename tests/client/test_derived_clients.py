@@ -101,6 +101,29 @@ async def test_derived_client_has_its_own_token(scene: Scene, cache: TokenCache 
     assert scene.server.requests["metadata"] == 1
 
 
+@pytest.mark.rule("R073")
+async def test_concurrent_requests_with_other_parameters_share_nothing(
+    scene: Scene, cache: TokenCache | None
+) -> None:
+    """Each set of parameters has its own token request, even while another one is in flight."""
+    sets: list[dict[str, Any]] = [
+        {},
+        {"scope": "b"},
+        {"resource": "urn:a"},
+        {"audience": "urn:a"},
+        {"extra_params": {"a": "b=c"}},
+        {"extra_params": {"a=b": "c"}},
+    ]
+    scene.server.token_fault = Fault.slow(0.05)
+    async with scene.client(scope="a", cache=cache) as client:
+        derived = [client.with_options(**options) for options in sets]
+        await asyncio.gather(*(scene.get(each) for each in derived * 3))
+    sent = [frozenset(form.items()) for form in scene.forms]
+    assert len(sent) == len(set(sent)) == len(sets)
+    tokens = {each.headers["Authorization"] for each in scene.server.log if each.server == "api"}
+    assert len(tokens) == len(sets)
+
+
 @pytest.mark.rule("R028", "R126")
 async def test_same_options_return_the_same_client(scene: Scene) -> None:
     """Equal options return the same client, whatever the order of scopes and resources."""

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from aioalf import Client, TokenConfigurationError, TokenManager
+from aioalf import Client, TokenConfigurationError, TokenHTTPError, TokenManager
 from aioalf.caches import MemoryCache
+from aioalf.grants import AuthorizationCode
 from aioalf.testing import OAuthServer
+from tests.support.person import Person
 
 
 async def sent_token(server: OAuthServer, manager_class: type[TokenManager], **options: Any) -> str:
@@ -150,6 +152,30 @@ async def test_attributes_that_a_subclass_sets_are_used(oauth_server: OAuthServe
     )
     await manager.get_token()
     assert oauth_server.log[-1].form["scope"] == "things:read"
+
+
+@pytest.mark.rule("R046")
+async def test_refresh_token_is_not_sent_to_another_token_endpoint(
+    oauth_server: OAuthServer,
+) -> None:
+    """A subclass may set the attribute of 0.4.0; the login belongs to the server before."""
+    user = Person()
+    async with OAuthServer() as other:
+        manager = TokenManager(
+            oauth_server.token_endpoint,
+            "client-id",
+            "secret",
+            endpoints={"authorization_endpoint": oauth_server.authorization_endpoint},
+            grant=AuthorizationCode(open_browser=user),
+        )
+        async with manager:
+            await manager.get_token()
+            manager._token_endpoint = other.token_endpoint  # noqa: SLF001 - as in 0.4.0
+            await manager.reset_token()
+            with pytest.raises(TokenHTTPError, match="invalid_grant"):
+                await manager.get_token()
+        await user.done()
+        assert [set(each.form) & {"refresh_token"} for each in other.log] == [set()]
 
 
 def test_overrides_of_mixins_are_checked_too() -> None:
