@@ -329,11 +329,13 @@ async def test_failed_implicit_sign_in_shows_no_stored_token(oauth_server: OAuth
     def no_browser(_: str) -> None:
         raise OSError
 
+    stored = TokenStorage()
+    stored.save("granted-token")
+
     class Manager(OAuthImplicitTokenManager):
-        storage = TokenStorage()
+        storage = stored
         login = ImplicitLogin((49152, 49999), None, no_browser, 5)
 
-    Manager.storage.save("granted-token")
     manager = Manager(oauth_server.token_endpoint, "client-id", None)
     assert await manager.get_token() == "granted-token"
     require_no_secret(await error_of(lambda: manager.renew_token("granted-token")))
