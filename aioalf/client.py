@@ -16,6 +16,7 @@ from aiohttp import ClientResponse, ClientSession
 from aiohttp.typedefs import StrOrURL
 from yarl import URL
 
+from aioalf._error_frames import hide_locals_on_error
 from aioalf._masked_values import MaskedStr
 from aioalf._options import ClientOptions, TokenRequestOptions, split_options
 from aioalf._recently_used import RecentlyUsed
@@ -82,6 +83,7 @@ class Client(RequestVerbs, Unpicklable, AsyncOnly):
 
     token_manager_class: ClassVar[Callable[..., TokenProvider]] = TokenManager
 
+    @hide_locals_on_error
     def __init__(
         self,
         client_id: str | None = None,
@@ -174,6 +176,7 @@ class Client(RequestVerbs, Unpicklable, AsyncOnly):
 
     # Tokens
 
+    @hide_locals_on_error
     def with_options(self, **options: Unpack[TokenRequestOptions]) -> Self:
         """Return a client that requests other tokens with the same login and session.
 

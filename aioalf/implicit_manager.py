@@ -17,6 +17,7 @@ from aioalf._browser import pages
 from aioalf._browser.custom_pages import CustomPages
 from aioalf._browser.redirect_uri import check_ports
 from aioalf._callbacks import OpenBrowser
+from aioalf._error_frames import hide_locals_on_error
 from aioalf._implicit_storage import (
     SharedStorage,
     Storage,
@@ -110,6 +111,7 @@ class OAuthImplicitTokenManager(TokenManager):
                     f"{cls.__name__}.{name} is a method of 0.4.0 that is no longer called: {advice}"
                 )
 
+    @hide_locals_on_error
     def __init__(
         self,
         token_endpoint: str | URL | None,

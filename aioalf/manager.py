@@ -19,6 +19,7 @@ from yarl import URL
 from aioalf._api_rules import ApiRules
 from aioalf._auth_server.token_endpoint import TokenEndpoint
 from aioalf._auth_server.token_response import ResponsePolicy, Warnings, read_token
+from aioalf._error_frames import hide_locals_on_error
 from aioalf._legacy_hooks import (
     ConstructorArguments,
     LegacyAttributes,
@@ -117,6 +118,7 @@ class TokenManager(LegacyAttributes, RenewingToken):
         super().__init_subclass__(**kwargs)
         refuse_removed_hooks(cls, TokenManager)
 
+    @hide_locals_on_error
     def __init__(
         self,
         token_endpoint: str | URL | None,
@@ -163,6 +165,7 @@ class TokenManager(LegacyAttributes, RenewingToken):
 
     # Derived managers
 
+    @hide_locals_on_error
     def with_options(self, **options: Unpack[TokenRequestOptions]) -> TokenManager:
         """Return a manager that requests other tokens with the same login.
 

@@ -15,6 +15,7 @@ from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientSess
 from yarl import URL
 
 from aioalf._auth_server.session import SessionSettings
+from aioalf._error_frames import hide_locals_on_error
 from aioalf._requests.authorization_header import AuthorizationHeader
 from aioalf._requests.manager_adapter import TokenProvider
 from aioalf._requests.origin_policy import OriginPolicy
@@ -45,6 +46,7 @@ class OAuth2Middleware:
         TokenConfigurationError: If `allowed_origins` is empty or not a list of origins.
     """
 
+    @hide_locals_on_error
     def __init__(
         self,
         manager: TokenProvider,

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import NoReturn
 
+from aioalf._error_frames import hide_locals_on_error
 from aioalf._syntax import MAX_LIFETIME, read_lifetime
 from aioalf.errors import TokenError, TokenHTTPError, TokenResponseError
 
@@ -58,6 +59,7 @@ class Token:
     extra: Mapping[str, object]
     deadline: float
 
+    @hide_locals_on_error
     def __init__(
         self,
         access_token: str = "",

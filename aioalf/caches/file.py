@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from aioalf._cache_protocol import Claim
+from aioalf._error_frames import hide_locals_on_error
 from aioalf.caches._file_claims import FileClaims
 from aioalf.caches._file_format import MAX_BYTES, DamagedError, OtherVersionError, decode, encode
 from aioalf.caches._private_directory import PrivateDirectory
@@ -62,6 +63,7 @@ class FileCache:
             is not installed.
     """
 
+    @hide_locals_on_error
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._directory = PrivateDirectory(_absolute(path))
         self._claims = FileClaims(self._directory, _lock_class())

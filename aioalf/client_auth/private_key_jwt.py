@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from ssl import SSLContext
 
+from aioalf._error_frames import hide_locals_on_error
 from aioalf.client_auth._assertion import new_claims, put_assertion
 from aioalf.client_auth._signing_key import PrivateKey, SigningKey
 from aioalf.client_auth.credentials import Credentials, require_client_id
@@ -35,6 +36,7 @@ class PrivateKeyJWT:
     method: str = "private_key_jwt"
     ssl_context: SSLContext | None = None
 
+    @hide_locals_on_error
     def __init__(
         self,
         key: PrivateKey,

@@ -7,6 +7,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from aioalf._error_frames import hide_locals_on_error
 from aioalf._redaction import printable
 from aioalf.errors import TokenConfigurationError
 
@@ -21,6 +22,7 @@ class SecretFile:
         path: The path of the file.
     """
 
+    @hide_locals_on_error
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = Path(path)
 

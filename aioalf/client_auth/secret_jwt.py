@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from ssl import SSLContext
 from typing import Final
 
+from aioalf._error_frames import hide_locals_on_error
 from aioalf.client_auth import _jose as jose
 from aioalf.client_auth._assertion import new_claims, put_assertion
 from aioalf.client_auth.credentials import (
@@ -42,6 +43,7 @@ class ClientSecretJWT:
     method: str = "client_secret_jwt"
     ssl_context: SSLContext | None = None
 
+    @hide_locals_on_error
     def __init__(self, algorithm: str = "HS256", *, audience: str | None = None) -> None:
         if algorithm not in _MIN_SECRET_BYTES:
             raise TokenConfigurationError(

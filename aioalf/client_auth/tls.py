@@ -9,6 +9,7 @@ import ssl
 from collections.abc import Mapping
 from typing import Final
 
+from aioalf._error_frames import hide_locals_on_error
 from aioalf.client_auth.credentials import Credentials, require_client_id
 from aioalf.client_auth.protocols import MutableForm
 from aioalf.errors import TokenConfigurationError
@@ -32,6 +33,7 @@ class TLSClientAuth:
             two.
     """
 
+    @hide_locals_on_error
     def __init__(self, ssl_context: ssl.SSLContext, *, method: str = "tls_client_auth") -> None:
         if not isinstance(ssl_context, ssl.SSLContext):
             raise TokenConfigurationError(

@@ -14,6 +14,7 @@ from aioalf._auth_server.request_params import RESERVED_PARAMS, Form, checked_ex
 from aioalf._auth_server.response import secrets_in_request
 from aioalf._browser.redirect_uri import RedirectUri
 from aioalf._callbacks import OpenBrowser
+from aioalf._error_frames import hide_locals_on_error
 from aioalf._masked_values import MaskedDict, MaskedStr
 from aioalf.client_auth.credentials import Credentials, require_client_id
 from aioalf.errors import TokenConfigurationError
@@ -120,6 +121,7 @@ class AuthorizationCode:
         }
     )
 
+    @hide_locals_on_error
     def __init__(
         self,
         *,

@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 from aioalf._auth_server.response import read_object
 from aioalf._callbacks import call_user_function, run_while_showing
+from aioalf._error_frames import hide_locals_on_error
 from aioalf.client_auth.credentials import require_client_id
 from aioalf.errors import (
     AccessDeniedError,
@@ -62,6 +63,7 @@ class DeviceCode:
     reserved_params: frozenset[str] = frozenset({"device_code"})
     subject_key: str | None = ""
 
+    @hide_locals_on_error
     def __init__(self, prompt: ShowPrompt | None = None, timeout: float | None = None) -> None:
         if not (prompt is None or callable(prompt)):
             raise TokenConfigurationError("prompt must be a function that is called with a Prompt")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from aioalf._error_frames import hide_locals_on_error
 from aioalf._masked_values import MaskedStr
 from aioalf._redaction import Unpicklable
 from aioalf.client_auth._assertion import LIFETIME, new_claims
@@ -40,6 +41,7 @@ class JWTBearer(Unpicklable):
     keeps_refresh_token = False
     reserved_params: frozenset[str] = frozenset({"assertion"})
 
+    @hide_locals_on_error
     def __init__(
         self,
         key: PrivateKey,

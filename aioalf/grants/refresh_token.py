@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aioalf._error_frames import hide_locals_on_error
 from aioalf._masked_values import MaskedStr
 from aioalf._redaction import Unpicklable
 from aioalf.grants._secret_source import (
@@ -33,6 +34,7 @@ class RefreshToken(Unpicklable):
     reserved_params: frozenset[str] = frozenset()
     subject_key: str | None = None
 
+    @hide_locals_on_error
     def __init__(self, token: SecretSource) -> None:
         self._token = check_secret_source("token", token)
 

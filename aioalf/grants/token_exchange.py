@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from aioalf._auth_server.response import read_object
+from aioalf._error_frames import hide_locals_on_error
 from aioalf._redaction import Unpicklable
 from aioalf._urls import http_hosts_advice, redact_url
 from aioalf.errors import TokenConfigurationError, TokenResponseError
@@ -65,6 +66,7 @@ class TokenExchange(Unpicklable):
         }
     )
 
+    @hide_locals_on_error
     def __init__(
         self,
         subject_token: SecretSource,

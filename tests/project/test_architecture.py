@@ -21,6 +21,7 @@ LAYERS: list[tuple[str, dict[str, set[str]]]] = [
     (
         "Errors, and values without I/O: masking, grammar, URLs.",
         {
+            "_error_frames": set(),
             "_redaction": set(),
             "_masked_values": set(),
             "errors": {"aiohttp"},
