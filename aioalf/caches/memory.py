@@ -9,6 +9,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from aioalf._cache_protocol import Claim
+from aioalf._error_frames import hide_locals_on_error
 from aioalf._redaction import Unpicklable
 from aioalf.errors import TokenConfigurationError
 
@@ -21,6 +22,8 @@ class MemoryCache(Unpicklable):
     large enough. Expiry is measured with the monotonic clock. A claim is held until it is released,
     or until its event loop has stopped and a task of another event loop takes it over.
 
+    The cache can be neither pickled nor copied, because it holds tokens.
+
     Args:
         max_entries: Maximum number of entries. Token exchange, for example, makes an entry for each
             subject.
@@ -29,6 +32,7 @@ class MemoryCache(Unpicklable):
         TokenConfigurationError: `max_entries` is not a whole number of 1 or more.
     """
 
+    @hide_locals_on_error
     def __init__(self, max_entries: int = 10_000) -> None:
         if not isinstance(max_entries, int) or max_entries < 1:
             raise TokenConfigurationError("max_entries must be a whole number of 1 or more")

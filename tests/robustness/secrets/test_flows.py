@@ -1,6 +1,8 @@
 """No canary comes out of a flow, whether it succeeds or fails."""
 
 import asyncio
+import copy
+import pickle
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 
@@ -8,6 +10,7 @@ import pytest
 from aiohttp import ClientResponseError
 
 from aioalf import Client, TokenError
+from aioalf.caches import MemoryCache
 from aioalf.testing import Fault, OAuthServer
 from tests.robustness.secrets.echo_server import RESPONSES, SUCCESSFUL, EchoServer
 from tests.robustness.secrets.exposure import Exposure
@@ -79,6 +82,21 @@ async def test_successful_flow_shows_no_secret(world: World, exposure: Exposure,
             show(exposure, client)
         exposure.add_object("the token", world.tokens[-1])
         await client.logout()
+
+
+async def test_login_in_a_memory_cache_is_neither_pickled_nor_copied(
+    world: World, exposure: Exposure
+) -> None:
+    """A program that stores or copies its objects does not store the tokens by accident."""
+    cache = MemoryCache()
+    client = await world.client("code", cache=cache)
+    async with asyncio.timeout(20), client, client.get(world.server.url("/things")) as response:
+        assert response.status == 200
+    assert repr(cache) == "<MemoryCache of 1>"
+    exposure.add_object("the cache", cache)
+    for duplicate in (copy.copy, copy.deepcopy, pickle.dumps):
+        with pytest.raises(TypeError, match="MemoryCache holds a secret, so it is not pickled"):
+            duplicate(cache)
 
 
 @every_flow
