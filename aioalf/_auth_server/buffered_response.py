@@ -15,12 +15,10 @@ from aiohttp import ClientResponse, RequestInfo, StreamReader
 from aiohttp.base_protocol import BaseProtocol
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from aioalf._auth_server.http_options import PUBLIC_HEADERS
+
 _COMPRESSED: Final = frozenset({"gzip", "x-gzip", "deflate"})
 _GZIP_OR_ZLIB: Final = zlib.MAX_WBITS | 32
-_SHOWN: Final = frozenset(
-    {"accept", "accept-encoding", "content-length", "content-type", "host", "user-agent"}
-)
-"""The request headers that cannot hold a secret. A caller may add any other one."""
 
 
 async def buffer(response: ClientResponse, limit: int) -> bytes:
@@ -28,14 +26,14 @@ async def buffer(response: ClientResponse, limit: int) -> bytes:
 
     The response keeps the bytes that were read, so callers can read it again. The limit also
     applies after decompression; the session must be created with ``auto_decompress=False``. Request
-    headers that may hold a secret are removed from ``response.request_info``.
+    headers that may hold a secret, and the query of the URL, are removed from the response.
     """
     try:
         body = await _read(response, limit)
     except BaseException:
         response.close()
         raise
-    _remove_secret_headers(response)
+    _remove_request_secrets(response)
     response.content = _stream(body)
     await response.read()
     return body
@@ -106,12 +104,16 @@ def _stream(body: bytes) -> StreamReader:
     return stream
 
 
-def _remove_secret_headers(response: ClientResponse) -> None:
-    # The repr of the error that raise_for_status() raises shows request_info. aiohttp has no public
-    # way to replace it, and caches the value of the property after the first access.
+def _remove_request_secrets(response: ClientResponse) -> None:
+    # The repr of the response shows its URL, and the repr of the error that raise_for_status()
+    # raises shows request_info. aiohttp has no public way to replace them, and caches the values
+    # of the properties after the first access.
     info = response._request_info
-    headers = CIMultiDict(each for each in info.headers.items() if each[0].lower() in _SHOWN)
-    response._request_info = RequestInfo(
-        info.url, info.method, CIMultiDictProxy(headers), info.real_url
+    headers = CIMultiDict(
+        each for each in info.headers.items() if each[0].lower() in PUBLIC_HEADERS
     )
-    response._cache.pop("request_info", None)
+    url = info.url.with_query(None)
+    response._request_info = RequestInfo(url, info.method, CIMultiDictProxy(headers), url)
+    response._url = response._real_url = url
+    for name in ("real_url", "request_info", "url"):
+        response._cache.pop(name, None)

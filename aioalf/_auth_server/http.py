@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from ssl import SSLContext
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from aiohttp import (
     ClientConnectionError,
@@ -32,6 +32,11 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from aioalf._auth_server.buffered_response import buffer
+from aioalf._auth_server.http_options import (
+    can_be_cause,
+    read_http_options,
+    secrets_in_options,
+)
 from aioalf._auth_server.request_params import Form
 from aioalf._auth_server.response import ServerResponse
 from aioalf._auth_server.session import (
@@ -53,21 +58,6 @@ logger: logging.Logger = logging.getLogger(__name__)
 
 MAX_BODY: Final = 2**20
 """The number of bytes of a response body that are read."""
-
-_RESERVED_OPTIONS: Final = frozenset(
-    {
-        "allow_redirects",
-        "auth",
-        "data",
-        "json",
-        "method",
-        "middlewares",
-        "raise_for_status",
-        "str_or_url",
-        "url",
-    }
-)
-"""Arguments of aiohttp's ``request`` that ``http_options`` must not set."""
 
 
 class AuthServerHTTP(Unpicklable):
@@ -91,7 +81,7 @@ class AuthServerHTTP(Unpicklable):
         auth_session: AuthSessionOption | None = None,
         trace_configs: Sequence[TraceConfig] | None = None,
     ) -> None:
-        self._options = _read_options(http_options)
+        self._options = read_http_options(http_options)
         self._auth_session = None if auth_session is None else AuthSession(auth_session)
         self._trace_configs = trace_configs or ()
         self._settings: SessionSettings = DEFAULT_SETTINGS
@@ -183,21 +173,22 @@ class AuthServerHTTP(Unpicklable):
         options: Mapping[str, object],
         secrets: frozenset[str],
     ) -> ServerResponse:
+        secrets = MaskedSet(secrets | secrets_in_options(self._options))
         try:
-            response, body = await self._send(
+            response, body, of_session = await self._send(
                 method, url, {**options, "headers": self._merge(headers)}
             )
-            return ServerResponse(endpoint, url, response, body, secrets)
+            return ServerResponse(endpoint, url, response, body, MaskedSet(secrets | of_session))
         except asyncio.CancelledError:
             # A connector that is closed cancels the callers that wait for a connection.
             if is_being_cancelled():
                 raise
             closed = ClientConnectionError("it was cancelled; was auth_session closed meanwhile?")
-            failure = _token_error(closed, _label(endpoint, url), secrets)
+            failure = _token_error(closed, _label(endpoint, url), secrets, self._options)
         except TokenError:  # auth_session cannot be used
             raise
         except (ClientError, HttpProcessingError, OSError, TypeError, ValueError) as error:
-            failure = _token_error(error, _label(endpoint, url), secrets)
+            failure = _token_error(error, _label(endpoint, url), secrets, self._options)
         try:
             raise failure  # not above, so that aiohttp's error is not kept as __context__
         finally:
@@ -213,14 +204,17 @@ class AuthServerHTTP(Unpicklable):
 
     async def _send(
         self, method: str, url: URL, options: Mapping[str, object]
-    ) -> tuple[ClientResponse, bytes]:
+    ) -> tuple[ClientResponse, bytes, frozenset[str]]:
+        """Return the response, its body, and the secrets that the session has sent."""
         merged = MaskedDict({**self._options, **options})
         needs_proxy = merged.get("proxy") is None
         async with await open_session(
             url, self._settings, self._auth_session, self._trace_configs, needs_proxy=needs_proxy
         ) as session:
             response = await session.request(method, url, allow_redirects=False, **merged)
-            return response, await buffer(response, MAX_BODY)
+            settings = SessionSettings(session)
+            proxy = MaskedDict(proxy=settings.proxy, proxy_auth=settings.proxy_auth)
+            return response, await buffer(response, MAX_BODY), secrets_in_options(proxy)
 
 
 def _form_data(form: Form) -> MaskedMultiDict:
@@ -237,7 +231,9 @@ def _label(endpoint: str, url: URL) -> str:
     return f"the {endpoint.replace('_', ' ')} {redact_url(url)}"
 
 
-def _token_error(failure: Exception, label: str, secrets: frozenset[str]) -> TokenError:
+def _token_error(
+    failure: Exception, label: str, secrets: frozenset[str], options: Mapping[str, Any]
+) -> TokenError:
     """Return the error to raise when aiohttp could not send a request or read its response."""
     if isinstance(failure, InvalidURL):  # it quotes the URL, which may hold a proxy's password
         return TokenConfigurationError(
@@ -246,8 +242,9 @@ def _token_error(failure: Exception, label: str, secrets: frozenset[str]) -> Tok
         )
     if not isinstance(failure, ClientError | HttpProcessingError | OSError):
         reason = printable(mask_secrets(str(failure), secrets))
+        hint = "; look at http_options" if can_be_cause(options, failure) else ""
         refusal = TokenConfigurationError(
-            f"The token request cannot be sent; look at http_options: {reason}"
+            f"The token request cannot be sent{hint}: {type(failure).__name__}: {reason}"
         )
         refusal.__cause__ = None if _shows(failure, secrets) else _without_frames(failure)
         return refusal
@@ -301,17 +298,3 @@ def _is_transient(error: Exception) -> bool:
     if isinstance(error, ClientConnectorCertificateError):
         return False
     return isinstance(error, ClientConnectionError | ClientPayloadError | OSError)
-
-
-def _read_options(http_options: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    if http_options is None:
-        return {}
-    if not isinstance(http_options, Mapping):
-        _refuse_options("it must be a mapping of arguments of aiohttp's request")
-    if clash := _RESERVED_OPTIONS & set(http_options):
-        _refuse_options(f"{', '.join(sorted(clash))} cannot be set for a token request")
-    return http_options
-
-
-def _refuse_options(problem: str) -> NoReturn:
-    raise TokenConfigurationError(f"http_options: {problem}")

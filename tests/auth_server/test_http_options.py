@@ -6,9 +6,12 @@ import math
 from typing import Any
 
 import pytest
-from aiohttp import ClientTimeout
+from aiohttp import ClientTimeout, TraceConfig
 from multidict import CIMultiDict
+from yarl import URL
 
+from aioalf._auth_server.http import AuthServerHTTP
+from aioalf._auth_server.http_options import can_be_cause, secrets_in_options
 from aioalf.client_auth import Credentials
 from aioalf.errors import TokenConfigurationError
 from aioalf.testing import Fault, OAuthServer
@@ -96,3 +99,55 @@ async def test_http_options_that_aiohttp_refuses_are_a_configuration_error(
     assert isinstance(error, TokenConfigurationError)
     assert "look at http_options" in str(error)
     assert oauth_server.token_requests == 0
+
+
+async def _fail(*_: object) -> None:
+    raise TypeError("missing 'stream_writer'")
+
+
+@pytest.mark.parametrize("options", [{}, {"timeout": 5}], ids=["no options", "options"])
+async def test_error_of_other_code_is_not_blamed_on_http_options(options: dict[str, Any]) -> None:
+    """A function of the program raised it, or a library that replaces a part of aiohttp."""
+    trace = TraceConfig()
+    trace.on_request_start.append(_fail)
+    http = AuthServerHTTP(options, trace_configs=[trace])
+    with pytest.raises(TokenConfigurationError) as caught:
+        await http.get("issuer", URL("https://a.example/"))
+    reason = "The token request cannot be sent: TypeError: missing 'stream_writer'"
+    assert str(caught.value) == reason
+    assert isinstance(caught.value.__cause__, TypeError)
+
+
+def test_error_without_a_traceback_is_not_blamed_on_http_options() -> None:
+    """Nothing shows who raised it."""
+    assert not can_be_cause({"timeout": 5}, TypeError())
+
+
+SECRETS: list[tuple[dict[str, Any], set[str]]] = [
+    ({}, set()),
+    ({"headers": {"Accept": "text/plain", "user-agent": "a-program/1.0"}}, set()),
+    ({"headers": [("X-Key", "a"), ("Accept", "b")]}, {"a", "X-Key=a"}),
+    (
+        {"headers": {"X-Key": 'Token "a;long-secret'}},
+        {'Token "a;long-secret', 'X-Key=Token "a;long-secret', "long-secret"},
+    ),
+    (
+        {"headers": {"X": "Basic YTpi"}},
+        {"Basic YTpi", "X=Basic YTpi", "a:b", "b"},
+    ),
+    ({"headers": {"X": "Basic é"}}, {"Basic é", "X=Basic é"}),
+    ({"params": {"a": [1, "b"]}}, {"1", "a=1", "b", "a=b"}),
+    ({"params": "a=1&b=2"}, {"a=1&b=2", "1", "a=1", "2", "b=2"}),
+    ({"proxy_headers": {"X-Key": "a"}}, {"a", "X-Key=a"}),
+    ({"cookies": 5, "headers": [("a",)]}, set()),
+    ({"proxy": "http://proxy.example:8080"}, set()),
+    ({"proxy": "http://a:b@["}, set()),
+    ({"proxy": "http://a:b@proxy.example"}, {"b", "a:b", "YTpi"}),
+    ({"proxy": URL("http://a@proxy.example")}, {"a", "a:", "YTo="}),
+]
+
+
+@pytest.mark.parametrize(("options", "secrets"), SECRETS)
+def test_secrets_are_what_is_sent(options: dict[str, Any], secrets: set[str]) -> None:
+    """Values of headers, cookies and parameters are secrets, and the credentials of a proxy."""
+    assert secrets_in_options(options) == secrets

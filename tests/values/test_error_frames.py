@@ -1,6 +1,7 @@
 """Tests of clearing the frames of an error."""
 
 import traceback
+from typing import NoReturn
 
 import pytest
 
@@ -60,17 +61,20 @@ def test_successful_call_returns_the_result() -> None:
 def test_error_that_the_caller_handles_is_not_touched() -> None:
     """Its frames belong to the caller."""
 
-    def fail(own: str) -> None:
+    def fail(own: str) -> NoReturn:
         raise KeyError(len(own))
 
-    try:
-        fail("a variable of the caller")
-    except KeyError as error:
-        handled = error
-        with pytest.raises(LookupError) as caught:
-            register("a", secret=SECRET)
-    assert caught.value.__cause__ is not None
-    assert caught.value.__cause__.__context__ is handled
+    def handled_and_raised() -> tuple[KeyError, BaseException]:
+        try:
+            fail("a variable of the caller")
+        except KeyError as handled:
+            with pytest.raises(LookupError) as caught:
+                register("a", secret=SECRET)
+            return handled, caught.value
+
+    handled, raised = handled_and_raised()
+    assert raised.__cause__ is not None
+    assert raised.__cause__.__context__ is handled
     assert "a variable of the caller" in report_of(handled)
 
 

@@ -10,6 +10,7 @@ from urllib.parse import quote, unquote_plus
 
 from aiohttp import web
 from aiohttp.test_utils import RawTestServer
+from yarl import URL
 
 Encode = Callable[[str], str]
 
@@ -39,9 +40,11 @@ class EchoServer:
         self._server = RawTestServer(self._respond)
         self.parameters: list[tuple[str, str]] = []
         """All parameters that the server received."""
+        self.received = ""
+        """All texts of the last request that the server repeats."""
 
     async def __aenter__(self) -> Self:
-        await self._server.start_server()
+        await self._server.start_server(access_log=None)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -52,18 +55,33 @@ class EchoServer:
         """The URL of the token endpoint."""
         return str(self._server.make_url("/token"))
 
+    @property
+    def origin(self) -> URL:
+        """The URL of the server as a proxy."""
+        return self._server.make_url("")
+
     async def _respond(self, request: web.BaseRequest) -> web.Response:
         form = [(name, str(value)) for name, value in (await request.post()).items()]
         self.parameters += form
-        authorization = request.headers.get("Authorization", "")
-        received = [*(value for _, value in form), authorization, *_pair_in(authorization)]
+        headers = [each for each in request.headers.items() if each[0].lower() not in _OF_AIOHTTP]
+        received = [
+            *(value for _, value in form),
+            *(text for _, value in headers for text in (value, *_pair_in(value))),
+            *request.cookies.values(),
+            *(request.query_string, *request.query.values()),
+        ]
+        self.received = "\n".join(received)
         return RESPONSES[self._kind](list(filter(None, received)))
 
 
+_OF_AIOHTTP = {"accept", "accept-encoding", "content-length", "content-type", "host", "user-agent"}
+
+
 def _pair_in(authorization: str) -> list[str]:
-    if not authorization.startswith("Basic "):
-        return []
-    pair = b64decode(authorization.removeprefix("Basic ")).decode()
+    scheme, _, credentials = authorization.partition(" ")
+    if scheme != "Basic":
+        return [credentials]
+    pair = b64decode(credentials).decode()
     return [pair, *map(unquote_plus, pair.split(":"))]
 
 
