@@ -81,7 +81,8 @@ def missing_endpoint_error(name: str, *, has_metadata: bool = False) -> TokenCon
         )
     if name == "token_endpoint":
         return TokenConfigurationError(
-            "Missing token endpoint: pass token_endpoint to Client or TokenManager"
+            "Missing token endpoint: pass token_endpoint, or issuer to find it in the server's "
+            "metadata, to Client or TokenManager"
         )
     return TokenConfigurationError(
         f"Missing {words}: pass issuer, or endpoints={{{name!r}: ...}}, to Client or TokenManager"

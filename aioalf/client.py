@@ -78,7 +78,8 @@ class Client(RequestVerbs, Unpicklable, AsyncOnly):
             are called for each new session.
 
     Raises:
-        TokenConfigurationError: If a URL is malformed or options contradict each other.
+        TokenConfigurationError: If no authorization server is given, a URL is malformed, or options
+            contradict each other.
     """
 
     token_manager_class: ClassVar[Callable[..., TokenProvider]] = TokenManager

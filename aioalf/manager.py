@@ -54,11 +54,11 @@ class TokenManager(LegacyAttributes, RenewingToken):
     """Fetches access tokens, caches the current one, and renews it ahead of expiry.
 
     Creating a manager needs no running event loop, and it may be used in one event loop after
-    another. Missing settings are reported on first use.
+    another. A missing client id or secret is reported on first use.
 
     A subclass may override the coroutine ``_request_token`` (or ``_get_token_data``, its caller):
     it returns the members of a token response as a mapping with ``access_token`` and
-    ``expires_in``.
+    ``expires_in``. Only a subclass can be created without an authorization server.
 
     Args:
         token_endpoint: URL of the token endpoint (RFC 6749 §3.2). It overrides the issuer's
@@ -109,7 +109,8 @@ class TokenManager(LegacyAttributes, RenewingToken):
             with, such as ``instance_url``. It must be https.
 
     Raises:
-        TokenConfigurationError: If a URL is malformed or options contradict each other.
+        TokenConfigurationError: If no authorization server is given, a URL is malformed, or options
+            contradict each other.
     """
 
     _endpoint: TokenEndpoint | None = None
@@ -146,9 +147,16 @@ class TokenManager(LegacyAttributes, RenewingToken):
         self.api_rules: ApiRules = make_api_rules(options)
         """How APIs want to get the token."""
         self._configure()
+        if self._endpoint is None and not self._can_do_without_server():
+            raise missing_endpoint_error("token_endpoint")
         super().__init__(options.get("renewal") or Renewal())
         self._root: TokenManager | None = None
         self._derived: RecentlyUsed[object, TokenManager] | None = None
+
+    def _can_do_without_server(self) -> bool:
+        """Tell whether a subclass, or a mock of this class, may have tokens of its own."""
+        is_subclass = type(self) is not TokenManager
+        return is_subclass or self._has_own_hook() or "get_token" in vars(TokenManager)
 
     def _configure(self) -> None:
         endpoint, previous = (

@@ -23,6 +23,7 @@ from multidict import CIMultiDict, CIMultiDictProxy, MultiDict, MultiDictProxy
 from yarl import URL
 
 from aioalf import Client, HTTPRequest, InsecureTransportWarning, TokenError, TokenManager
+from aioalf.errors import TokenConfigurationError
 from aioalf.testing import Fault, OAuthServer
 from tests.support.front import Resolver, UserClient, UserManager, api_log, client_of, manager_of
 
@@ -174,9 +175,16 @@ async def test_http_request_can_be_sent_several_times(oauth_server: OAuthServer)
 
 
 def test_client_is_created_without_an_event_loop() -> None:
-    """A client without arguments can be created outside of an event loop."""
-    client = Client()
+    """A client can be created when a module is imported."""
+    client = Client("client-id", "secret", "https://auth.example.com/token")
     assert not client.closed
+
+
+@pytest.mark.parametrize("arguments", [(), ("client-id", "secret")])
+def test_client_without_a_server_is_refused(arguments: tuple[Any, ...]) -> None:
+    """No request could ever succeed; the error says what to pass."""
+    with pytest.raises(TokenConfigurationError, match="pass token_endpoint, or issuer"):
+        Client(*arguments)
 
 
 @pytest.mark.parametrize(
@@ -184,7 +192,6 @@ def test_client_is_created_without_an_event_loop() -> None:
     [
         ({"client_id": None}, "client_id"),
         ({"client_secret": None}, "client_secret"),
-        ({"token_endpoint": None}, "token endpoint"),
     ],
 )
 async def test_missing_setting_is_named_on_first_use(

@@ -126,8 +126,6 @@ async def test_token_is_only_forgotten_without_a_revocation_endpoint(scene: Scen
     async with scene.client() as client:
         await scene.get(client)
         await client.logout()
-    async with Client() as client:
-        await client.logout()
     assert not scene.revoked
 
 

@@ -4,6 +4,7 @@ import asyncio
 import functools
 from collections.abc import Mapping
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -209,3 +210,42 @@ async def test_wrapped_override_is_called() -> None:
             return {"access_token": "mine", "expires_in": 60}
 
     assert await Wrapped(None, None, None).get_token() == "mine"
+
+
+class LateEndpoint(TokenManager):
+    """Sets the endpoint after the constructor of the base class."""
+
+    def __init__(self, token_endpoint: str, *arguments: Any, **options: Any) -> None:
+        super().__init__(None, *arguments, **options)
+        self._token_endpoint = token_endpoint
+
+
+@pytest.mark.parametrize("manager_class", [OwnRequest, OwnData])
+async def test_an_override_needs_no_server(
+    oauth_server: OAuthServer, manager_class: type[TokenManager]
+) -> None:
+    """A subclass with tokens of its own is created without any argument of the base class."""
+
+    class OwnClient(Client):
+        token_manager_class = manager_class
+
+    async with OwnClient() as client, client.get(oauth_server.url("/things")):
+        assert oauth_server.log[-1].headers["Authorization"] == "Bearer mine"
+
+
+async def test_a_subclass_may_set_the_endpoint_later(oauth_server: OAuthServer) -> None:
+    """The constructor of a subclass decides which endpoint is used."""
+    manager = LateEndpoint(
+        oauth_server.token_endpoint, oauth_server.client_id, oauth_server.client_secret
+    )
+    assert await manager.get_token()
+
+
+@pytest.mark.parametrize("name", ["_request_token", "_get_token_data", "get_token"])
+async def test_a_mock_of_the_class_needs_no_server(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Tests of programs written for 0.4.0 replace a method, and have no settings."""
+    result = "mine" if name == "get_token" else {"access_token": "mine", "expires_in": 60}
+    monkeypatch.setattr(TokenManager, name, AsyncMock(return_value=result), raising=False)
+    assert await TokenManager(None, None, None).get_token() == "mine"

@@ -286,9 +286,6 @@ async def test_each_waiting_caller_gets_its_own_copy_of_the_error(
 @pytest.mark.parametrize(
     ("arguments", "missing"),
     [
-        ((None, "id", "secret"), "token_endpoint"),
-        (("", "id", "secret"), "token_endpoint"),
-        ((URL(), "id", "secret"), "token_endpoint"),
         ((ENDPOINT, None, "secret"), "client_id"),
         ((ENDPOINT, "", "secret"), "client_id"),
         ((ENDPOINT, "id", None), "client_secret"),
@@ -303,10 +300,32 @@ async def test_missing_setting_is_reported_on_first_use(
         await manager.get_token()
 
 
-async def test_missing_token_endpoint_is_reported_with_a_cache_too() -> None:
-    """With a grant that keeps tokens, the endpoint may be missing until first use, too."""
+@pytest.mark.parametrize("token_endpoint", [None, "", URL()])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"issuer": None, "endpoints": {}},
+        {"grant": RefreshToken("theirs"), "cache": MemoryCache()},
+    ],
+    ids=["no option", "empty options", "grant and cache"],
+)
+def test_manager_without_a_server_is_refused(
+    token_endpoint: str | URL | None, options: dict[str, Any]
+) -> None:
+    """No grant can request a token then, and the error says what to pass."""
+    with pytest.raises(TokenConfigurationError, match="Missing token endpoint: pass"):
+        TokenManager(token_endpoint, "id", "secret", **options)
+
+
+class ManagerWithoutServer(TokenManager):
+    """A subclass that may have tokens of its own."""
+
+
+async def test_subclass_without_a_server_is_reported_on_first_use() -> None:
+    """It may set the endpoint later, and the error says what is missing."""
     grant = RefreshToken("theirs")
-    manager = TokenManager(None, "id", "", grant=grant, cache=MemoryCache())
+    manager = ManagerWithoutServer(None, "id", "", grant=grant, cache=MemoryCache())
     with pytest.raises(TokenConfigurationError, match="Missing token endpoint"):
         await manager.get_token()
 
@@ -550,7 +569,7 @@ async def test_close_leaves_the_session_of_the_caller_open(oauth_server: OAuthSe
 async def test_use_session_without_an_endpoint_does_nothing() -> None:
     """A subclass with its own tokens needs no token endpoint."""
     async with ClientSession() as session:
-        TokenManager(None, None, None).use_session(session)
+        ManagerWithoutServer(None, None, None).use_session(session)
 
 
 @pytest.mark.rule("R060")

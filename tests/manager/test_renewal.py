@@ -470,8 +470,8 @@ async def test_token_that_arrives_despite_close_is_not_cached(clock: Clock) -> N
 
 async def test_missing_setting_causes_no_backoff() -> None:
     """No request was sent, so a corrected configuration works at once."""
-    manager = TokenManager(None, "id", "secret")
-    with pytest.raises(TokenConfigurationError):
+    manager = TokenManager(ENDPOINT, None, "secret")
+    with pytest.raises(TokenConfigurationError, match="client_id"):
         await manager.get_token()
     assert manager.retry_after == 0
 

@@ -148,7 +148,10 @@ def test_subclass_that_overrides_cached_token_too_is_not_wrapped() -> None:
     subclass = type(
         "Subclass", (TokenManager,), {"get_token": get_token, "cached_token": cached_token}
     )
-    for manager in (subclass("", "id", "secret"), TokenManager("", "id", "secret")):
+    for manager in (
+        subclass("", "id", "secret"),
+        TokenManager("https://auth.example.com/token", "id", "secret"),
+    ):
         assert renewable(manager) is manager
 
 

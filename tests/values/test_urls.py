@@ -165,7 +165,8 @@ def test_warning_is_issued_without_user_code_on_the_stack() -> None:
 def test_error_for_a_missing_endpoint_names_the_option() -> None:
     """The user sees which option to pass."""
     assert str(missing_endpoint_error("token_endpoint")) == (
-        "Missing token endpoint: pass token_endpoint to Client or TokenManager"
+        "Missing token endpoint: pass token_endpoint, or issuer to find it in the server's "
+        "metadata, to Client or TokenManager"
     )
     assert str(missing_endpoint_error("revocation_endpoint")) == (
         "Missing revocation endpoint: pass issuer, or endpoints={'revocation_endpoint': ...}, to "
