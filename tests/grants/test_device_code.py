@@ -8,7 +8,6 @@ import sys
 import termios
 from collections.abc import Callable, Coroutine, Mapping
 from itertools import pairwise
-from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import pytest
@@ -30,6 +29,7 @@ from aioalf.grants._device_response import read_device
 from aioalf.testing import MISSING, OAuthServer
 from aioalf.token import Token
 from tests.grants.source import ScriptedSource, ServerSource
+from tests.support.device_polling import poll_fast
 from tests.support.virtual_time import VirtualTimeLoop
 
 T = TypeVar("T")
@@ -272,13 +272,7 @@ def test_verification_url_is_accepted() -> None:
 @pytest.fixture
 def fast(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waiting takes a thousandth of the time."""
-    real = asyncio.sleep
-
-    async def sleep(seconds: float) -> None:
-        await real(seconds / 1000)
-
-    shortened = SimpleNamespace(sleep=sleep, get_running_loop=asyncio.get_running_loop)
-    monkeypatch.setattr("aioalf.grants.device_code.asyncio", shortened)
+    poll_fast(monkeypatch)
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import base64
 import json
 import logging
 from collections.abc import AsyncIterator
-from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl, quote, quote_plus
 
@@ -44,6 +43,7 @@ from aioalf.testing import Fault, OAuthServer
 from aioalf.testing.records import RecordedRequest
 from tests.client.test_issuer import NAMES, PEM, PUBLIC_KEY, Scene, get
 from tests.grants.visitor import Visitor
+from tests.support.device_polling import poll_fast
 from tests.support.identity import in_ascii
 
 CLIENT_ID = "cliënt:id/1"
@@ -59,13 +59,7 @@ every_grant = pytest.mark.parametrize("name", EVERY)
 @pytest.fixture(autouse=True)
 def fast(monkeypatch: pytest.MonkeyPatch) -> None:
     """Device codes are polled almost without waiting."""
-    real = asyncio.sleep
-
-    async def sleep(seconds: float) -> None:
-        await real(seconds / 1000)
-
-    shortened = SimpleNamespace(sleep=sleep, get_running_loop=asyncio.get_running_loop)
-    monkeypatch.setattr("aioalf.grants.device_code.asyncio", shortened)
+    poll_fast(monkeypatch)
 
 
 @pytest.fixture

@@ -468,14 +468,19 @@ async def signed_in(cache: UnreliableCache, server: Server) -> Login:
     return login
 
 
+async def signed_in_client() -> tuple[UnreliableCache, Server, Login]:
+    """Return a new cache, its server, and the login of `signed_in` at both."""
+    cache = UnreliableCache()
+    server = Server(cache)
+    return cache, server, await signed_in(cache, server)
+
+
 @pytest.mark.rule("R043")
 def test_refresh_token_is_not_sent_after_the_claim_was_lost(play: Play) -> None:
     """A process that was stopped finds out before it sends, and starts again."""
 
     async def scenario() -> None:
-        cache = UnreliableCache()
-        server = Server(cache)
-        login = await signed_in(cache, server)
+        cache, server, login = await signed_in_client()
         cache.faults["get"] = CacheFault.slow(1)
         fetching = asyncio.create_task(login.token(server, "access-1"))
         await asyncio.sleep(1.5)
@@ -493,9 +498,7 @@ def test_late_holder_does_not_replace_a_newer_login(play: Play) -> None:
     """It uses the newer login from then on, although its own request succeeded."""
 
     async def scenario() -> None:
-        cache = UnreliableCache()
-        server = Server(cache)
-        login = await signed_in(cache, server)
+        cache, server, login = await signed_in_client()
         fetching = asyncio.create_task(login.token(server, "access-1"))
         await server.reached.wait()
         cache.lose_claims()
@@ -515,9 +518,7 @@ def test_late_holder_does_not_delete_a_newer_login(play: Play) -> None:
     """Its refresh token was refused because another process has used it."""
 
     async def scenario() -> None:
-        cache = UnreliableCache()
-        server = Server(cache)
-        login = await signed_in(cache, server)
+        cache, server, login = await signed_in_client()
         server.error = INVALID_GRANT
         fetching = asyncio.create_task(login.token(server, "access-1"))
         await server.reached.wait()
@@ -536,9 +537,7 @@ def test_login_is_kept_in_memory_if_the_store_lost_the_claim(play: Play, entry: 
     """The refresh token of the answer is the only valid one, also if the entry has another."""
 
     async def scenario() -> None:
-        cache = UnreliableCache()
-        server = Server(cache)
-        login = await signed_in(cache, server)
+        cache, server, login = await signed_in_client()
         fetching = asyncio.create_task(login.token(server, "access-1"))
         await server.reached.wait()
         cache.lose_claims()
@@ -556,9 +555,7 @@ def test_logout_whose_claim_is_lost_deletes_the_entry(play: Play) -> None:
     """The next client does not find the login."""
 
     async def scenario() -> None:
-        cache = UnreliableCache()
-        server = Server(cache)
-        login = await signed_in(cache, server)
+        cache, server, login = await signed_in_client()
         cache.faults["get"] = CacheFault.slow(0.4).times(1)
         to_revoke = login.start_logout()
         leaving = asyncio.create_task(login.finish_logout(server, to_revoke))
@@ -579,9 +576,7 @@ def test_two_requests_do_not_send_one_refresh_token_although_the_claim_was_lost(
     """The second one can claim the entry, and waits for the answer to the first."""
 
     async def scenario() -> None:
-        cache = UnreliableCache()
-        server = Server(cache)
-        login = await signed_in(cache, server)
+        cache, server, login = await signed_in_client()
         server.delay = 5
         one = asyncio.create_task(login.token(server, "access-1"))
         await server.reached.wait()
@@ -602,9 +597,7 @@ def test_login_that_is_stored_after_a_cancelled_logout_is_not_used(play: Play) -
     """The entry is emptied again, and nobody reads it in between."""
 
     async def scenario() -> None:
-        cache = UnreliableCache()
-        server = Server(cache)
-        login = await signed_in(cache, server)
+        cache, server, login = await signed_in_client()
         cache.faults["replace"] = CacheFault.slow(1).times(1)
         cache.faults["remove"] = CacheFault.slow(1).times(1)
         refreshing = asyncio.create_task(login.token(server, "access-1"))
@@ -653,9 +646,7 @@ def test_entry_is_not_read_while_it_is_replaced(play: Play) -> None:
     """It still has the refresh token that was sent, also if it cannot be replaced or removed."""
 
     async def scenario() -> None:
-        cache = UnreliableCache()
-        server = Server(cache)
-        login = await signed_in(cache, server)
+        cache, server, login = await signed_in_client()
         fetching = asyncio.create_task(login.token(server, "access-1"))
         await server.reached.wait()
         cache.faults["replace"] = CacheFault.hang().times(1)
@@ -696,9 +687,7 @@ def test_cancelled_logout_is_cancelled_although_the_cache_fails(
     """The failure is logged, and the next fetch deletes the entry."""
 
     async def scenario() -> None:
-        cache = UnreliableCache()
-        server = Server(cache)
-        login = await signed_in(cache, server)
+        cache, server, login = await signed_in_client()
         cache.faults["claim"] = CacheFault.hang().times(1)
         cache.faults["delete"] = CacheFault.error().times(1)
         leaving = asyncio.create_task(login.finish_logout(server, login.start_logout()))
@@ -794,9 +783,7 @@ def test_refresh_token_is_not_sent_without_the_claim(
     """The cache is tried again for a quarter of a minute, then a CacheError is raised."""
 
     async def scenario() -> None:
-        cache = UnreliableCache()
-        server = Server(cache)
-        login = await signed_in(cache, server)
+        cache, server, login = await signed_in_client()
         cache.faults[method] = fault
         started = now()
         with pytest.raises(CacheError):
@@ -818,9 +805,7 @@ def test_answer_is_used_if_it_cannot_be_stored(play: Play, method: Any, fault: C
     """What giving back or writing raises never takes a token away from its caller."""
 
     async def scenario() -> None:
-        cache = UnreliableCache()
-        server = Server(cache)
-        login = await signed_in(cache, server)
+        cache, server, login = await signed_in_client()
         cache.faults[method] = fault
         token = await login.token(server, "access-1")
         assert token.access_token == "access-2"
@@ -837,9 +822,7 @@ def test_garbage_in_the_cache_is_no_reason_to_sign_in_again(play: Play, answer: 
     """The login in memory is still valid."""
 
     async def scenario() -> None:
-        cache = UnreliableCache()
-        server = Server(cache)
-        login = await signed_in(cache, server)
+        cache, server, login = await signed_in_client()
         cache.faults["get"] = CacheFault.answer(answer).times(4)
         assert (await login.token(server, "access-1")).access_token == "access-2"
         assert server.sent == [None, "refresh-1"]
@@ -853,9 +836,7 @@ def test_logout_ends_although_the_cache_hangs(play: Play, method: Any) -> None:
     """Each step has a limit."""
 
     async def scenario() -> None:
-        cache = UnreliableCache()
-        server = Server(cache)
-        login = await signed_in(cache, server)
+        cache, server, login = await signed_in_client()
         cache.faults[method] = CacheFault.hang()
         started, to_revoke = now(), login.start_logout()
         try:
@@ -873,9 +854,7 @@ def test_failure_of_a_derived_client_is_not_that_of_the_login(play: Play) -> Non
     """The server may refuse another scope or resource while the login itself works."""
 
     async def scenario() -> None:
-        cache = UnreliableCache()
-        server = Server(cache)
-        login = await signed_in(cache, server)
+        cache, server, login = await signed_in_client()
         login = Login(PersonGrant(), cache=cache.new_client(), key=KEY, failure_backoff=60)
         server.error = TokenHTTPError("no", 400, error="invalid_target")
         for _ in range(2):
@@ -1034,9 +1013,7 @@ def test_request_ends_although_its_answer_cannot_be_written(play: Play) -> None:
     """close() waits for it, so a cache that hangs must not keep it."""
 
     async def scenario() -> None:
-        cache = UnreliableCache()
-        server = Server(cache)
-        login = await signed_in(cache, server)
+        cache, server, login = await signed_in_client()
         cache.faults.set_all(CacheFault.hang())
         cache.faults["get"] = cache.faults["claim"] = None
         fetching = asyncio.create_task(login.token(server, "access-1"))

@@ -4,7 +4,6 @@ import asyncio
 import copy
 import pickle
 from collections.abc import AsyncIterator
-from types import SimpleNamespace
 
 import pytest
 from aiohttp import ClientResponseError
@@ -15,6 +14,7 @@ from aioalf.testing import Fault, OAuthServer
 from tests.robustness.secrets.echo_server import RESPONSES, SUCCESSFUL, EchoServer
 from tests.robustness.secrets.exposure import Exposure
 from tests.robustness.secrets.flows import FLOWS, World
+from tests.support.device_polling import poll_fast
 
 pytestmark = pytest.mark.rule("R007", "R063")
 
@@ -25,13 +25,7 @@ every_granted_flow = pytest.mark.parametrize("flow", [name for name in FLOWS if 
 @pytest.fixture(autouse=True)
 def fast(monkeypatch: pytest.MonkeyPatch) -> None:
     """Device codes are polled almost without waiting."""
-    real = asyncio.sleep
-
-    async def sleep(seconds: float) -> None:
-        await real(seconds / 1000)
-
-    shortened = SimpleNamespace(sleep=sleep, get_running_loop=asyncio.get_running_loop)
-    monkeypatch.setattr("aioalf.grants.device_code.asyncio", shortened)
+    poll_fast(monkeypatch)
 
 
 @pytest.fixture
