@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AsyncExitStack
 from copy import copy
-from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar, Self, Unpack, cast
 
 from aiohttp import ClientResponse, ClientSession
@@ -320,10 +319,5 @@ class Client(RequestVerbs, Unpicklable, AsyncOnly):
         self._set_closed(is_closed=False)
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()

@@ -10,7 +10,6 @@ import asyncio
 import time
 from collections.abc import Collection, Mapping, Sequence
 from copy import copy
-from types import TracebackType
 from typing import Any, Self, Unpack
 
 from aiohttp import ClientSession
@@ -297,12 +296,7 @@ class TokenManager(LegacyAttributes, RenewingToken):
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     # One token request
