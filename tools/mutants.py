@@ -38,7 +38,7 @@ _SELECTION = re.compile(rf"({_SELECTED} = )\[[^]]*\]")
 _NOT_COPIED = shutil.ignore_patterns("__pycache__", "interop", "node_modules")
 _NAME = re.compile(r"x(?:_|ǁ(?P<owner>\w+?)ǁ)(?P<function>\w+)__mutmut_(?:orig|\d+)")
 _TEXT = re.compile(r'"([^"\\]*)"')
-_APPENDED = "  # type: ignore"  # mutmut appends this comment to each line that it changed
+_APPENDED = "  # type:"  # mutmut appends a comment that begins so to each line that it changed
 
 # mutmut collects the tests several times in one process: test ids must not change.
 _COLLECT_TWICE = """
