@@ -6,11 +6,13 @@ ignored.
 """
 
 import json
+import math
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from aioalf._redaction import printable
 from aioalf.errors import (
     AUTHORIZATION_ERRORS,
     AuthorizationError,
@@ -26,6 +28,9 @@ from aioalf.errors import (
 
 MAX_SECONDS: Final = 60.0
 """A note never tells others to wait longer than this, whatever the clocks of two machines say."""
+
+_MAX_MESSAGE: Final = 1000
+"""The most characters of an error message that are read from a note."""
 
 _KINDS: Final[dict[str, type[TokenError]]] = {
     kind.__name__: kind
@@ -95,7 +100,7 @@ def read_note(text: str | None) -> CacheNote | None:
     """Return the note in a text, or None if the text is not a note."""
     try:
         members = json.loads(text or "null")
-        return CacheNote(
+        note = CacheNote(
             NoteKind(members["kind"]),
             float(members["until"]),
             str(members["by"]),
@@ -106,11 +111,15 @@ def read_note(text: str | None) -> CacheNote | None:
         )
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None
+    # Python's JSON has NaN and Infinity. A negative number of requests would allow endless ones.
+    is_valid = note.attempt >= 0 and math.isfinite(note.until) and math.isfinite(note.began)
+    return note if is_valid else None
 
 
 def _read_failure(members: Mapping[str, object]) -> TokenError:
     kind = _KINDS.get(str(members.get("type")), TokenError)
-    message = f"{members.get('message')} (another client with the same token cache got this error)"
+    said = printable(str(members.get("message")), _MAX_MESSAGE)
+    message = f"{said} (another client with the same token cache got this error)"
     if not issubclass(kind, OAuthError):
         return kind(message)
     status = members.get("status")
