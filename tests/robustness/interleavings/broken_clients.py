@@ -618,6 +618,12 @@ def service_needs_cache(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(SharedFetch, "run", run_with_cache)
 
 
+@breaks("after a logout no older token is returned", kind="service")
+def logout_forgets_one_manager(patch: pytest.MonkeyPatch) -> None:
+    """A logout forgets the tokens of the original manager, but not those of derived managers."""
+    patch.setattr(TokenManager, "_family", lambda self: [self._root or self])
+
+
 @breaks("no sign-in while the user is signed in", kind="cache")
 def failed_write_forgotten(patch: pytest.MonkeyPatch) -> None:
     """The entry is used again although it could not be replaced."""

@@ -225,6 +225,7 @@ class ServiceScenario(FaultyCacheScenario):
         return ClientCredentials()
 
     def _make_managers(self) -> tuple[Oracle, Sequence[Any]]:
+        self.first_use: dict[tuple[TokenManager, str], int] = {}
         made = super()._make_managers()
         self.is_answering = self.world.likely(0.6)
         if self.is_answering:
@@ -232,6 +233,16 @@ class ServiceScenario(FaultyCacheScenario):
             for ending in (self._logout, self._close):
                 self.faults = [fault for fault in self.faults if fault != ending]
         return made
+
+    def _pick(self) -> tuple[TokenManager, TokenManager, str]:
+        root, manager, what = super()._pick()
+        self.first_use.setdefault((root, what), 0 if manager is root else len(self.world.events))
+        return root, manager, what
+
+    def _is_logged_out(self, root: TokenManager, what: str, begun: int) -> bool:
+        # Each derived manager has a cache entry of its own. A logout empties those of the managers
+        # that exist by then. A manager that is derived later may read what another process stored.
+        return self.first_use[root, what] < begun
 
     async def _obtain(self, what: str, root: TokenManager, get: Any) -> str:
         try:
