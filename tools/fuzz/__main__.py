@@ -93,7 +93,9 @@ class Fuzzing:
         digest = sha256(repr(value).encode()).hexdigest()[:12]
         file = FAILURES / f"{self.target.name}-{digest}.txt"
         file.write_text(f"{value!r}\n", encoding="utf-8")
-        print(f"{trace}\n{self.target.name} failed; the input is in {file}\n", flush=True)
+        print(f"{trace}\n{self.target.name} failed; the input is in {file}", flush=True)
+        if self.target.replay_command is not None:
+            print(f"replay: {self.target.replay_command(value)}", flush=True)
 
     def __str__(self) -> str:
         return (

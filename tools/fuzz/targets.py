@@ -34,11 +34,11 @@ from aioalf.client_auth import ClientSecretBasic, Credentials
 from aioalf.errors import TokenConfigurationError, TokenError
 from aioalf.renewal import Renewal
 from aioalf.retry import Retry
-from tests.robustness.interleavings.kinds import KINDS
+from tests.robustness.interleavings.kinds import KINDS, replay_command
 from tests.robustness.interleavings.scenario import play
 from tests.support.raw_server import RawServer, answer
 from tests.support.virtual_time import follow_the_loop
-from tools.fuzz import wire
+from tools.fuzz import login_with_cache, wire
 from tools.fuzz.watchdog import HangError
 
 T = TypeVar("T")
@@ -62,6 +62,8 @@ class Target:
     name: str
     inputs: st.SearchStrategy[Any]
     check: Callable[[Any], None]
+    replay_command: Callable[[Any], str] | None = None
+    """Returns the command that repeats an input and shows what happens."""
 
 
 def run_watched(play: Callable[[T], Coroutine[object, object, None]], value: T) -> None:
@@ -257,6 +259,20 @@ def check_retry_after(value: str) -> None:
     assert time.process_time() - begin < MAX_CPU_SECONDS
 
 
+# Texts in a token cache
+
+
+def check_cache(texts: tuple[str, str]) -> None:
+    """Tokens are fetched whatever the cache holds, or there is an error that shows no secret."""
+    begin = time.process_time()
+    with pytest.MonkeyPatch.context() as patches, _collecting_what_is_new():
+        follow_the_loop(patches)
+        for error in login_with_cache.play(*texts):
+            _check_error(error)
+        gc.collect()  # reports exceptions that were never retrieved
+    assert time.process_time() - begin < MAX_CPU_SECONDS
+
+
 # Interleavings
 
 SCENARIOS = st.tuples(st.sampled_from([*KINDS]), st.integers(0, 2**62))
@@ -281,6 +297,7 @@ TARGETS = {
         Target("challenge", wire.CHALLENGES, check_challenge),
         Target("redirect", wire.REDIRECTS, check_redirect),
         Target("retry_after", wire.RETRY_AFTER, check_retry_after),
-        Target("interleaving", SCENARIOS, check_interleaving),
+        Target("cache", wire.CACHE_TEXTS, check_cache),
+        Target("interleaving", SCENARIOS, check_interleaving, lambda value: replay_command(*value)),
     )
 }

@@ -1,4 +1,4 @@
-"""Strategies for responses, challenges, redirects and header values.
+"""Strategies for responses, challenges, redirects, header values and texts of a token cache.
 
 About half of the inputs are well formed, to get past the first check; the others are truncated,
 mixed, repeated or noise. It knows formats, and nothing about the package.
@@ -7,6 +7,7 @@ mixed, repeated or noise. It knows formats, and nothing about the package.
 import gzip
 import json
 import zlib
+from datetime import UTC, datetime
 
 from hypothesis import strategies as st
 
@@ -178,3 +179,75 @@ REDIRECTS = (
     | NOISE
 )
 """Requests to the redirect listener; ``@HOST@`` is replaced by its host and port."""
+
+# Texts of a token cache, whose readers believe that 2030 has just begun
+
+_ANY_TEXT = st.text(st.characters(), max_size=10)  # JSON may contain lone surrogates
+_ANYTHING = _JSON | _VALUES | _ANY_TEXT
+_TIMES = st.sampled_from([1_893_455_990, 1_893_456_010.5, 1_893_456_500, 10**400, "1e999", "nan"])
+_NUMBERS = st.integers() | st.floats() | _TIMES
+_DATES = (
+    st.datetimes(timezones=st.none() | st.just(UTC)).map(datetime.isoformat)
+    | st.just("2030-01-01T00:30:00+00:00")
+)  # fmt: skip
+
+
+def _mostly(usual: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
+    return st.integers(0, 15).flatmap(lambda chance: usual if chance else _ANYTHING)
+
+
+_TOKEN_MEMBERS = {
+    "access_token": _mostly(st.just("granted-token")),
+    "token_type": _mostly(st.just("Bearer")),
+    "expires_in": _mostly(st.none() | st.just(3600) | st.integers(0, 2**31)),
+    "expires_on": _mostly(st.none() | _DATES),
+    "scope": _mostly(st.none() | st.lists(_ANY_TEXT, max_size=3)),
+    "extra": _mostly(st.dictionaries(TEXT, _JSON, max_size=2)),
+}
+_ENTRIES = st.fixed_dictionaries(
+    {
+        **_TOKEN_MEMBERS,
+        "version": _mostly(st.just(1)),
+        "refresh_token": _mostly(st.none() | st.just("s3cret-w0rd")),
+        "issuer": _mostly(st.just("https://auth.example.com")),
+        "derived": _mostly(
+            st.dictionaries(
+                st.just("alf1-derived") | TEXT, st.fixed_dictionaries(_TOKEN_MEMBERS), max_size=2
+            )
+        ),
+    }
+)
+_ERROR_NAMES = st.sampled_from(
+    [
+        *("TokenHTTPError", "TokenConnectionError", "AccessDeniedError", "MetadataError"),
+        *("LoginTimeoutError", "TokenResponseError", "AuthorizationError", "ValueError"),
+    ]
+)
+_FAILURES = st.fixed_dictionaries(
+    {"type": _mostly(_ERROR_NAMES)},
+    optional={
+        "message": _ANYTHING,
+        "error": _ANYTHING,
+        "error_description": _ANYTHING,
+        "error_uri": _ANYTHING,
+        "status": st.integers() | _ANYTHING,
+    },
+)
+_NOTES = st.fixed_dictionaries(
+    {
+        "kind": _mostly(st.sampled_from(["failed", "retrying", "signing in"])),
+        "until": _mostly(_NUMBERS),
+        "by": _mostly(_ANY_TEXT),
+        "attempt": _mostly(_NUMBERS),
+        "began": _mostly(_NUMBERS),
+        "failure": _mostly(_FAILURES),
+    }
+)
+_DAMAGED = (
+    _JSON.map(json.dumps)
+    | _DEEP.map(bytes.decode)
+    | _ANY_TEXT
+    | st.sampled_from(["", "null", '{"version":2}', '{"version":1'])
+)
+CACHE_TEXTS = st.tuples(_ENTRIES.map(json.dumps) | _DAMAGED, _NOTES.map(json.dumps) | _DAMAGED)
+"""The entry of a login in a token cache, and the note next to it."""

@@ -21,3 +21,10 @@ KINDS: dict[str, type[Scenario]] = {
     "closing": ClosingScenario,
     "sessions": SessionScenario,
 }
+
+
+def replay_command(kind: str, seed: int) -> str:
+    """Return the command that plays one seed of a kind, and shows its events if it fails."""
+    file = "tests/robustness/interleavings/test_interleavings.py"
+    test = f"{file}::test_promises_hold_in_every_order[{kind}-{seed}]"
+    return f'AIOALF_SEED={seed} python -m pytest "{test}"'

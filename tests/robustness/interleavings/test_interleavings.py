@@ -18,7 +18,7 @@ import pytest
 
 from aioalf import TokenError
 from tests.robustness.interleavings.broken_clients import BROKEN_CLIENTS
-from tests.robustness.interleavings.kinds import KINDS
+from tests.robustness.interleavings.kinds import KINDS, replay_command
 from tests.robustness.interleavings.scenario import Scenario, play
 from tests.robustness.interleavings.visible_text import captured_logs, text_of_error
 from tests.robustness.interleavings.world import World
@@ -61,7 +61,7 @@ def describe(name: str, seed: int, world: World) -> str:
     return "\n".join(
         [
             f"seed {seed} of {name}: {broken}",
-            f"replay: AIOALF_SEED={seed} pytest tests/robustness/interleavings -k {name}",
+            f"replay: {replay_command(name, seed)}",
             *events,
         ]
     )
