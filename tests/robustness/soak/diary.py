@@ -9,9 +9,17 @@ import math
 from collections import Counter
 from dataclasses import dataclass, field
 
-from tests.robustness.soak.events import Event
+from tests.robustness.soak.events import Event, is_shared
 from tests.robustness.soak.refusals import REFUSED, Ending, Refusals, Request
 
+_CUT_OFF = frozenset(
+    {
+        *("FlightCancelledError", "TokenConnectionError", "ClientConnectionError"),
+        *("ServerDisconnectedError", "ClientConnectionResetError", "CancelledError"),
+        *("RuntimeError", "AssertionError"),  # of aiohttp, for a closed session
+    }
+)
+"""What a request may raise whose client or session is closed meanwhile."""
 _SHOWN = 20
 _KEPT = 60.0  # seconds that events are remembered; no request takes longer
 
@@ -48,6 +56,8 @@ class Diary:
     """``tokens`` received and ``requests`` made for them, while no event was near."""
     tokens: Counter[str] = field(default_factory=Counter[str])
     """The same at any time."""
+    logins: Counter[str] = field(default_factory=Counter[str])
+    """Events of shared logins: sign-ins, refreshes, logouts; and clients that were replaced."""
     refusals: Refusals = field(default_factory=Refusals)
     _entries: list[Entry] = field(default_factory=list[Entry])
 
@@ -78,12 +88,15 @@ class Diary:
         `settle` decides about a 401 later.
         """
         kind, outcome = request.kind, request.outcome
-        self.refusals.note(request)
+        if not is_shared(kind):
+            self.refusals.note(request)
         if outcome == "ok":
             self.answered[kind] += 1
             if request.is_repaired:
                 self.repaired[kind] += 1
-        elif outcome != REFUSED:
+        elif request.is_cut_off and outcome in _CUT_OFF:
+            self._count(request, "closed")
+        elif outcome != REFUSED or is_shared(kind):
             affecting = self.affecting(request.begun, request.ended)
             excuses = (event.name for event in affecting if event.is_reason_for(kind, outcome))
             self._count(request, next(excuses, None))
@@ -107,7 +120,7 @@ class Diary:
             self.injected[f"{excuse}: {request.outcome}"] += 1
             return
         lasted, times = request.ended - request.begun, len(request.sent)
-        self._add_error(
+        self.add_error(
             f"{request.kind}: {request.outcome} at {request.begun:.2f} s, after {lasted:.2f} s, "
             f"sent {times} times with {len(request.tokens)} tokens"
         )
@@ -119,9 +132,22 @@ class Diary:
             return
         self.undisturbed.update(tokens=got, requests=requests)
         if not got or requests != 1:
-            self._add_error(f"{requests} token requests for {int(got)} token at {begun:.2f} s")
+            self.add_error(f"{requests} token requests for {int(got)} token at {begun:.2f} s")
 
-    def _add_error(self, text: str) -> None:
+    def note_misuse(self, fault: str, since: float, now: float, *, is_excusable: bool) -> None:
+        """Record a fault of clients that share a login.
+
+        If it `is_excusable`, an event that harmed their cache since then explains it.
+        """
+        events = self.affecting(since, now)
+        excuses = (event.name for event in events if event.harms_cache and is_excusable)
+        if (excuse := next(excuses, None)) is not None:
+            self.injected[f"{excuse}: {fault}"] += 1
+        else:
+            self.add_error(f"{fault} at {now:.2f} s")
+
+    def add_error(self, text: str) -> None:
+        """Record an error that no event explains."""
         self.error_count += 1
         if len(self.errors) < _SHOWN:
             self.errors.append(text)

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Any, Final
 from unittest import mock
 
 from aiohttp import (
     ClientError,
     ClientResponse,
     ClientSession,
+    ClientTimeout,
     TraceConfig,
     TraceRequestHeadersSentParams,
 )
@@ -35,7 +36,7 @@ from aioalf import (
 from aioalf.client_auth import Credentials, MutableForm
 from aioalf.grants import AuthorizationServer, ClientCredentials, Grant
 from tests.robustness.soak.diary import Diary
-from tests.robustness.soak.events import GET_TOKEN, WEBSOCKET
+from tests.robustness.soak.events import GET_TOKEN, WEBSOCKET, now
 from tests.robustness.soak.refusals import PAUSE, STREAM, TOKEN_RESPONSE, Request
 
 Sender = Client | ClientSession
@@ -105,23 +106,23 @@ class Account(ClientSecretBasic, Grant):
         """Count the attempt."""
         if (attempts := self._attempts.get()) is not None:
             attempts.made += 1
-            attempts.last_at = _now()
+            attempts.last_at = now()
         return await super().authenticate(credentials, form, audience)
 
     async def request_token(self, endpoint: AuthorizationServer) -> Token:
         """Request a token with the client credentials grant, and record it."""
-        begun, got = _now(), False
+        begun, got = now(), False
         attempts = _Attempts(begun)
         self._attempts.set(attempts)
         try:
             token = await ClientCredentials().request_token(endpoint)
             got = True
         finally:
-            self._diary.note_token_requests(attempts.made, got=got, begun=begun, ended=_now())
+            self._diary.note_token_requests(attempts.made, got=got, begun=begun, ended=now())
         # The last attempt got the token; earlier ones failed.
         value, after = token.access_token, self._last
         self._last = value
-        self._diary.refusals.note_token(value, after, attempts.last_at, _now())
+        self._diary.refusals.note_token(value, after, attempts.last_at, now())
         return token
 
 
@@ -184,6 +185,38 @@ EXCHANGES: Final[dict[str, Exchange]] = {
 }
 
 
+class User:
+    """Something that sends requests, and that may be closed meanwhile.
+
+    Attributes:
+        senders: Its clients and sessions, by their names in the report.
+        cuts: How often something was closed that a request may be using.
+    """
+
+    def __init__(self, **senders: Sender) -> None:
+        self.senders: dict[str, Sender] = senders
+        self.cuts = 0
+        self._requests = 0
+        self._idle = asyncio.Event()
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Count a request."""
+        self._requests += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._requests -= 1
+            if not self._requests:
+                self._idle.set()
+
+    async def wait_until_idle(self) -> None:
+        """Wait until no request is in flight."""
+        if self._requests:
+            await self._idle.wait()
+
+
 class Load:
     """Workers that run until they are cancelled, and can be paused."""
 
@@ -192,15 +225,12 @@ class Load:
         self._url = api_url
         self._is_running = asyncio.Event()
         self._is_running.set()
-        self._running = 0
-        self._idle = asyncio.Event()
+        self._everything = User()
 
     async def pause(self) -> None:
-        """Start no more requests, and wait until none is in flight."""
+        """Start no more requests and steps, and wait until none is in flight."""
         self._is_running.clear()
-        if self._running:
-            self._idle.clear()
-            await self._idle.wait()
+        await self._everything.wait_until_idle()
 
     def resume(self) -> None:
         """Resume."""
@@ -212,6 +242,22 @@ class Load:
         for number in itertools.count(first):
             await self.send_one(user, sender, kinds[number % len(kinds)], number)
             await asyncio.sleep(_DELAY)
+
+    async def send_from(self, current: Callable[[], User], name: str, kinds: Sequence[str]) -> None:
+        """Send these kinds of requests in turn, each with the sender of this name of a new user."""
+        for number in itertools.count():
+            await self._is_running.wait()
+            user, kind = current(), kinds[number % len(kinds)]
+            exchange = partial(EXCHANGES[kind], user.senders[name], self._url, number)
+            with user.in_use():
+                await self._once(f"{name}: {kind}", exchange, user)
+            await asyncio.sleep(_DELAY)
+
+    async def step(self, step: Callable[[], Awaitable[None]]) -> None:
+        """Run a step of an event; no step runs during a pause."""
+        await self._is_running.wait()
+        with self._everything.in_use():
+            await step()
 
     async def send_one(self, user: str, sender: Sender, kind: str, number: int) -> None:
         """Send a request of this kind and record its outcome."""
@@ -225,26 +271,42 @@ class Load:
                 await manager.reset_token()
             await asyncio.sleep(_DELAY)
 
-    async def _once(self, kind: str, exchange: Callable[[], Awaitable[str]]) -> None:
+    async def _once(
+        self, kind: str, exchange: Callable[[], Awaitable[str]], user: User | None = None
+    ) -> None:
         await self._is_running.wait()
-        self._running += 1
-        begun, sent = _now(), list[str]()
+        user = user or User()
+        begun, sent, cuts = now(), list[str](), user.cuts
         _SENT.set(sent)
-        try:
-            outcome = await exchange()
-        except (ClientError, TokenError, OSError) as error:
-            # Handshake errors of aiohttp have a status, like responses.
-            outcome = str(getattr(error, "status", "") or type(error).__name__)
-        finally:
-            self._running -= 1
-            if not self._running:
-                self._idle.set()
-        self._diary.note(Request(kind, outcome, begun, _now(), sent))
+        with self._everything.in_use():
+            outcome = await _outcome_of(exchange)
+        self._diary.note(Request(kind, outcome, begun, now(), sent, user.cuts > cuts))
+
+
+async def _outcome_of(exchange: Callable[[], Awaitable[str]]) -> str:
+    try:
+        return await exchange()
+    except (ClientError, TokenError, OSError, RuntimeError, AssertionError) as error:
+        # Handshake errors of aiohttp have a status, like responses.
+        return str(getattr(error, "status", "") or type(error).__name__)
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        return "CancelledError"  # of aiohttp, which cancels requests of a closed session
 
 
 async def _got(manager: TokenManager) -> str:
     return "ok" if await manager.get_token() else "no token"
 
 
-def _now() -> float:
-    return asyncio.get_running_loop().time()
+def options(diary: Diary) -> dict[str, Any]:
+    """Return the keywords for a client or manager with an `Account` of its own."""
+    account = Account(diary)
+    return {
+        "http_options": {"timeout": ClientTimeout(total=TIMEOUT)},
+        "client_auth": account,
+        "grant": account,
+        "renewal": RENEWAL,
+        "retry": RETRY,
+    }

@@ -31,6 +31,8 @@ class Request:
     begun: float
     ended: float
     sent: Sequence[str] = ()
+    is_cut_off: bool = False
+    """Whether the client or a session that it used was closed meanwhile."""
 
     @property
     def tokens(self) -> list[str]:

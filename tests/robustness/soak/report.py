@@ -23,6 +23,7 @@ def lines(result: Result) -> Iterator[str]:
     )
     yield from _counts("answered", diary.answered)
     yield from _counts("repeated after a 401", diary.repaired)
+    yield from _counts("shared logins and closed clients", diary.logins)
     yield from _counts("failures explained by events", diary.injected)
     yield f"unexplained errors: {diary.error_count}"
     yield from (f"    {error}" for error in diary.errors)
@@ -46,6 +47,7 @@ def values(result: Result) -> dict[str, object]:
         "requests": diary.requests,
         "answered": dict(diary.answered),
         "repaired": dict(diary.repaired),
+        "logins": dict(diary.logins),
         "injected": dict(diary.injected),
         "errors": diary.error_count,
         "tokens": dict(diary.tokens),

@@ -27,7 +27,8 @@ class Servers:
     def __init__(self, process: Process, urls: dict[str, str]) -> None:
         self._process = process
         self.urls = urls
-        """URLs of the token endpoint behind the proxy (``token``) and of the API (``api``)."""
+        """URLs of the token endpoint behind the proxy (``token``) and without it (``direct``), of
+        the endpoints ``authorize`` and ``revocation``, and of the API (``api``)."""
 
     async def begin(self, name: str) -> None:
         """Start an event."""
@@ -67,13 +68,19 @@ def answer(place: Place, command: str) -> dict[str, str]:
         BY_NAME[name].begin(place)
     elif word == "end":
         place.end_faults()
-    return {"token": place.proxy.url, "api": place.server.api_url}
+    return {
+        "token": place.proxy.url,
+        "direct": place.server.token_endpoint,
+        "authorize": place.server.authorization_endpoint,
+        "revocation": place.server.revocation_endpoint,
+        "api": place.server.api_url,
+    }
 
 
 async def _serve() -> None:
     loop = asyncio.get_running_loop()
     async with (
-        OAuthServer(expires_in=LIFETIME) as server,
+        OAuthServer(expires_in=LIFETIME, auto_sign_in="Ada") as server,
         FaultProxy(server.token_endpoint) as proxy,
     ):
         while command := await loop.run_in_executor(None, sys.stdin.readline):

@@ -1,7 +1,7 @@
 """Runs a soak: load, events and samples for some time; then closes everything.
 
-First, each event happens once. Objects that are created on first use and kept then exist before
-growth is measured.
+First, each worker sends a request, and each event happens once, however long that takes. Objects
+that are created on first use and kept then exist before growth is measured.
 """
 
 from __future__ import annotations
@@ -11,20 +11,23 @@ import contextlib
 import itertools
 import math
 import random
+import tempfile
 import tracemalloc
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
 
-from aiohttp import ClientSession, ClientTimeout
+from aiohttp import ClientSession
 
 from aioalf import Client, OAuth2Middleware, TokenManager
 from tests.robustness.soak import load, meters
 from tests.robustness.soak.diary import Diary, Entry
 from tests.robustness.soak.events import BY_NAME, EVENTS, Event
-from tests.robustness.soak.load import Account, Load
+from tests.robustness.soak.load import Load
 from tests.robustness.soak.meters import Growth, Samples
 from tests.robustness.soak.servers import Servers, in_child_process
+from tests.robustness.soak.users import Users
 
 _SENDERS: Final = 5  # of each kind of user
 _TOKEN_CALLERS: Final = 2
@@ -90,93 +93,109 @@ async def _run(servers: Servers, diary: Diary, seconds: float, chance: random.Ra
     begun = loop.time()
     turn = min(seconds / _SAMPLES, _LONGEST_TURN)
     samples = Samples(math.ceil(seconds / turn))
-    async with _users(servers, diary) as work:
-        happenings = asyncio.ensure_future(_happen(servers, diary, seconds, chance))
+    async with _users(servers, diary, chance) as (work, users):
+        await work.pause()  # each worker has sent a request before the first event
+        work.resume()
+        happenings = _Happenings(servers, users, diary)
+        happening = asyncio.ensure_future(happenings.run(seconds, chance))
         try:
-            while (now := loop.time() - begun) < seconds:
-                await asyncio.sleep(min(turn, seconds - now))
+            while not happening.done() and (
+                loop.time() - begun < seconds or not happenings.is_each_over.is_set()
+            ):
+                await asyncio.sleep(turn)
                 await work.pause()
                 diary.settle(loop.time())
+                users.forget()
                 if loop.time() - begun > seconds * _WARM_UP:
                     samples.add(loop.time() - begun)
                 work.resume()
         finally:
-            happenings.cancel()
-            await asyncio.gather(happenings, return_exceptions=True)
+            happening.cancel()
+            await asyncio.gather(happening, return_exceptions=True)
             await servers.end()
+    if not happening.cancelled():
+        raise RuntimeError("an event of the soak failed") from happening.exception()
     diary.settle(loop.time())
     return samples
 
 
-async def _happen(servers: Servers, diary: Diary, seconds: float, chance: random.Random) -> None:
-    """Start one event after another, with pauses between them."""
-    revocation = BY_NAME["revocation"]  # without it there may be no token request during the event
-    for event in EVENTS:
-        async with _happening(servers, diary, revocation, event):
-            await asyncio.sleep(seconds * _OPENING / len(EVENTS))
-    lasts = min(2.0, seconds / 15)
-    # Longer than `GRACE` in every run that is judged; otherwise every token is near an event.
-    rest = min(load.GRACE + 3, seconds / 8)
-    for event in itertools.cycle(EVENTS):
-        await asyncio.sleep(rest * chance.uniform(0.8, 1.2))
-        async with _happening(servers, diary, event):
-            await asyncio.sleep(lasts * chance.uniform(0.8, 1.2))
+@dataclass(frozen=True)
+class _Happenings:
+    """The events, which affect the servers and the users."""
+
+    servers: Servers
+    users: Users
+    diary: Diary
+    is_each_over: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when each event has happened once."""
+
+    async def run(self, seconds: float, chance: random.Random) -> None:
+        """Start one event after another, with pauses between them."""
+        revocation = BY_NAME["revocation"]  # otherwise there may be no token request meanwhile
+        for event in EVENTS:
+            async with self._happening(revocation, event):
+                await asyncio.sleep(seconds * _OPENING / len(EVENTS))
+        self.is_each_over.set()
+        lasts = min(2.0, seconds / 15)
+        # Longer than `GRACE` in every run that is judged; otherwise every token is near an event.
+        rest = min(load.GRACE + 3, seconds / 8)
+        for event in itertools.cycle(EVENTS):
+            await asyncio.sleep(rest * chance.uniform(0.8, 1.2))
+            async with self._happening(event):
+                await asyncio.sleep(lasts * chance.uniform(0.8, 1.2))
+
+    @contextlib.asynccontextmanager
+    async def _happening(self, *events: Event) -> AsyncIterator[None]:
+        loop = asyncio.get_running_loop()
+        entries: list[Entry] = []
+        for event in events:
+            entries.append(self.diary.begin(event, loop.time()))
+            await self.servers.begin(event.name)
+            entries[-1].happened = loop.time()
+        async with self.users.disturbing(events[-1]):
+            yield
+        await self.servers.end()
+        for entry in entries:
+            entry.ended = loop.time()
 
 
 @contextlib.asynccontextmanager
-async def _happening(servers: Servers, diary: Diary, *events: Event) -> AsyncIterator[None]:
-    loop = asyncio.get_running_loop()
-    entries: list[Entry] = []
-    for event in events:
-        entries.append(diary.begin(event, loop.time()))
-        await servers.begin(event.name)
-        entries[-1].happened = loop.time()
-    yield
-    await servers.end()
-    for entry in entries:
-        entry.ended = loop.time()
-
-
-@contextlib.asynccontextmanager
-async def _users(servers: Servers, diary: Diary) -> AsyncIterator[Load]:
+async def _users(
+    servers: Servers, diary: Diary, chance: random.Random
+) -> AsyncIterator[tuple[Load, Users]]:
     """Start all workers; cancel them and close everything at exit."""
     work = Load(diary, servers.urls["api"])
     managers = [_manager(servers, diary) for _ in range(2)]
     middleware = OAuth2Middleware(managers[0])
-    async with (
-        Client("client-id", "secret", servers.urls["token"], **options(diary)) as client,
-        ClientSession(middlewares=[middleware], trace_configs=[load.trace_tokens()]) as session,
-    ):
-        workers = [
-            *(work.send("Client", client, number) for number in range(_SENDERS)),
-            *(work.send("middleware", session, number) for number in range(_SENDERS)),
-            *(work.get_tokens(managers[1]) for _ in range(_TOKEN_CALLERS)),
-        ]
-        tasks = [asyncio.ensure_future(worker) for worker in workers]
-        try:
-            yield work
-        finally:
-            for task in tasks:
-                task.cancel()
-            ends = await asyncio.gather(*tasks, return_exceptions=True)
-            for manager in managers:
-                await manager.close()
+    with tempfile.TemporaryDirectory() as directory:
+        users = Users(diary, work, servers.urls, Path(directory), chance)
+        async with (
+            Client("client-id", "secret", servers.urls["token"], **load.options(diary)) as client,
+            ClientSession(middlewares=[middleware], trace_configs=[load.trace_tokens()]) as session,
+        ):
+            workers = [
+                *(work.send("Client", client, number) for number in range(_SENDERS)),
+                *(work.send("middleware", session, number) for number in range(_SENDERS)),
+                *(work.get_tokens(managers[1]) for _ in range(_TOKEN_CALLERS)),
+                *users.workers(),
+            ]
+            tasks = [asyncio.ensure_future(worker) for worker in workers]
+            await asyncio.sleep(0)  # let them start
+            try:
+                yield work, users
+            finally:
+                for task in tasks:
+                    task.cancel()
+                ends = await asyncio.gather(*tasks, return_exceptions=True)
+                for manager in managers:
+                    await manager.close()
+                await users.close()
+        for name in users.files():
+            diary.add_error(f"left in the cache directory: {name}")
     failed = [end for end in ends if not isinstance(end, asyncio.CancelledError)]
     if failed:
         raise RuntimeError("a worker of the soak failed") from failed[0]
 
 
 def _manager(servers: Servers, diary: Diary) -> TokenManager:
-    return TokenManager(servers.urls["token"], "client-id", "secret", **options(diary))
-
-
-def options(diary: Diary) -> dict[str, Any]:
-    """Return the keywords for a client or manager with an `Account` of its own."""
-    account = Account(diary)
-    return {
-        "http_options": {"timeout": ClientTimeout(total=load.TIMEOUT)},
-        "client_auth": account,
-        "grant": account,
-        "renewal": load.RENEWAL,
-        "retry": load.RETRY,
-    }
+    return TokenManager(servers.urls["token"], "client-id", "secret", **load.options(diary))

@@ -11,7 +11,7 @@ from aioalf.testing import FaultProxy, OAuthServer
 from tests.robustness.soak import __main__ as command
 from tests.robustness.soak import report
 from tests.robustness.soak.diary import Diary
-from tests.robustness.soak.events import EVENTS, Place
+from tests.robustness.soak.events import EVENTS, FAILING, FILES, GET_TOKEN, REPLACED, SERVICE, Place
 from tests.robustness.soak.load import EXCHANGES
 from tests.robustness.soak.meters import METERS, Growth
 from tests.robustness.soak.servers import answer
@@ -29,10 +29,12 @@ def test_three_seconds_of_load_and_faults_end_well(
     assert code == 0, printed
     values = json.loads(record.read_text(encoding="utf-8"))
     assert (values["errors"], values["left"]) == (0, {})
-    assert values["answered"].keys() == {
+    assert values["answered"].keys() >= {
         *(f"{user}: {kind}" for user in ("Client", "middleware") for kind in EXCHANGES),
-        "manager: get_token",
+        *(f"{user}: GET" for user in (*REPLACED, FILES, FAILING, SERVICE)),
+        GET_TOKEN,
     }
+    assert values["logins"].keys() >= {"sign-ins", "clients closed"}
     assert values["tokens"]["tokens"] >= 3
     assert int(printed.split(" events;")[0].split()[-1]) >= 2 * len(EVENTS)
     assert printed.endswith("good\n")
