@@ -620,7 +620,7 @@ def service_needs_cache(patch: pytest.MonkeyPatch) -> None:
 
 @breaks("after a logout no older token is returned", kind="service")
 def logout_forgets_one_manager(patch: pytest.MonkeyPatch) -> None:
-    """A logout forgets the tokens of the original manager, but not those of derived managers."""
+    """Derived managers keep their tokens at a logout."""
     patch.setattr(TokenManager, "_family", lambda self: [self._root or self])
 
 

@@ -240,8 +240,8 @@ class ServiceScenario(FaultyCacheScenario):
         return root, manager, what
 
     def _is_logged_out(self, root: TokenManager, what: str, begun: int) -> bool:
-        # Each derived manager has a cache entry of its own. A logout empties those of the managers
-        # that exist by then. A manager that is derived later may read what another process stored.
+        # Each derived manager has its own cache entry. A logout empties the entries of the managers
+        # that exist then. A manager that is derived later may read a token of another process.
         return self.first_use[root, what] < begun
 
     async def _obtain(self, what: str, root: TokenManager, get: Any) -> str:

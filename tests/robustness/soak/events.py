@@ -145,7 +145,7 @@ _API_GONE: Excuses = {"ServerDisconnectedError": _to_the_api}
 _REVOKED: Excuses = {REFUSED: is_shared}
 _NO_CACHE: Excuses = {"CacheError": _needs_failing_cache}
 _NO_SESSION: Excuses = {"TokenConnectionError": lambda kind: kind.startswith(REPLACED)}
-_LOGGED_OUT: Excuses = {"TokenError": is_shared, "FlightCancelledError": is_shared} | _REVOKED
+_LOGGED_OUT: Excuses = {"TokenError": is_shared, "FlightCancelledError": is_shared, **_REVOKED}
 
 EVENTS: Final = [
     Event("revocation", _revoke, _REVOKED, ends_tokens=True),
@@ -157,7 +157,7 @@ EVENTS: Final = [
     Event(
         "revocation while nobody answers",
         _both(_refuse, _revoke),
-        _NO_ANSWER | _REVOKED,
+        {**_NO_ANSWER, **_REVOKED},
         ends_tokens=True,
     ),
     Event("cache errors", _nothing, _NO_CACHE, cache_faults="errors"),
@@ -168,7 +168,7 @@ EVENTS: Final = [
     Event(
         "revocation while it is down",
         _both(_token(Fault.status(503)), _revoke),
-        _DOWN | _REVOKED,
+        {**_DOWN, **_REVOKED},
         ends_tokens=True,
     ),
     Event("logout", _nothing, _LOGGED_OUT, disturbance="log out"),

@@ -228,7 +228,7 @@ class Load:
         self._everything = User()
 
     async def pause(self) -> None:
-        """Start no more requests and steps, and wait until none is in flight."""
+        """Delay new requests and steps, and wait until no request and no step is in flight."""
         self._is_running.clear()
         await self._everything.wait_until_idle()
 

@@ -14,7 +14,7 @@ from aiohttp import ClientSession, TraceConfig, TraceRequestEndParams
 
 from aioalf import ClientSecretBasic, Token
 from aioalf.client_auth import Credentials, MutableForm
-from aioalf.grants import AuthorizationServer, Grant
+from aioalf.grants import AuthorizationServer
 from tests.robustness.soak.diary import Diary
 from tests.robustness.soak.events import now
 
@@ -27,7 +27,7 @@ _KEPT: Final = 50  # used refresh tokens
 _FORM: ContextVar[Mapping[str, object]] = ContextVar("form")
 
 
-class SharedLogin(ClientSecretBasic, Grant):
+class SharedLogin(ClientSecretBasic):
     """A user who is signed in, for several clients. It is their grant and client authentication.
 
     The server never loses a response, and a fault replaces a request before the server sees it. So
@@ -37,18 +37,24 @@ class SharedLogin(ClientSecretBasic, Grant):
     """
 
     name = "authorization_code"
+    can_begin = True
+    is_interactive = False
     keeps_refresh_token = True
-    subject_key = ""
+    reserved_params = frozenset[str]()
+    subject_key: str | None = ""
 
-    def __init__(self, diary: Diary, authorize_url: str, *, is_cache_reliable: bool) -> None:
+    def __init__(
+        self, diary: Diary, user: str, authorize_url: str, *, is_cache_reliable: bool
+    ) -> None:
         super().__init__()
         self._diary = diary
+        self._user = user
         self._authorize_url = authorize_url
         self._is_cache_reliable = is_cache_reliable
         self._is_sign_in_due = True
         self._in_flight: set[str] = set()
         self._used: dict[str, float] = {}
-        """The used refresh tokens, and when they were sent."""
+        """The used refresh tokens, and when the server answered."""
 
     def note_logout(self) -> None:
         """A logout starts or ends: the next request needs a sign-in."""
@@ -98,9 +104,9 @@ class SharedLogin(ClientSecretBasic, Grant):
         self, session: ClientSession, context: SimpleNamespace, params: TraceRequestEndParams
     ) -> None:
         await self._note_end(session, context, params)
-        form = _FORM.get()
-        if params.response.status != 200:
-            return
+        form, response = _FORM.get(), params.response
+        if response.status != 200 or response.content_type != "application/json":
+            return  # a fault answers instead of the server, also with a page and the status 200
         if "code" in form:
             self._diary.logins["sign-ins"] += 1
             if not self._is_sign_in_due and self._is_cache_reliable:
@@ -118,4 +124,6 @@ class SharedLogin(ClientSecretBasic, Grant):
         self._in_flight.discard(str(_FORM.get().get("refresh_token", "")))
 
     def _judge(self, fault: str, since: float) -> None:
-        self._diary.note_misuse(fault, since, now(), is_excusable=not self._is_cache_reliable)
+        self._diary.note_misuse(
+            f"{self._user}: {fault}", since, now(), is_excusable=not self._is_cache_reliable
+        )

@@ -141,8 +141,8 @@ class Users:
         self._store = LeaseStore(_LEASE)
         self._faults = CacheFaultTable()
         self._logins = {
-            FILES: SharedLogin(diary, urls["authorize"], is_cache_reliable=True),
-            FAILING: SharedLogin(diary, urls["authorize"], is_cache_reliable=False),
+            name: SharedLogin(diary, name, urls["authorize"], is_cache_reliable=name == FILES)
+            for name in (FILES, FAILING)
         }
         self._open: list[ClosableUser] = []
         makers = [self._replaced, *2 * [self._with_files, self._with_failing_cache, self._service]]
@@ -166,7 +166,7 @@ class Users:
             await self._close(user)
 
     def files(self) -> list[str]:
-        """Return the names of the files of the file cache, without those of its locks."""
+        """Return the names of the files in the directory of the file cache, except lock files."""
         return [file.name for file in self._directory.iterdir() if file.suffix != ".lock"]
 
     def forget(self) -> None:
@@ -253,7 +253,7 @@ class Users:
 
     def _steps(self) -> dict[Disturbance, Step]:
         return {
-            "replace": self._replace_someone,
+            "replace": self.replace,
             "close sessions": self._close_auth_sessions,
             "log out": self._log_out_someone,
             "lose claims": self._lose_claims,
@@ -261,16 +261,13 @@ class Users:
 
     def _end_faults(self) -> None:
         if self._faults["get"] is not None:
-            self._end_claims()  # nobody may know of a claim whose answer was lost
+            self._end_claims()  # a claim whose answer was lost may be unknown to its client
         self._faults.set_all(None)
 
-    async def _replace_someone(self) -> None:
-        await self.replace(self._chance.randrange(len(self.current)))
-
-    async def replace(self, place: int) -> None:
-        """Put a new user in the place of one, and close that one."""
-        old, self.current[place] = self.current[place], self._makers[place]()
-        await self._close(old)
+    async def replace(self) -> None:
+        """Put new users in the places of all, and close the old ones at the same time."""
+        old, self.current[:] = [*self.current], [make() for make in self._makers]
+        await asyncio.gather(*map(self._close, old))
 
     async def _close(self, user: ClosableUser) -> None:
         await user.close(self._diary, self._chance)
