@@ -29,7 +29,7 @@ interop: .venv/tox-ready  ## test against oidc-provider, Canaille and Chromium
 ledger: .venv/tox-ready  ## run the suite and list every rule of docs/rules.rst with its tests
 	$(PY) -m tox run -e ledger $(TOXFLAGS)
 
-fuzz: .venv/tox-ready  ## search for inputs that break the parsers, for ten minutes (ARGS="--seconds 60")
+fuzz: .venv/tox-ready  ## search for inputs and orders of events that break the client, for ten minutes (ARGS="--seconds 60")
 	$(PY) -m tox run -e fuzz $(TOXFLAGS) -- $(ARGS)
 
 mutants: .venv/tox-ready  ## mutation testing of the core (ARGS="manager token" for these modules)

@@ -1,13 +1,19 @@
 """Each tool of the maintainers starts and does a tiny job."""
 
+import ast
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import strategies as st
 
+from tests.robustness.interleavings.kinds import replay_command
 from tools.draw_sequence import draw
+from tools.fuzz.__main__ import Fuzzing, fuzz
+from tools.fuzz.targets import TARGETS
 
 ROOT = Path(__file__).resolve().parents[2]
 PICTURES = sorted((ROOT / "docs").rglob("*.seq"))
@@ -46,9 +52,29 @@ def test_mutants_reads_its_list() -> None:
 
 def test_fuzz_tries_some_inputs() -> None:
     """Targets get the inputs of the corpus, then a few random ones."""
-    fuzz = run("tools.fuzz", "--seconds", "0.1", "token_response", "redirect", "retry_after")
-    assert fuzz.returncode == 0, fuzz.stdout + fuzz.stderr
-    assert fuzz.stdout.count(" 0 failures") == 3
+    targets = ("token_response", "redirect", "retry_after", "cache", "interleaving")
+    fuzzing = run("tools.fuzz", "--seconds", "0.1", *targets)
+    assert fuzzing.returncode == 0, fuzzing.stdout + fuzzing.stderr
+    assert fuzzing.stdout.count(" 0 failures") == len(targets)
+
+
+def test_fuzz_prints_how_to_replay_a_failing_seed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command is printed, and the input is kept in a file that can be read back."""
+
+    def fail(value: object) -> None:
+        raise AssertionError("a broken promise")
+
+    monkeypatch.setattr("tools.fuzz.__main__.FAILURES", tmp_path)
+    seed = ("service", 7)
+    target = replace(TARGETS["interleaving"], inputs=st.just(seed), check=fail)
+    assert fuzz([Fuzzing(target)], seconds=0.5) == 1
+    printed = capsys.readouterr().out
+    assert "a broken promise" in printed
+    assert f"replay: {replay_command(*seed)}" in printed
+    (file,) = tmp_path.iterdir()
+    assert ast.literal_eval(file.read_text(encoding="utf-8")) == seed
 
 
 def test_benchmarks_measure_and_write_json(tmp_path: Path) -> None:

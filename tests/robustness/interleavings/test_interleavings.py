@@ -10,6 +10,8 @@ plays random ones.
 
 import gc
 import os
+import shlex
+import sys
 import time
 import traceback
 from collections.abc import Iterator
@@ -83,6 +85,17 @@ def test_promises_hold_in_every_order(name: str, seeds: range) -> None:
         faults_by_seed.append((seed, faults))
     gc.collect()  # exceptions that were never retrieved are reported when they are collected
     assert [(seed, faults) for seed, faults in faults_by_seed if faults] == []
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_replay_command_plays_the_seed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command of a failure names a test that exists, and plays only this seed."""
+    setting, *_, test = shlex.split(replay_command(name, 1234))
+    assert setting == "AIOALF_SEED=1234"
+    monkeypatch.setattr(sys.modules[__name__], "ONE_SEED", "1234")
+    (seeds,) = (seeds for kind, seeds in blocks() if test.endswith(f"[{kind}-{seeds.start}]"))
+    assert seeds == range(1234, 1235)
+    assert f"::{test_promises_hold_in_every_order.__name__}[" in test
 
 
 @pytest.mark.parametrize("name", KINDS)
