@@ -1,11 +1,12 @@
 """Mutation testing: changes the code in one place at a time, and expects a test to fail each time.
 
 `python -m tools.mutants` runs mutmut on copies of this checkout, in two steps. Step "near" runs the
-unit tests of the changed layers, which kill most mutants in a second or two. Step "all" runs every
-test that reaches a mutant that survived. Each survivor must be listed in tools/mutants.toml, with
-the reason why no test needs to notice it; otherwise the command fails. A mutant that timed out is
-run again on its own, because the machine may have been busy; if it times out again, it counts as
-noticed.
+unit tests of the changed layers, which kill most mutants in a second or two. Step "all" runs the
+tests of all layers that reach a mutant that survived; pyproject.toml names the tests that are left
+out because they take long. Each survivor must be listed in tools/mutants.toml, with the reason why
+no test needs to notice it; otherwise the command fails. It also fails, before it runs anything, if
+an entry names code that has changed. A mutant that timed out is run again on its own, because the
+machine may have been busy; if it times out again, it counts as noticed.
 
 `python -m tools.mutants manager token` changes these modules only. `--again` runs the mutants that
 the last run did not reach, or that survived it and are not listed.
@@ -99,6 +100,28 @@ class Listed:
 def read_list(text: str) -> list[Listed]:
     """Parse mutants.toml."""
     return [Listed(**entry) for entry in tomllib.loads(text).get("survivor", [])]
+
+
+def outdated(listed: Iterable[Listed]) -> list[Listed]:
+    """Return the entries whose function is gone, or no longer contains the original code."""
+    code = _code_of_functions()
+    return [entry for entry in listed if entry.was not in code.get(entry.where, "")]
+
+
+def _code_of_functions() -> dict[str, str]:
+    """Map the functions and methods of the package to their lines, joined as in an entry."""
+    code: dict[str, str] = {}
+    for path in sorted((ROOT / "aioalf").rglob("*.py")):
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        source = path.read_text(encoding="utf-8")
+        lines = [line.strip() for line in source.splitlines()]
+        body = ast.parse(source).body
+        classes = [node for node in body if isinstance(node, ast.ClassDef)]
+        for name, nodes in ((module, body), *((f"{module}.{c.name}", c.body) for c in classes)):
+            for node in nodes:
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                    code[f"{name}.{node.name}"] = " ".join(lines[node.lineno - 1 : node.end_lineno])
+    return code
 
 
 def read_outcomes(directory: Path) -> dict[str, str]:
@@ -228,18 +251,22 @@ def main(arguments: list[str] | None = None) -> int:
         "modules", nargs="*", metavar="MODULE", help="such as manager or _requests; all by default"
     )
     options = parser.parse_args(arguments)
+    if changed := outdated(read_list(LIST.read_text(encoding="utf-8"))):
+        print(f"{LIST.name} names code that has changed; update or remove these entries:")
+        print(*(f"{entry.where}\n    {entry.was}" for entry in changed), sep="\n")
+        return 1
     if not options.no_run:
         if not options.again:
             prepare(NEAR, is_near=True)
             _mutate(NEAR, *(f"{prefix}*" for prefix in _prefixes(options.modules)))
             run_stopped_again(_mutated(NEAR), options.modules, partial(_mutate, NEAR))
         prepare(ALL, is_near=False, keep_outcomes=options.again)
-        if names_of_tests := unstable(ALL):
-            print("the ids of these tests change:", *names_of_tests, sep="\n    ")
-            return 1
         if left := left_of(_mutated(NEAR), _mutated(ALL), options.modules):
+            if names_of_tests := unstable(ALL):
+                print("the ids of these tests change:", *names_of_tests, sep="\n    ")
+                return 1
             _mutate(ALL, *left)
-        run_stopped_again(_mutated(ALL), options.modules, partial(_mutate, ALL))
+            run_stopped_again(_mutated(ALL), options.modules, partial(_mutate, ALL))
     return report(_mutated(NEAR), _mutated(ALL), options.modules)
 
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import strategies as st
 
 from tests.robustness.interleavings.kinds import replay_command
+from tools import mutants
 from tools.draw_sequence import draw
 from tools.fuzz.__main__ import Fuzzing, fuzz
 from tools.fuzz.targets import TARGETS
@@ -48,6 +49,15 @@ def test_mutants_reads_its_list() -> None:
     """Without a finished run the result is a failure, as nothing was tested."""
     assert run("tools.mutants", "--help").returncode == 0
     assert run("tools.mutants", "--no-run", "no_such_module").returncode == 1
+
+
+def test_entries_of_the_mutants_name_code_that_exists() -> None:
+    """An entry of a function or a line that is gone has to be updated or removed."""
+    entries = mutants.read_list(mutants.LIST.read_text(encoding="utf-8"))
+    assert mutants.outdated(entries) == []
+    gone = mutants.Listed("aioalf.token.Token.gone", "return 1", ("",), "no such function")
+    changed = mutants.Listed("aioalf.token.Token.is_valid", "return 1", ("",), "no such line")
+    assert mutants.outdated([gone, changed]) == [gone, changed]
 
 
 def test_fuzz_tries_some_inputs() -> None:
