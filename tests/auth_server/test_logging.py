@@ -9,7 +9,7 @@ from aiohttp import ClientSession
 
 from aioalf import Client, OAuth2Middleware, Retry, TokenError
 from aioalf._auth_server.token_endpoint import TokenEndpoint
-from aioalf.client_auth import ClientSecretPost, Credentials
+from aioalf.client_auth import ClientSecretBasic, ClientSecretPost, Credentials
 from aioalf.testing import Fault, OAuthServer
 from tests.auth_server.token_requests import TOKEN, endpoint_at, error_of, request_token
 from tests.support.front import FixedManager
@@ -95,6 +95,23 @@ async def test_requests_to_other_endpoints_are_logged(
     )
     assert "refused: invalid_client" in failed
     assert "hidden" not in sending + failed
+
+
+async def test_retries_at_other_endpoints_are_numbered(
+    oauth_server: OAuthServer, lines: Lines
+) -> None:
+    """A revocation that is sent again has the number of its attempt, like a token request."""
+    oauth_server.faults["revocation"] = Fault.status(503).times(1)
+    endpoint = TokenEndpoint(
+        None,
+        Credentials(oauth_server.client_id, oauth_server.client_secret),
+        ClientSecretBasic(),
+        endpoints={"revocation_endpoint": oauth_server.revocation_endpoint},
+        retry=Retry(attempts=2, wait_initial=0),
+    )
+    await endpoint.revoke("token-of-mine", "access_token")
+    sent = [line for line in lines() if line.startswith("Sending a request to the revocation")]
+    assert [line.rpartition(", ")[2] for line in sent] == ["attempt 1", "attempt 2"]
 
 
 async def test_grant_type_of_a_custom_grant_is_printed_in_one_line(lines: Lines) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from aioalf import Client, TokenConfigurationError, TokenHTTPError, TokenManager
 from aioalf.caches import MemoryCache
-from aioalf.grants import AuthorizationCode
+from aioalf.grants import AuthorizationCode, ClientCredentials
 from aioalf.testing import OAuthServer
 from tests.support.person import Person
 
@@ -74,6 +74,16 @@ async def test_an_override_may_call_the_base_class(oauth_server: OAuthServer) ->
     assert manager._token is not None  # noqa: SLF001 - 0.4.0's attribute
     assert manager._token.expires_in == 1800  # noqa: SLF001 - as above
     assert oauth_server.token_requests == 1
+
+
+async def test_an_override_may_use_a_grant_that_asks_a_person(oauth_server: OAuthServer) -> None:
+    """The base class asks, since an override cannot tell a renewal ahead of expiry."""
+
+    class Asking(ClientCredentials):
+        is_interactive = True
+
+    manager = Prefixed(oauth_server.token_endpoint, "client-id", "secret", grant=Asking())
+    assert await manager.get_token() == manager.responses[0]["access_token"]
 
 
 async def test_an_override_reads_the_arguments_of_the_manager() -> None:

@@ -50,6 +50,17 @@ class FakeResponse:
     status = 200
 
 
+class FakeRedirect(FakeResponse):
+    """A redirect."""
+
+    status = 302
+
+
+async def redirect(_: ClientRequest) -> ClientResponse:
+    """Redirect each request."""
+    return cast("ClientResponse", FakeRedirect())
+
+
 async def sent_header(middleware: OAuth2Middleware, url: str) -> str | None:
     """Return the Authorization header that the middleware adds to a request to the URL."""
     request, sent = FakeRequest(url), list[str | None]()
@@ -141,13 +152,6 @@ async def test_each_hop_is_checked() -> None:
 @pytest.mark.rule("R052", "R054")
 async def test_calls_are_told_apart_by_their_task_if_aiohttp_shows_no_more() -> None:
     """Without aiohttp's timer, a task gets no token while it holds a redirect of another origin."""
-
-    class Redirect(FakeResponse):
-        status = 302
-
-    async def redirect(_: ClientRequest) -> ClientResponse:
-        return cast("ClientResponse", Redirect())
-
     middleware = OAuth2Middleware(FixedManager(), allowed_origins=["https://a.example"])
     elsewhere = cast("ClientRequest", FakeRequest("https://b.example/"))
     response = await middleware(elsewhere, redirect)
@@ -156,6 +160,17 @@ async def test_calls_are_told_apart_by_their_task_if_aiohttp_shows_no_more() -> 
     assert await other_task == "Bearer token"
     del response
     assert await sent_header(middleware, "https://a.example/") == "Bearer token"
+
+
+async def test_redirect_kept_by_an_ended_task_affects_no_later_task() -> None:
+    """A new task gets the token, even if it has the identity number of the ended one."""
+    middleware = OAuth2Middleware(FixedManager(), allowed_origins=["https://a.example"])
+    elsewhere = cast("ClientRequest", FakeRequest("https://b.example/"))
+    kept = await asyncio.create_task(middleware(elsewhere, redirect))
+    for _ in range(20):
+        sending = asyncio.create_task(sent_header(middleware, "https://a.example/"))
+        assert await sending == "Bearer token"
+    assert kept.status == 302
 
 
 @pytest.mark.rule("R062")
