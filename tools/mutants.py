@@ -1,12 +1,12 @@
 """Mutation testing: changes the code in one place at a time, and expects a test to fail each time.
 
 `python -m tools.mutants` runs mutmut on copies of this checkout, in two steps. Step "near" runs the
-unit tests of the changed layers, which kill most mutants in a second or two. Step "all" runs the
-tests of all layers that reach a mutant that survived; pyproject.toml names the tests that are left
-out because they take long. Each survivor must be listed in tools/mutants.toml, with the reason why
-no test needs to notice it; otherwise the command fails. It also fails, before it runs anything, if
-an entry names code that has changed. A mutant that timed out is run again on its own, because the
-machine may have been busy; if it times out again, it counts as noticed.
+tests of the changed layers and of the client, which kill most mutants in a few seconds. Step "all"
+also runs the tests of the other layers that reach a mutant that survived; pyproject.toml names the
+tests that are left out because they take long. Each survivor must be listed in tools/mutants.toml,
+with the reason why no test needs to notice it; otherwise the command fails. It also fails, before
+it runs anything, if an entry names code that has changed. A mutant that timed out is run again on
+its own, because the machine may have been busy; if it times out again, it counts as noticed.
 
 `python -m tools.mutants manager token` changes these modules only. `--again` runs the mutants that
 the last run did not reach, or that survived it and are not listed.
@@ -16,6 +16,7 @@ import argparse
 import ast
 import difflib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -33,7 +34,15 @@ ALL = ROOT / "artefacts" / "mutants" / "all"
 LIST = Path(__file__).with_suffix(".toml")
 
 _COPIED = ("aioalf", "tests", "pyproject.toml")
-_NEAR_TESTS = ["tests/auth_server", "tests/manager", "tests/requests", "tests/values"]
+_NEAR_TESTS = [
+    "tests/auth_server",
+    "tests/client",
+    "tests/compat",
+    "tests/manager",
+    "tests/requests",
+    "tests/values",
+]
+_CHILDREN = 2 * (os.cpu_count() or 1)  # most tests wait for sockets, so two share a processor
 _SELECTED = "pytest_add_cli_args_test_selection"
 _SELECTION = re.compile(rf"({_SELECTED} = )\[[^]]*\]")
 _NOT_COPIED = shutil.ignore_patterns("__pycache__", "interop", "node_modules")
@@ -271,7 +280,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _mutate(work: Path, *arguments: str) -> None:
-    subprocess.run([sys.executable, "-m", "mutmut", "run", *arguments], cwd=work, check=True)
+    command = [sys.executable, "-m", "mutmut", "run", "--max-children", str(_CHILDREN)]
+    subprocess.run([*command, *arguments], cwd=work, check=True)
 
 
 def _is_explained(survivor: Survivor, listed: Sequence[Listed]) -> bool:
