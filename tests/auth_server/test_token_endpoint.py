@@ -100,6 +100,33 @@ async def test_missing_credentials_are_an_error(
     assert oauth_server.token_requests == 0
 
 
+async def test_client_authentication_follows_the_metadata(oauth_server: OAuthServer) -> None:
+    """The secret is sent in the form if the metadata lists only that."""
+    oauth_server.faults["metadata"] = Fault.wrong_json(
+        {
+            "issuer": oauth_server.issuer,
+            "token_endpoint": oauth_server.token_endpoint,
+            "token_endpoint_auth_methods_supported": ["client_secret_post"],
+        }
+    )
+    oauth_server.token_fault = Fault.body(TOKEN)
+    credentials = Credentials("client-id", "secret")
+    await request_token(TokenEndpoint(None, credentials, None, issuer=oauth_server.issuer))
+    seen = oauth_server.log[-1]
+    assert (seen.form["client_id"], seen.form["client_secret"]) == ("client-id", "secret")
+    assert "Authorization" not in seen.headers
+
+
+async def test_client_without_a_secret_is_public(oauth_server: OAuthServer) -> None:
+    """It sends only its identifier, unless the grant is for confidential clients."""
+    oauth_server.token_fault = Fault.body(TOKEN)
+    endpoint = TokenEndpoint(oauth_server.token_endpoint, Credentials("client-id", None), None)
+    await endpoint.request({"grant_type": "refresh_token", "refresh_token": "abc"})
+    assert only_request(oauth_server).form["client_id"] == "client-id"
+    with pytest.raises(TokenConfigurationError, match="Missing client_secret"):
+        await endpoint.request(FORM)
+
+
 # Responses with a token
 
 

@@ -529,6 +529,26 @@ async def test_close_ends_the_token_request_in_flight(
 
 
 @pytest.mark.rule("R077")
+async def test_close_ends_the_token_requests_of_derived_managers(
+    manager: TokenManager, grant: BlockingGrant
+) -> None:
+    """Closing a derived manager does not end the request of the manager that it is derived from."""
+    derived, other = manager.with_options(scope="a"), manager.with_options(scope="b")
+    first, second, third = (
+        asyncio.create_task(each.get_token()) for each in (manager, derived, other)
+    )
+    await grant.wait_for_request()
+    await derived.close()
+    await run_ready_tasks()
+    assert (first.done(), second.done(), third.done()) == (False, True, False)
+    await manager.close()
+    await run_ready_tasks()
+    for task in (first, second, third):
+        assert task.done()
+        assert isinstance(task.exception(), TokenError)
+
+
+@pytest.mark.rule("R077")
 async def test_close_leaves_no_socket_open(oauth_server: OAuthServer) -> None:
     """A token request that hangs is cancelled, and its connection is closed."""
     oauth_server.token_fault = Fault.slow(float("inf"))

@@ -60,11 +60,16 @@ class Scene:
     """A manager with its grant and its clock."""
 
     def __init__(
-        self, clock: Clock, renewal: Renewal | None = None, grant: ScriptedGrant | None = None
+        self,
+        clock: Clock,
+        renewal: Renewal | None = None,
+        grant: ScriptedGrant | None = None,
+        **options: Any,
     ) -> None:
         self.clock = clock
         self.grant = grant or ScriptedGrant()
-        self.manager = TokenManager(ENDPOINT, "id", "secret", grant=self.grant, renewal=renewal)
+        options = {"grant": self.grant, "renewal": renewal, **options}
+        self.manager = TokenManager(ENDPOINT, "id", "secret", **options)
 
     def token(self, name: str, lifetime: float | None = LIFETIME) -> Token:
         """Return a token that is issued now."""
@@ -658,8 +663,9 @@ async def test_caller_of_a_skipped_renewal_gets_a_new_request(scene: Scene) -> N
 
 
 @pytest.mark.rule("R074")
+@pytest.mark.parametrize("options", [{}, {"on_token": lambda _: None}], ids=["alone", "login"])
 async def test_person_is_not_asked_ahead_of_expiry(
-    clock: Clock, caplog: pytest.LogCaptureFixture
+    clock: Clock, caplog: pytest.LogCaptureFixture, options: dict[str, Any]
 ) -> None:
     """A grant that asks a person is used only without a token; a renewal is tried only once."""
     caplog.set_level(logging.DEBUG, "aioalf.manager")
@@ -672,7 +678,7 @@ async def test_person_is_not_asked_ahead_of_expiry(
             """Return True."""
             return True
 
-    scene = Scene(clock, grant=PersonGrant())
+    scene = Scene(clock, grant=PersonGrant(), **options)
     scene.grant.provide(scene.token("first"))
     assert await scene.manager.get_token() == "first"
     clock.advance(LIFETIME - 30)
