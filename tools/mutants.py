@@ -1,15 +1,15 @@
 """Mutation testing: changes the code in one place at a time, and expects a test to fail each time.
 
 `python -m tools.mutants` runs mutmut on copies of this checkout, in two steps. Step "near" runs the
-quick tests of the changed layers, which kill most mutants in a few seconds. Step "all"
-also runs the tests of the other layers that reach a mutant that survived; pyproject.toml names the
-tests that are left out because they take long. Each survivor must be listed in tools/mutants.toml,
-with the reason why no test needs to notice it; otherwise the command fails. It also fails, before
-it runs anything, if an entry names code that has changed. A mutant that timed out is run again on
-its own, because the machine may have been busy; if it times out again, it counts as noticed.
+quick tests of the changed layers, which kill most mutants in a few seconds. Step "all" also runs
+the tests of the other layers that reach a mutant that survived; pyproject.toml names the tests that
+are left out because they take long. Each survivor must be listed in tools/mutants.toml, with the
+reason why no test needs to notice it; otherwise the command fails. It also fails, before it runs
+anything, if an entry names code that has changed. A mutant that timed out is run again on its own,
+because the machine may have been busy; if it times out again, it counts as noticed.
 
 `python -m tools.mutants manager token` changes these modules only. `--again` runs the mutants that
-the last run did not reach, or that survived it and are not listed.
+the last run did not reach, or that survived it and are not listed, with the current tests.
 """
 
 import argparse
@@ -270,9 +270,12 @@ def main(arguments: list[str] | None = None) -> int:
         print(*(f"{entry.where}\n    {entry.was}" for entry in changed), sep="\n")
         return 1
     if not options.no_run:
-        if not options.again:
-            prepare(NEAR, is_near=True)
-            _mutate(NEAR, *(f"{prefix}*" for prefix in _prefixes(options.modules)))
+        prepare(NEAR, is_near=True, keep_outcomes=options.again)
+        chosen = [f"{prefix}*" for prefix in _prefixes(options.modules)]
+        if options.again:
+            chosen = left_of(_mutated(NEAR), _mutated(ALL), options.modules)
+        if chosen or not options.again:
+            _mutate(NEAR, *chosen)
             run_stopped_again(_mutated(NEAR), options.modules, partial(_mutate, NEAR))
         prepare(ALL, is_near=False, keep_outcomes=options.again)
         if left := left_of(_mutated(NEAR), _mutated(ALL), options.modules):
