@@ -41,7 +41,9 @@ def test_note_with_an_impossible_value_is_ignored(members: Mapping[str, object])
 
 def test_error_of_a_note_is_one_short_line() -> None:
     """The message of another client is escaped and truncated, as a cache may hold any text."""
-    failed = failure_note(TokenHTTPError("one\ntwo\x1b[2J" + "x" * 5000, 400), 1010.5, "process 1")
+    failed = failure_note(
+        TokenHTTPError("one\ntwo\x1b[2J" + "x" * 5000, 400), 1000.0, 10.5, "process 1"
+    )
     read = read_note(write_note(failed))
     assert read is not None
     shown = str(read.error())

@@ -8,7 +8,7 @@ from math import inf
 from aioalf._login.cache_note import MAX_SECONDS
 from aioalf._login.login import Login
 from aioalf._login.shared_fetch import PATIENCE
-from aioalf._syntax import is_b64token, is_sendable
+from aioalf._syntax import is_visible_ascii, is_sendable
 from aioalf.caches import MemoryCache
 from aioalf.errors import TokenConnectionError, TokenError, TokenHTTPError
 from aioalf.grants import AuthorizationServer
@@ -89,7 +89,7 @@ class LoginWithCache:
             token = None
         assert loop.time() - begun <= MAX_VIRTUAL_SECONDS
         if token is not None:
-            assert is_b64token(token.access_token)
+            assert is_visible_ascii(token.access_token)
             assert token.expires_in is None or 0 <= token.expires_in < inf
         return token
 
