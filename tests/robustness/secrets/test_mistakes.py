@@ -100,6 +100,7 @@ AT_CREATION: dict[str, Mistake] = {
     "secret of a client with a broken endpoint": lambda canary: client(
         client_secret=canary, token_endpoint="bad url"
     ),
+    "secret of a client without a server": lambda canary: Client("a-client", canary),
     "secret of a manager with a broken endpoint": lambda canary: TokenManager(
         "bad url", "a-client", canary
     ),
