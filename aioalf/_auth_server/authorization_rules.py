@@ -1,4 +1,4 @@
-"""`AuthorizationRules`: what a server expects of authorization requests and scopes. Plain data.
+"""`AuthorizationRules`: a server's rules for authorization requests and scopes. Plain data.
 
 The defaults are plain OAuth. Must not know the names of servers.
 """

@@ -71,7 +71,7 @@ class TokenEndpoint:
         endpoints: URLs by their names in metadata; they override metadata.
         options: Where the metadata is, and which hosts may use plain http.
         request_params: The parameters of every token request.
-        authorization_rules: What the server expects in authorization requests.
+        authorization_rules: The server's rules for authorization requests and scopes.
         policy: How to read token responses.
         rules: How the requests and responses of this server differ from the standard.
         retry: When to send a failed request again.

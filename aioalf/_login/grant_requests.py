@@ -63,7 +63,7 @@ class GrantRequests(AuthorizationServer):
 
     @property
     def authorization_rules(self) -> AuthorizationRules:
-        """What the server expects in authorization requests."""
+        """The rules for authorization requests."""
         return self._server.authorization_rules
 
     @property

@@ -12,9 +12,9 @@ from aioalf.grants.protocols import AuthorizationServer
 
 
 def is_pushed(metadata: Mapping[str, object], *, par: bool | None) -> bool:
-    """Return whether to push, None for what the metadata requires.
+    """Return whether to push the request: `par`, or if it is None, as the metadata requires.
 
-    Raises TokenConfigurationError if it is False, and the metadata requires to push (§5).
+    Raises TokenConfigurationError if `par` is False although the metadata requires it (§5).
     """
     is_required = metadata.get("require_pushed_authorization_requests") is True
     if is_required and par is False:

@@ -40,7 +40,7 @@ class AuthorizationServer(Protocol):
 
     @property
     def authorization_rules(self) -> AuthorizationRules:
-        """What the server expects in authorization requests besides the standards."""
+        """The server's rules for authorization requests and scopes, beside the standards."""
         return AuthorizationRules()
 
     @property

@@ -49,7 +49,7 @@ class IDTokenVisitor(Visitor):
 
 
 def id_token_of(claims: object) -> str:
-    """Return an ID token with these claims; nobody checks its signature."""
+    """Return an ID token with these claims and an invalid signature."""
     parts = [json.dumps(part).encode() for part in ({"alg": "RS256"}, claims, "signature")]
     return ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)
 
@@ -66,7 +66,7 @@ class Scene:
 
     def grant(self, **options: Any) -> AuthorizationCode:
         """Return a grant with the visitor as browser."""
-        return AuthorizationCode(**{"open_browser": self.visitor, **options})
+        return AuthorizationCode(open_browser=self.visitor, **options)
 
     def endpoint(
         self,
@@ -433,7 +433,7 @@ async def test_right_or_absent_nonce_is_accepted(
     ids=lambda value: in_ascii(value)[:40],
 )
 async def test_id_token_that_cannot_be_read_is_accepted(scene: Scene, id_token: Any) -> None:
-    """It is passed on as it is; encrypted ID tokens have five parts, for example."""
+    """The program gets it unchanged. An encrypted ID token, for example, has five parts."""
     scene.server.changes["token"] = {"id_token": id_token}
     token = await scene.sign_in(scene.grant(), scene.endpoint(scope="openid"))
     assert token.extra["id_token"] == id_token
