@@ -146,7 +146,7 @@ def _next_interval(error: TokenError, answer: _Answer, interval: float) -> float
             raise AccessDeniedError(
                 f"The person, or the server's policy, said no ({code})", error=code
             )
-        case None:
+        case _:
             raise error
 
 

@@ -237,8 +237,8 @@ def test_each_value_of_a_parameter_is_secret() -> None:
 def test_only_a_short_list_of_parameters_is_public() -> None:
     """A new public parameter is a decision: nothing on the list can be a secret."""
     assert {
-        *("actor_token_type", "audience", "client_assertion_type", "client_id"),
-        *("code_challenge_method", "grant_type", "issued_token_type", "redirect_uri"),
+        *("access_type", "actor_token_type", "audience", "client_assertion_type", "client_id"),
+        *("code_challenge_method", "grant_type", "issued_token_type", "prompt", "redirect_uri"),
         *("requested_token_type", "resource", "response_type", "scope", "subject_token_type"),
         "token_type_hint",
     } == PUBLIC_PARAMS

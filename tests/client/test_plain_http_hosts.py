@@ -9,6 +9,7 @@ import pytest
 from aiohttp import ClientSession, TCPConnector
 
 from aioalf import Client, InsecureTransportWarning, MetadataError, TokenConfigurationError
+from aioalf.caches import MemoryCache
 from aioalf.grants import ACCESS_TOKEN, REFRESH_TOKEN, AuthorizationCode, TokenExchange
 from aioalf.testing import OAuthServer
 from tests.support.front import Resolver
@@ -95,8 +96,10 @@ async def test_configured_endpoints_over_plain_http(cluster: Cluster) -> None:
 async def test_refresh_token_is_exchanged_over_plain_http(cluster: Cluster) -> None:
     """A token exchange with a refresh token is possible as well."""
     cluster.server.add_subject_token("theirs", "Ada", token_type=REFRESH_TOKEN)
-    async with cluster.connect(TokenExchange("theirs", REFRESH_TOKEN)) as client:
-        await get(client, cluster.server)
+    for cache in (None, MemoryCache()):
+        grant = TokenExchange("theirs", REFRESH_TOKEN)
+        async with cluster.connect(grant, cache=cache) as client:
+            await get(client, cluster.server)
 
 
 @pytest.mark.rule("R013", "R046", "R122", "R161")

@@ -1,5 +1,8 @@
-"""A custom grant."""
+"""A custom grant, and an authorization server that a program gives to a grant."""
 
+from yarl import URL
+
+from aioalf._auth_server.authorization_rules import AuthorizationRules
 from aioalf.grants import AuthorizationServer, Grant
 from aioalf.token import Token
 
@@ -18,3 +21,16 @@ def test_defaults_of_a_custom_grant() -> None:
     assert grant.name == "Account"
     assert grant.can_begin
     assert not grant.keeps_refresh_token
+
+
+class Server(AuthorizationServer):
+    """A server without the members that have a default."""
+
+
+def test_defaults_of_an_authorization_server() -> None:
+    """The client counts as public, so that PKCE is sent, and plain http is insecure."""
+    server = Server()  # type: ignore[abstract]  # pyright: ignore[reportAbstractUsage]
+    assert server.is_public_client
+    assert server.authorization_rules == AuthorizationRules()
+    assert server.is_insecure(URL("http://auth.example.com/"))
+    assert not server.is_insecure(URL("http://localhost/"))
