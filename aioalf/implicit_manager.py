@@ -72,7 +72,7 @@ _REMOVED_HOOKS = {
 
 _USABLE_OPTIONS = {
     *("client_auth", "default_expires_in", "require_scope", "renewal", "retry"),
-    *("token_scheme", "token_header", "api_headers", "base_url_member"),
+    *("token_scheme", "token_header", "api_headers"),
 }
 
 
@@ -89,9 +89,9 @@ class OAuthImplicitTokenManager(TokenManager):
         client_secret: Not sent in this flow.
         http_options: Not used in this flow.
         scope: The scope to request, a string or a collection of strings.
-        options: ``default_expires_in``, ``require_scope``, ``renewal`` and the options for
-            requests to APIs of `TokenManager`; ``client_auth`` and ``retry`` are not used in this
-            flow.
+        options: ``default_expires_in``, ``require_scope``, ``renewal``, ``token_scheme``,
+            ``token_header`` and ``api_headers`` of `TokenManager`; ``client_auth`` and ``retry`` are
+            not used in this flow.
 
     Raises:
         TokenConfigurationError: An option cannot work.

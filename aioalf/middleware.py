@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from weakref import finalize, ref
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientSession
+from aiohttp.hdrs import AUTHORIZATION
 from yarl import URL
 
 from aioalf._auth_server.session import SessionSettings
@@ -71,7 +72,10 @@ class OAuth2Middleware:
         if session is not self._plain_session():
             self._use_session(session)  # first, since `cached` may start a renewal
         value = self._header.cached() or await self._header.get(session)
-        self._header.set_on(request, value)
+        if self._header.is_plain:  # most APIs: nothing else has to be done
+            request.headers[AUTHORIZATION] = value
+        else:
+            self._header.set_on(request, value)
         response = await handler(request)
         if response.status != UNAUTHORIZED:
             return response

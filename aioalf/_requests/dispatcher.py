@@ -30,8 +30,8 @@ from aioalf._requests.origin_policy import origin_of
 from aioalf._requests.retry_on_401 import (
     UNAUTHORIZED,
     AuthorizationValue,
+    authorize_hops,
     should_renew,
-    value_of_call,
 )
 from aioalf._requests.session import SessionProvider
 from aioalf._requests.targets import RequestTargets, reraise_url_error
@@ -108,8 +108,8 @@ class RequestDispatcher(Unpicklable):
             if self._is_simple and method in _SAFE_METHODS and _SIMPLE_OPTIONS.issuperset(options):
                 arguments, sent = with_header(options, authorization), authorization
             else:  # our middleware repeats the rejected hop alone
-                sent = value_of_call(self._header, authorization, session, options)
-                arguments = self._sessions.with_middleware(with_header(options, sent))
+                arguments, sent = authorize_hops(self._header, authorization, session, options)
+                arguments = self._sessions.with_middleware(arguments)
                 session = self._sessions.guarded()
             try:
                 response = await self._request_of(session)(method, target, **arguments)

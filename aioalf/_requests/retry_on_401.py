@@ -17,7 +17,7 @@ from aiohttp.payload import AsyncIterablePayload, Payload
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from aioalf._masked_values import MaskedStr
-from aioalf._requests.authorization_header import AuthorizationHeader
+from aioalf._requests.authorization_header import AuthorizationHeader, with_header
 from aioalf._requests.challenge import Challenge, parse_challenges
 
 logger: logging.Logger = logging.getLogger(__name__)
@@ -71,18 +71,20 @@ class AuthorizationValue(MaskedStr):
         return again
 
 
-def value_of_call(
+def authorize_hops(
     header: AuthorizationHeader,
     authorization: str,
     session: ClientSession,
     options: Mapping[str, Any],
-) -> AuthorizationValue:
-    """Return the header value of a call of a client, whose hops pass `renew_rejected_hop`."""
-    if header.is_authorization:
-        return AuthorizationValue(authorization, header)
-    own = CIMultiDict(options.get("headers") or ())
-    replaced = own.get(AUTHORIZATION, session.headers.get(AUTHORIZATION))
-    return AuthorizationValue(authorization, header, replaced)
+) -> tuple[dict[str, Any], AuthorizationValue]:
+    """Return the options of a call whose hops pass `renew_rejected_hop`, and its header value."""
+    replaced: str | None = None
+    if not header.is_authorization:
+        given: CIMultiDict[str] = CIMultiDict(options.get("headers") or ())  # maybe an iterator
+        options = {**options, "headers": given}
+        replaced = given.get(AUTHORIZATION, session.headers.get(AUTHORIZATION))
+    value = AuthorizationValue(authorization, header, replaced)
+    return with_header(options, value), value
 
 
 async def renew_rejected_hop(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
@@ -94,7 +96,8 @@ async def renew_rejected_hop(request: ClientRequest, handler: ClientHandlerType)
     value = request.headers.get(AUTHORIZATION)
     if not isinstance(value, AuthorizationValue):
         return await handler(request)
-    value.set_on(request)
+    if value.renewed is not None or not value.header.is_plain:
+        value.set_on(request)
     if value.renewed is not None:
         return await handler(request)
     response = await handler(request)

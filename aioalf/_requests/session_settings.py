@@ -8,7 +8,7 @@ from __future__ import annotations
 from asyncio import get_running_loop
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from aiohttp import BaseConnector, ClientSession, ClientTimeout, TraceConfig
 from aiohttp.abc import AbstractCookieJar
@@ -106,7 +106,7 @@ def _list_of(read_item: Callable[[object], object]) -> Callable[[object], object
     def read(value: object) -> object:
         if isinstance(value, str) or not isinstance(value, Sequence):
             raise _WrongTypeError(type(value).__name__)
-        return [read_item(item) for item in value]
+        return [read_item(item) for item in cast("Sequence[object]", value)]
 
     return read
 

@@ -13,7 +13,7 @@ from aiohttp.typedefs import StrOrURL
 from multidict import CIMultiDict
 
 from aioalf._requests.authorization_header import AuthorizationHeader, with_header
-from aioalf._requests.retry_on_401 import value_of_call
+from aioalf._requests.retry_on_401 import authorize_hops
 from aioalf._requests.session import SessionProvider
 from aioalf._requests.targets import reraise_url_error
 from aioalf.errors import TokenConfigurationError
@@ -44,7 +44,7 @@ def prepare_handshake(
     if header.is_plain:
         return session, options, authorization
     if sessions.given is None:  # the middleware of its twin moves the token to its header
-        value = value_of_call(header, authorization, session, options)
+        options, value = authorize_hops(header, authorization, session, options)
         return sessions.guarded(), options, value
     if not header.is_authorization:
         raise TokenConfigurationError(

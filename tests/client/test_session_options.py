@@ -43,6 +43,11 @@ def make_client(server: OAuthServer, **options: Any) -> Client:
     return Client(server.client_id, server.client_secret, server.token_endpoint, **options)
 
 
+def serialize(_: object) -> str:
+    """Return a text, whatever the value is."""
+    return "serialized"
+
+
 async def get(client: Client, server: OAuthServer) -> ClientResponse:
     """Return the response of the API, already read."""
     response = await client.get(server.url("/things"))
@@ -59,7 +64,7 @@ async def test_settings_apply_to_each_request_to_the_api(oauth_server: OAuthServ
         cookies={"mine": "1"},
         cookie_jar=lambda: CookieJar(unsafe=True),
         skip_auto_headers=["Accept"],
-        json_serialize=lambda _: "serialized",
+        json_serialize=serialize,
         trace_configs=[recording(urls)],
         timeout=None,
         proxy=None,

@@ -5,6 +5,7 @@ import logging
 
 import pytest
 
+from aioalf import Client
 from aioalf.errors import (
     TokenError,
 )
@@ -38,6 +39,36 @@ async def test_sign_in_authorizes_requests_and_fills_the_storage(
     assert query["response_type"] == ["token"]
     assert query["client_id"] == ["client-id"]
     assert oauth_server.token_requests == 0
+
+
+@pytest.mark.rule("R051")
+async def test_token_of_a_sign_in_has_the_form_that_the_api_wants(
+    oauth_server: OAuthServer, person: Person
+) -> None:
+    """The options of the header work in this flow, too."""
+    oauth_server.token_header = "X-Access-Token"
+    await use_implicit_flow(TokenStorage(), PORTS, open_browser=person)
+    async with Client(
+        token_endpoint=oauth_server.token_endpoint,
+        client_id="client-id",
+        client_secret="",
+        token_header="X-Access-Token",
+    ) as client:
+        assert await status_of(client, oauth_server) == 200
+    await person.done()
+
+
+async def test_whole_token_is_that_of_the_sign_in_or_of_the_storage(
+    oauth_server: OAuthServer, person: Person
+) -> None:
+    """The storage keeps the text only."""
+    await use_implicit_flow(TokenStorage(), PORTS, open_browser=person)
+    async with client_of(oauth_server) as client, client_of(oauth_server) as other:
+        token, stored = await client.token(), await other.token()
+        assert await client.token() is token
+    await person.done()
+    assert (token.expires_in, stored.expires_in) == (3600, None)
+    assert token.access_token == stored.access_token
 
 
 @pytest.mark.rule("R095")
