@@ -53,6 +53,11 @@ class BlockingGrant(Grant):
         """Let all requests continue."""
         self._released.set()
 
+    def hold(self) -> None:
+        """Let the next requests wait for `release` again."""
+        self._released.clear()
+        self._is_waiting.clear()
+
     async def wait_for_request(self) -> None:
         """Wait until a request waits for `release`, and all other tasks wait too."""
         await self._is_waiting.wait()
@@ -617,12 +622,16 @@ async def test_renewal_skips_the_rejected_token_of_a_cache_read_in_flight() -> N
         def subject_key(self) -> str | None:
             return ""
 
-    grant, cache = CachedGrant(), SlowCache()
+    grant, cache = CachedGrant(is_released=True), SlowCache()
     cache.can_read.set()
     manager = TokenManager(ENDPOINT, "id", "secret", grant=grant, cache=cache)
+    grant.lifetime = 0
+    assert await manager.get_token() == "token-1"
+    grant.lifetime = 3600
+    grant.hold()
     first = asyncio.create_task(manager.get_token())
     await grant.wait_for_request()
-    await manager.reset_token()
+    await manager.reset_token()  # the second caller does not wait for the request of the first
     second = asyncio.create_task(manager.get_token())
     await run_ready_tasks()
     cache.can_read.clear()
@@ -631,9 +640,21 @@ async def test_renewal_skips_the_rejected_token_of_a_cache_read_in_flight() -> N
     renewal = asyncio.create_task(manager.renew_token(rejected))
     await run_ready_tasks()
     cache.can_read.set()
-    assert await second == rejected
-    assert await renewal == "token-2"
-    assert grant.requests == 2
+    assert await second == rejected == "token-2"
+    assert await renewal == "token-3"
+    assert grant.requests == 3
+
+
+async def test_cached_token_is_used_by_managers_that_request_the_same(
+    oauth_server: OAuthServer,
+) -> None:
+    """A manager finds the token of another one in the cache, but not one for another scope."""
+    cache = MemoryCache()
+    same = [manager_of(oauth_server, cache=cache) for _ in range(2)]
+    other = manager_of(oauth_server, cache=cache, scope="things:read")
+    first, second, third = [await each.get_token() for each in (*same, other)]
+    assert first == second != third
+    assert oauth_server.token_requests == 2
 
 
 # Event loops
