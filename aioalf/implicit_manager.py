@@ -90,8 +90,8 @@ class OAuthImplicitTokenManager(TokenManager):
         http_options: Not used in this flow.
         scope: The scope to request, a string or a collection of strings.
         options: ``default_expires_in``, ``require_scope``, ``renewal``, ``token_scheme``,
-            ``token_header`` and ``api_headers`` of `TokenManager`; ``client_auth`` and ``retry`` are
-            not used in this flow.
+            ``token_header`` and ``api_headers`` of `TokenManager`; ``client_auth`` and ``retry``
+            are not used in this flow.
 
     Raises:
         TokenConfigurationError: An option cannot work.

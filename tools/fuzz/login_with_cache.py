@@ -8,7 +8,7 @@ from math import inf
 from aioalf._login.cache_note import MAX_SECONDS
 from aioalf._login.login import Login
 from aioalf._login.shared_fetch import PATIENCE
-from aioalf._syntax import is_visible_ascii, is_sendable
+from aioalf._syntax import is_sendable, is_visible_ascii
 from aioalf.caches import MemoryCache
 from aioalf.errors import TokenConnectionError, TokenError, TokenHTTPError
 from aioalf.grants import AuthorizationServer
