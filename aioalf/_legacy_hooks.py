@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 import time
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 from typing import Any, Final, NoReturn
 
 from yarl import URL
 
+from aioalf._auth_server.token_response import ResponsePolicy, Warnings, read_token
+from aioalf._masked_values import MaskedDict
 from aioalf._options import TokenManagerOptions
 from aioalf._redaction import Unpicklable
 from aioalf.client_auth import ClientSecret
@@ -136,3 +138,46 @@ class ResponseMembers(dict[str, object]):
 
     def __repr__(self) -> str:
         return "<ResponseMembers>"
+
+
+class TokenHooks(ABC):
+    """The methods of 0.4.0's `TokenManager` that its subclasses override to fetch a token."""
+
+    _policy: ResponsePolicy
+    _warnings: Warnings
+
+    @abstractmethod
+    async def _new_token(self, *, is_ahead: bool = False) -> Token:
+        """Return a new token without the hooks."""
+
+    async def _fetch_token(self, *, is_ahead: bool) -> Token:
+        if not self._has_own_hook():
+            return await self._new_token(is_ahead=is_ahead)
+        sent_at = time.monotonic()
+        data = await self._get_token_data()
+        if isinstance(data, Token):
+            return data
+        passed_on = data.token if isinstance(data, ResponseMembers) else None
+        members = MaskedDict(data) if isinstance(data, Mapping) else None
+        del data  # error reports show local variables
+        return passed_on or read_token(
+            members, self._policy, sent_at=sent_at, warnings=self._warnings
+        )
+
+    def _has_own_hook(self) -> bool:
+        return any(
+            name in vars(self) or getattr(type(self), name) is not original
+            for name, original in HOOKS.items()
+        )
+
+    async def _get_token_data(self) -> Token | Mapping[str, Any]:
+        """Return the members of a token response. A hook for subclasses, since 0.4.0."""
+        return await self._request_token()
+
+    async def _request_token(self) -> Mapping[str, Any]:
+        """Return the members of a token response. A hook for subclasses, since 0.4.0."""
+        return ResponseMembers(await self._new_token())
+
+
+HOOKS: Final = {name: vars(TokenHooks)[name] for name in ("_get_token_data", "_request_token")}
+"""The methods that a subclass may override; kept here, since mocks may replace them."""

@@ -7,7 +7,6 @@ derives, logs out and closes. Must not know forms, HTTP, or the requests that ca
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Collection, Mapping, Sequence
 from copy import copy
 from typing import Any, Self, Unpack
@@ -17,19 +16,19 @@ from yarl import URL
 
 from aioalf._api_rules import ApiRules
 from aioalf._auth_server.token_endpoint import TokenEndpoint
-from aioalf._auth_server.token_response import ResponsePolicy, Warnings, read_token
+from aioalf._auth_server.token_response import ResponsePolicy, Warnings
 from aioalf._error_frames import hide_locals_on_error
 from aioalf._legacy_hooks import (
     ConstructorArguments,
     LegacyAttributes,
-    ResponseMembers,
+    TokenHooks,
     refuse_removed_hooks,
 )
 from aioalf._login.derived_login import DerivedLogin, shared_login
 from aioalf._login.login import Login
 from aioalf._login.logout import Logout
 from aioalf._manager_parts import make_api_rules, make_endpoint, make_login, make_policy
-from aioalf._masked_values import MaskedDict, MaskedStr
+from aioalf._masked_values import MaskedStr
 from aioalf._options import TokenManagerOptions, TokenRequestOptions, check_names, check_options
 from aioalf._provider_options import check_provider, with_provider
 from aioalf._recently_used import RecentlyUsed
@@ -49,7 +48,7 @@ from aioalf.token import Token
 __all__ = ("TokenError", "TokenHTTPError", "TokenManager")
 
 
-class TokenManager(LegacyAttributes, RenewingToken):
+class TokenManager(TokenHooks, LegacyAttributes, RenewingToken):
     """Fetches access tokens, caches the current one, and renews it ahead of expiry.
 
     Creating a manager needs no running event loop, and it may be used in one event loop after
@@ -311,34 +310,6 @@ class TokenManager(LegacyAttributes, RenewingToken):
         if self._login is not None:
             self._login.forget_failure()
 
-    async def _fetch_token(self, *, is_ahead: bool) -> Token:
-        if not self._has_own_hook():
-            return await self._new_token(is_ahead=is_ahead)
-        sent_at = time.monotonic()
-        data = await self._get_token_data()
-        if isinstance(data, Token):
-            return data
-        passed_on = data.token if isinstance(data, ResponseMembers) else None
-        members = MaskedDict(data) if isinstance(data, Mapping) else None
-        del data  # error reports show local variables
-        return passed_on or read_token(
-            members, self._policy, sent_at=sent_at, warnings=self._warnings
-        )
-
-    def _has_own_hook(self) -> bool:
-        return any(
-            name in vars(self) or getattr(type(self), name) is not original
-            for name, original in _HOOKS.items()
-        )
-
-    async def _get_token_data(self) -> Token | Mapping[str, Any]:
-        """Return the members of a token response. A hook for subclasses, since 0.4.0."""
-        return await self._request_token()
-
-    async def _request_token(self) -> Mapping[str, Any]:
-        """Return the members of a token response. A hook for subclasses, since 0.4.0."""
-        return ResponseMembers(await self._new_token())
-
     async def _new_token(self, *, is_ahead: bool = False) -> Token:
         if self._endpoint is None:
             raise missing_endpoint_error("token_endpoint")
@@ -354,10 +325,6 @@ class TokenManager(LegacyAttributes, RenewingToken):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} token={getattr(self, '_token', None)!r}>"
-
-
-_HOOKS = {name: vars(TokenManager)[name] for name in ("_get_token_data", "_request_token")}
-"""The methods that a subclass may override; kept here, since mocks may replace them."""
 
 
 def _renamed(options: TokenRequestOptions) -> dict[str, Any]:

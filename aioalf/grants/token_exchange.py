@@ -11,7 +11,7 @@ from aioalf._auth_server.response import read_object
 from aioalf._error_frames import hide_locals_on_error
 from aioalf._redaction import Unpicklable
 from aioalf._urls import http_hosts_advice, redact_url
-from aioalf.errors import TokenConfigurationError, TokenResponseError
+from aioalf.errors import TokenConfigurationError
 from aioalf.grants._secret_source import (
     SecretSource,
     check_secret_source,
@@ -108,8 +108,9 @@ class TokenExchange(Unpicklable):
 
         Raises:
             TokenConfigurationError: A refresh token would be sent by plain http.
-            TokenResponseError: The token is not a Bearer token (``token_type`` is ``N_A``), or the
-                response has no ``issued_token_type`` (RFC 8693 §2.2.1).
+            TokenResponseError: The token is not a Bearer token: its ``token_type`` is ``N_A``. A
+                response without ``issued_token_type`` is accepted, though RFC 8693 §2.2.1 requires
+                it.
             TokenError: No token was granted.
         """
         has_refresh_token = REFRESH_TOKEN in {
@@ -128,12 +129,6 @@ class TokenExchange(Unpicklable):
         token = await endpoint.request(
             {**self._form, **tokens.form()}, is_repeatable=not has_refresh_token
         )
-        issued_type = token.extra.get("issued_token_type")
-        if not isinstance(issued_type, str) or not issued_type:
-            raise TokenResponseError(
-                "The token exchange was answered without an issued_token_type: the server must "
-                "name the type of the token (RFC 8693 §2.2.1)"
-            )
         return _with_expiry_of(tokens.subject, token)
 
     async def _current_tokens(self) -> _Tokens:
@@ -170,6 +165,7 @@ def _with_expiry_of(subject_token: str, token: Token) -> Token:
         left,
         token_type=token.token_type,
         scope=token.scope,
+        missing_scope=token.missing_scope,
         extra=token.extra,
         sent_on=now,
     )
