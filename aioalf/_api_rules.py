@@ -29,7 +29,7 @@ _UNUSABLE_HEADERS: Final = frozenset(
 
 
 class ApiRules(NamedTuple):
-    """How an API wants to get the token. The defaults are those of RFC 6750 §2.1."""
+    """How an API wants to get the token. By default, as in RFC 6750 §2.1."""
 
     scheme: str = _BEARER
     """The authentication scheme, or "" to send the token alone."""

@@ -25,7 +25,7 @@ class SessionProvider:
 
     Args:
         given: The caller's session.
-        options: Arguments of the session that is made, if there is none of the caller.
+        options: Arguments of the session that is made if the caller passes no session.
 
         token_header: The header that carries the token.
 

@@ -1,4 +1,4 @@
-"""A path alone is joined with a base URL: an option, the session's, or that of the token."""
+"""A path alone is joined with a base URL from an option, a session or the token response."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager

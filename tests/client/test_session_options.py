@@ -163,7 +163,7 @@ async def test_timeout_covers_the_wait_for_a_token(oauth_server: OAuthServer) ->
 async def test_middlewares_see_each_attempt_and_keep_their_order(
     oauth_server: OAuthServer,
 ) -> None:
-    """They also see websockets, and those of a call replace them, as in aiohttp."""
+    """They also see websockets. Middlewares of a call replace them, as in aiohttp."""
     seen = list[tuple[str, str, str]]()
 
     def named(name: str) -> Any:

@@ -1,10 +1,21 @@
 """Typed uses of the public API: mypy and pyright check this file, and nothing runs it."""
 
 import datetime as dt
+import json
 from collections.abc import Mapping
 from typing import assert_type
 
-from aiohttp import ClientResponse, ClientSession, ClientWebSocketResponse, TraceConfig
+from aiohttp import (
+    ClientHandlerType,
+    ClientRequest,
+    ClientResponse,
+    ClientSession,
+    ClientTimeout,
+    ClientWebSocketResponse,
+    DummyCookieJar,
+    TCPConnector,
+    TraceConfig,
+)
 from yarl import URL
 
 from aioalf import (
@@ -63,8 +74,41 @@ async def clients(session: ClientSession) -> None:
         require_scope=True,
         auth_session=lambda: session,
         auth_trace_configs=[TraceConfig()],
+        token_scheme="OAuth",
+        token_header="X-Access-Token",
+        api_headers={"Client-Id": "alf"},
+        base_url_member="instance_url",
     ) as client:
         assert_type(client, Client)
+        assert_type(await client.token(), Token)
+        assert_type(client.closed, bool)
+
+
+async def pass_on(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+    """Do nothing, as a middleware."""
+    return await handler(request)
+
+
+def own_sessions(session: ClientSession) -> None:
+    """The arguments of a client's own session are typed as in aiohttp."""
+    Client(
+        base_url=URL("https://api.example.com/v1/"),
+        headers={"User-Agent": "alf"},
+        cookies={"a": "b"},
+        skip_auto_headers=["Accept"],
+        timeout=ClientTimeout(total=5),
+        trust_env=True,
+        proxy="http://proxy.example.com:3128",
+        raise_for_status=True,
+        json_serialize=json.dumps,
+        trace_configs=[TraceConfig()],
+        cookie_jar=DummyCookieJar,
+        connector=lambda: TCPConnector(limit=1),
+        connector_owner=True,
+        middlewares=[pass_on],
+    )
+    Client(timeout=5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    Client(session=session, auth=None)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
 
 def refused_by_the_checker(client: Client) -> None:
@@ -81,6 +125,7 @@ async def managers() -> None:
     async with manager as entered:
         assert_type(entered, TokenManager)
     assert_type(await manager.get_token(), str)
+    assert_type(await manager.token(), Token)
     assert_type(await manager.renew_token("rejected"), str)
     assert_type(await manager.reset_token(), None)
     assert_type(manager.with_options(audience="a", extra_params={"tenant": "one"}), TokenManager)

@@ -10,10 +10,10 @@ from contextlib import ExitStack, suppress
 
 import pytest
 from docutils.core import publish_doctree
-from docutils.nodes import definition_list_item, entry, literal, section, term, title
+from docutils.nodes import definition_list_item, entry, literal, section, table, term, title
 
 from aioalf import Client, InsecureTransportWarning, Renewal, Retry, TokenError, TokenManager
-from aioalf._options import TokenManagerOptions
+from aioalf._options import SessionOptions, TokenManagerOptions
 from aioalf.implicit import TokenStorage, use_implicit_flow
 from aioalf.testing import Fault, OAuthServer
 from tests.project.docs.blocks import ROOT, fake_network
@@ -174,7 +174,7 @@ def test_warning_can_be_disabled() -> None:
 
 def test_option_table_matches_the_client() -> None:
     """The table lists each keyword of `Client`, with its default if that is None or False."""
-    cells = [cell.astext() for cell in OPTIONS.findall(entry)]
+    cells = [cell.astext() for cell in next(OPTIONS.findall(table)).findall(entry)]
     listed = dict(zip(cells[::3], cells[1::3], strict=True))
     own = dict(list(inspect.signature(Client).parameters.items())[3:-1])
     shared = TokenManagerOptions.__annotations__
@@ -185,6 +185,13 @@ def test_option_table_matches_the_client() -> None:
         expected = own[name].default if name in own else (False if is_flag[name] else None)
         assert default == str(expected), name
     assert listed.keys() - plain.keys() == {"client_auth", "grant", "renewal", "retry"}
+
+
+def test_table_of_session_settings_matches_the_client() -> None:
+    """It lists each argument of the client's own session, in the order of its type."""
+    _, settings = OPTIONS.findall(table)
+    cells = [cell.astext() for cell in settings.findall(entry)]
+    assert cells[::2] == list(SessionOptions.__annotations__)
 
 
 @pytest.mark.parametrize("default", [Renewal(), Retry()], ids=lambda value: type(value).__name__)
