@@ -117,7 +117,11 @@ class Client(RequestVerbs, Unpicklable, AsyncOnly):
             self._header,
             self._sessions,
             make_targets(
-                OriginPolicy(allowed_origins, require_https=require_https),
+                OriginPolicy(
+                    allowed_origins,
+                    require_https=require_https,
+                    allow_http_hosts=options.get("allow_http_hosts"),
+                ),
                 rules,
                 session_options.get("base_url"),
                 session,

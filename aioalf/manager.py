@@ -77,7 +77,7 @@ class TokenManager(TokenHooks, LegacyAttributes, RenewingToken):
         allow_http_hosts: Hosts such as ``keycloak:8080`` that are trusted over plain http.
         resource: URI or URIs of the APIs that the token is for (RFC 8707).
         audience: The same as logical names (RFC 8693 §2.1).
-        extra_params: Further parameters of each token request.
+        extra_params: Further parameters of each token request and authorization request.
         client_auth: Client authentication method. By default HTTP Basic; with an issuer or a
             grant, the first method that the server lists and the credentials allow, Basic first.
         grant: How tokens are requested, `aioalf.grants.ClientCredentials` by default.

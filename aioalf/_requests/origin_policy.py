@@ -5,12 +5,18 @@ An origin is scheme, host and port (RFC 6454 §5). Must not know tokens, session
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from yarl import URL
 
-from aioalf._urls import SECURE_SCHEMES, is_remote, redact_url, warn_insecure
+from aioalf._urls import (
+    SECURE_SCHEMES,
+    PlainHTTPHosts,
+    is_remote,
+    redact_url,
+    warn_insecure,
+)
 from aioalf.errors import TokenConfigurationError, TokenError
 
 Origin = tuple[str, str | None, int | None]
@@ -26,18 +32,24 @@ class OriginPolicy:
         allowed_origins: The origins that may get the token, URLs without a path. None allows all.
         require_https: Refuse plain http to other machines. By default it causes one warning for
             each host (RFC 6750 §5.3).
+        allow_http_hosts: Hosts that the program trusts over plain http, which cause no warning.
 
     Raises:
         TokenConfigurationError: If `allowed_origins` is empty, or is not a list of origins.
     """
 
-    __slots__ = ("_checked", "_require_https", "allowed")
+    __slots__ = ("_checked", "_http_hosts", "_require_https", "allowed")
 
     def __init__(
-        self, allowed_origins: Iterable[str | URL] | None, *, require_https: bool = False
+        self,
+        allowed_origins: Iterable[str | URL] | None,
+        *,
+        require_https: bool = False,
+        allow_http_hosts: Collection[str] | None = None,
     ) -> None:
         self.allowed = None if allowed_origins is None else read_origins(allowed_origins)
         self._require_https = require_https
+        self._http_hosts = PlainHTTPHosts(allow_http_hosts)
         self._checked: tuple[str, ...] = ()
 
     def allows(self, url: URL) -> bool:
@@ -74,7 +86,8 @@ class OriginPolicy:
                     f"{redact_url(url)} is plain http, and require_https is set, "
                     "so no token was sent"
                 )
-            warn_insecure("The resource", url)
+            if not self._http_hosts.allows(url):
+                warn_insecure("The resource", url)
         self._checked += (authority,)  # not before: the warning may be an error
 
 

@@ -8,7 +8,13 @@ from urllib.parse import urlsplit
 import pytest
 from aiohttp import ClientSession, TCPConnector
 
-from aioalf import Client, InsecureTransportWarning, MetadataError, TokenConfigurationError
+from aioalf import (
+    Client,
+    InsecureTransportWarning,
+    MetadataError,
+    TokenConfigurationError,
+    TokenError,
+)
 from aioalf.caches import MemoryCache
 from aioalf.grants import ACCESS_TOKEN, REFRESH_TOKEN, AuthorizationCode, TokenExchange
 from aioalf.testing import OAuthServer
@@ -142,6 +148,26 @@ async def test_other_host_in_the_metadata_is_refused(cluster: Cluster) -> None:
     async with cluster.connect() as client:
         with pytest.raises(MetadataError, match=r"http://evil.example/token is plain http"):
             await client.get(cluster.server.url("/things"))
+
+
+@pytest.mark.rule("R053")
+async def test_api_on_a_listed_host_causes_no_warning(cluster: Cluster) -> None:
+    """``require_https`` refuses it all the same."""
+    url = cluster.inside(cluster.server.url("/things"))
+    port = urlsplit(url).port
+    resolver = TCPConnector(resolver=Resolver())
+    async with ClientSession(connector=resolver) as session:
+        hosts = [cluster.host, f"keycloak:{port}"]
+        async with cluster.connect(session=session, allow_http_hosts=hosts) as client:
+            assert (await client.get(url)).status == 200
+        async with cluster.connect(
+            session=session, allow_http_hosts=hosts, require_https=True
+        ) as client:
+            with pytest.raises(TokenError, match="require_https is set"):
+                await client.get(url)
+        async with cluster.connect(session=session) as client:
+            with pytest.raises(InsecureTransportWarning):
+                await client.get(url)
 
 
 @pytest.mark.parametrize("hosts", ["keycloak", ["http://keycloak:8080"], ["*"], ["keycloak/x"]])

@@ -70,6 +70,8 @@ async def clients(session: ClientSession) -> None:
         require_https=True,
         raise_token_errors=True,
         client_auth=ClientSecretBasic(form_encode=False),
+        metadata_url=URL("https://auth.example.com/metadata"),
+        allow_http_hosts=["keycloak:8080"],
         default_expires_in=60,
         require_scope=True,
         auth_session=lambda: session,
