@@ -79,7 +79,8 @@ class Diary:
         return [
             entry.event
             for entry in self._entries
-            if entry.begun <= ended and (entry.ended is None or begun <= entry.ended + self.grace)
+            if entry.begun <= ended
+            and (entry.ended is None or begun <= entry.ended + self.grace + entry.event.aftermath)
         ]
 
     def note(self, request: Request) -> None:
@@ -134,17 +135,13 @@ class Diary:
         if not got or requests != 1:
             self.add_error(f"{requests} token requests for {int(got)} token at {begun:.2f} s")
 
-    def note_misuse(self, fault: str, since: float, now: float, *, is_excusable: bool) -> None:
-        """Record a fault of clients that share a login.
-
-        If it `is_excusable`, an event that harmed their cache since then explains it.
-        """
-        events = self.affecting(since, now)
-        excuses = (event.name for event in events if event.harms_cache and is_excusable)
+    def note_misuse(self, user: str, fault: str, since: float, now: float) -> None:
+        """Record a fault of clients that share a login, unless their cache was harmed meanwhile."""
+        excuses = (event.name for event in self.affecting(since, now) if event.harms(user))
         if (excuse := next(excuses, None)) is not None:
-            self.injected[f"{excuse}: {fault}"] += 1
+            self.injected[f"{excuse}: {user}: {fault}"] += 1
         else:
-            self.add_error(f"{fault} at {now:.2f} s")
+            self.add_error(f"{user}: {fault} at {now:.2f} s")
 
     def add_error(self, text: str) -> None:
         """Record an error that no event explains."""

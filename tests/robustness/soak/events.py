@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from aioalf._login.cache_entry import CALL_TIMEOUT
 from aioalf.testing import ConnectionFault, Fault, FaultProxy, OAuthServer
 from tests.robustness.soak.refusals import REFUSED, TOKEN_RESPONSE
 
@@ -59,8 +60,14 @@ class Event:
     cache_faults: CacheFaults | None = None
 
     @property
-    def harms_cache(self) -> bool:
-        """Whether the failing cache may lose a write or a claim."""
+    def aftermath(self) -> float:
+        """Seconds after the end in which calls of a cache still hang."""
+        return 0.0 if self.cache_faults is None else CALL_TIMEOUT
+
+    def harms(self, user: str) -> bool:
+        """Whether the cache of clients that share a login may lose a write or a claim."""
+        if user == FILES:
+            return self is SLOW_DISK
         return self.cache_faults is not None or self.disturbance == "lose claims"
 
     def is_reason_for(self, kind: str, outcome: str) -> bool:
@@ -183,6 +190,8 @@ EVENTS: Final = [
     Event("answers of the cache lost", _nothing, _NO_CACHE, cache_faults="lost answers"),
     Event("refused", _refuse, _NO_ANSWER),
 ]
+SLOW_DISK: Final = Event("slow disk", _nothing, {"CacheError": lambda kind: kind.startswith(FILES)})
+"""A call of the file cache took too long. This happens by itself, on a busy machine."""
 BY_NAME: Final = {event.name: event for event in EVENTS}
 
 

@@ -16,12 +16,12 @@ from aioalf import ClientSecretBasic, Token
 from aioalf.client_auth import Credentials, MutableForm
 from aioalf.grants import AuthorizationServer
 from tests.robustness.soak.diary import Diary
-from tests.robustness.soak.events import now
+from tests.robustness.soak.events import FILES, now
 
 _REDIRECT_URI: Final = "http://127.0.0.1/callback"
 _VERIFIER: Final = "a-verifier.of~unreserved_characters-43-to-128"
 _CHALLENGE: Final = base64.urlsafe_b64encode(hashlib.sha256(_VERIFIER.encode()).digest())[:43]
-_KEPT: Final = 50  # used refresh tokens
+_KEPT: Final = 10  # used refresh tokens
 
 # The form of the current token request; aiohttp calls trace hooks in the task of the request.
 _FORM: ContextVar[Mapping[str, object]] = ContextVar("form")
@@ -31,9 +31,8 @@ class SharedLogin(ClientSecretBasic):
     """A user who is signed in, for several clients. It is their grant and client authentication.
 
     The server never loses a response, and a fault replaces a request before the server sees it. So
-    a used refresh token that is sent again is an error. `is_cache_reliable` says that the cache
-    never fails: then nothing but a logout may cause a sign-in. Otherwise a fault of the cache that
-    happened meanwhile explains both.
+    a used refresh token that is sent again is an error. With the file cache, a sign-in without a
+    logout is an error as well. A fault of the cache that happened meanwhile explains both.
     """
 
     name = "authorization_code"
@@ -43,15 +42,13 @@ class SharedLogin(ClientSecretBasic):
     reserved_params = frozenset[str]()
     subject_key: str | None = ""
 
-    def __init__(
-        self, diary: Diary, user: str, authorize_url: str, *, is_cache_reliable: bool
-    ) -> None:
+    def __init__(self, diary: Diary, user: str, authorize_url: str) -> None:
         super().__init__()
         self._diary = diary
         self._user = user
         self._authorize_url = authorize_url
-        self._is_cache_reliable = is_cache_reliable
         self._is_sign_in_due = True
+        self._last_answer = 0.0
         self._in_flight: set[str] = set()
         self._used: dict[str, float] = {}
         """The used refresh tokens, and when the server answered."""
@@ -109,12 +106,12 @@ class SharedLogin(ClientSecretBasic):
             return  # a fault answers instead of the server, also with a page and the status 200
         if "code" in form:
             self._diary.logins["sign-ins"] += 1
-            if not self._is_sign_in_due and self._is_cache_reliable:
-                self._judge("a sign-in without a logout", now())
-            self._is_sign_in_due = False
+            if not self._is_sign_in_due and self._user == FILES:
+                self._judge("a sign-in without a logout", self._last_answer)
+            self._is_sign_in_due, self._last_answer = False, now()
         elif "refresh_token" in form:
             self._diary.logins["refreshes"] += 1
-            self._used[str(form["refresh_token"])] = now()
+            self._used[str(form["refresh_token"])] = self._last_answer = now()
             if len(self._used) > _KEPT:
                 del self._used[next(iter(self._used))]
 
@@ -124,6 +121,4 @@ class SharedLogin(ClientSecretBasic):
         self._in_flight.discard(str(_FORM.get().get("refresh_token", "")))
 
     def _judge(self, fault: str, since: float) -> None:
-        self._diary.note_misuse(
-            f"{self._user}: {fault}", since, now(), is_excusable=not self._is_cache_reliable
-        )
+        self._diary.note_misuse(self._user, fault, since, now())

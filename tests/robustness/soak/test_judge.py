@@ -17,7 +17,16 @@ from aioalf.testing import Fault, FaultProxy, OAuthServer
 from aioalf.token import Token
 from tests.robustness.soak import meters
 from tests.robustness.soak.diary import Diary
-from tests.robustness.soak.events import BY_NAME, FAILING, FILES, REPLACED, SERVICE, Place
+from tests.robustness.soak.events import (
+    BY_NAME,
+    FAILING,
+    FILES,
+    REPLACED,
+    SERVICE,
+    SLOW_DISK,
+    Event,
+    Place,
+)
 from tests.robustness.soak.load import Load
 from tests.robustness.soak.refusals import PAUSE, Request
 from tests.robustness.soak.servers import answer
@@ -184,16 +193,23 @@ def test_event_explains_errors_of_its_own_users(
 
 
 @pytest.mark.parametrize(
-    ("event", "is_excusable", "is_excused"),
-    [("claims lost", True, True), ("claims lost", False, False), ("503", True, False)],
+    ("event", "user", "is_excused"),
+    [
+        (BY_NAME["claims lost"], FAILING, True),
+        (BY_NAME["claims lost"], FILES, False),
+        (BY_NAME["503"], FAILING, False),
+        (SLOW_DISK, FILES, True),
+        (SLOW_DISK, FAILING, False),
+    ],
+    ids=lambda value: value.name if isinstance(value, Event) else None,
 )
 def test_failing_cache_explains_a_used_refresh_token(
-    event: str, *, is_excusable: bool, is_excused: bool
+    event: Event, user: str, *, is_excused: bool
 ) -> None:
     """Only a fault of the cache since the use explains it, and only for clients of that cache."""
     diary = Diary(grace=0.0)
-    diary.begin(BY_NAME[event], 5.0).ended = 6.0
-    diary.note_misuse("sent again", 4.0, 9.0, is_excusable=is_excusable)
+    diary.begin(event, 5.0).ended = 6.0
+    diary.note_misuse(user, "sent again", 4.0, 9.0)
     assert (diary.error_count, diary.injected.total()) == (not is_excused, is_excused)
-    diary.note_misuse("sent again", 7.0, 9.0, is_excusable=is_excusable)
+    diary.note_misuse(user, "sent again", 7.0, 9.0)
     assert diary.error_count == 1 + (not is_excused)

@@ -26,6 +26,7 @@ from tests.robustness.soak.events import (
     LOGOUT,
     REPLACED,
     SERVICE,
+    SLOW_DISK,
     CacheFaults,
     Disturbance,
     Event,
@@ -34,6 +35,7 @@ from tests.robustness.soak.events import (
 from tests.robustness.soak.load import EXCHANGES, Load, User
 from tests.robustness.soak.refusals import Request
 from tests.robustness.soak.shared_login import SharedLogin
+from tests.robustness.soak.watched_cache import WatchedCache
 
 _PAUSE: Final = 0.1  # seconds between two steps of a disturbance
 _LEASE: Final = 30.0  # seconds: no claim is lost because the machine is slow
@@ -141,8 +143,7 @@ class Users:
         self._store = LeaseStore(_LEASE)
         self._faults = CacheFaultTable()
         self._logins = {
-            name: SharedLogin(diary, name, urls["authorize"], is_cache_reliable=name == FILES)
-            for name in (FILES, FAILING)
+            name: SharedLogin(diary, name, urls["authorize"]) for name in (FILES, FAILING)
         }
         self._open: list[ClosableUser] = []
         makers = [self._replaced, *2 * [self._with_files, self._with_failing_cache, self._service]]
@@ -198,7 +199,10 @@ class Users:
         return user
 
     def _with_files(self) -> ClosableUser:
-        return self._shared(FILES, FileCache(self._directory))
+        return self._shared(FILES, WatchedCache(FileCache(self._directory), self._note_slow_disk))
+
+    def _note_slow_disk(self, begun: float) -> None:
+        self._diary.begin(SLOW_DISK, begun).ended = now()
 
     def _with_failing_cache(self) -> ClosableUser:
         return self._shared(FAILING, FailingCache(self._store, self._faults))
