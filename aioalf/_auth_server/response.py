@@ -48,6 +48,7 @@ PUBLIC_PARAMS: Final = frozenset(
         "prompt",
         "redirect_uri",
         "requested_token_type",
+        "requested_token_use",
         "resource",
         "response_type",
         "scope",
@@ -56,6 +57,8 @@ PUBLIC_PARAMS: Final = frozenset(
     }
 )
 """Request parameters that errors may show. The values of all other parameters are masked."""
+
+_REFUSALS: Final = frozenset({200, 400, 401, 403})
 
 
 def secrets_in_request(credentials: Credentials, form: Form) -> frozenset[str]:
@@ -135,6 +138,33 @@ class ServerResponse(Unpicklable):
     def apply(self, rules: ServerRules) -> None:
         """Read the response by the rules of its server."""
         self._rules = rules
+
+    @property
+    def refuses_client(self) -> bool:
+        """Whether client authentication failed (RFC 6749 §5.2); some servers say so with 200."""
+        members = self.members or {}
+        return (
+            members.get("error") == "invalid_client"
+            and self.status in _REFUSALS
+            and "access_token" not in members
+        )
+
+    @property
+    def accepts_client(self) -> bool:
+        """Whether the response shows that client authentication succeeded.
+
+        A web page with status 200 does not show that. A revocation may have no body (RFC 7009
+        §2.2).
+        """
+        members = self.members if self.body else {}
+        if not self.is_success or members is None or members.get("error") is not None:
+            return False
+        return self._endpoint != "token_endpoint" or "access_token" in members
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether a client that authenticated has to wait, and to ask again (RFC 8628 §3.5)."""
+        return (self.members or {}).get("error") in ("authorization_pending", "slow_down")
 
     @cached_property
     def members(self) -> Mapping[str, object] | None:

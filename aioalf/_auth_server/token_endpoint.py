@@ -7,25 +7,24 @@ must not know a grant.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from copy import copy
-from datetime import UTC, datetime
 from itertools import count
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Any
 
 from aiohttp import ClientSession, TraceConfig
 from yarl import URL
 
+from aioalf._auth_server.authenticated_requests import AuthenticatedRequests
 from aioalf._auth_server.authorization_rules import AuthorizationRules
+from aioalf._auth_server.client_auth_selection import ClientAuthSelection
 from aioalf._auth_server.client_identity import client_proof, is_public_client
 from aioalf._auth_server.endpoints import ServerEndpoints, ServerOptions
 from aioalf._auth_server.http import AuthServerHTTP
-from aioalf._auth_server.metadata import string_set
 from aioalf._auth_server.request_params import AmendResponse, Form, TokenRequestParams
-from aioalf._auth_server.response import ServerResponse, secrets_in_request
+from aioalf._auth_server.response import ServerResponse
 from aioalf._auth_server.server_rules import ServerRules
 from aioalf._auth_server.session import AuthSessionOption
 from aioalf._auth_server.token_response import (
@@ -35,28 +34,14 @@ from aioalf._auth_server.token_response import (
     read_token,
 )
 from aioalf._masked_values import MaskedDict, MaskedStr
-from aioalf._redaction import printable
 from aioalf._syntax import is_sendable
-from aioalf._urls import SECURE_ONLY, redact_url
-from aioalf.client_auth import ClientAuth, MutableForm
-from aioalf.client_auth._negotiation import default_method, method_elsewhere
+from aioalf.client_auth import ClientAuth
 from aioalf.client_auth.credentials import Credentials
-from aioalf.errors import TokenError, TokenResponseError
+from aioalf.errors import TokenResponseError
 from aioalf.retry import Retry, retrying
 from aioalf.token import Token
 
 logger: logging.Logger = logging.getLogger(__name__)
-
-REQUEST_HEADERS: Final = {"Accept": "application/json"}
-"""Headers of every request to an endpoint; ``http_options["headers"]`` override them."""
-
-
-class _Reply(NamedTuple):
-    """A 2xx response, and the monotonic and wall clock times just before its request was sent."""
-
-    response: ServerResponse
-    sent_at: float
-    sent_on: datetime
 
 
 class TokenEndpoint:
@@ -65,7 +50,8 @@ class TokenEndpoint:
     Args:
         url: The token endpoint; None to use the one in `endpoints` or in the issuer's metadata.
         credentials: The client's identifier and secret.
-        client_auth: The client authentication method; None to choose one that the server supports.
+        client_auth: The client authentication method; None to choose one that the server lists, or
+            to detect one that it accepts.
         http_options: Arguments of aiohttp's ``request``, as in `AuthServerHTTP`.
         issuer: The issuer identifier, to find endpoints in metadata (RFC 8414).
         endpoints: URLs by their names in metadata; they override metadata.
@@ -89,6 +75,7 @@ class TokenEndpoint:
         "_endpoints",
         "_http",
         "_policy",
+        "_requests",
         "_retry",
         "_rules",
         "_warnings",
@@ -120,14 +107,22 @@ class TokenEndpoint:
             configured["token_endpoint"] = url
         self._http = AuthServerHTTP(http_options, auth_session, trace_configs)
         self._endpoints = ServerEndpoints(issuer, configured, self._http, options)
+        self._client_auth = ClientAuthSelection(client_auth, self._endpoints)
+        self.authorization_rules: AuthorizationRules = authorization_rules or AuthorizationRules()
+        self._rules = rules or ServerRules()
+        self._requests = AuthenticatedRequests(
+            self._http,
+            self._endpoints,
+            credentials,
+            self._client_auth,
+            self._rules,
+            self.authorization_rules,
+        )
         self.identity: str | None = self._endpoints.identity
         """The configured URL that identifies the server if there is no issuer, for cache keys."""
         self._credentials = credentials
-        self._client_auth = client_auth
         self.request_params: TokenRequestParams = request_params or TokenRequestParams()
-        self.authorization_rules: AuthorizationRules = authorization_rules or AuthorizationRules()
         self._policy = policy or ResponsePolicy()
-        self._rules = rules or ServerRules()
         self._warnings = Warnings()
         self._retry = retry
 
@@ -144,7 +139,7 @@ class TokenEndpoint:
     @property
     def is_public_client(self) -> bool:
         """Whether the client has neither a secret nor another way to authenticate."""
-        return is_public_client(self._credentials, self._client_auth)
+        return is_public_client(self._credentials, self._client_auth.chosen)
 
     @property
     def client_proof(self) -> str | None:
@@ -152,7 +147,7 @@ class TokenEndpoint:
 
         None if the client has neither, or if a function provides it: then it may change.
         """
-        return client_proof(self._credentials, self._client_auth)
+        return client_proof(self._credentials, self._client_auth.chosen)
 
     @property
     def issuer(self) -> str | None:
@@ -186,11 +181,13 @@ class TokenEndpoint:
 
         Raises TokenConfigurationError that says what to pass, and MetadataError.
         """
-        return await self._endpoints.url_of(name, over_mtls=self._is_over_mtls)
+        return await self._endpoints.url_of(name, over_mtls=self._client_auth.is_over_mtls)
 
     async def has(self, name: str) -> bool:
         """Tell whether the server has an endpoint of this name. Raises MetadataError."""
-        return await self._endpoints.find(name, over_mtls=self._is_over_mtls) is not None
+        return (
+            await self._endpoints.find(name, over_mtls=self._client_auth.is_over_mtls) is not None
+        )
 
     async def close(self) -> None:
         """Cancel a metadata request in flight."""
@@ -230,7 +227,7 @@ class TokenEndpoint:
         TokenConnectionError.
         """
         form = MaskedDict(form)
-        response = (await self._send(name, form)).response
+        response = (await self._requests.send(name, form)).response
         if response.members is None:
             raise response.unusable_error("a usable response", "it is not a JSON object")
         return response.members
@@ -263,7 +260,7 @@ class TokenEndpoint:
     async def _request_token(
         self, form: Form, amend: AmendResponse | None, attempt: int = 1
     ) -> Token:
-        response, sent_at, sent_on = await self._send("token_endpoint", form, attempt)
+        response, sent_at, sent_on = await self._requests.send("token_endpoint", form, attempt)
         members = response.members and MaskedDict(response.members)
         if amend is not None and members is not None:
             members = amend(members)
@@ -290,76 +287,8 @@ class TokenEndpoint:
     async def _send_again(self, name: str, form: Form) -> ServerResponse:
         """Send a request, and retry it after a transient failure."""
         form, attempts = MaskedDict(form), count(1)
-        reply = await retrying(self._retry, lambda: self._send(name, form, next(attempts)))
+        reply = await retrying(self._retry, lambda: self._requests.send(name, form, next(attempts)))
         return reply.response
-
-    async def _send(self, name: str, form: Form, attempt: int = 1) -> _Reply:
-        """Send an authenticated request. Raises TokenHTTPError if the status is not 2xx."""
-        url = await self.url_of(name)
-        credentials = await self._credentials.current()
-        signed = MaskedDict({parameter: value for parameter, value in form.items() if value})
-        if "scope" in signed:
-            signed["scope"] = self.authorization_rules.separated(str(signed["scope"]))
-        method = await self._client_auth_at(name, credentials, signed)
-        if name in SECURE_ONLY:
-            self._http.require_checked_certificate(name, url, method.ssl_context)
-        audience = await self._endpoints.audience() or str(self.url or url)
-        headers = MaskedDict(await method.authenticate(credentials, signed, audience))
-        endpoint = f"{name.replace('_', ' ')} {redact_url(url)}"
-        grant_type = form.get("grant_type")
-        logger.debug(
-            "Sending a request to the %s: %sclient authentication %s, attempt %d",
-            endpoint,
-            f"grant_type {printable(str(grant_type))}, " if grant_type else "",
-            method.method,
-            attempt,
-        )
-        is_token = name == "token_endpoint"
-        sent_at, sent_on = time.monotonic(), datetime.now(UTC)
-        try:
-            response = await self._http.post(
-                name,
-                url,
-                signed,
-                MaskedDict({**REQUEST_HEADERS, **self._rules.headers, **headers}),
-                ssl=method.ssl_context,
-                secrets=secrets_in_request(credentials, signed),
-                is_json=self._rules.sends_json,
-            )
-            response.apply(self._rules if is_token else self._rules._replace(read_response=None))
-            if not response.is_success:
-                raise response.http_error()
-        except TokenError as error:
-            elapsed = time.monotonic() - sent_at
-            logger.debug("The request to the %s failed after %.3f s: %s", endpoint, elapsed, error)
-            raise
-        elapsed = time.monotonic() - sent_at
-        logger.debug("The %s answered %d after %.3f s", endpoint, response.status, elapsed)
-        return _Reply(response, sent_at, sent_on)
-
-    @property
-    def _is_over_mtls(self) -> bool:
-        return self._client_auth is not None and self._client_auth.ssl_context is not None
-
-    async def _client_auth_at(
-        self, name: str, credentials: Credentials, form: MutableForm
-    ) -> ClientAuth:
-        method = self._client_auth or await self._negotiated_client_auth(credentials, form)
-        if name not in SECURE_ONLY:
-            return method
-        # Metadata has separate lists for revocation and introspection only (RFC 8414 §2).
-        listed = await self._endpoints.methods_at(name)
-        has_secret = credentials.client_secret is not None
-        return method_elsewhere(method, listed, has_secret=has_secret)
-
-    async def _negotiated_client_auth(
-        self, credentials: Credentials, form: MutableForm
-    ) -> ClientAuth:
-        listed = string_set(await self.metadata(), "token_endpoint_auth_methods_supported")
-        # The client credentials grant is for confidential clients only (RFC 6749 §4.4).
-        is_public = form.get("grant_type") != "client_credentials"
-        has_secret = credentials.client_secret is not None or not is_public
-        return default_method(listed, has_secret=has_secret)
 
 
 def _unusable(response: ServerResponse, problem: str) -> TokenResponseError:

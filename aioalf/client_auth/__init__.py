@@ -2,6 +2,7 @@
 
 from aioalf.client_auth._signing_key import PrivateKey, Signer
 from aioalf.client_auth.basic import ClientSecretBasic
+from aioalf.client_auth.client_assertion import ClientAssertion
 from aioalf.client_auth.credentials import ClientSecret, Credentials
 from aioalf.client_auth.post import ClientSecretPost
 from aioalf.client_auth.private_key_jwt import PrivateKeyJWT
@@ -12,6 +13,7 @@ from aioalf.client_auth.secret_jwt import ClientSecretJWT
 from aioalf.client_auth.tls import TLSClientAuth
 
 __all__ = (
+    "ClientAssertion",
     "ClientAuth",
     "ClientSecret",
     "ClientSecretBasic",

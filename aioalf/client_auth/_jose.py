@@ -85,7 +85,8 @@ def sign(header: Mapping[str, object], payload: bytes, key: jwk.Key) -> str:
         def get_alg(self, name: str) -> JWSAlgModel:
             return self.algorithms[name]
 
-    return jws.serialize_compact(dict(header), payload, key, registry=AnyAlgorithm())
+    registry = AnyAlgorithm(strict_check_header=False)
+    return jws.serialize_compact(dict(header), payload, key, registry=registry)
 
 
 def require_joserfc() -> None:

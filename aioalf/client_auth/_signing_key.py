@@ -89,8 +89,10 @@ class SigningKey(Unpicklable):
     def __repr__(self) -> str:
         return f"<SigningKey {self._algorithm}>"
 
-    async def sign(self, claims: Mapping[str, object]) -> str:
-        """Return the claims as a signed JWT.
+    async def sign(
+        self, claims: Mapping[str, object], headers: Mapping[str, object] | None = None
+    ) -> str:
+        """Return the claims as a signed JWT, with further header parameters.
 
         Raises TokenConfigurationError if the key cannot be used or if its ``kid`` differs from
         `key_id`, and TokenError if the user's function or signer raises.
@@ -98,16 +100,18 @@ class SigningKey(Unpicklable):
         hidden = await self._current()
         payload = json.dumps(claims).encode()
         if isinstance(hidden.key, Signer):
-            return await self._sign_with_signer(hidden.key, payload)
-        return await asyncio.to_thread(self._sign_with_key, hidden, payload)
+            return await self._sign_with_signer(hidden.key, payload, headers or {})
+        return await asyncio.to_thread(self._sign_with_key, hidden, payload, headers or {})
 
     async def _current(self) -> _Hidden:
         if callable(self._key) and not isinstance(self._key, Signer):
             return _Hidden(await call_user_function("key", self._key))
         return _Hidden(self._key)
 
-    async def _sign_with_signer(self, signer: Signer, payload: bytes) -> str:
-        header = json.dumps(self._header(getattr(signer, "key_id", None))).encode()
+    async def _sign_with_signer(
+        self, signer: Signer, payload: bytes, headers: Mapping[str, object]
+    ) -> str:
+        header = json.dumps(self._header(getattr(signer, "key_id", None), headers)).encode()
         signed = b".".join(map(_base64url, (header, payload)))
         signature = await call_user_function("signature", signer.sign, signed)
         if not isinstance(signature, bytes) or not signature:
@@ -122,10 +126,10 @@ class SigningKey(Unpicklable):
             jose.check_rsa_size(8 * len(signature))
         return (signed + b"." + _base64url(signature)).decode("ascii")
 
-    def _sign_with_key(self, hidden: _Hidden, payload: bytes) -> str:
+    def _sign_with_key(self, hidden: _Hidden, payload: bytes, headers: Mapping[str, object]) -> str:
         try:
             key = self._read(hidden.key)
-            return jose.sign(self._header(key.kid), payload, key)
+            return jose.sign(self._header(key.kid, headers), payload, key)
         except TokenConfigurationError as error:
             failure = error.with_traceback(None)
         except Exception as error:  # noqa: BLE001 - keys are malformed in many ways
@@ -145,13 +149,14 @@ class SigningKey(Unpicklable):
             self._last_read = (material, key)
         return self._last_read[1]
 
-    def _header(self, kid: str | None) -> dict[str, object]:
+    def _header(self, kid: str | None, headers: Mapping[str, object]) -> dict[str, object]:
         if self._key_id is not None and kid not in {None, self._key_id}:
             raise TokenConfigurationError(
                 "key_id differs from the key's own kid: leave key_id out to use the kid"
             )
         key_id = kid or self._key_id
-        return {"alg": self._algorithm, **({} if key_id is None else {"kid": key_id})}
+        named = {} if key_id is None else {"kid": key_id}
+        return {"alg": self._algorithm, **named, **headers}
 
 
 class _Hidden(Unpicklable):

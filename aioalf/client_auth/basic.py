@@ -17,7 +17,7 @@ from aioalf.errors import TokenConfigurationError
 
 
 class ClientSecretBasic:
-    """Send the client id and secret with HTTP Basic, the default (RFC 6749 §2.3.1, RFC 8414 §2).
+    """Send the client id and secret with HTTP Basic (RFC 6749 §2.3.1).
 
     Args:
         form_encode: Form-urlencode the id and the secret first, as RFC 6749 requires. Pass False

@@ -12,8 +12,8 @@ from aioalf.client_auth.protocols import MutableForm
 class ClientSecretPost:
     """Send the client id and secret as form parameters, for servers that do not support Basic.
 
-    RFC 6749 §2.3.1 recommends against it, so it is only the default if the server's metadata does
-    not list HTTP Basic. An empty secret is left out.
+    RFC 6749 §2.3.1 recommends against it, so by default it is used only if the server does not list
+    or does not accept HTTP Basic. An empty secret is left out.
     """
 
     method: str = "client_secret_post"

@@ -1,4 +1,4 @@
-"""Public clients: no client authentication, only the client id (RFC 6749 §2.1, §3.2.1). Pure."""
+"""Clients without authentication: they send their id (RFC 6749 §2.1, §3.2.1) or nothing. Pure."""
 
 from __future__ import annotations
 
@@ -30,4 +30,20 @@ class PublicClient:
             TokenConfigurationError: The client id is missing or is not valid text.
         """
         form["client_id"] = require_client_id(credentials.client_id)
+        return {}
+
+
+class AnonymousClient:
+    """Send nothing, for grants whose assertion replaces the client's identity (RFC 7521 §4.1)."""
+
+    method: str = "none"
+    ssl_context: SSLContext | None = None
+
+    async def authenticate(
+        self,
+        credentials: Credentials,
+        form: MutableForm,
+        audience: str,
+    ) -> Mapping[str, str]:
+        """Add nothing."""
         return {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aioalf._error_frames import hide_locals_on_error
 from aioalf._masked_values import MaskedStr
 from aioalf._redaction import Unpicklable
-from aioalf.grants._secret_source import (
+from aioalf._secret_source import (
     SecretSource,
     check_secret_source,
     secret_value,

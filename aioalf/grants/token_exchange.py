@@ -10,14 +10,14 @@ from typing import Final
 from aioalf._auth_server.response import read_object
 from aioalf._error_frames import hide_locals_on_error
 from aioalf._redaction import Unpicklable
-from aioalf._urls import http_hosts_advice, redact_url
-from aioalf.errors import TokenConfigurationError
-from aioalf.grants._secret_source import (
+from aioalf._secret_source import (
     SecretSource,
     check_secret_source,
     check_text,
     secret_value,
 )
+from aioalf._urls import http_hosts_advice, redact_url
+from aioalf.errors import TokenConfigurationError
 from aioalf.grants.protocols import AuthorizationServer, subject_digest
 from aioalf.token import Token
 

@@ -239,8 +239,8 @@ def test_only_a_short_list_of_parameters_is_public() -> None:
     assert {
         *("access_type", "actor_token_type", "audience", "client_assertion_type", "client_id"),
         *("code_challenge_method", "grant_type", "issued_token_type", "prompt", "redirect_uri"),
-        *("requested_token_type", "resource", "response_type", "scope", "subject_token_type"),
-        "token_type_hint",
+        *("requested_token_type", "requested_token_use", "resource", "response_type", "scope"),
+        *("subject_token_type", "token_type_hint"),
     } == PUBLIC_PARAMS
     form = dict.fromkeys(PUBLIC_PARAMS, "public")
     assert secrets_in_request(CREDENTIALS, form) == CREDENTIALS.known()

@@ -45,7 +45,7 @@ UNUSABLE_RESPONSES = {
     "empty token": Fault.wrong_json({"access_token": "", "expires_in": 3600}),
     "number": Fault.wrong_json({"access_token": 5, "expires_in": 3600}),
     "CR LF": Fault.wrong_json({"access_token": "a\r\nX-Evil: 1", "expires_in": 3600}),
-    "error": Fault.wrong_json({"error": "invalid_client"}),
+    "error": Fault.wrong_json({"error": "invalid_scope"}),
     "nested": Fault.body(b"[" * 100_000 + b"]" * 100_000),
     "2 MiB": Fault.body(json.dumps({"access_token": "x" * 2**21}).encode()),
     "mac": Fault.wrong_json({"access_token": "x", "token_type": "mac"}),

@@ -222,7 +222,7 @@ FAULTS: dict[str, tuple[Fault, type[TokenError]]] = {
     "500": (Fault.html(status=500), TokenHTTPError),
     "redirect": (Fault.redirect("/elsewhere"), TokenHTTPError),
     "HTML": (Fault.html(), TokenResponseError),
-    "error in a 200": (Fault.wrong_json({"error": "invalid_client"}), TokenResponseError),
+    "error in a 200": (Fault.wrong_json({"error": "invalid_scope"}), TokenResponseError),
     "truncated": (Fault.truncated(), TokenResponseError),
     "unsupported token_type": (
         Fault.wrong_json({"access_token": "a", "token_type": "mac"}),

@@ -37,6 +37,7 @@ LAYERS: list[tuple[str, dict[str, set[str]]]] = [
             "retry": {"asyncio", "random", "time"},
             "_single_flight": {"asyncio", "logging"},
             "_callbacks": {"asyncio", "logging", "threading"},
+            "_secret_source": set(),
             "_key_locks": {"asyncio"},
             "_recently_used": set(),
             "_cache_protocol": set(),

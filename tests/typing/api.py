@@ -2,7 +2,7 @@
 
 import datetime as dt
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import assert_type
 
 from aiohttp import (
@@ -30,6 +30,8 @@ from aioalf import (
     TokenManager,
     TokenResponseError,
 )
+from aioalf.client_auth import ClientAssertion, PrivateKeyJWT, SecretFile
+from aioalf.grants import JWTBearer
 from aioalf.implicit import OAuthImplictTokenManager, TokenStorage, use_implicit_flow
 from aioalf.implicit_manager import use_implicit_flow as old_use_implicit_flow
 
@@ -117,6 +119,19 @@ def refused_by_the_checker(client: Client) -> None:
     """Unknown options and a missing manager are type errors."""
     client.get("https://api.example.com/", timeouts=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     OAuth2Middleware(None)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def authentication(key: str, token: Callable[[], Awaitable[str]]) -> list[object]:
+    """Assertions come from text, a function or a file; certificates and parameters are optional."""
+    return [
+        ClientAssertion(SecretFile("token"), send_client_id=False),
+        ClientAssertion(token, "urn:ietf:params:oauth:client-assertion-type:saml2-bearer"),
+        PrivateKeyJWT(key, "PS256", certificate=SecretFile("pem"), certificate_headers=["x5t"]),
+        PrivateKeyJWT(key, certificate="pem", headers={"typ": "JWT"}, lifetime=300),
+        JWTBearer(key, issuer="service", scope_claim=True, lifetime=3600),
+        JWTBearer(assertion=key, extra_params={"requested_token_use": "on_behalf_of"}),
+        JWTBearer(assertion=token, subject_key="Ada"),
+    ]
 
 
 async def managers() -> None:

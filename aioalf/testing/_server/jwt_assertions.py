@@ -26,6 +26,7 @@ SIGNATURE_ALGORITHMS = (
 )
 _MAX_LIFETIME = 3600.0  # seconds
 _CLOCK_SKEW = 5.0  # seconds
+_MAX_HEADER_LENGTH = 2**14  # bytes; x5c holds a chain of certificates
 
 Claims = Mapping[str, object]
 
@@ -66,12 +67,15 @@ def verify_signature(token: str, key: str | Mapping[str, object]) -> None:
     """Raise ValueError unless the token was signed with the key: a secret, JWK or JWK set."""
     from joserfc import jwt
     from joserfc.errors import JoseError
+    from joserfc.jws import JWSRegistry
 
     algorithms = HMAC_ALGORITHMS if isinstance(key, str) else SIGNATURE_ALGORITHMS
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # joserfc warns of EdDSA, which servers still use
         try:
-            jwt.decode(token, _import_key(key), algorithms=algorithms)
+            registry = JWSRegistry(algorithms=list(algorithms), strict_check_header=False)
+            registry.max_header_length = _MAX_HEADER_LENGTH
+            jwt.decode(token, _import_key(key), registry=registry)
         except JoseError as error:
             raise ValueError(str(error)) from error
 

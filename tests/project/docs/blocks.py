@@ -11,7 +11,7 @@ import inspect
 import io
 import re
 import webbrowser
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,8 +73,8 @@ def blocks_in(*languages: str) -> list[Block]:
     return [block for block in BLOCKS if block.language in languages]
 
 
-async def run(block: Block) -> None:
-    """Run a Python block unchanged, then the tests that it defines."""
+async def run(block: Block) -> Mapping[str, object]:
+    """Run a Python block unchanged, then the tests that it defines; return its names."""
     names: dict[str, object] = {"__name__": str(block)}
     code = compile(block.text, str(block), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     result: object = eval(code, names)  # noqa: S307 - the document is the project's own
@@ -83,6 +83,7 @@ async def run(block: Block) -> None:
     for name, value in names.items():
         if name.startswith("test_"):
             await cast("Callable[[], Awaitable[None]]", value)()
+    return names
 
 
 class Terminal(io.StringIO):

@@ -287,7 +287,8 @@ PROBLEMS: dict[str, list[Problem]] = {
         refused("unsupported_grant_type", jwt_bearer),
         refused("unauthorized_client", jwt_bearer),
         with_wrong_key_type,
-        lambda _: send_request(jwt_grant(), client_id=None),
+        lambda _: send_request(JWTBearer(assertion=lambda: "a"), cache=MemoryCache()),
+        lambda _: send_request(jwt_grant(), client_id=None, client_secret="a"),
     ],
     "refresh_token": [
         refresh_token,

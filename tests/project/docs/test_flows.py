@@ -6,6 +6,7 @@ plays the person where a sign-in is needed.
 
 import ast
 import asyncio
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ from tests.project.docs.blocks import (
     fake_network,
     run_script,
 )
+from tests.testing.signing import RSA, claims, public, signed
 
 PAGES = sorted((ROOT / "docs" / "flows").glob("*.rst"))
 SCRIPTS = [block for block in BLOCKS if block.is_script]
@@ -61,6 +63,8 @@ EXPECTED = {
     "device_code.rst-2": Result({DeviceCode.name: 1}, 1, "There are 10 minutes left.\n200"),
     "implicit.rst-1": Result({"implicit": 1}, 1, "200"),
     "jwt_bearer.rst-1": Result({JWTBearer.name: 1}, 0, "'user': 'Ada'"),
+    "jwt_bearer.rst-2": Result({JWTBearer.name: 1}, 0, "'user': 'Ada'"),
+    "jwt_bearer.rst-3": Result({JWTBearer.name: 1}, 0, "'user': 'robot@example.com'"),
     "refresh_token.rst-1": Result({RefreshToken.name: 1}, 0, "'user': 'Ada'"),
     "token_exchange.rst-1": Result({TokenExchange.name: 1}, 0, "'user': 'Ada'"),
 }
@@ -77,8 +81,10 @@ async def world(
     monkeypatch.chdir(tmp_path)
     for name, value in {"HOME": str(tmp_path), "CLIENT_SECRET": "secret"}.items():
         monkeypatch.setenv(name, value)
-    for name in ("reports", "gateway"):
-        oauth_server.add_client(name, "secret")
+    oauth_server.add_client("reports", "secret")
+    oauth_server.add_client(
+        "gateway", "secret", auth_methods=["client_secret_basic", "client_secret_post"]
+    )
     for name in ("desktop", "tv", "service"):
         oauth_server.add_client(name)
     oauth_server.device_slow_down = False
@@ -87,6 +93,17 @@ async def world(
         "service", cast("Mapping[str, object]", KEY.as_dict(private=False))
     )
     (tmp_path / "service.pem").write_bytes(KEY.as_pem(private=True))
+    user_token = signed(claims("service", ISSUER, sub="Ada", jti=None), KEY)
+    monkeypatch.setenv("USER_TOKEN", user_token)
+    robot = "robot@example.com"
+    account = {
+        "client_email": robot,
+        "private_key": RSA.as_pem(private=True).decode(),
+        "private_key_id": "k1",
+        "token_uri": f"{ISSUER}/token",
+    }
+    (tmp_path / "service-account.json").write_text(json.dumps(account))
+    oauth_server.trust_assertions(robot, public(RSA))
     oauth_server.add_subject_token("of-the-caller", "Ada")
     monkeypatch.setenv("CALLER_TOKEN", "of-the-caller")
     (tmp_path / "refresh-token").write_text(await new_refresh_token() + "\n")

@@ -192,7 +192,7 @@ class ClientScenario(Scenario):
             fields = (
                 {} if error.retry_after is None else {"Retry-After": f"{error.retry_after:.0f}"}
             )
-            words = {"error": "invalid_client", "error_description": said}
+            words = {"error": "invalid_request", "error_description": said}
             return answer_of(error.response_status or 500, words, fields)
         except TokenConnectionError:
             return None

@@ -1,6 +1,6 @@
-"""Secrets that a user passes to a grant: a string, or a function that returns it when needed.
+"""Secrets that a user passes: a string, or a function that returns it when needed.
 
-Must not know a grant. No error shows what a function returns.
+Must not know the classes that use a secret. No error shows what a function returns.
 """
 
 from __future__ import annotations

@@ -1,0 +1,135 @@
+"""Selects the client authentication method of each request, and detects it if nothing names it.
+
+The caller's method overrides the methods that the server's metadata lists. Without either, the
+first response shows whether the server accepts HTTP Basic or the secret in the form. Must not send
+anything.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from typing import Final, NamedTuple
+
+from aioalf._auth_server.endpoints import ServerEndpoints
+from aioalf._auth_server.metadata import string_set
+from aioalf._auth_server.response import ServerResponse
+from aioalf._urls import SECURE_ONLY
+from aioalf.client_auth import ClientAuth, ClientSecretBasic, ClientSecretPost, Credentials
+from aioalf.client_auth._negotiation import default_method, method_elsewhere
+from aioalf.client_auth.public import AnonymousClient
+from aioalf.errors import OAuthError
+
+logger: logging.Logger = logging.getLogger(__name__)
+
+_BASIC: Final = ClientSecretBasic()
+_FORM: Final = ClientSecretPost()
+_LABELS: Final = {_BASIC.method: "by HTTP Basic", _FORM.method: "in the form"}
+
+_ANONYMOUS_GRANTS: Final = frozenset(
+    {
+        "urn:ietf:params:oauth:grant-type:jwt-bearer",
+        "urn:ietf:params:oauth:grant-type:saml2-bearer",
+    }
+)
+"""The grants that need neither client authentication nor a client id (RFC 7521 §4.1)."""
+
+
+class Methods(NamedTuple):
+    """The method for a request, and the one to try if the server refuses the client.
+
+    `other` is None if the caller, metadata or an earlier response names the method.
+    """
+
+    first: ClientAuth
+    other: ClientAuth | None = None
+
+
+class ClientAuthSelection:
+    """The client authentication methods of one client at the endpoints of one server.
+
+    A detected method is kept for the endpoint that accepted it. If it is refused later, the secret
+    is wrong, so that the other method would not help. Other endpoints try this method first.
+
+    Args:
+        chosen: The caller's method, None to select one.
+        endpoints: The endpoints of the server.
+    """
+
+    def __init__(self, chosen: ClientAuth | None, endpoints: ServerEndpoints) -> None:
+        self.chosen: ClientAuth | None = chosen
+        self._endpoints = endpoints
+        self._accepted: dict[str, ClientAuth] = {}
+        self._first: ClientAuth = _BASIC
+
+    @property
+    def is_over_mtls(self) -> bool:
+        """Whether the client presents a certificate."""
+        return self.chosen is not None and self.chosen.ssl_context is not None
+
+    async def methods_at(self, name: str, credentials: Credentials, grant_type: object) -> Methods:
+        """Return the methods for a request to an endpoint.
+
+        Raises MetadataError, and TokenConfigurationError if the server lists only methods for which
+        the client has no credentials.
+        """
+        methods = await self._methods(name, credentials, grant_type)
+        # Metadata has separate lists for revocation and introspection only (RFC 8414 §2).
+        listed = await self._endpoints.methods_at(name) if name in SECURE_ONLY else None
+        if listed is None:
+            return methods
+        has_secret = credentials.client_secret is not None
+        return Methods(method_elsewhere(methods.first, listed, has_secret=has_secret))
+
+    async def _methods(self, name: str, credentials: Credentials, grant_type: object) -> Methods:
+        if self.chosen is not None:
+            return Methods(self.chosen)
+        metadata = await self._endpoints.metadata()
+        listed = string_set(metadata, "token_endpoint_auth_methods_supported")
+        if credentials.client_secret is None:
+            return Methods(_without_secret(credentials, listed, grant_type))
+        if listed is not None:
+            return Methods(default_method(listed, has_secret=True))
+        if name in self._accepted:
+            return Methods(self._accepted[name])
+        return Methods(self._first, _FORM if self._first is _BASIC else _BASIC)
+
+    def note(self, name: str, method: ClientAuth, response: ServerResponse) -> None:
+        """Remember the method that is to be detected if the response shows that it was accepted."""
+        if response.accepts_client:
+            self._accepted.setdefault(name, method)
+        elif not response.is_pending:
+            return
+        if self._first is _BASIC and method is _FORM:
+            logger.info(
+                "The %s does not accept client authentication by HTTP Basic, only in the form: "
+                "pass client_auth=ClientSecretPost() to save a request",
+                name.replace("_", " "),
+            )
+        self._first = method
+
+
+def _without_secret(
+    credentials: Credentials, listed: Collection[str] | None, grant_type: object
+) -> ClientAuth:
+    if credentials.client_id is None and grant_type in _ANONYMOUS_GRANTS:
+        return AnonymousClient()
+    # The client credentials grant is for confidential clients only (RFC 6749 §4.4): the method
+    # raises the error that names the missing secret.
+    return default_method(listed, has_secret=grant_type == "client_credentials")
+
+
+def error_after_both(first: ClientAuth, other: ClientAuth, response: ServerResponse) -> OAuthError:
+    """Return the error of the second request, after the server refused the first method."""
+    if response.is_success:
+        error: OAuthError = response.unusable_error("a usable response", "it refuses the client")
+    else:
+        error = response.http_error()
+    tried, then = _LABELS[first.method], _LABELS[other.method]
+    how = (
+        f"{tried} and {then} were both refused"
+        if response.refuses_client
+        else f"{tried} was refused, and the request with the secret {then} failed"
+    )
+    error.args = (f"Client authentication {how}: {error.args[0]}",)
+    return error
