@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aioalf._auth_server.error_response import masked_members, read_oauth_error
@@ -105,11 +105,13 @@ def test_error_with_status_200_is_read(name: str) -> None:
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda values: st.lists(values) | st.dictionaries(st.text(), values),
+    max_leaves=8,
 )
 NAMES = st.sampled_from(["error", "errors", "status", "fault", "detail", "code", "message"])
 
 
 @pytest.mark.rule("R031")
+@settings(max_examples=50)
 @given(st.dictionaries(NAMES | st.text(), JSON), st.booleans())
 def test_any_members_are_read_and_masked(members: dict[str, Any], is_success: bool) -> None:  # noqa: FBT001 - from hypothesis
     """No value of any member causes an exception."""
