@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from types import SimpleNamespace
 from typing import Final
@@ -48,14 +49,21 @@ class SharedLogin(ClientSecretBasic):
         self._user = user
         self._authorize_url = authorize_url
         self._is_sign_in_due = True
+        self._logouts = 0
         self._last_answer = 0.0
         self._in_flight: set[str] = set()
         self._used: dict[str, float] = {}
         """The used refresh tokens, and when the server answered."""
 
-    def note_logout(self) -> None:
-        """A logout starts or ends: the next request needs a sign-in."""
-        self._is_sign_in_due = True
+    @contextmanager
+    def logging_out(self) -> Iterator[None]:
+        """Expect sign-ins during a logout, which revokes tokens at its end, and one after it."""
+        self._logouts += 1
+        try:
+            yield
+        finally:
+            self._logouts -= 1
+            self._is_sign_in_due = True
 
     async def request_token(self, endpoint: AuthorizationServer) -> Token:
         """Sign in without a browser, and redeem the code."""
@@ -106,7 +114,7 @@ class SharedLogin(ClientSecretBasic):
             return  # a fault answers instead of the server, also with a page and the status 200
         if "code" in form:
             self._diary.logins["sign-ins"] += 1
-            if not self._is_sign_in_due and self._user == FILES:
+            if not (self._is_sign_in_due or self._logouts) and self._user == FILES:
                 self._judge("a sign-in without a logout", self._last_answer)
             self._is_sign_in_due, self._last_answer = False, now()
         elif "refresh_token" in form:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -73,10 +73,9 @@ class ClosableUser(User):
         self.auth_sessions.append(ClientSession())
         return self.auth_sessions[-1]
 
-    def note_logout(self) -> None:
-        """A logout starts or ends."""
-        if self._login is not None:
-            self._login.note_logout()
+    def logging_out(self) -> AbstractContextManager[None]:
+        """Return a context manager for the time of a logout."""
+        return nullcontext() if self._login is None else self._login.logging_out()
 
     async def close_auth_sessions(self) -> None:
         """Close the sessions of token requests, also while they are in use."""
@@ -296,12 +295,11 @@ class Users:
             if not isinstance(client, Client) or name in REPLACED:
                 continue
             begun, outcome = now(), "ok"
-            user.note_logout()
             try:
-                await client.logout()
+                with user.logging_out():
+                    await client.logout()
             except TokenError as error:
                 outcome = type(error).__name__
-            user.note_logout()
             self._diary.note(Request(f"{name}: {LOGOUT}", outcome, begun, now()))
 
 
