@@ -277,6 +277,5 @@ class FakeHTTP:
         self.network: object = None
         self.post = server.post
 
-    def checks_certificates(self, _: object) -> bool:
-        """Return True."""
-        return True
+    def require_checked_certificate(self, *_: object) -> None:
+        """Accept each certificate."""
