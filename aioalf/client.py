@@ -109,10 +109,10 @@ class Client(RequestVerbs, Unpicklable, AsyncOnly):
             **manager_options,
         )
         self._header = AuthorizationHeader(self._token_manager)
-        if session is not None:
-            self._header.manager.use_session(session)
         rules = self._header.rules
         self._sessions = SessionProvider(session, session_options, rules.header)
+        if session is not None:
+            self._header.manager.use_session(session)
         self._dispatcher = RequestDispatcher(
             self._header,
             self._sessions,

@@ -52,7 +52,7 @@ class SessionProvider:
     ) -> None:
         options = options or {}
         if given is not None:
-            _refuse(options)
+            _check_given(given, options)
         self.given = given
         self._settings = read_session_options(options, token_header)
         if given is None:
@@ -152,10 +152,16 @@ class SessionProvider:
             guarded.detach()  # the connector belongs to the other session
 
 
-def _refuse(options: SessionOptions) -> None:
-    if given := sorted(name for name, value in options.items() if value is not None):
+def _check_given(session: object, options: SessionOptions) -> None:
+    if isinstance(session, type) or not hasattr(
+        session, "request"
+    ):  # a mock is not a ClientSession
         raise TokenConfigurationError(
-            f"{', '.join(given)} cannot be used with session: set it on that session, or leave "
+            f"session must be an aiohttp.ClientSession, not {type(session).__name__}"
+        )
+    if names := sorted(name for name, value in options.items() if value is not None):
+        raise TokenConfigurationError(
+            f"{', '.join(names)} cannot be used with session: set it on that session, or leave "
             "session out"
         )
 

@@ -416,6 +416,9 @@ def test_arguments_of_a_session_contradict_a_session(server_in_thread: OAuthServ
 @pytest.mark.parametrize(
     ("options", "said"),
     [
+        ({"session": "session"}, "session must be an aiohttp.ClientSession, not str"),
+        ({"session": ClientSession}, "session must be an aiohttp.ClientSession, not type"),
+        ({"session": lambda: None}, "session must be an aiohttp.ClientSession, not function"),
         ({"headers": 5}, "headers must be a mapping of names to values"),
         ({"headers": {"authorization": "x"}}, "headers must not contain Authorization"),
         (
