@@ -98,6 +98,20 @@ async def test_an_override_reads_the_arguments_of_the_manager() -> None:
     manager = Reading("https://auth.example.com/token", "id", "hunter2", {"timeout": 5}, "a")
     assert await manager.get_token() == "https//auth.example.com/token-id-hunter2-a"
     assert "hunter2" not in str(vars(manager))
+    assert {**TokenManager(None, None, None)._http_options} == {}  # noqa: SLF001 - 0.4.0's attribute
+
+
+async def test_an_override_finds_the_token_endpoint_among_the_endpoints() -> None:
+    """The attribute of 0.4.0 is the URL to use, whichever option has set it."""
+
+    class Reading(TokenManager):
+        async def _request_token(self) -> dict[str, Any]:
+            return {"access_token": str(self._token_endpoint).rpartition("/")[2], "expires_in": 60}
+
+    endpoints = {"token_endpoint": "https://auth.example.com/token"}
+    assert await Reading(None, "id", "secret", endpoints=endpoints).get_token() == "token"
+    manager = Reading("https://auth.example.com/other", "id", "secret", endpoints=endpoints)
+    assert await manager.get_token() == "other"
 
 
 @pytest.mark.parametrize("name", ["_fetch", "_update_token", "_has_token"])
