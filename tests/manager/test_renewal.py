@@ -56,6 +56,10 @@ class ScriptedGrant(Grant):
         self._results.put_nowait(result)
 
 
+def ignore_token(_: Token) -> None:
+    """Do nothing with a new token."""
+
+
 class Scene:
     """A manager with its grant and its clock."""
 
@@ -663,7 +667,7 @@ async def test_caller_of_a_skipped_renewal_gets_a_new_request(scene: Scene) -> N
 
 
 @pytest.mark.rule("R074")
-@pytest.mark.parametrize("options", [{}, {"on_token": lambda _: None}], ids=["alone", "login"])
+@pytest.mark.parametrize("options", [{}, {"on_token": ignore_token}], ids=["alone", "login"])
 async def test_person_is_not_asked_ahead_of_expiry(
     clock: Clock, caplog: pytest.LogCaptureFixture, options: dict[str, Any]
 ) -> None:
