@@ -234,7 +234,8 @@ class AuthorizationError(OAuthError):
     """Raised for an error response in the browser (RFC 6749 §4.1.2.1, §4.2.2.1).
 
     Also raised, with None as ``error``, if a response is from another server (RFC 9207) or for
-    another sign-in (OpenID Connect Core §3.1.3.7). The error codes that need different reactions have their own subclasses.
+    another sign-in (OpenID Connect Core §3.1.3.7). The error codes that need different reactions
+    have their own subclasses.
     """
 
     pauses_sign_in = True
