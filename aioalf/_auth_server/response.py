@@ -156,7 +156,7 @@ class ServerResponse(Unpicklable):
         A web page with status 200 does not show that. A revocation may have no body (RFC 7009
         §2.2).
         """
-        members = self.members if self.body else {}
+        members: Mapping[str, object] | None = self.members if self.body else {}
         if not self.is_success or members is None or members.get("error") is not None:
             return False
         return self._endpoint != "token_endpoint" or "access_token" in members
@@ -176,7 +176,7 @@ class ServerResponse(Unpicklable):
         if members is None or self._rules.read_response is None:
             return members
         try:
-            read: object = self._rules.read_response(members)
+            read = cast("object", self._rules.read_response(members))
             if isinstance(read, Mapping):
                 return MaskedDict(cast("Mapping[str, object]", read))
             problem = f"it returned {type(read).__name__} instead of a mapping"

@@ -22,6 +22,10 @@ def _frozen(values: Mapping[str, str] | None = None) -> Mapping[str, str]:
     return field(default_factory=lambda: dict(values or {}))
 
 
+def _no_scopes() -> Mapping[str, tuple[str, ...]]:
+    return {}
+
+
 @dataclass(frozen=True)
 class Provider:
     """The facts about one provider: ``Client(provider=providers.google(), client_id=...)``.
@@ -97,7 +101,7 @@ class Provider:
     redirect_params: frozenset[str] = frozenset()
     read_response: Callable[[Mapping[str, object]], Mapping[str, object]] | None = None
     token_types: frozenset[str] = frozenset()
-    implied_scopes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    implied_scopes: Mapping[str, tuple[str, ...]] = field(default_factory=_no_scopes)
     unechoed_scopes: frozenset[str] = frozenset()
     expiry: ExpiryMembers = field(default_factory=lambda: EXPIRES_IN)
     default_expires_in: float | None = None

@@ -31,7 +31,10 @@ def strava() -> Provider:
 def _read(members: Mapping[str, object]) -> Mapping[str, object]:
     """Return ``invalid_grant`` for an error that names the refresh token."""
     errors: Any = members.get("errors")
-    first = errors[0] if isinstance(errors, list) and errors else None
-    if isinstance(first, Mapping) and first.get("resource") == "RefreshToken":
+    try:
+        resource = errors[0]["resource"]
+    except (LookupError, TypeError):
+        return members
+    if resource == "RefreshToken":
         return {**members, "error": "invalid_grant"}
     return members

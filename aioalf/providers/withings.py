@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from aioalf.client_auth import ClientSecretPost
 from aioalf.providers._provider import Provider
@@ -31,5 +31,5 @@ def _read(members: Mapping[str, object]) -> Mapping[str, object]:
     """Return the body of a successful response, or the status and the text of an error."""
     body: Any = members.get("body")
     if members.get("status") == 0 and isinstance(body, Mapping):
-        return {**body}
+        return cast("Mapping[str, object]", body)
     return {"error": f"status_{members.get('status')}", "error_description": members.get("error")}

@@ -34,6 +34,10 @@ def _standard_error(refusal: Refusal, params: Params) -> tuple[int, Members]:
     return refusal.status, {"error": refusal.error, "error_description": refusal.description}
 
 
+def _empty() -> dict[str, Any]:
+    return {}
+
+
 def _always(params: Params) -> bool:
     del params
     return True
@@ -69,25 +73,25 @@ class Behaviour:
         api_headers: Headers that each API request must have; None as a value accepts any.
     """
 
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=_empty)
     token_prefix: str = ""
     refresh_token_prefix: str = ""
     request_body: Literal["form", "json", "both"] = "form"
     scope_separator: str = " "
-    authorization_params: Params = field(default_factory=dict)
-    token_params: Params = field(default_factory=dict)
-    refresh_params: Params = field(default_factory=dict)
-    grant_types: Params = field(default_factory=dict)
-    token_headers: Params = field(default_factory=dict)
+    authorization_params: Params = field(default_factory=_empty)
+    token_params: Params = field(default_factory=_empty)
+    refresh_params: Params = field(default_factory=_empty)
+    grant_types: Params = field(default_factory=_empty)
+    token_headers: Params = field(default_factory=_empty)
     asks_offline: Callable[[Params], bool] = _always
     refresh_answer: Literal["rotates", "same", "absent"] = "rotates"
-    redirect_params: Params = field(default_factory=dict)
+    redirect_params: Params = field(default_factory=_empty)
     token_response: Callable[[Members, Params], Members] = _standard_token
     error_response: Callable[[Refusal, Params], tuple[int, Members]] = _standard_error
     api_url_member: str | None = None
     device_response: Callable[[Members], Members] = lambda members: members
     missing_metadata: frozenset[str] = frozenset()
-    api_headers: Mapping[str, str | None] = field(default_factory=dict)
+    api_headers: Mapping[str, str | None] = field(default_factory=_empty)
 
 
 STANDARD = Behaviour()

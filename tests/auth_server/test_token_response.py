@@ -231,7 +231,20 @@ def test_expires_in_may_be_a_number_or_a_string(value: object, seconds: int) -> 
     assert read_token(response_with(expires_in=value)).expires_in == seconds
 
 
-UNKNOWN = ["abc", -1, "-1", math.nan, math.inf, "1e400", True, False, [], [3600], {}, "Infinity"]
+UNKNOWN: list[object] = [
+    "abc",
+    -1,
+    "-1",
+    math.nan,
+    math.inf,
+    "1e400",
+    True,
+    False,
+    [],
+    [3600],
+    {},
+    "Infinity",
+]
 
 
 @pytest.mark.rule("R024")

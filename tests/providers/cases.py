@@ -8,6 +8,10 @@ from aioalf import providers
 from aioalf.providers import Provider
 
 
+def _empty() -> dict[str, Any]:
+    return {}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Case:
     """One provider.
@@ -29,12 +33,12 @@ class Case:
     make: Callable[[], Provider]
     scope: str = "read write"
     sign_in: Literal["browser", "client"] = "browser"
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=_empty)
     granted: str | None = None
     has_refresh_token: bool = True
     dead: str = "invalid_grant"
     wrong_secret: str | None = "invalid_client"
-    extra: Mapping[str, object] = field(default_factory=dict)
+    extra: Mapping[str, object] = field(default_factory=_empty)
     expires_in: int | None = 3600
     revokes: bool = True
 

@@ -59,9 +59,12 @@ def grant_of(case: Case, visitor: Visitor) -> Grant | None:
     if case.sign_in == "client":
         return None
     # A server without a redirect to the user's machine needs a URL of a web application.
-    return AuthorizationCode(
-        **{"open_browser": visitor, "redirect_uri": "http://127.0.0.1", **case.options}
-    )
+    options: dict[str, Any] = {
+        "open_browser": visitor,
+        "redirect_uri": "http://127.0.0.1",
+        **case.options,
+    }
+    return AuthorizationCode(**options)
 
 
 @asynccontextmanager
@@ -69,15 +72,16 @@ async def scene_of(name: str, **options: Any) -> AsyncIterator[Scene]:
     """Yield a scene with a client that waits for nothing after an error."""
     case, visitor = CASES[name], Visitor()
     async with OAuthServer(behaves_like=case.make(), auto_sign_in="Ada") as server:
-        arguments = {
+        arguments: dict[str, Any] = {
             "provider": server.provider,
             "client_id": server.client_id,
             "client_secret": server.client_secret,
             "scope": case.scope,
             "raise_token_errors": True,
             "grant": grant_of(case, visitor),
+            **options,
         }
-        async with ClientWithManager(**{**arguments, **options}) as client:
+        async with ClientWithManager(**arguments) as client:
             yield Scene(case, server, client, visitor)
             await visitor.done()
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from typing import cast
 from urllib.parse import parse_qsl, urlsplit
 
 from aioalf.testing._server.responses import OAuthError, invalid_request
@@ -59,12 +60,13 @@ class Parameters(Mapping[str, str]):
 def parse_json(body: ReceivedBody) -> Parameters:
     """Parse a JSON object of strings; raise OAuthError if the body is anything else."""
     try:
-        members = json.loads(body.text or "")
+        value: object = json.loads(body.text or "")
     except ValueError:
-        members = None
-    if not isinstance(members, dict) or not all(isinstance(v, str) for v in members.values()):
+        value = None
+    members = cast("dict[str, object]", value) if isinstance(value, dict) else {"": None}
+    if not all(isinstance(each, str) for each in members.values()):
         raise invalid_request("The body must be a JSON object of strings.")
-    return Parameters({name: [value] for name, value in members.items()})
+    return Parameters({name: [str(each)] for name, each in members.items()})
 
 
 def parse_parameters(encoded: str) -> Parameters:
