@@ -5,21 +5,29 @@ A caller's own options override them. Nothing else in the package knows `Provide
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Final
 
 from aioalf._auth_server.authorization_rules import AuthorizationRules
 from aioalf._auth_server.granted_scope import ScopeRules
 from aioalf._auth_server.server_rules import ServerRules
 from aioalf._auth_server.token_response import ResponsePolicy
+from aioalf._browser.redirect_uri import RedirectUri
 from aioalf._options import TokenManagerOptions
 from aioalf.errors import TokenConfigurationError
+from aioalf.grants import AuthorizationCode
 
 if TYPE_CHECKING:
     from aioalf.providers import Provider
 
+_DEFAULT_HOST: Final = "127.0.0.1"
+
 
 def with_provider(options: TokenManagerOptions) -> TokenManagerOptions:
-    """Return the options with those of the provider where the caller has none."""
+    """Return the options with those of the provider where the caller has none.
+
+    Raises TokenConfigurationError if the provider cannot complete the sign-in of the grant.
+    """
     provider = options.get("provider")
     if provider is None:
         return options
@@ -38,7 +46,44 @@ def with_provider(options: TokenManagerOptions) -> TokenManagerOptions:
             merged[name] = value  # type: ignore[literal-required]
     merged["endpoints"] = {**provider.endpoints, **(options.get("endpoints") or {})}
     merged["api_headers"] = {**provider.api_headers, **(options.get("api_headers") or {})}
+    grant = merged.get("grant")
+    if isinstance(grant, AuthorizationCode):
+        _check_pkce(provider, grant)
+        _check_redirect(provider, grant, merged["endpoints"])
     return merged
+
+
+def _check_pkce(provider: Provider, grant: AuthorizationCode) -> None:
+    if provider.pkce == "required" and not grant.sends_pkce:
+        raise TokenConfigurationError(
+            f"{provider.name} requires PKCE: remove unsafe_without_pkce=True"
+        )
+
+
+def _check_redirect(
+    provider: Provider, grant: AuthorizationCode, endpoints: Collection[str]
+) -> None:
+    """Raise TokenConfigurationError if the provider does not redirect to this machine.
+
+    A redirect URI that the caller names is accepted if nothing is known about its host.
+    """
+    if provider.redirect_hosts:
+        host = grant.redirect_host or RedirectUri.read(provider.redirect_uri, None).host
+        host = host or _DEFAULT_HOST
+        if host not in provider.redirect_hosts:
+            accepted = " or ".join(sorted(provider.redirect_hosts))
+            raise TokenConfigurationError(
+                f"{provider.name} does not redirect to the host {host}, only to {accepted}: "
+                "register such a redirect URI, and pass it as redirect_uri"
+            )
+    elif grant.redirect_host is None:
+        device = "device_authorization_endpoint" in endpoints
+        raise TokenConfigurationError(
+            f"{provider.name} does not redirect to this machine, only to an https URL such as that "
+            "of a web application or a tunnel, where AuthorizationCode cannot listen: sign in with "
+            "a web application, and pass its refresh token with grant=RefreshToken(...)"
+            + (", or sign in with a user code: grant=DeviceCode()" if device else "")
+        )
 
 
 def authorization_rules(provider: Provider | None) -> AuthorizationRules:
@@ -52,6 +97,7 @@ def authorization_rules(provider: Provider | None) -> AuthorizationRules:
         redirect_params=provider.redirect_params,
         scope_separator=provider.scope_separator,
         default_scope=provider.default_scope,
+        refresh_scope=provider.refresh_scope,
     )
 
 

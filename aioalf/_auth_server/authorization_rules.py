@@ -22,6 +22,7 @@ class AuthorizationRules(NamedTuple):
         redirect_params: The parameters of a redirect to keep in `Token.extra`.
         scope_separator: The character between two scopes, in every request that has a scope.
         default_scope: The scope to request if the client has none, separated by spaces.
+        refresh_scope: The scope to request for a refresh token, if the server has one.
     """
 
     extra_params: Mapping[str, str] = _NO_PARAMS
@@ -30,6 +31,7 @@ class AuthorizationRules(NamedTuple):
     redirect_params: frozenset[str] = frozenset()
     scope_separator: str = " "
     default_scope: str = ""
+    refresh_scope: str | None = None
 
     def separated(self, scope: str) -> str:
         """Return a scope, which is separated by spaces, as the server expects it."""

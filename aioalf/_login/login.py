@@ -16,6 +16,7 @@ from aioalf._login.cache_entry import CacheEntry
 from aioalf._login.cache_key import cache_key_for, cache_owner
 from aioalf._login.grant_requests import GrantRequests
 from aioalf._login.login_errors import after_sign_in, login_required, scope_not_granted
+from aioalf._login.login_log import log_missing_refresh_token
 from aioalf._login.login_state import SUBJECT_TTL, Fetch, LoginState
 from aioalf._login.logout import TokensToRevoke
 from aioalf._login.shared_fetch import SharedFetch, Steps
@@ -323,6 +324,8 @@ class Login:
             if not is_sign_in:
                 raise
             raise after_sign_in(error, is_kept=is_kept) from error.__cause__
+        if is_sign_in:
+            log_missing_refresh_token(token, fetch.endpoint)
         refresh_token = token.refresh_token or self._state.refresh_token
         return await self._state.finish(token, refresh_token, fetch, claim)
 

@@ -147,6 +147,16 @@ class AuthorizationCode:
         self._unsafe_without_pkce = unsafe_without_pkce
 
     @property
+    def redirect_host(self) -> str | None:
+        """The host of the redirect URI, None if it was not passed."""
+        return self._redirect_uri.host
+
+    @property
+    def sends_pkce(self) -> bool:
+        """Whether PKCE is sent to a server that supports it (RFC 7636)."""
+        return not self._unsafe_without_pkce
+
+    @property
     def subject_key(self) -> str | None:
         """A digest of the extra parameters, since they may name the person, as ``login_hint``."""
         return subject_digest(dict(self._extra_params)) if self._extra_params else ""
@@ -218,7 +228,7 @@ class AuthorizationCode:
 
     def _uses_pkce(self, endpoint: AuthorizationServer) -> bool:
         if not endpoint.is_public_client:
-            return endpoint.authorization_rules.uses_pkce and not self._unsafe_without_pkce
+            return endpoint.authorization_rules.uses_pkce and self.sends_pkce
         if self._unsafe_without_pkce:
             raise TokenConfigurationError(
                 "unsafe_without_pkce=True needs a client_secret or a client_auth: without PKCE, "

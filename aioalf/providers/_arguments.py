@@ -51,11 +51,13 @@ def header_value(name: str, value: str, example: str) -> str:
 def base_url(name: str, value: str, example: str) -> str:
     """Return an https URL without a slash at its end; plain http for the server is checked later.
 
-    Raises TokenConfigurationError with the example for a query, a fragment or a user.
+    Raises TokenConfigurationError with the example for a query, a fragment, a user or a space.
     """
+    if not isinstance(value, str) or not value.isprintable() or " " in value:
+        refuse(name, value, example)
     try:
         url = URL(value)
-    except (TypeError, ValueError):
+    except ValueError:
         refuse(name, value, example)
     if url.scheme not in {"https", "http"} or not url.host or "@" in url.raw_authority:
         refuse(name, value, example)

@@ -54,11 +54,14 @@ class Provider:
         token_body: Whether requests to the server are sent as a form or as JSON.
         scope_separator: The character between two scopes in a request.
         default_scope: The scope to request if the caller names none.
-        refresh_scope: The scope to request for a refresh token, or None.
-        pkce: Whether the server requires, supports or refuses PKCE.
+        refresh_scope: The scope to request for a refresh token, or None. If a sign-in without it
+            yields no refresh token, the log says so.
+        pkce: Whether the server requires, supports or refuses PKCE. If it is required, a grant
+            without PKCE is refused.
         redirect_uri: The redirect URI of a program on the user's machine, or None.
-        redirect_hosts: The loopback hosts that a redirect URI may have. Empty if the server accepts
-            no redirect to the user's machine.
+        redirect_hosts: The loopback hosts that a redirect URI may have; a grant with another host
+            is refused. Empty if the server accepts no redirect to the user's machine: then a grant
+            is refused unless it has a redirect URI of its own.
         redirect_params: Parameters of the redirect to keep in ``Token.extra``.
         read_response: A function that turns the members of a token response or an error response
             into those of the standard.

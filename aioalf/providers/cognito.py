@@ -23,9 +23,9 @@ def cognito(domain: str, region: str, pool: str) -> Provider:
         TokenConfigurationError: An argument has another form.
     """
     host = host_name("domain", domain, "example.auth.eu-west-1.amazoncognito.com")
-    if not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-\d+", region):
+    if not isinstance(region, str) or not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-[0-9]+", region):
         refuse("region", region, "eu-west-1")
-    if not re.fullmatch(rf"{region}_[A-Za-z0-9]+", pool):
+    if not isinstance(pool, str) or not re.fullmatch(rf"{region}_[A-Za-z0-9]+", pool):
         refuse("pool", pool, f"{region}_AbCdEf123")
     return Provider(
         "cognito",

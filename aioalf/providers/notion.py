@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aioalf.client_auth import ClientSecretBasic
+from aioalf.providers._arguments import header_value
 from aioalf.providers._provider import Provider
 
 
@@ -11,6 +12,9 @@ def notion(version: str = "2022-06-28") -> Provider:
 
     Args:
         version: The version of the API, which each request must name in ``Notion-Version``.
+
+    Raises:
+        TokenConfigurationError: `version` is not a header value.
     """
     return Provider(
         "notion",
@@ -23,6 +27,6 @@ def notion(version: str = "2022-06-28") -> Provider:
         client_auth=ClientSecretBasic(),
         authorization_params={"owner": "user"},
         token_body="json",  # noqa: S106 - not a password
-        api_headers={"Notion-Version": version},
+        api_headers={"Notion-Version": header_value("version", version, "2022-06-28")},
         base_url="https://api.notion.com/v1/",
     )

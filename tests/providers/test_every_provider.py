@@ -1,89 +1,15 @@
 """Promises of each provider: sign in, use the token, refresh it, and understand the errors."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any, NamedTuple
-
 import pytest
 
 from aioalf import OAuthError, TokenError, TokenManager
-from aioalf._auth_server.token_endpoint import TokenEndpoint
-from aioalf.grants import AuthorizationCode, Grant
-from aioalf.testing import OAuthServer
-from tests.client.test_issuer import ClientWithManager
-from tests.grants.visitor import Visitor
-from tests.providers.cases import CASES, Case
+from tests.providers.cases import CASES
+from tests.providers.scene import endpoint_of, scene_of
 
 every_provider = pytest.mark.parametrize("name", CASES)
 with_refresh_token = pytest.mark.parametrize(
     "name", [name for name, case in CASES.items() if case.has_refresh_token]
 )
-
-
-class Scene(NamedTuple):
-    """A server that behaves like a provider, a client of it, and the person's browser."""
-
-    case: Case
-    server: OAuthServer
-    client: ClientWithManager
-    visitor: Visitor
-
-    @property
-    def manager(self) -> TokenManager:
-        """The client's token manager."""
-        return self.client.manager
-
-    async def get(self) -> dict[str, Any]:
-        """Send a request to the API, and return the response."""
-        async with self.client.get(self.server.url("/things")) as response:
-            assert response.status == 200, await response.text()
-            members: dict[str, Any] = await response.json()
-            return members
-
-    @property
-    def refreshes(self) -> int:
-        """The number of requests with a refresh token."""
-        bodies = (each.body.text or "" for each in self.server.log)
-        return sum("grant_type=refresh_token" in body.replace('": "', "=") for body in bodies)
-
-
-def endpoint_of(manager: TokenManager) -> TokenEndpoint:
-    """Return the token endpoint of a manager."""
-    endpoint = manager._endpoint  # noqa: SLF001 - to send a request without the login
-    assert endpoint is not None
-    return endpoint
-
-
-def grant_of(case: Case, visitor: Visitor) -> Grant | None:
-    """Return the grant of a case; None means the provider's, or else client credentials."""
-    if case.sign_in == "client":
-        return None
-    # A server without a redirect to the user's machine needs a URL of a web application.
-    options: dict[str, Any] = {
-        "open_browser": visitor,
-        "redirect_uri": "http://127.0.0.1",
-        **case.options,
-    }
-    return AuthorizationCode(**options)
-
-
-@asynccontextmanager
-async def scene_of(name: str, **options: Any) -> AsyncIterator[Scene]:
-    """Yield a scene with a client that waits for nothing after an error."""
-    case, visitor = CASES[name], Visitor()
-    async with OAuthServer(behaves_like=case.make(), auto_sign_in="Ada") as server:
-        arguments: dict[str, Any] = {
-            "provider": server.provider,
-            "client_id": server.client_id,
-            "client_secret": server.client_secret,
-            "scope": case.scope,
-            "raise_token_errors": True,
-            "grant": grant_of(case, visitor),
-            **options,
-        }
-        async with ClientWithManager(**arguments) as client:
-            yield Scene(case, server, client, visitor)
-            await visitor.done()
 
 
 @pytest.mark.rule("R021", "R024", "R027", "R032")
