@@ -35,20 +35,22 @@ class SecretFile:
         Raises:
             TokenConfigurationError: The file cannot be read, is empty, or is not UTF-8.
         """
-        return await asyncio.to_thread(self._read)
+        return await asyncio.to_thread(read_secret, self._path)
 
-    def _read(self) -> str:
-        name = printable(str(self._path))
-        try:
-            content = self._path.read_bytes()
-        except OSError as error:
-            raise TokenConfigurationError(
-                f"The file {name} cannot be read: {error.strerror or type(error).__name__}"
-            ) from error
-        with suppress(UnicodeDecodeError):
-            secret = content.decode().removesuffix("\n").removesuffix("\r")
-            if secret:
-                return secret
-            raise TokenConfigurationError(f"The file {name} is empty")
-        del content  # error reports show local variables
-        raise TokenConfigurationError(f"The file {name} is not UTF-8")
+
+def read_secret(path: Path) -> str:
+    """Return the text in a file. Raises TokenConfigurationError as `SecretFile`."""
+    name = printable(str(path))
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise TokenConfigurationError(
+            f"The file {name} cannot be read: {error.strerror or type(error).__name__}"
+        ) from error
+    with suppress(UnicodeDecodeError):
+        secret = content.decode().removesuffix("\n").removesuffix("\r")
+        if secret:
+            return secret
+        raise TokenConfigurationError(f"The file {name} is empty")
+    del content  # error reports show local variables
+    raise TokenConfigurationError(f"The file {name} is not UTF-8")

@@ -31,6 +31,8 @@ class JWTBearer(Unpicklable):
         algorithm: The signature algorithm, as in `PrivateKeyJWT`.
         issuer: The ``iss`` claim: the party that signs the assertion. Required with `key`.
         subject: The ``sub`` claim: the party the token is for; `issuer` by default.
+        subject_claim: False sends no ``sub`` claim, although RFC 7523 §3 requires it: for a server
+            such as Google's, where the claim names another user than the issuer.
         audience: The ``aud`` claim; by default the issuer of the server, else its token endpoint.
         key_id: The ``kid`` of the key, as in `PrivateKeyJWT`.
         lifetime: The lifetime of a signed assertion in seconds.
@@ -59,6 +61,7 @@ class JWTBearer(Unpicklable):
         algorithm: str = "RS256",
         issuer: str | None = None,
         subject: str | None = None,
+        subject_claim: bool = True,
         audience: str | None = None,
         key_id: str | None = None,
         lifetime: int = LIFETIME,
@@ -78,6 +81,7 @@ class JWTBearer(Unpicklable):
                 key_id,
                 issuer=issuer,
                 subject=subject,
+                subject_claim=subject_claim,
                 audience=audience,
                 lifetime=lifetime,
                 claims=claims,
@@ -89,6 +93,7 @@ class JWTBearer(Unpicklable):
                 key=key,
                 issuer=issuer,
                 subject=subject,
+                subject_claim=None if subject_claim else False,
                 audience=audience,
                 key_id=key_id,
                 claims=claims,
@@ -124,6 +129,7 @@ class _SignedAssertion:
         *,
         issuer: str | None,
         subject: str | None,
+        subject_claim: bool,
         audience: str | None,
         lifetime: int,
         claims: Mapping[str, object] | None,
@@ -134,6 +140,9 @@ class _SignedAssertion:
         self._key = SigningKey(key, algorithm, key_id)
         self._issuer = check_text("issuer", issuer)
         self._subject = self._issuer if subject is None else check_text("subject", subject)
+        if not subject_claim:
+            _refuse_with("subject_claim=False", subject=subject)
+            self._subject = ""
         self._audience = None if audience is None else check_text("audience", audience)
         self._lifetime = check_lifetime(lifetime)
         if not (claims is None or isinstance(claims, Mapping)):
@@ -159,6 +168,8 @@ class _SignedAssertion:
         audience = self._audience or endpoint.issuer
         audience = audience or str(await endpoint.url_of("token_endpoint"))
         claims = new_claims(self._issuer, self._subject, audience, self._lifetime)
+        if not self._subject:
+            del claims["sub"]
         scope = endpoint.request_params.scope if self._scope_claim else ""
         scope_claim = {"scope": scope} if scope else {}
         assertion = MaskedStr(await self._key.sign({**self._claims, **scope_claim, **claims}))

@@ -19,7 +19,7 @@ from aioalf.providers.entra import entra
 from aioalf.providers.fitbit import fitbit
 from aioalf.providers.github import github
 from aioalf.providers.gitlab import gitlab
-from aioalf.providers.google import google
+from aioalf.providers.google import google, google_service_account
 from aioalf.providers.hubspot import hubspot
 from aioalf.providers.intuit import intuit
 from aioalf.providers.keycloak import keycloak
@@ -58,6 +58,7 @@ __all__ = (
     "github",
     "gitlab",
     "google",
+    "google_service_account",
     "hubspot",
     "intuit",
     "keycloak",

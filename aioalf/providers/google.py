@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from aioalf._error_frames import hide_locals_on_error
+from aioalf.client_auth.public import AnonymousClient
 from aioalf.providers._provider import Provider
+from aioalf.providers._service_account import KeyFile, ServiceAccount
 
-TOKEN_ENDPOINT = "https://oauth2.googleapis.com/token"  # noqa: S105 - a URL
+_TOKEN_ENDPOINT = "https://oauth2.googleapis.com/token"  # noqa: S105 - a URL
 
 _ENDPOINTS = {
     "authorization_endpoint": "https://accounts.google.com/o/oauth2/v2/auth",
-    "token_endpoint": TOKEN_ENDPOINT,
+    "token_endpoint": _TOKEN_ENDPOINT,
     "device_authorization_endpoint": "https://oauth2.googleapis.com/device/code",
     "revocation_endpoint": "https://oauth2.googleapis.com/revoke",
 }
+_TRY_LATER = frozenset({"internal_failure", "server_error", "temporarily_unavailable"})
 _USERINFO = "https://www.googleapis.com/auth/userinfo."
 
 
@@ -31,5 +35,30 @@ def google() -> Provider:
             f"{_USERINFO}email": ("email",),
             f"{_USERINFO}profile": ("profile",),
         },
-        try_later=frozenset({"internal_failure", "server_error", "temporarily_unavailable"}),
+        try_later=_TRY_LATER,
+    )
+
+
+@hide_locals_on_error
+def google_service_account(key: KeyFile, subject: str | None = None) -> Provider:
+    """Return Google for a service account, which needs no client id: nobody signs in.
+
+    Request the scopes of the APIs. The grant signs an assertion with the account's key for each
+    token, which needs the extra ``aio-alf[jose]`` (RFC 7523 §2.1).
+
+    Args:
+        key: The path of the key file, or the members of its JSON object. The file is read when it
+            is needed first.
+        subject: The address of a user of the domain, for an account that may act for users.
+
+    Raises:
+        TokenConfigurationError: `key` is not the key of a service account; for a file, the first
+            request raises it. Or `subject` is not text.
+    """
+    return Provider(
+        "google",
+        endpoints={"token_endpoint": _TOKEN_ENDPOINT},
+        client_auth=AnonymousClient(),
+        try_later=_TRY_LATER,
+        grant=ServiceAccount(key, subject),
     )

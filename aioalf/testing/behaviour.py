@@ -69,6 +69,8 @@ class Behaviour:
         api_url_member: The member of a token response that holds the URL of the API, or None.
         device_response: Turns the members of a device authorization response into those of the
             provider.
+        has_service_accounts: Whether assertions of the JWT bearer grant have the scope as a claim,
+            and ``sub`` only to act for another user.
         missing_metadata: Members that the server's metadata does not have.
         api_headers: Headers that each API request must have; None as a value accepts any.
     """
@@ -90,6 +92,7 @@ class Behaviour:
     error_response: Callable[[Refusal, Params], tuple[int, Members]] = _standard_error
     api_url_member: str | None = None
     device_response: Callable[[Members], Members] = lambda members: members
+    has_service_accounts: bool = False
     missing_metadata: frozenset[str] = frozenset()
     api_headers: Mapping[str, str | None] = field(default_factory=_empty)
 

@@ -123,6 +123,7 @@ async def test_key_can_be_a_function_and_algorithm_defaults_to_rs256() -> None:
     [
         *({"issuer": ""}, {"issuer": 5}, {"subject": ""}, {"audience": ["a"]}, {"lifetime": 0}),
         *({"lifetime": 1.5}, {"lifetime": True}, {"algorithm": "HS256"}),
+        {"subject": "Ada", "subject_claim": False},
         *({"claims": 5}, {"claims": {"sub": "x"}}, {"claims": {"a": 1, "exp": 5}}),
         *({"scope_claim": True, "claims": {"scope": "x"}}, {"subject_key": "Ada"}),
         *({"extra_params": {"assertion": "x"}}, {"extra_params": {"client_id": "x"}}),
@@ -146,6 +147,7 @@ def test_invalid_options_are_refused(options: dict[str, Any]) -> None:
         {"assertion": "a.b.c", "issuer": "service"},
         {"assertion": "a.b.c", "claims": {}},
         {"assertion": "a.b.c", "scope_claim": True},
+        {"assertion": "a.b.c", "subject_claim": False},
         {"assertion": "a.b.c", "subject_key": "Ada"},
         {"assertion": lambda: "a.b.c", "subject_key": ""},
     ],
@@ -173,6 +175,14 @@ async def test_scope_can_be_a_claim(oauth_server: OAuthServer) -> None:
         assert request.form.keys() == {"grant_type", "assertion", "audience_hint"}
         token = jwt.decode(request.form["assertion"], EC, algorithms=["ES256"])
         assert token.claims.get("scope") == scope
+
+
+async def test_subject_can_be_left_out() -> None:
+    """A server such as Google's takes it for another user. The cache entry is another one."""
+    claims = (await assertion_of(ScriptedSource(), subject_claim=False)).claims
+    assert claims["iss"] == "service"
+    assert "sub" not in claims
+    assert grant_of(subject_claim=False).subject_key != grant_of().subject_key
 
 
 # Assertions from elsewhere

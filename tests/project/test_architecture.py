@@ -63,7 +63,7 @@ LAYERS: list[tuple[str, dict[str, set[str]]]] = [
         "A login that outlives one token: refresh token, cache entry, sign-out; providers.",
         {
             "_login": {"asyncio", "logging", "os", "random", "socket", "time"},
-            "providers": set(),
+            "providers": {"asyncio", "os", "pathlib"},
         },
     ),
     (

@@ -128,7 +128,7 @@ def authentication(key: str, token: Callable[[], Awaitable[str]]) -> list[object
         ClientAssertion(token, "urn:ietf:params:oauth:client-assertion-type:saml2-bearer"),
         PrivateKeyJWT(key, "PS256", certificate=SecretFile("pem"), certificate_headers=["x5t"]),
         PrivateKeyJWT(key, certificate="pem", headers={"typ": "JWT"}, lifetime=300),
-        JWTBearer(key, issuer="service", scope_claim=True, lifetime=3600),
+        JWTBearer(key, issuer="service", scope_claim=True, subject_claim=False, lifetime=3600),
         JWTBearer(assertion=key, extra_params={"requested_token_use": "on_behalf_of"}),
         JWTBearer(assertion=token, subject_key="Ada"),
     ]

@@ -43,4 +43,5 @@ GOOGLE = Behaviour(
     token_response=_token_response,
     error_response=_error_response,
     device_response=_device_response,
+    has_service_accounts=True,
 )

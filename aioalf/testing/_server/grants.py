@@ -197,19 +197,24 @@ class JWTBearerGrant:
     def __call__(self, client: RegisteredClient, form: Parameters) -> Members:
         assertion = form.required("assertion")
         try:
-            user = self._subject(assertion)
+            user, claims = self._check(assertion)
         except ValueError as error:
             raise OAuthError("invalid_grant", str(error)) from error
+        if self._settings.behaviour.has_service_accounts:
+            form = form.with_scope(claims.get("scope"))
         authorization = requested_authorization(self._settings, client, form, user=user)
         return self._issuer.access_token(authorization)
 
-    def _subject(self, assertion: str) -> str:
+    def _check(self, assertion: str) -> tuple[str, jwt_assertions.Claims]:
+        """Return the subject and the claims; raise ValueError, which says why, if not valid."""
         _, claims = jwt_assertions.decode_unverified(assertion)
-        issuer, subject = claims.get("iss"), claims.get("sub")
+        issuer = claims.get("iss")
+        default = issuer if self._settings.behaviour.has_service_accounts else None
+        subject = claims.get("sub", default)
         if not isinstance(issuer, str) or issuer not in self._keys:
             raise ValueError("The issuer of the assertion is not trusted here.")
         if not isinstance(subject, str) or not subject:
             raise ValueError("sub is missing or is not a string.")
         jwt_assertions.verify_signature(assertion, self._keys[issuer])
         self._assertions.check(claims, self._audiences(), needs_jti=False)
-        return subject
+        return subject, claims

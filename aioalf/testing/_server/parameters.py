@@ -53,8 +53,11 @@ class Parameters(Mapping[str, str]):
         """Return the parameters with a scope whose words are separated by spaces."""
         if separator == " " or "scope" not in self._values:
             return self
-        scope = self["scope"].replace(separator, " ")
-        return Parameters({**self._values, "scope": [scope]})
+        return self.with_scope(self["scope"].replace(separator, " "))
+
+    def with_scope(self, scope: object) -> Parameters:
+        """Return the parameters with this scope, unless it is not text."""
+        return Parameters({**self._values, "scope": [scope]}) if isinstance(scope, str) else self
 
 
 def parse_json(body: ReceivedBody) -> Parameters:
