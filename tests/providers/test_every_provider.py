@@ -83,6 +83,21 @@ async def test_wrong_secret_is_an_error_in_the_words_of_the_provider(name: str) 
         assert "the-wrong-secret" not in f"{error} {error!r} {error.response_data}"
 
 
+@pytest.mark.rule("R007", "R029")
+@every_provider
+async def test_wrong_code_is_an_error_in_the_words_of_the_provider(name: str) -> None:
+    """Each provider says something; the error is not transient, and does not show the code."""
+    async with scene_of(name) as scene:
+        form = {"grant_type": "authorization_code", "code": "the-wrong-code"}
+        form |= {"redirect_uri": "http://127.0.0.1", "code_verifier": "v" * 43}
+        with pytest.raises(OAuthError) as caught:
+            await endpoint_of(scene.manager).request(form)
+        error = caught.value
+        assert error.error or error.error_description
+        assert not error.is_transient
+        assert "the-wrong-code" not in f"{error} {error!r} {error.response_data}"
+
+
 @every_provider
 async def test_sign_out_forgets_and_revokes(name: str) -> None:
     """Tokens are revoked where the provider has an endpoint for it."""

@@ -151,6 +151,13 @@ def test_argument_is_a_part_of_the_token_endpoint(make: Callable[[], Provider], 
     assert make().endpoints["token_endpoint"] == url
 
 
+def test_okta_has_a_server_of_the_organization_and_custom_ones() -> None:
+    """The issuer says which one it is."""
+    assert providers.okta("example.okta.com").issuer == "https://example.okta.com"
+    custom = providers.okta("example.okta.com", "default")
+    assert custom.issuer == "https://example.okta.com/oauth2/default"
+
+
 # The option of a client
 
 

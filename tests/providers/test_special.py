@@ -20,9 +20,9 @@ from aioalf import (
     TokenResponseError,
     providers,
 )
-from aioalf.grants import AuthorizationCode, DeviceCode, Prompt
+from aioalf.grants import AuthorizationCode, ClientCredentials, DeviceCode, Prompt
 from aioalf.providers import Provider
-from aioalf.testing import Fault
+from aioalf.testing import MISSING, Fault
 from aioalf.testing.behaviour import Members, Params
 from tests.grants.visitor import Visitor, query_of
 from tests.providers.scene import Scene, endpoint_of, scene_of
@@ -153,6 +153,32 @@ async def test_token_is_in_the_header_of_the_provider_and_at_no_other_origin(nam
     (elsewhere,) = [request for request in scene.server.log if request.server == "other"]
     assert elsewhere.headers.keys().isdisjoint({header, *provider.api_headers})
     assert token.access_token not in f"{elsewhere.headers} {elsewhere.query}"
+
+
+# Tokens that do not expire
+
+
+@pytest.mark.parametrize(("name", "scope"), [("github", "repo gist"), ("shopify", "read_orders")])
+async def test_token_without_an_end_is_used_until_the_api_rejects_it(name: str, scope: str) -> None:
+    """An OAuth app of GitHub and an offline token of Shopify; then the person signs in again."""
+    options = {"refresh_tokens": False, "expires_in": MISSING}
+    async with scene_of(name, scope=scope, server_options=options) as scene:
+        await scene.get()
+        token = await scene.client.token()
+        assert (token.expires_in, token.refresh_token) == (None, None)
+        assert token.scope == set(scope.split())
+        scene.server.revoke_all()
+        await scene.get()
+        assert (scene.refreshes, len(scene.visitor.opened)) == (0, 2)
+
+
+async def test_keycloak_service_account_has_no_refresh_token() -> None:
+    """A client that acts for itself gets a token alone, without a scope if it requests none."""
+    async with scene_of("keycloak", grant=ClientCredentials(), scope=None) as scene:
+        await scene.get()
+        token = await scene.client.token()
+    assert (token.refresh_token, token.scope) == (None, None)
+    assert "refresh_expires_in" not in token.extra
 
 
 # Device codes
