@@ -9,8 +9,7 @@ from aioalf.providers._provider import Provider
 def auth0(domain: str) -> Provider:
     """Return a tenant of Auth0. Pass the API as ``audience``, or the token is not for it.
 
-    For a sign-in, pass it as ``AuthorizationCode(extra_params={"audience": ...})`` too. Request the
-    scope ``offline_access`` for a refresh token.
+    Request the scope ``offline_access`` for a refresh token.
 
     Args:
         domain: The domain, such as ``example.eu.auth0.com``.

@@ -11,7 +11,7 @@ def _token_response(members: Members, params: Params) -> Members:
     del params
     scope = str(members.get("scope", "")).split()
     if "user" in scope:
-        scope.remove("user:email")
+        scope = [word for word in scope if word != "user:email"]
     changed = {**members, "scope": ",".join(scope), "token_type": "bearer"}
     if "refresh_token" in members:
         changed["refresh_token_expires_in"] = 15811200

@@ -11,7 +11,7 @@ import inspect
 import io
 import re
 import webbrowser
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,10 +55,11 @@ def all_blocks() -> Iterator[Block]:
     """Yield every block of every document, except blocks that other tests run."""
     for path in sorted([*ROOT.glob("*.rst"), *(ROOT / "docs").rglob("*.rst")]):
         if path.name not in TESTED_ELSEWHERE:
-            yield from _blocks_of(path)
+            yield from blocks_of(path)
 
 
-def _blocks_of(path: Path) -> Iterator[Block]:
+def blocks_of(path: Path) -> Iterator[Block]:
+    """Yield every block of a document."""
     tree = publish_doctree(path.read_text(encoding="utf-8"))
     for number, node in enumerate(tree.findall(literal_block), 1):
         (language,) = set(node["classes"]) - {"code"} or {""}
@@ -120,13 +121,24 @@ def run_script(block: Block) -> str:
     return terminal.getvalue()
 
 
-def fake_network(monkeypatch: pytest.MonkeyPatch, server: OAuthServer, **ports: int | None) -> None:
-    """Connect the host names of the documents to the server, or to the local ports in `ports`."""
+def fake_network(
+    monkeypatch: pytest.MonkeyPatch,
+    server: OAuthServer,
+    *,
+    api_hosts: Iterable[str] = (),
+    **ports: int | None,
+) -> None:
+    """Connect the host names of the documents to the server, or to the local ports in `ports`.
+
+    `api_hosts` are further host names of the API.
+    """
     places = {
         "auth.example.com": ports.get("auth") or URL(server.token_endpoint).port,
         "token.endpoint": URL(server.token_endpoint).port,
         "id.example.com": URL(server.token_endpoint).port,
-        "api.example.com": ports.get("api") or URL(server.api_url).port,
+        **dict.fromkeys(
+            ("api.example.com", *api_hosts), ports.get("api") or URL(server.api_url).port
+        ),
     }
     server.add_client("glBQ3nYU/8/kaVi/bIgXGA==", "")
     server.add_client("desktop", "")
