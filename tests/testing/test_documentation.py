@@ -22,6 +22,7 @@ from aioalf.testing import (
     Fault,
     OAuthServer,
 )
+from aioalf.testing.behaviour import Behaviour
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DOCUMENT = ROOT / "docs" / "testing.rst"
@@ -85,8 +86,8 @@ def test_every_fault_is_documented(kind: type[Fault | ConnectionFault | CacheFau
     assert not [name for name in methods if f"``{kind.__name__}.{name}(" not in document]
 
 
-def test_every_option_endpoint_and_cache_method_is_documented() -> None:
-    """Options are in a table or shown as a keyword; names of endpoints and methods are listed."""
+def test_every_option_endpoint_field_and_cache_method_is_documented() -> None:
+    """Options are in a table or shown as a keyword; the other names are listed."""
     document = DOCUMENT.read_text(encoding="utf-8")
     options = [field.name for field in fields(OAuthServer)]
     assert options
@@ -96,4 +97,5 @@ def test_every_option_endpoint_and_cache_method_is_documented() -> None:
         if f"``server.{name}" not in document and f"OAuthServer({name}=" not in document
     ]
     names = (*get_args(Endpoint), *get_args(CacheMethod))
+    names += tuple(field.name for field in fields(Behaviour))
     assert not [name for name in names if f"``{name}``" not in document]

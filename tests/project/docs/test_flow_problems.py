@@ -277,7 +277,6 @@ PROBLEMS: dict[str, list[Problem]] = {
         lambda _: send_request(TokenExchange("nonsense", ACCESS_TOKEN)),
         refused("invalid_target", token_exchange),
         refused("unauthorized_client", token_exchange),
-        lambda server: token_exchange(server, issued_token_type=MISSING),
         lambda server: token_exchange(server, token_type="N_A"),
         lambda _: send_request(TokenExchange("a", ACCESS_TOKEN, actor_token="b")),
         lambda _: send_request(TokenExchange(lambda: "a", ACCESS_TOKEN), cache=MemoryCache()),

@@ -77,7 +77,9 @@ async def behind_a_portal(server: OAuthServer) -> str:
 async def with_too_little_scope(server: OAuthServer) -> str:
     """The server grants a part of the requested scope."""
     server.token_fault = Fault.wrong_json({"access_token": "a", "scope": "read"})
-    return await message_of(Client("client-id", "secret", TOKEN_ENDPOINT, scope="read write"))
+    return await message_of(
+        Client("client-id", "secret", TOKEN_ENDPOINT, scope="read write", require_scope=True)
+    )
 
 
 async def over_plain_http(_: OAuthServer) -> str:
