@@ -94,7 +94,11 @@ async def test_program_runs_against_a_server_that_behaves_like_the_provider(
         server.add_client("desktop")
         server.add_client("service", "secret")
         if called is not None:
-            monkeypatch.setattr(providers, called[0], lambda *_: server.provider)
+
+            def the_same_at_this_server(*_: object) -> object:
+                return server.provider
+
+            monkeypatch.setattr(providers, called[0], the_same_at_this_server)
             if "slack-refresh-token" in block.text:
                 (tmp_path / "slack-refresh-token").write_text(await new_refresh_token(server))
         server.reset_counters()
@@ -106,7 +110,7 @@ async def test_program_runs_against_a_server_that_behaves_like_the_provider(
             assert server.token_requests == block.text.count("async with Client(")
 
 
-async def test_audience_is_sent_with_the_sign_in(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_audience_is_sent_with_the_sign_in() -> None:
     """The page says so for Auth0: the authorization request names the API."""
     visitor = Visitor()
     async with OAuthServer(

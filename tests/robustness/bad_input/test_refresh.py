@@ -95,14 +95,15 @@ async def test_refresh_answered_with_half_a_token(scene: Scene) -> None:
 @pytest.mark.rule("R040")
 async def test_refresh_answered_with_less_scope(scene: Scene) -> None:
     """The new refresh token is stored even if the access token has too little scope."""
-    scene.make(scope="read write")
+    scene.make(scope="read write", require_scope=True)
     await scene.log_in()
     scene.server.changes["token"] = {"scope": "read"}
-    await scene.fails(TokenResponseError, "write is missing.*or pass allow_narrower_scope=True")
+    await scene.fails(TokenResponseError, "write is missing, and require_scope=True refuses")
     del scene.server.changes["token"]
     await scene.get()
     scene.server.revoke_all()
-    scene.make(scope="read write")  # a client without the token in memory
+    # A client without the token in memory:
+    scene.make(scope="read write", require_scope=True)
     await scene.get()
     assert (scene.server.logins, dict(scene.server.refused)) == (0, {})
     assert scene.server.granted["refresh_token"] == 3
