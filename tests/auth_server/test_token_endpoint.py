@@ -1,7 +1,7 @@
 """Token requests and token responses at the token endpoint."""
 
 import base64
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl
 
 import pytest
@@ -155,9 +155,11 @@ async def test_lifetime_begins_before_the_request(
     """The duration of the request is subtracted from the lifetime."""
     clock = Clock(monkeypatch)
     oauth_server.expires_in = 15
+    opened: list[datetime] = []
     async with ClientSession() as session:
 
         def slow_session() -> ClientSession:
+            opened.append(datetime.now(UTC))
             clock.advance(10)
             return session
 
@@ -167,8 +169,23 @@ async def test_lifetime_begins_before_the_request(
     assert token.is_valid()
     assert token.expires_on is not None
     assert token.expires_on.tzinfo is UTC
+    assert token.expires_on <= opened[0] + timedelta(seconds=15)
     clock.advance(5)
     assert not token.is_valid()
+
+
+@pytest.mark.rule("R063")
+async def test_warning_about_a_response_repeats_no_secret(
+    oauth_server: OAuthServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A server may send the client's secret back as the token type."""
+    oauth_server.token_fault = Fault.wrong_json(
+        {"access_token": "abc", "token_type": "hunter2-of-the-client"}
+    )
+    credentials = Credentials("client-id", "hunter2-of-the-client")
+    await request_token(endpoint_at(oauth_server.token_endpoint, credentials=credentials))
+    assert "token_type '***' is used" in caplog.text
+    assert "hunter2" not in caplog.text
 
 
 @pytest.mark.rule("R027")
