@@ -89,6 +89,9 @@ async def test_requests_to_other_endpoints_are_logged(
     with pytest.raises(TokenError):
         await endpoint.introspect("hidden token")
     sending, failed = lines()
+    with pytest.raises(TokenError):
+        await endpoint.post("introspection_endpoint", {"token": "hidden token"})
+    assert lines()[2] == sending
     assert sending == (
         f"Sending a request to the introspection endpoint {oauth_server.introspection_endpoint}: "
         "client authentication client_secret_post, attempt 1"
