@@ -24,7 +24,7 @@ _DEFAULT_HOST: Final = "127.0.0.1"
 
 
 def with_provider(options: TokenManagerOptions) -> TokenManagerOptions:
-    """Return the options with those of the provider where the caller has none.
+    """Return the options, completed with the options of the provider.
 
     Raises TokenConfigurationError if the provider cannot complete the sign-in of the grant.
     """
@@ -44,12 +44,13 @@ def with_provider(options: TokenManagerOptions) -> TokenManagerOptions:
     for name, value in options.items():
         if value is not None:
             merged[name] = value  # type: ignore[literal-required]
-    merged["endpoints"] = {**provider.endpoints, **(options.get("endpoints") or {})}
+    endpoints = {**provider.endpoints, **(options.get("endpoints") or {})}
+    merged["endpoints"] = endpoints
     merged["api_headers"] = {**provider.api_headers, **(options.get("api_headers") or {})}
     grant = merged.get("grant")
     if isinstance(grant, AuthorizationCode):
         _check_pkce(provider, grant)
-        _check_redirect(provider, grant, merged["endpoints"])
+        _check_redirect(provider, grant, endpoints)
     return merged
 
 

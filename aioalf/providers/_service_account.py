@@ -9,7 +9,7 @@ import asyncio
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 from aioalf._auth_server.response import read_object
 from aioalf._error_frames import hide_locals_on_error
@@ -43,10 +43,11 @@ class ServiceAccount(Unpicklable):
     @hide_locals_on_error
     def __init__(self, key: KeyFile, subject: str | None = None) -> None:
         self._subject = None if subject is None else check_text("subject", subject)
-        self._path = None if isinstance(key, Mapping) else _path(key)
-        self._grant = (
-            _grant("The mapping", key, self._subject) if isinstance(key, Mapping) else None
-        )
+        self._grant: JWTBearer | None = None
+        if isinstance(key, Mapping):
+            self._grant = _grant("The mapping", key, self._subject)
+        else:
+            self._path = _path(key)
 
     @property
     def subject_key(self) -> str | None:
@@ -55,22 +56,24 @@ class ServiceAccount(Unpicklable):
 
     async def request_token(self, endpoint: AuthorizationServer) -> Token:
         """Return a new token. Raises TokenError."""
-        grant = self._grant or await asyncio.to_thread(self._loaded)
+        grant = await asyncio.to_thread(self._loaded) if self._grant is None else self._grant
         return await grant.request_token(endpoint)
 
     @hide_locals_on_error
     def _loaded(self) -> JWTBearer:
-        if self._path is not None and self._grant is None:
+        if self._grant is None:
             where = f"The file {printable(str(self._path))}"
             self._grant = _grant(where, _read(where, self._path), self._subject)
-        return cast("JWTBearer", self._grant)
+        return self._grant
 
 
-def _path(key: object) -> Path:
-    is_content = isinstance(key, str) and ("\n" in key or key.lstrip().startswith("{"))
-    if isinstance(key, str | os.PathLike) and not is_content:
+def _path(key: str | os.PathLike[str]) -> Path:
+    if isinstance(key, str) and ("\n" in key or key.lstrip().startswith("{")):
+        found = "text: pass json.loads(...)"
+    elif isinstance(key, str | os.PathLike):
         return Path(key)
-    found = "text: pass json.loads(...)" if is_content else type(key).__name__
+    else:
+        found = type(key).__name__
     raise TokenConfigurationError(
         f"key must be the path of the key file of a service account, or a mapping, not {found}"
     )

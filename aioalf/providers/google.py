@@ -41,7 +41,7 @@ def google() -> Provider:
 
 @hide_locals_on_error
 def google_service_account(key: KeyFile, subject: str | None = None) -> Provider:
-    """Return Google for a service account, which needs no client id: nobody signs in.
+    """Return Google for a service account: no user signs in, and no client id is needed.
 
     Request the scopes of the APIs. The grant signs an assertion with the account's key for each
     token, which needs the extra ``aio-alf[jose]`` (RFC 7523 §2.1).

@@ -53,9 +53,8 @@ def grant_of(case: Case, visitor: Visitor) -> Grant | None:
     if case.sign_in == "client":
         return None
     # A server without a redirect to the user's machine needs a URL of a web application.
-    return AuthorizationCode(
-        **{"open_browser": visitor, "redirect_uri": "http://127.0.0.1", **case.options}
-    )
+    options: dict[str, Any] = {"open_browser": visitor, "redirect_uri": "http://127.0.0.1"}
+    return AuthorizationCode(**{**options, **case.options})
 
 
 @asynccontextmanager
@@ -68,15 +67,14 @@ async def scene_of(
 ) -> AsyncIterator[Scene]:
     """Yield a scene with a client that waits for nothing after an error.
 
-    `provider` replaces that of the case, `server_options` are options of `OAuthServer`, and
-    `options` those of the client.
+    `provider` replaces the provider of the case. `server_options` are passed to `OAuthServer`, and
+    `options` to the client.
     """
     case, visitor = CASES[name], Visitor()
     described = provider or case.make()
-    async with OAuthServer(
-        **{"behaves_like": described, "auto_sign_in": "Ada", **(server_options or {})}
-    ) as server:
-        arguments = {
+    served: dict[str, Any] = {"behaves_like": described, "auto_sign_in": "Ada"}
+    async with OAuthServer(**{**served, **(server_options or {})}) as server:
+        arguments: dict[str, Any] = {
             "provider": server.provider,
             "client_id": server.client_id,
             "client_secret": server.client_secret,

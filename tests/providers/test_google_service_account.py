@@ -45,7 +45,11 @@ async def token_of(provider: Provider, **options: Any) -> tuple[Token, str, OAut
     """Send a request to the API; return the token, the user it is for, and the server."""
     async with OAuthServer(behaves_like=provider) as server:
         server.trust_assertions(EMAIL, public(RSA))
-        arguments = {"provider": server.provider, "scope": SCOPE, "raise_token_errors": True}
+        arguments: dict[str, Any] = {
+            "provider": server.provider,
+            "scope": SCOPE,
+            "raise_token_errors": True,
+        }
         async with Client(**{**arguments, **options}) as client:
             async with client.get(server.url("/things")) as response:
                 assert response.status == 200

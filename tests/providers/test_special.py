@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -60,7 +61,7 @@ async def test_slack_token_of_a_person_is_in_another_member() -> None:
     assert scene.refreshes == 1
     assert first.access_token != second.access_token
     for token in (first, second):
-        assert token.scope == {"chat:write"}
+        assert token.scope == frozenset({"chat:write"})
         assert (token.extra["token_type"], token.extra["id"]) == ("user", "U1234")
         assert token.extra["team"] == {"id": "T9TK"}
 
@@ -166,7 +167,7 @@ async def test_token_without_an_end_is_used_until_the_api_rejects_it(name: str, 
         await scene.get()
         token = await scene.client.token()
         assert (token.expires_in, token.refresh_token) == (None, None)
-        assert token.scope == set(scope.split())
+        assert token.scope == frozenset(scope.split())
         scene.server.revoke_all()
         await scene.get()
         assert (scene.refreshes, len(scene.visitor.opened)) == (0, 2)
@@ -213,8 +214,8 @@ class FastPolling:
         """Sign in, and send a request to the API."""
         fast = SimpleNamespace(sleep=self.sleep, get_running_loop=asyncio.get_running_loop)
         monkeypatch.setattr("aioalf.grants.device_code.asyncio", fast)
-        options = {"grant": DeviceCode(self.show), "server_options": {"device_interval": 3}}
-        async with scene_of(name, **options) as scene, asyncio.timeout(20):
+        slow, grant = {"device_interval": 3}, DeviceCode(self.show)
+        async with scene_of(name, server_options=slow, grant=grant) as scene, asyncio.timeout(20):
             server = scene.server
             self._decide = {"": lambda _: None, "approve": server.approve, "deny": server.deny}
             try:
@@ -291,13 +292,9 @@ async def test_entra_error_has_the_claims_for_the_next_sign_in() -> None:
 TENANT = "11111111-2222-3333-4444-555555555555"
 
 
-def tenant_scene(**server_changes: Mapping[str, Any]) -> Any:
-    """Return a scene in which the metadata of all tenants has the issuer ``{tenantid}``."""
-    return scene_of(
-        "entra common",
-        server_options={"issuer_path": f"/{TENANT}/v2.0"},
-        **server_changes,
-    )
+def tenant_scene() -> AbstractAsyncContextManager[Scene]:
+    """Return a scene with a server for the accounts of all tenants."""
+    return scene_of("entra common", server_options={"issuer_path": f"/{TENANT}/v2.0"})
 
 
 async def sign_in_at_tenant(scene: Scene, redirect_issuer: str) -> None:
@@ -364,16 +361,16 @@ async def test_discord_parameters_of_a_bot_are_in_the_token() -> None:
 async def test_strava_scope_that_a_person_unticked_is_missing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The redirect names the granted scope. A refresh requests no more, and warns no more."""
+    """The redirect names the granted scope. A refresh requests it alone, and logs no warning."""
     async with scene_of("strava") as scene:
         scene.server.changes["authorization"] = {"scope": "read"}
         await scene.get()
         token = await scene.client.token()
-        assert token.scope == {"read"}
+        assert token.scope == frozenset({"read"})
         assert token.missing_scope == {"activity:read"}
         scene.server.expire_all()
         await scene.get()
-        assert (await scene.client.token()).scope == {"read"}
+        assert (await scene.client.token()).scope == frozenset({"read"})
     refresh = scene.server.log[-2].form
     assert (refresh["grant_type"], refresh["scope"]) == ("refresh_token", "read")
     warnings = [each.getMessage() for each in caplog.records if each.levelno >= logging.WARNING]
@@ -415,7 +412,7 @@ async def test_page_of_a_gateway_is_an_error_without_a_loop(
 @pytest.mark.parametrize("name", ["strava", "withings", "slack"])
 @pytest.mark.parametrize("status", [200, 502])
 async def test_page_of_a_gateway_does_not_end_the_login(name: str, status: int) -> None:
-    """The refresh fails; nobody signs in again, and the refresh token is used later."""
+    """The refresh fails, the person need not sign in again, and the next refresh works."""
     async with scene_of(name) as scene:
         await scene.get()
         scene.server.expire_all()

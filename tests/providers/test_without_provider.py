@@ -641,7 +641,7 @@ async def test_scope_in_another_member_is_unknown() -> None:
     """Bitbucket's `scopes` is in `Token.extra`; the requested scope counts as granted."""
     body = '{"access_token": "rdcS-x_y=", "token_type": "bearer", "scopes": "account"}'
     token = await token_from(Answer(body, "repository"), None)
-    assert token.scope == {"repository"}
+    assert token.scope == frozenset({"repository"})
     assert token.extra["scopes"] == "account"
 
 
@@ -660,4 +660,5 @@ async def test_scope_in_the_redirect_is_kept_on_demand() -> None:
         ) as client:
             token = await client.token()
         await visitor.done()
-    assert (token.scope, token.missing_scope) == ({"read"}, {"activity:read"})
+    assert token.scope == frozenset({"read"})
+    assert token.missing_scope == frozenset({"activity:read"})

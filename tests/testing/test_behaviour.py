@@ -34,7 +34,7 @@ async def post(
 
 
 def test_each_provider_has_a_behaviour() -> None:
-    """The names are those of the functions in `aioalf.providers`."""
+    """It has the name of the function in `aioalf.providers`."""
     names = set(providers.__all__) - {"Provider", "google_service_account"}
     assert names == BEHAVIOURS.keys()
 
@@ -56,7 +56,7 @@ async def test_provider_of_the_server_needs_a_started_server_and_its_facts() -> 
 
 
 async def test_provider_of_the_server_has_the_urls_of_the_server() -> None:
-    """All other facts are those of the provider."""
+    """All other facts of the provider are unchanged."""
     facts = providers.google()
     async with OAuthServer(behaves_like=facts) as server:
         assert server.provider.endpoints == {
@@ -74,7 +74,7 @@ async def test_provider_of_the_server_has_the_urls_of_the_server() -> None:
 
 
 async def test_option_of_the_caller_overrides_the_behaviour() -> None:
-    """Options with their default value are those of the provider."""
+    """The behaviour sets only options that have their default value."""
     server = OAuthServer(behaves_like=providers.gitlab(), expires_in=60)
     assert (server.expires_in, server.allow_body_secret) == (60, True)
     assert OAuthServer(behaviour=Behaviour(token_prefix="t-")).behaviour.token_prefix == "t-"

@@ -245,6 +245,7 @@ class LoginScenario(Scenario):
         )
         endpoint: Any = manager._endpoint  # noqa: SLF001 - replaced by the fake server
         endpoint._http = FakeHTTP(server)  # noqa: SLF001 - as above
+        endpoint._requests._http = endpoint._http  # noqa: SLF001 - as above
         self.logouts[manager] = []
         self.owners[manager] = owner
         return manager

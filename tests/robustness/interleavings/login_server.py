@@ -145,6 +145,7 @@ class LoginServer:
         *,
         ssl: object = None,
         secrets: frozenset[str] = frozenset(),
+        is_json: bool = False,
     ) -> ServerResponse:
         """Answer a request, like `AuthServerHTTP.post`."""
         if str(url) == REVOCATION_URL:
