@@ -19,6 +19,7 @@ from yarl import URL
 
 from aioalf import Client, TokenError, _single_flight
 from aioalf._auth_server import request_params
+from aioalf._auth_server.granted_scope import GrantedScope
 from aioalf._auth_server.http import AuthServerHTTP
 from aioalf._auth_server.session import TIMEOUT, AuthSession
 from aioalf._auth_server.token_response import read_token
@@ -367,7 +368,9 @@ def response_body_in_error(patch: pytest.MonkeyPatch) -> None:
 @breaks("no secret is visible: an error", kind="login")
 def secret_quoted_by_server(patch: pytest.MonkeyPatch) -> None:
     """Secrets that the server repeats in its error are not masked."""
-    patch.setattr("aioalf._auth_server.token_endpoint.secrets_in_request", lambda *_: frozenset())
+    patch.setattr(
+        "aioalf._auth_server.authenticated_requests.secrets_in_request", lambda *_: frozenset()
+    )
 
 
 @breaks("no secret is visible: an error", kind="client")
@@ -379,7 +382,8 @@ def traffic_in_cause(patch: pytest.MonkeyPatch) -> None:
 @breaks("a token has the requested scope and resource", kind="login")
 def narrower_token_accepted(patch: pytest.MonkeyPatch) -> None:
     """A token with less scope than requested is accepted."""
-    patch.setattr("aioalf._auth_server.token_response._granted", lambda *_: frozenset({"a", "b"}))
+    granted = GrantedScope(frozenset({"a", "b"}))
+    patch.setattr("aioalf._auth_server.token_response.read_scope", lambda *_: granted)
 
 
 @breaks("arguments of the caller are not modified", kind="login")
@@ -416,7 +420,7 @@ def http_options_completed_in_place(patch: pytest.MonkeyPatch) -> None:
         options: Mapping[str, Any] = http_options
         return options
 
-    patch.setattr("aioalf._auth_server.http._read_options", complete)
+    patch.setattr("aioalf._auth_server.http.read_http_options", complete)
 
 
 @breaks("a returned token is valid")

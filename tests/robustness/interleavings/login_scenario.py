@@ -195,6 +195,7 @@ class LoginScenario(Scenario):
             "endpoints": {"revocation_endpoint": REVOCATION_URL},
             "http_options": {"headers": {"X-Tenant": "one"}},
             "extra_params": {"tenant": "one"},
+            "require_scope": True,
         }
         roots = [self._make_root(server, has_own_session=has_own_session) for _ in range(count)]
         self.roots = roots

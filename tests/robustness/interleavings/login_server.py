@@ -241,7 +241,9 @@ class LoginServer:
             scope = "a"
             self.narrowed.add(name)
         what = f"{scope} {' '.join(form.get('resource', ()))}"
-        life = inf if lifetime is None else lifetime
+        has_person = not form.keys().isdisjoint({"code", "refresh_token"})
+        # After a sign-in, 0 means that the lifetime is unknown (R024).
+        life = inf if lifetime is None or (has_person and lifetime == 0) else lifetime
         self.access[name] = (login, self.world.loop.time() + life, sent, what)
         members: dict[str, Any] = {"access_token": name, "token_type": "Bearer", "scope": scope}
         if lifetime is not None:
