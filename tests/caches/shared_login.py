@@ -9,7 +9,7 @@ import resource
 import signal
 from collections.abc import Coroutine
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -74,6 +74,14 @@ class SharedLogin:
         record = read_stored_login(self._content()["value"], now=datetime.now(UTC), monotonic=0)
         assert record is not None
         return record
+
+    def expire(self) -> None:
+        """Let the stored token have expired yesterday."""
+        content = self._content()
+        value = json.loads(content["value"])
+        expires_on = datetime.fromisoformat(value["expires_on"]) - timedelta(days=1)
+        value["expires_on"] = expires_on.isoformat()
+        self.file().write_text(json.dumps({**content, "value": json.dumps(value)}))
 
     def _content(self) -> dict[str, Any]:
         return cast("dict[str, Any]", json.loads(self.file().read_bytes()))

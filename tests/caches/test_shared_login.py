@@ -33,10 +33,9 @@ async def login(oauth_server: OAuthServer, tmp_path: Path) -> SharedLogin:
 
 @pytest.fixture
 async def expired(oauth_server: OAuthServer, login: SharedLogin) -> SharedLogin:
-    """A stored login whose token has expired; later tokens are valid for an hour."""
-    oauth_server.expires_in = 0
+    """A stored login whose token has expired."""
     assert await login.visit(Visitor()) == 200
-    oauth_server.expires_in = 3600
+    login.expire()
     oauth_server.reset_counters()
     return login
 
@@ -94,10 +93,10 @@ async def test_script_that_runs_again_does_not_sign_in_again(
     oauth_server: OAuthServer, login: SharedLogin, one: ForkServer
 ) -> None:
     """A later run finds the login of the first and refreshes its expired token."""
-    oauth_server.expires_in = 0
     for told in ("200 after 1 logins", "200 after 0 logins", "200 after 0 logins"):
         await one.start("sign_in", login)
         assert await one.ended() == [told]
+        login.expire()
     assert [status for _, status in sent(oauth_server)] == [200, 200]
 
 

@@ -48,6 +48,8 @@ def age_tokens(home: Path, seconds: float) -> None:
     for file in home.rglob("tokens/*.json"):
         entry = json.loads(file.read_text())
         record = json.loads(entry["value"])
+        if "expires_on" not in record:  # a note of a failure
+            continue
         expires_on = datetime.fromisoformat(record["expires_on"]) - timedelta(seconds=seconds)
         record["expires_on"] = expires_on.isoformat()
         file.write_text(json.dumps({**entry, "value": json.dumps(record)}))

@@ -90,10 +90,12 @@ def test_valid_token_is_printed_if_the_renewal_fails(
     assert server.logins == 1
 
 
-def test_revoked_login_is_exit_code_3(server: OAuthServer, person: Person, run: Run) -> None:
+def test_revoked_login_is_exit_code_3(
+    server: OAuthServer, person: Person, run: Run, home: Path
+) -> None:
     """The error has the command to log in again to the same profile."""
-    server.expires_in = 0
     run(*LOGIN, server.issuer, "--profile", "work")
+    age_tokens(home, 4000)
     server.revoke_refresh_tokens()
     for _ in range(2):
         result = run("token", "--profile", "work")

@@ -76,10 +76,10 @@ class Clock:
         stopped = SimpleNamespace(monotonic=lambda: self.now, time=lambda: self.now)
         for module in (
             "token",
-            "_auth_server.token_endpoint",
+            "_auth_server.authenticated_requests",
             "retry",
             "_renewing_token",
-            "manager",
+            "_legacy_hooks",
             "_login.cache_entry",
         ):
             monkeypatch.setattr(f"aioalf.{module}.time", stopped)

@@ -304,12 +304,11 @@ async def test_failed_renewal_of_a_users_manager_shows_no_token(
 @pytest.mark.parametrize(
     "members",
     [
-        {"access_token": "granted-token", "expires_in": "soon"},
         {"access_token": "granted-token\n"},
         {"access_token": "granted-token", "token_type": "mac"},
         ["granted-token"],
     ],
-    ids=["expires_in", "access_token", "token_type", "not a mapping"],
+    ids=["access_token", "token_type", "not a mapping"],
 )
 async def test_invalid_members_of_a_hook_are_not_shown(members: Any) -> None:
     """A subclass of 0.4.0's manager returns the members of its token response."""

@@ -140,7 +140,7 @@ async def test_secret_of_a_custom_grant_is_in_no_error_or_log(
     caplog.set_level(logging.DEBUG)
     words = dict.fromkeys(("error_description", "error_uri", "token_type"), f"got {echo}")
     answers = [json.dumps({"error": "invalid_grant", **words}), f"<p>{echo}</p>"]
-    answers += [json.dumps({"access_token": "abc", "token_type": echo})]
+    answers += [json.dumps({"access_token": "a b", "token_type": echo})]
     for answer in answers:
         oauth_server.token_fault = Fault.body(answer.encode(), status=status)
         async with client_of(oauth_server) as client:

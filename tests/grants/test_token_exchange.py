@@ -221,7 +221,7 @@ async def test_other_tokens_may_be_exchanged_by_plain_http() -> None:
 async def test_report_of_a_failed_exchange_shows_no_token() -> None:
     """Error reports show the local variables of each frame."""
     grant = TokenExchange("hunter2-a", JWT, actor_token=lambda: "hunter2-b", actor_token_type=JWT)
-    for reply in (TokenHTTPError("refused"), Token("hunter2-c", 60)):
+    for reply in (TokenHTTPError("refused"), TokenResponseError("without a token")):
         with pytest.raises(TokenError) as caught:
             await grant.request_token(ScriptedSource(reply))
         assert "hunter2" not in report_of(caught.value)

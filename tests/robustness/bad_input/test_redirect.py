@@ -11,10 +11,10 @@ import pytest
 from aioalf import (
     AccessDeniedError,
     AuthorizationError,
+    SignInResponseError,
     TokenConnectionError,
     TokenError,
     TokenHTTPError,
-    TokenResponseError,
 )
 from aioalf.grants import AuthorizationCode
 from aioalf.grants import _pkce as pkce
@@ -153,7 +153,7 @@ async def test_access_denied_in_the_browser(scene: Scene) -> None:
     [
         (Fault.hang_up(), TokenConnectionError),
         (Fault.status(503), TokenHTTPError),
-        (Fault.html(), TokenResponseError),
+        (Fault.html(), SignInResponseError),
     ],
     ids=["hang-up", "503", "HTML"],
 )

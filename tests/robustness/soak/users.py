@@ -220,7 +220,7 @@ class Users:
             endpoints={"revocation_endpoint": self._urls["revocation"]},
             grant=login or ClientCredentials(),
             client_auth=login,
-            trace_configs=[] if login is None else [login.trace()],
+            auth_trace_configs=[] if login is None else [login.trace()],
             cache=cache,
             renewal=load.RENEWAL,
             retry=load.RETRY,
