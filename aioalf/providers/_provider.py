@@ -64,7 +64,7 @@ class Provider:
             is refused unless it has a redirect URI of its own.
         redirect_params: Parameters of the redirect to keep in ``Token.extra``.
         read_response: A function that turns the members of a token response or an error response
-            into those of the standard.
+            into standard members.
         token_types: Words for Bearer in ``token_type``.
         implied_scopes: For a scope in a response, the requested ones that it stands for. An
             asterisk at the end of both stands for the same text.

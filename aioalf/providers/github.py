@@ -10,8 +10,8 @@ def github(host: str = "github.com") -> Provider:
     """Return GitHub.
 
     Register ``http://127.0.0.1`` as the callback URL; any port works. Tokens of an OAuth app do not
-    expire and have no refresh token; those of a GitHub app have both, if the app is set so. GitHub
-    adds its issuer to the redirect without announcing it, which is accepted.
+    expire and have no refresh token. A GitHub app can be set to have tokens that expire, with
+    refresh tokens. GitHub adds its issuer to the redirect without announcing it, which is accepted.
 
     Args:
         host: The host of an Enterprise Server, such as ``github.example.com``.
@@ -29,8 +29,7 @@ def github(host: str = "github.com") -> Provider:
         },
         redirect_uri="http://127.0.0.1",
         redirect_hosts=frozenset({"127.0.0.1"}),
-        implied_scopes={"user": ("user:email", "read:user", "user:follow")},
-        # A spent refresh token of a GitHub app was seen to be answered with the latter.
+        implied_scopes={"user": ("user:email", "user:follow")},
         sign_in_again=frozenset({"bad_refresh_token"}),
         base_url="https://api.github.com/" if site == "https://github.com" else None,
         api_headers={"User-Agent": "aio-alf"},

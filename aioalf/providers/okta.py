@@ -15,7 +15,7 @@ def okta(domain: str, authorization_server: str | None = None) -> Provider:
     Args:
         domain: The domain, such as ``example.okta.com``.
         authorization_server: The id of a custom authorization server, such as ``default``. None
-            means that of the organization.
+            selects the organization's server.
 
     Raises:
         TokenConfigurationError: An argument has another form.

@@ -34,7 +34,7 @@ def slack() -> Provider:
 
 
 def _read(members: Mapping[str, object]) -> Mapping[str, object]:
-    """Return the token of the bot, or else that of the person, which is nested."""
+    """Return the members with the bot's token, or else with the person's, which is nested."""
     person = members.get("authed_user")
     if "access_token" in members or not isinstance(person, Mapping):
         return members

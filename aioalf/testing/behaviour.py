@@ -45,7 +45,7 @@ def _always(params: Params) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Behaviour:
-    """How the server of one provider behaves. The defaults are those of the standards.
+    """How the server of one provider behaves. The defaults follow the standards.
 
     Attributes:
         options: Options of `OAuthServer` that differ from its defaults, such as ``expires_in``.
@@ -63,12 +63,12 @@ class Behaviour:
         refresh_answer: Whether a refresh ``rotates`` the refresh token, returns the ``same`` one,
             or leaves it out (``absent``), so that the old one stays valid.
         redirect_params: Further parameters of the redirect.
-        token_response: Turns the members of a token response into those of the provider; also gets
-            the parameters of the request.
+        token_response: Turns standard members of a token response into the provider's members; also
+            gets the parameters of the request.
         error_response: Turns an error into the status and the members of the provider.
         api_url_member: The member of a token response that holds the URL of the API, or None.
-        device_response: Turns the members of a device authorization response into those of the
-            provider.
+        device_response: Turns standard members of a device authorization response into the
+            provider's members.
         has_service_accounts: Whether assertions of the JWT bearer grant have the scope as a claim,
             and ``sub`` only to act for another user.
         missing_metadata: Members that the server's metadata does not have.

@@ -186,7 +186,7 @@ async def test_token_with_expires_in_zero_serves_one_request(oauth_server: OAuth
 async def test_invalid_expires_in_means_unknown(
     oauth_server: OAuthServer, way: Way, text: str
 ) -> None:
-    """The token is used, since refusing it would help nobody."""
+    """The token is used, since the user could not do anything about a refusal."""
     oauth_server.expires_in = json.loads(text)
     async with way(oauth_server) as sender:
         for _ in range(2):

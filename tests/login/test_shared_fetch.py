@@ -594,7 +594,7 @@ def test_two_requests_do_not_send_one_refresh_token_although_the_claim_was_lost(
 
 @pytest.mark.rule("R083")
 def test_login_that_is_stored_after_a_cancelled_logout_is_not_used(play: Play) -> None:
-    """The entry is emptied again, and nobody reads it in between."""
+    """The entry is emptied again, and no fetch reads it in between."""
 
     async def scenario() -> None:
         cache, server, login = await signed_in_client()
