@@ -172,13 +172,17 @@ async def test_wrong_secret_returns_the_error_of_the_provider(
 ) -> None:
     """The client returns the 401, the manager raises it; the API gets no request."""
     wrong = ClientRegistration(client_id, "not-the-secret")
-    async with make_client(provider, wrong) as client, client.get(api.url) as response:
+    basic = ClientSecretBasic()  # the method is not detected, so there is one request
+    async with (
+        make_client(provider, wrong, client_auth=basic) as client,
+        client.get(api.url) as response,
+    ):
         assert response.status == 401
         assert str(response.url) == provider.token_endpoint
         assert response.headers["WWW-Authenticate"].startswith("Basic realm=")
         assert (await response.json())["error"] == "invalid_client"
     with pytest.raises(TokenHTTPError) as caught:
-        await make_manager(provider, wrong).get_token()
+        await make_manager(provider, wrong, client_auth=basic).get_token()
     assert caught.value.response_status == 401
     assert caught.value.error == "invalid_client"
     assert "invalid_client" in (caught.value.response_text or "")

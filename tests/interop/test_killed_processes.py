@@ -51,6 +51,7 @@ class Killer:
         """Return how many seconds a process takes if it is not killed: the longest of some."""
         durations: list[float] = []
         for _ in range(UNKILLED):
+            self._login.expire()
             pid = await self._processes.start("go_on_and_stay", self._login)
             started = monotonic()
             assert await self._processes.told() == "200"
@@ -61,6 +62,7 @@ class Killer:
 
     async def kill_after(self, delay: float) -> str:
         """Start a process and kill it after `delay`; return the moment of the kill."""
+        self._login.expire()
         before, arrived = self._login.record().refresh_token, len(sent(self._server))
         granted = self._server.granted["refresh_token"]
         pid = await self._processes.start("go_on_and_stay", self._login)
@@ -95,9 +97,8 @@ class Killer:
 
 @pytest.fixture
 async def login(oauth_server: OAuthServer, tmp_path: Path) -> SharedLogin:
-    """A login with tokens that expire at once, so that each request refreshes first."""
+    """A stored login. The tests let its token expire, so that each request refreshes first."""
     oauth_server.auto_sign_in = "Ada"
-    oauth_server.expires_in = 0
     login = SharedLogin.at(oauth_server, tmp_path / "cache")
     assert await login.visit(Visitor()) == 200
     oauth_server.token_fault = Fault.slow(RESPONSE_SECONDS)
@@ -121,6 +122,7 @@ async def test_killed_refresh_loses_a_login_only_before_the_write(
             where = await killer.kill_after(chance.uniform(0, duration))
             kills[where].append(str(login.record().refresh_token))
             visitor = Visitor()
+            login.expire()
             assert await login.visit(visitor) == 200
             assert len(visitor.opened) == (where == LOST), where
     report = {
