@@ -122,7 +122,7 @@ class OAuthError(TokenError):
         self.error_description = error_description
         self.error_uri = error_uri
         self.response_data = response_data
-        self.needs_sign_in = error == "invalid_grant"
+        self.needs_sign_in: bool = error == "invalid_grant"
 
 
 class TokenHTTPError(OAuthError):
@@ -155,7 +155,7 @@ class TokenHTTPError(OAuthError):
         self.response = response
         self.retry_after = retry_after
         status = response_status or 0
-        self.is_transient = status == _TOO_MANY_REQUESTS or status >= _SERVER_ERROR
+        self.is_transient: bool = status == _TOO_MANY_REQUESTS or status >= _SERVER_ERROR
 
     def __str__(self) -> str:
         text = super().__str__()
@@ -238,7 +238,7 @@ class AuthorizationError(OAuthError):
     have their own subclasses.
     """
 
-    pauses_sign_in = True
+    pauses_sign_in: bool = True
 
 
 class AccessDeniedError(AuthorizationError):
@@ -248,13 +248,13 @@ class AccessDeniedError(AuthorizationError):
 class AuthorizationServerError(AuthorizationError):
     """Raised for ``server_error``: the authorization server failed; a later attempt may succeed."""
 
-    is_transient = True
+    is_transient: bool = True
 
 
 class TemporarilyUnavailableError(AuthorizationError):
     """Raised for ``temporarily_unavailable``: the server is overloaded or in maintenance."""
 
-    is_transient = True
+    is_transient: bool = True
 
 
 AUTHORIZATION_ERRORS: Final[dict[str, type[AuthorizationError]]] = {
@@ -272,13 +272,13 @@ class LoginRequiredError(TokenError):
     this call met it (RFC 6749 §5.2).
     """
 
-    needs_sign_in = True
+    needs_sign_in: bool = True
 
 
 class LoginTimeoutError(TokenError):
     """Raised when the user does not finish the sign-in within its time limit."""
 
-    pauses_sign_in = True
+    pauses_sign_in: bool = True
 
 
 class ScopeNotGrantedError(TokenError):

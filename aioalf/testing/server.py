@@ -18,6 +18,7 @@ from aioalf.testing._server.api import ProtectedApi, respond_at_other_origin
 from aioalf.testing._server.authorization_server import AuthorizationServer
 from aioalf.testing._server.loopback_server import LoopbackServer
 from aioalf.testing._server.state.clients import ClientRegistry
+from aioalf.testing.behaviour import Behaviour
 from aioalf.testing.faults import FaultTable
 from aioalf.testing.records import ReceivedBody, RecordedRequest, Traffic
 from aioalf.testing.settings import DescribedProvider, Settings
@@ -71,7 +72,7 @@ class OAuthServer(Settings, Traffic, Administration):
             self._behave_like(self.behaves_like)
 
     def _behave_like(self, provider: DescribedProvider) -> None:
-        self.behaviour = behaviour_of(provider.name)
+        self.behaviour: Behaviour = behaviour_of(provider.name)
         standard = {each.name: each for each in fields(Settings)}
         for name, value in self.behaviour.options.items():
             if getattr(self, name) == standard[name].default:
