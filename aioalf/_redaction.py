@@ -28,6 +28,7 @@ _HTML_ESCAPE: Final = r"&(?:(amp|apos|gt|lt|quot)|#[xX]([0-9A-Fa-f]{1,6})|#([0-9
 _BACKSLASH_ESCAPE: Final = r"(?s)((?:\\u[0-9a-fA-F]{4})+)|\\x([0-9a-fA-F]{2})|\\(.|\Z)"
 _CONTROL_CHARACTERS: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _BASE64URL: Final = str.maketrans("+/", "-_")
+_ESCAPES: Final = frozenset("\\%&+")
 _MAX_NESTED_ESCAPES: Final = 8
 _OAUTH_ERROR_CHARACTERS: Final = frozenset(map(chr, range(0x20, 0x7F))) - {'"', "\\"}
 
@@ -60,6 +61,45 @@ def excerpt(text: str) -> str:
     return printable(text)
 
 
+class Unpicklable:
+    """Base class of objects that hold a secret and therefore refuse to be pickled."""
+
+    __slots__ = ()
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError(f"{type(self).__name__} holds a secret, so it is not pickled")
+
+
+class SecretMask(Unpicklable):
+    """Masks secrets in many texts, as `mask_secrets` does in one. ``repr`` shows no secret."""
+
+    __slots__ = ("_forms", "_plain_forms")
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        # A response may have thousands of texts, so all that depends on the secrets is done once.
+        forms = {form for secret in secrets for form in _encoded_forms(secret)}
+        self._forms = sorted(forms, key=len, reverse=True)
+        plain_forms = {_without_escapes(form) or "" for form in forms}
+        self._plain_forms = [form for form in plain_forms if form.strip()]
+
+    def __call__(self, text: str) -> str:
+        """Return the text with each secret masked."""
+        masked = text
+        for form in self._forms:
+            if form in masked:
+                masked = re.sub(_pattern_of(form), MASK, masked)
+        if self._forms and self._has_escaped(masked):
+            return f"(not shown: {len(text)} characters that contain a secret)"
+        return masked
+
+    def _has_escaped(self, text: str) -> bool:
+        """Tell whether one of the forms appears in the text once all escapes are undone in both."""
+        plain = _without_escapes(text)
+        return plain is None or any(
+            form in plain and re.search(_pattern_of(form), plain) for form in self._plain_forms
+        )
+
+
 def mask_secrets(text: str, secrets: Iterable[str]) -> str:
     """Return the text with each secret masked: verbatim, as JSON, URL-encoded and in base64.
 
@@ -68,29 +108,22 @@ def mask_secrets(text: str, secrets: Iterable[str]) -> str:
     shorter than `SHORT_SECRET` is masked only as a whole word: a client id ``a`` must not make the
     text unreadable.
     """
-    forms = {form for secret in secrets for form in _encoded_forms(secret)}
-    if not forms:
-        return text
-    masked = text
-    for form in sorted(forms, key=len, reverse=True):
-        masked = re.sub(_pattern_of(form), MASK, masked)
-    if _has_escaped(forms, masked):
-        return f"(not shown: {len(text)} characters that contain a secret)"
-    return masked
+    return SecretMask(secrets)(text)
 
 
 def mask_secrets_in_json(text: str, secrets: Collection[str]) -> str:
-    """Return a JSON text with the secrets masked in each string, and everywhere else.
+    """Return a valid JSON text with the secrets masked in each string, and everywhere else.
 
     The text stays JSON: only the strings with a secret change.
     """
+    mask = SecretMask(secrets)
 
     def masked(literal: re.Match[str]) -> str:
-        value = json.loads(literal[0])
-        shown = mask_secrets(value, secrets)
+        value = json.loads(literal[0]) if "\\" in literal[0] else literal[0][1:-1]
+        shown = mask(value)
         return literal[0] if shown == value else json.dumps(shown)
 
-    return mask_secrets(re.sub(_JSON_STRING, masked, text), secrets)
+    return mask(re.sub(_JSON_STRING, masked, text))
 
 
 def _encoded_forms(secret: str) -> set[str]:
@@ -109,20 +142,13 @@ def _pattern_of(form: str) -> str:
     return pattern if len(form) >= SHORT_SECRET else rf"(?<!\w){pattern}(?!\w)"
 
 
-def _has_escaped(forms: Iterable[str], text: str) -> bool:
-    """Tell whether one of the forms appears in the text once all escapes are undone in both."""
-    plain = _without_escapes(text)
-    plain_forms = {_without_escapes(form) or "" for form in forms}
-    return plain is None or any(
-        re.search(_pattern_of(form), plain) for form in plain_forms if form.strip()
-    )
-
-
 def _without_escapes(text: str) -> str | None:
     """Undo backslash and percent escapes and HTML entities; None if they are nested too deeply.
 
     A plus sign becomes a space, as in a form.
     """
+    if _ESCAPES.isdisjoint(text):
+        return text
     for _ in range(_MAX_NESTED_ESCAPES):
         before = text
         text = re.sub(_BACKSLASH_ESCAPE, _unescaped, text)
@@ -145,12 +171,3 @@ def _html_unescaped(escape: re.Match[str]) -> str:
         return _HTML_NAMES[name]
     number = int(code, 16) if code else int(decimal)
     return chr(number) if number <= sys.maxunicode else escape[0]
-
-
-class Unpicklable:
-    """Base class of objects that hold a secret and therefore refuse to be pickled."""
-
-    __slots__ = ()
-
-    def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError(f"{type(self).__name__} holds a secret, so it is not pickled")

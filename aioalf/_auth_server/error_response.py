@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, cast
 
-from aioalf._redaction import MASK, error_words, mask_secrets
+from aioalf._redaction import MASK, SecretMask, error_words, mask_secrets
 
 _CODES: Final = ("error", "code", "type", "errorType", "status", "key", "errorcode", "ErrorCode")
 """Members that hold an error code, in the order in which they are tried."""
@@ -23,7 +23,7 @@ _DESCRIPTIONS: Final = (
 _NESTED: Final = ("error", "errors", "status", "fault", "detail")
 """Members that hold an error as an object, or a list of them."""
 
-_CODE: Final = r"[\w.-]*[A-Za-z][\w.-]*"
+_CODE: Final = r"(?:[^\WA-Za-z]|[.-])*+[A-Za-z][\w.-]*+"
 """An error code is a word, not a URL, a sentence or an HTTP status."""
 
 _SENSITIVE: Final = r"(?i)token|secret|password|assertion|device_code|authorization|credential"
@@ -69,24 +69,22 @@ def masked_members(members: Mapping[str, object], secrets: frozenset[str]) -> di
     The secrets of the request are masked in each text, and the values of members such as
     ``refresh_token`` entirely.
     """
-    return {
-        mask_secrets(name, secrets): _masked(name, value, secrets, 0)
-        for name, value in members.items()
-    }
+    mask = SecretMask(secrets)
+    return {mask(name): _masked(name, value, mask, 0) for name, value in members.items()}
 
 
-def _masked(name: str, value: object, secrets: frozenset[str], depth: int) -> object:
+def _masked(name: str, value: object, mask: SecretMask, depth: int) -> object:
     if depth > _MAX_DEPTH:
         return MASK
     if isinstance(value, Mapping):
         return {
-            mask_secrets(inner, secrets): _masked(inner, each, secrets, depth + 1)
+            mask(inner): _masked(inner, each, mask, depth + 1)
             for inner, each in cast("Mapping[str, object]", value).items()
         }
     if isinstance(value, list):
-        return [_masked(name, each, secrets, depth + 1) for each in cast("list[object]", value)]
+        return [_masked(name, each, mask, depth + 1) for each in cast("list[object]", value)]
     if isinstance(value, str):
-        return MASK if re.search(_SENSITIVE, name) else mask_secrets(value, secrets)
+        return MASK if re.search(_SENSITIVE, name) else mask(value)
     return value
 
 

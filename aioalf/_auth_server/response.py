@@ -188,10 +188,14 @@ class ServerResponse(Unpicklable):
 
     @cached_property
     def _members_as_sent(self) -> Mapping[str, object] | None:
-        members = read_object(self.body)
+        members = self._json_object
         if members is None:
             members = read_form(self.body, self.content_type)
         return None if members is None else MaskedDict(members)
+
+    @cached_property
+    def _json_object(self) -> Mapping[str, object] | None:
+        return read_object(self.body)
 
     @cached_property
     def _oauth_error(self) -> OAuthErrorFields:
@@ -241,7 +245,7 @@ class ServerResponse(Unpicklable):
         return error
 
     def _masked(self, body: str, secrets: frozenset[str]) -> str:
-        return (mask_secrets if self.members is None else mask_secrets_in_json)(body, secrets)
+        return (mask_secrets if self._json_object is None else mask_secrets_in_json)(body, secrets)
 
     def _mask_response(self) -> None:
         """Mask the secrets that the response repeats. A response without them does not change.

@@ -234,3 +234,39 @@ async def test_decompression_bomb_is_cut(
     assert isinstance(error, TokenHTTPError | TokenResponseError)
     if isinstance(error, TokenHTTPError):
         assert len(error.response_text or "") <= MAX_BODY
+
+
+# Error responses that are slow to read, or that look like another format
+
+HALF = MAX_BODY // 2
+
+SLOW = {
+    "an error code that ends with another character": b'{"code": "' + b"a" * HALF + b'!"}',
+    "many members": b"{" + b",".join(b'"k%d": "v"' % n for n in range(20_000)) + b"}",
+    "many members that repeat the secret": (
+        b'{"a": ["' + SECRET.encode() + b'"' + b', "v"' * 40_000 + b"]}"
+    ),
+    "a form with an open string": b'error=a&b="' + b'\\"' * (HALF // 2),
+}
+
+
+@pytest.mark.rule("R031")
+@pytest.mark.parametrize("body", SLOW.values(), ids=SLOW.keys())
+async def test_error_response_is_read_in_bounded_time(body: bytes) -> None:
+    """The time to read and mask a response does not grow with the square of its length."""
+    kind = "text/plain" if body.startswith(b"error=") else "application/json"
+    response = answer(body, status="400 Bad Request", Content_Type=kind)
+    async with RawServer(response) as server:
+        assert isinstance(await result_of(server, seconds=1), TokenHTTPError)
+
+
+@pytest.mark.rule("R031")
+@pytest.mark.parametrize("quoted", [b'"\\q"', b'"two\nlines"', b'"open'])
+async def test_form_with_quotes_is_not_read_as_json(quoted: bytes) -> None:
+    """The description of an error may quote a text that is no JSON string."""
+    body = b"error=invalid_grant&error_description=" + quoted
+    response = answer(body, status="400 Bad Request", Content_Type="text/plain")
+    async with RawServer(response) as server:
+        error = await result_of(server)
+    assert isinstance(error, TokenHTTPError)
+    assert (error.error, error.error_description) == ("invalid_grant", quoted.decode())
