@@ -76,6 +76,11 @@ def is_issuer(found: str, issuer: str) -> bool:
     return re.fullmatch(pattern, found) is not None
 
 
+def _is_of(named: str, issuer: str) -> bool:
+    """Return whether metadata names the configured issuer, or one of its tenants."""
+    return named == issuer or is_issuer(named, issuer)
+
+
 def read_given_metadata(
     metadata: Mapping[str, object],
     issuer: str | None,
@@ -88,7 +93,7 @@ def read_given_metadata(
     named = metadata.get("issuer")
     if named is not None:
         named = read_issuer(named if isinstance(named, str) else "", http_hosts)
-    if issuer is not None and named not in {None, issuer}:
+    if issuer is not None and named is not None and not _is_of(named, issuer):
         raise TokenConfigurationError(
             f"The issuer in metadata is {named!r}, and issuer is {issuer!r}: remove one of them"
         )
@@ -142,7 +147,7 @@ def read_metadata(
     """Return the members of the metadata that was found at `url` (RFC 8414 §3.2, §3.3).
 
     Without a configured `issuer`, the program trusts this URL, so that the metadata names the
-    issuer. Raises MetadataError.
+    issuer. The issuer of several tenants has metadata for each of them. Raises MetadataError.
     """
     if content_type.partition(";")[0].strip().lower() != "application/json":
         raise MetadataError("it is not application/json")
@@ -154,7 +159,7 @@ def read_metadata(
         raise MetadataError("it names no issuer (RFC 8414 §3.3)")
     if issuer is None:
         _check_found_issuer(named, url, http_hosts)
-    elif named != issuer:
+    elif not _is_of(named, issuer):
         raise MetadataError(_other_issuer(named, issuer, url))
     return MappingProxyType(members)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import cast
 
-from aioalf._auth_server.metadata import is_issuer
+from aioalf._auth_server.metadata import has_tenant_placeholder, is_issuer
 from aioalf.errors import AuthorizationError
 
 
@@ -19,10 +19,12 @@ def issuer_error(
     """Return an error if another server may have sent the response in the browser (§2.4).
 
     `issuer` is the configured issuer, None for the one that the metadata names. Without any issuer,
-    nothing can be compared. `allow_missing` accepts a response without ``iss`` although the
+    nothing can be compared. The issuer of one tenant in the metadata is compared instead of that of
+    several tenants. `allow_missing` accepts a response without ``iss`` although the
     metadata promises it.
     """
-    issuer = issuer or cast("str | None", metadata.get("issuer"))
+    if issuer is None or has_tenant_placeholder(issuer):  # metadata may name a single tenant
+        issuer = cast("str | None", metadata.get("issuer")) or issuer
     if issuer is None:
         return None
     found = response.get("iss")

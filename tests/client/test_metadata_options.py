@@ -157,6 +157,41 @@ async def test_issuer_of_several_tenants(
                 await client.get(scene.server.url("/things"))
 
 
+@pytest.mark.rule("R100", "R121")
+@pytest.mark.parametrize(("tenant", "is_accepted"), [("contoso", True), ("fabrikam", False)])
+async def test_metadata_of_one_tenant_names_its_issuer(
+    scene: Scene, tenant: str, *, is_accepted: bool
+) -> None:
+    """The metadata at the URL of one tenant has no placeholder, and redirects are from it alone."""
+    scene.name_issuer(TENANTS.format(tenantid="contoso"), TENANTS.format(tenantid=tenant))
+    async with scene.client(
+        scene.sign_in(), issuer=TENANTS, metadata_url=scene.metadata_url
+    ) as client:
+        if is_accepted:
+            await get(client, scene.server)
+        else:
+            with pytest.raises(AuthorizationError, match="another issuer"):
+                await client.get(scene.server.url("/things"))
+
+
+@pytest.mark.rule("R121")
+@pytest.mark.parametrize("named", [OTHER, "http://localhost:1/a/b/v2.0"])
+async def test_metadata_of_another_issuer_than_a_tenant_is_refused(
+    scene: Scene, named: str
+) -> None:
+    """Only one segment of the path may differ from the configured issuer."""
+    scene.name_issuer(named)
+    async with scene.client(issuer=TENANTS, metadata_url=scene.metadata_url) as client:
+        with pytest.raises(MetadataError, match="names another issuer"):
+            await client.get(scene.server.url("/things"))
+
+
+def test_given_metadata_of_one_tenant_is_accepted() -> None:
+    """A program may pass the metadata of one tenant with the issuer of several."""
+    given = {"issuer": TENANTS.format(tenantid="contoso"), "token_endpoint": "http://localhost:1/t"}
+    TokenManager(None, "client-id", SECRET, issuer=TENANTS, metadata=given)
+
+
 async def test_audience_of_a_jwt_has_no_placeholder(scene: Scene) -> None:
     """With an issuer of several tenants, a JWT is for the token endpoint."""
     scene.name_issuer(TENANTS)
