@@ -132,8 +132,10 @@ def _next_interval(error: TokenError, answer: _Answer, interval: float) -> float
     """Return the seconds between requests from now on. Raises the error that ends the polling."""
     if _is_outage(error):
         return interval * 2
-    # GitHub, for one, sends these errors with status 200.
-    code = error.error if isinstance(error, TokenHTTPError | TokenResponseError) else None
+    # GitHub sends these errors with status 200. Twitch has the word as the description.
+    is_answer = isinstance(error, TokenHTTPError | TokenResponseError)
+    words = (error.error, error.error_description) if is_answer else ()
+    code = next((word for word in words if word in _ANSWERS), None)
     match _ANSWERS.get(code or ""):
         case "pending":
             return interval

@@ -132,6 +132,15 @@ async def test_statuses_of_github(polling: Polling) -> None:
 
 
 @pytest.mark.rule("R158")
+@pytest.mark.parametrize("members", [{"status": 400}, {"status": 400, "error": "Bad Request"}])
+async def test_word_of_twitch_is_in_the_message(polling: Polling, members: dict[str, Any]) -> None:
+    """Twitch has no error code, or the words of the status."""
+    body = json.dumps({**members, "message": "authorization_pending"}).encode()
+    await polling.sign_in(Fault.body(body, status=400).times(1))
+    assert polling.pauses == [5, 5]
+
+
+@pytest.mark.rule("R158")
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
