@@ -5,7 +5,7 @@ A caller's own options override them. Nothing else in the package knows `Provide
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Final
 
 from aioalf._auth_server.authorization_rules import AuthorizationRules
@@ -41,17 +41,32 @@ def with_provider(options: TokenManagerOptions) -> TokenManagerOptions:
         "token_scheme": provider.api_scheme,
         "base_url_member": provider.base_url_member,
     }
+    if options.get("token_header") is not None:
+        merged["token_scheme"] = None  # the scheme was that of the other header
+    if options.get("metadata") is not None:
+        merged["metadata_url"] = None
     for name, value in options.items():
         if value is not None:
             merged[name] = value  # type: ignore[literal-required]
     endpoints = {**provider.endpoints, **(options.get("endpoints") or {})}
     merged["endpoints"] = endpoints
-    merged["api_headers"] = {**provider.api_headers, **(options.get("api_headers") or {})}
+    merged["api_headers"] = _with_headers(provider.api_headers, options.get("api_headers"))
     grant = merged.get("grant")
     if isinstance(grant, AuthorizationCode):
         _check_pkce(provider, grant)
         _check_redirect(provider, grant, endpoints)
     return merged
+
+
+def _with_headers(
+    headers: Mapping[str, str], others: Mapping[str, str] | None
+) -> Mapping[str, str]:
+    """Return the headers, replaced by the others, whose names may differ in case."""
+    if not isinstance(others, Mapping):
+        return headers if others is None else others  # it is refused later
+    replaced = {str(name).lower() for name in others}
+    kept = {name: value for name, value in headers.items() if name.lower() not in replaced}
+    return {**kept, **others}
 
 
 def _check_pkce(provider: Provider, grant: AuthorizationCode) -> None:

@@ -230,6 +230,38 @@ def test_options_without_a_provider_are_unchanged() -> None:
     assert with_response_rules(policy, None) is policy
 
 
+def test_header_of_the_caller_holds_the_token_alone() -> None:
+    """The scheme of the provider is for its own header."""
+    rules = manager_of(providers.zoho(), token_header="X-Token").api_rules
+    assert (rules.header, rules.scheme) == ("X-Token", "")
+    rules = manager_of(providers.zoho(), token_header="X-Token", token_scheme="Z").api_rules
+    assert (rules.header, rules.scheme) == ("X-Token", "Z")
+    rules = manager_of(providers.zoho()).api_rules
+    assert (rules.header, rules.scheme) == ("Authorization", "Zoho-oauthtoken")
+
+
+def test_api_header_of_the_caller_replaces_that_of_the_provider_in_any_case() -> None:
+    """Names of headers have no case (RFC 9110 §5.1)."""
+    rules = manager_of(providers.github(), api_headers={"user-agent": "my-program"}).api_rules
+    assert rules.headers == {"user-agent": "my-program"}
+    rules = manager_of(providers.github(), api_headers={"X-Trace": "1"}).api_rules
+    assert rules.headers == {"User-Agent": "aio-alf", "X-Trace": "1"}
+
+
+@pytest.mark.parametrize("headers", [[("a", "b")], "a", {5: "b"}])
+def test_invalid_api_headers_are_refused_with_a_provider(headers: Any) -> None:
+    """The error is the same as without a provider."""
+    with pytest.raises(TokenConfigurationError, match="api_headers"):
+        manager_of(providers.github(), api_headers=headers)
+
+
+def test_metadata_of_the_caller_replaces_the_url_of_the_provider() -> None:
+    """A program may keep the metadata, so that none is fetched."""
+    entra = providers.entra("common")
+    manager = manager_of(entra, metadata={"issuer": entra.issuer})
+    assert manager._arguments.options["metadata_url"] is None  # noqa: SLF001 - the merged options
+
+
 # Sign-ins that a provider cannot complete
 
 
