@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from aioalf.client_auth import ClientSecretBasic
 from aioalf.providers._provider import Provider
 
 
@@ -10,7 +9,8 @@ def docusign(*, demo: bool = False) -> Provider:
     """Return DocuSign. Request the scope ``extended`` to keep the refresh token alive.
 
     The URL of an account's API, ``base_uri``, is in the response of ``/oauth/userinfo``. For
-    `JWTBearer`, pass ``audience="account.docusign.com"``, a host without a scheme.
+    `JWTBearer`, pass ``audience="account.docusign.com"``, a host without a scheme, or
+    ``"account-d.docusign.com"`` for the demo environment. Pass no client id and no secret then.
 
     Args:
         demo: Use the demo environment for developers.
@@ -22,7 +22,6 @@ def docusign(*, demo: bool = False) -> Provider:
             "authorization_endpoint": f"{site}/auth",
             "token_endpoint": f"{site}/token",
         },
-        client_auth=ClientSecretBasic(),
         refresh_scope="extended",
         sign_in_again=frozenset({"consent_required"}),
     )

@@ -14,6 +14,7 @@ import pytest
 from aioalf import (
     AccessDeniedError,
     AuthorizationError,
+    Client,
     OAuthError,
     Retry,
     TokenError,
@@ -21,13 +22,14 @@ from aioalf import (
     TokenResponseError,
     providers,
 )
-from aioalf.grants import AuthorizationCode, ClientCredentials, DeviceCode, Prompt
+from aioalf.grants import AuthorizationCode, ClientCredentials, DeviceCode, JWTBearer, Prompt
 from aioalf.providers import Provider
-from aioalf.testing import MISSING, Fault
+from aioalf.testing import MISSING, Fault, OAuthServer
 from aioalf.testing.behaviour import Members, Params
 from tests.grants.visitor import Visitor, query_of
 from tests.providers.scene import Scene, endpoint_of, scene_of
 from tests.support.front import api_log
+from tests.testing.signing import RSA, public
 
 # Slack: the token of a person
 
@@ -332,6 +334,31 @@ async def test_entra_template_accepts_no_other_issuer(other: str) -> None:
         origin = scene.server.issuer.removesuffix(f"/{TENANT}/v2.0")
         with pytest.raises(AuthorizationError, match="another issuer"):
             await sign_in_at_tenant(scene, other.format(TENANT, origin))
+
+
+# DocuSign
+
+
+@pytest.mark.rule("R009")
+async def test_docusign_assertion_replaces_the_client() -> None:
+    """The client has neither an id nor a secret, and sends nothing but the assertion."""
+    grant = JWTBearer(
+        RSA.as_pem(private=True).decode(),
+        issuer="integration-key",
+        subject="user-id",
+        scope_claim=True,
+    )
+    provider = providers.docusign(demo=True)
+    async with OAuthServer(behaves_like=provider) as server:
+        server.trust_assertions("integration-key", public(RSA))
+        options: dict[str, Any] = {"provider": server.provider, "scope": "signature impersonation"}
+        async with (
+            Client(grant=grant, **options) as client,
+            client.get(server.url("/things")) as response,
+        ):
+            assert response.status == 200
+        assert server.log[0].form.keys() == {"grant_type", "assertion"}
+        assert "Authorization" not in server.log[0].headers
 
 
 # Parameters of redirects
