@@ -329,6 +329,7 @@ def test_redirect_host_that_the_provider_refuses_is_refused(
         (providers.airtable, None),
         (providers.google, None),
         (providers.google, "http://localhost"),
+        (providers.github, "http://localhost:8080/callback"),
         (providers.spotify, "http://[::1]"),
         (providers.strava, "http://127.0.0.1/callback"),
     ],
