@@ -6,7 +6,11 @@ from aioalf.providers._provider import Provider
 
 
 def discord() -> Provider:
-    """Return Discord. Revoking any token of a grant ends the whole grant."""
+    """Return Discord. Revoking any token of a grant ends the whole grant.
+
+    The API demands a ``User-Agent`` of the form ``DiscordBot (url, version)``: pass it in
+    ``api_headers``.
+    """
     return Provider(
         "discord",
         endpoints={
