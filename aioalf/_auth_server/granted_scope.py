@@ -39,7 +39,7 @@ def read_scope(
     """Return the scope in a response, or None if the value is not text.
 
     Without a value, the requested scope was granted (RFC 6749 §5.1). Words are separated by spaces
-    or commas, or are the items of a list.
+    or commas, also in the items of a list.
     """
     if value is None or value in ("", []):
         return GrantedScope(requested)
@@ -64,8 +64,8 @@ def _words(value: object) -> list[str] | None:
         return value.split()
     if not isinstance(value, list):
         return None
-    words = [item for item in cast("list[object]", value) if isinstance(item, str) and item]
-    return words or None
+    items = [item for item in cast("list[object]", value) if isinstance(item, str)]
+    return " ".join(items).split() or None
 
 
 def _split_at_commas(words: Iterable[str], requested: Collection[str]) -> frozenset[str]:

@@ -363,6 +363,7 @@ def test_unusable_refresh_token_is_none(value: object) -> None:
         ("a,b c,d", {"a", "b", "c", "d"}),
         (["a", "b", ""], {"a", "b"}),
         (["a", "b", 5, None], {"a", "b"}),
+        (["a b", "c"], {"a", "b", "c"}),
         ("a b c", {"a", "b", "c"}),
     ],
 )
