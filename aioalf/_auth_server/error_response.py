@@ -74,7 +74,8 @@ def masked_members(members: Mapping[str, object], secrets: frozenset[str]) -> di
 
 
 def _masked(name: str, value: object, mask: SecretMask, depth: int) -> object:
-    if depth > _MAX_DEPTH:
+    is_sensitive = isinstance(value, str | Mapping | list) and re.search(_SENSITIVE, name)
+    if is_sensitive or depth > _MAX_DEPTH:
         return MASK
     if isinstance(value, Mapping):
         return {
@@ -83,9 +84,7 @@ def _masked(name: str, value: object, mask: SecretMask, depth: int) -> object:
         }
     if isinstance(value, list):
         return [_masked(name, each, mask, depth + 1) for each in cast("list[object]", value)]
-    if isinstance(value, str):
-        return MASK if re.search(_SENSITIVE, name) else mask(value)
-    return value
+    return mask(value) if isinstance(value, str) else value
 
 
 def _nested(members: Mapping[str, object], names: Sequence[str]) -> Iterator[Mapping[str, object]]:

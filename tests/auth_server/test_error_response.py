@@ -146,6 +146,15 @@ def test_masked_members_show_no_secret() -> None:
     }
 
 
+@pytest.mark.rule("R007")
+@pytest.mark.parametrize("value", [{"value": "new"}, [["new"]], [{"a": 1}], "new", {}])
+def test_value_of_a_sensitive_member_is_masked_entirely(value: object) -> None:
+    """A token may be inside an object or a list."""
+    for name in ("access_token", "Credentials", "client_secret"):
+        assert masked_members({name: value}, frozenset()) == {name: "***"}
+    assert masked_members({"refresh_token": None}, frozenset()) == {"refresh_token": None}
+
+
 # Form-encoded bodies
 
 
