@@ -223,12 +223,12 @@ class TokenEndpoint:
     async def post(self, name: str, form: Form) -> Mapping[str, object]:
         """Send the form to another endpoint and return the members of the response.
 
-        Raises TokenHTTPError, TokenResponseError if the response is not a JSON object, and
-        TokenConnectionError.
+        Raises TokenHTTPError, TokenResponseError if the response is not a JSON object or reports an
+        error, and TokenConnectionError.
         """
         form = MaskedDict(form)
         response = (await self._requests.send(name, form)).response
-        if response.members is None:
+        if response.members is None or response.reports_error:  # GitHub's have status 200
             raise response.unusable_error("a usable response", "it is not a JSON object")
         return response.members
 

@@ -5,9 +5,11 @@ from collections.abc import Mapping
 
 import pytest
 
+from aioalf import TokenManager
 from aioalf._auth_server.token_endpoint import TokenEndpoint
 from aioalf.client_auth import ClientSecretBasic, Credentials, MutableForm
 from aioalf.errors import TokenResponseError
+from aioalf.grants import DeviceCode
 from aioalf.retry import Retry
 from aioalf.testing import Fault, OAuthServer
 from tests.auth_server.token_requests import CertificateAuth
@@ -41,6 +43,21 @@ async def test_response_of_another_endpoint_must_be_an_object(oauth_server: OAut
         TokenResponseError, match=r"without a usable response: it is not a JSON object$"
     ):
         await endpoint.post("introspection_endpoint", {"token": "any"})
+
+
+@pytest.mark.rule("R030")
+async def test_error_of_another_endpoint_may_have_status_200(oauth_server: OAuthServer) -> None:
+    """The error says what the server reports, not which member is missing."""
+    oauth_server.faults["device_authorization"] = Fault.wrong_json(
+        {"error": "device_flow_disabled", "error_description": "Enable it"}
+    )
+    manager = TokenManager(
+        None, oauth_server.client_id, "", issuer=oauth_server.issuer, grant=DeviceCode()
+    )
+    with pytest.raises(TokenResponseError, match="device_flow_disabled: Enable it") as caught:
+        await manager.get_token()
+    assert caught.value.error == "device_flow_disabled"
+    assert caught.value.response_data is not None
 
 
 async def test_transient_revocation_failure_is_retried(
