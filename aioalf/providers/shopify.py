@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from aioalf.client_auth import ClientSecretPost
-from aioalf.providers._arguments import host_name
+from aioalf.providers._arguments import host_name, refuse
 from aioalf.providers._provider import Provider
+
+_EXAMPLE = "example.myshopify.com"
 
 
 def shopify(shop: str) -> Provider:
@@ -15,12 +17,16 @@ def shopify(shop: str) -> Provider:
     cannot sign in by itself. The redirect's ``hmac`` is kept in ``Token.extra`` and not checked.
 
     Args:
-        shop: The host of the shop, such as ``example.myshopify.com``.
+        shop: The host of the shop below ``myshopify.com``, such as ``example.myshopify.com``. An
+            app may get it from a browser, and its secret must not go to any other host.
 
     Raises:
-        TokenConfigurationError: `shop` is not a host name.
+        TokenConfigurationError: `shop` is not such a host name.
     """
-    site = f"https://{host_name('shop', shop, 'example.myshopify.com')}/admin"
+    host = host_name("shop", shop, _EXAMPLE)
+    if not host.endswith(".myshopify.com"):
+        refuse("shop", shop, _EXAMPLE)
+    site = f"https://{host}/admin"
     return Provider(
         "shopify",
         endpoints={

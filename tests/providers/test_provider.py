@@ -107,6 +107,9 @@ def test_mappings_of_two_providers_are_separate() -> None:
         (lambda: providers.salesforce("example"), "example.my.salesforce.com"),
         (lambda: providers.shopify("example"), "example.myshopify.com"),
         (lambda: providers.shopify("evil.example/x?.myshopify.com"), "example.myshopify.com"),
+        (lambda: providers.shopify("shop.example.com"), "example.myshopify.com"),
+        (lambda: providers.shopify("evilmyshopify.com"), "example.myshopify.com"),
+        (lambda: providers.shopify("myshopify.com.evil.example"), "example.myshopify.com"),
         (lambda: providers.twitch("a\nb"), "abc123"),
         (lambda: providers.zoho("fr"), "com.au"),
         (lambda: providers.zoom("a/b"), "abC1dE_f2GhIjK3lMnOp4Q"),
@@ -266,7 +269,7 @@ def test_metadata_of_the_caller_replaces_the_url_of_the_provider() -> None:
 
 
 @pytest.mark.parametrize(
-    "make", [providers.slack, providers.ebay, lambda: providers.shopify("a.b")]
+    "make", [providers.slack, providers.ebay, lambda: providers.shopify("a.myshopify.com")]
 )
 def test_sign_in_without_a_redirect_to_this_machine_is_refused(
     make: Callable[[], Provider],
