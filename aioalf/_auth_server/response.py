@@ -21,6 +21,7 @@ from aioalf._auth_server.server_rules import ServerRules
 from aioalf._masked_values import MaskedDict
 from aioalf._redaction import (
     SHORT_SECRET,
+    SecretMask,
     Unpicklable,
     mask_secrets,
     mask_secrets_in_json,
@@ -263,7 +264,7 @@ class ServerResponse(Unpicklable):
             replace_texts(
                 self._response,
                 self._masked(body, secrets).encode("utf-8", "surrogateescape"),
-                lambda text: mask_secrets(text, secrets),
+                SecretMask(secrets),
             )
 
 

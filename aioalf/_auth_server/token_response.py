@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Final, NamedTuple
 
 from aioalf._auth_server.expiry import EXPIRES_IN, ExpiryMembers, read_expiry
@@ -120,8 +121,9 @@ def _token_problem(members: Mapping[str, object], secrets: frozenset[str]) -> st
     if is_visible_ascii(value):
         return ""
     if value is None or value == "":
-        names = [printable(mask_secrets(str(name), secrets), 40) for name in members]
-        shown = ", ".join(names[:_MAX_NAMES]) + (", …" if len(names) > _MAX_NAMES else "")
+        first = islice(members, _MAX_NAMES)
+        names = [printable(mask_secrets(str(name), secrets), 40) for name in first]
+        shown = ", ".join(names) + (", …" if len(members) > _MAX_NAMES else "")
         return f"no access_token in the response; it has {shown or 'no members'}"
     if not isinstance(value, str):
         return "the access_token in the response is not text"

@@ -261,6 +261,16 @@ async def test_error_response_is_read_in_bounded_time(body: bytes) -> None:
 
 
 @pytest.mark.rule("R031")
+async def test_members_without_a_token_are_named_in_bounded_time() -> None:
+    """The error names the first members of a response that may have thousands."""
+    body = b"{" + b",".join(b'"k%d":0' % number for number in range(90_000)) + b"}"
+    async with RawServer(answer(body, Content_Type="application/json")) as server:
+        error = await result_of(server, seconds=1)
+    assert isinstance(error, TokenResponseError)
+    assert "it has k0, k1, k2, k3, k4, k5, k6, k7, k8, k9, k10, k11, …" in str(error)
+
+
+@pytest.mark.rule("R031")
 @pytest.mark.parametrize("quoted", [b'"\\q"', b'"two\nlines"', b'"open'])
 async def test_form_with_quotes_is_not_read_as_json(quoted: bytes) -> None:
     """The description of an error may quote a text that is no JSON string."""
