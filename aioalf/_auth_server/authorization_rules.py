@@ -21,7 +21,7 @@ class AuthorizationRules(NamedTuple):
         uses_pkce: Whether a client with a secret sends PKCE; a public client always does.
         redirect_params: The parameters of a redirect to keep in `Token.extra`.
         scope_separator: The character between two scopes, in every request that has a scope.
-        default_scope: The scope to request if the client has none, separated by spaces.
+        default_scope: The scope of a sign-in if the client has none, separated by spaces.
         refresh_scope: The scope to request for a refresh token, if the server has one.
     """
 

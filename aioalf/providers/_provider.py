@@ -53,7 +53,7 @@ class Provider:
         token_headers: Headers of each request to the authorization server.
         token_body: Whether requests to the server are sent as a form or as JSON.
         scope_separator: The character between two scopes in a request.
-        default_scope: The scope to request if the caller names none.
+        default_scope: The scope of a sign-in for which the caller names none.
         refresh_scope: The scope to request for a refresh token, or None. If a sign-in without it
             yields no refresh token, the log says so.
         pkce: Whether the server requires, supports or refuses PKCE. If it is required, a grant
