@@ -24,7 +24,7 @@ from aioalf._single_flight import (
     is_being_cancelled,
 )
 from aioalf.errors import TokenConfigurationError, TokenError
-from aioalf.renewal import Renewal, RenewalSkippedError
+from aioalf.renewal import PAUSE_AFTER_REFUSAL, Renewal, RenewalSkippedError
 from aioalf.retry import pause_after
 from aioalf.token import Token
 
@@ -103,7 +103,8 @@ class RenewingToken(ABC):
 
         False if the rejected token itself came from a renewal less than ``failure_backoff`` seconds
         ago, no request has succeeded with it, and it has not expired. An API that rejects every
-        token therefore does not cause a token request for each API request.
+        token therefore does not cause a token request for each API request. If a person has to sign
+        in for each token, the time is a minute.
         """
         token = self._token
         return (
@@ -168,6 +169,10 @@ class RenewingToken(ABC):
         Raises TokenError, and RenewalSkippedError if a renewal ahead of expiry is of no use now.
         """
 
+    def _needs_person(self) -> bool:
+        """Whether only a person can provide the next token."""
+        return False
+
     async def _obtain(self) -> Token:
         if self._failure is not None and not self._flight.is_running and self.retry_after:
             raise copy_exception(self._failure)
@@ -211,7 +216,8 @@ class RenewingToken(ABC):
     def _keep(self, token: Token) -> None:
         if self._token is None and self._unproven_until > _NEVER:
             # Counted from now, since fetching may have taken longer than the backoff.
-            self._unproven_until = time.monotonic() + self._renewal.failure_backoff
+            pause = PAUSE_AFTER_REFUSAL if self._needs_person() else self._renewal.failure_backoff
+            self._unproven_until = time.monotonic() + pause
         self._token = token
         chance = random.random()  # noqa: S311 - jitter needs no secure randomness
         self._renew_at = self._renewal.begins_at(token.expires_in, token.deadline, chance)

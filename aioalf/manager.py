@@ -324,6 +324,9 @@ class TokenManager(TokenHooks, LegacyAttributes, RenewingToken):
             unwanted = MaskedStr(unwanted)  # error reports show local variables
         return await self._login.token(self._endpoint, unwanted, is_ahead=is_ahead)
 
+    def _needs_person(self) -> bool:
+        return self._grant.is_interactive if self._login is None else self._login.needs_person
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} token={getattr(self, '_token', None)!r}>"
 

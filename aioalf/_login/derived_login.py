@@ -63,6 +63,11 @@ class DerivedLogin:
         self._log_in = log_in
         self._log_in_anew = log_in_anew
 
+    @property
+    def needs_person(self) -> bool:
+        """As `Login.needs_person`."""
+        return self._login.needs_person
+
     def forget_failure(self) -> None:
         """As `Login.forget_failure`."""
         self._login.forget_failure()

@@ -133,6 +133,11 @@ class Login:
         """Whether there is a cache."""
         return self._entry.cache is not None
 
+    @property
+    def needs_person(self) -> bool:
+        """Whether only a person can provide the next token, by a sign-in."""
+        return self._state.needs_person
+
     def separate(self, key: str) -> Login:
         """Return a login that shares only the options: for grants without refresh tokens."""
         return Login(
@@ -190,7 +195,7 @@ class Login:
         steps = Steps(
             load=partial(self._state.load_usable, fetch),
             request=partial(self._request, fetch),
-            sign_in=partial(self._sign_in, fetch),
+            sign_in=partial(self._begin, fetch, None, is_single_attempt=False),
             needs_person=partial(self._needs_person, fetch),
             is_repeatable=lambda: fetch.is_repeatable,
             needs_cache=self._grant.keeps_refresh_token,
@@ -222,7 +227,7 @@ class Login:
     def _needs_person(self, fetch: Fetch) -> bool:
         # A derived client without a refresh token signs in on its own.
         is_signed_in = fetch.derived_name is None or self._state.token is not None
-        return is_signed_in and self._state.refresh_token is None and _asks_a_person(self._grant)
+        return is_signed_in and self.needs_person
 
     async def _request(self, fetch: Fetch, claim: Claim | None) -> Token | None:
         """Send one request and store its answer; None if the refresh token was refused."""
@@ -237,9 +242,6 @@ class Login:
             raise login_required()
         fetch.is_repeatable = False
         return await self._refresh_unless_refused(fetch, claim)
-
-    async def _sign_in(self, fetch: Fetch) -> Token:
-        return await self._begin(fetch, None, is_single_attempt=False)
 
     async def _begin(self, fetch: Fetch, claim: Claim | None, *, is_single_attempt: bool) -> Token:
         """Use the grant. Its last request and the store run to completion."""
@@ -343,7 +345,3 @@ class Login:
         for token in received:
             if self._on_token is not None and not self._state.is_logged_out(fetch):
                 await notify_on_token(self._on_token, token)
-
-
-def _asks_a_person(grant: Grant) -> bool:
-    return grant.can_begin and grant.is_interactive

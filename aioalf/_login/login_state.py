@@ -69,6 +69,11 @@ class LoginState:
         self.to_revoke = TokensToRevoke()
         """The tokens that the next logout revokes in addition to those in place."""
 
+    @property
+    def needs_person(self) -> bool:
+        """Whether there is no refresh token, and the grant lets a person sign in."""
+        return self.refresh_token is None and self._grant.can_begin and self._grant.is_interactive
+
     def forget(self) -> None:
         """Forget the tokens, which are no longer valid."""
         self.token = self.refresh_token = None

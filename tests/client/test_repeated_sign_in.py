@@ -6,7 +6,7 @@ from aioalf import TokenManager
 from aioalf.caches import MemoryCache, TokenCache
 from aioalf.errors import TokenConfigurationError, TokenError
 from aioalf.grants import AuthorizationCode
-from aioalf.testing import Fault, OAuthServer
+from aioalf.testing import MISSING, Fault, OAuthServer
 from tests.support.clocks import Clock
 from tests.support.signed_in import SignedIn, failing_at_once
 
@@ -68,4 +68,29 @@ async def test_person_is_not_asked_again_at_once_after_a_wrong_configuration(
             with pytest.raises(TokenConfigurationError, match="must return a string"):
                 await manager.get_token()
     assert len(visitor.opened) == 1
+    await visitor.gone()
+
+
+@pytest.mark.rule("R045")
+async def test_person_is_asked_once_a_minute_if_an_api_rejects_each_token(
+    oauth_server: OAuthServer, cache: TokenCache | None, clock: Clock
+) -> None:
+    """Without a refresh token, each renewal is a sign-in."""
+    visitor = SignedIn(oauth_server).visitor
+    options = failing_at_once(oauth_server, AuthorizationCode(open_browser=visitor))
+    oauth_server.changes["token"] = {"refresh_token": MISSING}
+    async with TokenManager(None, **options, cache=cache) as manager:
+        token = await manager.get_token()
+        for _ in range(4):
+            token = await manager.renew_token(token)
+            clock.advance(14)
+        assert len(visitor.opened) == 2
+        derived = manager.with_options(extra_params={"a": "b"})
+        token = await derived.renew_token(await derived.get_token())
+        count = len(visitor.opened)
+        assert await derived.renew_token(token) == token
+        assert len(visitor.opened) == count
+        clock.advance(10)
+        await manager.renew_token(await manager.get_token())
+        assert len(visitor.opened) == count + 1
     await visitor.gone()
