@@ -42,7 +42,7 @@ def with_provider(options: TokenManagerOptions) -> TokenManagerOptions:
         "base_url_member": provider.base_url_member,
     }
     if options.get("token_header") is not None:
-        merged["token_scheme"] = None  # the scheme was that of the other header
+        merged["token_scheme"] = None  # the provider's scheme is for its own header
     if options.get("metadata") is not None:
         merged["metadata_url"] = None
     for name, value in options.items():

@@ -19,8 +19,8 @@ def issuer_error(
     """Return an error if another server may have sent the response in the browser (§2.4).
 
     `issuer` is the configured issuer, None for the one that the metadata names. Without any issuer,
-    nothing can be compared. The issuer of one tenant in the metadata is compared instead of that of
-    several tenants. `allow_missing` accepts a response without ``iss`` although the
+    nothing can be compared. If the configured issuer has a placeholder for tenants, the issuer in
+    the metadata is compared. `allow_missing` accepts a response without ``iss`` although the
     metadata promises it.
     """
     if issuer is None or has_tenant_placeholder(issuer):  # metadata may name a single tenant

@@ -187,7 +187,7 @@ async def test_metadata_of_another_issuer_than_a_tenant_is_refused(
 
 
 def test_given_metadata_of_one_tenant_is_accepted() -> None:
-    """A program may pass the metadata of one tenant with the issuer of several."""
+    """The configured issuer may have a placeholder for the tenant."""
     given = {"issuer": TENANTS.format(tenantid="contoso"), "token_endpoint": "http://localhost:1/t"}
     TokenManager(None, "client-id", SECRET, issuer=TENANTS, metadata=given)
 
