@@ -262,7 +262,7 @@ def test_metadata_of_the_caller_replaces_the_url_of_the_provider() -> None:
     """A program may keep the metadata, so that none is fetched."""
     entra = providers.entra("common")
     manager = manager_of(entra, metadata={"issuer": entra.issuer})
-    assert manager._arguments.options["metadata_url"] is None  # noqa: SLF001 - the merged options
+    assert manager._arguments.options.get("metadata_url") is None  # noqa: SLF001 - the merged options
 
 
 # Sign-ins that a provider cannot complete
