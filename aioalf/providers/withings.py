@@ -29,6 +29,8 @@ def withings() -> Provider:
 
 def _read(members: Mapping[str, object]) -> Mapping[str, object]:
     """Return the body of a successful response, or the status and the text of an error."""
+    if "status" not in members:
+        return members  # an error of a gateway
     body: Any = members.get("body")
     if members.get("status") == 0 and isinstance(body, Mapping):
         return cast("Mapping[str, object]", body)

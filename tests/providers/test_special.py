@@ -336,6 +336,18 @@ async def test_entra_template_accepts_no_other_issuer(other: str) -> None:
             await sign_in_at_tenant(scene, other.format(TENANT, origin))
 
 
+# Withings
+
+
+async def test_withings_error_without_a_status_keeps_its_code() -> None:
+    """Not each error of the host is one of the API, with a status in the body."""
+    async with scene_of("withings") as scene:
+        scene.server.token_fault = Fault.oauth_error("invalid_client", status=401)
+        with pytest.raises(TokenHTTPError) as caught:
+            await endpoint_of(scene.manager).request({"grant_type": "client_credentials"})
+    assert caught.value.error == "invalid_client"
+
+
 # DocuSign
 
 
