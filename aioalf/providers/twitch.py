@@ -11,7 +11,8 @@ def twitch(client_id: str) -> Provider:
     """Return Twitch. Register ``http://localhost`` with port and path; it is compared exactly.
 
     A device code needs the scope under another name: pass
-    ``extra_params={"scopes": "chat:read"}`` besides ``grant=DeviceCode()``, and no ``scope``.
+    ``extra_params={"scopes": "chat:read"}`` besides ``grant=DeviceCode()``, and no ``scope``. A
+    public client passes ``client_secret=""``.
 
     Args:
         client_id: The client id, which each request to the API repeats in ``Client-Id``.

@@ -212,6 +212,10 @@ class FastPolling:
         self.pauses.append(seconds)
         self._decide[self._decisions.pop(0)](prompt.user_code)
 
+    def decide_with(self, server: OAuthServer) -> None:
+        """Let the person decide at this server."""
+        self._decide = {"": lambda _: None, "approve": server.approve, "deny": server.deny}
+
     async def sign_in(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         """Sign in, and send a request to the API."""
         fast = SimpleNamespace(sleep=self.sleep, get_running_loop=asyncio.get_running_loop)
@@ -219,7 +223,7 @@ class FastPolling:
         slow, grant = {"device_interval": 3}, DeviceCode(self.show)
         async with scene_of(name, server_options=slow, grant=grant) as scene, asyncio.timeout(20):
             server = scene.server
-            self._decide = {"": lambda _: None, "approve": server.approve, "deny": server.deny}
+            self.decide_with(server)
             try:
                 await scene.get()
             finally:
@@ -334,6 +338,29 @@ async def test_entra_template_accepts_no_other_issuer(other: str) -> None:
         origin = scene.server.issuer.removesuffix(f"/{TENANT}/v2.0")
         with pytest.raises(AuthorizationError, match="another issuer"):
             await sign_in_at_tenant(scene, other.format(TENANT, origin))
+
+
+# Twitch
+
+
+async def test_twitch_device_code_works_as_documented(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scope has another name, and a client without a secret sends its id alone."""
+    polling = FastPolling("approve")
+    fast = SimpleNamespace(sleep=polling.sleep, get_running_loop=asyncio.get_running_loop)
+    monkeypatch.setattr("aioalf.grants.device_code.asyncio", fast)
+    options: dict[str, Any] = {
+        "grant": DeviceCode(polling.show),
+        "scope": None,
+        "extra_params": {"scopes": "chat:read"},
+        "client_id": "tv",
+        "client_secret": "",
+    }
+    async with scene_of("twitch", **options) as scene, asyncio.timeout(20):
+        scene.server.add_client("tv")
+        polling.decide_with(scene.server)
+        assert await scene.manager.get_token()
+        form = scene.server.log[-2].form
+    assert form == {"client_id": "tv", "scopes": "chat:read"}
 
 
 # Withings
