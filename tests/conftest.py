@@ -68,6 +68,12 @@ async def _tasks_since(before: set[asyncio.Task[object]]) -> set[asyncio.Task[ob
 
 
 @pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a cache that fails be tried again for one second instead of 15."""
+    monkeypatch.setattr("aioalf._login.shared_fetch._CACHE_PATIENCE", 1.0)
+
+
+@pytest.fixture
 def aioresponses() -> Iterator[MockedResponses]:
     """Mock responses instead of sending requests."""
     mocked = MockedResponses()

@@ -236,6 +236,7 @@ async def test_refused_refresh_token_is_not_sent_again_if_deleting_fails(
     assert server.sent == ["login-1", "login-2"]
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.rule("R080")
 @pytest.mark.parametrize("failing", ["get", "claim"])
 async def test_failed_read_or_claim_is_an_error(server: ScriptedServer, failing: str) -> None:

@@ -86,6 +86,7 @@ async def test_cache_file_empty_for_a_new_program(scene: Scene) -> None:
     await scene.recovers(logins=1)
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.rule("R080")
 async def test_cache_file_unreadable(scene: Scene) -> None:
     """An unreadable file is an error that says what to do; it does not count as missing."""
@@ -139,6 +140,7 @@ async def test_sign_in_with_a_full_disk(scene: Scene, disk: Path) -> None:
         await scene.recovers(logins=0)
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.rule("R080")
 async def test_cache_file_on_a_read_only_disk(scene: Scene, disk: Path) -> None:
     """Without a lock no refresh token is sent; the error says why."""
