@@ -73,7 +73,7 @@ class Unpicklable:
 class SecretMask(Unpicklable):
     """Masks secrets in many texts, as `mask_secrets` does in one. ``repr`` shows no secret."""
 
-    __slots__ = ("_forms", "_plain_forms")
+    __slots__ = ("_forms", "_plain_forms", "_shortest")
 
     def __init__(self, secrets: Iterable[str]) -> None:
         # A response may have thousands of texts, so all that depends on the secrets is done once.
@@ -81,9 +81,12 @@ class SecretMask(Unpicklable):
         self._forms = sorted(forms, key=len, reverse=True)
         plain_forms = {_without_escapes(form) or "" for form in forms}
         self._plain_forms = [form for form in plain_forms if form.strip()]
+        self._shortest = min(map(len, [*forms, *self._plain_forms]), default=0)
 
     def __call__(self, text: str) -> str:
         """Return the text with each secret masked."""
+        if len(text) < self._shortest:  # and no escape makes it longer
+            return text
         masked = text
         for form in self._forms:
             if form in masked:

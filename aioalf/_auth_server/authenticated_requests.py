@@ -121,7 +121,7 @@ class AuthenticatedRequests(Unpicklable):
                 is_json=self._rules.sends_json,
             )
         except TokenError as error:
-            _log_failure(endpoint, sent_at, error)
+            _log_failure(endpoint, sent_at, str(error))
             raise
         is_token = name == "token_endpoint"
         response.apply(self._rules if is_token else self._rules._replace(read_response=None))
@@ -129,10 +129,10 @@ class AuthenticatedRequests(Unpicklable):
             elapsed = time.monotonic() - sent_at
             logger.debug("The %s answered %d after %.3f s", endpoint, response.status, elapsed)
         else:
-            _log_failure(endpoint, sent_at, response.http_error())
+            _log_failure(endpoint, sent_at, f"{response.refusal}, StatusCode: {response.status}")
         return Reply(response, sent_at, sent_on)
 
 
-def _log_failure(endpoint: str, sent_at: float, error: TokenError) -> None:
+def _log_failure(endpoint: str, sent_at: float, problem: str) -> None:
     elapsed = time.monotonic() - sent_at
-    logger.debug("The request to the %s failed after %.3f s: %s", endpoint, elapsed, error)
+    logger.debug("The request to the %s failed after %.3f s: %s", endpoint, elapsed, problem)

@@ -207,12 +207,17 @@ class ServerResponse(Unpicklable):
         """Whether the response is an OAuth error, also with the status 2xx."""
         return bool(self._oauth_error.error)
 
+    @property
+    def refusal(self) -> str:
+        """A sentence for a status that is not 2xx: who refused, and why."""
+        reason = str(self._oauth_error) or _advice(self.status, self._endpoint)
+        return f"{self._sender} refused" + (f": {reason}" if reason else "")
+
     def http_error(self) -> TokenHTTPError:
         """Return the error for a status that is not 2xx; its response repeats no secret either."""
         self._mask_response()
-        reason = str(self._oauth_error) or _advice(self.status, self._endpoint)
         error = TokenHTTPError(
-            f"{self._sender} refused" + (f": {reason}" if reason else ""),
+            self.refusal,
             self.status,
             self._masked(self.body.decode("utf-8", "replace"), self.secrets),
             response=self._response,
