@@ -3,7 +3,7 @@
 Growth is the rise of a line fitted to the samples by least squares. It is noise if it is at most
 twice the standard deviation around the line, or at most the quantum of the meter: one byte per
 request for memory traced by Python, 16 bytes per request for the process, and one task, socket or
-file descriptor. Meters that a system cannot read are skipped.
+file descriptor. The memory of the process is read on Linux only.
 """
 
 from __future__ import annotations
@@ -14,17 +14,19 @@ import os
 import tracemalloc
 from array import array
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISSOCK
 from statistics import fmean, linear_regression, pstdev
 from typing import Final
 
-_SELF = Path("/proc/self")
-_DESCRIPTORS = str(_SELF / "fd")
+_MEMORY = Path("/proc/self/statm")
+_DESCRIPTORS = "/dev/fd"
 
 
 def _resident() -> float:
-    pages = int((_SELF / "statm").read_text(encoding="ascii").split()[1])
+    pages = int(_MEMORY.read_text(encoding="ascii").split()[1])
     return float(pages * os.sysconf("SC_PAGE_SIZE"))
 
 
@@ -36,24 +38,23 @@ def _tasks() -> float:
     return float(len(asyncio.all_tasks()))
 
 
-def _descriptors() -> list[str]:
+def _modes() -> list[int]:
+    """Return the file modes of the open descriptors."""
+    modes: list[int] = []
     # pathlib would intern the names, which differ each time. Then Python doubles its table of
     # interned strings, which would look like a growth of one megabyte.
-    found: list[str] = []
     for name in os.listdir(_DESCRIPTORS):  # noqa: PTH208 - see above
-        try:
-            found.append(os.readlink(f"{_DESCRIPTORS}/{name}"))  # noqa: PTH115 - see above
-        except FileNotFoundError:  # the descriptor of the listing itself
-            continue
-    return found
+        with suppress(OSError):  # the descriptor of the listing itself
+            modes.append(os.fstat(int(name)).st_mode)
+    return modes
 
 
 def _sockets() -> float:
-    return float(sum(name.startswith("socket:") for name in _descriptors()))
+    return float(sum(map(S_ISSOCK, _modes())))
 
 
 def _open_files() -> float:
-    return float(len(_descriptors()))
+    return float(len(_modes()))
 
 
 @dataclass(frozen=True)
@@ -70,13 +71,11 @@ class Meter:
 _EVERYWHERE = [
     Meter("memory, traced", "KiB", _traced, quantum_per_request=1),
     Meter("tasks", "", _tasks, quantum=1),
-]
-_ON_LINUX = [
-    Meter("memory, resident", "KiB", _resident, quantum_per_request=16),
     Meter("sockets", "", _sockets, quantum=1),
     Meter("file descriptors", "", _open_files, quantum=1),
 ]
-METERS: Final = [*_EVERYWHERE, *(_ON_LINUX if _SELF.exists() else [])]
+_ON_LINUX = [Meter("memory, resident", "KiB", _resident, quantum_per_request=16)]
+METERS: Final = [*_EVERYWHERE, *(_ON_LINUX if _MEMORY.exists() else [])]
 COUNTED: Final = [meter for meter in METERS if not meter.unit]
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import sys
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -132,7 +131,6 @@ async def test_judge_finds_a_broken_client(
     assert any(error in text for text in scene.diary.errors), scene.diary.errors
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="sockets are counted on Linux only")
 async def test_judge_finds_open_sockets(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """The connections of clients that do not close their sessions are counted."""
     close, unclosed = SessionProvider.close, list[SessionProvider]()
