@@ -133,12 +133,12 @@ class PlainHTTPHosts:
         self._hosts = frozenset(_read_http_host(host) for host in hosts or ())
 
     def allows(self, url: URL) -> bool:
-        """Return whether the host of a plain http URL is one of these."""
+        """Return whether a URL is plain http and its host is in this set."""
         host = (url.host or "").lower()
         return url.scheme == "http" and not self._hosts.isdisjoint({(host, None), (host, url.port)})
 
     def is_insecure(self, url: URL) -> bool:
-        """Return whether `is_insecure` applies to a URL whose host is none of these."""
+        """Return whether `is_insecure` applies to a URL and its host is not in this set."""
         return is_insecure(url) and not self.allows(url)
 
 

@@ -71,7 +71,7 @@ class ServerEndpoints:
         metadata_url, metadata, allow_http_hosts = options or ServerOptions()
         self.http_hosts: PlainHTTPHosts = PlainHTTPHosts(allow_http_hosts)
         self.issuer: str | None = None if issuer is None else read_issuer(issuer, self.http_hosts)
-        """The configured issuer identifier, None if there is none."""
+        """The configured issuer identifier, None without an issuer."""
         self._metadata_cache: MetadataCache | None = None
         self._given: Metadata = {}
         if metadata is not None:
@@ -108,7 +108,7 @@ class ServerEndpoints:
         return None if issuer is None or has_tenant_placeholder(issuer) else issuer
 
     async def metadata(self) -> Metadata:
-        """Return the issuer's metadata, empty if there is none. Raises MetadataError."""
+        """Return the issuer's metadata, empty without an issuer. Raises MetadataError."""
         return (
             self._given if self._metadata_cache is None else await self._metadata_cache.metadata()
         )

@@ -1,4 +1,4 @@
-"""The scope of a token response: what was granted, and what is missing of the request. Pure.
+"""The scope of a token response: the granted scopes and the missing ones. Pure.
 
 Servers write it in several ways, rename some scopes and leave others out (RFC 6749 §3.3).
 """

@@ -90,9 +90,10 @@ def read_object(body: bytes) -> dict[str, object] | None:
 
 
 def read_form(body: bytes, content_type: str) -> dict[str, object] | None:
-    """Return the parameters in a form-encoded body, None if it is none, or one is repeated.
+    """Return the parameters in a form-encoded body.
 
-    Some servers answer with a form although the request accepts JSON only.
+    None if the body is in another format or repeats a parameter. Some servers answer with a form
+    although the request accepts JSON only.
     """
     if content_type.partition(";")[0].strip().lower() not in _FORM_TYPES:
         return None
@@ -209,7 +210,7 @@ class ServerResponse(Unpicklable):
 
     @property
     def refusal(self) -> str:
-        """A sentence for a status that is not 2xx: who refused, and why."""
+        """The message of the error for a status that is not 2xx."""
         reason = str(self._oauth_error) or _advice(self.status, self._endpoint)
         return f"{self._sender} refused" + (f": {reason}" if reason else "")
 

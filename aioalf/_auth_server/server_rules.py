@@ -10,13 +10,16 @@ ResponseReader = Callable[[Mapping[str, object]], Mapping[str, object]]
 
 
 class ServerRules(NamedTuple):
-    """The rules of one server. The defaults are those of RFC 6749.
+    """The rules of one server. The defaults follow RFC 6749.
 
-    `token_params` are parameters of each token request, `refresh_params` of each refresh, `headers`
-    of each request. `sends_json` sends requests as JSON. `read_response` turns the server's
-    own members into those of the standard. `sign_in_again` and `try_later` are error codes or
-    descriptions which say that a refresh token is no longer valid, or that the request may succeed
-    later.
+    Attributes:
+        token_params: Parameters of each token request.
+        refresh_params: Parameters of each refresh.
+        headers: Headers of each request.
+        sends_json: Whether requests are sent as JSON.
+        read_response: Turns the members of a response into the members of RFC 6749.
+        sign_in_again: Error codes or descriptions for a refresh token that is no longer valid.
+        try_later: Error codes or descriptions for a request that may succeed later.
     """
 
     token_params: Mapping[str, str] = {}

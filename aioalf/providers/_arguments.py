@@ -1,4 +1,4 @@
-"""Checks of what a user passes to a provider's function: host names, tenants, URLs. Pure."""
+"""Checks the arguments of a provider's function: host names, tenants, URLs. Pure."""
 
 from __future__ import annotations
 

@@ -46,8 +46,7 @@ class Provider:
         metadata_url: The URL of the metadata, if it does not follow from the issuer.
         endpoints: URLs of endpoints by their names in metadata.
         client_auth: How clients authenticate. By default it is detected.
-        authorization_params: Parameters of each authorization request, such as those that ask for a
-            refresh token.
+        authorization_params: Parameters of each authorization request, for example ``access_type``.
         token_params: Parameters of each token request.
         refresh_params: Parameters of each refresh.
         token_headers: Headers of each request to the authorization server.

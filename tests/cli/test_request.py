@@ -136,7 +136,7 @@ def test_revoked_login_is_exit_code_3(logged_in: OAuthServer, run: Run) -> None:
 
 
 def test_token_endpoint_error_is_exit_code_1(logged_in: OAuthServer, run: Run) -> None:
-    """The response of the token endpoint is not printed as that of the API."""
+    """A response of the token endpoint is not printed in place of the response of the API."""
     logged_in.revoke_all()
     logged_in.token_fault = Fault.oauth_error("unauthorized_client")
     result = run("request", "GET", logged_in.url("/things"))

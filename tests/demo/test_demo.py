@@ -1,4 +1,4 @@
-"""Tests of the demo: what it prints, and that each step can fail."""
+"""Tests of the demo: its output, and that each step can fail."""
 
 import asyncio
 import re

@@ -1,4 +1,4 @@
-"""A user at a browser: what they do, what they see, and what the browser sent and stored.
+"""A user at a browser: clicks and types, and reads the page, the requests and the stored values.
 
 Finds pages, labels and buttons by their text. Must not know tokens.
 """

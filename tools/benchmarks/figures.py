@@ -200,7 +200,7 @@ TARGETS: Final[dict[tuple[str, str, int | None], float]] = {
 """The maximum of each figure, by measure, contender and size (None: every size)."""
 
 BELOW_PEERS: Final = frozenset({(AWAITED, "Client"), (ENTERED, "Client")})
-"""Figures that must also be lower than those of every peer in the same run."""
+"""Figures that must also be lower than the figure of every peer in the same run."""
 
 
 def best_peer(figure: Figure, figures: Sequence[Figure]) -> Figure | None:

@@ -74,7 +74,7 @@ def unreadable(file: Path) -> Iterator[None]:
 
 @contextmanager
 def _stopped_by_modes(directory: Path) -> Iterator[None]:
-    """Become the user `nobody` and own the directory, if root: permissions do not stop root."""
+    """Let root, whom permissions do not stop, become the user `nobody` and own the directory."""
     if os.geteuid():
         yield
         return

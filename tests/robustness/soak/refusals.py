@@ -136,8 +136,8 @@ class Refusals:
             return None
         is_first, is_stream = len(request.tokens) == 1, request.kind.endswith(STREAM)
         by = _event_that_ended(token, request, endings)
-        # A request is repeated once. The event may also have ended the second token, if that was
-        # issued before it but still on its way.
+        # A request is repeated once. The event may also have ended the second token, if the server
+        # had issued it and the client had not yet received it.
         if by is not None and not is_first:
             return f"{by}, also of the second token"
         # A renewal that did not help is not repeated at once, because an API that rejects every
