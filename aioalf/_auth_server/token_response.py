@@ -1,7 +1,7 @@
 """Reads a token response: takes its members, returns a `Token` or raises `TokenResponseError`.
 
-Sends nothing. Any value of any member must be handled (RFC 6749 §5.1). An unusual value that puts
-nobody at risk is accepted with one warning.
+Sends nothing. Any value of any member must be handled (RFC 6749 §5.1). An unusual but
+harmless value is accepted with one warning.
 """
 
 from __future__ import annotations

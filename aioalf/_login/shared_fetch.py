@@ -96,7 +96,7 @@ class Steps(NamedTuple):
     """Whether a request must not be sent without the claim, because it may send a refresh token."""
 
     name: str | None = None
-    """The name of the derived client; its failures are noted apart from the failures of the login."""
+    """The name of the derived client, which has a note of its own failures."""
 
 
 class SharedFetch:

@@ -26,7 +26,6 @@ class SessionProvider:
     Args:
         given: The caller's session.
         options: Arguments of the session that is made if the caller passes no session.
-
         token_header: The header that carries the token.
 
     Raises:

@@ -74,7 +74,7 @@ def unreadable(file: Path) -> Iterator[None]:
 
 @contextmanager
 def _stopped_by_modes(directory: Path) -> Iterator[None]:
-    """Let root, whom permissions do not stop, become the user `nobody` and own the directory."""
+    """Run the block as the user `nobody` if this is root, because permissions do not stop root."""
     if os.geteuid():
         yield
         return
