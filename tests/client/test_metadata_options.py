@@ -103,17 +103,22 @@ async def test_metadata_url_alone_names_the_issuer(scene: Scene, iss: str | None
             assert scene.server.token_requests == 0
 
 
-@pytest.mark.rule("R004")
-async def test_issuer_in_the_metadata_is_the_audience_of_a_jwt(scene: Scene) -> None:
-    """The server checks the audience of the client assertion."""
+async def get_with_jwt(scene: Scene, issuer: str | None) -> None:
+    """Request the API with a client that authenticates with a JWT."""
     scene.server.add_client("client-id", SECRET, auth_methods=["client_secret_jwt"])
     async with scene.client(
-        issuer=None,
+        issuer=issuer,
         metadata_url=scene.metadata_url,
         client_secret=SECRET,
         client_auth=ClientSecretJWT(),
     ) as client:
         await get(client, scene.server)
+
+
+@pytest.mark.rule("R004")
+async def test_issuer_in_the_metadata_is_the_audience_of_a_jwt(scene: Scene) -> None:
+    """The server checks the audience of the client assertion."""
+    await get_with_jwt(scene, issuer=None)
 
 
 @pytest.mark.rule("R081")
@@ -196,14 +201,7 @@ async def test_audience_of_a_jwt_has_no_placeholder(scene: Scene) -> None:
     """With an issuer of several tenants, a JWT is for the token endpoint."""
     scene.name_issuer(TENANTS)
     scene.server.assertion_audience = scene.server.token_endpoint
-    scene.server.add_client("client-id", SECRET, auth_methods=["client_secret_jwt"])
-    async with scene.client(
-        issuer=TENANTS,
-        metadata_url=scene.metadata_url,
-        client_secret=SECRET,
-        client_auth=ClientSecretJWT(),
-    ) as client:
-        await get(client, scene.server)
+    await get_with_jwt(scene, issuer=TENANTS)
 
 
 async def test_given_metadata_needs_no_request(scene: Scene) -> None:

@@ -43,6 +43,21 @@ class SignInGrant:
         return Token(f"access-of-{name}", 3600, refresh_token=name, scope=self._scope)
 
 
+class ServiceGrant:
+    """A grant without refresh tokens, like client credentials."""
+
+    name = "client_credentials"
+    can_begin = True
+    is_interactive = False
+    keeps_refresh_token = False
+    reserved_params: frozenset[str] = frozenset()
+    subject_key: str | None = ""
+
+    async def request_token(self, endpoint: AuthorizationServer) -> Token:
+        """Send a request that can be repeated."""
+        return await endpoint.request({"grant_type": self.name}, is_repeatable=True)
+
+
 class GivenTokenGrant:
     """A grant with the refresh token "given" that cannot start a new sign-in."""
 

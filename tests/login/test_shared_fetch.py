@@ -31,7 +31,7 @@ from aioalf.renewal import RenewalSkippedError
 from aioalf.retry import Retry
 from aioalf.testing import CacheFault, UnreliableCache
 from aioalf.token import Token
-from tests.login.scripted import INVALID_GRANT, ISSUER, KEY, ScriptedServer, stored_in
+from tests.login.scripted import INVALID_GRANT, ISSUER, KEY, ScriptedServer, ServiceGrant, stored_in
 from tests.support.virtual_time import VirtualTimeLoop, follow_the_loop
 
 Play = Callable[[Coroutine[Any, Any, None]], None]
@@ -84,21 +84,6 @@ class SlowUrlServer(Server):
         """Return the URL of an endpoint."""
         await asyncio.sleep(self.url_delay)
         return await super().url_of(name)
-
-
-class ServiceGrant:
-    """A grant without refresh tokens, like client credentials."""
-
-    name = "service"
-    can_begin = True
-    is_interactive = False
-    keeps_refresh_token = False
-    reserved_params: frozenset[str] = frozenset()
-    subject_key: str | None = ""
-
-    async def request_token(self, endpoint: AuthorizationServer) -> Token:
-        """Send a request that can be repeated."""
-        return await endpoint.request({"grant_type": self.name}, is_repeatable=True)
 
 
 class PersonGrant:

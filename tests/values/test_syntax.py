@@ -123,43 +123,8 @@ def test_any_lifetime_is_seconds_or_a_value_error(sent: object) -> None:
 @pytest.mark.parametrize(
     "token",
     [
-        "a",
-        "a-._~+/9==",
-        "eyJ.eyJ.sig",
-        "00D!x",
-        "a|b",
-        "v^1#i",
-        "a%2F",
-        'a"',
-        "=",
-        pytest.param("x" * 100_000, id="long"),
-    ],
-)
-def test_visible_ascii_is_a_valid_header_value(token: str) -> None:
-    """All tokens of RFC 6750 are accepted, and those with other visible characters."""
-    assert is_visible_ascii(token)
-
-
-@pytest.mark.rule("R032", "R051")
-@pytest.mark.parametrize(
-    "value", ["", " ", "a b", "a\r\nX: 1", "a\n", "a\t", "ä", "a\0", "a\x7f", None, 1, b"abc"]
-)
-def test_other_values_are_not_valid_in_a_header(value: object) -> None:
-    """Spaces, line ends and other types are refused."""
-    assert not is_visible_ascii(value)
-
-
-@pytest.mark.rule("R032", "R051")
-@pytest.mark.parametrize(
-    "token",
-    [
-        "a",
-        "a-._~+/9==",
-        "=",
-        "00D!AQ.x",
-        "1|2",
-        "v^1.1#i",
-        '"a",b',
+        *("a", "a-._~+/9==", "eyJ.eyJ.sig", "00D!x", "00D!AQ.x", "a|b", "1|2", "v^1#i", "v^1.1#i"),
+        *("a%2F", 'a"', '"a",b', "="),
         pytest.param("x" * 100_000, id="long"),
     ],
 )
@@ -170,7 +135,8 @@ def test_visible_ascii_is_a_valid_token(token: str) -> None:
 
 @pytest.mark.rule("R032", "R051")
 @pytest.mark.parametrize(
-    "value", ["", " ", "a b", "a\r\nX: 1", "a\n", "ä", "a\0", "\x7f", None, 1, b"abc"]
+    "value",
+    ["", " ", "a b", "a\r\nX: 1", "a\n", "a\t", "ä", "a\0", "a\x7f", "\x7f", None, 1, b"abc"],
 )
 def test_other_values_are_not_visible_ascii(value: object) -> None:
     """Spaces, control characters, other alphabets and other types are refused."""

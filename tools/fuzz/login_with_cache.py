@@ -11,10 +11,9 @@ from aioalf._login.shared_fetch import PATIENCE
 from aioalf._syntax import is_sendable, is_visible_ascii
 from aioalf.caches import MemoryCache
 from aioalf.errors import TokenConnectionError, TokenError, TokenHTTPError
-from aioalf.grants import AuthorizationServer
 from aioalf.retry import Retry
 from aioalf.token import Token
-from tests.login.scripted import INVALID_GRANT, KEY, ScriptedServer, SignInGrant
+from tests.login.scripted import INVALID_GRANT, KEY, ScriptedServer, ServiceGrant, SignInGrant
 from tests.support.virtual_time import VirtualTimeLoop
 
 DERIVED = "alf1-derived"
@@ -34,21 +33,6 @@ _ANSWERS = (
     TokenConnectionError("reset"),
     None,
 )
-
-
-class ServiceGrant:
-    """A grant without refresh tokens, whose requests may be repeated."""
-
-    name = "client_credentials"
-    can_begin = True
-    is_interactive = False
-    keeps_refresh_token = False
-    reserved_params: frozenset[str] = frozenset()
-    subject_key: str | None = None
-
-    async def request_token(self, endpoint: AuthorizationServer) -> Token:
-        """Request a token."""
-        return await endpoint.request({"grant_type": self.name}, is_repeatable=True)
 
 
 class LoginWithCache:
