@@ -174,6 +174,11 @@ def test_character_above_the_first_plane_is_found_in_json() -> None:
     assert "not shown" in mask_secrets(r"key-\uD83D\uDD11-1234", ["key-\U0001f511-1234"])
 
 
+def test_secret_with_escapes_is_found_in_a_shorter_text() -> None:
+    """Its unescaped form has fewer characters than the secret and all its encoded forms."""
+    assert mask_secrets("abcdefghA", ["abcdefgh%41"]).startswith("(not shown")
+
+
 def test_escapes_without_a_secret_are_shown() -> None:
     """Masking does not change the response of a server that repeats nothing."""
     text = r'{"a": "C:\\new \u00e9"} &lt;p&gt; 100%25 a+b \ud83d'
