@@ -112,7 +112,7 @@ def read_note(text: str | None) -> CacheNote | None:
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None
     # Python's JSON has NaN and Infinity. A negative number of requests would allow endless ones.
-    is_valid = note.attempt >= 0 and math.isfinite(note.until) and math.isfinite(note.began)
+    is_valid = note.attempt >= 0 and all(map(math.isfinite, (note.until, note.began, note.failed)))
     return note if is_valid else None
 
 

@@ -25,6 +25,7 @@ def test_note_is_read_unchanged() -> None:
     "members",
     [
         {"began": float("nan")},
+        {"failed": float("inf")},
         {"until": float("inf")},
         {"until": "NaN"},
         {"attempt": -1},
@@ -35,7 +36,7 @@ def test_note_is_read_unchanged() -> None:
     ids=str,
 )
 def test_note_with_an_impossible_value_is_ignored(members: Mapping[str, object]) -> None:
-    """Such a note would allow endless requests, or could not be written again."""
+    """Such a note would allow endless requests or none, or could not be written again."""
     assert read_note(changed(**members)) is None
 
 
