@@ -17,7 +17,7 @@ help:  ## list the commands
 demo: .venv/demo-ready  ## run the client against a local test server and explain each step
 	$(PY) -m aioalf demo $(ARGS)
 
-test: .venv/test-ready  ## run the test suite on one Python, in about four minutes
+test: .venv/test-ready  ## run the test suite on one Python, in about three minutes
 	AIOALF_SEEDS=$${AIOALF_SEEDS:-400} $(PY) -m pytest -n auto $(ARGS)
 
 check: .venv/tox-ready  ## run everything: lint, types, coverage, every installed Python, oldest and newest aiohttp
