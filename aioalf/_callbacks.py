@@ -15,7 +15,7 @@ from contextvars import copy_context
 from threading import Thread
 from typing import Final, TypeGuard, TypeVar
 
-from aioalf._single_flight import is_being_cancelled
+from aioalf._closing import is_being_cancelled
 from aioalf.errors import TokenError
 from aioalf.token import Token
 

@@ -15,9 +15,9 @@ from typing import Any, Final, NoReturn
 from yarl import URL
 
 from aioalf._auth_server.token_response import ResponsePolicy, Warnings, read_token
-from aioalf._masked_values import MaskedDict
+from aioalf._hidden_repr import MaskedDict
+from aioalf._masking import Unpicklable
 from aioalf._options import TokenManagerOptions
-from aioalf._redaction import Unpicklable
 from aioalf.client_auth import ClientSecret
 from aioalf.errors import TokenConfigurationError
 from aioalf.token import Token

@@ -15,13 +15,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Coroutine
 from functools import partial
 
-from aioalf._masked_values import MaskedStr
+from aioalf._closing import is_being_cancelled
+from aioalf._hidden_repr import MaskedStr
 from aioalf._single_flight import (
     CANCELLED_INSIDE,
     SingleFlight,
     copy_exception,
     copy_without_frames,
-    is_being_cancelled,
 )
 from aioalf.errors import TokenConfigurationError, TokenError
 from aioalf.renewal import PAUSE_AFTER_REFUSAL, Renewal, RenewalSkippedError

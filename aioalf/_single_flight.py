@@ -9,23 +9,19 @@ from __future__ import annotations
 import asyncio
 import copy
 import logging
-import sys
 from collections.abc import Callable, Coroutine, Iterable
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import suppress
 from contextvars import ContextVar, copy_context
 from types import GetSetDescriptorType, MemberDescriptorType
 from typing import Any, Final, Generic, TypeVar
 
+from aioalf._closing import CLOSE_TIMEOUT
 from aioalf.errors import TokenError
 
 T = TypeVar("T")
 E = TypeVar("E", bound=BaseException)
 
 logger: logging.Logger = logging.getLogger(__name__)
-
-CLOSE_TIMEOUT: Final = 30.0
-"""The seconds that `SingleFlight.close` waits for calls that must run to completion."""
-
 
 CANCELLED_INSIDE: Final = "A function that the token request called was cancelled"
 
@@ -172,72 +168,6 @@ class SingleFlight(Generic[T]):
         for landed in waiting:
             if not landed.done():  # it is done if its caller was cancelled
                 landed.set_result(None)
-
-
-class MustFinish:
-    """Calls that run to completion even if their callers are cancelled; `wait` waits for them."""
-
-    def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[Any]] = set()
-
-    async def run(self, call: Coroutine[object, object, T]) -> T:
-        """Run `call` like `run_to_completion`."""
-        task = asyncio.get_running_loop().create_task(call)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return await _to_completion(task)
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether no call runs."""
-        return not self._tasks
-
-    async def wait(self) -> None:
-        """Wait until the calls that run now are done, at most `CLOSE_TIMEOUT` seconds."""
-        loop = asyncio.get_running_loop()
-        tasks = [task for task in self._tasks if task.get_loop() is loop]
-        if tasks:
-            await asyncio.wait(tasks, timeout=CLOSE_TIMEOUT)
-
-
-def is_being_cancelled() -> bool:
-    """Return whether the running task itself was cancelled.
-
-    If not, a CancelledError comes from something that the task awaited, and is a failure like any
-    other.
-    """
-    task = asyncio.current_task()
-    return task is None or task.cancelling() > 0
-
-
-async def run_to_completion(call: Coroutine[object, object, T]) -> T:
-    """Run `call` to completion even if the caller is cancelled, then re-raise the cancellation.
-
-    The caller can hold a lock around it: the lock is not released before the call is done.
-    """
-    return await _to_completion(asyncio.get_running_loop().create_task(call))
-
-
-async def _to_completion(task: asyncio.Task[T]) -> T:
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            with _shield_of_anyio() if cancelled else nullcontext():
-                await asyncio.wait({task})
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None:
-        if not task.cancelled():
-            task.exception()  # retrieved, since nothing else looks at it
-        raise cancelled
-    return task.result()
-
-
-def _shield_of_anyio() -> AbstractContextManager[object]:
-    # A cancelled scope of anyio cancels its tasks again at each turn of the event loop, which would
-    # keep the processor busy until the call is done. Its own shield prevents that.
-    anyio = sys.modules.get("anyio")
-    return nullcontext() if anyio is None else anyio.CancelScope(shield=True)
 
 
 def copy_exception(error: E) -> E:

@@ -14,7 +14,7 @@ from typing import Final
 
 from yarl import URL
 
-from aioalf._redaction import printable
+from aioalf._masking import printable
 from aioalf.errors import InsecureTransportWarning, TokenConfigurationError
 
 SECURE_SCHEMES: Final = frozenset({"https", "wss"})

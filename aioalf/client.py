@@ -15,11 +15,12 @@ from aiohttp import ClientResponse, ClientSession
 from aiohttp.typedefs import StrOrURL
 from yarl import URL
 
+from aioalf._closing import run_to_completion
 from aioalf._error_frames import hide_locals_on_error
-from aioalf._masked_values import MaskedStr
+from aioalf._hidden_repr import MaskedStr
+from aioalf._masking import Unpicklable
 from aioalf._options import ClientOptions, TokenRequestOptions, split_options
 from aioalf._recently_used import RecentlyUsed
-from aioalf._redaction import Unpicklable
 from aioalf._requests.authorization_header import AuthorizationHeader
 from aioalf._requests.context import AsyncOnly, RequestContextManager
 from aioalf._requests.dispatcher import RequestDispatcher
@@ -28,7 +29,6 @@ from aioalf._requests.origin_policy import OriginPolicy
 from aioalf._requests.session import SessionProvider
 from aioalf._requests.targets import make_targets
 from aioalf._requests.verbs import RequestVerbs
-from aioalf._single_flight import run_to_completion
 from aioalf.client_auth import ClientSecret
 from aioalf.errors import TokenConfigurationError, TokenError, TokenHTTPError
 from aioalf.httpclient import HTTPRequest

@@ -30,7 +30,7 @@ from typing import Final, Self, TypedDict, Unpack
 
 from aiohttp import ClientConnectionError, ClientResponse
 
-from aioalf._redaction import excerpt
+from aioalf._masking import excerpt
 
 _TOO_MANY_REQUESTS: Final = 429
 _SERVER_ERROR: Final = 500

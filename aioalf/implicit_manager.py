@@ -17,7 +17,9 @@ from aioalf._browser import pages
 from aioalf._browser.custom_pages import CustomPages
 from aioalf._browser.redirect_uri import check_ports
 from aioalf._callbacks import OpenBrowser
+from aioalf._closing import run_to_completion
 from aioalf._error_frames import hide_locals_on_error
+from aioalf._hidden_repr import MaskedStr
 from aioalf._implicit_storage import (
     SharedStorage,
     Storage,
@@ -26,9 +28,7 @@ from aioalf._implicit_storage import (
     shared_storage,
     unshare,
 )
-from aioalf._masked_values import MaskedStr
 from aioalf._options import TokenManagerOptions
-from aioalf._single_flight import run_to_completion
 from aioalf._syntax import join_scope, scope_set
 from aioalf._urls import is_insecure, read_endpoint, warn_insecure
 from aioalf.client import Client

@@ -17,7 +17,9 @@ from yarl import URL
 from aioalf._api_rules import ApiRules
 from aioalf._auth_server.token_endpoint import TokenEndpoint
 from aioalf._auth_server.token_response import ResponsePolicy, Warnings
+from aioalf._closing import run_to_completion
 from aioalf._error_frames import hide_locals_on_error
+from aioalf._hidden_repr import MaskedStr
 from aioalf._legacy_hooks import (
     ConstructorArguments,
     LegacyAttributes,
@@ -28,12 +30,10 @@ from aioalf._login.derived_login import DerivedLogin, shared_login
 from aioalf._login.login import Login
 from aioalf._login.logout import Logout
 from aioalf._manager_parts import make_api_rules, make_endpoint, make_login, make_policy
-from aioalf._masked_values import MaskedStr
 from aioalf._options import TokenManagerOptions, TokenRequestOptions, check_names, check_options
 from aioalf._provider_options import check_provider, with_provider
 from aioalf._recently_used import RecentlyUsed
 from aioalf._renewing_token import RenewingToken
-from aioalf._single_flight import run_to_completion
 from aioalf._urls import missing_endpoint_error
 from aioalf.client_auth import ClientSecret
 from aioalf.errors import (

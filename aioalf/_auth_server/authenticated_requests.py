@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from yarl import URL
 
@@ -21,16 +22,13 @@ from aioalf._auth_server.http import AuthServerHTTP
 from aioalf._auth_server.request_params import Form
 from aioalf._auth_server.response import ServerResponse, secrets_in_request
 from aioalf._auth_server.server_rules import ServerRules
-from aioalf._masked_values import MaskedDict
-from aioalf._redaction import Unpicklable, printable
+from aioalf._hidden_repr import MaskedDict
+from aioalf._masking import Unpicklable, printable
 from aioalf._urls import SECURE_ONLY, redact_url
 from aioalf.client_auth import ClientAuth, Credentials
 from aioalf.errors import TokenError
 
 logger: logging.Logger = logging.getLogger(__name__)
-
-REQUEST_HEADERS: Final = {"Accept": "application/json"}
-"""Headers of every request to an endpoint; ``http_options["headers"]`` override them."""
 
 
 class Reply(NamedTuple):
@@ -52,6 +50,7 @@ class AuthenticatedRequests(Unpicklable):
         client_auth: ClientAuthSelection,
         rules: ServerRules,
         authorization_rules: AuthorizationRules,
+        headers: Mapping[str, str],
     ) -> None:
         self._http = http
         self._endpoints = endpoints
@@ -59,6 +58,7 @@ class AuthenticatedRequests(Unpicklable):
         self._client_auth = client_auth
         self._rules = rules
         self._authorization_rules = authorization_rules
+        self._headers = {**headers, **rules.headers}
 
     async def send(self, name: str, form: Form, attempt: int = 1) -> Reply:
         """Send an authenticated request. Raises TokenHTTPError if the status is not 2xx.
@@ -115,7 +115,7 @@ class AuthenticatedRequests(Unpicklable):
                 name,
                 url,
                 signed,
-                MaskedDict({**REQUEST_HEADERS, **self._rules.headers, **headers}),
+                MaskedDict({**self._headers, **headers}),
                 ssl=method.ssl_context,
                 secrets=secrets_in_request(credentials, signed),
                 is_json=self._rules.sends_json,

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, cast
 
-from aioalf._redaction import MASK, SecretMask, error_words, mask_secrets
+from aioalf._masking import MASK, SecretMask, error_words, mask_secrets
 
 _CODES: Final = ("error", "code", "type", "errorType", "status", "key", "errorcode", "ErrorCode")
 """Members that hold an error code, in the order in which they are tried."""

@@ -48,9 +48,9 @@ from aioalf._auth_server.session import (
     open_session,
     verifies_certificates,
 )
-from aioalf._masked_values import MaskedDict, MaskedMultiDict, MaskedSet, MaskedStr
-from aioalf._redaction import Unpicklable, mask_secrets, printable
-from aioalf._single_flight import is_being_cancelled
+from aioalf._closing import is_being_cancelled
+from aioalf._hidden_repr import MaskedDict, MaskedMultiDict, MaskedSet, MaskedStr
+from aioalf._masking import Unpicklable, mask_secrets, printable
 from aioalf._urls import is_remote, redact_url
 from aioalf.errors import TokenConfigurationError, TokenConnectionError, TokenError
 

@@ -13,10 +13,14 @@ from traceback import walk_tb
 from typing import Any, Final, NoReturn, cast
 from urllib.parse import parse_qsl
 
+from aiohttp import ClientTimeout
 from yarl import URL
 
-from aioalf._redaction import SHORT_SECRET
+from aioalf._masking import SHORT_SECRET
 from aioalf.errors import TokenConfigurationError
+
+DEFAULT_TIMEOUT: Final = ClientTimeout(total=10, sock_connect=5)
+"""The timeout of one request, unless ``http_options["timeout"]`` sets another."""
 
 PUBLIC_HEADERS: Final = frozenset(
     {

@@ -14,7 +14,7 @@ from typing import Final, cast
 from yarl import URL
 
 from aioalf._auth_server.response import read_object
-from aioalf._redaction import printable
+from aioalf._masking import printable
 from aioalf._urls import (
     NO_HTTP_HOSTS,
     PlainHTTPHosts,

@@ -12,8 +12,8 @@ from typing import Final
 
 from yarl import URL
 
-from aioalf._masked_values import MaskedDict
-from aioalf._redaction import Unpicklable
+from aioalf._hidden_repr import MaskedDict
+from aioalf._masking import Unpicklable
 from aioalf._syntax import is_sendable, join_scope, scope_set
 from aioalf.errors import TokenConfigurationError
 

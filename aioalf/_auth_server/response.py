@@ -18,8 +18,8 @@ from aioalf._auth_server.buffered_response import replace_texts
 from aioalf._auth_server.error_response import OAuthErrorFields, masked_members, read_oauth_error
 from aioalf._auth_server.request_params import Form
 from aioalf._auth_server.server_rules import ServerRules
-from aioalf._masked_values import MaskedDict
-from aioalf._redaction import (
+from aioalf._hidden_repr import MaskedDict
+from aioalf._masking import (
     SHORT_SECRET,
     SecretMask,
     Unpicklable,

@@ -16,7 +16,6 @@ from typing import Any, Final, cast
 
 from aiohttp import (
     ClientSession,
-    ClientTimeout,
     DummyCookieJar,
     Fingerprint,
     InvalidURL,
@@ -28,16 +27,14 @@ from aiohttp import (
 from aiohttp.helpers import get_env_proxy_for_url
 from yarl import URL
 
-from aioalf._redaction import Unpicklable
+from aioalf._auth_server.http_options import DEFAULT_TIMEOUT
+from aioalf._masking import Unpicklable
 from aioalf.errors import TokenConfigurationError
 
 logger: logging.Logger = logging.getLogger(__name__)
 
 AuthSessionOption = ClientSession | Callable[[], ClientSession]
 """The option ``auth_session``: a session, or a function that returns one in an event loop."""
-
-TIMEOUT: Final = ClientTimeout(total=10, sock_connect=5)
-"""The timeout of one request, unless ``http_options`` sets another."""
 
 _STANDARD_CONNECTORS: Final = (TCPConnector, UnixConnector, NamedPipeConnector)
 
@@ -159,7 +156,7 @@ async def open_session(
         options |= {"connector": session.connector, "connector_owner": False}
         traces = [*session.trace_configs, *traces]
     return ClientSession(
-        timeout=TIMEOUT,
+        timeout=DEFAULT_TIMEOUT,
         cookie_jar=DummyCookieJar(),
         auto_decompress=False,
         trace_configs=traces,

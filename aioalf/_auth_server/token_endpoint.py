@@ -12,7 +12,7 @@ from contextlib import suppress
 from copy import copy
 from itertools import count
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from aiohttp import ClientSession, TraceConfig
 from yarl import URL
@@ -33,7 +33,7 @@ from aioalf._auth_server.token_response import (
     read_refresh_token,
     read_token,
 )
-from aioalf._masked_values import MaskedDict, MaskedStr
+from aioalf._hidden_repr import MaskedDict, MaskedStr
 from aioalf._syntax import is_sendable
 from aioalf.client_auth import ClientAuth
 from aioalf.client_auth.credentials import Credentials
@@ -42,6 +42,10 @@ from aioalf.retry import Retry, retrying
 from aioalf.token import Token
 
 logger: logging.Logger = logging.getLogger(__name__)
+
+
+REQUEST_HEADERS: Final = {"Accept": "application/json"}
+"""Headers of every request to an endpoint; ``http_options["headers"]`` override them."""
 
 
 class TokenEndpoint:
@@ -117,6 +121,7 @@ class TokenEndpoint:
             self._client_auth,
             self._rules,
             self.authorization_rules,
+            REQUEST_HEADERS,
         )
         self.identity: str | None = self._endpoints.identity
         """The configured URL that identifies the server if there is no issuer, for cache keys."""

@@ -14,8 +14,8 @@ from typing import Final, NamedTuple
 
 from aioalf._auth_server.expiry import EXPIRES_IN, ExpiryMembers, read_expiry
 from aioalf._auth_server.granted_scope import GrantedScope, ScopeRules, read_scope
-from aioalf._masked_values import MaskedDict, MaskedStr
-from aioalf._redaction import mask_secrets, printable
+from aioalf._hidden_repr import MaskedDict, MaskedStr
+from aioalf._masking import mask_secrets, printable
 from aioalf._syntax import is_sendable, is_visible_ascii, read_lifetime
 from aioalf.errors import TokenConfigurationError, TokenResponseError
 from aioalf.token import Token

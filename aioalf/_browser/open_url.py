@@ -10,7 +10,7 @@ import webbrowser
 from typing import Final
 
 from aioalf._callbacks import OpenBrowser, call
-from aioalf._redaction import printable
+from aioalf._masking import printable
 from aioalf.errors import TokenError
 
 logger: logging.Logger = logging.getLogger(__name__)

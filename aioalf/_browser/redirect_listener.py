@@ -22,7 +22,7 @@ from aioalf._browser.open_url import instructions, log_instructions, open_url
 from aioalf._browser.redirect_uri import RedirectUri
 from aioalf._browser.sockets import listen
 from aioalf._callbacks import OpenBrowser, run_while_showing
-from aioalf._masked_values import MaskedDict
+from aioalf._hidden_repr import MaskedDict
 from aioalf.errors import TokenError
 
 __all__ = ("RedirectListener",)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final, Self
 from urllib.parse import unquote
 
-from aioalf._redaction import MASK, printable
+from aioalf._masking import MASK, printable
 from aioalf.errors import TokenConfigurationError
 
 MAX_PORT: Final = 65535

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from aiohttp import ClientError
 
 from aioalf._cli.profiles import DEFAULT_PROFILE, NoProfileError
-from aioalf._redaction import printable
+from aioalf._masking import printable
 from aioalf.errors import (
     AccessDeniedError,
     InsecureTransportWarning,

@@ -20,7 +20,7 @@ from yarl import URL
 
 from aioalf._cli.exit_codes import RequestFailedError
 from aioalf._cli.output import open_output
-from aioalf._redaction import printable
+from aioalf._masking import printable
 from aioalf._urls import is_insecure, redact_url
 from aioalf.client import Client
 from aioalf.errors import TokenConfigurationError

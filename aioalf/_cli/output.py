@@ -18,7 +18,7 @@ from typing import IO, Final
 import click
 
 from aioalf._cli.exit_codes import RequestFailedError
-from aioalf._redaction import printable
+from aioalf._masking import printable
 
 STDOUT: Final = "-"
 """The path that means standard output."""

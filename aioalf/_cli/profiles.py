@@ -16,7 +16,7 @@ from typing import Final, cast
 
 from platformdirs import user_state_path
 
-from aioalf._redaction import printable
+from aioalf._masking import printable
 from aioalf.caches import FileCache
 from aioalf.caches._file_format import FORMAT as TOKEN_FORMAT
 from aioalf.caches._private_directory import PrivateDirectory

@@ -18,7 +18,7 @@ from typing import Final, TextIO
 
 import click
 
-from aioalf._redaction import printable
+from aioalf._masking import printable
 from aioalf.grants._prompt import Prompt, columns_of, print_prompt
 
 _SPINNER_INTERVAL: Final = 0.1

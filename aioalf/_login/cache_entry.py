@@ -17,7 +17,9 @@ from datetime import UTC, datetime
 from typing import Final, TypeVar, cast
 
 from aioalf._cache_protocol import Claim, TokenCache
-from aioalf._login.cache_format import (
+from aioalf._closing import MustFinish, is_being_cancelled, run_to_completion
+from aioalf._hidden_repr import MaskedStr
+from aioalf._login.cache_entry_format import (
     StoredLogin,
     has_version,
     read_stored_login,
@@ -25,8 +27,6 @@ from aioalf._login.cache_format import (
 )
 from aioalf._login.cache_note import CacheNote, read_note, write_note
 from aioalf._login.logout import TokensToRevoke
-from aioalf._masked_values import MaskedStr
-from aioalf._single_flight import MustFinish, is_being_cancelled, run_to_completion
 from aioalf.errors import CacheError, TokenError
 from aioalf.grants import AuthorizationServer
 

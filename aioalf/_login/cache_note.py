@@ -12,7 +12,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from aioalf._redaction import printable
+from aioalf._masking import printable
 from aioalf.errors import (
     AUTHORIZATION_ERRORS,
     AuthorizationError,

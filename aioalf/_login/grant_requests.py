@@ -12,8 +12,8 @@ from yarl import URL
 
 from aioalf._auth_server.authorization_rules import AuthorizationRules
 from aioalf._auth_server.request_params import AmendResponse, Form, TokenRequestParams
-from aioalf._masked_values import MaskedDict
-from aioalf._single_flight import MustFinish
+from aioalf._closing import MustFinish
+from aioalf._hidden_repr import MaskedDict
 from aioalf.grants import AuthorizationServer
 from aioalf.token import Token
 

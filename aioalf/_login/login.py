@@ -11,6 +11,8 @@ from functools import partial
 from aioalf._auth_server.token_endpoint import TokenEndpoint
 from aioalf._cache_protocol import Claim, TokenCache
 from aioalf._callbacks import OnToken, notify_on_token
+from aioalf._closing import MustFinish
+from aioalf._hidden_repr import MaskedDict
 from aioalf._key_locks import KeyLocks
 from aioalf._login.cache_entry import CacheEntry
 from aioalf._login.cache_key import cache_key_for, cache_owner
@@ -20,8 +22,6 @@ from aioalf._login.login_log import log_missing_refresh_token
 from aioalf._login.login_state import SUBJECT_TTL, Fetch, LoginState
 from aioalf._login.logout import TokensToRevoke
 from aioalf._login.shared_fetch import SharedFetch, Steps
-from aioalf._masked_values import MaskedDict
-from aioalf._single_flight import MustFinish
 from aioalf._urls import http_hosts_advice, redact_url
 from aioalf.errors import (
     CacheError,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aioalf._redaction import printable
+from aioalf._masking import printable
 from aioalf.errors import (
     LoginRequiredError,
     ScopeNotGrantedError,

@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Final
 
 from aioalf._cache_protocol import Claim
+from aioalf._closing import MustFinish
 from aioalf._login.cache_entry import CacheEntry
-from aioalf._login.cache_format import StoredLogin
+from aioalf._login.cache_entry_format import StoredLogin
 from aioalf._login.logout import TokensToRevoke
-from aioalf._single_flight import MustFinish
 from aioalf.errors import CacheError, TokenError
 from aioalf.grants import AuthorizationServer, Grant, RefreshToken
 from aioalf.token import Token

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final, Protocol
 
 from aioalf._auth_server.token_endpoint import TokenEndpoint
-from aioalf._masked_values import MaskedStr
+from aioalf._hidden_repr import MaskedStr
 from aioalf.errors import RevocationError, TokenError, TokenHTTPError
 from aioalf.retry import is_transient
 from aioalf.token import Token

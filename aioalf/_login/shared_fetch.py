@@ -15,9 +15,9 @@ from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
 
 from aioalf._cache_protocol import Claim
+from aioalf._closing import run_to_completion
 from aioalf._login.cache_entry import CacheEntry, release, this_process
 from aioalf._login.cache_note import CacheNote, NoteKind, failure_note
-from aioalf._single_flight import run_to_completion
 from aioalf.errors import (
     CacheError,
     LoginTimeoutError,

@@ -13,8 +13,8 @@ from aiohttp.hdrs import AUTHORIZATION, USER_AGENT
 from aiohttp.http import SERVER_SOFTWARE
 from multidict import CIMultiDict
 
-from aioalf._masked_values import MaskedStr
-from aioalf._redaction import Unpicklable
+from aioalf._hidden_repr import MaskedStr
+from aioalf._masking import Unpicklable
 from aioalf._requests.manager_adapter import TokenProvider, api_rules_of, renewable
 from aioalf._syntax import is_visible_ascii
 from aioalf.errors import TokenError

@@ -24,7 +24,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from aioalf._auth_server.buffered_response import copy_response
-from aioalf._redaction import Unpicklable
+from aioalf._masking import Unpicklable
 from aioalf._requests.authorization_header import AuthorizationHeader, with_header
 from aioalf._requests.origin_policy import origin_of
 from aioalf._requests.retry_on_401 import (

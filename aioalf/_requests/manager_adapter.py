@@ -15,7 +15,7 @@ from aiohttp import ClientSession
 
 from aioalf._api_rules import DEFAULT_RULES, ApiRules
 from aioalf._callbacks import await_if_needed
-from aioalf._redaction import Unpicklable
+from aioalf._masking import Unpicklable
 from aioalf._single_flight import SingleFlight
 from aioalf.errors import TokenConfigurationError
 from aioalf.manager import TokenManager

@@ -16,7 +16,7 @@ from aiohttp.multipart import MultipartWriter
 from aiohttp.payload import AsyncIterablePayload, Payload
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from aioalf._masked_values import MaskedStr
+from aioalf._hidden_repr import MaskedStr
 from aioalf._requests.authorization_header import AuthorizationHeader, with_header
 from aioalf._requests.challenge import Challenge, parse_challenges
 

@@ -18,7 +18,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from aioalf._redaction import printable
+from aioalf._masking import printable
 from aioalf.caches._file_modes import FILE_MODE
 from aioalf.caches._private_directory import PrivateDirectory
 from aioalf.errors import CacheError

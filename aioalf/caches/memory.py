@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from aioalf._cache_protocol import Claim
 from aioalf._error_frames import hide_locals_on_error
-from aioalf._redaction import Unpicklable
+from aioalf._masking import Unpicklable
 from aioalf.errors import TokenConfigurationError
 
 

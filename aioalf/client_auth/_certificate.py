@@ -12,7 +12,7 @@ from collections.abc import Collection
 from hashlib import sha1, sha256
 from typing import Final
 
-from aioalf._masked_values import MaskedStr
+from aioalf._hidden_repr import MaskedStr
 from aioalf._secret_source import SecretSource, check_secret_source, secret_value
 from aioalf.errors import TokenConfigurationError
 

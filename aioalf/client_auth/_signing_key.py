@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final, Protocol, cast, runtime_checkable
 
 from aioalf._callbacks import call_user_function
-from aioalf._redaction import Unpicklable
+from aioalf._masking import Unpicklable
 from aioalf.client_auth import _jose as jose
 from aioalf.client_auth.secret_file import SecretFile
 from aioalf.errors import TokenConfigurationError, TokenError

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from hashlib import sha256
 from ssl import SSLContext
 
-from aioalf._masked_values import MaskedStr
-from aioalf._redaction import Unpicklable
+from aioalf._hidden_repr import MaskedStr
+from aioalf._masking import Unpicklable
 from aioalf._secret_source import SecretSource, check_secret_source, check_text, secret_value
 from aioalf.client_auth._assertion import JWT_BEARER
 from aioalf.client_auth.credentials import Credentials, require_client_id

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from urllib.parse import quote_plus
 
 from aioalf._callbacks import call_user_function
-from aioalf._redaction import Unpicklable
+from aioalf._masking import Unpicklable
 from aioalf._syntax import is_sendable
 from aioalf.errors import TokenConfigurationError
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from aioalf._error_frames import hide_locals_on_error
-from aioalf._redaction import printable
+from aioalf._masking import printable
 from aioalf.errors import TokenConfigurationError
 
 

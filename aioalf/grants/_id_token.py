@@ -9,7 +9,7 @@ from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 
 from aioalf._auth_server.response import read_object
-from aioalf._masked_values import MaskedStr
+from aioalf._hidden_repr import MaskedStr
 from aioalf.errors import AuthorizationError
 
 

@@ -13,8 +13,8 @@ from urllib.parse import unquote_plus, urlencode
 from yarl import URL
 
 from aioalf._auth_server.request_params import Form
-from aioalf._masked_values import MaskedDict
-from aioalf._redaction import mask_secrets, printable
+from aioalf._hidden_repr import MaskedDict
+from aioalf._masking import mask_secrets, printable
 from aioalf.errors import (
     AUTHORIZATION_ERRORS,
     AuthorizationError,

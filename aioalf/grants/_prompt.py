@@ -10,7 +10,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple, TextIO
 
-from aioalf._redaction import printable
+from aioalf._masking import printable
 
 _BORDER = 2
 _MAX_URL = 2048

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from aioalf._masked_values import MaskedDict
+from aioalf._hidden_repr import MaskedDict
 from aioalf.errors import TokenConfigurationError
 
 _OF_THE_SERVER: Final = frozenset(

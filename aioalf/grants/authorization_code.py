@@ -15,7 +15,7 @@ from aioalf._auth_server.response import secrets_in_request
 from aioalf._browser.redirect_uri import RedirectUri
 from aioalf._callbacks import OpenBrowser
 from aioalf._error_frames import hide_locals_on_error
-from aioalf._masked_values import MaskedDict, MaskedStr
+from aioalf._hidden_repr import MaskedDict, MaskedStr
 from aioalf.client_auth.credentials import Credentials, require_client_id
 from aioalf.errors import TokenConfigurationError
 from aioalf.grants import _pkce as pkce

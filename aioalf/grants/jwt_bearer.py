@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from aioalf._auth_server.request_params import TokenRequestParams
 from aioalf._error_frames import hide_locals_on_error
-from aioalf._masked_values import MaskedDict, MaskedStr
-from aioalf._redaction import Unpicklable
+from aioalf._hidden_repr import MaskedDict, MaskedStr
+from aioalf._masking import Unpicklable
 from aioalf._secret_source import SecretSource, check_secret_source, check_text, secret_value
 from aioalf.client_auth._assertion import LIFETIME, check_lifetime, new_claims
 from aioalf.client_auth._signing_key import PrivateKey, SigningKey

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from aioalf._error_frames import hide_locals_on_error
-from aioalf._masked_values import MaskedStr
-from aioalf._redaction import Unpicklable
+from aioalf._hidden_repr import MaskedStr
+from aioalf._masking import Unpicklable
 from aioalf._secret_source import (
     SecretSource,
     check_secret_source,

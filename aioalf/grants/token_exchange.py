@@ -9,7 +9,7 @@ from typing import Final
 
 from aioalf._auth_server.response import read_object
 from aioalf._error_frames import hide_locals_on_error
-from aioalf._redaction import Unpicklable
+from aioalf._masking import Unpicklable
 from aioalf._secret_source import (
     SecretSource,
     check_secret_source,

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from yarl import URL
 
-from aioalf._redaction import printable
+from aioalf._masking import printable
 from aioalf.errors import TokenConfigurationError
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"

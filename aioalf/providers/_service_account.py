@@ -13,7 +13,7 @@ from typing import Final
 
 from aioalf._auth_server.response import read_object
 from aioalf._error_frames import hide_locals_on_error
-from aioalf._redaction import Unpicklable, printable
+from aioalf._masking import Unpicklable, printable
 from aioalf._secret_source import check_text
 from aioalf.client_auth.secret_file import read_secret
 from aioalf.errors import TokenConfigurationError

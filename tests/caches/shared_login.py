@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from aioalf import Client
 from aioalf._callbacks import OpenBrowser
-from aioalf._login.cache_format import StoredLogin, read_stored_login
+from aioalf._login.cache_entry_format import StoredLogin, read_stored_login
 from aioalf.caches import FileCache
 from aioalf.grants import AuthorizationCode
 from aioalf.testing import OAuthServer

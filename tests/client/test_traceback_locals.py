@@ -15,7 +15,7 @@ from aioalf import Client, OAuth2Middleware, Retry, Token, TokenError, TokenMana
 from aioalf._auth_server.http import AuthServerHTTP
 from aioalf._auth_server.session import SessionSettings
 from aioalf._auth_server.token_endpoint import TokenEndpoint
-from aioalf._masked_values import MaskedDict, MaskedMultiDict, MaskedSet, MaskedStr
+from aioalf._hidden_repr import MaskedDict, MaskedMultiDict, MaskedSet, MaskedStr
 from aioalf._requests.authorization_header import AuthorizationHeader
 from aioalf.caches import MemoryCache
 from aioalf.client_auth import ClientAuth, ClientSecretBasic, ClientSecretPost, Credentials

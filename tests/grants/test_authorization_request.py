@@ -15,8 +15,8 @@ from aioalf import AuthorizationError, Client, TokenConfigurationError, TokenHTT
 from aioalf._auth_server.authorization_rules import AuthorizationRules
 from aioalf._auth_server.request_params import TokenRequestParams
 from aioalf._auth_server.token_endpoint import TokenEndpoint
+from aioalf._hidden_repr import MaskedDict
 from aioalf._login.login import Login, own_login
-from aioalf._masked_values import MaskedDict
 from aioalf.caches import MemoryCache, TokenCache
 from aioalf.client_auth import ClientAuth, ClientSecretPost, Credentials, PublicClient
 from aioalf.grants import AuthorizationCode, ClientCredentials, DeviceCode, Grant

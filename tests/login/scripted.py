@@ -10,7 +10,7 @@ from yarl import URL
 
 from aioalf._auth_server.authorization_rules import AuthorizationRules
 from aioalf._auth_server.request_params import AmendResponse, Form, TokenRequestParams
-from aioalf._login.cache_format import StoredLogin, read_stored_login
+from aioalf._login.cache_entry_format import StoredLogin, read_stored_login
 from aioalf._syntax import scope_set
 from aioalf.caches import Claim, MemoryCache, TokenCache
 from aioalf.errors import CacheError, TokenHTTPError, TokenResponseError

@@ -3,7 +3,7 @@
 import pytest
 
 from aioalf._auth_server.request_params import AmendResponse, Form
-from aioalf._login.cache_format import StoredLogin, write_stored_login
+from aioalf._login.cache_entry_format import StoredLogin, write_stored_login
 from aioalf._login.login import Login
 from aioalf.caches import MemoryCache
 from aioalf.errors import CacheError

@@ -13,11 +13,11 @@ import pytest
 from yarl import URL
 
 from aioalf._auth_server.request_params import AmendResponse, Form
-from aioalf._login.cache_format import StoredLogin, write_stored_login
+from aioalf._closing import CLOSE_TIMEOUT
+from aioalf._login.cache_entry_format import StoredLogin, write_stored_login
 from aioalf._login.derived_login import DerivedLogin
 from aioalf._login.login import Login
 from aioalf._login.shared_fetch import BusyError
-from aioalf._single_flight import CLOSE_TIMEOUT
 from aioalf.errors import (
     AccessDeniedError,
     CacheError,

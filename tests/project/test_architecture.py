@@ -22,8 +22,8 @@ LAYERS: list[tuple[str, dict[str, set[str]]]] = [
         "Errors, and values without I/O: masking, grammar, URLs.",
         {
             "_error_frames": set(),
-            "_redaction": set(),
-            "_masked_values": set(),
+            "_masking": set(),
+            "_hidden_repr": set(),
             "errors": {"aiohttp"},
             "_syntax": set(),
             "_urls": {"warnings"},
@@ -35,6 +35,7 @@ LAYERS: list[tuple[str, dict[str, set[str]]]] = [
             "token": {"time"},
             "renewal": set(),
             "retry": {"asyncio", "random", "time"},
+            "_closing": {"asyncio"},
             "_single_flight": {"asyncio", "logging"},
             "_callbacks": {"asyncio", "logging", "threading"},
             "_secret_source": set(),

@@ -4,16 +4,11 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable
 
-import anyio
 import pytest
 
 from aioalf import _single_flight
-from aioalf._single_flight import (
-    FlightCancelledError,
-    MustFinish,
-    SingleFlight,
-    run_to_completion,
-)
+from aioalf._closing import run_to_completion
+from aioalf._single_flight import FlightCancelledError, SingleFlight
 from aioalf.errors import TokenError
 
 
@@ -458,39 +453,3 @@ async def test_function_that_a_call_waits_for_cannot_wait_for_the_call() -> None
 
     with pytest.raises(FlightCancelledError):
         await flight.run(recursive)
-
-
-@pytest.mark.rule("R044")
-async def test_calls_that_must_finish_can_be_awaited() -> None:
-    """Also after their callers were cancelled; calls of an event loop that has ended are not."""
-    must_finish, go_on = MustFinish(), asyncio.Event()
-    caller = asyncio.create_task(must_finish.run(_wait(go_on)))
-    await asyncio.sleep(0)
-    caller.cancel()
-    waiting = asyncio.create_task(must_finish.wait())
-    await asyncio.sleep(0.01)
-    assert not waiting.done()
-    go_on.set()
-    await waiting
-    await asyncio.wait({caller})
-    assert caller.cancelled()
-    await must_finish.wait()
-
-
-@pytest.mark.rule("R044")
-async def test_call_in_a_cancelled_anyio_scope_is_completed_without_a_busy_loop() -> None:
-    """Anyio cancels the task again at each turn of the event loop."""
-    waiting = asyncio.current_task()
-    assert waiting is not None
-    cancellations: list[int] = []
-
-    async def work() -> None:
-        await asyncio.sleep(0.1)
-        cancellations.append(waiting.cancelling())
-
-    with anyio.CancelScope() as scope:
-        scope.cancel()
-        await run_to_completion(work())
-    assert scope.cancelled_caught
-    assert len(cancellations) == 1
-    assert cancellations[0] < 5

@@ -17,24 +17,26 @@ from aiohttp import ClientResponse, ClientSession
 from aiohttp.typedefs import StrOrURL
 from yarl import URL
 
-from aioalf import Client, TokenError, _single_flight
+from aioalf import Client, TokenError, _closing
 from aioalf._auth_server import request_params
 from aioalf._auth_server.granted_scope import GrantedScope
 from aioalf._auth_server.http import AuthServerHTTP
-from aioalf._auth_server.session import TIMEOUT, AuthSession
+from aioalf._auth_server.http_options import DEFAULT_TIMEOUT
+from aioalf._auth_server.session import AuthSession
 from aioalf._auth_server.token_response import read_token
+from aioalf._closing import MustFinish, run_to_completion
 from aioalf._implicit_storage import SharedStorage
 from aioalf._key_locks import KeyLocks
 from aioalf._login import cache_entry
 from aioalf._login.cache_entry import CacheEntry
-from aioalf._login.cache_format import StoredLogin, write_stored_login
+from aioalf._login.cache_entry_format import StoredLogin, write_stored_login
 from aioalf._login.login_state import LoginState
 from aioalf._login.logout import TokensToRevoke
 from aioalf._login.shared_fetch import SharedFetch, Steps
 from aioalf._requests.authorization_header import AuthorizationHeader
 from aioalf._requests.dispatcher import RequestDispatcher
 from aioalf._requests.session import SessionProvider
-from aioalf._single_flight import MustFinish, SingleFlight, run_to_completion
+from aioalf._single_flight import SingleFlight
 from aioalf.caches import Claim, MemoryCache
 from aioalf.grants import AuthorizationServer
 from aioalf.manager import TokenManager
@@ -416,7 +418,7 @@ def http_options_completed_in_place(patch: pytest.MonkeyPatch) -> None:
     """Defaults are written to the caller's http_options."""
 
     def complete(http_options: Any) -> Mapping[str, Any]:
-        http_options.setdefault("timeout", TIMEOUT)
+        http_options.setdefault("timeout", DEFAULT_TIMEOUT)
         options: Mapping[str, Any] = http_options
         return options
 
@@ -702,10 +704,10 @@ def close_swallows_cancellation(patch: pytest.MonkeyPatch) -> None:
 @breaks("a cancelled close or logout does not keep the processor busy", kind="closing")
 def busy_in_cancelled_scope(patch: pytest.MonkeyPatch) -> None:
     """A scope of anyio cancels a waiting close at each turn of the event loop, for a long time."""
-    shield = _single_flight._shield_of_anyio  # noqa: SLF001 - the defect is inside
+    shield = _closing._shield_of_anyio  # noqa: SLF001 - the defect is inside
     turns = iter(range(5000))  # time stands still meanwhile
     patch.setattr(
-        _single_flight,
+        _closing,
         "_shield_of_anyio",
         lambda: shield() if next(turns, None) is None else nullcontext(),
     )

@@ -11,7 +11,7 @@ from copy import deepcopy
 from typing import Any, TypeVar
 
 from aioalf import TokenError, TokenManager
-from aioalf._single_flight import CLOSE_TIMEOUT
+from aioalf._closing import CLOSE_TIMEOUT
 from aioalf.grants import ClientCredentials, Grant
 from aioalf.testing import CacheFault, UnreliableCache
 from aioalf.testing._lease_store import Lease, LeaseStore

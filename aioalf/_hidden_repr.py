@@ -11,7 +11,7 @@ from typing import Any
 
 from multidict import MultiDict
 
-from aioalf._redaction import MASK
+from aioalf._masking import MASK
 
 
 class MaskedStr(str):

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Final, NamedTuple, NoReturn, cast
 
-from aioalf._masked_values import MaskedStr
+from aioalf._hidden_repr import MaskedStr
 from aioalf._syntax import MAX_LIFETIME, is_sendable, is_visible_ascii
 from aioalf.token import Token
 

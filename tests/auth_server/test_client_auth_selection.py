@@ -4,6 +4,7 @@ import ssl
 
 import pytest
 
+from aioalf._auth_server.client_auth_selection import default_method, method_elsewhere
 from aioalf.client_auth import (
     ClientAuth,
     ClientSecretBasic,
@@ -13,7 +14,6 @@ from aioalf.client_auth import (
     PublicClient,
     TLSClientAuth,
 )
-from aioalf.client_auth._negotiation import default_method, method_elsewhere
 from aioalf.errors import TokenConfigurationError
 from tests.auth_server.token_requests import CertificateAuth
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aioalf._login.cache_format import StoredLogin, read_stored_login, write_stored_login
+from aioalf._login.cache_entry_format import StoredLogin, read_stored_login, write_stored_login
 from aioalf._syntax import MAX_LIFETIME
 from aioalf.token import Token
 from tests.support.identity import in_ascii

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aioalf._redaction import (
+from aioalf._masking import (
     EXCERPT_LENGTH,
     MASK,
     Unpicklable,

@@ -1,0 +1,48 @@
+"""Tests of calls that run to completion although their caller is cancelled."""
+
+import asyncio
+
+import anyio
+import pytest
+
+from aioalf._closing import MustFinish, run_to_completion
+
+
+@pytest.mark.rule("R044")
+async def test_calls_that_must_finish_can_be_awaited() -> None:
+    """Also after their callers were cancelled; calls of an event loop that has ended are not."""
+    must_finish, go_on = MustFinish(), asyncio.Event()
+    caller = asyncio.create_task(must_finish.run(_wait(go_on)))
+    await asyncio.sleep(0)
+    caller.cancel()
+    waiting = asyncio.create_task(must_finish.wait())
+    await asyncio.sleep(0.01)
+    assert not waiting.done()
+    go_on.set()
+    await waiting
+    await asyncio.wait({caller})
+    assert caller.cancelled()
+    await must_finish.wait()
+
+
+@pytest.mark.rule("R044")
+async def test_call_in_a_cancelled_anyio_scope_is_completed_without_a_busy_loop() -> None:
+    """Anyio cancels the task again at each turn of the event loop."""
+    waiting = asyncio.current_task()
+    assert waiting is not None
+    cancellations: list[int] = []
+
+    async def work() -> None:
+        await asyncio.sleep(0.1)
+        cancellations.append(waiting.cancelling())
+
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await run_to_completion(work())
+    assert scope.cancelled_caught
+    assert len(cancellations) == 1
+    assert cancellations[0] < 5
+
+
+async def _wait(event: asyncio.Event) -> None:
+    await event.wait()
