@@ -24,7 +24,7 @@ COMMANDS: Final = {
 }
 """The commands of ``aio-alf[cli]`` and their help."""
 
-_SECRET_VARIABLES: Final = "AIOALF_CLIENT_SECRET"  # noqa: S105 - the start of their names
+_SECRET_VARIABLES: Final = "AIOALF_CLIENT_SECRET"
 _FAILED: Final = 1
 _USAGE: Final = 2
 _INTERRUPTED: Final = 130

@@ -125,7 +125,7 @@ def server_rules(provider: Provider | None) -> ServerRules:
         token_params=provider.token_params,
         refresh_params=provider.refresh_params,
         headers=provider.token_headers,
-        sends_json=provider.token_body == "json",  # noqa: S105 - not a password
+        sends_json=provider.token_body == "json",
         read_response=provider.read_response,
         sign_in_again=provider.sign_in_again,
         try_later=provider.try_later,

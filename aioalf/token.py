@@ -65,7 +65,7 @@ class Token:
         access_token: str = "",
         expires_in: float | str | None = 0,
         *,
-        token_type: str = "Bearer",  # noqa: S107 - a token type is not a secret
+        token_type: str = "Bearer",
         refresh_token: str | None = None,
         scope: frozenset[str] | None = None,
         missing_scope: frozenset[str] = frozenset(),

@@ -18,7 +18,7 @@ from aioalf._cli.profiles import CLIENT_CREDENTIALS, PRIVATE_KEY_JWT, Profile
 from aioalf.client_auth import ClientSecret, SecretFile
 from aioalf.errors import TokenConfigurationError
 
-SECRET_VARIABLE: Final = "AIOALF_CLIENT_SECRET"  # noqa: S105 - the name of an environment variable
+SECRET_VARIABLE: Final = "AIOALF_CLIENT_SECRET"
 CLIENT_ID_VARIABLE: Final = "AIOALF_CLIENT_ID"
 
 

@@ -192,7 +192,7 @@ class _Members:
 
 
 def _is_usable(access_token: object, token_type: object) -> bool:
-    return token_type == "Bearer" and is_visible_ascii(access_token)  # noqa: S105 - a token type is not a secret
+    return token_type == "Bearer" and is_visible_ascii(access_token)
 
 
 def _is_json(value: object) -> bool:

@@ -111,12 +111,12 @@ def _list_of(read_item: Callable[[object], object]) -> Callable[[object], object
     return read
 
 
-def _read_headers(value: Any) -> object:  # noqa: ANN401 - any value of a caller
-    return CIMultiDict(value)
+def _read_headers(value: object) -> object:
+    return CIMultiDict(cast("Mapping[str, str]", value))
 
 
-def _read_proxy(value: Any) -> object:  # noqa: ANN401 - any value of a caller
-    url = URL(value)
+def _read_proxy(value: object) -> object:
+    url = URL(cast("str | URL", value))
     if url.scheme not in {"http", "https"} or not url.host:
         raise ValueError
     return url

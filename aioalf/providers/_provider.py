@@ -93,7 +93,7 @@ class Provider:
     token_params: Mapping[str, str] = _frozen()
     refresh_params: Mapping[str, str] = _frozen()
     token_headers: Mapping[str, str] = _frozen()
-    token_body: Literal["form", "json"] = "form"  # noqa: S105 - not a secret
+    token_body: Literal["form", "json"] = "form"
     scope_separator: str = " "
     default_scope: str = ""
     refresh_scope: str | None = None

@@ -7,7 +7,7 @@ from aioalf.client_auth.public import AnonymousClient
 from aioalf.providers._provider import Provider
 from aioalf.providers._service_account import KeyFile, ServiceAccount
 
-_TOKEN_ENDPOINT = "https://oauth2.googleapis.com/token"  # noqa: S105 - a URL
+_TOKEN_ENDPOINT = "https://oauth2.googleapis.com/token"
 
 _ENDPOINTS = {
     "authorization_endpoint": "https://accounts.google.com/o/oauth2/v2/auth",

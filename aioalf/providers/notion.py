@@ -26,7 +26,7 @@ def notion(version: str = "2022-06-28") -> Provider:
         },
         client_auth=ClientSecretBasic(),
         authorization_params={"owner": "user"},
-        token_body="json",  # noqa: S106 - not a password
+        token_body="json",
         api_headers={"Notion-Version": header_value("version", version, "2022-06-28")},
         base_url="https://api.notion.com/v1/",
     )

@@ -43,7 +43,7 @@ from tools.fuzz.watchdog import HangError
 
 T = TypeVar("T")
 
-SECRET = "s3cret-w0rd"  # noqa: S105 - not a real secret
+SECRET = "s3cret-w0rd"
 NETWORK_SECONDS = 0.2
 MAX_CPU_SECONDS = 2.0
 MAX_SECONDS = 15.0

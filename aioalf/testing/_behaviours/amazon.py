@@ -13,8 +13,8 @@ def _token_response(members: Members, params: Params) -> Members:
 
 AMAZON = Behaviour(
     options={"client_auth_methods": ("client_secret_post", "none"), "allow_body_secret": True},
-    token_prefix="Atza|IwEB",  # noqa: S106 - the beginning of every token
-    refresh_token_prefix="Atzr|IwEB",  # noqa: S106 - the same
+    token_prefix="Atza|IwEB",
+    refresh_token_prefix="Atzr|IwEB",
     refresh_answer="same",
     token_response=_token_response,
 )

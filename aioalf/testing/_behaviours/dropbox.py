@@ -15,7 +15,7 @@ def _token_response(members: Members, params: Params) -> Members:
 
 DROPBOX = Behaviour(
     options={"expires_in": 14400, "allow_body_secret": True},
-    token_prefix="sl.",  # noqa: S106 - the beginning of every token
+    token_prefix="sl.",
     asks_offline=lambda params: params.get("token_access_type") == "offline",
     refresh_answer="absent",
     token_response=_token_response,

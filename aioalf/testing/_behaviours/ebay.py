@@ -16,8 +16,8 @@ def _token_response(members: Members, params: Params) -> Members:
 
 EBAY = Behaviour(
     options={"expires_in": 7200, "client_auth_methods": ("client_secret_basic",)},
-    token_prefix="v^1.1#i^1#p^3#r^0#I^3#f^0#t^H4s",  # noqa: S106 - the beginning of every token
-    refresh_token_prefix="v^1.1#i^1#p^3#r^1#I^3#f^0#t^Ul4",  # noqa: S106 - the same
+    token_prefix="v^1.1#i^1#p^3#r^0#I^3#f^0#t^H4s",
+    refresh_token_prefix="v^1.1#i^1#p^3#r^1#I^3#f^0#t^Ul4",
     refresh_answer="absent",
     token_response=_token_response,
 )

@@ -34,8 +34,8 @@ def _error_response(refusal: Refusal, params: Params) -> tuple[int, Members]:
 
 GITHUB = Behaviour(
     options={"expires_in": 28800, "allow_body_secret": True},
-    token_prefix="ghu_",  # noqa: S106 - the beginning of every token
-    refresh_token_prefix="ghr_",  # noqa: S106 - the same
+    token_prefix="ghu_",
+    refresh_token_prefix="ghr_",
     token_headers={"Accept": "application/json"},
     token_response=_token_response,
     error_response=_error_response,

@@ -34,8 +34,8 @@ def _device_response(members: Members) -> Members:
 
 GOOGLE = Behaviour(
     options={"expires_in": 3599, "allow_body_secret": True},
-    token_prefix="ya29.",  # noqa: S106 - the beginning of every token
-    refresh_token_prefix="1//",  # noqa: S106 - the same
+    token_prefix="ya29.",
+    refresh_token_prefix="1//",
     asks_offline=lambda params: (
         params.get("access_type") == "offline" or "response_type" not in params
     ),

@@ -20,7 +20,7 @@ def _error_response(refusal: Refusal, params: Params) -> tuple[int, Members]:
 
 INTUIT = Behaviour(
     options={"client_auth_methods": ("client_secret_basic",)},
-    refresh_token_prefix="RT1-",  # noqa: S106 - the beginning of every refresh token
+    refresh_token_prefix="RT1-",
     redirect_params={"realmId": "4620816365"},
     token_response=_token_response,
     error_response=_error_response,

@@ -20,8 +20,8 @@ def _error_response(refusal: Refusal, params: Params) -> tuple[int, Members]:
 
 
 NOTION = Behaviour(
-    token_prefix="ntn_",  # noqa: S106 - the beginning of every token
-    refresh_token_prefix="nrt_",  # noqa: S106 - the same
+    token_prefix="ntn_",
+    refresh_token_prefix="nrt_",
     request_body="json",
     authorization_params={"owner": "user"},
     token_response=_token_response,

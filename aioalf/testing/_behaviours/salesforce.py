@@ -17,7 +17,7 @@ def _token_response(members: Members, params: Params) -> Members:
 
 SALESFORCE = Behaviour(
     options={"allow_body_secret": True},
-    token_prefix="00D5g000004!AQ",  # noqa: S106 - the beginning of every token
+    token_prefix="00D5g000004!AQ",
     asks_offline=lambda params: "refresh_token" in params.get("scope", "").split(),
     refresh_answer="absent",
     token_response=_token_response,

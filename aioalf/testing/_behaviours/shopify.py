@@ -24,8 +24,8 @@ SHOPIFY = Behaviour(
         "allow_body_secret": True,
         "token_header": "X-Shopify-Access-Token",
     },
-    token_prefix="shpat_",  # noqa: S106 - the beginning of every token
-    refresh_token_prefix="shprt_",  # noqa: S106 - the same
+    token_prefix="shpat_",
+    refresh_token_prefix="shprt_",
     request_body="both",
     scope_separator=",",
     redirect_params={

@@ -33,8 +33,8 @@ def _error_response(refusal: Refusal, params: Params) -> tuple[int, Members]:
 
 SLACK = Behaviour(
     options={"expires_in": 43200, "allow_body_secret": True},
-    token_prefix="xoxe.xoxb-1-",  # noqa: S106 - the beginning of every token
-    refresh_token_prefix="xoxe-1-",  # noqa: S106 - the same
+    token_prefix="xoxe.xoxb-1-",
+    refresh_token_prefix="xoxe-1-",
     request_body="both",
     scope_separator=",",
     token_response=_token_response,

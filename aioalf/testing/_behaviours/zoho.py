@@ -16,8 +16,8 @@ ZOHO = Behaviour(
         "allow_body_secret": True,
         "token_scheme": "Zoho-oauthtoken",
     },
-    token_prefix="1000.",  # noqa: S106 - the beginning of every token
-    refresh_token_prefix="1000.",  # noqa: S106 - the same
+    token_prefix="1000.",
+    refresh_token_prefix="1000.",
     scope_separator=",",
     asks_offline=lambda params: params.get("access_type") == "offline",
     refresh_answer="absent",
