@@ -4,8 +4,6 @@ Values that a token manager keeps for `Client` and `OAuth2Middleware`. Must not 
 tokens.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -41,6 +39,11 @@ class ApiRules(NamedTuple):
     """The URL that a path alone is joined with."""
     base_url_member: str | None = None
     """The member of the token response that holds this URL."""
+
+    @property
+    def prefix(self) -> str:
+        """What precedes the token in the header."""
+        return f"{self.scheme} " if self.scheme else ""
 
 
 DEFAULT_RULES: Final = ApiRules()

@@ -10,6 +10,7 @@ import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
+from functools import cached_property
 from typing import Any, Final, NoReturn
 
 from yarl import URL
@@ -144,7 +145,10 @@ class TokenHooks(ABC):
     """The methods of 0.4.0's `TokenManager` that its subclasses override to fetch a token."""
 
     _policy: ResponsePolicy
-    _warnings: Warnings
+
+    @cached_property
+    def _warnings(self) -> Warnings:
+        return Warnings()
 
     @abstractmethod
     async def _new_token(self, *, is_ahead: bool = False) -> Token:
@@ -166,7 +170,7 @@ class TokenHooks(ABC):
 
     def _has_own_hook(self) -> bool:
         return any(
-            name in vars(self) or getattr(type(self), name) is not original
+            getattr(getattr(self, name), "__func__", None) is not original
             for name, original in HOOKS.items()
         )
 

@@ -9,14 +9,18 @@ from aioalf._api_rules import ApiRules, read_api_rules
 from aioalf._auth_server.endpoints import ServerOptions
 from aioalf._auth_server.request_params import TokenRequestParams
 from aioalf._auth_server.token_endpoint import TokenEndpoint
-from aioalf._auth_server.token_response import ResponsePolicy, read_default_expires_in
+from aioalf._auth_server.token_response import (
+    DEFAULT_POLICY,
+    ResponsePolicy,
+    read_default_expires_in,
+)
 from aioalf._legacy_hooks import ConstructorArguments
 from aioalf._login.login import Login, own_login
 from aioalf._options import TokenManagerOptions
 from aioalf._provider_options import authorization_rules, server_rules, with_response_rules
 from aioalf.client_auth import Credentials
 from aioalf.grants import Grant
-from aioalf.renewal import Renewal
+from aioalf.renewal import DEFAULT_RENEWAL
 
 
 def make_endpoint(
@@ -68,7 +72,8 @@ def make_policy(options: TokenManagerOptions, grant: Grant) -> ResponsePolicy:
         require_scope=options.get("require_scope", False),
         is_interactive=grant.is_interactive,
     )
-    return with_response_rules(policy, options.get("provider"))
+    policy = with_response_rules(policy, options.get("provider"))
+    return DEFAULT_POLICY if policy == DEFAULT_POLICY else policy
 
 
 def make_login(
@@ -87,7 +92,7 @@ def make_login(
         cache,
         on_token,
         options.get("retry"),
-        (options.get("renewal") or Renewal()).failure_backoff,
+        (options.get("renewal") or DEFAULT_RENEWAL).failure_backoff,
         options.get("cache_namespace"),
     )
 

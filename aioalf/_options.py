@@ -3,8 +3,6 @@
 A new option of both has its name here. Must not import the manager.
 """
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, TypedDict, cast
 
@@ -45,7 +43,7 @@ class TokenRequestOptions(TypedDict, total=False):
 class TokenManagerOptions(TypedDict, total=False):
     """The keyword-only options of a token manager. `TokenManager` documents each option."""
 
-    provider: Provider | None
+    provider: "Provider | None"
     issuer: str | None
     metadata_url: str | URL | None
     metadata: Mapping[str, object] | None

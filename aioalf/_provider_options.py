@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Final
 
-from aioalf._auth_server.authorization_rules import AuthorizationRules
+from aioalf._auth_server.authorization_rules import STANDARD_AUTHORIZATION, AuthorizationRules
 from aioalf._auth_server.granted_scope import ScopeRules
-from aioalf._auth_server.server_rules import ServerRules
+from aioalf._auth_server.server_rules import STANDARD_RULES, ServerRules
 from aioalf._auth_server.token_response import ResponsePolicy
 from aioalf._browser.redirect_uri import RedirectUri
 from aioalf._options import TokenManagerOptions
@@ -105,7 +105,7 @@ def _check_redirect(
 def authorization_rules(provider: Provider | None) -> AuthorizationRules:
     """Return what the provider's server expects of authorization requests and scopes."""
     if provider is None:
-        return AuthorizationRules()
+        return STANDARD_AUTHORIZATION
     return AuthorizationRules(
         extra_params=provider.authorization_params,
         redirect_uri=provider.redirect_uri,
@@ -120,7 +120,7 @@ def authorization_rules(provider: Provider | None) -> AuthorizationRules:
 def server_rules(provider: Provider | None) -> ServerRules:
     """Return how requests to the provider's server, and its responses, differ from the standard."""
     if provider is None:
-        return ServerRules()
+        return STANDARD_RULES
     return ServerRules(
         token_params=provider.token_params,
         refresh_params=provider.refresh_params,

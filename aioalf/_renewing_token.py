@@ -46,7 +46,7 @@ class RenewingToken(ABC):
         self._start_without_token()
 
     def _start_without_token(self) -> None:
-        self._flight = SingleFlight[Token]()
+        self._flight: SingleFlight[Token] = SingleFlight()
         self._generation = 0
         self._token: Token | None = None
         self._rejected_token: str | None = None

@@ -29,6 +29,10 @@ _FLIGHTS: ContextVar[tuple[asyncio.Task[Any], ...]] = ContextVar("aioalf_flights
 """The calls in flight that wait for the current task or thread."""
 
 
+Waiting = dict[asyncio.Future[None], None]
+"""The futures of the callers of a flight: a dict is an ordered set."""
+
+
 class FlightCancelledError(TokenError):
     """Raised when `SingleFlight.end`, `close` or the event loop cancelled the running call."""
 
@@ -36,13 +40,11 @@ class FlightCancelledError(TokenError):
 class SingleFlight(Generic[T]):
     """Runs at most one call at a time; concurrent callers wait for its result."""
 
-    __slots__ = ("_abandoned", "_loop", "_task", "_waiting")
+    __slots__ = ("_abandoned", "_current", "_loop")
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None  # of the last call
-        self._task: asyncio.Task[T] | None = None
-        # The futures of the callers of `_task`: a dict is an ordered set.
-        self._waiting: dict[asyncio.Future[None], None] = {}
+        self._current: tuple[asyncio.Task[T], Waiting] | None = None
         self._abandoned: tuple[asyncio.Task[T], ...] = ()
 
     async def run(self, call: Callable[[], Coroutine[object, object, T]]) -> T:
@@ -52,7 +54,7 @@ class SingleFlight(Generic[T]):
         TokenError if only something that it awaited was cancelled, and RuntimeError if a call is in
         flight in another running event loop.
         """
-        task = self.start(call)
+        task, waiting = self._join(call)
         if task in _FLIGHTS.get():
             raise TokenError(
                 "A function that the token request waits for uses the client, which would wait for "
@@ -60,7 +62,6 @@ class SingleFlight(Generic[T]):
             )
         # Only one plain future for each caller: there may be thousands of them.
         landed: asyncio.Future[None] = task.get_loop().create_future()
-        waiting = self._waiting
         waiting[landed] = None
         try:
             await landed
@@ -79,20 +80,26 @@ class SingleFlight(Generic[T]):
 
     def start(self, call: Callable[[], Coroutine[object, object, T]]) -> asyncio.Task[T]:
         """Return the task in flight, or else start one for `call`."""
-        loop = self._check_loop()
-        task = self._task
-        if task is None or task.done() or task.get_loop() is not loop:
-            context = copy_context()
-            task = self._task = loop.create_task(call(), context=context)
-            context.run(_FLIGHTS.set, (*_FLIGHTS.get(), task))
-            waiting = self._waiting = {}
-            task.add_done_callback(lambda task: self._land(task, waiting))
-        return task
+        return self._join(call)[0]
+
+    def _join(
+        self, call: Callable[[], Coroutine[object, object, T]]
+    ) -> tuple[asyncio.Task[T], Waiting]:
+        loop, current = self._check_loop(), self._current
+        if current is not None and not current[0].done() and current[0].get_loop() is loop:
+            return current
+        context, waiting = copy_context(), Waiting()
+        task = loop.create_task(call(), context=context)
+        context.run(_FLIGHTS.set, (*_FLIGHTS.get(), task))
+        task.add_done_callback(lambda task: self._land(task, waiting))
+        self._current = task, waiting
+        return task, waiting
 
     @property
     def is_running(self) -> bool:
         """Whether a call is in flight that `run` would wait for."""
-        return self._task is not None and not self._task.done() and self._is_own_loop
+        current = self._current
+        return current is not None and not current[0].done() and self._is_own_loop
 
     @property
     def is_idle(self) -> bool:
@@ -127,9 +134,9 @@ class SingleFlight(Generic[T]):
         Raises RuntimeError like `check_loop`.
         """
         self.check_loop()
-        if self._task is not None:
-            self._abandoned += (self._task,)
-            self._task, self._waiting = None, {}
+        if self._current is not None:
+            self._abandoned += (self._current[0],)
+            self._current = None
 
     def end(self) -> None:
         """Cancel the call in flight and abandoned ones, without waiting for their end."""
@@ -161,8 +168,8 @@ class SingleFlight(Generic[T]):
 
     def _land(self, task: asyncio.Task[T], waiting: Iterable[asyncio.Future[None]]) -> None:
         self._abandoned = tuple(t for t in self._abandoned if t is not task)
-        if self._task is task:
-            self._task, self._waiting = None, {}
+        if self._current is not None and self._current[0] is task:
+            self._current = None
         if not task.cancelled():
             task.exception()  # retrieved, in case that every caller was cancelled
         for landed in waiting:

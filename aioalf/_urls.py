@@ -125,12 +125,12 @@ class PlainHTTPHosts:
         TokenConfigurationError: `hosts` is not a collection of hosts.
     """
 
-    def __init__(self, hosts: Collection[str] | None = None) -> None:
-        if isinstance(hosts, str) or not isinstance(hosts, Collection | None):
+    def __init__(self, hosts: Collection[str]) -> None:
+        if isinstance(hosts, str) or not isinstance(hosts, Collection):
             raise TokenConfigurationError(
                 f"allow_http_hosts must be a list of hosts, {_HTTP_HOSTS_EXAMPLE}"
             )
-        self._hosts = frozenset(_read_http_host(host) for host in hosts or ())
+        self._hosts = frozenset(_read_http_host(host) for host in hosts)
 
     def allows(self, url: URL) -> bool:
         """Return whether a URL is plain http and its host is in this set."""
@@ -142,7 +142,12 @@ class PlainHTTPHosts:
         return is_insecure(url) and not self.allows(url)
 
 
-NO_HTTP_HOSTS: Final = PlainHTTPHosts()
+NO_HTTP_HOSTS: Final = PlainHTTPHosts(())
+
+
+def read_http_hosts(hosts: Collection[str] | None) -> PlainHTTPHosts:
+    """Return the hosts of an option, None for no hosts. Raises TokenConfigurationError."""
+    return NO_HTTP_HOSTS if hosts is None else PlainHTTPHosts(hosts)
 
 
 def http_hosts_advice(url: URL) -> str:

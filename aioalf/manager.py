@@ -16,7 +16,7 @@ from yarl import URL
 
 from aioalf._api_rules import ApiRules
 from aioalf._auth_server.token_endpoint import TokenEndpoint
-from aioalf._auth_server.token_response import ResponsePolicy, Warnings
+from aioalf._auth_server.token_response import ResponsePolicy
 from aioalf._closing import run_to_completion
 from aioalf._error_frames import hide_locals_on_error
 from aioalf._hidden_repr import MaskedStr
@@ -42,7 +42,7 @@ from aioalf.errors import (
     TokenHTTPError,
 )
 from aioalf.grants import ClientCredentials, Grant
-from aioalf.renewal import Renewal, RenewalSkippedError
+from aioalf.renewal import DEFAULT_RENEWAL, RenewalSkippedError
 from aioalf.token import Token
 
 __all__ = ("TokenError", "TokenHTTPError", "TokenManager")
@@ -142,13 +142,12 @@ class TokenManager(TokenHooks, LegacyAttributes, RenewingToken):
         )
         self._grant: Grant = options.get("grant") or ClientCredentials()
         self._policy: ResponsePolicy = make_policy(options, self._grant)
-        self._warnings = Warnings()
         self.api_rules: ApiRules = make_api_rules(options)
         """How APIs want to get the token."""
         self._configure()
         if self._endpoint is None and not self._can_do_without_server():
             raise missing_endpoint_error("token_endpoint")
-        super().__init__(options.get("renewal") or Renewal())
+        super().__init__(options.get("renewal") or DEFAULT_RENEWAL)
         self._root: TokenManager | None = None
         self._derived: RecentlyUsed[object, TokenManager] | None = None
 

@@ -76,3 +76,6 @@ class Renewal(_RenewalValues):
             return math.inf
         before_expiry = min(self.before_expiry, lifetime * _MAX_SHARE_OF_LIFETIME)
         return expires_at - before_expiry * (1 - _SHARE_OF_JITTER * chance)
+
+
+DEFAULT_RENEWAL: Final = Renewal()

@@ -4,8 +4,6 @@ Authenticates the client, also by a second method if the first one is refused an
 Must not know tokens or grants.
 """
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Mapping
@@ -42,6 +40,16 @@ class Reply(NamedTuple):
 class AuthenticatedRequests(Unpicklable):
     """Sends forms to endpoints by their names in metadata (RFC 8414 §2)."""
 
+    __slots__ = (
+        "_authorization_rules",
+        "_client_auth",
+        "_credentials",
+        "_endpoints",
+        "_headers",
+        "_http",
+        "_rules",
+    )
+
     def __init__(
         self,
         http: AuthServerHTTP,
@@ -58,7 +66,7 @@ class AuthenticatedRequests(Unpicklable):
         self._client_auth = client_auth
         self._rules = rules
         self._authorization_rules = authorization_rules
-        self._headers = {**headers, **rules.headers}
+        self._headers = headers
 
     async def send(self, name: str, form: Form, attempt: int = 1) -> Reply:
         """Send an authenticated request. Raises TokenHTTPError if the status is not 2xx.
@@ -115,7 +123,7 @@ class AuthenticatedRequests(Unpicklable):
                 name,
                 url,
                 signed,
-                MaskedDict({**self._headers, **headers}),
+                MaskedDict({**self._headers, **self._rules.headers, **headers}),
                 ssl=method.ssl_context,
                 secrets=secrets_in_request(credentials, signed),
                 is_json=self._rules.sends_json,

@@ -3,11 +3,9 @@
 The defaults are plain OAuth. Must not know the names of servers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 _NO_PARAMS: Mapping[str, str] = MappingProxyType({})
 
@@ -36,3 +34,6 @@ class AuthorizationRules(NamedTuple):
     def separated(self, scope: str) -> str:
         """Return a scope, which is separated by spaces, as the server expects it."""
         return self.scope_separator.join(scope.split())
+
+
+STANDARD_AUTHORIZATION: Final = AuthorizationRules()

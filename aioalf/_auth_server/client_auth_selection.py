@@ -5,8 +5,6 @@ first response shows whether the server accepts HTTP Basic or the secret in the 
 anything.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Collection
 from typing import Final, NamedTuple
@@ -63,10 +61,14 @@ class ClientAuthSelection:
         endpoints: The endpoints of the server.
     """
 
+    __slots__ = ("_basic_at", "_endpoints", "_first", "_form_at", "chosen")
+
     def __init__(self, chosen: ClientAuth | None, endpoints: ServerEndpoints) -> None:
         self.chosen: ClientAuth | None = chosen
         self._endpoints = endpoints
-        self._accepted: dict[str, ClientAuth] = {}
+        # The endpoints that accepted each method, by their names.
+        self._basic_at: tuple[str, ...] = ()
+        self._form_at: tuple[str, ...] = ()
         self._first: ClientAuth = _BASIC
 
     @property
@@ -97,14 +99,16 @@ class ClientAuthSelection:
             return Methods(_without_secret(credentials, listed, grant_type))
         if listed is not None:
             return Methods(default_method(listed, has_secret=True))
-        if name in self._accepted:
-            return Methods(self._accepted[name])
+        if name in self._basic_at:
+            return Methods(_BASIC)
+        if name in self._form_at:
+            return Methods(_FORM)
         return Methods(self._first, _FORM if self._first is _BASIC else _BASIC)
 
     def note(self, name: str, method: ClientAuth, response: ServerResponse) -> None:
         """Remember the method that is to be detected if the response shows that it was accepted."""
         if response.accepts_client:
-            self._accepted.setdefault(name, method)
+            self._note_accepted(name, method)
         elif not response.is_pending:
             return
         if self._first is _BASIC and method is _FORM:
@@ -114,6 +118,14 @@ class ClientAuthSelection:
                 name.replace("_", " "),
             )
         self._first = method
+
+    def _note_accepted(self, name: str, method: ClientAuth) -> None:
+        if name in self._basic_at or name in self._form_at:
+            return  # another request was faster
+        if method is _BASIC:
+            self._basic_at += (name,)
+        else:
+            self._form_at += (name,)
 
 
 def _without_secret(

@@ -3,8 +3,6 @@
 Must not know what is sent to an endpoint.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from typing import NamedTuple, cast
 
@@ -26,6 +24,7 @@ from aioalf._urls import (
     http_hosts_advice,
     missing_endpoint_error,
     read_endpoint,
+    read_http_hosts,
     warn_insecure,
 )
 from aioalf.errors import TokenConfigurationError, TokenError
@@ -69,7 +68,7 @@ class ServerEndpoints:
         options: ServerOptions | None = None,
     ) -> None:
         metadata_url, metadata, allow_http_hosts = options or ServerOptions()
-        self.http_hosts: PlainHTTPHosts = PlainHTTPHosts(allow_http_hosts)
+        self.http_hosts: PlainHTTPHosts = read_http_hosts(allow_http_hosts)
         self.issuer: str | None = None if issuer is None else read_issuer(issuer, self.http_hosts)
         """The configured issuer identifier, None without an issuer."""
         self._metadata_cache: MetadataCache | None = None

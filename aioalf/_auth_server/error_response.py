@@ -3,8 +3,6 @@
 Reads the error code and its description, and masks what a program may show of the response.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, cast

@@ -3,8 +3,6 @@
 Servers write it in several ways, rename some scopes and leave others out (RFC 6749 §3.3).
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Mapping
 from typing import Final, NamedTuple, cast
 

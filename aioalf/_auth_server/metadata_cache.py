@@ -54,7 +54,7 @@ class MetadataCache:
         self.urls: tuple[URL, ...] = metadata_urls(self.issuer, metadata_url, http_hosts)
         self._http = http
         self._http_hosts = http_hosts
-        self._flight = SingleFlight["Metadata"]()
+        self._flight: SingleFlight[Metadata] = SingleFlight()
         self._metadata: Metadata | None = None
         self._fresh_until = self._usable_until = -math.inf
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
+from types import MappingProxyType
 from typing import Final
 
 from yarl import URL
@@ -46,6 +47,9 @@ _ABSOLUTE_URI: Final = (
 )
 
 
+_NO_EXTRA: Final[Mapping[str, str]] = MappingProxyType({})
+
+
 class TokenRequestParams(Unpicklable):
     """Scope, resources, audiences and extra parameters, checked and in the form to send.
 
@@ -62,6 +66,8 @@ class TokenRequestParams(Unpicklable):
             without a fragment, or `extra` contains a reserved name.
     """
 
+    __slots__ = ("_reserved", "audience", "extra", "resource", "scope")
+
     def __init__(
         self,
         scope: str | Collection[str] | None = None,
@@ -75,8 +81,8 @@ class TokenRequestParams(Unpicklable):
             map(_checked_resource, _several("resource", resource))
         )
         self.audience: tuple[str, ...] = _several("audience", audience)
-        self.extra: Mapping[str, str] = checked_extra(
-            {} if extra is None else extra, RESERVED_PARAMS | reserved
+        self.extra: Mapping[str, str] = (
+            _NO_EXTRA if extra is None else checked_extra(extra, RESERVED_PARAMS | reserved)
         )
         self._reserved = reserved
 

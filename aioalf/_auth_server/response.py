@@ -17,7 +17,7 @@ from yarl import URL
 from aioalf._auth_server.buffered_response import replace_texts
 from aioalf._auth_server.error_response import OAuthErrorFields, masked_members, read_oauth_error
 from aioalf._auth_server.request_params import Form
-from aioalf._auth_server.server_rules import ServerRules
+from aioalf._auth_server.server_rules import STANDARD_RULES, ServerRules
 from aioalf._hidden_repr import MaskedDict
 from aioalf._masking import (
     SHORT_SECRET,
@@ -34,7 +34,6 @@ from aioalf.errors import OAuthError, TokenHTTPError, TokenResponseError
 
 ErrorT = TypeVar("ErrorT", bound=OAuthError)
 
-_STANDARD: Final = ServerRules()
 
 PUBLIC_PARAMS: Final = frozenset(
     {
@@ -127,7 +126,7 @@ class ServerResponse(Unpicklable):
         self.content_type: str = response.headers.get("Content-Type", "")
         self.body: bytes = body
         self.secrets: frozenset[str] = secrets
-        self._rules = _STANDARD
+        self._rules = STANDARD_RULES
         self._endpoint = endpoint
         self._response = response
         self._sender = f"The {endpoint.replace('_', ' ')} {redact_url(url)}"

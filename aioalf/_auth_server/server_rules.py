@@ -1,9 +1,7 @@
 """How the token requests and responses of one server differ from the standard, as plain data."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 ResponseReader = Callable[[Mapping[str, object]], Mapping[str, object]]
 """Returns the members of a response, also of an error response, by their names in RFC 6749."""
@@ -29,3 +27,6 @@ class ServerRules(NamedTuple):
     read_response: ResponseReader | None = None
     sign_in_again: frozenset[str] = frozenset()
     try_later: frozenset[str] = frozenset()
+
+
+STANDARD_RULES: Final = ServerRules()

@@ -18,14 +18,14 @@ from aiohttp import ClientSession, TraceConfig
 from yarl import URL
 
 from aioalf._auth_server.authenticated_requests import AuthenticatedRequests
-from aioalf._auth_server.authorization_rules import AuthorizationRules
+from aioalf._auth_server.authorization_rules import STANDARD_AUTHORIZATION, AuthorizationRules
 from aioalf._auth_server.client_auth_selection import ClientAuthSelection
 from aioalf._auth_server.client_identity import client_proof, is_public_client
 from aioalf._auth_server.endpoints import ServerEndpoints, ServerOptions
 from aioalf._auth_server.http import AuthServerHTTP
 from aioalf._auth_server.request_params import AmendResponse, Form, TokenRequestParams
 from aioalf._auth_server.response import ServerResponse
-from aioalf._auth_server.server_rules import ServerRules
+from aioalf._auth_server.server_rules import STANDARD_RULES, ServerRules
 from aioalf._auth_server.session import AuthSessionOption
 from aioalf._auth_server.token_response import (
     ResponsePolicy,
@@ -112,8 +112,8 @@ class TokenEndpoint:
         self._http = AuthServerHTTP(http_options, auth_session, trace_configs)
         self._endpoints = ServerEndpoints(issuer, configured, self._http, options)
         self._client_auth = ClientAuthSelection(client_auth, self._endpoints)
-        self.authorization_rules: AuthorizationRules = authorization_rules or AuthorizationRules()
-        self._rules = rules or ServerRules()
+        self.authorization_rules: AuthorizationRules = authorization_rules or STANDARD_AUTHORIZATION
+        self._rules = rules or STANDARD_RULES
         self._requests = AuthenticatedRequests(
             self._http,
             self._endpoints,

@@ -4,8 +4,6 @@ Sends nothing. Any value of any member must be handled (RFC 6749 §5.1). An unus
 harmless value is accepted with one warning.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -47,9 +45,12 @@ class ResponsePolicy(NamedTuple):
     token_types: frozenset[str] = frozenset()
     expiry: ExpiryMembers = EXPIRES_IN
 
-    def of(self, scope: frozenset[str] | None) -> ResponsePolicy:
+    def of(self, scope: frozenset[str] | None) -> "ResponsePolicy":
         """Return the same policy for another requested scope."""
         return self._replace(scope=scope)
+
+
+DEFAULT_POLICY: Final = ResponsePolicy()
 
 
 def read_default_expires_in(value: float | None) -> int | None:
@@ -63,13 +64,15 @@ def read_default_expires_in(value: float | None) -> int | None:
 class Warnings:
     """Logs each kind of warning about a server's responses once."""
 
+    __slots__ = ("_logged",)
+
     def __init__(self) -> None:
-        self._logged: set[str] = set()
+        self._logged: tuple[str, ...] = ()
 
     def log(self, kind: str, message: str) -> None:
         """Log a message, unless one of the same kind was logged."""
         if kind not in self._logged:
-            self._logged.add(kind)
+            self._logged += (kind,)
             logger.warning("%s", message)
 
 

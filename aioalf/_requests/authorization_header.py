@@ -33,7 +33,7 @@ class AuthorizationHeader(Unpicklable):
     """
 
     __slots__ = (
-        *("_prefix", "_token", "_value"),
+        *("_token", "_value"),
         *("is_authorization", "is_closed", "is_plain", "manager", "rules"),
     )
 
@@ -44,7 +44,6 @@ class AuthorizationHeader(Unpicklable):
         """Whether the header is Authorization, which aiohttp removes for another origin."""
         self.is_plain: bool = self.is_authorization and not self.rules.headers
         """Whether this header is all that has to be added to a request."""
-        self._prefix = f"{self.rules.scheme} " if self.rules.scheme else ""
         self.is_closed: bool = False
         """Whether the client is closed; a rejected token is not renewed then."""
         self._token: object = _NO_TOKEN
@@ -108,11 +107,11 @@ class AuthorizationHeader(Unpicklable):
                     f"The token manager returned a token that is not valid in the header "
                     f"{self.rules.header}: only visible ASCII characters can be sent there"
                 )
-            self._token, self._value = token, MaskedStr(self._prefix + token)
+            self._token, self._value = token, MaskedStr(self.rules.prefix + token)
         return self._value
 
     def _token_in(self, value: str) -> str:
-        return MaskedStr(value.removeprefix(self._prefix))
+        return MaskedStr(value.removeprefix(self.rules.prefix))
 
 
 def with_header(options: Mapping[str, Any], authorization: str) -> dict[str, Any]:

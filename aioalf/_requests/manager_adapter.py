@@ -19,7 +19,7 @@ from aioalf._masking import Unpicklable
 from aioalf._single_flight import SingleFlight
 from aioalf.errors import TokenConfigurationError
 from aioalf.manager import TokenManager
-from aioalf.renewal import Renewal
+from aioalf.renewal import DEFAULT_RENEWAL
 from aioalf.token import Token
 
 
@@ -90,7 +90,7 @@ class LegacyManagerAdapter(Unpicklable):
 
     def __init__(self, manager: TokenProvider) -> None:
         self._manager = manager
-        self._flight = SingleFlight[tuple[str, str]]()
+        self._flight: SingleFlight[tuple[str, str]] = SingleFlight()
         self._rejected: str | None = None
         self._renewed: str | None = None
         self._unproven_until = -math.inf
@@ -168,7 +168,7 @@ class LegacyManagerAdapter(Unpicklable):
             await await_if_needed(self._manager.reset_token())
             token = await self._manager.get_token()
             self._renewed = token
-            self._unproven_until = time.monotonic() + Renewal().failure_backoff
+            self._unproven_until = time.monotonic() + DEFAULT_RENEWAL.failure_backoff
         return rejected, token
 
 

@@ -12,8 +12,8 @@ from yarl import URL
 
 from aioalf._urls import (
     SECURE_SCHEMES,
-    PlainHTTPHosts,
     is_remote,
+    read_http_hosts,
     redact_url,
     warn_insecure,
 )
@@ -49,7 +49,7 @@ class OriginPolicy:
     ) -> None:
         self.allowed = None if allowed_origins is None else read_origins(allowed_origins)
         self._require_https = require_https
-        self._http_hosts = PlainHTTPHosts(allow_http_hosts)
+        self._http_hosts = read_http_hosts(allow_http_hosts)
         self._checked: tuple[str, ...] = ()
 
     def allows(self, url: URL) -> bool:

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from yarl import URL
 
-from aioalf._auth_server.authorization_rules import AuthorizationRules
+from aioalf._auth_server.authorization_rules import STANDARD_AUTHORIZATION, AuthorizationRules
 from aioalf._auth_server.request_params import AmendResponse, Form, TokenRequestParams
 from aioalf._urls import is_insecure
 from aioalf.token import Token
@@ -41,7 +41,7 @@ class AuthorizationServer(Protocol):
     @property
     def authorization_rules(self) -> AuthorizationRules:
         """The server's rules for authorization requests and scopes, beside the standards."""
-        return AuthorizationRules()
+        return STANDARD_AUTHORIZATION
 
     @property
     def request_params(self) -> TokenRequestParams:

@@ -263,7 +263,9 @@ async def test_cancelled_callers_are_not_kept_in_memory(
     for task in tasks[1:]:
         task.cancel()
     await run_ready_tasks()
-    assert len(flight._waiting) == 1  # noqa: SLF001 - memory use has no public sign
+    current = flight._current  # noqa: SLF001 - memory use has no public sign
+    assert current is not None
+    assert len(current[1]) == 1
     calls.go.set()
     assert await tasks[0] == 1
 
@@ -277,7 +279,7 @@ async def test_callers_of_an_abandoned_call_are_not_kept_in_memory(
     getattr(flight, leave)()
     calls.go.set()
     await asyncio.gather(*tasks, return_exceptions=True)
-    assert not flight._waiting  # noqa: SLF001 - memory use has no public sign
+    assert flight._current is None  # noqa: SLF001 - memory use has no public sign
 
 
 @pytest.mark.rule("R077")

@@ -76,10 +76,10 @@ def flight_in_first_caller(patch: pytest.MonkeyPatch) -> None:
     """The first caller makes the request; if it is cancelled, the others wait forever."""
 
     async def run(self: SingleFlight[Token], call: Call) -> Token:
-        if self.is_running and self._task is not None:
-            return await asyncio.shield(self._task)
+        if self.is_running and self._current is not None:
+            return await asyncio.shield(self._current[0])
         landing: Any = asyncio.get_running_loop().create_future()
-        self._task = landing
+        self._current = landing, {}
         token = await call()
         landing.set_result(token)
         return token
