@@ -15,8 +15,9 @@ TOKEN = {"access_token": "token", "expires_in": 3600}
 ignore_http_warnings = pytest.mark.filterwarnings("ignore::aioalf.InsecureTransportWarning")
 
 
-def client_without_event_loop() -> Client:
-    """Create a client as the page does, at import time."""
+@pytest.fixture
+def client() -> Client:
+    """Create a client as the page does, without an event loop."""
     with pytest.warns(InsecureTransportWarning, match="http://example.com/token"):
         return Client(
             token_endpoint='http://example.com/token',
@@ -24,11 +25,8 @@ def client_without_event_loop() -> Client:
             client_secret='secret')  # fmt: skip
 
 
-client = client_without_event_loop()
-
-
 @ignore_http_warnings
-async def test_first_example(aioresponses: MockedResponses) -> None:
+async def test_first_example(client: Client, aioresponses: MockedResponses) -> None:
     """A client created before the event loop sends a POST with data, headers and a token."""
     aioresponses.post("http://example.com/token", payload=TOKEN)
     aioresponses.post("http://example.com/resource", status=201)
