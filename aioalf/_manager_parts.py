@@ -5,6 +5,7 @@ Must not know how a manager uses them.
 
 from __future__ import annotations
 
+from aioalf import _login
 from aioalf._api_rules import ApiRules, read_api_rules
 from aioalf._auth_server.endpoints import ServerOptions
 from aioalf._auth_server.request_params import TokenRequestParams
@@ -15,7 +16,6 @@ from aioalf._auth_server.token_response import (
     read_default_expires_in,
 )
 from aioalf._legacy_hooks import ConstructorArguments
-from aioalf._login.login import Login, own_login
 from aioalf._options import TokenManagerOptions
 from aioalf._provider_options import authorization_rules, server_rules, with_response_rules
 from aioalf.client_auth import Credentials
@@ -78,7 +78,7 @@ def make_policy(options: TokenManagerOptions, grant: Grant) -> ResponsePolicy:
 
 def make_login(
     options: TokenManagerOptions, grant: Grant, endpoint: TokenEndpoint | None
-) -> Login | None:
+) -> _login.Login | None:
     """Return the login, None if there is nothing to keep beside the access token.
 
     Raises TokenConfigurationError if the options contradict each other.
@@ -86,7 +86,7 @@ def make_login(
     cache, on_token = options.get("cache"), options.get("on_token")
     if not grant.keeps_refresh_token and cache is None and on_token is None:
         return None
-    return own_login(
+    return _login.own_login(
         grant,
         endpoint,
         cache,

@@ -6,21 +6,19 @@ A caller's own options override them. Nothing else in the package knows `Provide
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from aioalf import grants
 from aioalf._auth_server.authorization_rules import STANDARD_AUTHORIZATION, AuthorizationRules
 from aioalf._auth_server.granted_scope import ScopeRules
 from aioalf._auth_server.server_rules import STANDARD_RULES, ServerRules
 from aioalf._auth_server.token_response import ResponsePolicy
-from aioalf._browser.redirect_uri import RedirectUri
 from aioalf._options import TokenManagerOptions
 from aioalf.errors import TokenConfigurationError
-from aioalf.grants import AuthorizationCode
 
 if TYPE_CHECKING:
+    from aioalf.grants import AuthorizationCode
     from aioalf.providers import Provider
-
-_DEFAULT_HOST: Final = "127.0.0.1"
 
 
 def with_provider(options: TokenManagerOptions) -> TokenManagerOptions:
@@ -52,7 +50,7 @@ def with_provider(options: TokenManagerOptions) -> TokenManagerOptions:
     merged["endpoints"] = endpoints
     merged["api_headers"] = _with_headers(provider.api_headers, options.get("api_headers"))
     grant = merged.get("grant")
-    if isinstance(grant, AuthorizationCode):
+    if isinstance(grant, grants.AuthorizationCode):
         _check_pkce(provider, grant)
         _check_redirect(provider, grant, endpoints)
     return merged
@@ -84,8 +82,7 @@ def _check_redirect(
     A redirect URI that the caller names is accepted if nothing is known about its host.
     """
     if provider.redirect_hosts:
-        host = grant.redirect_host or RedirectUri.read(provider.redirect_uri, None).host
-        host = host or _DEFAULT_HOST
+        host = grant.redirect_host_at(provider.redirect_uri)
         if host not in provider.redirect_hosts:
             accepted = " or ".join(sorted(provider.redirect_hosts))
             raise TokenConfigurationError(

@@ -14,6 +14,7 @@ from typing import Any, Self, Unpack
 from aiohttp import ClientSession
 from yarl import URL
 
+from aioalf import _login
 from aioalf._api_rules import ApiRules
 from aioalf._auth_server.token_endpoint import TokenEndpoint
 from aioalf._auth_server.token_response import ResponsePolicy
@@ -26,9 +27,6 @@ from aioalf._legacy_hooks import (
     TokenHooks,
     refuse_removed_hooks,
 )
-from aioalf._login.derived_login import DerivedLogin, shared_login
-from aioalf._login.login import Login
-from aioalf._login.logout import Logout
 from aioalf._manager_parts import make_api_rules, make_endpoint, make_login, make_policy
 from aioalf._options import TokenManagerOptions, TokenRequestOptions, check_names, check_options
 from aioalf._provider_options import check_provider, with_provider
@@ -164,7 +162,7 @@ class TokenManager(TokenHooks, LegacyAttributes, RenewingToken):
         if endpoint is not None and previous is not None:
             endpoint.use_settings_of(previous)
         self._endpoint = endpoint
-        self._login: Login | DerivedLogin | None = make_login(
+        self._login: _login.Login | _login.DerivedLogin | None = make_login(
             self._arguments.options, self._grant, endpoint
         )
         self._uses_stored_tokens = self._login is not None
@@ -206,8 +204,8 @@ class TokenManager(TokenHooks, LegacyAttributes, RenewingToken):
         derived = copy(self)
         derived._root, derived._derived = self, None
         derived._endpoint = endpoint
-        if isinstance(self._login, Login) and self._endpoint is not None:
-            derived._login = shared_login(
+        if isinstance(self._login, _login.Login) and self._endpoint is not None:
+            derived._login = _login.shared_login(
                 self._login,
                 self._grant,
                 endpoint,
@@ -262,11 +260,11 @@ class TokenManager(TokenHooks, LegacyAttributes, RenewingToken):
             RevocationError: If a token could not be revoked.
             CacheError: If the cache could not be read or emptied.
         """
-        logout, managers = Logout(), self._family()
+        logout, managers = _login.Logout(), self._family()
         for manager in managers:
             manager._flight.check_loop()
         for manager in managers:
-            login = manager._login if isinstance(manager._login, Login) else None
+            login = manager._login if isinstance(manager._login, _login.Login) else None
             logout.add(manager._token, login, manager._endpoint)
             manager._forget()
             manager._flight.end()

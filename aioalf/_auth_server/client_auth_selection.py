@@ -9,6 +9,7 @@ import logging
 from collections.abc import Collection
 from typing import Final, NamedTuple
 
+from aioalf import client_auth
 from aioalf._auth_server.endpoints import ServerEndpoints
 from aioalf._auth_server.metadata import string_set
 from aioalf._auth_server.response import ServerResponse
@@ -17,7 +18,6 @@ from aioalf._urls import SECURE_ONLY
 from aioalf.client_auth import (
     ClientAuth,
     ClientSecretBasic,
-    ClientSecretJWT,
     ClientSecretPost,
     Credentials,
     PublicClient,
@@ -168,7 +168,7 @@ def default_method(listed: Collection[str] | None, *, has_secret: bool) -> Clien
     if "client_secret_post" in listed:
         return _FORM
     if "client_secret_jwt" in listed:
-        return ClientSecretJWT()
+        return client_auth.ClientSecretJWT()
     names = printable(", ".join(sorted(listed))) or "no method"
     raise TokenConfigurationError(
         f"The server authenticates clients by {names}, not by a client_secret: pass client_auth"

@@ -13,7 +13,8 @@ from aioalf._login.cache_entry import CacheEntry
 from aioalf._login.cache_entry_format import StoredLogin
 from aioalf._login.logout import TokensToRevoke
 from aioalf.errors import CacheError, TokenError
-from aioalf.grants import AuthorizationServer, Grant, RefreshToken
+from aioalf.grants import AuthorizationServer, Grant
+from aioalf.grants.refresh_token import RefreshToken
 from aioalf.token import Token
 
 MAX_STORED_DERIVED: Final = 100

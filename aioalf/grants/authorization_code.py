@@ -151,6 +151,10 @@ class AuthorizationCode:
         """The host of the redirect URI, None if it was not passed."""
         return self._redirect_uri.host
 
+    def redirect_host_at(self, redirect_uri: str | None) -> str:
+        """Return the host that a provider with this redirect URI redirects to."""
+        return self.redirect_host or RedirectUri.read(redirect_uri, None).host or "127.0.0.1"
+
     @property
     def sends_pkce(self) -> bool:
         """Whether PKCE is sent to a server that supports it (RFC 7636)."""

@@ -27,6 +27,7 @@ LAYERS: list[tuple[str, dict[str, set[str]]]] = [
             "errors": {"aiohttp"},
             "_syntax": set(),
             "_urls": {"warnings"},
+            "_lazy_exports": set(),
         },
     ),
     (
