@@ -26,11 +26,14 @@ from docutils.nodes import literal_block
 from yarl import URL
 
 from aioalf.testing import OAuthServer
+from tests.project.docs import sphinx_markup
 from tests.support.person import Person
 
 ROOT = Path(__file__).resolve().parents[3]
 ISSUER = "https://id.example.com"
 TESTED_ELSEWHERE = {"cli.rst", "client_authentication.rst", "providers", "testing.rst"}
+
+sphinx_markup.register()
 
 
 @dataclass(frozen=True)
