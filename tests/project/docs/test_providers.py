@@ -14,13 +14,18 @@ import pytest
 from docutils.core import publish_doctree
 from docutils.nodes import (
     Element,
+    definition_list_item,
     document,
     entry,
+    field,
+    field_body,
+    field_name,
     list_item,
     literal_block,
     row,
     section,
     table,
+    term,
     title,
 )
 from yarl import URL
@@ -54,6 +59,7 @@ ACCOUNT = {
     "private_key_id": "key-1",
 }
 SECTIONS = ["Register", "Program", "Refresh token", "Details", "Does not work", "Sources"]
+FIELDS = ["Sign-in", "Refresh token", "Special", "Sources"]
 
 
 def title_of(part: Element) -> str:
@@ -71,6 +77,20 @@ def rows_of(name: str) -> list[list[str]]:
     (found,) = sections_of(INDEX)[name].findall(table)
     rows = [[cell.astext() for cell in each.findall(entry)] for each in found.findall(row)]
     return rows[1:]
+
+
+def other_providers() -> dict[str, dict[str, str]]:
+    """Return the fields of each provider that has no page, by its function with its arguments."""
+    items = list(sections_of(INDEX)["Other providers"].findall(definition_list_item))
+    terms = [next(item.findall(term)).astext() for item in items]
+    assert len(set(terms)) == len(terms)
+    return {
+        name: {
+            next(each.findall(field_name)).astext(): next(each.findall(field_body)).astext()
+            for each in item.findall(field)
+        }
+        for name, item in zip(terms, items, strict=True)
+    }
 
 
 def called_provider(block: Block) -> tuple[str, Provider] | None:
@@ -185,9 +205,9 @@ def test_program_of_a_page_uses_its_provider(name: str) -> None:
 
 
 def test_every_provider_is_described_once() -> None:
-    """Each module of `aioalf.providers` has a page or a row in the table of the index."""
+    """Each module of `aioalf.providers` has a page or an entry in the index."""
     modules = {path.stem for path in (ROOT / "aioalf" / "providers").glob("[a-z]*.py")}
-    listed = [cells[0].partition("(")[0] for cells in rows_of("Other providers")]
+    listed = [each.partition("(")[0] for each in other_providers()]
     assert listed == sorted(listed)
     assert sorted([*listed, *PAGES]) == sorted(modules)
 
@@ -199,9 +219,9 @@ def test_every_function_is_named() -> None:
     assert not [name for name in functions if not re.search(rf"``(providers\.)?{name}\(", text)]
 
 
-def test_table_shows_the_required_arguments() -> None:
-    """The first column can be copied, with values for the arguments."""
-    for each in [cells[0] for cells in rows_of("Other providers")]:
+def test_entry_shows_the_required_arguments() -> None:
+    """The name of an entry can be copied, with values for the arguments."""
+    for each in other_providers():
         name, _, arguments = each.rstrip(")").partition("(")
         signature = inspect.signature(getattr(providers, name))
         required = [
@@ -219,11 +239,11 @@ def sources_of(page: document) -> set[str]:
 
 
 def test_index_describes_each_source() -> None:
-    """Each source has a date, or is marked as undated, and a page or a row uses it."""
+    """Each source has a date, or is marked as undated, and a provider uses it."""
     named = {
         source
-        for cells in rows_of("Other providers")
-        for source in cells[-1].replace("\n", " ").split("; ")
+        for found in other_providers().values()
+        for source in found["Sources"].replace("\n", " ").split("; ")
     }.union(*map(sources_of, PAGES.values()))
     described = {cells[0]: cells[1:] for cells in rows_of("Sources")}
     assert named == described.keys()
@@ -232,9 +252,11 @@ def test_index_describes_each_source() -> None:
         assert re.fullmatch(r"undated|\d{4}(-\d\d){0,2}( to \d{4}-\d\d)?", date)
 
 
-def test_cells_of_the_table_are_not_empty() -> None:
-    """Each provider has its sign-in, its refresh token and what is special."""
-    assert all(all(cells) and len(cells) == 5 for cells in rows_of("Other providers"))
+def test_entries_are_complete() -> None:
+    """Each entry has its sign-in, its refresh token, its differences and its sources."""
+    for found in other_providers().values():
+        assert list(found) == FIELDS
+        assert all(found.values())
 
 
 def test_fields_in_the_table_exist() -> None:
