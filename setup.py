@@ -55,6 +55,7 @@ setup(
             "joserfc>=1.7.7",
             "platformdirs>=4",
             "Pygments>=2.17",
+            "PyYAML>=6",
             "pytest>=8.4",
             "pytest-asyncio>=1.0",
             "pytest-timeout>=2.3",

@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD = (
     "import sys; from setuptools import build_meta; getattr(build_meta, sys.argv[1])(sys.argv[2])"
 )
-IGNORED = (".*", "artefacts", "build", "*.egg-info", "node_modules", "__pycache__")
+IGNORED = (".*", "artefacts", "build", "dist", "*.egg-info", "node_modules", "__pycache__")
 
 
 def build(what: str, checkout: Path, target: Path) -> Path:

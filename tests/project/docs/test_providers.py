@@ -1,6 +1,7 @@
-"""The programs of docs/providers.rst run, and its table is complete and names its sources."""
+"""The programs of docs/providers/ run, and its pages describe each provider once, with sources."""
 
 import ast
+import asyncio
 import inspect
 import json
 import re
@@ -11,7 +12,22 @@ from typing import Any
 
 import pytest
 from docutils.core import publish_doctree
-from docutils.nodes import Element, entry, literal_block, row, section, strong, table, title
+from docutils.nodes import (
+    Element,
+    definition_list_item,
+    document,
+    entry,
+    field,
+    field_body,
+    field_name,
+    list_item,
+    literal_block,
+    row,
+    section,
+    table,
+    term,
+    title,
+)
 from yarl import URL
 
 from aioalf import Client, TokenManager, providers
@@ -19,12 +35,22 @@ from aioalf.grants import AuthorizationCode
 from aioalf.providers import Provider
 from aioalf.testing import OAuthServer
 from tests.grants.visitor import Visitor
-from tests.project.docs.blocks import ROOT, Block, blocks_of, fake_browser, fake_network, run
+from tests.project.docs.blocks import (
+    ROOT,
+    Block,
+    blocks_of,
+    fake_browser,
+    fake_network,
+    run,
+    run_script,
+)
 from tests.testing.signing import RSA, public
 
-PATH = ROOT / "docs" / "providers.rst"
-PAGE = publish_doctree(PATH.read_text(encoding="utf-8"))
-BLOCKS = list(blocks_of(PATH))
+DIRECTORY = ROOT / "docs" / "providers"
+PATHS = sorted(DIRECTORY.glob("*.rst"))
+PAGES = {path.stem: publish_doctree(path.read_text(encoding="utf-8")) for path in PATHS}
+INDEX = PAGES.pop("index")
+BLOCKS = [block for path in PATHS for block in blocks_of(path)]
 DOCUMENTED_PORT = ":8910/"
 API_HOSTS = ("graph.microsoft.com", "www.googleapis.com")
 ACCOUNT = {
@@ -32,7 +58,8 @@ ACCOUNT = {
     "private_key": RSA.as_pem(private=True).decode(),
     "private_key_id": "key-1",
 }
-GENERAL_SECTIONS = {"Precedence", "Your own provider", "In tests", "All providers", "Sources"}
+SECTIONS = ["Register", "Program", "Refresh token", "Details", "Does not work", "Sources"]
+FIELDS = ["Sign-in", "Refresh token", "Special", "Sources"]
 
 
 def title_of(part: Element) -> str:
@@ -40,14 +67,30 @@ def title_of(part: Element) -> str:
     return next(part.findall(title)).astext()
 
 
-SECTIONS = {title_of(part): part for part in PAGE.findall(section)}
+def sections_of(page: document) -> dict[str, Element]:
+    """Return the sections of a page by their titles, without the page itself."""
+    return {title_of(part): part for part in page.findall(section)}
 
 
 def rows_of(name: str) -> list[list[str]]:
-    """Return the texts of the table in a section, without its head."""
-    (found,) = SECTIONS[name].findall(table)
+    """Return the texts of the table in a section of the index, without its head."""
+    (found,) = sections_of(INDEX)[name].findall(table)
     rows = [[cell.astext() for cell in each.findall(entry)] for each in found.findall(row)]
     return rows[1:]
+
+
+def other_providers() -> dict[str, dict[str, str]]:
+    """Return the fields of each provider that has no page, by its function with its arguments."""
+    items = list(sections_of(INDEX)["Other providers"].findall(definition_list_item))
+    terms = [next(item.findall(term)).astext() for item in items]
+    assert len(set(terms)) == len(terms)
+    return {
+        name: {
+            next(each.findall(field_name)).astext(): next(each.findall(field_body)).astext()
+            for each in item.findall(field)
+        }
+        for name, item in zip(terms, items, strict=True)
+    }
 
 
 def called_provider(block: Block) -> tuple[str, Provider] | None:
@@ -111,7 +154,11 @@ async def test_program_runs_against_a_server_that_behaves_like_the_provider(
         server.trust_assertions(ACCOUNT["client_email"], public(RSA))
         (tmp_path / "service-account.json").write_text(json.dumps(ACCOUNT))
         server.reset_counters()
-        await run(with_free_port(block))
+        program = with_free_port(block)
+        if block.is_script:
+            await asyncio.to_thread(run_script, program)
+        else:
+            await run(program)
         assert {each.status for each in server.log if each.server == "api"} <= {200}
         sent = block.text.count(".get(") - block.text.count("browser.get(")
         if "OAuthServer(" not in block.text:
@@ -138,29 +185,43 @@ async def test_audience_is_sent_with_the_sign_in() -> None:
     assert URL(visitor.opened[0]).query["audience"] == "https://api.example.com"
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in SECTIONS if name not in GENERAL_SECTIONS], ids=str
-)
-def test_section_of_a_provider_has_the_same_parts(name: str) -> None:
-    """It says what to register, shows a program, and says what does not work."""
-    marked = [each.astext() for each in SECTIONS[name].findall(strong)]
-    assert marked == ["Register", "Does not work"]
-    assert list(SECTIONS[name].findall(literal_block))
+@pytest.mark.parametrize("name", PAGES)
+def test_page_of_a_provider_has_the_same_sections(name: str) -> None:
+    """Readers find what to register, a program, and what does not work at the same place."""
+    sections = sections_of(PAGES[name])
+    assert list(sections) == SECTIONS
+    programs = list(sections["Program"].findall(literal_block))
+    assert programs
+    assert all("asyncio.run(main())" in each.astext() for each in programs)
 
 
-def test_page_names_every_function() -> None:
-    """Each public function of `aioalf.providers` is on the page."""
-    page = PATH.read_text(encoding="utf-8")
-    functions = [name for name in providers.__all__ if name != "Provider"]
-    assert not [name for name in functions if f"``{name}(" not in page]
+@pytest.mark.parametrize("name", PAGES)
+def test_program_of_a_page_uses_its_provider(name: str) -> None:
+    """Each page shows the provider that it is named after, and no other."""
+    blocks = [block for block in BLOCKS if block.document == f"{name}.rst"]
+    called = {found[0] for found in map(called_provider, blocks) if found is not None}
+    assert name in called
+    assert all(each.startswith(name) for each in called)
 
 
-def test_table_lists_every_provider_once() -> None:
-    """Each module of `aioalf.providers` has one row, and the row shows the required arguments."""
+def test_every_provider_is_described_once() -> None:
+    """Each module of `aioalf.providers` has a page or an entry in the index."""
     modules = {path.stem for path in (ROOT / "aioalf" / "providers").glob("[a-z]*.py")}
-    shown = [cells[0] for cells in rows_of("All providers")]
-    assert [each.partition("(")[0] for each in shown] == sorted(modules)
-    for each in shown:
+    listed = [each.partition("(")[0] for each in other_providers()]
+    assert listed == sorted(listed)
+    assert sorted([*listed, *PAGES]) == sorted(modules)
+
+
+def test_every_function_is_named() -> None:
+    """Each public function of `aioalf.providers` is on a page."""
+    text = "".join(path.read_text(encoding="utf-8") for path in PATHS)
+    functions = [name for name in providers.__all__ if name != "Provider"]
+    assert not [name for name in functions if not re.search(rf"``(providers\.)?{name}\(", text)]
+
+
+def test_entry_shows_the_required_arguments() -> None:
+    """The name of an entry can be copied, with values for the arguments."""
+    for each in other_providers():
         name, _, arguments = each.rstrip(")").partition("(")
         signature = inspect.signature(getattr(providers, name))
         required = [
@@ -171,13 +232,19 @@ def test_table_lists_every_provider_once() -> None:
         assert arguments == ", ".join(required)
 
 
-def test_each_row_has_sources_that_the_page_describes() -> None:
-    """Each source has a date, or is marked as undated, and is used in the table."""
+def sources_of(page: document) -> set[str]:
+    """Return the names of the sources of a page, which stand before the facts they are for."""
+    items = sections_of(page)["Sources"].findall(list_item)
+    return {name for item in items for name in item.astext().partition(":")[0].split(", ")}
+
+
+def test_index_describes_each_source() -> None:
+    """Each source has a date, or is marked as undated, and a provider uses it."""
     named = {
         source
-        for cells in rows_of("All providers")
-        for source in cells[-1].replace("\n", " ").split("; ")
-    }
+        for found in other_providers().values()
+        for source in found["Sources"].replace("\n", " ").split("; ")
+    }.union(*map(sources_of, PAGES.values()))
     described = {cells[0]: cells[1:] for cells in rows_of("Sources")}
     assert named == described.keys()
     for repository, date in described.values():
@@ -185,9 +252,11 @@ def test_each_row_has_sources_that_the_page_describes() -> None:
         assert re.fullmatch(r"undated|\d{4}(-\d\d){0,2}( to \d{4}-\d\d)?", date)
 
 
-def test_cells_of_the_table_are_not_empty() -> None:
-    """Each provider has its sign-in, its refresh token and what is special."""
-    assert all(all(cells) and len(cells) == 5 for cells in rows_of("All providers"))
+def test_entries_are_complete() -> None:
+    """Each entry has its sign-in, its refresh token, its differences and its sources."""
+    for found in other_providers().values():
+        assert list(found) == FIELDS
+        assert all(found.values())
 
 
 def test_fields_in_the_table_exist() -> None:
