@@ -26,7 +26,7 @@ check: .venv/tox-ready  ## run everything: lint, types, coverage, every installe
 interop: .venv/tox-ready  ## test against oidc-provider, Canaille and Chromium
 	$(PY) -m tox run -e interop $(TOXFLAGS)
 
-ledger: .venv/tox-ready  ## run the suite and list every rule of docs/rules.rst with its tests
+ledger: .venv/tox-ready  ## run the suite and list every rule of docs/explanation/rules.rst with its tests
 	$(PY) -m tox run -e ledger $(TOXFLAGS)
 
 fuzz: .venv/tox-ready  ## search for inputs and orders of events that break the client, for ten minutes (ARGS="--seconds 60")
@@ -38,7 +38,7 @@ mutants: .venv/tox-ready  ## mutation testing of the core (ARGS="manager token" 
 bench: .venv/tox-ready  ## measure CPU time and memory against other clients (ARGS=--publish updates the docs)
 	$(PY) -m tox run -e bench $(TOXFLAGS) -- $(ARGS)
 
-faults: .venv/tox-ready  ## measure how token endpoint failures reach callers, and update docs/faults.rst
+faults: .venv/tox-ready  ## measure how token endpoint failures reach callers, and update docs/explanation/faults.rst
 	$(PY) -m tox run -e faults $(TOXFLAGS) -- $(ARGS)
 
 soak: .venv/tox-ready  ## run a mixed load with faults for ten minutes (ARGS="--seconds 30")

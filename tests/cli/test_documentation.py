@@ -18,7 +18,7 @@ from tests.cli.conftest import Person
 from tests.cli.run_command import ROOT, Run, install_command
 from tests.client_auth.proofs import EC, pem_of
 
-DOCUMENT = ROOT / "docs" / "cli.rst"
+DOCUMENT = ROOT / "docs" / "reference" / "cli.rst"
 
 
 def scripts_of(document: Path) -> list[str]:
@@ -113,7 +113,7 @@ def test_no_option_takes_a_secret() -> None:
 
 
 def test_every_option_is_documented() -> None:
-    """docs/cli.rst names every option of every command."""
+    """docs/reference/cli.rst names every option of every command."""
     text = DOCUMENT.read_text(encoding="utf-8")
     missing = {
         parameter.opts[0]

@@ -1,4 +1,4 @@
-"""docs/client_authentication.rst: its code runs, and it names every method and algorithm."""
+"""docs/howto/client_authentication.rst: its code runs, and it names every method and algorithm."""
 
 import asyncio
 import json
@@ -29,7 +29,7 @@ from tests.client_auth.test_private_key_jwt import Device
 from tests.project.docs.blocks import ROOT, Block, run
 from tests.testing.signing import claims, public, signed
 
-DOCUMENT = ROOT / "docs" / "client_authentication.rst"
+DOCUMENT = ROOT / "docs" / "howto" / "client_authentication.rst"
 ISSUER = "https://auth.example.com"
 TOKEN_URL = "https://login.microsoftonline.com/contoso.onmicrosoft.com/oauth2/v2.0/token"
 KEY = EC[256]

@@ -83,7 +83,7 @@ def test_source_archive_contains_the_tests(sdist: Path) -> None:
     """Linux distributions can run the tests and build the documents from the source archive."""
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    expected = {"Makefile", "tox.ini", "constraints.txt", "docs/rules.rst", "tests/conftest.py"}
+    expected = {"Makefile", "tox.ini", "constraints.txt", "docs/index.rst", "tests/conftest.py"}
     assert expected | {"README.rst", "CHANGELOG.rst", "LICENSE", "setup.py"} <= names
 
 

@@ -1,4 +1,4 @@
-"""The code blocks of docs/testing.rst run, and its tables are complete."""
+"""The code blocks of docs/howto/testing.rst run, and its tables are complete."""
 
 import os
 import subprocess
@@ -25,7 +25,7 @@ from aioalf.testing import (
 from aioalf.testing.behaviour import Behaviour
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-DOCUMENT = ROOT / "docs" / "testing.rst"
+DOCUMENT = ROOT / "docs" / "howto" / "testing.rst"
 BLOCKS = list(publish_doctree(DOCUMENT.read_text(encoding="utf-8")).findall(literal_block))
 FILES = {block["names"][0]: block.astext() for block in BLOCKS if block["names"]}
 NO_WAITS = """

@@ -1,4 +1,4 @@
-"""docs/caches.rst quotes the messages of `FileCache`."""
+"""docs/howto/caches.rst quotes the messages of `FileCache`."""
 
 import errno
 import os
@@ -18,7 +18,7 @@ from aioalf.caches._file_modes import reason_not_to_read, reason_not_to_trust
 from aioalf.caches._private_directory import PrivateDirectory
 from tests.project.docs.blocks import ROOT
 
-PAGE = publish_doctree((ROOT / "docs" / "caches.rst").read_text(encoding="utf-8"))
+PAGE = publish_doctree((ROOT / "docs" / "howto" / "caches.rst").read_text(encoding="utf-8"))
 
 
 def quoted() -> list[str]:

@@ -114,7 +114,9 @@ def depth_of(error: type[TokenError]) -> int:
 
 def test_error_tree_matches_the_package() -> None:
     """Each error class has the place that the tree shows, and no class is missing."""
-    (block,) = (block for block in blocks_in("text") if block.document == "errors.rst")
+    (block,) = (
+        block for block in blocks_in("text") if block.document == "docs/reference/errors.rst"
+    )
     drawn = {
         match[2]: len(match[1]) // 4
         for match in re.finditer(r"^([│├└─ ]*)(\w+) +\S", block.text, re.MULTILINE)

@@ -60,7 +60,7 @@ class Row:
 
 def rows_of(page: str) -> Iterator[Row]:
     """Yield the rows of a page's table that quote a symptom."""
-    tree = publish_doctree((ROOT / "docs" / "flows" / f"{page}.rst").read_text(encoding="utf-8"))
+    tree = publish_doctree((ROOT / "docs" / "grants" / f"{page}.rst").read_text(encoding="utf-8"))
     (part,) = (
         part
         for part in tree.findall(section)
@@ -338,5 +338,5 @@ async def test_each_problem_is_found_on_the_page(page: str, world: OAuthServer) 
 
 def test_every_page_is_tested() -> None:
     """A new page of a grant needs an entry in `PROBLEMS`."""
-    pages = {path.stem for path in (ROOT / "docs" / "flows").glob("*.rst")}
+    pages = {path.stem for path in (ROOT / "docs" / "grants").glob("*.seq")}
     assert pages == PROBLEMS.keys()

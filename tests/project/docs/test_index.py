@@ -37,10 +37,10 @@ def test_index_entry_starts_with_the_title_of_the_page(page: str) -> None:
     assert "\n" not in description
 
 
-def test_readme_names_the_page_of_each_flow() -> None:
+def test_readme_names_the_page_of_each_grant() -> None:
     """The page of each grant can be found without the index."""
-    flows = {page for page in PAGES if page.startswith("flows/")}
-    assert flows <= set(re.findall(r"``docs/(flows/\w+\.rst)``", README))
+    grants = {page for page in PAGES if page.startswith("grants/")}
+    assert grants <= set(re.findall(r"``docs/(grants/\w+\.rst)``", README))
 
 
 def test_password_grant_is_explained_only_in_the_index() -> None:

@@ -10,7 +10,7 @@ from tests.project.test_architecture import ORDER
 
 MAPS = {
     "CONTRIBUTING.rst": re.compile(r"(?ms)^\d+\. (.*?): "),
-    "docs/about/architecture.rst": re.compile(r"(?ms)^   \* - (``.*?)\n     - "),
+    "docs/explanation/architecture.rst": re.compile(r"(?ms)^   \* - (``.*?)\n     - "),
 }
 
 

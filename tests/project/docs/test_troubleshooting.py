@@ -1,4 +1,4 @@
-"""The messages in README's Troubleshooting are real, and docs/options.rst has all options."""
+"""README's Troubleshooting quotes real messages; docs/reference/options.rst has all options."""
 
 import inspect
 import logging
@@ -19,7 +19,7 @@ from aioalf.testing import Fault, OAuthServer
 from tests.project.docs.blocks import ROOT, fake_network
 
 README = publish_doctree((ROOT / "README.rst").read_text(encoding="utf-8"))
-OPTIONS = publish_doctree((ROOT / "docs" / "options.rst").read_text(encoding="utf-8"))
+OPTIONS = publish_doctree((ROOT / "docs/reference/options.rst").read_text(encoding="utf-8"))
 TOKEN_ENDPOINT = "https://auth.example.com/token"
 THINGS = "https://api.example.com/things"
 
