@@ -7,7 +7,7 @@ import pytest
 
 from aioalf.testing import OAuthServer
 from tests.auth_server.token_requests import endpoint_at, request_token
-from tests.project.docs.blocks import ROOT
+from tests.support.pages import ROOT
 
 
 async def test_lines_in_the_documentation_are_real(

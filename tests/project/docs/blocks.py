@@ -21,14 +21,13 @@ import pytest
 from aiohttp import ClientRequest, ClientSession, ClientTimeout, TCPConnector
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.tracing import Trace
-from docutils.core import publish_doctree
 from docutils.nodes import literal_block
 from yarl import URL
 
 from aioalf.testing import OAuthServer
+from tests.support.pages import ROOT, parse
 from tests.support.person import Person
 
-ROOT = Path(__file__).resolve().parents[3]
 ISSUER = "https://id.example.com"
 TESTED_ELSEWHERE = {
     "docs/howto/client_authentication.rst",
@@ -65,8 +64,7 @@ def all_blocks() -> Iterator[Block]:
 
 def blocks_of(path: Path) -> Iterator[Block]:
     """Yield every block of a document."""
-    tree = publish_doctree(path.read_text(encoding="utf-8"))
-    for number, node in enumerate(tree.findall(literal_block), 1):
+    for number, node in enumerate(parse(path).findall(literal_block), 1):
         (language,) = set(node["classes"]) - {"code"} or {""}
         yield Block(path.relative_to(ROOT).as_posix(), number, language, node.astext())
 

@@ -12,16 +12,9 @@ import aioalf.errors
 from aioalf import Client, TokenError
 from aioalf.__main__ import COMMANDS, parser
 from aioalf.testing import OAuthServer
-from tests.project.docs.blocks import (
-    BLOCKS,
-    ROOT,
-    Block,
-    blocks_in,
-    fake_browser,
-    fake_network,
-    run,
-)
+from tests.project.docs.blocks import BLOCKS, Block, blocks_in, fake_browser, fake_network, run
 from tests.support.mocked_responses import MockedResponses
+from tests.support.pages import ROOT
 
 SNIPPETS = [block for block in blocks_in("python") if not block.is_script]
 

@@ -15,7 +15,6 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
-from docutils.core import publish_doctree
 from docutils.nodes import image, section, title
 from joserfc.jwk import ECKey
 
@@ -29,15 +28,8 @@ from aioalf.grants import (
     TokenExchange,
 )
 from aioalf.testing import OAuthServer
-from tests.project.docs.blocks import (
-    BLOCKS,
-    ISSUER,
-    ROOT,
-    Block,
-    fake_browser,
-    fake_network,
-    run_script,
-)
+from tests.project.docs.blocks import BLOCKS, ISSUER, Block, fake_browser, fake_network, run_script
+from tests.support.pages import ROOT, parse
 from tests.testing.signing import RSA, claims, public, signed
 
 PAGES = sorted(path.with_suffix(".rst") for path in (ROOT / "docs" / "grants").glob("*.seq"))
@@ -179,7 +171,7 @@ def test_every_program_is_tested() -> None:
 def test_page_has_the_required_parts(path: Path) -> None:
     """Each page says when to use the grant, and has the same sections and a picture."""
     text = path.read_text(encoding="utf-8")
-    tree = publish_doctree(text)
+    tree = parse(path)
     headings = [next(part.findall(title)).astext() for part in tree.findall(section)]
     required = ["Example", "How it works", "Troubleshooting", "Storage"]
     assert [heading for heading in headings if heading in required] == required

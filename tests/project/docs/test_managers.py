@@ -5,7 +5,7 @@ import re
 from aioalf import TokenManager
 from aioalf._legacy_hooks import _REMOVED, HOOKS
 from aioalf._requests.manager_adapter import RenewableManager
-from tests.project.docs.blocks import ROOT
+from tests.support.pages import ROOT
 
 
 def public(kind: type[object]) -> set[str]:

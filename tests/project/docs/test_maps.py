@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.project.docs.blocks import ROOT
 from tests.project.test_architecture import ORDER
+from tests.support.pages import ROOT
 
 MAPS = {
     "CONTRIBUTING.rst": re.compile(r"(?ms)^\d+\. (.*?): "),

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from docutils.core import publish_doctree
 from docutils.nodes import Element, entry, literal_block, row, section, strong, table, title
 from yarl import URL
 
@@ -19,11 +18,12 @@ from aioalf.grants import AuthorizationCode
 from aioalf.providers import Provider
 from aioalf.testing import OAuthServer
 from tests.grants.visitor import Visitor
-from tests.project.docs.blocks import ROOT, Block, blocks_of, fake_browser, fake_network, run
+from tests.project.docs.blocks import Block, blocks_of, fake_browser, fake_network, run
+from tests.support.pages import ROOT, parse
 from tests.testing.signing import RSA, public
 
 PATH = ROOT / "docs" / "providers.rst"
-PAGE = publish_doctree(PATH.read_text(encoding="utf-8"))
+PAGE = parse(PATH)
 BLOCKS = list(blocks_of(PATH))
 DOCUMENTED_PORT = ":8910/"
 API_HOSTS = ("graph.microsoft.com", "www.googleapis.com")
