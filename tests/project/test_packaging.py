@@ -104,6 +104,13 @@ def test_metadata_lists_the_requirements(metadata: Message) -> None:
     assert required == ["aiohttp>=3.12.2"]
 
 
+def test_metadata_links_to_the_documentation_and_the_source(metadata: Message) -> None:
+    """A package index shows the links to the site, the source, the issues and the changes."""
+    links = dict(line.split(", ", 1) for line in metadata.get_all("Project-URL", []))
+    assert list(links) == ["Documentation", "Source", "Issues", "Changelog"]
+    assert {str(url).partition("/")[0] for url in links.values()} == {"https:"}
+
+
 def test_project_page_is_the_readme_without_pictures(metadata: Message) -> None:
     """The long description is README.rst, with each picture replaced by its alternative text."""
     assert metadata["Description-Content-Type"] == "text/x-rst"
