@@ -28,6 +28,7 @@ extensions = [
 default_role = "py:obj"  # as in docstrings
 highlight_language = "text"
 nitpicky = True
+smartquotes = False  # it makes a dash of the -- in options
 suppress_warnings = [
     "toc.not_included",  # tests/project/docs/test_index.py checks that each page can be reached
     "toc.not_readable",  # index.rst names pages that do not exist yet

@@ -26,7 +26,7 @@ _WITH_CONTENT: Final = (
 
 
 def parse(path: Path, **settings: object) -> document:
-    """Parse a page. `settings` are those of docutils, such as ``halt_level``."""
+    """Parse a page with settings of docutils, such as ``halt_level``."""
     return publish_doctree(
         path.read_text(encoding="utf-8"), source_path=str(path), settings_overrides=settings
     )
