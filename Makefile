@@ -9,7 +9,7 @@ PY := .venv/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check interop ledger fuzz mutants bench faults soak clean
+.PHONY: help demo test check docs interop ledger fuzz mutants bench faults soak clean
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 20
@@ -20,13 +20,16 @@ demo: .venv/demo-ready  ## run the client against a local test server and explai
 test: .venv/test-ready  ## run the test suite on one Python, in about three minutes
 	AIOALF_SEEDS=$${AIOALF_SEEDS:-400} $(PY) -m pytest -n auto $(ARGS)
 
-check: .venv/tox-ready  ## run everything: lint, types, coverage, every installed Python, oldest and newest aiohttp
+check: .venv/tox-ready  ## run everything: lint, types, coverage, docs, every installed Python, oldest and newest aiohttp
 	$(PY) -m tox $(TOXRUN) $(TOXFLAGS)
+
+docs: .venv/tox-ready  ## build the documentation site in artefacts/docs, and check its links
+	$(PY) -m tox run -e docs $(TOXFLAGS)
 
 interop: .venv/tox-ready  ## test against oidc-provider, Canaille and Chromium
 	$(PY) -m tox run -e interop $(TOXFLAGS)
 
-ledger: .venv/tox-ready  ## run the suite and list every rule of docs/rules.rst with its tests
+ledger: .venv/tox-ready  ## run the suite and list every rule of docs/explanation/rules.rst with its tests
 	$(PY) -m tox run -e ledger $(TOXFLAGS)
 
 fuzz: .venv/tox-ready  ## search for inputs and orders of events that break the client, for ten minutes (ARGS="--seconds 60")
@@ -38,7 +41,7 @@ mutants: .venv/tox-ready  ## mutation testing of the core (ARGS="manager token" 
 bench: .venv/tox-ready  ## measure CPU time and memory against other clients (ARGS=--publish updates the docs)
 	$(PY) -m tox run -e bench $(TOXFLAGS) -- $(ARGS)
 
-faults: .venv/tox-ready  ## measure how token endpoint failures reach callers, and update docs/faults.rst
+faults: .venv/tox-ready  ## measure how token endpoint failures reach callers, and update docs/explanation/faults.rst
 	$(PY) -m tox run -e faults $(TOXFLAGS) -- $(ARGS)
 
 soak: .venv/tox-ready  ## run a mixed load with faults for ten minutes (ARGS="--seconds 30")

@@ -37,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
     commands = argparse.ArgumentParser(
         prog="aioalf",
         description="aio-alf: OAuth 2 for aiohttp. README.rst describes the Python API, and "
-        "docs/cli.rst these commands.",
+        "docs/reference/cli.rst these commands.",
     )
     commands.add_argument("--version", action="version", version=f"aio-alf {__version__}")
     subcommands = commands.add_subparsers(dest="command", title="commands")

@@ -1,8 +1,8 @@
-"""Prints the ledger of rules: for each rule of docs/rules.rst, the tests that prove it.
+"""Prints the ledger of rules: for each rule of docs/explanation/rules.rst, the tests that prove it.
 
 `pytest --ledger FILE` records a test run; `python -m tools.ledger FILE` prints the result. The
 exit code is 1 if a rule that is due has no test, if a test of a rule failed, or if a test names a
-rule that docs/rules.rst does not list.
+rule that docs/explanation/rules.rst does not list.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-RULES = Path(__file__).resolve().parent.parent / "docs" / "rules.rst"
+RULES = Path(__file__).resolve().parent.parent / "docs" / "explanation" / "rules.rst"
 _ROW = re.compile(r"^   \* - (?P<number>R\d{3})\n     - (?P<since>\S+)\n", re.MULTILINE)
 _LATER = "later"
 _UNKNOWN = "unknown"
@@ -45,7 +45,7 @@ class Line:
 
 
 def listed_rules(text: str) -> dict[str, str]:
-    """Map each rule of docs/rules.rst to the release since which it is due, or to "later"."""
+    """Map each rule of the page to the release since which it is due, or to "later"."""
     return {row["number"]: row["since"] for row in _ROW.finditer(text)}
 
 

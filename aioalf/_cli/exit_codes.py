@@ -1,6 +1,6 @@
 """The exit code and the error message for each way a command can fail. No I/O.
 
-docs/cli.rst lists the exit codes.
+docs/reference/cli.rst lists the exit codes.
 """
 
 from __future__ import annotations

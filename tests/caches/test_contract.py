@@ -1,4 +1,4 @@
-"""Each cache keeps the contract of token caches, and so does the RedisCache of docs/caches.rst."""
+"""Each cache keeps the contract of token caches, also the RedisCache of docs/howto/caches.rst."""
 
 import asyncio
 import os

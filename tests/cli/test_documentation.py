@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 import pytest
-from docutils.core import publish_doctree
 from docutils.nodes import literal_block
 
 from aioalf.__main__ import COMMANDS
@@ -17,13 +16,14 @@ from aioalf.testing import OAuthServer
 from tests.cli.conftest import Person
 from tests.cli.run_command import ROOT, Run, install_command
 from tests.client_auth.proofs import EC, pem_of
+from tests.support.pages import parse
 
-DOCUMENT = ROOT / "docs" / "cli.rst"
+DOCUMENT = ROOT / "docs" / "reference" / "cli.rst"
 
 
 def scripts_of(document: Path) -> list[str]:
     """Return the code blocks of a document that run our commands, each as a shell script."""
-    tree = publish_doctree(document.read_text(encoding="utf-8"))
+    tree = parse(document)
     blocks = [node.astext() for node in tree.findall(literal_block)]
     ours = re.compile(rf"^\$ .*\baioalf ({'|'.join(COMMANDS)}) ", re.MULTILINE)
     return [
@@ -113,7 +113,7 @@ def test_no_option_takes_a_secret() -> None:
 
 
 def test_every_option_is_documented() -> None:
-    """docs/cli.rst names every option of every command."""
+    """docs/reference/cli.rst names every option of every command."""
     text = DOCUMENT.read_text(encoding="utf-8")
     missing = {
         parameter.opts[0]

@@ -1,4 +1,4 @@
-"""docs/client_authentication.rst: its code runs, and it names every method and algorithm."""
+"""docs/howto/client_authentication.rst: its code runs, and it names every method and algorithm."""
 
 import asyncio
 import json
@@ -13,7 +13,6 @@ from aiohttp import ClientRequest, ClientTimeout, TCPConnector, web
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.test_utils import TestServer
 from aiohttp.tracing import Trace
-from docutils.core import publish_doctree
 from docutils.nodes import literal_block
 from joserfc import jwt
 from joserfc.jwk import RSAKey
@@ -26,10 +25,11 @@ from aioalf.testing import OAuthServer
 from aioalf.testing._server.state.clients import CLIENT_AUTH_METHODS
 from tests.client_auth.proofs import EC, SECRET, jwk_of, pem_of
 from tests.client_auth.test_private_key_jwt import Device
-from tests.project.docs.blocks import ROOT, Block, run
+from tests.project.docs.blocks import Block, run
+from tests.support.pages import ROOT, parse
 from tests.testing.signing import claims, public, signed
 
-DOCUMENT = ROOT / "docs" / "client_authentication.rst"
+DOCUMENT = ROOT / "docs" / "howto" / "client_authentication.rst"
 ISSUER = "https://auth.example.com"
 TOKEN_URL = "https://login.microsoftonline.com/contoso.onmicrosoft.com/oauth2/v2.0/token"
 KEY = EC[256]
@@ -37,7 +37,7 @@ KEY = EC[256]
 
 def blocks() -> Iterator[Block]:
     """Yield the code blocks of the document."""
-    tree = publish_doctree(DOCUMENT.read_text(encoding="utf-8"))
+    tree = parse(DOCUMENT)
     for number, node in enumerate(tree.findall(literal_block), 1):
         yield Block(DOCUMENT.name, number, "python", node.astext())
 

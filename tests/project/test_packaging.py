@@ -83,7 +83,7 @@ def test_source_archive_contains_the_tests(sdist: Path) -> None:
     """Linux distributions can run the tests and build the documents from the source archive."""
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    expected = {"Makefile", "tox.ini", "constraints.txt", "docs/rules.rst", "tests/conftest.py"}
+    expected = {"Makefile", "tox.ini", "constraints.txt", "docs/index.rst", "tests/conftest.py"}
     assert expected | {"README.rst", "CHANGELOG.rst", "LICENSE", "setup.py"} <= names
 
 
@@ -102,6 +102,13 @@ def test_metadata_lists_the_requirements(metadata: Message) -> None:
     assert metadata["Requires-Python"] == ">=3.11"
     required = [line for line in metadata.get_all("Requires-Dist", []) if "extra ==" not in line]
     assert required == ["aiohttp>=3.12.2"]
+
+
+def test_metadata_links_to_the_documentation_and_the_source(metadata: Message) -> None:
+    """A package index shows the links to the site, the source, the issues and the changes."""
+    links = dict(line.split(", ", 1) for line in metadata.get_all("Project-URL", []))
+    assert list(links) == ["Documentation", "Source", "Issues", "Changelog"]
+    assert {str(url).partition("/")[0] for url in links.values()} == {"https:"}
 
 
 def test_project_page_is_the_readme_without_pictures(metadata: Message) -> None:

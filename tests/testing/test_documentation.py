@@ -1,4 +1,4 @@
-"""The code blocks of docs/testing.rst run, and its tables are complete."""
+"""The code blocks of docs/howto/testing.rst run, and its tables are complete."""
 
 import os
 import subprocess
@@ -10,7 +10,6 @@ from textwrap import indent
 from typing import cast, get_args
 
 import pytest
-from docutils.core import publish_doctree
 from docutils.nodes import literal_block
 
 from aioalf.testing import (
@@ -23,10 +22,10 @@ from aioalf.testing import (
     OAuthServer,
 )
 from aioalf.testing.behaviour import Behaviour
+from tests.support.pages import ROOT, parse
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-DOCUMENT = ROOT / "docs" / "testing.rst"
-BLOCKS = list(publish_doctree(DOCUMENT.read_text(encoding="utf-8")).findall(literal_block))
+DOCUMENT = ROOT / "docs" / "howto" / "testing.rst"
+BLOCKS = list(parse(DOCUMENT).findall(literal_block))
 FILES = {block["names"][0]: block.astext() for block in BLOCKS if block["names"]}
 NO_WAITS = """
 from aioalf import Retry

@@ -1,7 +1,7 @@
 """Measures aio-alf against plain aiohttp and other clients: ``python -m tools.benchmarks.bench``.
 
 The command runs one measure after another, prints tables and writes JSON. ``--publish`` also
-updates the documents. docs/benchmarks.rst describes each measure and how to read it.
+updates the documents. docs/explanation/performance.rst describes each measure and how to read it.
 """
 
 import argparse

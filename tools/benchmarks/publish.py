@@ -14,9 +14,9 @@ from tools.benchmarks.tables import BLOCKS
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 REFERENCE: Final = Path(__file__).with_name("reference.json")
-DOCUMENT: Final = ROOT / "docs" / "benchmarks.rst"
+DOCUMENT: Final = ROOT / "docs" / "explanation" / "performance.rst"
 README: Final = ROOT / "README.rst"
-DIRECTORY: Final = ROOT / "docs" / "benchmarks"
+DIRECTORY: Final = ROOT / "docs" / "explanation" / "benchmarks"
 
 
 def publish(content: Mapping[str, Any]) -> list[str]:

@@ -21,19 +21,19 @@ import pytest
 from aiohttp import ClientRequest, ClientSession, ClientTimeout, TCPConnector
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.tracing import Trace
-from docutils.core import publish_doctree
 from docutils.nodes import literal_block
 from yarl import URL
 
 from aioalf.testing import OAuthServer
-from tests.project.docs import sphinx_markup
+from tests.support.pages import ROOT, parse
 from tests.support.person import Person
 
-ROOT = Path(__file__).resolve().parents[3]
 ISSUER = "https://id.example.com"
-TESTED_ELSEWHERE = {"cli.rst", "client_authentication.rst", "providers", "testing.rst"}
-
-sphinx_markup.register()
+TESTED_ELSEWHERE = {
+    "docs/howto/client_authentication.rst",
+    "docs/howto/testing.rst",
+    "docs/reference/cli.rst",
+}
 
 
 @dataclass(frozen=True)
@@ -57,16 +57,16 @@ class Block:
 def all_blocks() -> Iterator[Block]:
     """Yield every block of every document, except blocks that other tests run."""
     for path in sorted([*ROOT.glob("*.rst"), *(ROOT / "docs").rglob("*.rst")]):
-        if TESTED_ELSEWHERE.isdisjoint({path.name, path.parent.name}):
+        name = path.relative_to(ROOT).as_posix()
+        if name not in TESTED_ELSEWHERE and not name.startswith("docs/providers/"):
             yield from blocks_of(path)
 
 
 def blocks_of(path: Path) -> Iterator[Block]:
     """Yield every block of a document."""
-    tree = publish_doctree(path.read_text(encoding="utf-8"))
-    for number, node in enumerate(tree.findall(literal_block), 1):
+    for number, node in enumerate(parse(path).findall(literal_block), 1):
         (language,) = set(node["classes"]) - {"code"} or {""}
-        yield Block(path.name, number, language, node.astext())
+        yield Block(path.relative_to(ROOT).as_posix(), number, language, node.astext())
 
 
 BLOCKS = list(all_blocks())

@@ -1,4 +1,4 @@
-"""docs/caches.rst quotes the messages of `FileCache`."""
+"""docs/howto/caches.rst quotes the messages of `FileCache`."""
 
 import errno
 import os
@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from docutils.core import publish_doctree
 from docutils.nodes import entry, literal
 
 from aioalf import CacheError
@@ -16,9 +15,9 @@ from aioalf.caches import FileCache
 from aioalf.caches._file_format import MAX_BYTES
 from aioalf.caches._file_modes import reason_not_to_read, reason_not_to_trust
 from aioalf.caches._private_directory import PrivateDirectory
-from tests.project.docs.blocks import ROOT
+from tests.support.pages import ROOT, parse
 
-PAGE = publish_doctree((ROOT / "docs" / "caches.rst").read_text(encoding="utf-8"))
+PAGE = parse(ROOT / "docs" / "howto" / "caches.rst")
 
 
 def quoted() -> list[str]:

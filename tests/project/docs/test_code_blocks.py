@@ -12,16 +12,9 @@ import aioalf.errors
 from aioalf import Client, TokenError
 from aioalf.__main__ import COMMANDS, parser
 from aioalf.testing import OAuthServer
-from tests.project.docs.blocks import (
-    BLOCKS,
-    ROOT,
-    Block,
-    blocks_in,
-    fake_browser,
-    fake_network,
-    run,
-)
+from tests.project.docs.blocks import BLOCKS, Block, blocks_in, fake_browser, fake_network, run
 from tests.support.mocked_responses import MockedResponses
+from tests.support.pages import ROOT
 
 SNIPPETS = [block for block in blocks_in("python") if not block.is_script]
 
@@ -118,7 +111,9 @@ def depth_of(error: type[TokenError]) -> int:
 
 def test_error_tree_matches_the_package() -> None:
     """Each error class has the place that the tree shows, and no class is missing."""
-    (block,) = (block for block in blocks_in("text") if block.document == "errors.rst")
+    (block,) = (
+        block for block in blocks_in("text") if block.document == "docs/reference/errors.rst"
+    )
     drawn = {
         match[2]: len(match[1]) // 4
         for match in re.finditer(r"^([│├└─ ]*)(\w+) +\S", block.text, re.MULTILINE)

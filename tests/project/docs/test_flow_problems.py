@@ -10,7 +10,6 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from docutils.core import publish_doctree
 from docutils.nodes import entry, literal, row, section, title
 from joserfc.jwk import ECKey, RSAKey
 
@@ -29,7 +28,8 @@ from aioalf.grants import (
 from aioalf.implicit import TokenStorage, use_implicit_flow
 from aioalf.testing import MISSING, Fault, OAuthServer
 from tests.grants.visitor import Visitor
-from tests.project.docs.blocks import ISSUER, ROOT, fake_network
+from tests.project.docs.blocks import ISSUER, fake_network
+from tests.support.pages import ROOT, parse
 from tests.support.person import Person
 
 KEY = ECKey.generate_key("P-256")
@@ -60,7 +60,7 @@ class Row:
 
 def rows_of(page: str) -> Iterator[Row]:
     """Yield the rows of a page's table that quote a symptom."""
-    tree = publish_doctree((ROOT / "docs" / "flows" / f"{page}.rst").read_text(encoding="utf-8"))
+    tree = parse(ROOT / "docs" / "grants" / f"{page}.rst")
     (part,) = (
         part
         for part in tree.findall(section)
@@ -338,5 +338,5 @@ async def test_each_problem_is_found_on_the_page(page: str, world: OAuthServer) 
 
 def test_every_page_is_tested() -> None:
     """A new page of a grant needs an entry in `PROBLEMS`."""
-    pages = {path.stem for path in (ROOT / "docs" / "flows").glob("*.rst")}
+    pages = {path.stem for path in (ROOT / "docs" / "grants").glob("*.seq")}
     assert pages == PROBLEMS.keys()

@@ -15,7 +15,6 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
-from docutils.core import publish_doctree
 from docutils.nodes import image, section, title
 from joserfc.jwk import ECKey
 
@@ -29,21 +28,17 @@ from aioalf.grants import (
     TokenExchange,
 )
 from aioalf.testing import OAuthServer
-from tests.project.docs.blocks import (
-    BLOCKS,
-    ISSUER,
-    ROOT,
-    Block,
-    fake_browser,
-    fake_network,
-    run_script,
-)
+from tests.project.docs.blocks import BLOCKS, ISSUER, Block, fake_browser, fake_network, run_script
+from tests.support.pages import ROOT, parse
 from tests.testing.signing import RSA, claims, public, signed
 
-PAGES = sorted((ROOT / "docs" / "flows").glob("*.rst"))
+PAGES = sorted(path.with_suffix(".rst") for path in (ROOT / "docs" / "grants").glob("*.seq"))
 SCRIPTS = [block for block in BLOCKS if block.is_script]
 KEY = ECKey.generate_key("P-256")
-TOKEN_ON_RESTART = {"authorization_code.rst-1": False, "device_code.rst-1": False}
+TOKEN_ON_RESTART = {
+    "docs/grants/authorization_code.rst-1": False,
+    "docs/grants/device_code.rst-1": False,
+}
 """Whether a program uses the grant again when it is restarted; the default is True."""
 
 
@@ -57,16 +52,20 @@ class Result:
 
 
 EXPECTED = {
-    "client_credentials.rst-1": Result({"client_credentials": 1}, 0, "'client_id': 'reports'"),
-    "authorization_code.rst-1": Result({AuthorizationCode.name: 1}, 1, "'user': 'Ada'"),
-    "device_code.rst-1": Result({DeviceCode.name: 1}, 1, "'user': 'Ada'"),
-    "device_code.rst-2": Result({DeviceCode.name: 1}, 1, "There are 10 minutes left.\n200"),
-    "implicit.rst-1": Result({"implicit": 1}, 1, "200"),
-    "jwt_bearer.rst-1": Result({JWTBearer.name: 1}, 0, "'user': 'Ada'"),
-    "jwt_bearer.rst-2": Result({JWTBearer.name: 1}, 0, "'user': 'Ada'"),
-    "jwt_bearer.rst-3": Result({JWTBearer.name: 1}, 0, "'user': 'robot@example.com'"),
-    "refresh_token.rst-1": Result({RefreshToken.name: 1}, 0, "'user': 'Ada'"),
-    "token_exchange.rst-1": Result({TokenExchange.name: 1}, 0, "'user': 'Ada'"),
+    "docs/grants/client_credentials.rst-1": Result(
+        {"client_credentials": 1}, 0, "'client_id': 'reports'"
+    ),
+    "docs/grants/authorization_code.rst-1": Result({AuthorizationCode.name: 1}, 1, "'user': 'Ada'"),
+    "docs/grants/device_code.rst-1": Result({DeviceCode.name: 1}, 1, "'user': 'Ada'"),
+    "docs/grants/device_code.rst-2": Result(
+        {DeviceCode.name: 1}, 1, "There are 10 minutes left.\n200"
+    ),
+    "docs/grants/implicit.rst-1": Result({"implicit": 1}, 1, "200"),
+    "docs/grants/jwt_bearer.rst-1": Result({JWTBearer.name: 1}, 0, "'user': 'Ada'"),
+    "docs/grants/jwt_bearer.rst-2": Result({JWTBearer.name: 1}, 0, "'user': 'Ada'"),
+    "docs/grants/jwt_bearer.rst-3": Result({JWTBearer.name: 1}, 0, "'user': 'robot@example.com'"),
+    "docs/grants/refresh_token.rst-1": Result({RefreshToken.name: 1}, 0, "'user': 'Ada'"),
+    "docs/grants/token_exchange.rst-1": Result({TokenExchange.name: 1}, 0, "'user': 'Ada'"),
 }
 
 
@@ -172,7 +171,7 @@ def test_every_program_is_tested() -> None:
 def test_page_has_the_required_parts(path: Path) -> None:
     """Each page says when to use the grant, and has the same sections and a picture."""
     text = path.read_text(encoding="utf-8")
-    tree = publish_doctree(text)
+    tree = parse(path)
     headings = [next(part.findall(title)).astext() for part in tree.findall(section)]
     required = ["Example", "How it works", "Troubleshooting", "Storage"]
     assert [heading for heading in headings if heading in required] == required
@@ -186,7 +185,7 @@ def test_page_has_the_required_parts(path: Path) -> None:
 def test_page_lists_each_option(grant: type[Grant]) -> None:
     """The page of a grant mentions each of its keyword arguments."""
     name = grant.__module__.rpartition(".")[2]
-    text = (ROOT / "docs" / "flows" / f"{name}.rst").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "grants" / f"{name}.rst").read_text(encoding="utf-8")
     module = ast.parse((ROOT / "aioalf" / "grants" / f"{name}.py").read_text(encoding="utf-8"))
     (init,) = (
         node

@@ -1,53 +1,60 @@
-"""Every page can be found from README.rst through the index, which describes each page."""
+"""Every page can be found from the first page, which describes the most important ones."""
 
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from docutils.core import publish_doctree
-from docutils.nodes import list_item, reference, title
+from docutils.nodes import list_item, reference
 
-from tests.project.docs.blocks import ROOT
+from tests.support.pages import DOCS, ROOT, parse, title_of
 
-DOCS = ROOT / "docs"
-INDEX = publish_doctree((DOCS / "index.rst").read_text(encoding="utf-8"))
+INDEX = DOCS / "index.rst"
 README = (ROOT / "README.rst").read_text(encoding="utf-8")
-PAGES = sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.rst"))
+ENTRIES = [item for item in parse(INDEX).findall(list_item) if ":" in item.astext()]
 
 
-def entries() -> dict[str, str]:
-    """Return each page that the index lists, with the text of its entry."""
-    items = list(INDEX.findall(list_item))
-    return {str(next(item.findall(reference))["refuri"]): item.astext() for item in items}
+def links_of(page: Path) -> Iterator[Path]:
+    """Yield the pages that a page links to."""
+    for link in parse(page).findall(reference):
+        target = Path(str(link.get("refuri", "")))
+        if target.suffix == ".rst" and target.is_file():
+            yield target.resolve()
 
 
-def test_index_lists_every_page_once() -> None:
-    """The index lists all pages except itself, and README.rst names the index."""
-    assert sorted([*entries(), "index.rst"]) == PAGES
-    assert len(list(INDEX.findall(list_item))) == len(entries())
-    assert "``docs/index.rst``" in README
+def test_each_page_is_two_clicks_away() -> None:
+    """Each page has a link on the first page, or on a page that the first page links to."""
+    nearest = {INDEX, *links_of(INDEX)}
+    reached = nearest.union(*map(links_of, nearest))
+    assert [page for page in DOCS.rglob("*.rst") if page not in reached] == []
 
 
-@pytest.mark.parametrize("page", entries())
-def test_index_entry_starts_with_the_title_of_the_page(page: str) -> None:
-    """An entry is the beginning of the title, and a description on the same line."""
-    tree = publish_doctree((DOCS / page).read_text(encoding="utf-8"))
-    name, _, description = entries()[page].partition(": ")
-    assert next(tree.findall(title)).astext().startswith(name)
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.astext().partition(":")[0])
+def test_entry_of_the_index_describes_its_page(entry: list_item) -> None:
+    """An entry is the title of a page, and a description on the same line."""
+    link = next(entry.findall(reference))
+    name, _, description = entry.astext().partition(": ")
+    assert name == title_of(Path(str(link["refuri"])))
     assert description
     assert "\n" not in description
 
 
-def test_readme_names_the_page_of_each_flow() -> None:
+def test_readme_names_the_index() -> None:
+    """A reader of the checkout finds the pages without the site."""
+    assert "``docs/index.rst``" in README
+
+
+def test_readme_names_the_page_of_each_grant() -> None:
     """The page of each grant can be found without the index."""
-    flows = {page for page in PAGES if page.startswith("flows/")}
-    assert flows <= set(re.findall(r"``docs/(flows/\w+\.rst)``", README))
+    grants = {f"grants/{path.stem}.rst" for path in (DOCS / "grants").glob("*.seq")}
+    assert grants <= set(re.findall(r"``docs/(grants/\w+\.rst)``", README))
 
 
-def test_password_grant_is_explained_only_in_the_index() -> None:
-    """The index says why the password grant is not offered; only the rules mention it too."""
+def test_password_grant_is_explained_in_one_place() -> None:
+    """The page about grants says why the password grant is not offered; only rules mention it."""
     places = [
         path.relative_to(ROOT).as_posix()
         for path in [ROOT / "README.rst", *DOCS.rglob("*.rst")]
         if path.name != "rules.rst" and "password grant" in path.read_text(encoding="utf-8").lower()
     ]
-    assert places == ["docs/index.rst"]
+    assert places == ["docs/grants/index.rst"]

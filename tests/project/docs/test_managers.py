@@ -1,11 +1,11 @@
-"""docs/managers.rst lists every method of a token manager, and every hook of 0.4.0."""
+"""docs/howto/token_managers.rst lists every method of a token manager, and every hook of 0.4.0."""
 
 import re
 
 from aioalf import TokenManager
 from aioalf._legacy_hooks import _REMOVED, HOOKS
 from aioalf._requests.manager_adapter import RenewableManager
-from tests.project.docs.blocks import ROOT
+from tests.support.pages import ROOT
 
 
 def public(kind: type[object]) -> set[str]:
@@ -15,7 +15,7 @@ def public(kind: type[object]) -> set[str]:
 
 def listed() -> set[str]:
     """Return the names of the methods in the tables."""
-    text = (ROOT / "docs" / "managers.rst").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "howto" / "token_managers.rst").read_text(encoding="utf-8")
     return set(re.findall(r"^``(?:await )?(\w+)(?:\(\w*\))?``  ", text, re.MULTILINE))
 
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.project.docs.blocks import ROOT
 from tests.project.test_architecture import ORDER
+from tests.support.pages import ROOT
 
 MAPS = {
     "CONTRIBUTING.rst": re.compile(r"(?ms)^\d+\. (.*?): "),
-    "docs/about/architecture.rst": re.compile(r"(?ms)^   \* - (``.*?)\n     - "),
+    "docs/explanation/architecture.rst": re.compile(r"(?ms)^   \* - (``.*?)\n     - "),
 }
 
 

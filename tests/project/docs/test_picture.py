@@ -37,7 +37,7 @@ def test_picture_is_up_to_date(source: Path) -> None:
 
 def test_every_picture_has_a_source() -> None:
     """No picture was drawn by hand or remains from a deleted source."""
-    pictures = [*DOCS.glob("*.svg"), *(DOCS / "flows").glob("*.svg")]
+    pictures = [*DOCS.glob("*.svg"), *(DOCS / "grants").glob("*.svg")]
     assert sorted(picture.with_suffix(".seq") for picture in pictures) == sorted(SOURCES)
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from docutils.core import publish_doctree
 from docutils.nodes import (
     Element,
     definition_list_item,
@@ -36,7 +35,6 @@ from aioalf.providers import Provider
 from aioalf.testing import OAuthServer
 from tests.grants.visitor import Visitor
 from tests.project.docs.blocks import (
-    ROOT,
     Block,
     blocks_of,
     fake_browser,
@@ -44,11 +42,12 @@ from tests.project.docs.blocks import (
     run,
     run_script,
 )
+from tests.support.pages import ROOT, parse
 from tests.testing.signing import RSA, public
 
 DIRECTORY = ROOT / "docs" / "providers"
 PATHS = sorted(DIRECTORY.glob("*.rst"))
-PAGES = {path.stem: publish_doctree(path.read_text(encoding="utf-8")) for path in PATHS}
+PAGES = {path.stem: parse(path) for path in PATHS}
 INDEX = PAGES.pop("index")
 BLOCKS = [block for path in PATHS for block in blocks_of(path)]
 DOCUMENTED_PORT = ":8910/"
@@ -198,7 +197,7 @@ def test_page_of_a_provider_has_the_same_sections(name: str) -> None:
 @pytest.mark.parametrize("name", PAGES)
 def test_program_of_a_page_uses_its_provider(name: str) -> None:
     """Each page shows the provider that it is named after, and no other."""
-    blocks = [block for block in BLOCKS if block.document == f"{name}.rst"]
+    blocks = [block for block in BLOCKS if block.document == f"docs/providers/{name}.rst"]
     called = {found[0] for found in map(called_provider, blocks) if found is not None}
     assert name in called
     assert all(each.startswith(name) for each in called)

@@ -4,27 +4,21 @@ import re
 from pathlib import Path
 
 import pytest
-from docutils.core import publish_doctree
 from docutils.nodes import Element, document
 
-from tests.project.docs import sphinx_markup
+from tests.support import pages
+from tests.support.pages import ROOT
 
-ROOT = Path(__file__).resolve().parents[3]
 DOCUMENTS = sorted([*ROOT.glob("*.rst"), *(ROOT / "docs").rglob("*.rst")])
-REPORT_EVERYTHING = {"report_level": 1, "halt_level": 1}
 
-sphinx_markup.register()
-
-each_document = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+each_document = pytest.mark.parametrize(
+    "path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix()
+)
 
 
 def parse(path: Path) -> document:
     """Parse a document, and raise if the parser reports anything."""
-    return publish_doctree(
-        path.read_text(encoding="utf-8"),
-        source_path=str(path),
-        settings_overrides=REPORT_EVERYTHING,
-    )
+    return pages.parse(path, report_level=1, halt_level=1)
 
 
 @each_document

@@ -1,4 +1,4 @@
-"""The messages in README's Troubleshooting are real, and docs/options.rst has all options."""
+"""README's Troubleshooting quotes real messages; docs/reference/options.rst has all options."""
 
 import inspect
 import logging
@@ -9,17 +9,17 @@ from collections.abc import Awaitable, Callable
 from contextlib import ExitStack, suppress
 
 import pytest
-from docutils.core import publish_doctree
 from docutils.nodes import definition_list_item, entry, literal, section, table, term, title
 
 from aioalf import Client, InsecureTransportWarning, Renewal, Retry, TokenError, TokenManager
 from aioalf._options import SessionOptions, TokenManagerOptions
 from aioalf.implicit import TokenStorage, use_implicit_flow
 from aioalf.testing import Fault, OAuthServer
-from tests.project.docs.blocks import ROOT, fake_network
+from tests.project.docs.blocks import fake_network
+from tests.support.pages import ROOT, parse
 
-README = publish_doctree((ROOT / "README.rst").read_text(encoding="utf-8"))
-OPTIONS = publish_doctree((ROOT / "docs" / "options.rst").read_text(encoding="utf-8"))
+README = parse(ROOT / "README.rst")
+OPTIONS = parse(ROOT / "docs/reference/options.rst")
 TOKEN_ENDPOINT = "https://auth.example.com/token"
 THINGS = "https://api.example.com/things"
 

@@ -1,4 +1,4 @@
-"""``python -m tests.robustness.faults``: measure every fault and update docs/faults.rst."""
+"""``python -m tests.robustness.faults``: measure all faults, update docs/explanation/faults.rst."""
 
 import argparse
 import asyncio
@@ -21,13 +21,13 @@ async def _measure_all(cases: list[Case], timing: Timing) -> list[Measurement]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Measure the faults, print the figures, and write them to docs/faults.rst.
+    """Measure the faults, print the figures, and write them to docs/explanation/faults.rst.
 
     Return 1 and write nothing if a promise was broken.
     """
     parser = argparse.ArgumentParser(
         prog="python -m tests.robustness.faults",
-        description="Measure the effect of faults on callers, and update docs/faults.rst.",
+        description=f"Measure the effect of faults on callers, and update {report.PAGE}.",
     )
     names = [case.name for case in CASES]
     parser.add_argument(

@@ -1,6 +1,7 @@
 """The faults that are measured: how each starts and ends, and the worst outcome for callers.
 
-To add a fault, add one entry to `CASES` and run `make faults`, which updates docs/faults.rst.
+To add a fault, add one entry to `CASES` and run `make faults`. It updates
+docs/explanation/faults.rst.
 """
 
 import contextlib

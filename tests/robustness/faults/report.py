@@ -1,4 +1,4 @@
-"""The figures in docs/faults.rst: two tables between two comments, made from measurements."""
+"""The figures in docs/explanation/faults.rst: two tables between comments, from measurements."""
 
 import platform
 from collections import Counter
@@ -11,7 +11,8 @@ import aiohttp
 from tests.robustness.faults.environment import Timing
 from tests.robustness.faults.measurement import CALLERS, Measurement, TokenAge
 
-DOCUMENT: Final = Path(__file__).resolve().parents[3] / "docs" / "faults.rst"
+PAGE: Final = "docs/explanation/faults.rst"
+DOCUMENT: Final = Path(__file__).resolve().parents[3] / PAGE
 BEGIN: Final = ".. begin of the output of make faults"
 END: Final = ".. end of the output of make faults"
 _HEADINGS: Final = ("Fault", "Callers got", "Waited", "Lost", "Token requests", "Recovery")

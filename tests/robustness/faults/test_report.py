@@ -1,4 +1,4 @@
-"""docs/faults.rst: its tables have a row for each fault, and come from a complete run."""
+"""docs/explanation/faults.rst has a row for each fault, and comes from a complete run."""
 
 from collections import Counter
 from pathlib import Path
