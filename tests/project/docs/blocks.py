@@ -26,11 +26,28 @@ from docutils.nodes import literal_block
 from yarl import URL
 
 from aioalf.testing import OAuthServer
+from tests.project.docs import sphinx_markup
 from tests.support.person import Person
 
 ROOT = Path(__file__).resolve().parents[3]
 ISSUER = "https://id.example.com"
-TESTED_ELSEWHERE = {"cli.rst", "client_authentication.rst", "providers.rst", "testing.rst"}
+TESTED_ELSEWHERE = {
+    "cli.rst",
+    "client_authentication.rst",
+    "command_line.rst",
+    "providers.rst",
+    "testing.rst",
+}
+OTHER_LIBRARIES = {
+    "aiohttp_oauth2_client",
+    "authlib",
+    "httpx_auth",
+    "oauthlib",
+    "requests_oauthlib",
+}
+"""The packages that are replaced in the guides to migrate; they are not installed here."""
+
+sphinx_markup.register()
 
 
 @dataclass(frozen=True)
@@ -41,14 +58,35 @@ class Block:
     number: int
     language: str
     text: str
+    name: str = ""
+    """The file that a guide tells the reader to save the block as."""
 
     def __str__(self) -> str:
         return f"{self.document}-{self.number}"
 
     @property
+    def is_program(self) -> bool:
+        """Whether the block is a whole program of a guide."""
+        return self.name.endswith(".py")
+
+    @property
     def is_script(self) -> bool:
-        """Whether the block is a program that runs its own event loop."""
-        return self.language == "python" and "asyncio.run(" in self.text
+        """Whether the block is another program that runs its own event loop."""
+        return not self.is_program and self.language == "python" and "asyncio.run(" in self.text
+
+    @property
+    def is_of_another_library(self) -> bool:
+        """Whether the block shows the use of a library that is not installed."""
+        return (
+            re.search(rf"^from ({'|'.join(OTHER_LIBRARIES)})\b", self.text, re.MULTILINE)
+            is not None
+        )
+
+    @property
+    def is_snippet(self) -> bool:
+        """Whether the block is the body of a coroutine, or a module."""
+        special = self.is_program or self.is_script or self.is_of_another_library
+        return self.language == "python" and not special
 
 
 def all_blocks() -> Iterator[Block]:
@@ -63,7 +101,7 @@ def blocks_of(path: Path) -> Iterator[Block]:
     tree = publish_doctree(path.read_text(encoding="utf-8"))
     for number, node in enumerate(tree.findall(literal_block), 1):
         (language,) = set(node["classes"]) - {"code"} or {""}
-        yield Block(path.name, number, language, node.astext())
+        yield Block(path.name, number, language, node.astext(), " ".join(node["names"]))
 
 
 BLOCKS = list(all_blocks())
@@ -141,7 +179,7 @@ def fake_network(
         ),
     }
     server.add_client("glBQ3nYU/8/kaVi/bIgXGA==", "")
-    server.add_client("desktop", "")
+    server.add_client("desktop")
     # As behind a TLS proxy: metadata, pages and `iss` use the public name.
     monkeypatch.setattr(server._authorization, "_origin", lambda: ISSUER)  # noqa: SLF001 - no option
     original = TCPConnector._create_connection  # noqa: SLF001 - where a name becomes a socket

@@ -7,9 +7,13 @@ import pytest
 from docutils.core import publish_doctree
 from docutils.nodes import Element, document
 
+from tests.project.docs import sphinx_markup
+
 ROOT = Path(__file__).resolve().parents[3]
 DOCUMENTS = sorted([*ROOT.glob("*.rst"), *(ROOT / "docs").rglob("*.rst")])
 REPORT_EVERYTHING = {"report_level": 1, "halt_level": 1}
+
+sphinx_markup.register()
 
 each_document = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 
