@@ -1,6 +1,7 @@
 """The whole programs of the guides, and how to run them as a reader does: as files.
 
-The programs use the addresses of ``aioalf serve``, which a test server replaces.
+A code block is such a program if it has a ``:name:`` that ends with ``.py``. The programs use the
+addresses of ``aioalf serve``, which a test server replaces.
 """
 
 import asyncio
