@@ -33,7 +33,16 @@ TESTED_ELSEWHERE = {
     "docs/howto/client_authentication.rst",
     "docs/howto/testing.rst",
     "docs/reference/cli.rst",
+    "docs/tutorials/command_line.rst",
 }
+OTHER_LIBRARIES = {
+    "aiohttp_oauth2_client",
+    "authlib",
+    "httpx_auth",
+    "oauthlib",
+    "requests_oauthlib",
+}
+"""The packages that are replaced in the guides to migrate; they are not installed here."""
 
 
 @dataclass(frozen=True)
@@ -44,14 +53,35 @@ class Block:
     number: int
     language: str
     text: str
+    name: str = ""
+    """The file that a guide tells the reader to save the block as."""
 
     def __str__(self) -> str:
         return f"{self.document}-{self.number}"
 
     @property
+    def is_program(self) -> bool:
+        """Whether the block is a whole program of a guide."""
+        return self.name.endswith(".py")
+
+    @property
     def is_script(self) -> bool:
-        """Whether the block is a program that runs its own event loop."""
-        return self.language == "python" and "asyncio.run(" in self.text
+        """Whether the block is another program that runs its own event loop."""
+        return not self.is_program and self.language == "python" and "asyncio.run(" in self.text
+
+    @property
+    def is_of_another_library(self) -> bool:
+        """Whether the block shows the use of a library that is not installed."""
+        return (
+            re.search(rf"^from ({'|'.join(OTHER_LIBRARIES)})\b", self.text, re.MULTILINE)
+            is not None
+        )
+
+    @property
+    def is_snippet(self) -> bool:
+        """Whether the block is the body of a coroutine, or a module."""
+        special = self.is_program or self.is_script or self.is_of_another_library
+        return self.language == "python" and not special
 
 
 def all_blocks() -> Iterator[Block]:
@@ -66,7 +96,8 @@ def blocks_of(path: Path) -> Iterator[Block]:
     """Yield every block of a document."""
     for number, node in enumerate(parse(path).findall(literal_block), 1):
         (language,) = set(node["classes"]) - {"code"} or {""}
-        yield Block(path.relative_to(ROOT).as_posix(), number, language, node.astext())
+        name, names = path.relative_to(ROOT).as_posix(), " ".join(node["names"])
+        yield Block(name, number, language, node.astext(), names)
 
 
 BLOCKS = list(all_blocks())
@@ -144,7 +175,7 @@ def fake_network(
         ),
     }
     server.add_client("glBQ3nYU/8/kaVi/bIgXGA==", "")
-    server.add_client("desktop", "")
+    server.add_client("desktop")
     # As behind a TLS proxy: metadata, pages and `iss` use the public name.
     monkeypatch.setattr(server._authorization, "_origin", lambda: ISSUER)  # noqa: SLF001 - no option
     original = TCPConnector._create_connection  # noqa: SLF001 - where a name becomes a socket

@@ -16,7 +16,7 @@ from tests.project.docs.blocks import BLOCKS, Block, blocks_in, fake_browser, fa
 from tests.support.mocked_responses import MockedResponses
 from tests.support.pages import ROOT
 
-SNIPPETS = [block for block in blocks_in("python") if not block.is_script]
+SNIPPETS = [block for block in BLOCKS if block.is_snippet]
 
 
 @pytest.mark.parametrize("block", SNIPPETS, ids=str)
@@ -60,7 +60,10 @@ def commands() -> list[str]:
 @pytest.mark.parametrize("command", commands())
 def test_command_exists(command: str) -> None:
     """The target, package, module, arguments and extras of a command exist."""
-    match shlex.split(command):
+    words = shlex.split(command)
+    while "=" in words[0]:  # a variable for this command
+        del words[0]
+    match words:
         case ["git", "clone", url]:
             assert f'"{url}"' in (ROOT / "setup.py").read_text()
         case ["cd", "aio-alf"]:
@@ -75,6 +78,12 @@ def test_command_exists(command: str) -> None:
         case [program, "-m", module, *arguments] if Path(program).name in {"python", "python3"}:
             assert importlib.util.find_spec(module)
             check_arguments(module, arguments)
+        case ["python", name]:
+            assert name in {block.name for block in BLOCKS}
+        case ["uvicorn", application, *_]:
+            module, _, name = application.partition(":")
+            (block,) = (block for block in BLOCKS if block.name == f"{module}.py")
+            assert re.search(f"^{name} = ", block.text, re.MULTILINE)
         case [program, *arguments] if Path(program).name == "aioalf":
             check_arguments("aioalf", arguments)
         case _:
@@ -84,7 +93,7 @@ def test_command_exists(command: str) -> None:
 def check_arguments(module: str, arguments: list[str]) -> None:
     """Check that a module accepts these arguments."""
     match module, arguments:
-        case "aioalf", [command, *_] if command in COMMANDS:
+        case "aioalf", [command, *_] if command in {*COMMANDS, "serve"}:
             pass  # tests/cli runs them
         case "aioalf", _:
             assert isinstance(parser().parse_args(arguments), argparse.Namespace)

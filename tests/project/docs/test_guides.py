@@ -1,0 +1,266 @@
+"""The programs of the tutorials and how-to guides run, and print the output that a page shows."""
+
+import re
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import trustme
+from aiohttp.test_utils import TestClient, TestServer
+from docutils.nodes import section, title
+
+from aioalf.testing import Fault, OAuthServer
+from tests.project.docs.blocks import BLOCKS
+from tests.project.docs.guide_programs import (
+    AUTHORIZATION_SERVER,
+    PROGRAMS,
+    Ended,
+    addresses_of,
+    matches,
+    run_file,
+    shown_after,
+    source_of,
+)
+from tests.support.http_proxy import HTTPProxy
+from tests.support.pages import DOCS, parse
+from tests.support.tls import server_context
+
+PARTS = ["Program", "How it works", "Troubleshooting", "Next"]
+PAGES_WITH_PROGRAMS = sorted({block.document for block in PROGRAMS.values()})
+SPECIAL = {"behind_proxy.py", "private_ca.py", "things_fastapi.py", "things_web.py", "watch.py"}
+"""Programs that need another server, or are servers themselves; each has a test of its own."""
+
+
+@pytest.fixture
+def server(oauth_server: OAuthServer) -> OAuthServer:
+    """A server with the clients of ``aioalf serve``."""
+    oauth_server.add_client("desktop")
+    oauth_server.device_interval = 0.1
+    return oauth_server
+
+
+Run = Callable[..., Awaitable[Ended]]
+"""Runs a program of the pages with arguments and environment variables."""
+
+
+@pytest.fixture
+def run(server: OAuthServer, tmp_path: Path) -> Run:
+    """Run a program of the pages against the server."""
+
+    async def run_program(name: str, *arguments: str, **environment: str) -> Ended:
+        program = PROGRAMS[name]
+        addresses = addresses_of(server, program)
+        environment = {"CLIENT_SECRET": "secret", **environment}
+        ended = await run_file(
+            source_of(program, addresses), tmp_path, server, *arguments, **environment
+        )
+        return ended.with_addresses({new: old for old, new in addresses.items()})
+
+    return run_program
+
+
+@pytest.mark.parametrize("name", sorted(PROGRAMS.keys() - SPECIAL))
+async def test_program_prints_the_shown_output(name: str, run: Run) -> None:
+    """The program ends without an error, and prints the text block that follows it."""
+    ended = await run(name)
+    assert ended.code == 0, ended.stderr
+    assert matches(shown_after(PROGRAMS[name]), ended.stdout), ended.stdout
+
+
+def test_every_guide_runs_against_the_test_server() -> None:
+    """Programs use the addresses of ``aioalf serve``, except those with another server."""
+    others = {name for name, block in PROGRAMS.items() if AUTHORIZATION_SERVER not in block.text}
+    assert others == {"behind_proxy.py", "private_ca.py"}
+
+
+# Requests
+
+
+async def test_service_sends_one_token_request(server: OAuthServer, run: Run) -> None:
+    """Three concurrent requests share it."""
+    await run("service.py")
+    assert (server.token_requests, server.api_requests) == (1, 3)
+
+
+async def test_service_explains_each_failure(server: OAuthServer, run: Run) -> None:
+    """The page shows the message for a wrong secret, a failing server, and no server."""
+    shown = [block.text for block in BLOCKS if block.document == "docs/tutorials/service.rst"]
+    wrong, failing, down = [text for text in shown if text.startswith("No token: ")]
+    assert matches(wrong, (await run("service.py", CLIENT_SECRET="typo")).stderr)
+    server.token_fault = Fault.status(503)
+    server.reset_counters()
+    assert matches(failing, (await run("service.py")).stderr)
+    assert server.token_requests == 3
+    server.faults["metadata"] = Fault.hang_up()
+    assert matches(down, (await run("service.py")).stderr)
+
+
+async def test_renewed_token_does_not_delay_requests(server: OAuthServer, run: Run) -> None:
+    """The token is renewed while the program runs, and no request is slow."""
+    server.expires_in = 2
+    ended = await run("watch.py")
+    assert matches(shown_after(PROGRAMS["watch.py"]), ended.stdout), ended.stderr
+    tokens = [int(number) for number in re.findall(r"token (\d+)", ended.stdout)]
+    assert tokens == sorted(tokens)
+    assert len(set(tokens)) > 1
+
+
+async def test_processes_share_one_token(server: OAuthServer, run: Run) -> None:
+    """Four processes with twenty jobs send one token request."""
+    await run("workers.py")
+    assert (server.token_requests, server.api_requests) == (1, 20)
+
+
+async def test_requests_go_through_the_proxy(server: OAuthServer, tmp_path: Path) -> None:
+    """The token request and the request to the API use the proxy."""
+    program = PROGRAMS["behind_proxy.py"]
+    async with HTTPProxy() as proxy:
+        addresses = {"https://": "http://", "http://proxy.example.com:3128": proxy.url.rstrip("/")}
+        ended = await run_file(source_of(program, addresses), tmp_path, server)
+        assert proxy.requested == ["http://auth.example.com/token", "http://api.example.com/things"]
+    assert matches(shown_after(program), ended.stdout), ended.stderr
+
+
+async def test_private_authority_is_trusted(tmp_path: Path) -> None:
+    """Metadata and token are requested over TLS with the authority of the file."""
+    authority = trustme.CA()
+    program = PROGRAMS["private_ca.py"]
+    authority.cert_pem.write_to_path(str(tmp_path / "company-ca.pem"))
+    async with OAuthServer(ssl_context=server_context(authority)) as server:
+        addresses = {
+            "https://id.example.com": server.issuer,
+            "https://api.example.com": server.api_url,
+        }
+        ended = await run_file(source_of(program, addresses), tmp_path, server)
+        assert server.token_requests == 1
+    assert matches(shown_after(program), ended.stdout), ended.stderr
+
+
+# Sign-ins
+
+
+@pytest.mark.parametrize("name", ["desktop.py", "device.py", "keep_tokens.py"])
+async def test_second_start_needs_no_sign_in(name: str, server: OAuthServer, run: Run) -> None:
+    """The login is found in the files."""
+    first, second = await run(name), await run(name)
+    assert first.stdout == second.stdout == "Hello Ada\n"
+    assert server.logins == 1
+
+
+async def test_signing_out_ends_the_login(server: OAuthServer, run: Run) -> None:
+    """The tokens are revoked, and the next start needs a sign-in."""
+    await run("desktop.py")
+    await run("sign_out.py")
+    assert server.requests["revocation"] > 0
+    await run("desktop.py")
+    assert server.logins == 2
+
+
+async def test_keep_tokens_can_sign_out(server: OAuthServer, run: Run) -> None:
+    """The argument of the program ends the login."""
+    await run("keep_tokens.py")
+    assert (await run("keep_tokens.py", "--sign-out")).code == 0
+    await run("keep_tokens.py")
+    assert server.logins == 2
+
+
+async def test_user_on_ssh_signs_in_on_another_device(server: OAuthServer, run: Run) -> None:
+    """The program shows a code instead of opening a browser."""
+    ended = await run("sign_in.py", SSH_CONNECTION="192.0.2.1 50000 192.0.2.2 22")
+    assert ended.stdout == "Hello Ada\n"
+    assert list(server.granted) == ["urn:ietf:params:oauth:grant-type:device_code"]
+
+
+# Web applications
+
+
+def module_of(name: str, server: OAuthServer) -> dict[str, Any]:
+    """Return the names that a program defines, without running its server."""
+    names: dict[str, Any] = {"__name__": name.removesuffix(".py")}
+    source = source_of(PROGRAMS[name], addresses_of(server, PROGRAMS[name]))
+    exec(compile(source, name, "exec"), names)  # noqa: S102 - the document is the project's own
+    return names
+
+
+async def test_aiohttp_application_has_one_client(server: OAuthServer) -> None:
+    """All visitors share a token; an API that fails is a 502."""
+    app = module_of("things_web.py", server)["make_app"]()
+    async with TestClient(TestServer(app)) as visitor:
+        for _ in range(2):
+            async with visitor.get("/things") as response:
+                assert (response.status, (await response.json())["path"]) == (200, "/things")
+        server.api_fault = Fault.status(503)
+        async with visitor.get("/things") as response:
+            assert response.status == 502
+    assert server.token_requests == 1
+
+
+class FastAPI:
+    """Records the functions of an application. FastAPI itself is not needed for other tests."""
+
+    def __init__(self, lifespan: Callable[..., AbstractAsyncContextManager[None]]) -> None:
+        self.lifespan = lifespan
+        self.handlers: dict[str, Callable[..., Any]] = {}
+
+    def get(self, path: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Record the function for a path."""
+
+        def record(handler: Callable[..., Any]) -> Callable[..., Any]:
+            self.handlers[path] = handler
+            return handler
+
+        return record
+
+
+class HTTPException(Exception):  # noqa: N818 - the name in FastAPI
+    """An error response of FastAPI."""
+
+
+@pytest.fixture
+def _fastapi(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replace the package fastapi."""
+    module = ModuleType("fastapi")
+    vars(module).update(FastAPI=FastAPI, HTTPException=HTTPException)
+    monkeypatch.setitem(sys.modules, "fastapi", module)
+
+
+@pytest.mark.usefixtures("_fastapi")
+async def test_fastapi_application_has_one_client(server: OAuthServer) -> None:
+    """The client is open during the lifespan; an API that fails is a 502."""
+    names = module_of("things_fastapi.py", server)
+    app = names["app"]
+    async with app.lifespan(app):
+        for _ in range(2):
+            assert (await app.handlers["/things"]())["path"] == "/things"
+        server.api_fault = Fault.status(503)
+        with pytest.raises(HTTPException) as caught:
+            await app.handlers["/things"]()
+    assert caught.value.args[0] == 502
+    assert names["client"].closed
+    assert server.token_requests == 1
+
+
+# Pages
+
+
+@pytest.mark.parametrize("document", PAGES_WITH_PROGRAMS)
+def test_page_has_the_required_parts(document: str) -> None:
+    """Each page with a program has the same parts, in the same order."""
+    tree = parse(ROOT / document)
+    headings = [next(part.findall(title)).astext() for part in tree.findall(section)]
+    assert [heading for heading in headings if heading in PARTS] == PARTS
+
+
+@pytest.mark.parametrize("directory", ["tutorials", "howto", "howto/migrate"])
+def test_index_describes_each_page(directory: str) -> None:
+    """An index describes exactly the pages in its table of contents, and lists all pages."""
+    text = (DOCS / directory / "index.rst").read_text(encoding="utf-8")
+    contents = re.findall(r"^   ([\w/]+)$", text.partition(".. toctree::")[2], re.MULTILINE)
+    described = re.findall(r"^\* :doc:`([\w/]+)`: \w", text, re.MULTILINE)
+    assert sorted(described) == sorted(contents)
+    pages = {path.stem for path in (DOCS / directory).glob("*.rst")} - {"index"}
+    assert pages <= set(described)
