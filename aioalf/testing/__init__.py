@@ -39,7 +39,7 @@ __all__ = [
     "UnreliableCache",
 ]
 
-if not TYPE_CHECKING:
+if not TYPE_CHECKING:  # pragma: no branch - type checkers know the names anyway
     __getattr__, __dir__ = lazy_exports(
         __name__,
         __all__,
