@@ -50,15 +50,17 @@ def oauth_server(request: pytest.FixtureRequest) -> OAuthServer:
     return server
 
 
-async def start_server() -> AsyncIterator[OAuthServer]:
-    """Yield a running server."""
+def new_server() -> OAuthServer:
+    """Return a server that is not started."""
     from aioalf.testing.server import OAuthServer
 
-    async with OAuthServer() as server:
+    return OAuthServer()
+
+
+@pytest.fixture
+async def _oauth_server_of_anyio() -> AsyncIterator[OAuthServer]:
+    async with new_server() as server:
         yield server
-
-
-_of_anyio = pytest.fixture(start_server, name="_oauth_server_of_anyio")
 
 
 def _has_pytest_asyncio(config: pytest.Config) -> bool:

@@ -83,9 +83,17 @@ def write(directory: Path, *parts: str, conftest: str = "") -> Path:
         (["pytest-asyncio"], AUTO, UNMARKED),
         (["anyio"], (), ANYIO_BACKEND.format("asyncio") + ANYIO),
         (["anyio"], ("-o", "anyio_mode=auto"), UNMARKED),
-        (["anyio", "pytest-asyncio"], STRICT, ANYIO + PYTEST_ASYNCIO),
+        (["anyio", "pytest-asyncio"], ("-p", "anyio", *STRICT), ANYIO + PYTEST_ASYNCIO),
+        (["anyio", "pytest-asyncio"], ("-p", "asyncio", *STRICT), ANYIO + PYTEST_ASYNCIO),
     ],
-    ids=["asyncio strict", "asyncio auto", "anyio", "anyio auto", "both"],
+    ids=[
+        "asyncio strict",
+        "asyncio auto",
+        "anyio",
+        "anyio auto",
+        "both, anyio first",
+        "both, pytest-asyncio first",
+    ],
 )
 def test_fixture_runs_in_the_event_loop_of_the_test(
     site: Site,
