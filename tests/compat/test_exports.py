@@ -32,4 +32,4 @@ def test_replaced_export_stays_replaced(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(aioalf, "Client", FakeClient)
     assert not hasattr(aioalf, "no_such_name")
-    assert aioalf.Client is FakeClient
+    assert vars(aioalf)["Client"] is FakeClient
