@@ -178,7 +178,7 @@ STEPS: Final = (
         renewal_ahead,
     ),
     Step(
-        "The token expires while nobody sends requests",
+        "The token expires between two requests",
         f"It is valid for {EXPIRES_IN} second. The client renews it before the next request.",
         f"await sleep({EXPIRES_IN})\nawait client.get(url)",
         expiry,

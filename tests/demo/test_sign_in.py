@@ -124,7 +124,7 @@ def test_denied_sign_in_is_exit_code_1(
 def test_sign_in_has_a_time_limit(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], option: str
 ) -> None:
-    """If nobody signs in, the demo ends with exit code 1."""
+    """If the user does not sign in in time, the demo ends with exit code 1."""
     monkeypatch.setattr("aioalf._demo.sign_in.TIMEOUT", 0.2)
     monkeypatch.setattr("aioalf._demo.implicit.TIMEOUT", 0.2)
 
