@@ -41,13 +41,18 @@ setup(
     },
     packages=find_packages(include=["aioalf", "aioalf.*"]),
     package_data={"aioalf": ["py.typed"]},
-    entry_points={"console_scripts": ["aioalf = aioalf.__main__:main"]},
+    entry_points={
+        "console_scripts": ["aioalf = aioalf.__main__:main"],
+        # The name is the module's, so that pytest loads it once if a conftest.py names it too.
+        "pytest11": ["aioalf.testing.pytest_plugin = aioalf.testing.pytest_plugin"],
+    },
     python_requires=">=3.11",
     install_requires=["aiohttp>=3.12.2"],
     extras_require={
         "cache": ["filelock>=3.30"],
         "jose": ["joserfc>=1.7.7"],
         "cli": ["click>=8.1.7", "filelock>=3.30", "platformdirs>=4", "segno>=1.6"],
+        "testing": ["pytest>=8.4", "pytest-asyncio>=1.0"],
         "tests": [
             "anyio>=4.9",
             "aioresponses>=0.7.9",
@@ -83,6 +88,7 @@ setup(
         "Development Status :: 4 - Beta",
         "Framework :: AsyncIO",
         "Framework :: aiohttp",
+        "Framework :: Pytest",
         "Intended Audience :: Developers",
         "Operating System :: OS Independent",
         "Programming Language :: Python :: 3",

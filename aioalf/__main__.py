@@ -24,6 +24,13 @@ COMMANDS: Final = {
 }
 """The commands of ``aio-alf[cli]`` and their help."""
 
+SIGN_INS: Final = {
+    "browser": "show a sign-in in your browser instead (authorization code with PKCE)",
+    "device": "show a sign-in with a code that you enter in a browser",
+    "implicit": "show a sign-in with the implicit flow of 0.4.0",
+}
+"""The options of ``demo`` and their help."""
+
 _SECRET_VARIABLES: Final = "AIOALF_CLIENT_SECRET"
 _FAILED: Final = 1
 _USAGE: Final = 2
@@ -47,9 +54,11 @@ def parser() -> argparse.ArgumentParser:
         description="Run a client against a test server in this process, and print the requests "
         "that the server received. The exit code is 0 if each step passes, else 1.",
     )
-    demo.add_argument(
-        "--browser", action="store_true", help="show a sign-in in your browser instead"
-    )
+    sign_in = demo.add_mutually_exclusive_group()
+    for name, summary in SIGN_INS.items():
+        sign_in.add_argument(
+            f"--{name}", dest="sign_in", action="store_const", const=name, help=summary
+        )
     for name, summary in COMMANDS.items():
         subcommands.add_parser(name, help=f"{summary} (aio-alf[cli])", add_help=False)
     return commands
@@ -84,7 +93,12 @@ def _run_demo(arguments: Sequence[str]) -> int:
         return 0
     from aioalf import _demo
 
-    run = _demo.run_in_browser if options.browser else _demo.run
+    run = {
+        None: _demo.run,
+        "browser": _demo.run_in_browser,
+        "device": _demo.run_on_device,
+        "implicit": _demo.run_with_implicit_flow,
+    }[options.sign_in]
     return 0 if asyncio.run(run(_demo.Screen(sys.stdout))) else 1
 
 

@@ -12,7 +12,7 @@ from pytest_asyncio import is_async_test
 from tests.support.mocked_responses import MockedResponses
 from tests.support.rule_recorder import RuleRecorder, attach_rules
 
-pytest_plugins = ["aioalf.testing.pytest_plugin"]
+pytest_plugins = ["aioalf.testing.pytest_plugin", "pytester"]
 
 _TURNS_TO_END = 20  # turns of the event loop that closed connections need to end their own tasks
 

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+import time
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from textwrap import wrap
-from typing import Final, Self, TypeAlias
+from typing import Any, Final, Self, TypeAlias
 
 from aiohttp import ClientError
 
 from aioalf._demo.screen import Screen
-from aioalf._demo.wire import Line, lines_of
+from aioalf._demo.wire import lines_of, rows_of
 from aioalf.client import Client
 from aioalf.errors import TokenError
 from aioalf.testing import OAuthServer
 
 PATH: Final = "/things"
+
+NewClient: TypeAlias = Callable[..., Client]
+"""Makes a client. Its keyword arguments are options of `Client`."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +45,12 @@ class Check:
 class Demo:
     """The server, the client that the steps share, and a function that makes another client."""
 
-    def __init__(self, server: OAuthServer, new_client: Callable[[], Client]) -> None:
+    def __init__(self, server: OAuthServer, new_client: NewClient) -> None:
         self.server = server
         self.new_client = new_client
         self.client: Client = new_client()
+        self._events: list[str] = []
+        self._started = time.monotonic()
 
     async def get(self, client: Client | None = None) -> int:
         """Send a request to the API, and return the status that the caller gets."""
@@ -52,15 +58,53 @@ class Demo:
             await response.read()
             return response.status
 
+    async def get_token_number(self, client: Client) -> int:
+        """Send a request to the API, and return the number of the token that it arrived with."""
+        async with client.get(self.server.url(PATH)) as response:
+            number: int = (await response.json())["token_number"]
+            return number
+
     async def get_concurrently(self, count: int, client: Client | None = None) -> str:
         """Send `count` concurrent requests, and return the distinct statuses as text."""
-        statuses = await asyncio.gather(*(self.get(client) for _ in range(count)))
-        return " and ".join(map(str, sorted(set(statuses))))
+        return await self.concurrently(count, lambda: self.get(client))
+
+    async def concurrently(self, count: int, call: Callable[[], Awaitable[object]]) -> str:
+        """Run `count` concurrent calls, and return their distinct results as text."""
+        results = await asyncio.gather(*(call() for _ in range(count)))
+        return " and ".join(sorted(set(map(str, results))))
 
     async def ensure_token(self) -> None:
         """Make sure that the shared client has a valid token, then reset the server's counters."""
         await self.get()
         self.server.reset_counters()
+
+    @contextmanager
+    def server_options(self, **options: Any) -> Iterator[None]:  # noqa: ANN401 - of the server
+        """Set options of the server, and restore them at the end."""
+        before = {name: getattr(self.server, name) for name in options}
+        try:
+            self._set(options)
+            yield
+        finally:
+            self._set(before)
+
+    def _set(self, options: dict[str, Any]) -> None:
+        for name, value in options.items():
+            setattr(self.server, name, value)
+
+    def event(self, text: str) -> None:
+        """Note an event, which is printed with the time since the start of the step."""
+        self._events.append(f"{time.monotonic() - self._started:4.2f} s  {text}")
+
+    def start_step(self) -> None:
+        """Forget the requests and the events of the step before."""
+        self.server.reset_counters()
+        self._events, self._started = [], time.monotonic()
+
+    @property
+    def events(self) -> Sequence[str]:
+        """The events of this step."""
+        return self._events
 
     def counter_checks(self, *, tokens: int, requests: int, rejected: int = 0) -> list[Check]:
         """Return checks of the server's counters."""
@@ -77,35 +121,42 @@ Action: TypeAlias = Callable[[Demo], Awaitable[Sequence[Check]]]
 
 @dataclass(frozen=True)
 class Step:
-    """A title, a description, and the coroutine function that runs the step.
+    """A title, a description, the lines of Python that it shows, and the function that runs it.
 
-    `timeout` is in seconds.
+    `timeout` is in seconds. If a step that `is_required` fails, the steps after it are not run.
     """
 
     title: str
     description: str
+    code: str
     action: Action
-    timeout: float = 10
+    timeout: float = 30
+    is_required: bool = False
 
 
 async def run_steps(steps: Iterable[Step], demo: Demo, screen: Screen) -> list[bool]:
     """Run and print the steps in order; return whether each one passed."""
+    passed: list[bool] = []
+    can_continue = True
     with _CapturedLog(logging.getLogger("aioalf")) as log:
-        return [
-            await _run_step(number, step, demo, screen, log) for number, step in enumerate(steps, 1)
-        ]
+        for number, step in enumerate(steps, 1):
+            passed.append(can_continue and await _run_step(number, step, demo, screen, log))
+            can_continue = can_continue and (passed[-1] or not step.is_required)
+    return passed
 
 
 async def _run_step(number: int, step: Step, demo: Demo, screen: Screen, log: _CapturedLog) -> bool:
     screen.title(f"{number}  {step.title}")
-    screen.note(f"   {step.description}")
-    demo.server.reset_counters()
+    screen.note(step.description)
+    screen.code(step.code)
+    demo.start_step()
 
     checks = await _results(step, demo)
-    for line, count in lines_of(demo.server.log):
-        _print_line(line, count, screen)
+    _print_requests(demo, screen)
+    for event in demo.events:
+        screen.text(f"   {event}", hanging=8)
     for message in log.take():
-        _print_log(message, screen)
+        screen.text(f"   logged: {message}", "faint", hanging=8)
     screen.checks([(str(check), check.passed) for check in checks])
     screen.line()
     return all(check.passed for check in checks)
@@ -122,16 +173,13 @@ async def _results(step: Step, demo: Demo) -> Sequence[Check]:
         return [Check("raised", f"{type(error).__name__} ({error})", "no error")]
 
 
-def _print_line(line: Line, count: int, screen: Screen) -> None:
-    succeeded = line.status is not None and line.status < 400
-    status = screen.styled(str(line.status or "---"), "green" if succeeded else "yellow")
-    times = f"  {count} times" if count > 1 else ""
-    screen.line(f"   → {line.receiver:<12} {line.request:<20} {line.details:<26} {status}{times}")
-
-
-def _print_log(message: str, screen: Screen) -> None:
-    for line in wrap(f"logged: {message}", 77, subsequent_indent=" " * 8, break_on_hyphens=False):
-        screen.note(f"   {line}")
+def _print_requests(demo: Demo, screen: Screen) -> None:
+    for before, status, after in rows_of(lines_of(demo.server.log), screen.columns, screen.shown):
+        succeeded = isinstance(status, int) and status < 400
+        shown = (
+            "" if status is None else screen.styled(str(status), "green" if succeeded else "yellow")
+        )
+        screen.line(f"{before}{shown}{after}")
 
 
 class _CapturedLog(logging.Handler):

@@ -269,7 +269,7 @@ def test_missing_extra_says_what_to_install(missing: str, command: str) -> None:
 
 def test_without_the_extra_help_version_and_demo_work() -> None:
     """``--help``, ``--version`` and ``demo`` need only aiohttp."""
-    for option, shown in (("--help", "login"), ("--version", "aio-alf"), ("demo", "7 of 7")):
+    for option, shown in (("--help", "login"), ("--version", "aio-alf"), ("demo", "8 of 8")):
         result = run_without("click", option)
         assert (result.returncode, result.stderr) == (0, "")
         assert shown in result.stdout

@@ -1,25 +1,30 @@
-"""Tests of the demo: its output, and that each step can fail."""
+"""Tests of ``demo`` without options: its output, and that each step can fail."""
 
+import ast
 import asyncio
+import os
+import pty
 import re
 import runpy
 import signal
 import subprocess
 import sys
-import webbrowser
+import termios
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from aioalf import Client, TokenManager, __version__
-from aioalf.__main__ import main
-from aioalf._demo import Screen, run, service
+from aioalf.__main__ import main, parser
+from aioalf._demo import NEXT, Screen, run, service, sign_in
+from aioalf._demo.screen import MAX_COLUMNS, MIN_COLUMNS
 from aioalf._demo.step import Check, Demo, Step, run_steps
 from aioalf._demo.wire import lines_of
 from aioalf.testing import Fault, OAuthServer
-from tests.support.person import Person
 
 COMMAND = [sys.executable, "-W", "error", "-m", "aioalf"]
 STEP_OF = {step.action.__name__: step for step in service.STEPS}
@@ -49,13 +54,31 @@ class EncodedOutput(StringIO):
 # Output
 
 
-async def test_all_steps_pass() -> None:
-    """Seven steps are run, and each one passes."""
-    stream = StringIO()
-    assert await run(Screen(stream, {}))
-    printed = stream.getvalue()
+@pytest.fixture(scope="module")
+def printed_by_columns() -> dict[int, str]:
+    """Run the demo on a wide and on a narrow screen at the same time; return what they show."""
+    streams = {MAX_COLUMNS: StringIO(), MIN_COLUMNS: StringIO()}
+
+    async def run_on_both() -> list[bool]:
+        screens = [Screen(stream, {}) for stream in streams.values()]
+        for screen, columns in zip(screens, streams, strict=True):
+            screen.columns = columns
+        return await asyncio.gather(*map(run, screens))
+
+    assert asyncio.run(run_on_both()) == [True, True]
+    return {columns: stream.getvalue() for columns, stream in streams.items()}
+
+
+@pytest.fixture
+def printed(printed_by_columns: dict[int, str]) -> str:
+    """Return what the demo prints on a screen with 80 columns."""
+    return printed_by_columns[MAX_COLUMNS]
+
+
+def test_all_steps_pass(printed: str) -> None:
+    """Eight steps are run, and each one passes."""
     assert "✗" not in printed
-    assert "7 of 7 steps" in printed
+    assert "8 of 8 steps" in printed
     assert re.findall(r"^\d  (.+)$", printed, re.MULTILINE) == [
         step.title for step in service.STEPS
     ]
@@ -67,13 +90,26 @@ async def test_requests_are_printed_without_secrets() -> None:
     await run(Screen(stream, {}), [STEP_OF["revocation"], STEP_OF["token_endpoint_down"]])
     printed = stream.getvalue()
     wire = [line.split() for line in printed.splitlines() if "→" in line]
-    assert [words[-1] for words in wire] == ["401", "200", "200", "times"]
-    assert wire[-1][-3:] == ["503", "3", "times"]
+    statuses = [next(word for word in words if word.isdigit()) for words in wire]
+    assert statuses == ["401", "200", "200", "503"]
+    assert "503" in wire[-1]
+    assert wire[-1][-2:] == ["3", "times"]
     assert [words[words.index("/token") - 1] for words in wire if "/token" in words] == ["POST"] * 2
-    assert re.search(r"Bearer [\w-]{6}… ", printed)
+    assert re.search(r"Bearer [\w-]{6}…\n", printed)
     assert not re.search(r"[\w-]{32}", printed)
     assert "secret" not in printed
     assert "Y2xpZW50LWlkOnNlY3JldA" not in printed
+
+
+async def test_warnings_are_printed(oauth_server: OAuthServer) -> None:
+    """Warnings that the library logs are part of the output, not of stderr."""
+
+    async def fail(demo: Demo) -> Sequence[Check]:
+        demo.server.token_fault = Fault.status(503)
+        return [Check("status", await demo.get(), 503)]
+
+    passed, printed = await run_step(Step("Fail", "…", "…", fail), oauth_server, make_client)
+    assert passed
     assert "logged: The token endpoint" in printed
 
 
@@ -100,18 +136,18 @@ async def test_request_without_a_response_has_no_status(oauth_server: OAuthServe
         demo.server.token_fault = Fault.hang_up()
         return [Check("status", await demo.get(), 200)]
 
-    passed, printed = await run_step(Step("Hang up", "…", hang_up), oauth_server, make_client)
+    passed, printed = await run_step(Step("Hang up", "…", "…", hang_up), oauth_server, make_client)
     assert not passed
-    assert re.search(r"POST /token .* ---  3 times\n", printed)
+    assert re.search(r"POST /token  ---  Basic, client_credentials  3 times\n", printed)
     assert "✗ raised: TokenConnectionError (No response" in printed
 
 
 # Failing steps
 
 
-def make_client(server: OAuthServer) -> Client:
+def make_client(server: OAuthServer, **options: Any) -> Client:
     """Return the client that the demo uses."""
-    return Client(server.client_id, server.client_secret, server.token_endpoint)
+    return Client(server.client_id, server.client_secret, server.token_endpoint, **options)
 
 
 class UncachedManager(TokenManager):
@@ -149,29 +185,27 @@ class NoRenewalClient(Client):
     token_manager_class = NoRenewalManager
 
 
-def uncached(server: OAuthServer) -> Client:
+def uncached(server: OAuthServer, **options: Any) -> Client:
     """Return a client that caches no token."""
-    return UncachedClient(server.client_id, server.client_secret, server.token_endpoint)
+    return UncachedClient(server.client_id, server.client_secret, server.token_endpoint, **options)
 
 
-def no_renewal(server: OAuthServer) -> Client:
+def no_renewal(server: OAuthServer, **options: Any) -> Client:
     """Return a client that renews no token."""
-    return NoRenewalClient(server.client_id, server.client_secret, server.token_endpoint)
+    return NoRenewalClient(server.client_id, server.client_secret, server.token_endpoint, **options)
 
 
-def raising(server: OAuthServer) -> Client:
-    """Return a client that raises the error of the token endpoint."""
-    return Client(
-        server.client_id, server.client_secret, server.token_endpoint, raise_token_errors=True
-    )
+def quiet(server: OAuthServer, **_: Any) -> Client:
+    """Return a client that returns the response of the token endpoint instead of an error."""
+    return Client(server.client_id, server.client_secret, server.token_endpoint)
 
 
 async def run_step(
-    step: Step, server: OAuthServer, client: Callable[[OAuthServer], Client]
+    step: Step, server: OAuthServer, client: Callable[..., Client]
 ) -> tuple[bool, str]:
     """Run one step with a client; return whether it passed, and what was printed."""
     stream = StringIO()
-    demo = Demo(server, lambda: client(server))
+    demo = Demo(server, partial(client, server))
     async with demo.client:
         (passed,) = await run_steps([step], demo, Screen(stream, {}))
     return passed, stream.getvalue()
@@ -181,15 +215,16 @@ async def run_step(
     ("name", "client", "expected"),
     [
         ("cached_token", uncached, "✗ token requests: 1, expected 0"),
-        ("concurrent_requests", uncached, "✗ token requests: 100, expected 1"),
+        ("concurrent_requests", uncached, "✗ token requests: 1000, expected 1"),
+        ("renewal_ahead", uncached, "✗ answered during the renewal: False"),
         ("expiry", no_renewal, "✗ status: 401, expected 200"),
         ("revocation", no_renewal, "✗ status: 401, expected 200"),
         ("concurrent_after_revocation", uncached, "expected 1"),
-        ("token_endpoint_down", raising, "✗ raised: TokenHTTPError"),
+        ("token_endpoint_down", quiet, "✗ callers: 503, expected TokenHTTPError 503"),
     ],
 )
 async def test_broken_client_fails_its_step(
-    oauth_server: OAuthServer, name: str, client: Callable[[OAuthServer], Client], expected: str
+    oauth_server: OAuthServer, name: str, client: Callable[..., Client], expected: str
 ) -> None:
     """A client without the behaviour that a step shows fails the step."""
     passed, printed = await run_step(STEP_OF[name], oauth_server, client)
@@ -212,7 +247,7 @@ async def test_step_that_takes_too_long_fails(oauth_server: OAuthServer) -> None
         await asyncio.Event().wait()
         return demo.counter_checks(tokens=0, requests=0)
 
-    step = Step("Wait", "…", wait, timeout=0.01)
+    step = Step("Wait", "…", "…", wait, timeout=0.01)
     passed, printed = await run_step(step, oauth_server, make_client)
     assert not passed
     assert "✗ took: more than 0.01 seconds" in printed
@@ -220,8 +255,9 @@ async def test_step_that_takes_too_long_fails(oauth_server: OAuthServer) -> None
 
 async def test_steps_restore_the_server_settings(oauth_server: OAuthServer) -> None:
     """Steps restore the settings of the server even if they fail."""
-    for name in ("expiry", "token_endpoint_down"):
-        await run_step(STEP_OF[name], oauth_server, raising)
+    for name, client in (("expiry", no_renewal), ("token_endpoint_down", quiet)):
+        passed, _ = await run_step(STEP_OF[name], oauth_server, client)
+        assert not passed
     assert (oauth_server.expires_in, oauth_server.token_fault) == (3600, None)
 
 
@@ -237,6 +273,86 @@ def printed_on(stream: StringIO, **environment: str) -> str:
 
 
 PLAIN = "One → two…\n   ✓ passed  ✗ failed\n"
+
+
+@pytest.mark.parametrize("columns", [MAX_COLUMNS, MIN_COLUMNS])
+def test_lines_fit_the_terminal(printed_by_columns: dict[int, str], columns: int) -> None:
+    """No line is longer than the terminal, not even one with a request."""
+    lines = printed_by_columns[columns].splitlines()
+    assert max(map(len, lines)) <= columns
+    assert sum("→" in line for line in lines) > 10
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+async def test_long_checks_and_requests_fit_the_terminal(
+    oauth_server: OAuthServer, encoding: str
+) -> None:
+    """Long details, paths and values get lines of their own."""
+
+    async def request_long_path(demo: Demo) -> Sequence[Check]:
+        url = demo.server.url(f"/{'path' * 30}")
+        async with demo.client.post(url, data={"grant_type": "a" * 40}) as response:
+            return [Check("status", response.status, 200), Check("text", "wo…d " * 40, "")]
+
+    stream = EncodedOutput(encoding)
+    screen = Screen(stream, {})
+    screen.columns = MIN_COLUMNS
+    demo = Demo(oauth_server, partial(make_client, oauth_server))
+    async with demo.client:
+        await run_steps([Step("Long " * 30, "…", "…", request_long_path)], demo, screen)
+    printed = stream.getvalue()
+    assert max(map(len, printed.splitlines())) <= MIN_COLUMNS
+    printed = printed.replace("->", "→").replace("...", "…").replace("[FAILED]", "✗")
+    assert re.search(r"→ API +POST /path\w+…  200\n {7}Bearer \S{6}…,\n {7}a{40}\n", printed)
+    assert "✗ text: wo…d" in printed
+
+
+def test_each_step_shows_its_lines_of_python(printed: str) -> None:
+    """The lines of Python are printed before the requests that they cause."""
+    for step in service.STEPS:
+        after_title = printed.partition(f"  {step.title}\n")[2]
+        assert f">>> {step.code.splitlines()[0]}\n" in after_title.partition("→")[0]
+    assert "\n   ... grant" not in printed
+
+
+@pytest.mark.parametrize("step", [*service.STEPS, *sign_in.BROWSER_STEPS, *sign_in.DEVICE_STEPS])
+def test_lines_of_python_are_valid_and_short(step: Step) -> None:
+    """They can be compiled, and fit the narrowest terminal with their prompt."""
+    compile(step.code, step.title, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    assert max(map(len, step.code.splitlines())) <= MIN_COLUMNS - len("   >>> ")
+
+
+async def test_times_show_the_renewal_in_the_background(oauth_server: OAuthServer) -> None:
+    """The request is answered before the renewal ends, and each event has its time."""
+    passed, printed = await run_step(STEP_OF["renewal_ahead"], oauth_server, make_client)
+    assert passed
+    times = [float(text) for text in re.findall(r"^   (\d\.\d\d) s  ", printed, re.MULTILINE)]
+    assert len(times) == 5
+    assert times == sorted(times)
+    answered, arrived = times[1], times[3]
+    assert arrived - answered >= service.RENEWAL_TAKES - 0.1
+
+
+def test_next_commands_exist(printed: str) -> None:
+    """The demo ends with commands to try next, and each one can be run."""
+    for command in NEXT:
+        assert f"   {command}  " in printed.partition("What to try next")[2]
+        program, *arguments = command.split()
+        assert program == parser().prog
+        if "--help" not in arguments:
+            parser().parse_args(arguments)
+
+
+@pytest.mark.parametrize(("available", "used"), [(40, 60), (70, 70), (200, 80)])
+def test_width_of_the_terminal_is_used(available: int, used: int) -> None:
+    """A terminal with 60 to 80 columns gets lines of its own length."""
+    terminal, program = pty.openpty()
+    try:
+        termios.tcsetwinsize(program, (24, available))
+        with os.fdopen(program, "w", encoding="utf-8") as stream:
+            assert Screen(stream, {}).columns == used
+    finally:
+        os.close(terminal)
 
 
 def test_terminal_gets_colors() -> None:
@@ -289,7 +405,7 @@ def test_failed_step_is_exit_code_1(
 
     monkeypatch.setattr(OAuthServer, "revoke_all", revoke_nothing)
     assert main(["demo"]) == 1
-    assert "✗ 5 of 7 steps" in capsys.readouterr().out
+    assert "✗ 6 of 8 steps" in capsys.readouterr().out
 
 
 def test_keyboard_interrupt_is_exit_code_130(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -321,7 +437,7 @@ def test_demo_runs_as_a_subprocess() -> None:
         [*COMMAND, "demo"], capture_output=True, encoding="utf-8", timeout=30, check=False
     )
     assert (result.returncode, result.stderr) == (0, "")
-    assert "7 of 7 steps" in result.stdout
+    assert "8 of 8 steps" in result.stdout
 
 
 @pytest.fixture
@@ -345,45 +461,3 @@ def test_ctrl_c_ends_the_demo() -> None:
         child.send_signal(signal.SIGINT)
         _, stderr = child.communicate(timeout=20)
     assert (child.returncode, stderr) == (130, "")
-
-
-# The browser demo
-
-
-def browser_opener(decision: str) -> Callable[[str], bool]:
-    """Return a function that opens a browser, where a user submits a decision."""
-
-    async def visit(url: str) -> None:
-        person = Person(decision)
-        await person(url)
-        await person.done()
-
-    def open_browser(url: str) -> bool:
-        asyncio.run(visit(url))
-        return True
-
-    return open_browser
-
-
-def test_browser_demo_shares_one_sign_in(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """One sign-in serves all requests, and the URL is printed."""
-    monkeypatch.setattr(webbrowser, "open", browser_opener("sign-in"))
-    assert main(["demo", "--browser"]) == 0
-    printed = capsys.readouterr().out
-    assert "✓ sign-ins: 1" in printed
-    assert "✓ sign-ins: 0" in printed
-    assert "2 of 2 steps" in printed
-    assert "/token/authorize?response_type=token" in printed
-    assert "access_token" not in printed
-    assert Client.token_manager_class is TokenManager
-
-
-def test_denied_sign_in_is_exit_code_1(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A denied sign-in fails its step."""
-    monkeypatch.setattr(webbrowser, "open", browser_opener("cancel"))
-    assert main(["demo", "--browser"]) == 1
-    assert "✗ raised: AccessDeniedError" in capsys.readouterr().out

@@ -6,6 +6,7 @@ downwards too, but touch nothing.
 """
 
 import ast
+import importlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,13 +22,13 @@ LAYERS: list[tuple[str, dict[str, set[str]]]] = [
     (
         "Errors, and values without I/O: masking, grammar, URLs.",
         {
+            "_lazy_exports": set(),
             "_error_frames": set(),
             "_masking": set(),
             "_hidden_repr": set(),
             "errors": {"aiohttp"},
             "_syntax": set(),
             "_urls": {"warnings"},
-            "_lazy_exports": set(),
         },
     ),
     (
@@ -99,7 +100,7 @@ LAYERS: list[tuple[str, dict[str, set[str]]]] = [
             "implicit_manager": {"logging", "time"},
             "implicit": set(),
             "testing": {
-                *("aiohttp", "aiohttp.web", "asyncio", "joserfc", "pytest_asyncio"),
+                *("aiohttp", "aiohttp.web", "asyncio", "joserfc", "pytest", "pytest_asyncio"),
                 *("secrets", "socket", "ssl", "time", "warnings"),
             },
             "_demo": {"aiohttp", "asyncio", "logging", "os", "time", "webbrowser"},
@@ -230,38 +231,77 @@ def test_only_the_demo_uses_the_test_server() -> None:
         if package == "testing":
             ours = [n for n in imports(parse(path), typing_too=True) if n.startswith("aioalf")]
             others = {name for name in ours if not name.startswith("aioalf.testing")}
-            assert others <= {"aioalf._cache_protocol", "aioalf.errors"}
+            assert others <= {
+                *("aioalf._cache_protocol", "aioalf._lazy_exports", "aioalf.errors"),
+            }
 
 
 def test_the_package_itself_only_exports() -> None:
-    """`aioalf/__init__.py` holds imports, `__all__` and the version, and no behaviour."""
+    """`aioalf/__init__.py` holds exports and the version, and no behaviour."""
     _docstring, *body = parse(Path("__init__.py")).body
-    others = [node for node in body if not isinstance(node, ast.ImportFrom)]
-    assert {ast.unparse(node).split(" ")[0] for node in others} == {"__all__", "__version__"}
+    others = [ast.unparse(node) for node in body if not isinstance(node, ast.ImportFrom)]
+    assert [text.split(" =")[0].splitlines()[0] for text in others] == [
+        *("if TYPE_CHECKING:", "__version__", "__all__", "if not TYPE_CHECKING:"),
+    ]
+    assert others[-1].count("=") == 1  # only __getattr__ and __dir__ are set
 
 
-def test_all_lists_every_export() -> None:
+@pytest.mark.parametrize("package", ["", "testing"])
+def test_all_lists_every_export(package: str) -> None:
     """`__all__` lists each imported name once, and each name exists."""
-    tree = parse(Path("__init__.py"))
-    imported = {
-        alias.asname or alias.name
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-    }
-    assert set(aioalf.__all__) == imported
-    assert len(aioalf.__all__) == len(set(aioalf.__all__))
-    assert all(hasattr(aioalf, name) for name in aioalf.__all__)
+    module = importlib.import_module(f"aioalf.{package}".rstrip("."))
+    imported, modules = exports(Path(package, "__init__.py"))
+    assert set(module.__all__) == imported
+    assert len(module.__all__) == len(imported)
+    assert all(hasattr(module, name) for name in module.__all__)
+    source = (SOURCE / package / "__init__.py").read_text(encoding="utf-8")
+    listed = source.partition("lazy_exports(")[2]
+    assert all(f'"{name.rpartition(".")[2]}"' in listed for name in modules)
 
 
-def test_importing_the_package_loads_no_server_browser_or_extra() -> None:
-    """The loopback listener, the test server, pytest and the extras are imported on first use."""
-    program = "import sys, aioalf; print(*sys.modules)"
-    run = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+def exports(path: Path) -> tuple[set[str], set[str]]:
+    """Return the names that a package exports, and the modules that it imports them from."""
+    (block,) = (
+        node
+        for node in parse(path).body
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
     )
-    loaded = set(run.stdout.split())
+    imported = [node for node in block.body if isinstance(node, ast.ImportFrom)]
+    assert len(imported) == len(block.body)
+    names = {alias.name for node in imported for alias in node.names}
+    return names, {str(node.module) for node in imported}
+
+
+def test_the_client_loads_no_server_browser_or_extra() -> None:
+    """The loopback listener, the test server, pytest and the extras are imported on first use."""
+    loaded = modules_after("import aioalf; aioalf.Client")
     assert "aioalf.client" in loaded
     assert not loaded & {
         *("aiohttp.web", "aioalf.testing", "click", "filelock", "joserfc", "pytest", "segno"),
     }
+
+
+def test_an_export_loads_only_what_it_needs() -> None:
+    """A service imports neither the grants for people nor refresh tokens and signing keys."""
+    assert "aioalf.client" not in modules_after("from aioalf import Token")
+    assert not modules_after("import aioalf; aioalf.Client") & {
+        *("aioalf.grants.authorization_code", "aioalf._login.login", "aioalf._browser"),
+        "aioalf.client_auth.private_key_jwt",
+    }
+
+
+def test_the_pytest_plugin_loads_neither_aiohttp_nor_asyncio() -> None:
+    """Pytest imports the plugin in each run, also in runs that do not use it."""
+    loaded = modules_after("import aioalf.testing.pytest_plugin")
+    assert not loaded & {"aiohttp", "aioalf.client", "aioalf.testing.server", "asyncio"}
+
+
+def modules_after(program: str) -> set[str]:
+    """Return the names of all modules that are loaded after a program in a new process."""
+    run = subprocess.run(
+        [sys.executable, "-c", f"{program}; import sys; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(run.stdout.split())

@@ -1,6 +1,7 @@
 """The code blocks of docs/howto/testing.rst run, and its tables are complete."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -27,14 +28,11 @@ from tests.support.pages import ROOT, parse
 DOCUMENT = ROOT / "docs" / "howto" / "testing.rst"
 BLOCKS = list(parse(DOCUMENT).findall(literal_block))
 FILES = {block["names"][0]: block.astext() for block in BLOCKS if block["names"]}
-NO_WAITS = """
-from aioalf import Retry
-
-wait_after = Retry.wait_after
-Retry.wait_after = lambda *about: None if wait_after(*about) is None else 0.0
-"""
-"""Lets retries start without their delay, so that the test is fast."""
-SNIPPETS = [block.astext() for block in BLOCKS if not block["names"]]
+SLOW = 1.0
+"""Seconds that a test of the first section may take."""
+SNIPPETS = [
+    block.astext() for block in BLOCKS if not block["names"] and "python" in block["classes"]
+]
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=lambda text: text.strip().splitlines()[0])
@@ -48,16 +46,20 @@ async def test_code_block_runs(oauth_server: OAuthServer, snippet: str) -> None:
 
 
 def test_named_files_are_a_test_suite_that_passes(tmp_path: Path) -> None:
-    """The blocks with a file name, saved in a directory, pass in pytest-asyncio's strict mode."""
+    """The blocks with a file name, saved in a directory, pass in pytest-asyncio's strict mode.
+
+    The first tests that users copy are fast.
+    """
     for name, text in FILES.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
     quiet = ["-o", "asyncio_default_fixture_loop_scope=function", "-p", "no:cacheprovider", "-q"]
-    (tmp_path / "no_waits.py").write_text(NO_WAITS, encoding="utf-8")
-    plugins = ["-p", "pytest_asyncio.plugin", "-p", "no_waits"]  # no other plugin is needed
-    command = [sys.executable, "-W", "error", "-m", "pytest", *quiet, *plugins, "."]
+    # No other plugins are needed.
+    plugins = ["-p", "pytest_asyncio.plugin", "-p", "aioalf.testing.pytest_plugin"]
+    report = ["--durations=0", "--durations-min=0"]
+    command = [sys.executable, "-W", "error", "-m", "pytest", *quiet, *plugins, *report, "."]
     environment = {
         **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(ROOT), str(tmp_path)]),
+        "PYTHONPATH": str(ROOT),
         "PYTEST_ADDOPTS": "",
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
     }
@@ -74,6 +76,14 @@ def test_named_files_are_a_test_suite_that_passes(tmp_path: Path) -> None:
     tests = sum(text.count("async def test_") for text in FILES.values())
     inherited = sum(name.startswith("test_") for name in dir(CacheContract))
     assert f"{tests + inherited - 2} passed, 2 skipped" in done.stdout  # two hooks are missing
+    durations = {
+        name: float(seconds)
+        for seconds, name in re.findall(
+            r"^([\d.]+)s call +test_\w*things.py::(\w+)", done.stdout, re.MULTILINE
+        )
+    }
+    assert len(durations) == 4
+    assert max(durations.values()) < SLOW, durations
 
 
 @pytest.mark.parametrize("kind", [Fault, ConnectionFault, CacheFault])

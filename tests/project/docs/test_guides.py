@@ -26,7 +26,7 @@ from tests.project.docs.guide_programs import (
     source_of,
 )
 from tests.support.http_proxy import HTTPProxy
-from tests.support.pages import DOCS, parse
+from tests.support.pages import DOCS, ROOT, parse
 from tests.support.tls import server_context
 
 PARTS = ["Program", "How it works", "Troubleshooting", "Next"]

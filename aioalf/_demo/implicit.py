@@ -1,45 +1,26 @@
-"""The steps of ``demo --browser``: a user signs in, with the implicit flow of 0.4.0."""
+"""The steps of ``demo --implicit``: a user signs in, with the implicit flow of 0.4.0."""
 
 from __future__ import annotations
 
-import webbrowser
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 from aioalf._callbacks import OpenBrowser
-from aioalf._demo.screen import Screen
-from aioalf._demo.step import Check, Demo, Step
+from aioalf._demo.sign_in import TIMEOUT
+from aioalf._demo.step import Check, Demo, NewClient, Step
 from aioalf.client import Client
 from aioalf.implicit import TokenStorage, use_implicit_flow
 from aioalf.testing import OAuthServer
 
 REQUESTS: Final = 10
-SIGN_IN_TIMEOUT: Final = 180.0
-"""Seconds that the user has to sign in."""
 
 
-def browser_opener(screen: Screen) -> OpenBrowser:
-    """Return a function that opens the browser and prints what to do there."""
-
-    def open_browser(url: str) -> None:
-        screen.line()
-        screen.title("     Sign in in the browser with any name. If none opens, open this URL:")
-        screen.line(f"     {url}")
-        screen.line(
-            f"     You have {SIGN_IN_TIMEOUT / 60:g} minutes. Press Ctrl-C to end the demo."
-        )
-        screen.line()
-        webbrowser.open(url)
-
-    return open_browser
-
-
-async def client_factory(server: OAuthServer, open_browser: OpenBrowser) -> Callable[[], Client]:
+async def client_factory(server: OAuthServer, open_browser: OpenBrowser) -> NewClient:
     """Return a function that makes clients that sign in in the browser."""
-    await use_implicit_flow(TokenStorage(), open_browser=open_browser, timeout=SIGN_IN_TIMEOUT)
+    await use_implicit_flow(TokenStorage(), open_browser=open_browser, timeout=TIMEOUT)
 
-    def new_client() -> Client:
-        return Client(server.client_id, "", server.token_endpoint)
+    def new_client(**options: Any) -> Client:  # noqa: ANN401 - options of Client
+        return Client(server.client_id, "", server.token_endpoint, **options)
 
     return new_client
 
@@ -56,7 +37,6 @@ async def sign_in(demo: Demo) -> Sequence[Check]:
 
 async def stored_token(demo: Demo) -> Sequence[Check]:
     """A client that is made later uses the token in the storage."""
-    demo.server.reset_counters()
     async with demo.new_client() as client:
         status = await demo.get(client)
     return [
@@ -69,13 +49,18 @@ async def stored_token(demo: Demo) -> Sequence[Check]:
 STEPS: Final = (
     Step(
         f"{REQUESTS} concurrent requests before anyone has signed in",
-        "They share one sign-in. The browser brings the token to a local port.",
+        "They share one sign-in. The browser brings the token itself to a port of this program, as "
+        "with 0.4.0. New programs use the authorization code instead (--browser).",
+        "await use_implicit_flow(TokenStorage())\n"
+        f"await gather(*(client.get(url) for _ in range({REQUESTS})))",
         sign_in,
-        timeout=SIGN_IN_TIMEOUT + 5,
+        timeout=TIMEOUT + 30,
+        is_required=True,
     ),
     Step(
         "A client that is made later",
         "It uses the stored token. The user does not sign in again.",
+        'await Client(client_id, "", token_endpoint).get(url)',
         stored_token,
     ),
 )
