@@ -37,7 +37,7 @@ setup(
         "Documentation": "https://aio-alf.readthedocs.io/",
         "Source": "https://github.com/globocom/aio-alf",
         "Issues": "https://github.com/globocom/aio-alf/issues",
-        "Changelog": "https://github.com/globocom/aio-alf/blob/master/CHANGELOG.rst",
+        "Changelog": "https://github.com/globocom/aio-alf/blob/HEAD/CHANGELOG.rst",
     },
     packages=find_packages(include=["aioalf", "aioalf.*"]),
     package_data={"aioalf": ["py.typed"]},

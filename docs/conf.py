@@ -31,7 +31,7 @@ nitpicky = True
 smartquotes = False  # it makes a dash of the -- in options
 suppress_warnings = [
     "toc.not_included",  # tests/project/docs/test_index.py checks that each page can be reached
-    "toc.not_readable",  # index.rst names pages that do not exist yet
+    "toc.not_readable",  # the indexes name pages that do not exist yet
 ]
 
 autodoc_member_order = "bysource"
@@ -67,12 +67,14 @@ def skip_member(_app, _what, name, value, _skip, _options):
 
 
 def resolve(app, env, node, content):
-    """Link a name that the code spells differently.
+    """Link a name of Python that the code spells differently.
 
     In text that comes from the code, other names stay without a link: parameters, names of other
     projects, and types that users need not name. Elsewhere, an unknown name is a warning.
     """
     domain = env.domains.python_domain
+    if node["refdomain"] != domain.name:
+        return None
     page = node["refdoc"]
     place = api.place_of(node["reftarget"], domain.objects)
     if place is not None:
