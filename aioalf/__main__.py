@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "login": "log in and store the tokens",
     "request": "send an authorized HTTP request",
     "token": "print a valid access token",
+    "status": "list the stored logins",
     "logout": "revoke the tokens and delete the login",
 }
 """The commands of ``aio-alf[cli]`` and their help."""

@@ -1,4 +1,4 @@
-"""The commands `login`, `request`, `token` and `logout` of ``aioalf``.
+"""The commands `login`, `request`, `token`, `status` and `logout` of ``aioalf``.
 
 Needs the extra ``aio-alf[cli]``, so `__main__` imports it only to run one of these commands.
 """

@@ -8,6 +8,7 @@ import click
 
 from aioalf._cli.login_command import login, logout
 from aioalf._cli.request_command import request
+from aioalf._cli.status_command import status
 from aioalf._cli.token_command import token
 
 
@@ -16,7 +17,7 @@ def commands() -> None:
     """Log in, and send authorized requests."""
 
 
-COMMANDS: Final = (login, request, token, logout)
+COMMANDS: Final = (login, request, token, status, logout)
 
 for command in COMMANDS:
     commands.add_command(command)
