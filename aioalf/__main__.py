@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "token": "print a valid access token",
     "status": "list the stored logins",
     "logout": "revoke the tokens and delete the login",
+    "completion": "print a script for tab completion",
 }
 """The commands of ``aio-alf[cli]`` and their help."""
 
@@ -57,6 +58,8 @@ OWN_COMMANDS: Final = {
     ),
 }
 
+_COMPLETE_VARIABLE: Final = "_AIOALF_COMPLETE"
+"""Set by the script of ``aioalf completion`` to ask for the completions of a command line."""
 _SECRET_VARIABLES: Final = "AIOALF_CLIENT_SECRET"  # noqa: S105 - the start of their names
 _FAILED: Final = 1
 _USAGE: Final = 2
@@ -105,6 +108,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     secrets = _take_client_secrets()
     try:
+        if _COMPLETE_VARIABLE in os.environ:
+            return _run_command(["completion"], secrets)
         if arguments and arguments[0] in COMMANDS:
             return _run_command(arguments, secrets)
         return _run_own_command(arguments)
@@ -147,6 +152,8 @@ def _run_command(arguments: Sequence[str], secrets: Mapping[str, str]) -> int:
             f'Error: {arguments[0]} needs the package {error.name}: pip install "aio-alf[cli]"\n'
         )
         return _USAGE
+    if _COMPLETE_VARIABLE in os.environ:
+        return _cli.complete({name: own.options for name, own in OWN_COMMANDS.items()})
     return _cli.run(arguments, secrets)
 
 

@@ -6,6 +6,7 @@ from typing import Final
 
 import click
 
+from aioalf._cli.completion import completion
 from aioalf._cli.login_command import login, logout
 from aioalf._cli.request_command import request
 from aioalf._cli.status_command import status
@@ -17,7 +18,7 @@ def commands() -> None:
     """Log in, and send authorized requests."""
 
 
-COMMANDS: Final = (login, request, token, status, logout)
+COMMANDS: Final = (login, request, token, status, logout, completion)
 
 for command in COMMANDS:
     commands.add_command(command)

@@ -8,18 +8,17 @@ import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Final
 
 import click
 
 from aioalf._cli.client_secrets import CLIENT_ID_VARIABLE, SecretVariables
 from aioalf._cli.commands import commands
+from aioalf._cli.completion import PROGRAM, ArgparseOptions
+from aioalf._cli.completion import complete as answer_completion
 from aioalf._cli.exit_codes import EXPECTED_ERRORS, ExitCode, failure_of
 from aioalf._cli.invocation import Invocation
 from aioalf._cli.terminal import Terminal
 from aioalf.errors import InsecureTransportWarning
-
-PROGRAM: Final = "aioalf"
 
 
 def run(arguments: Sequence[str], secrets: Mapping[str, str]) -> int:
@@ -51,6 +50,11 @@ def run(arguments: Sequence[str], secrets: Mapping[str, str]) -> int:
         terminal.error(failure.message)
         return failure.code
     return ExitCode.INTERRUPTED
+
+
+def complete(others: Mapping[str, ArgparseOptions]) -> int:
+    """Print the completions that the environment asks for, as `completion.complete`."""
+    return answer_completion(commands, others, _invocation({}, Terminal(sys.stderr)))
 
 
 def _invocation(secrets: Mapping[str, str], terminal: Terminal) -> Invocation:
