@@ -140,7 +140,7 @@ async def get_token(
 
 
 async def read_stored(profile: Profile, profiles: Profiles, name: str) -> StoredLogin | None:
-    """Return the stored tokens of a login, which may have expired; None if there are none."""
+    """Return the stored tokens of a login, which may have expired; None without tokens."""
     text = await profiles.tokens(name).get(cache_key_of(profile))
     return read_stored_login(text or "", now=datetime.now(UTC), monotonic=time.monotonic())
 

@@ -88,13 +88,11 @@ def _token_text(status: LoginStatus) -> str:
     option = "" if status.name == DEFAULT_PROFILE else f" --profile {status.name}"
     if status.profile is None:
         return f"the profile cannot be read: log in with `aioalf login{option} --issuer URL ...`"
-    match status.state:
-        case State.VALID:
-            return _validity(status.stored)
-        case State.EXPIRED:
-            return "expired, can be renewed"
-        case State.LOGIN_REQUIRED:
-            return f"not valid: sign in again with `aioalf login{option}`"
+    if status.state == State.VALID:
+        return _validity(status.stored)
+    if status.state == State.EXPIRED:
+        return "expired, can be renewed"
+    return f"not valid: sign in again with `aioalf login{option}`"
 
 
 def _validity(stored: StoredLogin | None) -> str:

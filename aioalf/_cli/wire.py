@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import Final
-from urllib.parse import parse_qsl, quote
 
 from aiohttp import (
     ClientHandlerType,
@@ -81,9 +80,7 @@ class Wire:
     async def _show_form(
         self, _: ClientSession, __: SimpleNamespace, sent: TraceRequestChunkSentParams
     ) -> None:
-        form = sent.chunk.decode("ascii", "replace")
-        if form:
-            self._line(f"> {_masked_form(form, PUBLIC_PARAMS)}")
+        self._line(f"> {_masked_form(sent.chunk.decode('ascii', 'replace'), PUBLIC_PARAMS)}")
 
     async def _show_end(
         self, _: ClientSession, __: SimpleNamespace, ended: TraceRequestEndParams
@@ -135,8 +132,12 @@ def _without_query_values(text: str) -> str:
 
 
 def _masked_form(text: str, public: frozenset[str]) -> str:
-    """Return an encoded form or query, with the values masked of parameters that are not public."""
+    """Return an encoded form or query, with the values masked of parameters that are not public.
+
+    A parameter without a value is masked too, because it may be the rest of a value.
+    """
+    pairs = [parameter.partition("=") for parameter in text.split("&") if parameter]
     return "&".join(
-        f"{quote(name)}={quote(value) if name in public else MASK}"
-        for name, value in parse_qsl(text, keep_blank_values=True)
+        f"{name}={value if name in public else MASK}" if equals else MASK
+        for name, equals, value in pairs
     )

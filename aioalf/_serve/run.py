@@ -42,16 +42,21 @@ def run(options: argparse.Namespace) -> int:
     try:
         server = make_server(options)
     except ValueError as error:
-        sys.stderr.write(f"Error: {error}\n")
-        return _USAGE
+        return _fail(_USAGE, str(error))
     try:
-        asyncio.run(_serve(server, options))
-    except BrokenPipeError:  # handled by `main`: the reader stopped reading, as `head` does
-        raise
+        failure = asyncio.run(_serve(server, options))
     except OSError as error:
-        sys.stderr.write(f"Error: {error.strerror or error} (see --port and --api-port)\n")
-        return _FAILED
+        return _fail(_FAILED, f"{error.strerror or error} (see --port and --api-port)")
+    if isinstance(failure, BrokenPipeError):  # handled by `main`, as when `head` stops reading
+        raise failure
+    if failure is not None:
+        return _fail(_FAILED, f"Standard output cannot be written: {failure.strerror or failure}")
     return 0
+
+
+def _fail(code: int, message: str) -> int:
+    sys.stderr.write(f"Error: {message}\n")
+    return code
 
 
 def make_server(options: argparse.Namespace) -> OAuthServer:
@@ -94,23 +99,24 @@ def _call(name: str | None) -> str | None:
 
 
 class _Lines:
-    """Writes lines to a stream. After a failure it calls `on_failure` and keeps the error."""
+    """Writes lines to a stream. A failure sets `stop`, and is kept in `failure`."""
 
     def __init__(self, stream: TextIO, stop: asyncio.Event) -> None:
         self._stream = stream
         self._stop = stop
-        self.error: OSError | None = None
+        self.failure: OSError | None = None
 
     def write(self, line: str) -> None:
         try:
             self._stream.write(f"{line}\n")
             self._stream.flush()
-        except OSError as error:  # raised at the end: a request must not fail for it
-            self.error = error
+        except OSError as error:  # must not change the response to a request
+            self.failure = error
             self._stop.set()
 
 
-async def _serve(server: OAuthServer, options: argparse.Namespace) -> None:
+async def _serve(server: OAuthServer, options: argparse.Namespace) -> OSError | None:
+    """Serve until a signal. Return the failure of the output; raise OSError for a busy port."""
     stop, clients = asyncio.Event(), {server.client_id, PUBLIC_CLIENT}
     lines = _Lines(sys.stdout, stop)
 
@@ -128,6 +134,6 @@ async def _serve(server: OAuthServer, options: argparse.Namespace) -> None:
     async with server:
         lines.write(introduction(server, _call(options.behaves_like), options.fault or ()))
         await stop.wait()
-    if lines.error is not None:
-        raise lines.error
-    lines.write("Stopped.")
+    if lines.failure is None:
+        lines.write("Stopped.")
+    return lines.failure

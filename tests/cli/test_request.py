@@ -8,6 +8,7 @@ from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
+from aiohttp import ClientTimeout
 
 from aioalf.testing import Fault, OAuthServer
 from tests.cli.run_command import Run
@@ -186,6 +187,19 @@ def test_max_time_limits_the_whole_request(logged_in: OAuthServer, run: Run, fau
     assert (result.code, result.stderr) == (
         1,
         "Error: The response was not complete after 0.3 seconds, the limit of --max-time\n",
+    )
+
+
+def test_other_time_limit_is_not_reported_as_max_time(
+    logged_in: OAuthServer, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection that cannot be established in time has an error of its own."""
+    monkeypatch.setattr("aioalf._cli.http_request._TIMEOUT", ClientTimeout(total=0.2))
+    logged_in.api_fault = Fault.slow(60)
+    result = run("request", logged_in.url("/things"), "--max-time", "50")
+    assert (result.code, result.stdout) == (1, "")
+    assert result.stderr.startswith(
+        "Error: The request could not be sent, or its response not read"
     )
 
 

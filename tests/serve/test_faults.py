@@ -16,7 +16,7 @@ def test_each_name_is_a_fault(name: str) -> None:
 
 @pytest.mark.parametrize("endpoint", get_args(Endpoint))
 def test_each_endpoint_can_have_a_status(endpoint: Endpoint) -> None:
-    """The endpoints are those of the test server."""
+    """The option takes every endpoint of the test server."""
     assert parse_fault(f"{endpoint}=503")[0] == endpoint
     assert parse_fault(f"{endpoint}=503")[1].kind == "body 503"
 

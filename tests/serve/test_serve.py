@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from aioalf.__main__ import main
+from aioalf.__main__ import main, parser
 from aioalf._serve.run import make_server
 from aioalf.testing._behaviours import BEHAVIOURS
 from tests.cli.run_command import PROGRAM, ROOT, install_command
@@ -167,7 +167,7 @@ def test_requests_are_printed_without_secrets() -> None:
 
 
 def test_options_change_the_server() -> None:
-    """Users, lifetime and faults are those of the options, and the text names them."""
+    """Users, lifetime and faults can be set, and the text names users and faults."""
     options = ("--user", "Ada", "--user", "Zoë", "--expires-in", "60", "--fault", "api=503")
     with serve(*options, "--fault", "metadata=html") as served:
         assert re.search("Users +Ada, Zo\\\\xeb\n", served.text)
@@ -247,11 +247,18 @@ def test_invalid_number_is_exit_code_2(
 
 @pytest.mark.parametrize("provider", BEHAVIOURS)
 def test_every_provider_can_be_chosen(provider: str) -> None:
-    """The server gets the behaviour, and a lifetime only if the option sets one."""
-    options = argparse.Namespace(
-        port=0, api_port=0, user=None, sign_in=None, expires_in=None, fault=None
-    )
-    options.behaves_like = provider
-    server = make_server(options)
+    """The server gets the behaviour and the lifetime of the provider."""
+    server = make_server(options_of("--behaves-like", provider))
     assert server.behaviour is BEHAVIOURS[provider]
     assert server.expires_in == BEHAVIOURS[provider].options.get("expires_in", 3600)
+
+
+def test_lifetime_overrides_the_provider() -> None:
+    """Even the default lifetime of servers does, if it is given."""
+    options = options_of("--behaves-like", "github", "--expires-in", "3600")
+    assert make_server(options).expires_in == 3600
+
+
+def options_of(*arguments: str) -> argparse.Namespace:
+    """Return the parsed options of the command."""
+    return parser().parse_args(["serve", *arguments])
