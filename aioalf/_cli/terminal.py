@@ -97,7 +97,7 @@ class Terminal:
         if not self._has_spinner:
             self.info(f"{message} {_HINT}")
             await asyncio.Event().wait()
-        await self._spin(message, browser)
+        await self._spin(message, time.monotonic(), browser)
 
     @asynccontextmanager
     async def progress(self, message: str) -> AsyncIterator[None]:
@@ -113,11 +113,13 @@ class Terminal:
             await asyncio.gather(spinning, return_exceptions=True)
 
     async def _spin_later(self, message: str) -> None:
-        await asyncio.sleep(_PROGRESS_DELAY)
-        await self._spin(message)
-
-    async def _spin(self, message: str, browser: asyncio.Event | None = None) -> None:
         started = time.monotonic()
+        await asyncio.sleep(_PROGRESS_DELAY)
+        await self._spin(message, started)
+
+    async def _spin(
+        self, message: str, started: float, browser: asyncio.Event | None = None
+    ) -> None:
         frames = cycle(_SPINNER if _can_encode(self._stream, _SPINNER) else _ASCII_SPINNER)
         try:
             while True:

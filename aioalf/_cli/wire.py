@@ -6,9 +6,11 @@ Must not know logins.
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import Final
+from urllib.parse import parse_qsl, unquote_plus
 
 from aiohttp import (
     ClientHandlerType,
@@ -68,7 +70,7 @@ class Wire:
     ) -> ClientResponse:
         """Show each response of an API, also before a redirect is followed: a middleware."""
         response = await handler(request)
-        self._show(response)
+        self._show(response, frozenset())
         return response
 
     async def _show_request(
@@ -78,21 +80,24 @@ class Wire:
         self._lines(">", start, _headers(sent.headers, frozenset()))
 
     async def _show_form(
-        self, _: ClientSession, __: SimpleNamespace, sent: TraceRequestChunkSentParams
+        self, _: ClientSession, context: SimpleNamespace, sent: TraceRequestChunkSentParams
     ) -> None:
-        self._line(f"> {_masked_form(sent.chunk.decode('ascii', 'replace'), PUBLIC_PARAMS)}")
+        form = sent.chunk.decode("ascii", "replace")
+        values = (value for name, value in parse_qsl(form) if name not in PUBLIC_PARAMS)
+        context.secrets = frozenset(values)  # a server may repeat them in its response
+        self._line(f"> {_masked_form(form, PUBLIC_PARAMS)}")
 
     async def _show_end(
-        self, _: ClientSession, __: SimpleNamespace, ended: TraceRequestEndParams
+        self, _: ClientSession, context: SimpleNamespace, ended: TraceRequestEndParams
     ) -> None:
-        self._show(ended.response)
+        self._show(ended.response, getattr(context, "secrets", frozenset()))
 
-    def _show(self, response: ClientResponse) -> None:
-        authorization = response.request_info.headers.get("Authorization", "")
-        secrets = frozenset({authorization.partition(" ")[2]} - {""})
+    def _show(self, response: ClientResponse, secrets: frozenset[str]) -> None:
+        secrets |= _secrets_in(response.request_info.headers.get("Authorization", ""))
         version = response.version
         number = "1.1" if version is None else f"{version.major}.{version.minor}"
-        start = f"HTTP/{number} {response.status} {response.reason or ''}".rstrip()
+        reason = mask_secrets(response.reason or "", secrets)
+        start = f"HTTP/{number} {response.status} {reason}"
         self._lines("<", start, _headers(response.headers, secrets))
 
     def _lines(self, direction: str, start: str, headers: Iterable[str]) -> None:
@@ -101,6 +106,14 @@ class Wire:
 
     def _line(self, line: str) -> None:
         self._write(printable(line, _MAX_LINE))
+
+
+def _secrets_in(authorization: str) -> set[str]:
+    scheme, _, credentials = authorization.partition(" ")
+    secrets = {credentials}
+    if scheme == "Basic":  # RFC 6749 §2.3.1
+        secrets.add(unquote_plus(b64decode(credentials).decode().partition(":")[2]))
+    return secrets - {""}
 
 
 def _headers(

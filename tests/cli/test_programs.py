@@ -158,9 +158,9 @@ def test_login_ends_before_a_browser_that_stays_open(
 
 
 def test_request_shows_a_spinner_on_a_terminal(server: OAuthServer) -> None:
-    """It is shown on stderr until a slow API responds, and stdout gets only the body."""
+    """It is shown on stderr after a second until the API responds; stdout gets only the body."""
     run_program(*LOGIN, server.issuer)
-    server.api_fault = Fault.slow(1.5)
+    server.api_fault = Fault.slow(1.6)
     terminal, stderr = os.openpty()
     command = [*PROGRAM, "request", "GET", server.url("/things")]
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "80"}
@@ -170,7 +170,8 @@ def test_request_shows_a_spinner_on_a_terminal(server: OAuthServer) -> None:
     shown = read_terminal(terminal)
     assert child.returncode == 0
     assert json.loads(stdout)["path"] == "/things"
-    assert "Waiting for the response, 0 s" in shown
+    assert "Waiting for the response, 1 s" in shown
+    assert "Waiting for the response, 0 s" not in shown
     assert shown.endswith("\r\x1b[K")
 
 

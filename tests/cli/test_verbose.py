@@ -1,9 +1,13 @@
 """Tests of ``--verbose``: the shown requests and responses, and the secrets that are masked."""
 
 import re
+from pathlib import Path
+
+import pytest
 
 from aioalf.testing import Fault, OAuthServer
 from tests.cli.run_command import Run
+from tests.robustness.secrets.canaries import Canaries
 
 
 def lines_of(stderr: str) -> list[str]:
@@ -77,6 +81,31 @@ def test_values_that_may_be_secret_are_masked(logged_in: OAuthServer, run: Run) 
         "< Content-Location: ***",
     ):
         assert line in result.stderr.splitlines()
+
+
+@pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])
+def test_no_secret_of_a_token_request_is_shown(
+    server: OAuthServer, run: Run, tmp_path: Path, method: str
+) -> None:
+    """The client secret is masked in the header, in the form, and in a response that repeats it."""
+    canaries = Canaries()
+    secret = canaries.plant_token("client secret")
+    (tmp_path / "secret").write_text(secret)
+    server.add_client("service", secret, auth_methods=[method])
+    client = ("--client-id", "service", "--client-secret-file", str(tmp_path / "secret"))
+    at_server = ("--token-endpoint", server.token_endpoint, "--client-auth", method)
+    assert run("login", "--client-credentials", *client, *at_server).code == 0
+    canaries.add("access token", run("token").stdout.strip())
+    server.revoke_all()
+    echo = {"X-Echo": f"the secret is {secret}"}
+    server.token_fault = Fault.body(b"{}", status=400, headers=echo)
+    result = run("request", server.url("/things"), "--verbose")
+    assert result.code == 1
+    shown = result.stderr.splitlines()
+    assert "> POST /token HTTP/1.1" in shown
+    assert "< HTTP/1.1 400 Bad Request" in shown
+    assert "< X-Echo: the secret is ***" in shown
+    assert canaries.found_in(result.stderr) == []
 
 
 def test_each_hop_of_a_redirect_is_shown(logged_in: OAuthServer, run: Run) -> None:
