@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,8 +20,9 @@ from aioalf.__main__ import main, parser
 from aioalf._serve.run import make_server
 from aioalf.testing._behaviours import BEHAVIOURS
 from tests.cli.run_command import PROGRAM, ROOT, install_command
+from tests.serve.plain_request import request
+from tests.support.ports import free_port
 from tests.testing.plain_client import basic
-from tests.testing.test_ports import free_port
 
 BROWSER = [sys.executable, str(ROOT / "tests" / "cli" / "fake_browser.py"), "sign-in"]
 
@@ -69,20 +69,6 @@ def serve(*options: str) -> Iterator[Served]:
             yield Served(child)
         finally:
             child.kill()
-
-
-def request(
-    url: str, headers: dict[str, str] | None = None, form: str | None = None
-) -> tuple[int, str]:
-    """Send a request, and return status and body."""
-    data = None if form is None else form.encode()
-    sent = urllib.request.Request(url, data, headers or {})  # noqa: S310 - a loopback URL
-    try:
-        with urllib.request.urlopen(sent, timeout=10) as response:  # noqa: S310 - as above
-            return response.status, response.read().decode()
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read().decode()
 
 
 def environment(tmp_path: Path) -> dict[str, str]:

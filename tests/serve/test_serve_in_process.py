@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from aioalf.__main__ import main
-from tests.serve.test_serve import request
+from tests.serve.plain_request import request
 
 OPTIONS = ("serve", "--port", "0", "--api-port", "0")
 

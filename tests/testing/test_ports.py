@@ -7,14 +7,8 @@ import pytest
 from aiohttp import ClientSession
 
 from aioalf.testing import OAuthServer
+from tests.support.ports import free_port
 from tests.testing.plain_client import new_token
-
-
-def free_port() -> int:
-    """Return a port that no program uses."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 async def test_chosen_ports_are_used_again_after_close(session: ClientSession) -> None:
