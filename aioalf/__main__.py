@@ -1,6 +1,7 @@
 """The command line ``aioalf``: picks the command and returns its exit code.
 
-The commands in `COMMANDS` parse their own arguments and need the extra ``aio-alf[cli]``.
+The commands in `COMMANDS` parse their own arguments and need the extra ``aio-alf[cli]``. The
+commands in `OWN_COMMANDS` need no extra.
 """
 
 from __future__ import annotations
@@ -12,15 +13,18 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from aioalf import __version__
+from aioalf._serve.options import OPTIONS as SERVE_OPTIONS
 
 COMMANDS: Final = {
     "login": "log in and store the tokens",
-    "token": "print a valid access token",
     "request": "send an authorized HTTP request",
+    "token": "print a valid access token",
+    "status": "list the stored logins",
     "logout": "revoke the tokens and delete the login",
+    "completion": "print a script for tab completion",
 }
 """The commands of ``aio-alf[cli]`` and their help."""
 
@@ -31,6 +35,46 @@ SIGN_INS: Final = {
 }
 """The options of ``demo`` and their help."""
 
+
+class OwnCommand(NamedTuple):
+    """A command that needs no extra: its help, and its options as arguments of argparse.
+
+    `is_choice` says that only one of the options can be used.
+    """
+
+    summary: str
+    description: str
+    options: Mapping[str, Mapping[str, Any]]
+    is_choice: bool = False
+
+
+OWN_COMMANDS: Final = {
+    "demo": OwnCommand(
+        "run a client against a local test server",
+        "Run a client against a test server in this process, and print the requests that the "
+        "server received. The exit code is 0 if each step passes, else 1.",
+        {
+            f"--{name}": {
+                "action": "store_const",
+                "const": name,
+                "dest": "sign_in",
+                "help": summary,
+            }
+            for name, summary in SIGN_INS.items()
+        },
+        is_choice=True,
+    ),
+    "serve": OwnCommand(
+        "run an authorization server and an API for tests",
+        "Run an OAuth 2 authorization server and an API on this machine until Ctrl-C, and print "
+        "each request that they receive. They are for tests: they accept any user, and only "
+        "programs on this machine can reach them.",
+        SERVE_OPTIONS,
+    ),
+}
+
+_COMPLETE_VARIABLE: Final = "_AIOALF_COMPLETE"
+"""Set by the script of ``aioalf completion`` to ask for the completions of a command line."""
 _SECRET_VARIABLES: Final = "AIOALF_CLIENT_SECRET"
 _FAILED: Final = 1
 _USAGE: Final = 2
@@ -40,28 +84,39 @@ _EXTRA_PACKAGES: Final = frozenset({"click", "platformdirs"})
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the parser of ``--help``, ``--version`` and ``demo``."""
+    """Return the parser of ``--help``, ``--version`` and the commands that need no extra."""
     commands = argparse.ArgumentParser(
         prog="aioalf",
-        description="aio-alf: OAuth 2 for aiohttp. README.rst describes the Python API, and "
-        "docs/reference/cli.rst these commands.",
+        usage="aioalf [-h] [--version] COMMAND ...",
+        description="aio-alf: OAuth 2 for aiohttp.",
+        epilog=_command_list(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands.add_argument("--version", action="version", version=f"aio-alf {__version__}")
-    subcommands = commands.add_subparsers(dest="command", title="commands")
-    demo = subcommands.add_parser(
-        "demo",
-        help="run a client against a local test server",
-        description="Run a client against a test server in this process, and print the requests "
-        "that the server received. The exit code is 0 if each step passes, else 1.",
+    # Hidden, because argparse cannot group them: the epilog lists them.
+    subcommands = commands.add_subparsers(
+        dest="command", metavar="COMMAND", help=argparse.SUPPRESS, prog="aioalf"
     )
-    sign_in = demo.add_mutually_exclusive_group()
-    for name, summary in SIGN_INS.items():
-        sign_in.add_argument(
-            f"--{name}", dest="sign_in", action="store_const", const=name, help=summary
-        )
-    for name, summary in COMMANDS.items():
-        subcommands.add_parser(name, help=f"{summary} (aio-alf[cli])", add_help=False)
+    for name, command in OWN_COMMANDS.items():
+        own = subcommands.add_parser(name, description=command.description)
+        group = own.add_mutually_exclusive_group() if command.is_choice else own
+        for option, settings in command.options.items():
+            group.add_argument(option, **settings)
+    for name in COMMANDS:
+        subcommands.add_parser(name, add_help=False)
     return commands
+
+
+def _command_list() -> str:
+    own = {name: command.summary for name, command in OWN_COMMANDS.items()}
+    groups = {
+        'sign in and send requests (pip install "aio-alf[cli]"):': COMMANDS,
+        "try it on this machine:": own,
+    }
+    lines: list[str] = []
+    for title, commands in groups.items():
+        lines += [title, *(f"  {name:<12}{summary}" for name, summary in commands.items()), ""]
+    return "\n".join([*lines, "`aioalf COMMAND --help` describes a command and its options."])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -69,9 +124,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     secrets = _take_client_secrets()
     try:
+        if _COMPLETE_VARIABLE in os.environ:
+            return _run_command(["completion"], secrets)
         if arguments and arguments[0] in COMMANDS:
             return _run_command(arguments, secrets)
-        return _run_demo(arguments)
+        return _run_own_command(arguments)
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:
@@ -85,12 +142,16 @@ def _take_client_secrets() -> dict[str, str]:
     return {name: os.environ.pop(name) for name in names}
 
 
-def _run_demo(arguments: Sequence[str]) -> int:
+def _run_own_command(arguments: Sequence[str]) -> int:
     commands = parser()
     options = commands.parse_args(arguments)
     if options.command is None:
         commands.print_help()
         return 0
+    if options.command == "serve":
+        from aioalf._serve.run import run as serve
+
+        return serve(options)
     from aioalf import _demo
 
     run = {
@@ -112,6 +173,8 @@ def _run_command(arguments: Sequence[str], secrets: Mapping[str, str]) -> int:
             f'Error: {arguments[0]} needs the package {error.name}: pip install "aio-alf[cli]"\n'
         )
         return _USAGE
+    if _COMPLETE_VARIABLE in os.environ:
+        return _cli.complete({name: own.options for name, own in OWN_COMMANDS.items()})
     return _cli.run(arguments, secrets)
 
 

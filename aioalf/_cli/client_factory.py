@@ -5,16 +5,21 @@ Must not know commands or the terminal.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
 from aioalf._auth_server.request_params import TokenRequestParams
 from aioalf._auth_server.token_endpoint import TokenEndpoint
 from aioalf._cli.cached_login import CachedLoginGrant, NewLoginCache
+from aioalf._cli.network import Network
 from aioalf._cli.profiles import CLIENT_CREDENTIALS, PRIVATE_KEY_JWT, Profile, Profiles
 from aioalf._cli.token_output import seconds_left
+from aioalf._cli.wire import Wire
 from aioalf._login.cache_entry import CacheEntry
+from aioalf._login.cache_entry_format import StoredLogin, read_stored_login
 from aioalf._login.cache_key import cache_key_for, cache_owner
 from aioalf._login.derived_login import DerivedLogin
 from aioalf._login.login import Login
@@ -52,10 +57,15 @@ def make_client(
     profile: Profile,
     secret: ClientSecret | None,
     cache: TokenCache,
+    network: Network,
     *,
     require_https: bool = True,
+    wire: Wire | None = None,
 ) -> Client:
-    """Return a client that uses the stored login and never asks the user to sign in."""
+    """Return a client that uses the stored login and never asks the user to sign in.
+
+    `wire` shows its requests.
+    """
     return Client(
         issuer=profile.issuer,
         endpoints=profile.endpoints,
@@ -70,6 +80,12 @@ def make_client(
         cache_namespace=_NAMESPACE,
         require_https=require_https,
         raise_token_errors=True,
+        trust_env=True,
+        proxy=network.proxy,
+        connector=network.make_connector,
+        trace_configs=None if wire is None else [wire.api_requests()],
+        middlewares=None if wire is None else [wire.show_response],
+        auth_trace_configs=None if wire is None else [wire.token_requests()],
     )
 
 
@@ -79,6 +95,7 @@ async def log_in(
     grant: Grant,
     profiles: Profiles,
     name: str,
+    network: Network,
 ) -> None:
     """Get a token with `grant`, and replace the stored profile and tokens.
 
@@ -87,6 +104,7 @@ async def log_in(
     stored, endpoint = profiles.tokens(name), _token_endpoint(profile, secret)
     cache, key = NewLoginCache(stored), cache_key_of(profile)
     try:
+        await network.apply_to(endpoint)
         await Login(grant, cache=cache, key=key).token(endpoint, None)
     finally:
         await endpoint.close()
@@ -106,6 +124,7 @@ async def get_token(
     profiles: Profiles,
     name: str,
     scope: tuple[str, ...],
+    network: Network,
 ) -> Token:
     """Return a token with some validity left, for `scope` or else for the scope of the login.
 
@@ -114,9 +133,16 @@ async def get_token(
     """
     endpoint = _token_endpoint(profile, secret, scope)
     try:
+        await network.apply_to(endpoint)
         return await _fresh_token(_login_for(profile, profiles, name, endpoint), endpoint)
     finally:
         await endpoint.close()
+
+
+async def read_stored(profile: Profile, profiles: Profiles, name: str) -> StoredLogin | None:
+    """Return the stored tokens of a login, which may have expired; None without tokens."""
+    text = await profiles.tokens(name).get(cache_key_of(profile))
+    return read_stored_login(text or "", now=datetime.now(UTC), monotonic=time.monotonic())
 
 
 def _login_for(

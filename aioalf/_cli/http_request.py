@@ -5,6 +5,7 @@ Must not know logins.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import sys
@@ -50,11 +51,13 @@ class ResponseOptions:
 
     ``output`` is a path, or ``-`` for standard output. ``include_headers`` writes the status and
     headers before the body. ``fail`` makes a status of 400 or more an error without a body.
+    ``max_time`` is the time limit of the whole request in seconds, None for no limit.
     """
 
     output: str
     include_headers: bool
     fail: bool
+    max_time: float | None = None
 
 
 def parse_request(
@@ -97,6 +100,25 @@ async def send(
 
     `progress` is entered until the response begins.
     """
+    limit = asyncio.timeout(options.max_time)
+    try:
+        async with limit:
+            await _exchange(client, request, options, progress)
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+        raise RequestFailedError(
+            f"The response was not complete after {options.max_time:g} seconds, the limit of "
+            "--max-time"
+        ) from error
+
+
+async def _exchange(
+    client: Client,
+    request: Request,
+    options: ResponseOptions,
+    progress: AbstractAsyncContextManager[None],
+) -> None:
     async with progress:
         response = await client.request(
             request.method,

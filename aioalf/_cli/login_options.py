@@ -55,7 +55,7 @@ def profile_from_options(
     changes = {name: value for name, value in options.items() if value and name not in _ENDPOINTS}
     if changes.get("scope"):
         changes["scope"] = tuple(word for text in changes["scope"] for word in text.split())
-    for name in ("client_secret_file", "private_key_file"):
+    for name in ("client_secret_file", "private_key_file", "cacert"):
         if name in changes:  # symbolic links are kept, because their target may be replaced
             changes[name] = str(Path(changes[name]).absolute())
     if stored is None and first_client_id is not None:

@@ -8,17 +8,17 @@ import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Final
 
 import click
 
 from aioalf._cli.client_secrets import CLIENT_ID_VARIABLE, SecretVariables
-from aioalf._cli.commands import Invocation, commands
+from aioalf._cli.commands import commands
+from aioalf._cli.completion import PROGRAM, ArgparseOptions
+from aioalf._cli.completion import complete as answer_completion
 from aioalf._cli.exit_codes import EXPECTED_ERRORS, ExitCode, failure_of
+from aioalf._cli.invocation import Invocation
 from aioalf._cli.terminal import Terminal
 from aioalf.errors import InsecureTransportWarning
-
-PROGRAM: Final = "aioalf"
 
 
 def run(arguments: Sequence[str], secrets: Mapping[str, str]) -> int:
@@ -30,7 +30,9 @@ def run(arguments: Sequence[str], secrets: Mapping[str, str]) -> int:
     if sys.stderr is None:  # closed, as with `2>&-`
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - stays open until exit
     terminal = Terminal(sys.stderr)
-    invocation = Invocation(SecretVariables(secrets, os.environ.get(CLIENT_ID_VARIABLE)))
+    invocation = _invocation(secrets, terminal)
+    # With the proxies of the environment, aiohttp would also use the passwords of this file.
+    os.environ["NETRC"] = os.devnull
     try:
         with _warnings_on(terminal):
             return _invoke(arguments, invocation)
@@ -48,6 +50,16 @@ def run(arguments: Sequence[str], secrets: Mapping[str, str]) -> int:
         terminal.error(failure.message)
         return failure.code
     return ExitCode.INTERRUPTED
+
+
+def complete(others: Mapping[str, ArgparseOptions]) -> int:
+    """Print the completions that the environment asks for, as `completion.complete`."""
+    return answer_completion(commands, others, _invocation({}, Terminal(sys.stderr)))
+
+
+def _invocation(secrets: Mapping[str, str], terminal: Terminal) -> Invocation:
+    variables = SecretVariables(secrets, os.environ.get(CLIENT_ID_VARIABLE))
+    return Invocation(variables, terminal)
 
 
 def _invoke(arguments: Sequence[str], invocation: Invocation) -> int:

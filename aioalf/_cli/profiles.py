@@ -53,7 +53,7 @@ class Profile:
     """The settings of a login: the client, the server and what the token is for.
 
     ``has_secret`` says that the client has a secret, which is not stored here.
-    ``client_secret_file`` and ``private_key_file`` are absolute paths.
+    ``client_secret_file``, ``private_key_file`` and ``cacert`` are absolute paths.
     """
 
     client_id: str
@@ -70,6 +70,7 @@ class Profile:
     private_key_file: str | None = None
     key_id: str | None = None
     algorithm: str | None = None
+    cacert: str | None = None
 
 
 class Profiles:
@@ -99,7 +100,8 @@ class Profiles:
 
     def names(self) -> list[str]:
         """Return the names of all stored profiles."""
-        return [file.parent.name for file in self.home.glob(f"*/{_FILE}")]
+        names = (file.parent.name for file in self.home.glob(f"*/{_FILE}"))
+        return [name for name in names if _NAME.fullmatch(name)]
 
     def prepare(self, name: str) -> None:
         """Create the directory of a profile if it is missing.
@@ -260,4 +262,5 @@ _CHECKS: Final = {
     "private_key_file": _is_text_or_none,
     "key_id": _is_text_or_none,
     "algorithm": _is_text_or_none,
+    "cacert": _is_text_or_none,
 }

@@ -23,7 +23,7 @@ from aioalf.grants._prompt import Prompt, columns_of, print_prompt
 
 _SPINNER_INTERVAL: Final = 0.1
 """Seconds between two frames of the spinner."""
-_PROGRESS_DELAY: Final = 0.5
+_PROGRESS_DELAY: Final = 1.0
 """Seconds before a spinner appears that would only flicker if the wait is shorter."""
 _HINT: Final = "(press Ctrl-C to cancel)"
 _SPINNER: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
@@ -43,6 +43,10 @@ class Terminal:
         self._stream = stream
         self._has_spinner = stream.isatty() and environment.get("TERM") != "dumb"
         self._has_colors = self._has_spinner and not environment.get("NO_COLOR")
+        self.shows_errors: bool = True
+        """Whether errors and warnings are written."""
+        self.shows_progress: bool = True
+        """Whether `progress` shows its message."""
 
     def info(self, text: str) -> None:
         """Write a trusted text and a newline; nothing if the text is empty."""
@@ -57,11 +61,15 @@ class Terminal:
 
     def error(self, text: str) -> None:
         """Write an error on one line, with any control characters of a server escaped."""
-        self.info(f"{self._colored('Error:', 'red')} {printable(text, _MAX_MESSAGE)}")
+        self._problem(self._colored("Error:", "red"), text)
 
     def warning(self, text: str) -> None:
         """Write a warning in the same way as an error."""
-        self.info(f"{self._colored('Warning:', 'yellow')} {printable(text, _MAX_MESSAGE)}")
+        self._problem(self._colored("Warning:", "yellow"), text)
+
+    def _problem(self, label: str, text: str) -> None:
+        if self.shows_errors:
+            self.info(f"{label} {printable(text, _MAX_MESSAGE)}")
 
     async def open_url(self, url: str) -> None:
         """Open a sign-in page in the browser, and wait until cancelled.
@@ -89,12 +97,12 @@ class Terminal:
         if not self._has_spinner:
             self.info(f"{message} {_HINT}")
             await asyncio.Event().wait()
-        await self._spin(message, browser)
+        await self._spin(message, time.monotonic(), browser)
 
     @asynccontextmanager
     async def progress(self, message: str) -> AsyncIterator[None]:
         """On a terminal, show a message with a spinner if the block takes some time."""
-        if not self._has_spinner:
+        if not (self._has_spinner and self.shows_progress):
             yield
             return
         spinning = asyncio.create_task(self._spin_later(message))
@@ -105,11 +113,13 @@ class Terminal:
             await asyncio.gather(spinning, return_exceptions=True)
 
     async def _spin_later(self, message: str) -> None:
-        await asyncio.sleep(_PROGRESS_DELAY)
-        await self._spin(message)
-
-    async def _spin(self, message: str, browser: asyncio.Event | None = None) -> None:
         started = time.monotonic()
+        await asyncio.sleep(_PROGRESS_DELAY)
+        await self._spin(message, started)
+
+    async def _spin(
+        self, message: str, started: float, browser: asyncio.Event | None = None
+    ) -> None:
         frames = cycle(_SPINNER if _can_encode(self._stream, _SPINNER) else _ASCII_SPINNER)
         try:
             while True:

@@ -20,6 +20,7 @@ __all__ = ("NEXT", "Screen", "run", "run_in_browser", "run_on_device", "run_with
 NEXT: Final = {
     "aioalf demo --browser": "sign in in your browser",
     "aioalf demo --device": "sign in by entering a code, as on a TV",
+    "aioalf serve": "run a server to try your own programs",
     "aioalf --help": "the other commands; they need aio-alf[cli]",
 }
 """The commands to try after the demo, and what they do."""
@@ -86,6 +87,6 @@ def _show_next(screen: Screen) -> None:
         screen.text(f"   {command:<{width}}  {effect}", hanging=width + 2)
     screen.note(
         'Without the command "aioalf", use "python -m aioalf", or in a checkout '
-        '"make demo ARGS=--browser". docs/testing.rst shows how to test your own program with '
+        '"make demo ARGS=--browser". docs/howto/testing.rst shows how to test your own program with '
         "this test server."
     )

@@ -1,6 +1,6 @@
 """An OAuth 2 authorization server and a protected API for tests and the demo.
 
-They listen on free loopback ports in the test process and can be told to fail. Must not import
+They listen on loopback ports in the test process and can be told to fail. Must not import
 the client side of aioalf, so that the client is tested against independent code. For token caches
 there are the tests of their contract, and a cache that can be told to fail.
 """

@@ -79,10 +79,11 @@ class OAuthServer(Settings, Traffic, Administration):
                 setattr(self, name, value)
 
     async def start(self) -> None:
-        """Listen on free ports of 127.0.0.1.
+        """Listen on ports of 127.0.0.1: ``port`` and ``api_port`` if they are set, else free ones.
 
         Raises:
             RuntimeError: If the server has been started already.
+            OSError: If a port cannot be used, for example because another program uses it.
         """
         if self._origins is not None:
             raise RuntimeError("The server has been started already.")
@@ -91,9 +92,14 @@ class OAuthServer(Settings, Traffic, Administration):
             origins = (
                 await self._open(
                     servers,
-                    LoopbackServer("authorization", authorize, self._record, self.ssl_context),
+                    LoopbackServer(
+                        "authorization", authorize, self._record, self.ssl_context, self.port
+                    ),
                 ),
-                await self._open(servers, LoopbackServer("api", self._respond_api, self._record)),
+                await self._open(
+                    servers,
+                    LoopbackServer("api", self._respond_api, self._record, port=self.api_port),
+                ),
                 await self._open(
                     servers, LoopbackServer("other", self._respond_other, self._record)
                 ),
@@ -212,6 +218,8 @@ class OAuthServer(Settings, Traffic, Administration):
         token_headers = ("Authorization", self.token_header)
         if recorded.server == "other" and any(name in recorded.headers for name in token_headers):
             self.leaked.append(recorded)
+        if self.on_request is not None:
+            self.on_request(recorded)
 
     async def _respond_api(self, request: web.Request, body: ReceivedBody) -> web.StreamResponse:
         self.count("api_requests")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 import math
 from collections import UserDict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from ssl import SSLContext
 from typing import Final, Protocol, TypeAlias
@@ -16,6 +16,7 @@ from typing import Final, Protocol, TypeAlias
 from aioalf.testing.behaviour import STANDARD, Behaviour
 from aioalf.testing.endpoint_names import Endpoint, check_endpoint
 from aioalf.testing.faults import Fault
+from aioalf.testing.records import RecordedRequest
 
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 """Any JSON value."""
@@ -116,6 +117,12 @@ class Settings:
     It gets a port of its own. The context has to request a client certificate (``verify_mode``).
     Set it before the server starts.
     """
+    port: int | None = None
+    """The port of the authorization server; None uses a free one. Set it before the start."""
+    api_port: int | None = None
+    """The port of the API; None uses a free one. Set it before the start."""
+    on_request: Callable[[RecordedRequest], object] | None = None
+    """Called with each request when it has ended, after it was added to ``log``."""
     issuer_path: str = ""
     """The path of the issuer, for example ``"/tenant/one"``; the endpoints are below it."""
     oauth_metadata: bool = True
@@ -126,6 +133,8 @@ class Settings:
     """The supported grant types; None supports all."""
     login_lifetime: float = 600.0
     """Seconds until a login page expires."""
+    users: Collection[str] | None = None
+    """The names that users can sign in with; None accepts any name."""
     auto_sign_in: str | None = None
     """The name of a user who is already signed in: the server redirects without a login page."""
     code_lifetime: float = 60.0

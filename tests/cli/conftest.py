@@ -8,8 +8,10 @@ import signal
 import sys
 import threading
 import webbrowser
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
+from typing import TypeVar
 from unittest.mock import patch
 
 import pytest
@@ -19,22 +21,53 @@ from aioalf.testing import OAuthServer
 from tests.cli.fake_browser import visit
 from tests.cli.run_command import ROOT, CommandResult, Run
 
+T = TypeVar("T")
+ServerT = TypeVar("ServerT")
+
+
+class Servers:
+    """An event loop in a thread, with servers that are closed at the end of the test."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+        self._stack = AsyncExitStack()
+
+    def start(self, server: AbstractAsyncContextManager[ServerT]) -> ServerT:
+        """Start a server."""
+        return self._run(self._stack.enter_async_context(server))
+
+    def close(self) -> None:
+        """Close all servers, and the event loop."""
+        self._run(self._stack.aclose())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+    def _run(self, call: Coroutine[object, object, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(call, self._loop).result(10)
+
 
 @pytest.fixture
-def server() -> Iterator[OAuthServer]:
+def servers() -> Iterator[Servers]:
+    """The servers of a test."""
+    servers = Servers()
+    yield servers
+    servers.close()
+
+
+@pytest.fixture
+def server(servers: Servers) -> OAuthServer:
     """A server with a public client ``desktop`` and a client with a secret, ``service``."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    server = OAuthServer(device_interval=1)
+    return servers.start(with_clients(OAuthServer(device_interval=1)))
+
+
+def with_clients(server: OAuthServer) -> OAuthServer:
+    """Add the clients of the fixture `server` to a server."""
     server.add_client("desktop")
     server.add_client("service", "s3cret-of-service")
-    asyncio.run_coroutine_threadsafe(server.start(), loop).result(10)
-    yield server
-    asyncio.run_coroutine_threadsafe(server.close(), loop).result(10)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join(10)
-    loop.close()
+    return server
 
 
 @pytest.fixture(autouse=True)
@@ -48,6 +81,9 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("BROWSER", f"{browser} %s")
     for name in ("AIOALF_CLIENT_ID", "AIOALF_CLIENT_SECRET", "AIOALF_PROFILE", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
+    for name in os.environ:
+        if name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
     monkeypatch.setattr("sys.stdin", io.StringIO())
     return path
 
@@ -77,6 +113,13 @@ def person(monkeypatch: pytest.MonkeyPatch) -> Person:
     person = Person()
     monkeypatch.setattr(webbrowser, "open", person.open)
     return person
+
+
+@pytest.fixture
+def logged_in(server: OAuthServer, person: Person, run: Run) -> OAuthServer:
+    """The server, after a login."""
+    assert run("login", "--client-id", "desktop", "--issuer", server.issuer).code == 0
+    return server
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 
 from aioalf._cli.cached_login import NewLoginCache
 from aioalf._cli.client_factory import cache_key_of, log_in
+from aioalf._cli.network import Network
 from aioalf._cli.profiles import CLIENT_CREDENTIALS, Profile, Profiles
 from aioalf._cli.terminal import Terminal
 from aioalf._login.cache_entry import CacheEntry
@@ -140,7 +141,9 @@ async def test_last_of_two_concurrent_logins_wins(
     common = Profile(client_id="service", grant=CLIENT_CREDENTIALS, issuer=server.issuer)
     first, last = replace(common, scope=("read",)), replace(common, scope=("write",))
     async with CacheEntry(tokens, "default").claimed():  # held by the first login
-        login = asyncio.create_task(log_in(last, SECRET, ClientCredentials(), profiles, "default"))
+        login = asyncio.create_task(
+            log_in(last, SECRET, ClientCredentials(), profiles, "default", Network())
+        )
         async with asyncio.timeout(10):
             await was_stored.wait()
         await tokens.set(cache_key_of(first), "token of the first login", None)

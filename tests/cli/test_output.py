@@ -14,7 +14,6 @@ from aioalf.__main__ import main
 from aioalf._cli.exit_codes import RequestFailedError
 from aioalf._cli.output import Output, open_output
 from aioalf.testing import Fault, OAuthServer
-from tests.cli.conftest import Person
 from tests.cli.run_command import Run
 
 
@@ -36,13 +35,6 @@ class FullDisk(io.RawIOBase):
     def write(self, content: object) -> int:
         """Raise ENOSPC."""
         raise OSError(errno.ENOSPC, "No space left on device")
-
-
-@pytest.fixture
-def logged_in(server: OAuthServer, person: Person, run: Run) -> OAuthServer:
-    """The server, after a login."""
-    assert run("login", "--client-id", "desktop", "--issuer", server.issuer).code == 0
-    return server
 
 
 @pytest.mark.parametrize(

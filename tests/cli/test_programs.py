@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from aioalf.__main__ import COMMANDS, OWN_COMMANDS, main, parser
 from aioalf.testing import Fault, OAuthServer
 from tests.cli.fake_browser import visit
 from tests.cli.run_command import (
@@ -157,9 +158,9 @@ def test_login_ends_before_a_browser_that_stays_open(
 
 
 def test_request_shows_a_spinner_on_a_terminal(server: OAuthServer) -> None:
-    """It is shown on stderr until a slow API responds, and stdout gets only the body."""
+    """It is shown on stderr after a second until the API responds; stdout gets only the body."""
     run_program(*LOGIN, server.issuer)
-    server.api_fault = Fault.slow(1.5)
+    server.api_fault = Fault.slow(1.6)
     terminal, stderr = os.openpty()
     command = [*PROGRAM, "request", "GET", server.url("/things")]
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "80"}
@@ -169,7 +170,8 @@ def test_request_shows_a_spinner_on_a_terminal(server: OAuthServer) -> None:
     shown = read_terminal(terminal)
     assert child.returncode == 0
     assert json.loads(stdout)["path"] == "/things"
-    assert "Waiting for the response, 0 s" in shown
+    assert "Waiting for the response, 1 s" in shown
+    assert "Waiting for the response, 0 s" not in shown
     assert shown.endswith("\r\x1b[K")
 
 
@@ -256,7 +258,7 @@ def test_module_works_in_a_deleted_directory(hostile: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("missing", "command"), [("click", "login"), ("click", "logout"), ("platformdirs", "token")]
+    ("missing", "command"), [*(("click", name) for name in COMMANDS), ("platformdirs", "token")]
 )
 def test_missing_extra_says_what_to_install(missing: str, command: str) -> None:
     """One sentence names the missing package and the pip command."""
@@ -275,11 +277,46 @@ def test_without_the_extra_help_version_and_demo_work() -> None:
         assert shown in result.stdout
 
 
-def run_without(package: str, command: str) -> "subprocess.CompletedProcess[str]":
+def test_without_the_extra_serve_works() -> None:
+    """It needs only aiohttp, so its options are read."""
+    result = run_without("click", "serve", "--fault", "token=burn")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.startswith("Error: --fault knows no fault 'burn'")
+
+
+# Help
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS, *OWN_COMMANDS])
+def test_help_fits_80_columns(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    """The help of the program and of each command has no wider line."""
+    monkeypatch.setenv("COLUMNS", "80")
+    with suppress(SystemExit):  # raised by argparse
+        main([*command.split(), "--help"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].lower().startswith(f"usage: aioalf {command}".rstrip())
+    assert max(map(len, lines)) <= 80
+
+
+def test_help_lists_the_commands_in_two_groups() -> None:
+    """The first group names the extra that it needs."""
+    groups = parser().format_help().split("\n\n")
+    with_extra, without = (
+        next(group for group in groups if group.startswith(title))
+        for title in ("sign in and send requests", "try it on this machine")
+    )
+    assert 'pip install "aio-alf[cli]"' in with_extra
+    assert [line.split()[0] for line in with_extra.splitlines()[1:]] == [*COMMANDS]
+    assert [line.split()[0] for line in without.splitlines()[1:]] == [*OWN_COMMANDS]
+
+
+def run_without(package: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
     """Run a command with a package made impossible to import."""
     run = f"import sys; sys.modules[{package!r}] = None; from aioalf.__main__ import main; "
     return subprocess.run(
-        [*PROGRAM[:-2], "-c", f"{run}sys.exit(main([{command!r}]))"],
+        [*PROGRAM[:-2], "-c", f"{run}sys.exit(main({[*arguments]!r}))"],
         capture_output=True,
         encoding="utf-8",
         timeout=30,

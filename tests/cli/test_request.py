@@ -3,21 +3,15 @@
 import io
 import json
 import sys
+import time
 from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
+from aiohttp import ClientTimeout
 
 from aioalf.testing import Fault, OAuthServer
-from tests.cli.conftest import Person
 from tests.cli.run_command import Run
-
-
-@pytest.fixture
-def logged_in(server: OAuthServer, person: Person, run: Run) -> OAuthServer:
-    """The server, after a login."""
-    assert run("login", "--client-id", "desktop", "--issuer", server.issuer).code == 0
-    return server
 
 
 def test_body_is_written_unchanged(logged_in: OAuthServer, run: Run) -> None:
@@ -32,6 +26,26 @@ def test_method_is_converted_to_upper_case(logged_in: OAuthServer, run: Run) -> 
     """``delete`` is sent as DELETE."""
     echo = json.loads(run("request", "delete", logged_in.url("/things/1")).stdout)
     assert (echo["method"], echo["path"]) == ("DELETE", "/things/1")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "method"),
+    [
+        ((), "GET"),
+        (("-d", "a=b"), "POST"),
+        (("--json", "{}"), "POST"),
+        (("-X", "put", "-d", "a=b"), "PUT"),
+        (("--request", "DELETE"), "DELETE"),
+        (("-L", "--location"), "GET"),
+    ],
+)
+def test_method_is_optional(
+    logged_in: OAuthServer, run: Run, arguments: tuple[str, ...], method: str
+) -> None:
+    """Without a method a request is GET, or POST with a body; -X sets it, and -L is accepted."""
+    assert json.loads(run("request", logged_in.url("/things"), *arguments).stdout)["method"] == (
+        method
+    )
 
 
 @pytest.mark.parametrize(
@@ -156,6 +170,67 @@ def test_lost_connection_is_exit_code_1(logged_in: OAuthServer, run: Run, fault:
     assert result.stderr.count("\n") == 1
 
 
+# Time limit and silence
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [Fault.slow(60), Fault.body(b"x" * 100, headers={"Content-Length": "1000"})],
+    ids=["no response", "incomplete response"],
+)
+def test_max_time_limits_the_whole_request(logged_in: OAuthServer, run: Run, fault: Fault) -> None:
+    """The exit code is 1, and the error names the option."""
+    logged_in.api_fault = fault
+    before = time.monotonic()
+    result = run("request", logged_in.url("/things"), "--max-time", "0.3")
+    assert time.monotonic() - before < 10
+    assert (result.code, result.stderr) == (
+        1,
+        "Error: The response was not complete after 0.3 seconds, the limit of --max-time\n",
+    )
+
+
+def test_other_time_limit_is_not_reported_as_max_time(
+    logged_in: OAuthServer, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection that cannot be established in time has an error of its own."""
+    monkeypatch.setattr("aioalf._cli.http_request._TIMEOUT", ClientTimeout(total=0.2))
+    logged_in.api_fault = Fault.slow(60)
+    result = run("request", logged_in.url("/things"), "--max-time", "50")
+    assert (result.code, result.stdout) == (1, "")
+    assert result.stderr.startswith(
+        "Error: The request could not be sent, or its response not read"
+    )
+
+
+def test_max_time_of_zero_is_no_limit(logged_in: OAuthServer, run: Run) -> None:
+    """As in curl."""
+    logged_in.api_fault = Fault.slow(0.1)
+    assert run("request", logged_in.url("/things"), "-m", "0").code == 0
+
+
+def test_max_time_does_not_lose_the_login(logged_in: OAuthServer, run: Run) -> None:
+    """A refresh token that was sent is not sent again: its response is stored first."""
+    logged_in.revoke_all()
+    logged_in.token_fault = Fault.slow(0.6).times(1)
+    assert run("request", logged_in.url("/things"), "-m", "0.3").code == 1
+    assert run("request", logged_in.url("/things")).code == 0
+    assert (logged_in.logins, logged_in.token_requests) == (1, 2)
+
+
+def test_silent_shows_no_error(logged_in: OAuthServer, run: Run) -> None:
+    """The exit code stays the same, and --show-error shows the error again."""
+    logged_in.api_fault = Fault.status(500)
+    url = logged_in.url("/things")
+    result = run("request", url, "--fail", "--silent")
+    assert (result.code, result.stdout, result.stderr) == (1, "", "")
+    result = run("request", url, "-f", "-sS")
+    assert (result.code, result.stderr) == (
+        1,
+        "Error: The API responded 500 Internal Server Error\n",
+    )
+
+
 # Where the token is not sent
 
 
@@ -224,7 +299,11 @@ def test_allow_plain_http_sends_the_token(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("GET",), "Missing argument 'URL'"),
+        ((), "Missing argument 'URL'"),
+        (("GET",), "must be absolute"),
+        (("GET", "POST", "https://api.example.com/"), "Expected one method and one URL"),
+        (("GET", "https://api.example.com/", "-X", "POST"), "Expected one method and one URL"),
+        (("https://api.example.com/", "-m", "-1"), "-1.0 is not in the range"),
         (("GET", "api.example.com"), "must be absolute"),
         (("GET", "ftp://api.example.com/"), "must be absolute"),
         (("GET", "https://[broken"), "must be absolute"),

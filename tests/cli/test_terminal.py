@@ -201,6 +201,16 @@ async def test_progress_is_shown_on_a_terminal_only_if_it_takes_time(
     assert slow.getvalue().endswith("\r\x1b[K")
 
 
+async def test_progress_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A silent or verbose command writes nothing in place of the spinner."""
+    monkeypatch.setattr("aioalf._cli.terminal._PROGRESS_DELAY", 0)
+    terminal = Terminal(stream := Stream(), {})
+    terminal.shows_progress = False
+    async with terminal.progress("Waiting"):
+        await asyncio.sleep(0.001)
+    assert stream.getvalue() == ""
+
+
 async def test_progress_ends_with_the_error_of_the_block() -> None:
     """The error is raised unchanged."""
     with pytest.raises(ZeroDivisionError):

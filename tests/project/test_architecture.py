@@ -104,9 +104,10 @@ LAYERS: list[tuple[str, dict[str, set[str]]]] = [
                 *("secrets", "socket", "ssl", "time", "warnings"),
             },
             "_demo": {"aiohttp", "asyncio", "logging", "os", "time", "webbrowser"},
+            "_serve": {"asyncio", "signal"},
             "_cli": {
                 *("aiohttp", "asyncio", "click", "logging", "os", "pathlib", "platformdirs"),
-                *("shutil", "signal", "threading", "time", "warnings", "webbrowser"),
+                *("shutil", "signal", "ssl", "threading", "time", "warnings", "webbrowser"),
             },
             "__main__": {"asyncio", "os", "pathlib"},
         },
@@ -219,14 +220,14 @@ def test_errors_are_not_caught_by_except_star(path: Path) -> None:
     assert not [node for node in ast.walk(parse(path)) if isinstance(node, ast.TryStar)]
 
 
-def test_only_the_demo_uses_the_test_server() -> None:
-    """Only the demo imports `aioalf.testing`, which imports only the contract of token caches."""
+def test_only_the_demo_and_serve_use_the_test_server() -> None:
+    """Only they import `aioalf.testing`, which imports only the contract of token caches."""
     users = {
         package
         for path, package in files().items()
         if any(name.startswith("aioalf.testing") for name in imports(parse(path), typing_too=True))
     }
-    assert users <= {"testing", "_demo"}
+    assert users <= {"testing", "_demo", "_serve"}
     for path, package in files().items():
         if package == "testing":
             ours = [n for n in imports(parse(path), typing_too=True) if n.startswith("aioalf")]

@@ -9,7 +9,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-_NOT_REPLACED = ("aioalf.testing", "aioalf._cli", "aioalf._demo")
+_NOT_REPLACED = ("aioalf.testing", "aioalf._cli", "aioalf._demo", "aioalf._serve")
 
 
 def replace_in_package(monkeypatch: pytest.MonkeyPatch, name: str, fake: object) -> None:

@@ -214,6 +214,28 @@ async def test_loopback_port_can_be_significant(
     assert (page.status, "is not registered" in page.text) == (400, True)
 
 
+@pytest.mark.parametrize(
+    ("redirect_uri", "is_allowed"),
+    [
+        ("http://127.0.0.1:5000/any/path", True),
+        ("http://localhost/login?next=1", True),
+        ("http://[::1]:5000", True),
+        ("https://127.0.0.1/callback", False),
+        ("http://app.example.com/callback", False),
+        ("http://127.0.0.1:no-port/", False),
+    ],
+)
+async def test_loopback_path_can_be_ignored(
+    oauth_server: OAuthServer, session: ClientSession, redirect_uri: str, *, is_allowed: bool
+) -> None:
+    """With `any_loopback_path=True` each http URL of this machine is a redirect URI."""
+    oauth_server.add_client("desktop", any_loopback_path=True)
+    page = await authorize(session, oauth_server, client_id="desktop", redirect_uri=redirect_uri)
+    assert (page.status, "not registered" in page.text) == (
+        (303, False) if is_allowed else (400, True)
+    )
+
+
 async def test_grant_types_can_be_limited(
     oauth_server: OAuthServer, session: ClientSession
 ) -> None:

@@ -187,3 +187,15 @@ async def test_device_authorization_request_is_checked(
     )
     response = await post(session, url, {"client_id": "tv", "resource": "x"}, {})
     assert error_of(response) == (400, "invalid_target")
+
+
+async def test_only_the_named_users_can_approve(
+    oauth_server: OAuthServer, session: ClientSession
+) -> None:
+    """The page is shown again for any other name."""
+    oauth_server.users = ["Grace"]
+    device = await start(session, oauth_server)
+    page = await submit(session, device, "approve")
+    assert (page.status, "The users are: Grace." in page.text) == (400, True)
+    assert 'placeholder="Grace, no password"' in page.text
+    assert "signed in" in (await submit(session, device, "approve", username="Grace")).text

@@ -346,3 +346,17 @@ async def test_page_rejects_other_methods(
     """405 with the allowed methods."""
     response = await send(session, "PUT", oauth_server.authorization_endpoint)
     assert (response.status, response.headers["Allow"]) == (405, "GET, HEAD, POST")
+
+
+async def test_only_the_named_users_can_sign_in(
+    oauth_server: OAuthServer, session: ClientSession
+) -> None:
+    """The page shows the names, and it is shown again for any other name."""
+    oauth_server.users = ["Ada", "Grace"]
+    page = await open_page(session, oauth_server)
+    assert 'placeholder="Ada or Grace, no password"' in page.text
+    for name in ("Eve", ""):
+        page = await submit(session, oauth_server, page, "sign-in", name)
+        assert (page.status, "The users are: Ada, Grace." in page.text) == (400, True)
+    fragment_of(await submit(session, oauth_server, page, "sign-in", "Grace"))
+    assert oauth_server.logins == 1

@@ -239,3 +239,17 @@ async def test_unknown_option_is_refused(oauth_server: OAuthServer) -> None:
     """A misspelled option would change nothing."""
     with pytest.raises(AttributeError, match=r"no option 'expires_im'.* expires_in"):
         oauth_server.expires_im = 3  # type: ignore[attr-defined]
+
+
+async def test_on_request_is_called_with_each_request(
+    oauth_server: OAuthServer, session: ClientSession
+) -> None:
+    """The function gets each request when it has ended, and the log already contains it."""
+    seen: list[tuple[RecordedRequest, int]] = []
+    oauth_server.on_request = lambda request: seen.append((request, len(oauth_server.log)))
+    await send(session, "GET", oauth_server.url("/things"), headers=bearer("unknown"))
+    await request_token(session, oauth_server)
+    assert [(request.path, request.status, count) for request, count in seen] == [
+        ("/things", 401, 1),
+        ("/token", 200, 2),
+    ]

@@ -33,6 +33,7 @@ class Administration:
         *,
         redirect_uris: Iterable[str] = LOOPBACK_REDIRECT_URIS,
         any_loopback_port: bool = True,
+        any_loopback_path: bool = False,
         scopes: Iterable[str] | None = None,
         grant_types: Iterable[str] | None = None,
         auth_methods: Iterable[str] | None = None,
@@ -49,6 +50,7 @@ class Administration:
             redirect_uris: The allowed redirect URIs. By default the root and ``/callback`` of
                 ``localhost``, ``127.0.0.1`` and ``[::1]``.
             any_loopback_port: Ignore the port of redirect URIs on loopback (RFC 8252 §7.3).
+            any_loopback_path: Ignore their path too.
             scopes: The allowed scopes; None allows any.
             grant_types: The allowed grant types; None allows any.
             auth_methods: The allowed client authentication methods, by their registered names.
@@ -71,6 +73,7 @@ class Administration:
                 certificate_name=certificate_name,
                 redirect_uris=tuple(redirect_uris),
                 any_loopback_port=any_loopback_port,
+                any_loopback_path=any_loopback_path,
                 scopes=None if scopes is None else frozenset(scopes),
                 grant_types=None if grant_types is None else frozenset(grant_types),
                 can_have_refresh_tokens=offline,

@@ -161,7 +161,7 @@ class AuthorizationServer:
             "pushed_authorization_request": self._form(self._pushed.respond),
             "token": self._form(self._token_endpoint.respond, JWTBearerGrant.name),
             "device_authorization": self._form(device.respond),
-            "device_verification": VerificationPage(self.devices, self._traffic).respond,
+            "device_verification": VerificationPage(settings, self.devices, self._traffic).respond,
             "revocation": self._form(RevocationEndpoint(self.tokens, self.refresh_tokens).respond),
             "introspection": self._form(introspection.respond),
         }

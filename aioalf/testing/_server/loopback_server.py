@@ -1,4 +1,4 @@
-"""An HTTP server on a free loopback port that passes every request to one function.
+"""An HTTP server on a loopback port that passes every request to one function.
 
 Must not know OAuth.
 """
@@ -6,6 +6,7 @@ Must not know OAuth.
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import Awaitable, Callable, Sequence
 from ssl import SSLContext
 from typing import cast
@@ -30,8 +31,10 @@ class LoopbackServer:
         handler: Handler,
         record: Callable[[RecordedRequest], None],
         ssl_context: SSLContext | None = None,
+        port: int | None = None,
     ) -> None:
         self._name = name
+        self._port = port
         self._ssl_context = ssl_context
         self._handler = handler
         self._record = record
@@ -46,9 +49,22 @@ class LoopbackServer:
         )
 
     async def start(self) -> str:
-        """Listen on a free port, and return the origin, for example ``http://127.0.0.1:4000``."""
+        """Listen, and return the origin, for example ``http://127.0.0.1:4000``.
+
+        Without a port, a free one is used. Raises OSError if the port cannot be used.
+        """
         await self._runner.setup()
-        await web.TCPSite(self._runner, _HOST, 0, ssl_context=self._ssl_context).start()
+        site = web.TCPSite(self._runner, _HOST, self._port or 0, ssl_context=self._ssl_context)
+        try:
+            await site.start()
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            raise OSError(
+                error.errno,
+                f"Port {self._port} of {_HOST} is in use: stop the program that uses it, or choose "
+                "another port",
+            ) from error
         scheme = "http" if self._ssl_context is None else "https"
         return f"{scheme}://{_HOST}:{self._runner.addresses[0][1]}"
 

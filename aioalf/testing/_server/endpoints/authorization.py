@@ -29,6 +29,7 @@ from aioalf.testing._server.responses import (
 )
 from aioalf.testing._server.state.codes import CodeStore
 from aioalf.testing._server.token_response import Members, TokenIssuer
+from aioalf.testing._server.users import hint_for_name, problem_with_name
 from aioalf.testing.records import ReceivedBody, Traffic
 from aioalf.testing.settings import Json, Missing, Settings
 
@@ -83,7 +84,10 @@ class AuthorizationEndpoint:
         ticket = secrets.token_urlsafe(24)
         self._open_pages[ticket] = request, time.monotonic() + self._settings.login_lifetime
         scopes = request.scope.split(" ") if request.scope else []
-        return login_page(request.client.client_id, scopes, ticket, request.redirect_uri, problem)
+        hint = hint_for_name(self._settings)
+        return login_page(
+            request.client.client_id, scopes, ticket, request.redirect_uri, problem, hint
+        )
 
     def _finish(self, form: Mapping[str, str]) -> web.Response:
         request, expires_at = self._open_pages.pop(form.get("ticket", ""), (None, 0.0))
@@ -92,8 +96,8 @@ class AuthorizationEndpoint:
         if form.get("decision") != "sign-in":
             return self._redirect_error(request, "access_denied", "The sign-in was cancelled.")
         user = form.get("username", "").strip()
-        if not user:
-            return self._show(request, problem="Please type a name. Any name will do.")
+        if problem := problem_with_name(self._settings, user):
+            return self._show(request, problem=problem)
         return self._sign_in(request, user)
 
     def _sign_in(self, request: AuthorizationRequest, user: str) -> web.Response:

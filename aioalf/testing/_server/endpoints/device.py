@@ -18,6 +18,7 @@ from aioalf.testing._server.responses import OAuthError, json_response
 from aioalf.testing._server.state.clients import RegisteredClient
 from aioalf.testing._server.state.devices import DeviceStore
 from aioalf.testing._server.token_response import Members
+from aioalf.testing._server.users import hint_for_name, problem_with_name
 from aioalf.testing.records import ReceivedBody, Traffic
 from aioalf.testing.settings import Settings
 
@@ -51,7 +52,8 @@ class DeviceAuthorizationEndpoint:
 class VerificationPage:
     """The page where a user enters the code and approves or denies the request (§3.3)."""
 
-    def __init__(self, devices: DeviceStore, traffic: Traffic) -> None:
+    def __init__(self, settings: Settings, devices: DeviceStore, traffic: Traffic) -> None:
+        self._settings = settings
         self._devices = devices
         self._traffic = traffic
 
@@ -60,7 +62,7 @@ class VerificationPage:
         try:
             match request.method:
                 case "GET" | "HEAD":
-                    return code_page(parse_parameters(request.query_string).get("user_code", ""))
+                    return self._show(parse_parameters(request.query_string).get("user_code", ""))
                 case "POST":
                     content_type = request.headers.get("Content-Type", "")
                     return self._decide(parse_form(content_type, body))
@@ -69,16 +71,19 @@ class VerificationPage:
         except OAuthError as error:
             return error_page(error.description)
 
+    def _show(self, user_code: str, problem: str | None = None) -> web.Response:
+        return code_page(user_code, hint_for_name(self._settings), problem)
+
     def _decide(self, form: Mapping[str, str]) -> web.Response:
         user_code, user = form.get("user_code", ""), form.get("username", "").strip()
         device = self._devices.find(user_code)
         if device is None:
-            return code_page(user_code, problem="No device waits with this code.")
+            return self._show(user_code, "No device waits with this code.")
         if form.get("decision") != "approve":
             self._devices.deny(device)
             return done_page("You denied the request of the device.")
-        if not user:
-            return code_page(user_code, problem="Please type a name. Any name will do.")
+        if problem := problem_with_name(self._settings, user):
+            return self._show(user_code, problem)
         self._devices.approve(device, user)
         self._traffic.count("logins")
         return done_page("The device is signed in.")

@@ -89,16 +89,24 @@ _FOOTER = "A test server on this machine."
 
 
 def login_page(
-    client_id: str, scopes: Sequence[str], ticket: str, redirect_uri: str, problem: str | None
+    client_id: str,
+    scopes: Sequence[str],
+    ticket: str,
+    redirect_uri: str,
+    problem: str | None,
+    hint: str,
 ) -> web.Response:
-    """Ask for a name and a decision; ``problem`` says why the page is shown again."""
+    """Ask for a name and a decision; ``problem`` says why the page is shown again.
+
+    The empty input for the name shows ``hint``.
+    """
     body = (
         f"{_KEY}<h1>Sign in</h1>{_request_text(client_id, scopes)}"
         '<form method="post">'
         f'<input type="hidden" name="ticket" value="{escape(ticket)}">'
         '<label for="username">Your name</label>'
         '<input id="username" name="username" autocomplete="username" autofocus maxlength="100"'
-        f' placeholder="Any name, no password"{_problem_text(problem)}>'
+        f' placeholder="{escape(hint)}"{_problem_text(problem)}>'
         '<div class="buttons">'
         '<button class="first" name="decision" value="sign-in">Sign in</button>'
         '<button name="decision" value="cancel">Cancel</button>'
@@ -108,8 +116,8 @@ def login_page(
     return _page("Sign in", body, status, f"'self' {_form_target(redirect_uri)}")
 
 
-def code_page(user_code: str, problem: str | None = None) -> web.Response:
-    """Ask for a user code, a name and a decision; ``problem`` says why the page is shown again."""
+def code_page(user_code: str, hint: str, problem: str | None) -> web.Response:
+    """Ask for a user code, a name and a decision; ``problem`` and ``hint`` as in `login_page`."""
     body = (
         f"{_KEY}<h1>Sign in a device</h1>"
         "<p>Continue only if your device shows this code.</p>"
@@ -119,7 +127,7 @@ def code_page(user_code: str, problem: str | None = None) -> web.Response:
         f' maxlength="20"{_problem_text(problem)}>'
         '<label for="username">Your name</label>'
         '<input id="username" name="username" autocomplete="username" maxlength="100"'
-        ' placeholder="Any name, no password">'
+        f' placeholder="{escape(hint)}">'
         '<div class="buttons">'
         '<button class="first" name="decision" value="approve">Approve</button>'
         '<button name="decision" value="deny">Deny</button>'

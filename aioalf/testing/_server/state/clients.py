@@ -44,6 +44,7 @@ class RegisteredClient:
     certificate_name: str | None = None
     redirect_uris: tuple[str, ...] = LOOPBACK_REDIRECT_URIS
     any_loopback_port: bool = True
+    any_loopback_path: bool = False
     scopes: frozenset[str] | None = None
     grant_types: frozenset[str] | None = None
     can_have_refresh_tokens: bool = True
@@ -61,13 +62,20 @@ class RegisteredClient:
     def allows_redirect_uri(self, redirect_uri: str) -> bool:
         """Whether the redirect URI is registered.
 
-        On loopback the port may differ (RFC 8252 §7.3), for ``localhost`` too.
+        On loopback the port may differ (RFC 8252 §7.3), for ``localhost`` too, and the path if the
+        client was added like this.
         """
         if redirect_uri in self.redirect_uris:
             return True
-        return self.any_loopback_port and any(
-            _equal_except_port(registered, redirect_uri) for registered in self.redirect_uris
+        requested = _loopback_url(redirect_uri)
+        return requested is not None and any(
+            self._without_ignored_parts(requested) == self._without_ignored_parts(registered)
+            for registered in filter(None, map(_loopback_url, self.redirect_uris))
         )
+
+    def _without_ignored_parts(self, url: URL) -> URL:
+        url = url.with_port(None) if self.any_loopback_port else url
+        return url.with_path("/") if self.any_loopback_path else url
 
     def allows_grant(self, grant_type: str) -> bool:
         """Whether the client is registered for this grant."""
@@ -99,13 +107,12 @@ def default_auth_methods(
     return methods or frozenset({"none"})
 
 
-def _equal_except_port(registered: str, redirect_uri: str) -> bool:
+def _loopback_url(text: str) -> URL | None:
     try:
-        known, requested = URL(registered).with_port(None), URL(redirect_uri).with_port(None)
+        url = URL(text)
     except ValueError:
-        return False
-    is_loopback = requested.scheme == "http" and requested.host in _LOOPBACK_HOSTS
-    return is_loopback and known == requested
+        return None
+    return url if url.scheme == "http" and url.host in _LOOPBACK_HOSTS else None
 
 
 def _check(client: RegisteredClient) -> None:

@@ -1,0 +1,1 @@
+"""The command ``serve``: the test server of `aioalf.testing` as a program of its own."""
