@@ -55,8 +55,9 @@ class Provider:
         default_scope: The scope of a sign-in for which the caller names none.
         refresh_scope: The scope to request for a refresh token, or None. If a sign-in without it
             yields no refresh token, the log says so.
-        pkce: Whether the server requires, supports or refuses PKCE. If it is required, a grant
-            without PKCE is refused.
+        pkce: Whether PKCE is ``required``, ``supported``, or ``public``: only for clients without a
+            secret, so that a client with a secret does not send it. If it is required, a grant
+            without PKCE is refused. A client without a secret always sends PKCE.
         redirect_uri: The redirect URI of a program on the user's machine, or None.
         redirect_hosts: The loopback hosts that a redirect URI may have; a grant with another host
             is refused. Empty if the server accepts no redirect to the user's machine: then a grant
@@ -97,7 +98,7 @@ class Provider:
     scope_separator: str = " "
     default_scope: str = ""
     refresh_scope: str | None = None
-    pkce: Literal["required", "supported", "unsupported"] = "supported"
+    pkce: Literal["required", "supported", "public"] = "supported"
     redirect_uri: str | None = None
     redirect_hosts: frozenset[str] = LOOPBACK_HOSTS
     redirect_params: frozenset[str] = frozenset()
@@ -123,7 +124,8 @@ class Provider:
             raise TokenConfigurationError(
                 f"token_body must be 'form' or 'json', not {self.token_body!r}"
             )
-        if self.pkce not in {"required", "supported", "unsupported"}:
+        if self.pkce not in {"required", "supported", "public"}:
             raise TokenConfigurationError(
-                f"pkce must be 'required', 'supported' or 'unsupported', not {self.pkce!r}"
+                "pkce must be 'required', 'supported', or 'public' for clients without a secret, "
+                f"not {self.pkce!r}"
             )

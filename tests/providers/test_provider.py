@@ -39,6 +39,7 @@ def manager_of(provider: Provider, **options: Any) -> TokenManager:
         (5, {}, "name"),
         ("example", {"token_body": "xml"}, "token_body must be .* not 'xml'"),
         ("example", {"pkce": "plain"}, "pkce must be .* not 'plain'"),
+        ("example", {"pkce": "unsupported"}, "'public' for clients without a secret"),
     ],
 )
 def test_invalid_fact_is_refused(name: Any, options: dict[str, Any], word: str) -> None:

@@ -375,6 +375,23 @@ async def test_withings_error_without_a_status_keeps_its_code() -> None:
     assert caught.value.error == "invalid_client"
 
 
+# Spotify
+
+
+@pytest.mark.rule("R090")
+@pytest.mark.parametrize("secret", ["secret", None], ids=["with a secret", "without a secret"])
+async def test_spotify_gets_pkce_only_without_a_secret(secret: str | None) -> None:
+    """Its server does not support both together; a client without a secret must send PKCE."""
+    async with scene_of("spotify", client_secret=secret) as scene:
+        if secret is None:
+            scene.server.add_client(scene.server.client_id)  # replaces the one with a secret
+        await scene.get()
+    sent = query_of(scene.visitor.opened[0])
+    assert ("code_challenge" in sent) == (secret is None)
+    (form,) = [request.form for request in scene.server.log if "code" in request.form]
+    assert ("code_verifier" in form) == (secret is None)
+
+
 # DocuSign
 
 
