@@ -5,6 +5,7 @@ unexpected member makes the whole text invalid. Must not know caches.
 """
 
 import json
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
@@ -119,7 +120,7 @@ def _refuse_constant(constant: str) -> NoReturn:
 def _read_token(members: Mapping[str, object], now: datetime, monotonic: float) -> Token:
     read = _Members(members)
     lifetime, sent_on = read.times(now)
-    age = (now - sent_on).total_seconds()
+    age = math.inf if lifetime is None else (now - sent_on).total_seconds()
     return Token(
         read.access_token(),
         lifetime,

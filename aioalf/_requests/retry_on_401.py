@@ -128,7 +128,10 @@ def should_renew(
         header.mark_rejected(rejected)
         return False
     if not header.can_renew(rejected):
-        logger.debug("A 401 is returned: the API has just rejected a renewed token as well")
+        logger.debug(
+            "A 401 is returned: the API rejected a token that was renewed or signed in for just "
+            "before, so that another one would not help"
+        )
         return False
     logger.debug("The API rejected the token: it is renewed, and the request is repeated")
     return True

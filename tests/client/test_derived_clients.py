@@ -405,9 +405,10 @@ async def test_given_refresh_token_serves_both_clients(scene: Scene, *, rotates:
 
 
 async def test_without_refresh_tokens_each_client_signs_in(
-    scene: Scene, cache: TokenCache | None
+    scene: Scene, cache: TokenCache | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without refresh tokens each client signs in when it needs a token."""
+    monkeypatch.setattr("aioalf._renewing_token.PAUSE_AFTER_REFUSAL", 0.0)
     scene.server.refresh_tokens = False
     async with scene.user_client(cache=cache) as client:
         derived = client.with_options(scope="c")

@@ -26,7 +26,7 @@ from aioalf.grants import JWTBearer
 from aioalf.manager import TokenManager
 from aioalf.middleware import OAuth2Middleware
 from aioalf.retry import Retry
-from aioalf.testing import MISSING, Fault, OAuthServer
+from aioalf.testing import MISSING, Fault, Missing, OAuthServer
 from tests.grants.source import ScriptedSource, ServerSource
 from tests.testing.signing import EC as SIGNING_KEY
 from tests.testing.signing import claims, public, signed
@@ -179,7 +179,9 @@ async def test_scope_can_be_a_claim(oauth_server: OAuthServer) -> None:
 
 
 @pytest.mark.parametrize("answered", ["things", MISSING], ids=["less", "no scope"])
-async def test_scope_that_is_a_claim_is_known(oauth_server: OAuthServer, answered: object) -> None:
+async def test_scope_that_is_a_claim_is_known(
+    oauth_server: OAuthServer, answered: str | Missing
+) -> None:
     """The response is compared with the requested scope, although the form does not have it."""
     oauth_server.trust_assertions("service", members(EC, private=False))
     oauth_server.changes["token"] = {"scope": answered}

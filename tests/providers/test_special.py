@@ -162,8 +162,11 @@ async def test_token_is_in_the_header_of_the_provider_and_at_no_other_origin(nam
 
 
 @pytest.mark.parametrize(("name", "scope"), [("github", "repo gist"), ("shopify", "read_orders")])
-async def test_token_without_an_end_is_used_until_the_api_rejects_it(name: str, scope: str) -> None:
+async def test_token_without_an_end_is_used_until_the_api_rejects_it(
+    monkeypatch: pytest.MonkeyPatch, name: str, scope: str
+) -> None:
     """An OAuth app of GitHub and an offline token of Shopify; then the person signs in again."""
+    monkeypatch.setattr("aioalf._renewing_token.PAUSE_AFTER_REFUSAL", 0.0)
     options = {"refresh_tokens": False, "expires_in": MISSING}
     async with scene_of(name, scope=scope, server_options=options) as scene:
         await scene.get()
