@@ -278,7 +278,7 @@ class TokenEndpoint:
         try:
             token = read_token(
                 members,
-                self._policy.of(self._requested_scope(form)),
+                self._policy.of(self._requested_scope(form), self.request_params.scope_set),
                 sent_at=sent_at,
                 sent_on=sent_on,
                 secrets=response.secrets,

@@ -33,13 +33,15 @@ _MAX_NAMES: Final = 12
 class ResponsePolicy(NamedTuple):
     """The requested scope, and how to read what a response says or leaves out.
 
-    `scope` is None if no scope was requested. `default_expires_in`, in seconds, replaces a lifetime
+    `scope` is None if no scope was requested. `wanted_scope` is the scope of the client: a refresh
+    requests only what was granted of it. `default_expires_in`, in seconds, replaces a lifetime
     that is unknown. `require_scope` refuses a token with less scope than requested.
     `is_interactive` says that a person signs in, so a token must not be thrown away.
     `token_types` are words for Bearer that this server uses.
     """
 
     scope: frozenset[str] | None = None
+    wanted_scope: frozenset[str] | None = None
     default_expires_in: float | None = None
     require_scope: bool = False
     is_interactive: bool = False
@@ -47,9 +49,11 @@ class ResponsePolicy(NamedTuple):
     token_types: frozenset[str] = frozenset()
     expiry: ExpiryMembers = EXPIRES_IN
 
-    def of(self, scope: frozenset[str] | None) -> ResponsePolicy:
+    def of(
+        self, scope: frozenset[str] | None, wanted_scope: frozenset[str] | None = None
+    ) -> ResponsePolicy:
         """Return the same policy for another requested scope."""
-        return self._replace(scope=scope)
+        return self._replace(scope=scope, wanted_scope=wanted_scope)
 
 
 def read_default_expires_in(value: float | None) -> int | None:
@@ -176,7 +180,12 @@ class _Reader:
 
     def granted_scope(self) -> GrantedScope:
         expected = self._expected
-        granted = read_scope(self._members.get("scope"), expected.scope, expected.scope_rules)
+        granted = read_scope(
+            self._members.get("scope"),
+            expected.scope,
+            expected.scope_rules,
+            expected.wanted_scope,
+        )
         if granted is None:
             self._warn("scope", "The granted scope is unknown: scope in a response is not text")
             return GrantedScope(expected.scope)

@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from aioalf import Client, Token, TokenError, TokenManager
-from aioalf.testing import Fault, OAuthServer
+from aioalf.grants import AuthorizationCode
+from aioalf.testing import MISSING, Fault, OAuthServer
 from tests.support.clocks import Clock
 from tests.support.front import FixedManager, UserClient, client_of, manager_of
+from tests.support.signed_in import SignedIn
 
 
 async def test_manager_returns_the_whole_token(oauth_server: OAuthServer) -> None:
@@ -42,6 +44,28 @@ async def test_expired_token_is_fetched_again(
         clock.advance(3601)
         assert await manager.token() is not first
     assert oauth_server.token_requests == 2
+
+
+@pytest.mark.rule("R027", "R028")
+@pytest.mark.parametrize("granted", ["a", "c"])
+@pytest.mark.parametrize("repeated", [True, False])
+async def test_missing_scope_is_known_after_a_refresh(
+    oauth_server: OAuthServer, granted: str, *, repeated: bool
+) -> None:
+    """A refresh requests only what was granted, but the client still lacks the rest."""
+    scene = SignedIn(oauth_server)
+    oauth_server.changes["token"] = {"scope": granted}
+    grant = AuthorizationCode(open_browser=scene.visitor)
+    async with scene.client(grant, scope=["a", "b"]) as client:
+        first = await client.token()
+        oauth_server.changes["token"] = {"scope": granted if repeated else MISSING}
+        oauth_server.revoke(first.access_token)
+        async with client.get(oauth_server.url("/things")) as response:
+            assert response.status == 200
+        second = await client.token()
+    await scene.visitor.done()
+    assert second.access_token != first.access_token
+    assert first.missing_scope == second.missing_scope == frozenset({"a", "b"}) - {granted}
 
 
 async def test_error_is_raised(oauth_server: OAuthServer) -> None:
