@@ -73,7 +73,8 @@ class Provider:
             ``milliseconds``, ``epoch``, ``epoch_milliseconds`` or ``iso``.
         default_expires_in: The lifetime in seconds if the response has none.
         sign_in_again: Error codes or descriptions which say that a refresh token is no longer
-            valid, besides ``invalid_grant``.
+            valid, besides ``invalid_grant`` and those of OpenID Connect (``login_required``,
+            ``interaction_required``, ``consent_required``).
         try_later: Error codes or descriptions which say that the same request may succeed later.
         api_scheme: The word before the token in the header of API requests, "" to send the token
             alone.

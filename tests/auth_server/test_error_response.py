@@ -206,6 +206,16 @@ async def error_of(server: OAuthServer, rules: ServerRules) -> TokenError:
 
 
 @pytest.mark.rule("R045")
+@pytest.mark.parametrize("word", ["login_required", "interaction_required", "consent_required"])
+async def test_words_of_openid_connect_mean_sign_in_again(
+    oauth_server: OAuthServer, word: str
+) -> None:
+    """Some servers refuse a refresh with them; the person can help (OpenID Connect §3.1.2.6)."""
+    oauth_server.token_fault = Fault.oauth_error(word)
+    assert (await error_of(oauth_server, ServerRules())).needs_sign_in
+
+
+@pytest.mark.rule("R045")
 @pytest.mark.parametrize("status", [200, 400, 403])
 @pytest.mark.parametrize(
     "members", [{"error": "gone"}, {"error": "x", "error_description": "gone"}]

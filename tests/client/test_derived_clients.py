@@ -426,6 +426,19 @@ async def test_without_refresh_tokens_each_client_signs_in(
 
 
 @pytest.mark.rule("R045")
+async def test_login_that_ended_has_the_words_of_the_server(scene: Scene) -> None:
+    """The error needs no look at its cause: the claims of Entra, for example, are needed."""
+    members = {"error": "interaction_required", "error_description": "MFA", "claims": "{}"}
+    scene.server.token_fault = Fault.body(json.dumps(members).encode(), status=400)
+    async with scene.client(RefreshToken("given")) as client:
+        with pytest.raises(LoginRequiredError) as caught:
+            await client.token()
+    error = caught.value
+    assert (error.error, error.error_description) == ("interaction_required", "MFA")
+    assert (error.claims, error.response_data) == ("{}", members)
+
+
+@pytest.mark.rule("R045")
 async def test_refresh_token_rejected_at_once_causes_no_loop(scene: Scene) -> None:
     """If new refresh tokens are rejected too, LoginRequiredError is raised."""
     async with scene.user_client() as client:
