@@ -144,11 +144,10 @@ class ServerResponse(Unpicklable):
     @property
     def refuses_client(self) -> bool:
         """Whether client authentication failed (RFC 6749 §5.2); some servers say so with 200."""
-        members = self.members or {}
         return (
-            members.get("error") == "invalid_client"
+            self._oauth_error.error == "invalid_client"
             and self.status in _REFUSALS
-            and "access_token" not in members
+            and "access_token" not in (self.members or {})
         )
 
     @property

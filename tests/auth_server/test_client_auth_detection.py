@@ -215,6 +215,19 @@ async def test_metadata_without_methods_leaves_the_choice(server: OAuthServer) -
 
 
 @pytest.mark.rule("R008")
+@pytest.mark.parametrize(
+    "body",
+    [b'{"ErrorCode": "invalid_client"}', b'{"errors": [{"errorType": "invalid_client"}]}'],
+)
+async def test_refusal_in_another_member_starts_the_detection(body: bytes) -> None:
+    """Some servers, such as those behind Apigee, do not have the code in ``error``."""
+    async with ScriptedServer(answer(body, status="401 Unauthorized"), TOKEN) as server:
+        endpoint = TokenEndpoint(server.url, Credentials("client", SECRET), None, retry=Retry(1))
+        assert (await endpoint.request(FORM)).is_valid()
+    assert server.ways() == ["Basic", "form"]
+
+
+@pytest.mark.rule("R008")
 async def test_no_metadata_is_requested_for_a_configured_token_endpoint(
     server: OAuthServer,
 ) -> None:
