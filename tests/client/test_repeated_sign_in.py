@@ -6,7 +6,7 @@ import pytest
 
 from aioalf import Client, TokenManager
 from aioalf.caches import MemoryCache, TokenCache
-from aioalf.errors import TokenConfigurationError, TokenError
+from aioalf.errors import SignInResponseError, TokenConfigurationError, TokenError
 from aioalf.grants import AuthorizationCode
 from aioalf.testing import MISSING, Fault, Missing, OAuthServer
 from tests.support.clocks import Clock
@@ -70,6 +70,29 @@ async def test_person_is_not_asked_again_at_once_after_a_wrong_configuration(
             with pytest.raises(TokenConfigurationError, match="must return a string"):
                 await manager.get_token()
     assert len(visitor.opened) == 1
+    await visitor.gone()
+
+
+@pytest.mark.rule("R045", "R097")
+@pytest.mark.parametrize("restarts", [False, True], ids=["same program", "next program"])
+async def test_refresh_token_of_an_unusable_response_is_used_next(
+    oauth_server: OAuthServer, cache: TokenCache | None, *, restarts: bool
+) -> None:
+    """The person is not asked again, also by a program that starts later if there is a cache."""
+    visitor = SignedIn(oauth_server).visitor
+    options = failing_at_once(oauth_server, AuthorizationCode(open_browser=visitor))
+    oauth_server.changes["token"] = {"access_token": MISSING}
+    manager = TokenManager(None, **options, cache=cache)
+    with pytest.raises(SignInResponseError, match="no access_token"):
+        await manager.get_token()
+    oauth_server.changes["token"] = {}
+    if restarts:
+        await manager.close()
+        manager = TokenManager(None, **options, cache=cache)
+    assert await manager.get_token()
+    assert len(visitor.opened) == (2 if restarts and cache is None else 1)
+    await manager.logout()
+    await manager.close()
     await visitor.gone()
 
 
