@@ -16,7 +16,7 @@ from yarl import URL
 
 from aioalf._api_rules import ApiRules
 from aioalf._auth_server.token_endpoint import TokenEndpoint
-from aioalf._auth_server.token_response import ResponsePolicy, Warnings
+from aioalf._auth_server.token_response import ResponsePolicy, Warnings, check_scope
 from aioalf._closing import run_to_completion
 from aioalf._error_frames import hide_locals_on_error
 from aioalf._hidden_repr import MaskedStr
@@ -322,7 +322,9 @@ class TokenManager(TokenHooks, LegacyAttributes, RenewingToken):
         unwanted = self._rejected_token if self._token is None else self._token.access_token
         if unwanted is not None:
             unwanted = MaskedStr(unwanted)  # error reports show local variables
-        return await self._login.token(self._endpoint, unwanted, is_ahead=is_ahead)
+        token = await self._login.token(self._endpoint, unwanted, is_ahead=is_ahead)
+        check_scope(token, self._policy)  # another client may have stored it
+        return token
 
     def _needs_person(self) -> bool:
         return self._grant.is_interactive if self._login is None else self._login.needs_person

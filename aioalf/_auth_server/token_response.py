@@ -137,6 +137,24 @@ def _token_problem(members: Mapping[str, object], secrets: frozenset[str]) -> st
     )
 
 
+def check_scope(token: Token, expected: ResponsePolicy) -> None:
+    """Raise TokenResponseError if a stored token has less scope than the policy requires."""
+    if expected.require_scope and token.missing_scope:
+        raise TokenResponseError(f"The stored token is refused: {_too_little(token.missing_scope)}")
+
+
+def _too_little(missing: frozenset[str], secrets: frozenset[str] = frozenset()) -> str:
+    return (
+        f"the server granted less scope than requested: {_shown(missing, secrets)} is missing, and "
+        "require_scope=True refuses such a token; request less, or log out and grant more at the "
+        "next sign-in"
+    )
+
+
+def _shown(scope: frozenset[str], secrets: frozenset[str]) -> str:
+    return printable(mask_secrets(" ".join(sorted(scope)), secrets))
+
+
 class _Reader:
     """Reads the members besides the access token."""
 
@@ -190,12 +208,8 @@ class _Reader:
             self._warn("scope", "The granted scope is unknown: scope in a response is not text")
             return GrantedScope(expected.scope)
         if granted.missing:
-            names = printable(mask_secrets(" ".join(sorted(granted.missing)), self._secrets))
             if expected.require_scope:
-                raise TokenResponseError(
-                    f"the server granted less scope than requested: {names} is missing, and "
-                    "require_scope=True refuses such a token; request less, or log out and grant "
-                    "more at the next sign-in"
-                )
+                raise TokenResponseError(_too_little(granted.missing, self._secrets))
+            names = _shown(granted.missing, self._secrets)
             self._warn("missing", f"The server granted less scope than requested: without {names}")
         return granted

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from aioalf import Client, Token, TokenError, TokenManager
+from aioalf import Client, Token, TokenError, TokenManager, TokenResponseError
+from aioalf.caches import MemoryCache
 from aioalf.grants import AuthorizationCode
 from aioalf.testing import MISSING, Fault, OAuthServer
 from tests.support.clocks import Clock
@@ -66,6 +67,25 @@ async def test_missing_scope_is_known_after_a_refresh(
     await scene.visitor.done()
     assert second.access_token != first.access_token
     assert first.missing_scope == second.missing_scope == frozenset({"a", "b"}) - {granted}
+
+
+@pytest.mark.rule("R028")
+async def test_cached_token_with_less_scope_is_refused(oauth_server: OAuthServer) -> None:
+    """A client without ``require_scope`` stored it; another client does not get it."""
+    scene, cache = SignedIn(oauth_server), MemoryCache()
+    oauth_server.changes["token"] = {"scope": "a"}
+    options: dict[str, Any] = {"scope": ["a", "b"], "cache": cache}
+    grant = AuthorizationCode(open_browser=scene.visitor)
+    async with scene.client(grant, **options) as client:
+        await client.token()
+    async with scene.client(grant, **options, require_scope=True) as client:
+        for _ in range(2):
+            with pytest.raises(TokenResponseError, match="less scope than requested: b is missing"):
+                await client.token()
+        oauth_server.changes["token"] = {}
+        await client.logout()
+        assert (await client.token()).scope == frozenset({"a", "b"})
+    await scene.visitor.done()
 
 
 async def test_error_is_raised(oauth_server: OAuthServer) -> None:
