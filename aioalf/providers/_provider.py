@@ -75,7 +75,8 @@ class Provider:
         sign_in_again: Error codes or descriptions which say that a refresh token is no longer
             valid, besides ``invalid_grant`` and those of OpenID Connect (``login_required``,
             ``interaction_required``, ``consent_required``).
-        try_later: Error codes or descriptions which say that the same request may succeed later.
+        try_later: Error codes or descriptions which say that the same request may succeed later,
+            besides ``temporarily_unavailable``.
         api_scheme: The word before the token in the header of API requests, "" to send the token
             alone.
         api_header: The header of API requests that holds the token.
