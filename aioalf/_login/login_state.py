@@ -133,8 +133,6 @@ class LoginState:
         self._remember(token, fetch)
         if self._grant.keeps_refresh_token:
             self.refresh_token = refresh_token
-        if self.token is None and self.refresh_token is None:
-            return
         # The response to a sign-in may have a refresh token and no usable access token.
         stored = StoredLogin(self.token or Token(), self.refresh_token, derived=self._derived)
         if not fetch.avoids_cache:
