@@ -222,8 +222,8 @@ class TokenEndpoint:
         )
 
     def _own_params(self, form: Form) -> Mapping[str, str]:
-        refresh_params = self._rules.refresh_params if _is_refresh(form) else {}
-        return {**self._rules.token_params, **refresh_params}
+        rules = self._rules
+        return {**rules.token_params, **(rules.refresh_params if _is_refresh(form) else {})}
 
     def _requested_scope(self, form: Form) -> frozenset[str] | None:
         # A grant may send the scope elsewhere, such as in an assertion. A refresh without scope

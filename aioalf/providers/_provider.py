@@ -73,7 +73,7 @@ class Provider:
             ``milliseconds``, ``epoch``, ``epoch_milliseconds`` or ``iso``.
         default_expires_in: The lifetime in seconds if the response has none.
         sign_in_again: Error codes or descriptions which say that a refresh token is no longer
-            valid, besides ``invalid_grant`` and those of OpenID Connect (``login_required``,
+            valid, besides ``invalid_grant`` and the codes of OpenID Connect (``login_required``,
             ``interaction_required``, ``consent_required``).
         try_later: Error codes or descriptions which say that the same request may succeed later,
             besides ``temporarily_unavailable``.
