@@ -148,6 +148,22 @@ async def test_api_that_rejects_the_token_of_a_sign_in_gets_no_second_one(
     await visitor.gone()
 
 
+async def test_new_token_of_another_program_causes_no_second_sign_in(
+    oauth_server: OAuthServer,
+) -> None:
+    """A cached token with a lifetime tells how old it is."""
+    visitor = SignedIn(oauth_server).visitor
+    options = failing_at_once(oauth_server, AuthorizationCode(open_browser=visitor))
+    oauth_server.changes["token"] = {"refresh_token": MISSING}
+    cache = MemoryCache()
+    async with TokenManager(None, **options, cache=cache) as manager:
+        token = await manager.get_token()
+    async with TokenManager(None, **options, cache=cache) as manager:
+        assert await manager.renew_token(await manager.get_token()) == token
+    assert len(visitor.opened) == 1
+    await visitor.gone()
+
+
 async def test_token_of_an_earlier_program_is_renewed_at_once(oauth_server: OAuthServer) -> None:
     """A cached token without a lifetime does not count as new when it is read."""
     visitor = SignedIn(oauth_server).visitor
