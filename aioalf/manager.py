@@ -78,9 +78,10 @@ class TokenManager(TokenHooks, LegacyAttributes, RenewingToken):
         resource: URI or URIs of the APIs that the token is for (RFC 8707).
         audience: The same as logical names (RFC 8693 §2.1).
         extra_params: Further parameters of each token request and authorization request.
-        client_auth: Client authentication method. By default the first method that the server's
-            metadata lists and the credentials allow, Basic first. Without such a list HTTP Basic,
-            and after ``invalid_client`` the secret in the form; the accepted method is kept.
+        client_auth: Client authentication method. By default, if the token endpoint is in metadata,
+            the first method that this metadata lists and the credentials allow, Basic first.
+            Otherwise HTTP Basic, and after ``invalid_client`` the secret in the form; the accepted
+            method is kept.
         grant: How tokens are requested, `aioalf.grants.ClientCredentials` by default.
         cache: Keeps tokens for all managers that request the same with the same secret or key, also
             in other processes.
