@@ -1,6 +1,7 @@
 """A person who has just signed in is not asked again at once if the token request fails."""
 
 import logging
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -145,6 +146,31 @@ async def test_api_that_rejects_the_token_of_a_sign_in_gets_no_second_one(
                 assert response.status == 401
             assert len(visitor.opened) == sign_ins
     assert "signed in for just before" in caplog.text
+    await visitor.gone()
+
+
+async def stream() -> AsyncIterator[bytes]:
+    """Yield a body that cannot be sent again."""
+    yield b"once"
+
+
+async def test_log_is_right_for_a_body_that_cannot_be_sent_again(
+    oauth_server: OAuthServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The next request would need a sign-in as well, so the token is not renewed for it."""
+    caplog.set_level(logging.DEBUG, "aioalf")
+    visitor = SignedIn(oauth_server).visitor
+    options = failing_at_once(oauth_server, AuthorizationCode(open_browser=visitor))
+    oauth_server.changes["token"] = {"refresh_token": MISSING}
+    oauth_server.api_fault = Fault.status(401)
+    async with (
+        Client(**options) as client,
+        client.post(oauth_server.url("/things"), data=stream()) as response,
+    ):
+        assert response.status == 401
+    assert "signed in for just before" in caplog.text
+    assert "will be renewed" not in caplog.text
+    assert len(visitor.opened) == 1
     await visitor.gone()
 
 
