@@ -85,6 +85,11 @@ class SessionOptions(TypedDict, total=False):
     cookie_jar: AbstractCookieJar | Callable[[], AbstractCookieJar] | None
     connector: BaseConnector | Callable[[], BaseConnector] | None
     connector_owner: bool | None
+    auto_decompress: bool | None
+    requote_redirect_url: bool | None
+    read_bufsize: int | None
+    max_line_size: int | None
+    max_field_size: int | None
     middlewares: Sequence[ClientMiddlewareType] | None
 
 

@@ -106,7 +106,7 @@ def authorization_rules(provider: Provider | None) -> AuthorizationRules:
     return AuthorizationRules(
         extra_params=provider.authorization_params,
         redirect_uri=provider.redirect_uri,
-        uses_pkce=provider.pkce != "unsupported",
+        uses_pkce=provider.pkce != "public",
         redirect_params=provider.redirect_params,
         scope_separator=provider.scope_separator,
         default_scope=provider.default_scope,

@@ -104,14 +104,13 @@ class RenewingToken(ABC):
         False if the rejected token itself came from a renewal less than ``failure_backoff`` seconds
         ago, no request has succeeded with it, and it has not expired. An API that rejects every
         token therefore does not cause a token request for each API request. If a person has to sign
-        in for each token, the time is a minute.
+        in for each token, no token is renewed for a minute after its sign-in.
         """
         token = self._token
-        return (
-            token is None
-            or token.access_token != rejected
-            or time.monotonic() >= min(self._unproven_until, token.deadline)
-        )
+        if token is None or token.access_token != rejected:
+            return True
+        begins_at = max(self._unproven_until, self._next_sign_in_at(token))
+        return time.monotonic() >= min(begins_at, token.deadline)
 
     async def renew_token(self, rejected: str) -> str:
         """Return a token to use instead of one that an API rejected (RFC 6750 §3.1).
@@ -168,6 +167,10 @@ class RenewingToken(ABC):
 
         Raises TokenError, and RenewalSkippedError if a renewal ahead of expiry is of no use now.
         """
+
+    def _next_sign_in_at(self, token: Token) -> float:
+        """Return when a person may be asked for the next token; no time if no person is needed."""
+        return token.sent_at + PAUSE_AFTER_REFUSAL if self._needs_person() else _NEVER
 
     def _needs_person(self) -> bool:
         """Whether only a person can provide the next token."""

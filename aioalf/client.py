@@ -72,9 +72,10 @@ class Client(RequestVerbs, Unpicklable, AsyncOnly):
         options: The keyword options of `TokenManager`, and arguments of `aiohttp.ClientSession` for
             the client's own session: ``base_url``, ``headers``, ``cookies``, ``skip_auto_headers``,
             ``timeout``, ``trust_env``, ``proxy``, ``raise_for_status``, ``json_serialize``,
-            ``trace_configs``, ``cookie_jar``, ``connector``, ``connector_owner`` and
-            ``middlewares``. ``cookie_jar`` and ``connector`` may be functions that make one; they
-            are called for each new session.
+            ``trace_configs``, ``cookie_jar``, ``connector``, ``connector_owner``,
+            ``auto_decompress``, ``requote_redirect_url``, ``read_bufsize``, ``max_line_size``,
+            ``max_field_size`` and ``middlewares``. ``cookie_jar`` and ``connector`` may be
+            functions that make one; they are called for each new session.
 
     Raises:
         TokenConfigurationError: If no authorization server is given, a URL is malformed, or options

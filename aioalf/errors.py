@@ -34,6 +34,10 @@ from aioalf._masking import excerpt
 
 _TOO_MANY_REQUESTS: Final = 429
 _SERVER_ERROR: Final = 500
+_SIGN_IN_AGAIN: Final = frozenset(
+    {"invalid_grant", "login_required", "interaction_required", "consent_required"}
+)
+"""Error codes that only a person can help with (RFC 6749 §5.2, OpenID Connect Core §3.1.2.6)."""
 
 
 class TokenError(Exception):
@@ -122,7 +126,7 @@ class OAuthError(TokenError):
         self.error_description = error_description
         self.error_uri = error_uri
         self.response_data = response_data
-        self.needs_sign_in: bool = error == "invalid_grant"
+        self.needs_sign_in: bool = error in _SIGN_IN_AGAIN
 
 
 class TokenHTTPError(OAuthError):
@@ -268,8 +272,8 @@ AUTHORIZATION_ERRORS: Final[dict[str, type[AuthorizationError]]] = {
 class LoginRequiredError(TokenError):
     """Raised when the refresh token is no longer valid and the grant cannot start a new sign-in.
 
-    Sign in again, or provide another refresh token. The server's refusal is in ``__cause__``, if
-    this call met it (RFC 6749 §5.2).
+    Sign in again, or provide another refresh token. If this call met the server's refusal, it is in
+    ``__cause__``, and this error has its code, description and further members (RFC 6749 §5.2).
     """
 
     needs_sign_in: bool = True

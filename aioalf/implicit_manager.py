@@ -7,6 +7,7 @@ received. 0.4.0's names and hooks are kept here, where programs import and set t
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, Unpack
@@ -225,6 +226,11 @@ class OAuthImplicitTokenManager(TokenManager):
     async def _ask_for_token(self) -> Token | Mapping[str, Any]:
         """Let the user sign in. An override returns a token or a mapping with ``access_token``."""
         return await self._new_token()
+
+    def _next_sign_in_at(self, token: Token) -> float:
+        """Return no time: as in 0.4.0, the first rejected token of a sign-in starts a new one."""
+        del token
+        return -math.inf
 
     def _keep(self, token: Token) -> None:
         """Do nothing: a new token is stored already, and a stored one has no known lifetime."""

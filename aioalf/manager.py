@@ -17,7 +17,7 @@ from yarl import URL
 from aioalf import _login
 from aioalf._api_rules import ApiRules
 from aioalf._auth_server.token_endpoint import TokenEndpoint
-from aioalf._auth_server.token_response import ResponsePolicy
+from aioalf._auth_server.token_response import ResponsePolicy, check_scope
 from aioalf._closing import run_to_completion
 from aioalf._error_frames import hide_locals_on_error
 from aioalf._hidden_repr import MaskedStr
@@ -76,9 +76,10 @@ class TokenManager(TokenHooks, LegacyAttributes, RenewingToken):
         resource: URI or URIs of the APIs that the token is for (RFC 8707).
         audience: The same as logical names (RFC 8693 §2.1).
         extra_params: Further parameters of each token request and authorization request.
-        client_auth: Client authentication method. By default the first method that the server's
-            metadata lists and the credentials allow, Basic first. Without such a list HTTP Basic,
-            and after ``invalid_client`` the secret in the form; the accepted method is kept.
+        client_auth: Client authentication method. By default, if the token endpoint is in metadata,
+            the first method that this metadata lists and the credentials allow, Basic first.
+            Otherwise HTTP Basic, and after ``invalid_client`` the secret in the form; the accepted
+            method is kept.
         grant: How tokens are requested, `aioalf.grants.ClientCredentials` by default.
         cache: Keeps tokens for all managers that request the same with the same secret or key, also
             in other processes.
@@ -319,7 +320,9 @@ class TokenManager(TokenHooks, LegacyAttributes, RenewingToken):
         unwanted = self._rejected_token if self._token is None else self._token.access_token
         if unwanted is not None:
             unwanted = MaskedStr(unwanted)  # error reports show local variables
-        return await self._login.token(self._endpoint, unwanted, is_ahead=is_ahead)
+        token = await self._login.token(self._endpoint, unwanted, is_ahead=is_ahead)
+        check_scope(token, self._policy)  # another client may have stored it
+        return token
 
     def _needs_person(self) -> bool:
         return self._grant.is_interactive if self._login is None else self._login.needs_person

@@ -38,7 +38,8 @@ class Token:
             known to leave out, such as ``offline_access``, belong to it.
         missing_scope: The requested scopes that were not granted.
         extra: The other members of the response.
-        sent_at: When the token request was sent, by `time.monotonic`. Default: now.
+        sent_at: When the token request was sent, by `time.monotonic`; minus infinity if that is
+            unknown. Default: now.
         sent_on: When the token request was sent, as an aware datetime. Default: now.
 
     Attributes:
@@ -57,6 +58,7 @@ class Token:
     scope: frozenset[str] | None
     missing_scope: frozenset[str]
     extra: Mapping[str, object]
+    sent_at: float
     deadline: float
 
     @hide_locals_on_error
@@ -86,6 +88,7 @@ class Token:
         put(self, "scope", scope)
         put(self, "missing_scope", missing_scope)
         put(self, "extra", MappingProxyType(dict(extra)) if extra else _NO_MEMBERS)
+        put(self, "sent_at", sent_at)
         put(self, "deadline", math.inf if lifetime is None else sent_at + lifetime)
 
     def is_valid(self) -> bool:

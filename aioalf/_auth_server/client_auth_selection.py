@@ -1,8 +1,8 @@
 """Selects the client authentication method of each request, and detects it if nothing names it.
 
-The caller's method overrides the methods that the server's metadata lists. Without either, the
-first response shows whether the server accepts HTTP Basic or the secret in the form. Must not send
-anything.
+The caller's method overrides the methods that metadata lists; metadata is not fetched only for
+these. Without either, the first response shows whether the server accepts HTTP Basic or the secret
+in the form. Must not send anything.
 """
 
 import logging
@@ -11,7 +11,6 @@ from typing import Final, NamedTuple
 
 from aioalf import client_auth
 from aioalf._auth_server.endpoints import ServerEndpoints
-from aioalf._auth_server.metadata import string_set
 from aioalf._auth_server.response import ServerResponse
 from aioalf._masking import printable
 from aioalf._urls import SECURE_ONLY
@@ -93,8 +92,7 @@ class ClientAuthSelection:
     async def _methods(self, name: str, credentials: Credentials, grant_type: object) -> Methods:
         if self.chosen is not None:
             return Methods(self.chosen)
-        metadata = await self._endpoints.metadata()
-        listed = string_set(metadata, "token_endpoint_auth_methods_supported")
+        listed = await self._endpoints.methods_at("token_endpoint")
         if credentials.client_secret is None:
             return Methods(_without_secret(credentials, listed, grant_type))
         if listed is not None:

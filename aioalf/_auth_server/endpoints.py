@@ -139,9 +139,10 @@ class ServerEndpoints:
     async def methods_at(self, name: str) -> frozenset[str] | None:
         """Return the client authentication methods that metadata lists for this endpoint, or None.
 
-        Metadata is not fetched for a configured endpoint. Raises MetadataError.
+        Metadata is not fetched for a configured endpoint: it could delay or fail the request.
+        Raises MetadataError.
         """
-        if name in self.configured:
+        if name in self.configured and self._metadata_cache is not None:
             return None
         return string_set(await self.metadata(), f"{name}_auth_methods_supported")
 

@@ -25,36 +25,44 @@ class ScopeRules(NamedTuple):
 
 
 class GrantedScope(NamedTuple):
-    """The granted scope, None if it is unknown, and the requested scopes that are not in it."""
+    """The granted scope, None if it is unknown, and the wanted scopes that are not in it."""
 
     scope: frozenset[str] | None
     missing: frozenset[str] = frozenset()
 
 
 def read_scope(
-    value: object, requested: frozenset[str] | None, rules: ScopeRules
+    value: object,
+    requested: frozenset[str] | None,
+    rules: ScopeRules,
+    wanted: frozenset[str] | None = None,
 ) -> GrantedScope | None:
     """Return the scope in a response, or None if the value is not text.
 
     Without a value, the requested scope was granted (RFC 6749 §5.1). Words are separated by spaces
-    or commas, also in the items of a list.
+    or commas, also in the items of a list. `wanted` is the scope of the client if the request has
+    less.
     """
+    wanted = wanted or requested or frozenset()
     if value is None or value in ("", []):
-        return GrantedScope(requested)
+        return GrantedScope(requested, _missing(wanted, requested or frozenset(), rules))
     words = _words(value)
     if words is None:
         return None
-    requested = requested or frozenset()
-    granted = _split_at_commas(words, requested)
+    granted = _split_at_commas(words, wanted)
+    missing = _missing(wanted, granted, rules)
+    return GrantedScope(granted | ((requested or frozenset()) - missing), missing)
+
+
+def _missing(wanted: frozenset[str], granted: frozenset[str], rules: ScopeRules) -> frozenset[str]:
     known = granted | _implied_by(granted, rules.implied)
-    missing = {
+    return frozenset(
         word
-        for word in requested - known
+        for word in wanted - known
         if word not in _NEVER_MISSING
         and word not in rules.unechoed
         and not word.endswith(_ALL_OF_AN_API)
-    }
-    return GrantedScope(granted | (requested - missing), frozenset(missing))
+    )
 
 
 def _words(value: object) -> list[str] | None:

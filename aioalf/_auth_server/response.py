@@ -58,6 +58,9 @@ PUBLIC_PARAMS: Final = frozenset(
 )
 """Request parameters that errors may show. The values of all other parameters are masked."""
 
+_TRY_LATER: Final = frozenset({"temporarily_unavailable"})
+"""Error codes of a server that works again later (RFC 6749 §4.1.2.1)."""
+
 _REFUSALS: Final = frozenset({200, 400, 401, 403})
 
 
@@ -143,11 +146,10 @@ class ServerResponse(Unpicklable):
     @property
     def refuses_client(self) -> bool:
         """Whether client authentication failed (RFC 6749 §5.2); some servers say so with 200."""
-        members = self.members or {}
         return (
-            members.get("error") == "invalid_client"
+            self._oauth_error.error == "invalid_client"
             and self.status in _REFUSALS
-            and "access_token" not in members
+            and "access_token" not in (self.members or {})
         )
 
     @property
@@ -247,7 +249,7 @@ class ServerResponse(Unpicklable):
             error.response_data = masked_members(self._members_as_sent, self.secrets)
         words = {word for word in self._oauth_error[:2] if word}
         error.needs_sign_in |= not words.isdisjoint(self._rules.sign_in_again)
-        error.is_transient |= not words.isdisjoint(self._rules.try_later)
+        error.is_transient |= not words.isdisjoint(_TRY_LATER | self._rules.try_later)
         return error
 
     def _masked(self, body: str, secrets: frozenset[str]) -> str:

@@ -34,7 +34,7 @@ from aioalf._auth_server.token_response import (
     read_token,
 )
 from aioalf._hidden_repr import MaskedDict, MaskedStr
-from aioalf._syntax import is_sendable
+from aioalf._syntax import is_sendable, scope_set
 from aioalf.client_auth import ClientAuth
 from aioalf.client_auth.credentials import Credentials
 from aioalf.errors import TokenResponseError
@@ -222,8 +222,14 @@ class TokenEndpoint:
         )
 
     def _own_params(self, form: Form) -> Mapping[str, str]:
-        is_refresh = form.get("grant_type") == "refresh_token"
-        return {**self._rules.token_params, **(self._rules.refresh_params if is_refresh else {})}
+        rules = self._rules
+        return {**rules.token_params, **(rules.refresh_params if _is_refresh(form) else {})}
+
+    def _requested_scope(self, form: Form) -> frozenset[str] | None:
+        # A grant may send the scope elsewhere, such as in an assertion. A refresh without scope
+        # requests the scope that was granted, which may be less (RFC 6749 §6).
+        scope = str(form["scope"]) or ("" if _is_refresh(form) else self.request_params.scope)
+        return scope_set(scope)
 
     async def post(self, name: str, form: Form) -> Mapping[str, object]:
         """Send the form to another endpoint and return the members of the response.
@@ -272,7 +278,7 @@ class TokenEndpoint:
         try:
             token = read_token(
                 members,
-                self._policy.of(frozenset(str(form["scope"]).split()) or None),
+                self._policy.of(self._requested_scope(form), self.request_params.scope_set),
                 sent_at=sent_at,
                 sent_on=sent_on,
                 secrets=response.secrets,
@@ -294,6 +300,10 @@ class TokenEndpoint:
         form, attempts = MaskedDict(form), count(1)
         reply = await retrying(self._retry, lambda: self._requests.send(name, form, next(attempts)))
         return reply.response
+
+
+def _is_refresh(form: Form) -> bool:
+    return form.get("grant_type") == "refresh_token"
 
 
 def _unusable(response: ServerResponse, problem: str) -> TokenResponseError:

@@ -31,13 +31,15 @@ _MAX_NAMES: Final = 12
 class ResponsePolicy(NamedTuple):
     """The requested scope, and how to read what a response says or leaves out.
 
-    `scope` is None if no scope was requested. `default_expires_in`, in seconds, replaces a lifetime
+    `scope` is None if no scope was requested. `wanted_scope` is the scope of the client: a refresh
+    requests only what was granted of it. `default_expires_in`, in seconds, replaces a lifetime
     that is unknown. `require_scope` refuses a token with less scope than requested.
     `is_interactive` says that a person signs in, so a token must not be thrown away.
     `token_types` are words for Bearer that this server uses.
     """
 
     scope: frozenset[str] | None = None
+    wanted_scope: frozenset[str] | None = None
     default_expires_in: float | None = None
     require_scope: bool = False
     is_interactive: bool = False
@@ -45,9 +47,11 @@ class ResponsePolicy(NamedTuple):
     token_types: frozenset[str] = frozenset()
     expiry: ExpiryMembers = EXPIRES_IN
 
-    def of(self, scope: frozenset[str] | None) -> "ResponsePolicy":
+    def of(
+        self, scope: frozenset[str] | None, wanted_scope: frozenset[str] | None = None
+    ) -> "ResponsePolicy":
         """Return the same policy for another requested scope."""
-        return self._replace(scope=scope)
+        return self._replace(scope=scope, wanted_scope=wanted_scope)
 
 
 DEFAULT_POLICY: Final = ResponsePolicy()
@@ -136,6 +140,24 @@ def _token_problem(members: Mapping[str, object], secrets: frozenset[str]) -> st
     )
 
 
+def check_scope(token: Token, expected: ResponsePolicy) -> None:
+    """Raise TokenResponseError if a stored token has less scope than the policy requires."""
+    if expected.require_scope and token.missing_scope:
+        raise TokenResponseError(f"The stored token is refused: {_too_little(token.missing_scope)}")
+
+
+def _too_little(missing: frozenset[str], secrets: frozenset[str] = frozenset()) -> str:
+    return (
+        f"the server granted less scope than requested: {_shown(missing, secrets)} is missing, and "
+        "require_scope=True refuses such a token; request less, or log out and grant more at the "
+        "next sign-in"
+    )
+
+
+def _shown(scope: frozenset[str], secrets: frozenset[str]) -> str:
+    return printable(mask_secrets(" ".join(sorted(scope)), secrets))
+
+
 class _Reader:
     """Reads the members besides the access token."""
 
@@ -179,17 +201,18 @@ class _Reader:
 
     def granted_scope(self) -> GrantedScope:
         expected = self._expected
-        granted = read_scope(self._members.get("scope"), expected.scope, expected.scope_rules)
+        granted = read_scope(
+            self._members.get("scope"),
+            expected.scope,
+            expected.scope_rules,
+            expected.wanted_scope,
+        )
         if granted is None:
             self._warn("scope", "The granted scope is unknown: scope in a response is not text")
             return GrantedScope(expected.scope)
         if granted.missing:
-            names = printable(mask_secrets(" ".join(sorted(granted.missing)), self._secrets))
             if expected.require_scope:
-                raise TokenResponseError(
-                    f"the server granted less scope than requested: {names} is missing, and "
-                    "require_scope=True refuses such a token; request less, or log out and grant "
-                    "more at the next sign-in"
-                )
+                raise TokenResponseError(_too_little(granted.missing, self._secrets))
+            names = _shown(granted.missing, self._secrets)
             self._warn("missing", f"The server granted less scope than requested: without {names}")
         return granted

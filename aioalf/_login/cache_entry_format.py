@@ -5,6 +5,7 @@ unexpected member makes the whole text invalid. Must not know caches.
 """
 
 import json
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
@@ -29,6 +30,7 @@ _MEMBERS: Final = _TOKEN_MEMBERS | {"version", "refresh_token", "issuer", "deriv
 class StoredLogin(NamedTuple):
     """The tokens of a login. ``repr`` does not show them, and they cannot be pickled.
 
+    ``token`` is ``Token()``, which is empty and has expired, if there is only a refresh token.
     ``issuer`` is the issuer or the token endpoint, the only server that ``refresh_token`` may be
     sent to (RFC 6749 §10.4). ``derived`` holds the tokens of derived clients by name.
     """
@@ -59,7 +61,7 @@ def write_stored_login(stored: StoredLogin) -> str:
 
 
 def _token_members(token: Token) -> dict[str, object]:
-    if not _is_usable(token.access_token, token.token_type):
+    if not _is_usable(token.access_token, token.token_type, token.expires_in):
         raise ValueError("only Bearer tokens that are valid header values can be stored")
     return {
         "access_token": token.access_token,
@@ -119,7 +121,7 @@ def _refuse_constant(constant: str) -> NoReturn:
 def _read_token(members: Mapping[str, object], now: datetime, monotonic: float) -> Token:
     read = _Members(members)
     lifetime, sent_on = read.times(now)
-    age = (now - sent_on).total_seconds()
+    age = math.inf if lifetime is None else (now - sent_on).total_seconds()
     return Token(
         read.access_token(),
         lifetime,
@@ -139,7 +141,8 @@ class _Members:
 
     def access_token(self) -> str:
         access_token = self._members["access_token"]
-        if not _is_usable(access_token, self._members["token_type"]):
+        token_type, lifetime = self._members["token_type"], self._members["expires_in"]
+        if not _is_usable(access_token, token_type, lifetime):
             raise ValueError("not a Bearer token")
         return str(access_token)
 
@@ -191,8 +194,9 @@ class _Members:
         return cast("dict[str, object]", value)
 
 
-def _is_usable(access_token: object, token_type: object) -> bool:
-    return token_type == "Bearer" and is_visible_ascii(access_token)
+def _is_usable(access_token: object, token_type: object, lifetime: object) -> bool:
+    is_empty = access_token == "" and lifetime == 0
+    return token_type == "Bearer" and (is_empty or is_visible_ascii(access_token))
 
 
 def _is_json(value: object) -> bool:

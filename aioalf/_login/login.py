@@ -276,7 +276,7 @@ class Login:
             if self._grant.can_begin:
                 return None
             self._state.is_grant_used_up = True
-            raise login_required() from error
+            raise login_required(error) from error
 
     async def _refresh(self, fetch: Fetch, claim: Claim | None) -> Token:
         async with self._locks.hold("refresh"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from aioalf._masking import printable
 from aioalf.errors import (
     LoginRequiredError,
+    OAuthError,
     ScopeNotGrantedError,
     SignInResponseError,
     TokenError,
@@ -12,10 +13,14 @@ from aioalf.errors import (
 )
 
 
-def login_required() -> LoginRequiredError:
-    return LoginRequiredError(
+def login_required(refusal: OAuthError | None = None) -> LoginRequiredError:
+    error = LoginRequiredError(
         "The refresh token is no longer valid: log in again, or provide another refresh token"
     )
+    if refusal is not None:
+        error.error, error.error_description = refusal.error, refusal.error_description
+        error.error_uri, error.response_data = refusal.error_uri, refusal.response_data
+    return error
 
 
 def scope_not_granted(missing: frozenset[str]) -> ScopeNotGrantedError:

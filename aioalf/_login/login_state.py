@@ -134,9 +134,8 @@ class LoginState:
         self._remember(token, fetch)
         if self._grant.keeps_refresh_token:
             self.refresh_token = refresh_token
-        if self.token is None:
-            return
-        stored = StoredLogin(self.token, self.refresh_token, derived=self._derived)
+        # The response to a sign-in may have a refresh token and no usable access token.
+        stored = StoredLogin(self.token or Token(), self.refresh_token, derived=self._derived)
         if not fetch.avoids_cache:
             await self._entry.write(stored, fetch.endpoint, claim)
         if self.is_logged_out(fetch):  # while the entry was written

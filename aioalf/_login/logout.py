@@ -31,8 +31,8 @@ class TokensToRevoke:
         self._access_tokens: dict[str, None] = {}
 
     def add(self, token: Token | None, refresh_token: str | None = None) -> None:
-        """Add an access token and a refresh token; None adds nothing."""
-        if token is not None:
+        """Add an access token and a refresh token; None or an empty token adds nothing."""
+        if token is not None and token.access_token:
             self._access_tokens[MaskedStr(token.access_token)] = None
         if refresh_token:
             self._refresh_tokens[MaskedStr(refresh_token)] = None

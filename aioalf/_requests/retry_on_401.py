@@ -123,12 +123,15 @@ def should_renew(
     if not is_renewal_useful(parse_challenges(response_headers.getall("WWW-Authenticate", ()))):
         logger.debug("A 401 is returned: the API says that a new token would not help")
         return False
+    if not header.can_renew(rejected):
+        logger.debug(
+            "A 401 is returned: the API rejected a token that was renewed or signed in for just "
+            "before, so that another one would not help"
+        )
+        return False
     if not can_repeat:
         logger.debug("A 401 is returned: the body cannot be sent again; the token will be renewed")
         header.mark_rejected(rejected)
-        return False
-    if not header.can_renew(rejected):
-        logger.debug("A 401 is returned: the API has just rejected a renewed token as well")
         return False
     logger.debug("The API rejected the token: it is renewed, and the request is repeated")
     return True

@@ -122,6 +122,12 @@ def _read_proxy(value: object) -> object:
     return url
 
 
+def _read_size(value: Any) -> object:  # noqa: ANN401 - any value of a caller
+    if type(value) is not int or value <= 0:  # True is an int, too
+        raise ValueError
+    return value
+
+
 _READERS: Final[Mapping[str, tuple[Callable[[object], object], str]]] = {
     "headers": (_read_headers, "a mapping of names to values"),
     "cookies": (_of_type(Mapping, list, tuple), "a mapping of names to values"),
@@ -141,6 +147,11 @@ _READERS: Final[Mapping[str, tuple[Callable[[object], object], str]]] = {
         "an aiohttp connector, or a function that makes one",
     ),
     "connector_owner": (_of_type(bool), "True or False"),
+    "auto_decompress": (_of_type(bool), "True or False"),
+    "requote_redirect_url": (_of_type(bool), "True or False"),
+    "read_bufsize": (_read_size, "a whole number of bytes above 0"),
+    "max_line_size": (_read_size, "a whole number of bytes above 0"),
+    "max_field_size": (_read_size, "a whole number of bytes above 0"),
     "middlewares": (_list_of(_function_or()), "a list of functions"),
 }
 """For each option, how its value is read, and what it must be."""

@@ -55,8 +55,9 @@ class Provider:
         default_scope: The scope of a sign-in for which the caller names none.
         refresh_scope: The scope to request for a refresh token, or None. If a sign-in without it
             yields no refresh token, the log says so.
-        pkce: Whether the server requires, supports or refuses PKCE. If it is required, a grant
-            without PKCE is refused.
+        pkce: Whether PKCE is ``required``, ``supported``, or ``public``: only for clients without a
+            secret, so that a client with a secret does not send it. If it is required, a grant
+            without PKCE is refused. A client without a secret always sends PKCE.
         redirect_uri: The redirect URI of a program on the user's machine, or None.
         redirect_hosts: The loopback hosts that a redirect URI may have; a grant with another host
             is refused. Empty if the server accepts no redirect to the user's machine: then a grant
@@ -72,8 +73,10 @@ class Provider:
             ``milliseconds``, ``epoch``, ``epoch_milliseconds`` or ``iso``.
         default_expires_in: The lifetime in seconds if the response has none.
         sign_in_again: Error codes or descriptions which say that a refresh token is no longer
-            valid, besides ``invalid_grant``.
-        try_later: Error codes or descriptions which say that the same request may succeed later.
+            valid, besides ``invalid_grant`` and the codes of OpenID Connect (``login_required``,
+            ``interaction_required``, ``consent_required``).
+        try_later: Error codes or descriptions which say that the same request may succeed later,
+            besides ``temporarily_unavailable``.
         api_scheme: The word before the token in the header of API requests, "" to send the token
             alone.
         api_header: The header of API requests that holds the token.
@@ -97,7 +100,7 @@ class Provider:
     scope_separator: str = " "
     default_scope: str = ""
     refresh_scope: str | None = None
-    pkce: Literal["required", "supported", "unsupported"] = "supported"
+    pkce: Literal["required", "supported", "public"] = "supported"
     redirect_uri: str | None = None
     redirect_hosts: frozenset[str] = LOOPBACK_HOSTS
     redirect_params: frozenset[str] = frozenset()
@@ -123,7 +126,8 @@ class Provider:
             raise TokenConfigurationError(
                 f"token_body must be 'form' or 'json', not {self.token_body!r}"
             )
-        if self.pkce not in {"required", "supported", "unsupported"}:
+        if self.pkce not in {"required", "supported", "public"}:
             raise TokenConfigurationError(
-                f"pkce must be 'required', 'supported' or 'unsupported', not {self.pkce!r}"
+                "pkce must be 'required', 'supported', or 'public' for clients without a secret, "
+                f"not {self.pkce!r}"
             )

@@ -23,5 +23,4 @@ def docusign(*, demo: bool = False) -> Provider:
             "token_endpoint": f"{site}/token",
         },
         refresh_scope="extended",
-        sign_in_again=frozenset({"consent_required"}),
     )

@@ -45,5 +45,4 @@ def entra(tenant: str) -> Provider:
         redirect_uri="http://localhost",
         redirect_hosts=frozenset({"localhost"}),
         refresh_scope="offline_access",
-        sign_in_again=frozenset({"interaction_required", "consent_required"}),
     )

@@ -15,7 +15,7 @@ _ENDPOINTS = {
     "device_authorization_endpoint": "https://oauth2.googleapis.com/device/code",
     "revocation_endpoint": "https://oauth2.googleapis.com/revoke",
 }
-_TRY_LATER = frozenset({"internal_failure", "server_error", "temporarily_unavailable"})
+_TRY_LATER = frozenset({"internal_failure", "server_error"})
 _USERINFO = "https://www.googleapis.com/auth/userinfo."
 
 

@@ -9,7 +9,8 @@ def spotify() -> Provider:
     """Return Spotify.
 
     Register ``http://127.0.0.1``; any port works if it is registered without one, and
-    ``localhost`` is refused. A client without a secret sends PKCE, as the library always does.
+    ``localhost`` is refused. A client without a secret sends PKCE, and one with a secret does not:
+    Spotify does not support both together.
     """
     return Provider(
         "spotify",
@@ -17,6 +18,7 @@ def spotify() -> Provider:
             "authorization_endpoint": "https://accounts.spotify.com/authorize",
             "token_endpoint": "https://accounts.spotify.com/api/token",
         },
+        pkce="public",
         redirect_uri="http://127.0.0.1",
         redirect_hosts=frozenset({"127.0.0.1", "::1"}),
     )

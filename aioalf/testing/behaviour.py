@@ -53,6 +53,8 @@ class Behaviour:
         refresh_token_prefix: The beginning of each refresh token.
         request_body: The accepted bodies of token requests.
         scope_separator: The character between two scopes in a request.
+        pkce: Whether PKCE is for all clients, or only for a ``public`` one: then a client with a
+            secret must not send it.
         authorization_params: Parameters that each authorization request must have.
         token_params: Parameters that each token request must have.
         refresh_params: Parameters that each refresh must have.
@@ -80,6 +82,7 @@ class Behaviour:
     refresh_token_prefix: str = ""
     request_body: Literal["form", "json", "both"] = "form"
     scope_separator: str = " "
+    pkce: Literal["all", "public"] = "all"
     authorization_params: Params = field(default_factory=_empty)
     token_params: Params = field(default_factory=_empty)
     refresh_params: Params = field(default_factory=_empty)

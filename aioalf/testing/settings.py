@@ -174,6 +174,14 @@ class Settings:
         """Whether a refresh token is replaced at each use."""
         return self.rotate_refresh_tokens and self.behaviour.refresh_answer == "rotates"
 
+    def requires_pkce(self, *, is_public: bool) -> bool:
+        """Whether a client has to send PKCE; if not, `refuses_pkce` says if it may."""
+        return self.require_pkce and not self.refuses_pkce(is_public=is_public)
+
+    def refuses_pkce(self, *, is_public: bool) -> bool:
+        """Whether a client must not send PKCE."""
+        return self.behaviour.pkce == "public" and not is_public
+
     @property
     def requests_client_certificates(self) -> bool:
         """Whether clients can authenticate with TLS certificates."""

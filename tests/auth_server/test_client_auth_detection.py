@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from aioalf._auth_server.endpoints import ServerOptions
 from aioalf._auth_server.request_params import TokenRequestParams
 from aioalf._auth_server.token_endpoint import TokenEndpoint
 from aioalf.client_auth import ClientSecretBasic, ClientSecretPost, Credentials, SecretFile
@@ -74,9 +75,8 @@ def endpoint_of(server: OAuthServer, **options: Any) -> TokenEndpoint:
     urls = {f"{name}_endpoint": str(getattr(server, f"{name}_endpoint")) for name in names}
     credentials = Credentials("client", options.pop("secret", SECRET))
     settings: dict[str, Any] = {"retry": Retry(attempts=1), "endpoints": urls, **options}
-    return TokenEndpoint(
-        server.token_endpoint, credentials, settings.pop("client_auth", None), **settings
-    )
+    url = settings.pop("url", server.token_endpoint)
+    return TokenEndpoint(url, credentials, settings.pop("client_auth", None), **settings)
 
 
 def manager_of(server: OAuthServer, **options: Any) -> TokenManager:
@@ -192,15 +192,50 @@ async def test_methods_in_metadata_are_the_only_ones(
     """A server that lists its methods is not sent the secret in another way."""
     server.changes["metadata"] = {"token_endpoint_auth_methods_supported": listed}
     server.token_fault = REFUSED
-    endpoint = endpoint_of(server, issuer=server.issuer)
+    endpoint = endpoint_of(server, url=None, issuer=server.issuer)
     await refusal(endpoint.request(FORM))
     assert len(ways(server)) == 1
+
+
+async def test_methods_in_given_metadata_are_the_only_ones(server: OAuthServer) -> None:
+    """They need no request, so they count for a configured endpoint as well."""
+    server.token_fault = REFUSED
+    listed = {"token_endpoint_auth_methods_supported": ["client_secret_post"]}
+    metadata = {"issuer": server.issuer, **listed}
+    endpoint = endpoint_of(server, options=ServerOptions(metadata=metadata))
+    await refusal(endpoint.request(FORM))
+    assert ways(server) == ["form"]
 
 
 async def test_metadata_without_methods_leaves_the_choice(server: OAuthServer) -> None:
     """Many servers publish metadata that does not list their methods."""
     server.changes["metadata"] = UNLISTED
-    assert (await endpoint_of(server, issuer=server.issuer).request(FORM)).is_valid()
+    assert (await endpoint_of(server, url=None, issuer=server.issuer).request(FORM)).is_valid()
+    assert ways(server) == ["Basic", "form"]
+
+
+@pytest.mark.rule("R008")
+@pytest.mark.parametrize(
+    "body",
+    [b'{"ErrorCode": "invalid_client"}', b'{"errors": [{"errorType": "invalid_client"}]}'],
+)
+async def test_refusal_in_another_member_starts_the_detection(body: bytes) -> None:
+    """Some servers, such as those behind Apigee, do not have the code in ``error``."""
+    async with ScriptedServer(answer(body, status="401 Unauthorized"), TOKEN) as server:
+        endpoint = TokenEndpoint(server.url, Credentials("client", SECRET), None, retry=Retry(1))
+        assert (await endpoint.request(FORM)).is_valid()
+    assert server.ways() == ["Basic", "form"]
+
+
+@pytest.mark.rule("R008")
+async def test_no_metadata_is_requested_for_a_configured_token_endpoint(
+    server: OAuthServer,
+) -> None:
+    """Neither a slow nor a missing document delays the token: the method is detected."""
+    server.faults["metadata"] = Fault.status(503)
+    endpoint = endpoint_of(server, issuer=server.issuer)
+    assert (await endpoint.request(FORM)).is_valid()
+    assert server.requests["metadata"] == 0
     assert ways(server) == ["Basic", "form"]
 
 

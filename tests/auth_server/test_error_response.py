@@ -205,6 +205,24 @@ async def error_of(server: OAuthServer, rules: ServerRules) -> TokenError:
     return caught.value
 
 
+@pytest.mark.parametrize("status", [200, 400])
+async def test_temporarily_unavailable_is_transient(oauth_server: OAuthServer, status: int) -> None:
+    """The word says so, whatever the status is; ``server_error`` may also mean a wrong secret."""
+    for word, is_transient in (("temporarily_unavailable", True), ("server_error", False)):
+        oauth_server.token_fault = Fault.oauth_error(word, status=status)
+        assert (await error_of(oauth_server, ServerRules())).is_transient is is_transient
+
+
+@pytest.mark.rule("R045")
+@pytest.mark.parametrize("word", ["login_required", "interaction_required", "consent_required"])
+async def test_words_of_openid_connect_mean_sign_in_again(
+    oauth_server: OAuthServer, word: str
+) -> None:
+    """Some servers refuse a refresh with them; the person can help (OpenID Connect §3.1.2.6)."""
+    oauth_server.token_fault = Fault.oauth_error(word)
+    assert (await error_of(oauth_server, ServerRules())).needs_sign_in
+
+
 @pytest.mark.rule("R045")
 @pytest.mark.parametrize("status", [200, 400, 403])
 @pytest.mark.parametrize(

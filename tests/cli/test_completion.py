@@ -91,7 +91,7 @@ def test_unknown_shell_is_exit_code_2(run: Run) -> None:
 
 def test_script_works_in_bash(tmp_path: Path) -> None:
     """The documented line defines the completion, which offers commands and options."""
-    text = (ROOT / "docs" / "cli.rst").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "reference" / "cli.rst").read_text(encoding="utf-8")
     line = 'eval "$(aioalf completion bash)"'
     assert f"``{line}``" in text
     script = f"""{line}

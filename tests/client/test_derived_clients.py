@@ -405,9 +405,10 @@ async def test_given_refresh_token_serves_both_clients(scene: Scene, *, rotates:
 
 
 async def test_without_refresh_tokens_each_client_signs_in(
-    scene: Scene, cache: TokenCache | None
+    scene: Scene, cache: TokenCache | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without refresh tokens each client signs in when it needs a token."""
+    monkeypatch.setattr("aioalf._renewing_token.PAUSE_AFTER_REFUSAL", 0.0)
     scene.server.refresh_tokens = False
     async with scene.user_client(cache=cache) as client:
         derived = client.with_options(scope="c")
@@ -422,6 +423,19 @@ async def test_without_refresh_tokens_each_client_signs_in(
         await scene.get(client.with_options(scope="c"))
         await scene.get(client)
     assert scene.server.logins == 5
+
+
+@pytest.mark.rule("R045")
+async def test_login_that_ended_has_the_words_of_the_server(scene: Scene) -> None:
+    """The error needs no look at its cause: the claims of Entra, for example, are needed."""
+    members = {"error": "interaction_required", "error_description": "MFA", "claims": "{}"}
+    scene.server.token_fault = Fault.body(json.dumps(members).encode(), status=400)
+    async with scene.client(RefreshToken("given")) as client:
+        with pytest.raises(LoginRequiredError) as caught:
+            await client.token()
+    error = caught.value
+    assert (error.error, error.error_description) == ("interaction_required", "MFA")
+    assert (error.claims, error.response_data) == ("{}", members)
 
 
 @pytest.mark.rule("R045")

@@ -1,12 +1,15 @@
 """A person who has just signed in is not asked again at once if the token request fails."""
 
+import logging
+from collections.abc import AsyncIterator
+
 import pytest
 
-from aioalf import TokenManager
+from aioalf import Client, TokenManager
 from aioalf.caches import MemoryCache, TokenCache
-from aioalf.errors import TokenConfigurationError, TokenError
+from aioalf.errors import SignInResponseError, TokenConfigurationError, TokenError
 from aioalf.grants import AuthorizationCode
-from aioalf.testing import MISSING, Fault, OAuthServer
+from aioalf.testing import MISSING, Fault, Missing, OAuthServer
 from tests.support.clocks import Clock
 from tests.support.signed_in import SignedIn, failing_at_once
 
@@ -71,6 +74,29 @@ async def test_person_is_not_asked_again_at_once_after_a_wrong_configuration(
     await visitor.gone()
 
 
+@pytest.mark.rule("R045", "R097")
+@pytest.mark.parametrize("restarts", [False, True], ids=["same program", "next program"])
+async def test_refresh_token_of_an_unusable_response_is_used_next(
+    oauth_server: OAuthServer, cache: TokenCache | None, *, restarts: bool
+) -> None:
+    """The person is not asked again, also by a program that starts later if there is a cache."""
+    visitor = SignedIn(oauth_server).visitor
+    options = failing_at_once(oauth_server, AuthorizationCode(open_browser=visitor))
+    oauth_server.changes["token"] = {"access_token": MISSING}
+    manager = TokenManager(None, **options, cache=cache)
+    with pytest.raises(SignInResponseError, match="no access_token"):
+        await manager.get_token()
+    oauth_server.changes["token"] = {}
+    if restarts:
+        await manager.close()
+        manager = TokenManager(None, **options, cache=cache)
+    assert await manager.get_token()
+    assert len(visitor.opened) == (2 if restarts and cache is None else 1)
+    await manager.logout()
+    await manager.close()
+    await visitor.gone()
+
+
 @pytest.mark.rule("R045")
 async def test_person_is_asked_once_a_minute_if_an_api_rejects_each_token(
     oauth_server: OAuthServer, cache: TokenCache | None, clock: Clock
@@ -81,16 +107,99 @@ async def test_person_is_asked_once_a_minute_if_an_api_rejects_each_token(
     oauth_server.changes["token"] = {"refresh_token": MISSING}
     async with TokenManager(None, **options, cache=cache) as manager:
         token = await manager.get_token()
-        for _ in range(4):
-            token = await manager.renew_token(token)
-            clock.advance(14)
-        assert len(visitor.opened) == 2
+        for sign_ins in (1, 2):
+            for _ in range(4):
+                token = await manager.renew_token(token)
+                assert len(visitor.opened) == sign_ins
+                clock.advance(15)
         derived = manager.with_options(extra_params={"a": "b"})
-        token = await derived.renew_token(await derived.get_token())
+        token = await derived.get_token()
         count = len(visitor.opened)
         assert await derived.renew_token(token) == token
         assert len(visitor.opened) == count
-        clock.advance(10)
-        await manager.renew_token(await manager.get_token())
+        clock.advance(60)
+        assert await manager.renew_token(await manager.get_token()) != token
         assert len(visitor.opened) == count + 1
+    await visitor.gone()
+
+
+@pytest.mark.rule("R045")
+@pytest.mark.parametrize("lifetime", [3600, MISSING], ids=["an hour", "unknown"])
+async def test_api_that_rejects_the_token_of_a_sign_in_gets_no_second_one(
+    oauth_server: OAuthServer,
+    cache: TokenCache | None,
+    clock: Clock,
+    caplog: pytest.LogCaptureFixture,
+    lifetime: int | Missing,
+) -> None:
+    """The 401 is the response, and the log says why. A minute later the person is asked."""
+    caplog.set_level(logging.DEBUG, "aioalf")
+    visitor = SignedIn(oauth_server).visitor
+    options = failing_at_once(oauth_server, AuthorizationCode(open_browser=visitor))
+    oauth_server.changes["token"] = {"refresh_token": MISSING, "expires_in": lifetime}
+    oauth_server.api_fault = Fault.status(401)
+    async with Client(**options, cache=cache) as client:
+        for sign_ins in (1, 1, 2):
+            if sign_ins == 2:
+                clock.advance(60)
+            async with client.get(oauth_server.url("/things")) as response:
+                assert response.status == 401
+            assert len(visitor.opened) == sign_ins
+    assert "signed in for just before" in caplog.text
+    await visitor.gone()
+
+
+async def stream() -> AsyncIterator[bytes]:
+    """Yield a body that cannot be sent again."""
+    yield b"once"
+
+
+async def test_log_is_right_for_a_body_that_cannot_be_sent_again(
+    oauth_server: OAuthServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The next request would need a sign-in as well, so the token is not renewed for it."""
+    caplog.set_level(logging.DEBUG, "aioalf")
+    visitor = SignedIn(oauth_server).visitor
+    options = failing_at_once(oauth_server, AuthorizationCode(open_browser=visitor))
+    oauth_server.changes["token"] = {"refresh_token": MISSING}
+    oauth_server.api_fault = Fault.status(401)
+    async with (
+        Client(**options) as client,
+        client.post(oauth_server.url("/things"), data=stream()) as response,
+    ):
+        assert response.status == 401
+    assert "signed in for just before" in caplog.text
+    assert "will be renewed" not in caplog.text
+    assert len(visitor.opened) == 1
+    await visitor.gone()
+
+
+async def test_new_token_of_another_program_causes_no_second_sign_in(
+    oauth_server: OAuthServer,
+) -> None:
+    """A cached token with a lifetime tells how old it is."""
+    visitor = SignedIn(oauth_server).visitor
+    options = failing_at_once(oauth_server, AuthorizationCode(open_browser=visitor))
+    oauth_server.changes["token"] = {"refresh_token": MISSING}
+    cache = MemoryCache()
+    async with TokenManager(None, **options, cache=cache) as manager:
+        token = await manager.get_token()
+    async with TokenManager(None, **options, cache=cache) as manager:
+        assert await manager.renew_token(await manager.get_token()) == token
+    assert len(visitor.opened) == 1
+    await visitor.gone()
+
+
+async def test_token_of_an_earlier_program_is_renewed_at_once(oauth_server: OAuthServer) -> None:
+    """A cached token without a lifetime does not count as new when it is read."""
+    visitor = SignedIn(oauth_server).visitor
+    options = failing_at_once(oauth_server, AuthorizationCode(open_browser=visitor))
+    oauth_server.changes["token"] = {"refresh_token": MISSING, "expires_in": MISSING}
+    cache = MemoryCache()
+    async with TokenManager(None, **options, cache=cache) as manager:
+        token = await manager.get_token()
+    async with TokenManager(None, **options, cache=cache) as manager:
+        assert await manager.get_token() == token
+        assert await manager.renew_token(token) != token
+    assert len(visitor.opened) == 2
     await visitor.gone()

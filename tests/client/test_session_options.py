@@ -85,6 +85,34 @@ async def test_settings_apply_to_each_request_to_the_api(oauth_server: OAuthServ
     assert not {"X-Mine", "Cookie"} & set(request.headers)
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_sizes_apply_to_responses_of_the_api(oauth_server: OAuthServer, method: str) -> None:
+    """A server with long headers needs a larger limit than aiohttp's default."""
+    oauth_server.challenge = f'Bearer realm="{"x" * 10_000}"'
+    options = {"max_line_size": 20_000, "max_field_size": 20_000, "read_bufsize": 2**20}
+    async with make_client(oauth_server, **options) as client:
+        url = oauth_server.url("/things")
+        async with client.request(method, url, headers={"X": "1"}) as response:
+            assert response.status == 200
+        oauth_server.revoke_all()
+        async with client.request(method, url) as response:
+            assert response.status == 200
+    assert oauth_server.token_requests == 2
+
+
+@pytest.mark.parametrize("requote", [True, False])
+async def test_url_of_a_redirect_may_be_left_alone(
+    oauth_server: OAuthServer, *, requote: bool
+) -> None:
+    """A signed URL, for example, must not be changed."""
+    path = "/things?signature=a%2Cb"
+    async with make_client(oauth_server, requote_redirect_url=requote) as client:
+        to = {"to": oauth_server.url(path)}
+        async with client.get(oauth_server.url("/redirect"), params=to) as response:
+            assert response.status == 200
+            assert response.url.raw_query_string == f"signature={'a,b' if requote else 'a%2Cb'}"
+
+
 async def test_cookies_are_set_once(oauth_server: OAuthServer) -> None:
     """A cookie that was changed meanwhile is not set back by a request with another method."""
     jars = list[CookieJar]()
@@ -441,6 +469,11 @@ def test_arguments_of_a_session_contradict_a_session(server_in_thread: OAuthServ
         ({"cookie_jar": "jar"}, "cookie_jar must be an aiohttp.CookieJar, or a function"),
         ({"connector": 5}, "connector must be an aiohttp connector, or a function that makes one"),
         ({"connector_owner": "me"}, "connector_owner must be True or False, not str"),
+        ({"auto_decompress": 1}, "auto_decompress must be True or False, not int"),
+        ({"requote_redirect_url": 0}, "requote_redirect_url must be True or False, not int"),
+        ({"read_bufsize": 0}, "read_bufsize must be a whole number of bytes above 0"),
+        ({"max_line_size": True}, "max_line_size must be a whole number of bytes above 0"),
+        ({"max_field_size": "8k"}, "max_field_size must be a whole number of bytes above 0"),
         ({"middlewares": print}, "middlewares must be a list of functions"),
         ({"middlewares": ["x"]}, "middlewares must be a list of functions, not str"),
     ],

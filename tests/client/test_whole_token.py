@@ -5,10 +5,13 @@ from typing import Any
 
 import pytest
 
-from aioalf import Client, Token, TokenError, TokenManager
-from aioalf.testing import Fault, OAuthServer
+from aioalf import Client, Token, TokenError, TokenManager, TokenResponseError
+from aioalf.caches import MemoryCache
+from aioalf.grants import AuthorizationCode
+from aioalf.testing import MISSING, Fault, OAuthServer
 from tests.support.clocks import Clock
 from tests.support.front import FixedManager, UserClient, client_of, manager_of
+from tests.support.signed_in import SignedIn
 
 
 async def test_manager_returns_the_whole_token(oauth_server: OAuthServer) -> None:
@@ -42,6 +45,47 @@ async def test_expired_token_is_fetched_again(
         clock.advance(3601)
         assert await manager.token() is not first
     assert oauth_server.token_requests == 2
+
+
+@pytest.mark.rule("R027", "R028")
+@pytest.mark.parametrize("granted", ["a", "c"])
+@pytest.mark.parametrize("repeated", [True, False])
+async def test_missing_scope_is_known_after_a_refresh(
+    oauth_server: OAuthServer, granted: str, *, repeated: bool
+) -> None:
+    """A refresh requests only what was granted, but the client still lacks the rest."""
+    scene = SignedIn(oauth_server)
+    oauth_server.changes["token"] = {"scope": granted}
+    grant = AuthorizationCode(open_browser=scene.visitor)
+    async with scene.client(grant, scope=["a", "b"]) as client:
+        first = await client.token()
+        oauth_server.changes["token"] = {"scope": granted if repeated else MISSING}
+        oauth_server.revoke(first.access_token)
+        async with client.get(oauth_server.url("/things")) as response:
+            assert response.status == 200
+        second = await client.token()
+    await scene.visitor.done()
+    assert second.access_token != first.access_token
+    assert first.missing_scope == second.missing_scope == frozenset({"a", "b"}) - {granted}
+
+
+@pytest.mark.rule("R028")
+async def test_cached_token_with_less_scope_is_refused(oauth_server: OAuthServer) -> None:
+    """A client without ``require_scope`` stored it; another client does not get it."""
+    scene, cache = SignedIn(oauth_server), MemoryCache()
+    oauth_server.changes["token"] = {"scope": "a"}
+    options: dict[str, Any] = {"scope": ["a", "b"], "cache": cache}
+    grant = AuthorizationCode(open_browser=scene.visitor)
+    async with scene.client(grant, **options) as client:
+        await client.token()
+    async with scene.client(grant, **options, require_scope=True) as client:
+        for _ in range(2):
+            with pytest.raises(TokenResponseError, match="less scope than requested: b is missing"):
+                await client.token()
+        oauth_server.changes["token"] = {}
+        await client.logout()
+        assert (await client.token()).scope == frozenset({"a", "b"})
+    await scene.visitor.done()
 
 
 async def test_error_is_raised(oauth_server: OAuthServer) -> None:

@@ -20,12 +20,13 @@ from aioalf.errors import (
     TokenConnectionError,
     TokenError,
     TokenHTTPError,
+    TokenResponseError,
 )
 from aioalf.grants import JWTBearer
 from aioalf.manager import TokenManager
 from aioalf.middleware import OAuth2Middleware
 from aioalf.retry import Retry
-from aioalf.testing import Fault, OAuthServer
+from aioalf.testing import MISSING, Fault, Missing, OAuthServer
 from tests.grants.source import ScriptedSource, ServerSource
 from tests.testing.signing import EC as SIGNING_KEY
 from tests.testing.signing import claims, public, signed
@@ -175,6 +176,30 @@ async def test_scope_can_be_a_claim(oauth_server: OAuthServer) -> None:
         assert request.form.keys() == {"grant_type", "assertion", "audience_hint"}
         token = jwt.decode(request.form["assertion"], EC, algorithms=["ES256"])
         assert token.claims.get("scope") == scope
+
+
+@pytest.mark.parametrize("answered", ["things", MISSING], ids=["less", "no scope"])
+async def test_scope_that_is_a_claim_is_known(
+    oauth_server: OAuthServer, answered: str | Missing
+) -> None:
+    """The response is compared with the requested scope, although the form does not have it."""
+    oauth_server.trust_assertions("service", members(EC, private=False))
+    oauth_server.changes["token"] = {"scope": answered}
+    options: dict[str, Any] = {"scope": ["things", "others"]}
+    arguments = (oauth_server.token_endpoint, None, None)
+    manager = TokenManager(*arguments, grant=grant_of(scope_claim=True), **options)
+    token = await manager.token()
+    missing = frozenset({"others"} if answered == "things" else ())
+    assert token.missing_scope == missing
+    assert token.scope == frozenset({"things", "others"}) - missing
+    strict = TokenManager(
+        *arguments, grant=grant_of(scope_claim=True), require_scope=True, **options
+    )
+    if not missing:
+        assert await strict.get_token()
+        return
+    with pytest.raises(TokenResponseError, match="less scope than requested: others is missing"):
+        await strict.get_token()
 
 
 async def test_subject_can_be_left_out() -> None:

@@ -161,9 +161,16 @@ def test_values_that_json_cannot_represent_are_left_out(value: object) -> None:
     assert (dict(stored.token.extra), stored.refresh_token) == ({"good": 1}, "r")
 
 
+def test_login_without_an_access_token_can_be_stored() -> None:
+    """A sign-in may yield a refresh token and no usable access token."""
+    stored = read_valid(write_stored_login(StoredLogin(Token(), "r")))
+    assert (stored.token.access_token, stored.token.is_valid()) == ("", False)
+    assert stored.refresh_token == "r"
+
+
 @pytest.mark.parametrize(
     "token",
-    [Token(), Token("a b", 60), Token("a\r\nb", 60), Token("a", 60, token_type="mac")],
+    [Token("", 60), Token("a b", 60), Token("a\r\nb", 60), Token("a", 60, token_type="mac")],
     ids=["empty", "space", "lines", "mac"],
 )
 def test_token_that_could_not_be_read_again_is_not_written(token: Token) -> None:

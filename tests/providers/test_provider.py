@@ -21,6 +21,7 @@ from aioalf._provider_options import (
 from aioalf.client_auth import ClientSecretBasic, ClientSecretPost
 from aioalf.grants import AuthorizationCode, ClientCredentials, DeviceCode, RefreshToken
 from aioalf.providers import Provider
+from aioalf.testing import Fault
 from tests.providers.scene import endpoint_of, scene_of
 
 
@@ -39,6 +40,7 @@ def manager_of(provider: Provider, **options: Any) -> TokenManager:
         (5, {}, "name"),
         ("example", {"token_body": "xml"}, "token_body must be .* not 'xml'"),
         ("example", {"pkce": "plain"}, "pkce must be .* not 'plain'"),
+        ("example", {"pkce": "unsupported"}, "'public' for clients without a secret"),
     ],
 )
 def test_invalid_fact_is_refused(name: Any, options: dict[str, Any], word: str) -> None:
@@ -350,6 +352,18 @@ def test_pkce_cannot_be_left_out_where_it_is_required() -> None:
     with pytest.raises(TokenConfigurationError, match="x requires PKCE: remove unsafe"):
         manager_of(providers.x(), grant=grant)
     manager_of(providers.google(), grant=grant)
+
+
+# Metadata of a provider with an issuer and endpoints
+
+
+@pytest.mark.parametrize("name", ["auth0", "entra", "gitlab", "google"])
+async def test_token_request_needs_no_metadata_if_the_endpoints_are_known(name: str) -> None:
+    """The metadata of the issuer is not requested, so that it cannot fail."""
+    async with scene_of(name, grant=ClientCredentials(), scope=None) as scene:
+        scene.server.faults["metadata"] = Fault.status(503)
+        await scene.get()
+        assert scene.server.requests["metadata"] == 0
 
 
 # A missing refresh token

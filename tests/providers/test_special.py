@@ -162,8 +162,11 @@ async def test_token_is_in_the_header_of_the_provider_and_at_no_other_origin(nam
 
 
 @pytest.mark.parametrize(("name", "scope"), [("github", "repo gist"), ("shopify", "read_orders")])
-async def test_token_without_an_end_is_used_until_the_api_rejects_it(name: str, scope: str) -> None:
+async def test_token_without_an_end_is_used_until_the_api_rejects_it(
+    monkeypatch: pytest.MonkeyPatch, name: str, scope: str
+) -> None:
     """An OAuth app of GitHub and an offline token of Shopify; then the person signs in again."""
+    monkeypatch.setattr("aioalf._renewing_token.PAUSE_AFTER_REFUSAL", 0.0)
     options = {"refresh_tokens": False, "expires_in": MISSING}
     async with scene_of(name, scope=scope, server_options=options) as scene:
         await scene.get()
@@ -373,6 +376,23 @@ async def test_withings_error_without_a_status_keeps_its_code() -> None:
         with pytest.raises(TokenHTTPError) as caught:
             await endpoint_of(scene.manager).request({"grant_type": "client_credentials"})
     assert caught.value.error == "invalid_client"
+
+
+# Spotify
+
+
+@pytest.mark.rule("R090")
+@pytest.mark.parametrize("secret", ["secret", None], ids=["with a secret", "without a secret"])
+async def test_spotify_gets_pkce_only_without_a_secret(secret: str | None) -> None:
+    """Its server does not support both together; a client without a secret must send PKCE."""
+    async with scene_of("spotify", client_secret=secret) as scene:
+        if secret is None:
+            scene.server.add_client(scene.server.client_id)  # replaces the one with a secret
+        await scene.get()
+    sent = query_of(scene.visitor.opened[0])
+    assert ("code_challenge" in sent) == (secret is None)
+    (form,) = [request.form for request in scene.server.log if "code" in request.form]
+    assert ("code_verifier" in form) == (secret is None)
 
 
 # DocuSign

@@ -11,6 +11,7 @@ from aioalf.providers import Provider
 from aioalf.testing import OAuthServer
 from aioalf.testing._behaviours import BEHAVIOURS, behaviour_of
 from aioalf.testing.behaviour import STANDARD, Behaviour
+from tests.testing.code_flow import authorize, redirect_query
 from tests.testing.plain_client import (
     CLIENT_CREDENTIALS,
     ReadResponse,
@@ -53,6 +54,21 @@ async def test_provider_of_the_server_needs_a_started_server_and_its_facts() -> 
         _ = OAuthServer().provider
     with pytest.raises(RuntimeError, match="not started"):
         _ = OAuthServer(behaves_like=providers.github()).provider
+
+
+@pytest.mark.parametrize("secret", ["secret", None])
+async def test_pkce_may_be_for_public_clients_only(
+    session: ClientSession, secret: str | None
+) -> None:
+    """A client with a secret must not send it, and another one has to."""
+    async with OAuthServer(behaviour=Behaviour(pkce="public")) as server:
+        server.add_client("client-id", secret)
+        without = {"code_challenge": None, "code_challenge_method": None}
+        sent = redirect_query(await authorize(session, server))
+        left_out = redirect_query(await authorize(session, server, **without))
+    refused, accepted = (sent, left_out) if secret else (left_out, sent)
+    assert refused["error"] == "invalid_request"
+    assert accepted["code"]
 
 
 async def test_provider_of_the_server_has_the_urls_of_the_server() -> None:

@@ -109,6 +109,11 @@ def own_sessions(session: ClientSession) -> None:
         cookie_jar=DummyCookieJar,
         connector=lambda: TCPConnector(limit=1),
         connector_owner=True,
+        auto_decompress=False,
+        requote_redirect_url=False,
+        read_bufsize=2**20,
+        max_line_size=16_384,
+        max_field_size=16_384,
         middlewares=[pass_on],
     )
     Client(timeout=5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

@@ -1,4 +1,4 @@
-"""Spotify: a refresh of a client with a secret has no new refresh token."""
+"""Spotify: PKCE or a secret, not both; a refresh with a secret has no new refresh token."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ def _error_response(refusal: Refusal, params: Params) -> tuple[int, Members]:
 
 SPOTIFY = Behaviour(
     options={"client_auth_methods": ("client_secret_basic", "none")},
+    pkce="public",
     refresh_answer="absent",
     error_response=_error_response,
 )

@@ -78,7 +78,7 @@ class AuthorizationCodeGrant:
         self._issuer = issuer
 
     def __call__(self, client: RegisteredClient, form: Parameters) -> Members:
-        if self._settings.require_pkce:
+        if self._settings.requires_pkce(is_public=client.is_public):
             form.required("code_verifier")
         authorization = self._codes.redeem(
             form.required("code"),

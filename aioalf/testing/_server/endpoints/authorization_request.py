@@ -62,11 +62,18 @@ class AuthorizationRequest:
         response_type = self.params.required("response_type")
         if response_type not in {"code", "token"}:
             raise OAuthError("unsupported_response_type", "The response_type is code or token.")
-        if response_type == "code" and (settings.require_pkce or "code_challenge" in self.params):
-            self._check_code_challenge()
+        if response_type == "code":
+            self._check_pkce(settings)
         self.client.granted_scope(self.params.get("scope"))
         requested_resources(settings, self.params)
         requested_audience(settings, self.params)
+
+    def _check_pkce(self, settings: Settings) -> None:
+        is_public = self.client.is_public
+        if "code_challenge" in self.params and settings.refuses_pkce(is_public=is_public):
+            raise invalid_request("PKCE is only for a client without a secret.")
+        if settings.requires_pkce(is_public=is_public) or "code_challenge" in self.params:
+            self._check_code_challenge()
 
     def _check_code_challenge(self) -> None:
         challenge = self.params.required("code_challenge")
