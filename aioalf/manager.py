@@ -39,7 +39,8 @@ from aioalf.errors import (
     TokenError,
     TokenHTTPError,
 )
-from aioalf.grants import ClientCredentials, Grant
+from aioalf.grants import Grant
+from aioalf.grants.client_credentials import CLIENT_CREDENTIALS
 from aioalf.renewal import DEFAULT_RENEWAL, RenewalSkippedError
 from aioalf.token import Token
 
@@ -139,7 +140,7 @@ class TokenManager(TokenHooks, LegacyAttributes, RenewingToken):
             scope,
             options,
         )
-        self._grant: Grant = options.get("grant") or ClientCredentials()
+        self._grant: Grant = options.get("grant") or CLIENT_CREDENTIALS
         self._policy: ResponsePolicy = make_policy(options, self._grant)
         self.api_rules: ApiRules = make_api_rules(options)
         """How APIs want to get the token."""

@@ -72,7 +72,7 @@ class ServerEndpoints:
         self.issuer: str | None = None if issuer is None else read_issuer(issuer, self.http_hosts)
         """The configured issuer identifier, None without an issuer."""
         self._metadata_cache: MetadataCache | None = None
-        self._given: Metadata = {}
+        self._given: Metadata | None = None
         if metadata is not None:
             if metadata_url is not None:
                 raise TokenConfigurationError("Pass metadata or metadata_url, not both")
@@ -98,7 +98,7 @@ class ServerEndpoints:
         url = self.configured.get("token_endpoint")
         if url is None and self.issuer is None:
             fetched = () if self._metadata_cache is None else self._metadata_cache.urls
-            return next(map(str, fetched), None) or _text(self._given.get("token_endpoint"))
+            return next(map(str, fetched), None) or _text((self._given or {}).get("token_endpoint"))
         return None if url is None else str(url)
 
     async def audience(self) -> str | None:
@@ -108,9 +108,9 @@ class ServerEndpoints:
 
     async def metadata(self) -> Metadata:
         """Return the issuer's metadata, empty without an issuer. Raises MetadataError."""
-        return (
-            self._given if self._metadata_cache is None else await self._metadata_cache.metadata()
-        )
+        if self._metadata_cache is not None:
+            return await self._metadata_cache.metadata()
+        return self._given or {}
 
     async def url_of(self, name: str, *, over_mtls: bool) -> URL:
         """Return the URL of an endpoint; `over_mtls` prefers the alias for mutual TLS.
@@ -120,7 +120,7 @@ class ServerEndpoints:
         try:
             url = await self.find(name, over_mtls=over_mtls)
             if url is None:
-                has_metadata = bool(self._given) or self._metadata_cache is not None
+                has_metadata = self._given is not None or self._metadata_cache is not None
                 raise missing_endpoint_error(name, has_metadata=has_metadata)
         except TokenError:
             if self._metadata_cache is not None:

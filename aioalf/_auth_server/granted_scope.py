@@ -54,14 +54,21 @@ def read_scope(
     return GrantedScope(granted | ((requested or frozenset()) - missing), missing)
 
 
+_NO_SCOPE: Final[frozenset[str]] = frozenset()
+"""Shared by the tokens, which would otherwise each have an empty set."""
+
+
 def _missing(wanted: frozenset[str], granted: frozenset[str], rules: ScopeRules) -> frozenset[str]:
     known = granted | _implied_by(granted, rules.implied)
-    return frozenset(
-        word
-        for word in wanted - known
-        if word not in _NEVER_MISSING
-        and word not in rules.unechoed
-        and not word.endswith(_ALL_OF_AN_API)
+    return (
+        frozenset(
+            word
+            for word in wanted - known
+            if word not in _NEVER_MISSING
+            and word not in rules.unechoed
+            and not word.endswith(_ALL_OF_AN_API)
+        )
+        or _NO_SCOPE
     )
 
 

@@ -55,7 +55,7 @@ def _stub(name: str, options: ArgparseOptions) -> click.Command:
         params=[
             click.Option(
                 [option],
-                is_flag=settings.get("action") == "store_true",
+                is_flag=settings.get("action") in {"store_const", "store_true"},
                 multiple=settings.get("action") == "append",
                 help=settings["help"],
             )

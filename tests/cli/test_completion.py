@@ -62,7 +62,7 @@ def test_every_option_is_completed(completions: Completions, name: str) -> None:
 def test_option_with_a_value_is_repeatable(completions: Completions) -> None:
     """A flag takes no value, so the word after it is completed as an option."""
     assert "--fault" in completions.of("aioalf serve --fault token=503 --")
-    assert completions.of("aioalf demo --browser --") == ["--help"]
+    assert "--help" in completions.of("aioalf demo --browser --")
 
 
 def test_profiles_are_completed(logged_in: OAuthServer, run: Run, completions: Completions) -> None:
