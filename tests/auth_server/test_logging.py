@@ -55,7 +55,8 @@ async def test_retries_are_numbered(oauth_server: OAuthServer, lines: Lines) -> 
     await endpoint.request({"grant_type": "client_credentials"}, is_repeatable=True)
     first, failure, second, answered, lifetime = lines()
     assert first.endswith("attempt 1")
-    assert "failed after N s" in failure
+    url = oauth_server.token_endpoint
+    assert failure.startswith(f"The request to the token endpoint {url} failed after N s")
     assert "503" in failure
     assert second.endswith("attempt 2")
     assert answered.endswith("answered 200 after N s")

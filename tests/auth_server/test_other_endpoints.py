@@ -10,6 +10,7 @@ from aioalf._auth_server.token_endpoint import TokenEndpoint
 from aioalf.client_auth import ClientSecretBasic, Credentials, MutableForm
 from aioalf.errors import TokenResponseError
 from aioalf.grants import DeviceCode
+from aioalf.providers import Provider
 from aioalf.retry import Retry
 from aioalf.testing import Fault, OAuthServer
 from tests.auth_server.token_requests import CertificateAuth
@@ -99,3 +100,52 @@ async def test_audience_of_an_assertion_falls_back_to_the_requested_endpoint(
     )
     assert await endpoint.post("introspection_endpoint", {"token": "any"}) == {"active": False}
     assert audiences == [url]
+
+
+async def test_response_reader_reads_token_responses_only(oauth_server: OAuthServer) -> None:
+    """Members of an introspection response are not those of a token response."""
+
+    def read(_members: Mapping[str, object]) -> Mapping[str, object]:
+        return {"access_token": "abc", "expires_in": 60}
+
+    manager = TokenManager(
+        None,
+        oauth_server.client_id,
+        oauth_server.client_secret,
+        provider=Provider(
+            "example",
+            endpoints={
+                "token_endpoint": oauth_server.token_endpoint,
+                "introspection_endpoint": oauth_server.introspection_endpoint,
+            },
+            read_response=read,
+        ),
+    )
+    async with manager:
+        assert (await manager.get_token()) == "abc"
+        assert await manager.introspect("unknown") == {"active": False}
+
+
+async def test_audience_of_an_assertion_is_the_token_endpoint_without_an_issuer(
+    oauth_server: OAuthServer,
+) -> None:
+    """Also for a request to another endpoint (RFC 7523 §3)."""
+    audiences: list[str] = []
+
+    class RecordingAuth(ClientSecretBasic):
+        """Records the audience that a signed assertion would have."""
+
+        async def authenticate(
+            self, credentials: Credentials, form: MutableForm, audience: str
+        ) -> Mapping[str, str]:
+            audiences.append(audience)
+            return await super().authenticate(credentials, form, audience)
+
+    endpoint = TokenEndpoint(
+        oauth_server.token_endpoint,
+        Credentials(oauth_server.client_id, oauth_server.client_secret),
+        RecordingAuth(),
+        endpoints={"introspection_endpoint": oauth_server.introspection_endpoint},
+    )
+    await endpoint.introspect("unknown")
+    assert audiences == [oauth_server.token_endpoint]

@@ -203,3 +203,34 @@ async def test_response_policy_is_applied(oauth_server: OAuthServer) -> None:
     assert (token.expires_in, token.scope) == (60, frozenset({"read"}))
     with pytest.raises(TokenResponseError, match="write is missing"):
         await request_token(endpoint.with_request_params(TokenRequestParams("read write")))
+
+
+async def test_response_of_a_repeatable_request_is_amended(oauth_server: OAuthServer) -> None:
+    """A grant checks and amends the response, also if its request may be sent again."""
+    endpoint = endpoint_at(oauth_server.token_endpoint)
+    token = await endpoint.request(
+        FORM, is_repeatable=True, amend=lambda members: {**members, "access_token": "amended"}
+    )
+    assert token.access_token == "amended"
+
+
+async def test_each_kind_of_warning_is_logged_once(
+    oauth_server: OAuthServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A server that grants less scope does so in each response."""
+    oauth_server.changes["token"] = {"scope": "read"}
+    endpoint = endpoint_at(oauth_server.token_endpoint, scope="read write")
+    for _ in range(2):
+        assert (await endpoint.request(FORM)).missing_scope == {"write"}
+    warnings = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
+    assert len([each for each in warnings if "write" in each]) == 1
+
+
+async def test_malformed_refresh_token_does_not_hide_the_problem(
+    oauth_server: OAuthServer,
+) -> None:
+    """The error says that the access token is missing, and keeps no refresh token."""
+    oauth_server.token_fault = Fault.wrong_json({"refresh_token": 5})
+    error = await error_of(endpoint_at(oauth_server.token_endpoint))
+    assert isinstance(error, TokenResponseError)
+    assert "access_token" in str(error)

@@ -33,7 +33,7 @@ def scripts_of(document: Path) -> list[str]:
     ]
 
 
-SCRIPTS = [*scripts_of(DOCUMENT), *scripts_of(ROOT / "README.rst")]
+SCRIPTS = scripts_of(DOCUMENT)
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=range(1, len(SCRIPTS) + 1))

@@ -1,4 +1,4 @@
-"""Writes a result to the documents: tables, charts and the figures of README.rst.
+"""Writes a result to the documents: tables and charts.
 
 The output depends only on the JSON of the result. Nothing is measured here.
 """
@@ -15,7 +15,6 @@ from tools.benchmarks.tables import BLOCKS
 ROOT: Final = Path(__file__).resolve().parents[2]
 REFERENCE: Final = Path(__file__).with_name("reference.json")
 DOCUMENT: Final = ROOT / "docs" / "explanation" / "performance.rst"
-README: Final = ROOT / "README.rst"
 DIRECTORY: Final = ROOT / "docs" / "explanation" / "benchmarks"
 
 
@@ -35,7 +34,6 @@ def render(content: Mapping[str, Any]) -> dict[Path, str]:
     reference = Reference(content)
     return {
         DOCUMENT: _filled(DOCUMENT, reference),
-        README: _filled(README, reference),
         **{DIRECTORY / f"{name}.svg": draw(reference) for name, draw in PICTURES.items()},
     }
 

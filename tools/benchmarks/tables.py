@@ -10,13 +10,9 @@ from typing import Final
 from tools.benchmarks import figures
 from tools.benchmarks.figures import Figure, best_peer, is_missed
 from tools.benchmarks.reference import (
-    BARE,
-    CLIENT,
     HERDS,
     LOOPBACK,
-    MIDDLEWARE,
     PEER,
-    RELEASE,
     Reference,
 )
 
@@ -168,70 +164,7 @@ def _best(figure: Figure, found: Sequence[Figure]) -> str:
     return "" if peer is None else f"{short(peer)} {peer.contender}"
 
 
-_README: Final[Mapping[str, str]] = {
-    "overhead": """\
-CPU time of a request in memory, relative to aiohttp with the header set by hand:
-``OAuth2Middleware`` {middleware} with ``await`` and {middleware_entered} with ``async with``,
-``Client`` {client} and {client_entered}. Wall-clock time over loopback: ``OAuth2Middleware``
-{middleware_loopback} and {middleware_loopback_entered}, ``Client`` {client_loopback} and
-{client_loopback_entered}.""",
-    "get_token": """\
-``get_token()`` with a cached token, relative to a call that does nothing: {get_token} (0.4.0:
-{get_token_release}).""",
-    "token_requests": """\
-Token requests of {herd:,} concurrent requests: {cold} on a client without a token, {revoked} after
-a revocation, {failing} while the token endpoint fails (including retries).""",
-    "expiry": """\
-Tokens that expire after 2 seconds, a token endpoint that takes 300 ms: the 99th percentile of the
-latency is {p99} (aiohttp alone: {bare}, 0.4.0: {release}).""",
-    "callers": """\
-{most:,} concurrent requests on a client without a token: {callers} times the CPU time of {most:,}
-requests with aiohttp.""",
-    "client_cpu": """\
-A request with each of {most:,} clients in one process: {client_cpu} times the CPU time of requests
-with {most:,} aiohttp sessions.""",
-    "client_memory": """\
-Memory of each of {most:,} clients, in addition to its aiohttp session: {client_memory}.""",
-    "import": """\
-Importing aiohttp and then ``aioalf``: {import} times the CPU time of importing aiohttp alone.""",
-}
-"""A sentence for each chart, shown in README.rst."""
-
-
-def _line(picture: str) -> Callable[[Reference], str]:
-    def write(reference: Reference) -> str:
-        most = max(reference.effort["sizes"])
-        values: dict[str, tuple[str, str, int | None]] = {
-            "middleware": (figures.AWAITED, MIDDLEWARE, None),
-            "middleware_entered": (figures.ENTERED, MIDDLEWARE, None),
-            "client": (figures.AWAITED, CLIENT, None),
-            "client_entered": (figures.ENTERED, CLIENT, None),
-            "middleware_loopback": (figures.LOOPBACK_AWAITED, MIDDLEWARE, None),
-            "middleware_loopback_entered": (figures.LOOPBACK_ENTERED, MIDDLEWARE, None),
-            "client_loopback": (figures.LOOPBACK_AWAITED, CLIENT, None),
-            "client_loopback_entered": (figures.LOOPBACK_ENTERED, CLIENT, None),
-            "get_token": (figures.GET_TOKEN, "TokenManager.get_token", None),
-            "get_token_release": (figures.GET_TOKEN, RELEASE, None),
-            "cold": (figures.COLD, CLIENT, None),
-            "revoked": (figures.REVOKED, CLIENT, None),
-            "failing": (figures.FAILING, CLIENT, None),
-            "p99": (figures.P99, CLIENT, None),
-            "bare": (figures.P99, BARE, None),
-            "release": (figures.P99, RELEASE, None),
-            "callers": (figures.CALLERS, CLIENT, most),
-            "client_cpu": (figures.CLIENT_CPU, CLIENT, most),
-            "client_memory": (figures.CLIENT_MEMORY, CLIENT, most),
-            "import": (figures.IMPORT, "aioalf", None),
-        }
-        measured = {name: short(reference.one(*key)) for name, key in values.items()}
-        text = _README[picture].format(herd=reference.effort["herd"], most=most, **measured)
-        return fill(text, 100)
-
-    return write
-
-
 BLOCKS: Final[Mapping[str, Callable[[Reference], str]]] = {
-    **{f"readme, {picture}": _line(picture) for picture in _README},
     "circumstances": _circumstances,
     "summary": _summary,
     "requests": _side_by_side(("await get(…)", figures.AWAITED), ("async with", figures.ENTERED)),

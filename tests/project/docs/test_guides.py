@@ -30,7 +30,7 @@ from tests.support.pages import DOCS, ROOT, parse
 from tests.support.tls import server_context
 
 PARTS = ["Program", "How it works", "Troubleshooting", "Next"]
-PAGES_WITH_PROGRAMS = sorted({block.document for block in PROGRAMS.values()})
+PAGES_WITH_PROGRAMS = sorted({block.document for block in PROGRAMS.values()} - {"README.rst"})
 SPECIAL = {"behind_proxy.py", "private_ca.py", "things_fastapi.py", "things_web.py", "watch.py"}
 """Programs that need another server, or are servers themselves; each has a test of its own."""
 

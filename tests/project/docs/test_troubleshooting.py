@@ -1,4 +1,4 @@
-"""README's Troubleshooting quotes real messages; docs/reference/options.rst has all options."""
+"""The messages in docs/howto/troubleshooting.rst are real, and options.rst has all options."""
 
 import inspect
 import logging
@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import ExitStack, suppress
 
 import pytest
-from docutils.nodes import definition_list_item, entry, literal, section, table, term, title
+from docutils.nodes import definition_list_item, entry, literal, table, term
 
 from aioalf import Client, InsecureTransportWarning, Renewal, Retry, TokenError, TokenManager
 from aioalf._options import SessionOptions, TokenManagerOptions
@@ -18,26 +18,15 @@ from aioalf.testing import Fault, OAuthServer
 from tests.project.docs.blocks import fake_network
 from tests.support.pages import ROOT, parse
 
-README = parse(ROOT / "README.rst")
+PAGE = parse(ROOT / "docs" / "howto" / "troubleshooting.rst")
 OPTIONS = parse(ROOT / "docs/reference/options.rst")
 TOKEN_ENDPOINT = "https://auth.example.com/token"
 THINGS = "https://api.example.com/things"
 
 
-def section_of(heading: str) -> section:
-    """Return the section of the README with this heading."""
-    (found,) = (
-        part for part in README.findall(section) if next(part.findall(title)).astext() == heading
-    )
-    return found
-
-
 def quoted() -> list[str]:
-    """Return the messages quoted in Troubleshooting; ``…`` marks omitted text."""
-    terms = [
-        next(item.findall(term))
-        for item in section_of("Troubleshooting").findall(definition_list_item)
-    ]
+    """Return the messages quoted on the page; ``…`` marks omitted text."""
+    terms = [next(item.findall(term)) for item in PAGE.findall(definition_list_item)]
     return [only.astext() for only in terms if [type(node) for node in only.children] == [literal]]
 
 
@@ -121,7 +110,7 @@ PROBLEMS: list[Callable[[OAuthServer], Awaitable[str]]] = [
 
 
 def entries_for(message: str) -> list[str]:
-    """Return the entries of Troubleshooting that match this message."""
+    """Return the entries of the page that match this message."""
     return [
         words
         for words in quoted()
@@ -141,14 +130,14 @@ def world(oauth_server: OAuthServer, monkeypatch: pytest.MonkeyPatch) -> OAuthSe
 async def test_problem_is_found_by_its_message(
     world: OAuthServer, problem: Callable[[OAuthServer], Awaitable[str]]
 ) -> None:
-    """The message of a problem matches one entry of Troubleshooting."""
+    """The message of a problem matches one entry of the page."""
     assert len(entries_for(await problem(world))) == 1
 
 
 async def test_warning_about_a_returned_error_is_found(
     world: OAuthServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Troubleshooting quotes the warning about a returned response of the token endpoint."""
+    """The page quotes the warning about a returned response of the token endpoint."""
     world.token_fault = Fault.status(503)
     with caplog.at_level(logging.WARNING, "aioalf"):
         async with Client("client-id", "secret", TOKEN_ENDPOINT, retry=Retry(attempts=1)) as client:
@@ -157,16 +146,14 @@ async def test_warning_about_a_returned_error_is_found(
 
 
 def test_every_quoted_message_is_tested() -> None:
-    """Troubleshooting quotes only messages that occur in these tests."""
+    """The page quotes only messages that occur in these tests."""
     assert len(quoted()) == len(PROBLEMS) + 1
 
 
 def test_warning_can_be_disabled() -> None:
-    """The call of `warnings.simplefilter` in the README disables the warning."""
+    """The call of `warnings.simplefilter` on the page disables the warning."""
     (call,) = (
-        node.astext()
-        for node in section_of("Troubleshooting").findall(literal)
-        if node.astext().startswith("warnings.")
+        node.astext() for node in PAGE.findall(literal) if node.astext().startswith("warnings.")
     )
     names = {"warnings": warnings, "InsecureTransportWarning": InsecureTransportWarning}
     with warnings.catch_warnings():
