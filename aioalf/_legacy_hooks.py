@@ -23,11 +23,17 @@ from aioalf.client_auth import ClientSecret
 from aioalf.errors import TokenConfigurationError
 from aioalf.token import Token
 
-_REMOVED: Final = {
+REMOVED_FROM_MANAGER: Final = {
     "_fetch": "pass http_options=, or override _request_token() and send the request there",
     "_update_token": "override _request_token(), which returns the members of a token response",
     "_has_token": "pass renewal=Renewal(...), which says when a token is renewed",
 }
+"""Methods of 0.4.0's `TokenManager` that nothing calls, and what to do instead."""
+
+REMOVED_FROM_CLIENT: Final = {
+    "_authorized_fetch": "pass middlewares=[...], or override request()",
+}
+"""Methods of 0.4.0's `Client` that nothing calls, and what to do instead."""
 
 
 class ConstructorArguments(Unpicklable):
@@ -95,17 +101,17 @@ class LegacyAttributes:
         )
 
 
-def refuse_removed_hooks(manager_class: type, base: type) -> None:
+def refuse_removed_hooks(subclass: type, base: type, removed: Mapping[str, str]) -> None:
     """Raise TokenConfigurationError if a class overrides a method that is never called.
 
-    `base` is `TokenManager`; the class itself and its mixins are checked.
+    `base` is `TokenManager` or `Client`; the class itself and its mixins are checked.
     """
-    classes = manager_class.__mro__
+    classes = subclass.__mro__
     for overriding in classes[: classes.index(base)]:
-        for name in _REMOVED.keys() & vars(overriding).keys():
+        for name in removed.keys() & vars(overriding).keys():
             raise TokenConfigurationError(
-                f"{overriding.__name__}.{name}() overrides a method of 0.4.0's TokenManager "
-                f"that nothing calls now. Instead, {_REMOVED[name]}"
+                f"{overriding.__name__}.{name}() overrides a method of 0.4.0's {base.__name__} "
+                f"that nothing calls now. Instead, {removed[name]}"
             )
 
 

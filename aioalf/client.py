@@ -18,6 +18,7 @@ from yarl import URL
 from aioalf._closing import run_to_completion
 from aioalf._error_frames import hide_locals_on_error
 from aioalf._hidden_repr import MaskedStr
+from aioalf._legacy_hooks import REMOVED_FROM_CLIENT, refuse_removed_hooks
 from aioalf._masking import Unpicklable
 from aioalf._options import ClientOptions, TokenRequestOptions, split_options
 from aioalf._recently_used import RecentlyUsed
@@ -83,6 +84,10 @@ class Client(RequestVerbs, Unpicklable, AsyncOnly):
     """
 
     token_manager_class: ClassVar[Callable[..., TokenProvider]] = TokenManager
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        super().__init_subclass__(**kwargs)
+        refuse_removed_hooks(cls, Client, REMOVED_FROM_CLIENT)
 
     @hide_locals_on_error
     def __init__(

@@ -22,6 +22,7 @@ from aioalf._closing import run_to_completion
 from aioalf._error_frames import hide_locals_on_error
 from aioalf._hidden_repr import MaskedStr
 from aioalf._legacy_hooks import (
+    REMOVED_FROM_MANAGER,
     ConstructorArguments,
     LegacyAttributes,
     TokenHooks,
@@ -116,7 +117,7 @@ class TokenManager(TokenHooks, LegacyAttributes, RenewingToken):
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
-        refuse_removed_hooks(cls, TokenManager)
+        refuse_removed_hooks(cls, TokenManager, REMOVED_FROM_MANAGER)
 
     @hide_locals_on_error
     def __init__(

@@ -116,6 +116,8 @@ class AuthorizationHeader(Unpicklable):
 
 def with_header(options: Mapping[str, Any], authorization: str) -> dict[str, Any]:
     """Return a copy of the options with the Authorization header added to a copy of the headers."""
+    if not options:
+        return {"headers": {AUTHORIZATION: authorization}}
     given = options.get("headers")
     if not given:
         return {**options, "headers": {AUTHORIZATION: authorization}}

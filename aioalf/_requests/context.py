@@ -36,9 +36,9 @@ class RequestContextManager(Coroutine[Any, Any, R]):
         return self._coroutine.__await__()
 
     async def __aenter__(self) -> R:
-        self._result = await self._coroutine
-        await self._result.__aenter__()
-        return self._result
+        result = self._result = await self._coroutine
+        await result.__aenter__()
+        return result
 
     async def __aexit__(
         self,

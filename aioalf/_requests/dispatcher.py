@@ -92,7 +92,8 @@ class RequestDispatcher(Unpicklable):
         authorization: str | None = None,
     ) -> ClientResponse:
         """Send a request; return its response, or the error response of the token endpoint."""
-        self.check_open()
+        if self._header.is_closed:
+            self.check_open()
         session = self._sessions.current()
         target = self._targets.find(url, options.get("auth"))
         limit = self._time_limit(options) if options or self._sessions.timeout else None
@@ -105,7 +106,7 @@ class RequestDispatcher(Unpicklable):
                     authorization = await self._header.get(session)
                 rest = self._with_rest(options, limit)
                 return await self.send(method, url, rest, authorization)
-            if self._is_simple and method in _SAFE_METHODS and _SIMPLE_OPTIONS.issuperset(options):
+            if self._is_simple and method in _SAFE_METHODS and options.keys() <= _SIMPLE_OPTIONS:
                 arguments, sent = with_header(options, authorization), authorization
             else:  # our middleware repeats the rejected hop alone
                 arguments, sent = authorize_hops(self._header, authorization, session, options)

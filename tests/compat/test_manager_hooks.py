@@ -216,6 +216,14 @@ def test_overrides_of_mixins_are_checked_too() -> None:
     type("Harmless", (TokenManager, Mixin), {})
 
 
+def test_override_of_the_client_that_nothing_calls_is_refused() -> None:
+    """0.4.0's client sent each request through this method."""
+    with pytest.raises(
+        TokenConfigurationError, match=r"Own\._authorized_fetch\(\).*0\.4\.0's Client"
+    ):
+        type("Own", (Client,), {"_authorized_fetch": None})
+
+
 @pytest.mark.rule("R063")
 async def test_members_for_an_override_do_not_show_the_token(oauth_server: OAuthServer) -> None:
     """A traceback with local variables, for instance, does not show it."""

@@ -298,7 +298,7 @@ class Own(Client):
 await status(Own("client-id", "secret", TOKEN))
 assert called
 """,
-        AssertionError,
+        TokenConfigurationError,
         """
 called = []
 

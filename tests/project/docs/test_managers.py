@@ -3,7 +3,7 @@
 import re
 
 from aioalf import TokenManager
-from aioalf._legacy_hooks import _REMOVED, HOOKS
+from aioalf._legacy_hooks import HOOKS, REMOVED_FROM_MANAGER
 from aioalf._requests.manager_adapter import RenewableManager
 from tests.support.pages import ROOT
 
@@ -28,4 +28,4 @@ def test_tables_list_the_methods_of_a_manager() -> None:
 
 def test_tables_list_the_hooks_of_0_4_0() -> None:
     """The tables list the hooks that are called and the methods that are refused."""
-    assert {name for name in listed() if name.startswith("_")} == {*HOOKS, *_REMOVED}
+    assert {name for name in listed() if name.startswith("_")} == {*HOOKS, *REMOVED_FROM_MANAGER}
