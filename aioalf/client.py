@@ -304,11 +304,11 @@ class Client(RequestVerbs, Unpicklable, AsyncOnly):
         If a refresh token or a code was sent already, this waits for the response and stores it,
         for at most 30 seconds and also if the caller is cancelled.
         """
+        self._sessions.check_loop()
+        self._set_closed(is_closed=True)  # at once: no request begins after this line
         await run_to_completion(self._close())
 
     async def _close(self) -> None:
-        self._sessions.check_loop()
-        self._set_closed(is_closed=True)
         async with AsyncExitStack() as last_first:
             if self._root is None:
                 last_first.push_async_callback(self._sessions.close)

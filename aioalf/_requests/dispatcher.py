@@ -92,8 +92,7 @@ class RequestDispatcher(Unpicklable):
         authorization: str | None = None,
     ) -> ClientResponse:
         """Send a request; return its response, or the error response of the token endpoint."""
-        if self._header.is_closed:
-            self.check_open()
+        self.check_open()
         session = self._sessions.current()
         target = self._targets.find(url, options.get("auth"))
         limit = self._time_limit(options) if options or self._sessions.timeout else None

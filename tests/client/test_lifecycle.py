@@ -292,3 +292,15 @@ async def test_derived_client_cannot_be_opened_while_its_parent_is_closed(
     async with derived:
         with pytest.raises(RuntimeError, match="Session is closed"):
             await derived.get(oauth_server.url("/things"))
+
+
+@pytest.mark.rule("R077")
+async def test_no_request_begins_once_close_was_called(oauth_server: OAuthServer) -> None:
+    """Not even while `close` has not done anything else yet."""
+    client = Client(oauth_server.client_id, oauth_server.client_secret, oauth_server.token_endpoint)
+    closing = asyncio.ensure_future(client.close())
+    await asyncio.sleep(0)
+    with pytest.raises(RuntimeError, match="Session is closed"):
+        await client.get(oauth_server.url("/things"))
+    await closing
+    assert oauth_server.api_requests == 0

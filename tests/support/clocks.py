@@ -5,15 +5,29 @@ import sys
 import time
 from collections.abc import Iterator
 from datetime import datetime
+from importlib import import_module
+from pkgutil import walk_packages
 from types import ModuleType, SimpleNamespace
 
 import pytest
 
+import aioalf
+
 _NOT_REPLACED = ("aioalf.testing", "aioalf._cli", "aioalf._demo", "aioalf._serve")
 
 
+def _import_all() -> None:
+    """Import the modules that the package imports on first use: later they get the real clock."""
+    for found in walk_packages(aioalf.__path__, "aioalf."):
+        if not found.name.startswith((*_NOT_REPLACED, "aioalf.__main__")):
+            import_module(found.name)
+
+
+_import_all()
+
+
 def replace_in_package(monkeypatch: pytest.MonkeyPatch, name: str, fake: object) -> None:
-    """Replace `time`, `datetime` or `random` in every imported module of the package.
+    """Replace `time`, `datetime` or `random` in every module of the package.
 
     A module refers to them after ``import time``, ``from datetime import datetime`` and
     ``import random``. If a module needs a function that the fake does not have, it fails.

@@ -7,6 +7,7 @@ blocks in tabs and on cards are found like others.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
@@ -25,8 +26,9 @@ _WITH_CONTENT: Final = (
 )
 
 
+@cache
 def parse(path: Path, **settings: object) -> document:
-    """Parse a page with settings of docutils, such as ``halt_level``."""
+    """Parse a page with settings of docutils, such as ``halt_level``. Do not change the result."""
     return publish_doctree(
         path.read_text(encoding="utf-8"), source_path=str(path), settings_overrides=settings
     )

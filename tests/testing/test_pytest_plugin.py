@@ -75,16 +75,20 @@ def write(directory: Path, *parts: str, conftest: str = "") -> Path:
 # In a fresh environment
 
 
-@pytest.mark.parametrize("conftest", ["", OLD_CONFTEST], ids=["no conftest", "old conftest"])
 @pytest.mark.parametrize(
-    ("packages", "options", "test"),
+    ("packages", "options", "test", "conftest"),
     [
-        (["pytest-asyncio"], STRICT, PYTEST_ASYNCIO),
-        (["pytest-asyncio"], AUTO, UNMARKED),
-        (["anyio"], (), ANYIO_BACKEND.format("asyncio") + ANYIO),
-        (["anyio"], ("-o", "anyio_mode=auto"), UNMARKED),
-        (["anyio", "pytest-asyncio"], ("-p", "anyio", *STRICT), ANYIO + PYTEST_ASYNCIO),
-        (["anyio", "pytest-asyncio"], ("-p", "asyncio", *STRICT), ANYIO + PYTEST_ASYNCIO),
+        (["pytest-asyncio"], STRICT, PYTEST_ASYNCIO, ""),
+        (["pytest-asyncio"], AUTO, UNMARKED, OLD_CONFTEST),
+        (["anyio"], (), ANYIO_BACKEND.format("asyncio") + ANYIO, OLD_CONFTEST),
+        (["anyio"], ("-o", "anyio_mode=auto"), UNMARKED, ""),
+        (["anyio", "pytest-asyncio"], ("-p", "anyio", *STRICT), ANYIO + PYTEST_ASYNCIO, ""),
+        (
+            ["anyio", "pytest-asyncio"],
+            ("-p", "asyncio", *STRICT),
+            ANYIO + PYTEST_ASYNCIO,
+            OLD_CONFTEST,
+        ),
     ],
     ids=[
         "asyncio strict",

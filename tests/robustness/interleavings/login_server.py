@@ -112,6 +112,9 @@ class LoginServer:
         self.stored_refresh.add(record["refresh_token"])
         for token in (record, *record["derived"].values()):
             name = token["access_token"]
+            if not name:  # the response had a refresh token alone that was usable
+                self.refresh[record["refresh_token"]].login.is_stored = True
+                continue
             self.access[name][0].is_stored = True
             if name not in self.stored:
                 self.stored.add(name)

@@ -27,8 +27,11 @@ class Exposure(logging.Handler):
         self.texts.append((f"log of {record.name}", f"{self.format(record)} {record.args!r}"))
 
     @contextmanager
-    def watching(self) -> Iterator[None]:
-        """Receive all records of all loggers, and all warnings."""
+    def watching(self, *, callbacks: bool = True) -> Iterator[None]:
+        """Receive all records of all loggers, and all warnings.
+
+        With `callbacks`, asyncio logs each callback with its arguments, which takes much time.
+        """
         loop = asyncio.get_running_loop()
         root = logging.getLogger()
         loggers = [root, *map(logging.getLogger, root.manager.loggerDict)]
@@ -37,8 +40,9 @@ class Exposure(logging.Handler):
         for logger in loggers:
             logger.setLevel(logging.DEBUG)
         root.addHandler(self)
-        loop.set_debug(True)
-        loop.slow_callback_duration = 0  # asyncio logs each callback with its arguments
+        if callbacks:
+            loop.set_debug(True)
+            loop.slow_callback_duration = 0
         try:
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
