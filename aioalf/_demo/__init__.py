@@ -30,7 +30,7 @@ async def run(screen: Screen, steps: Iterable[Step] = service.STEPS) -> bool:
     """Show the client credentials grant; return whether each step passed."""
     async with OAuthServer() as server:
 
-        def new_client(**options: Any) -> Client:  # noqa: ANN401 - options of Client
+        def new_client(**options: Any) -> Client:
             return Client(server.client_id, server.client_secret, server.token_endpoint, **options)
 
         return await _show(screen, steps, Demo(server, new_client))

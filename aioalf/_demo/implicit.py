@@ -19,7 +19,7 @@ async def client_factory(server: OAuthServer, open_browser: OpenBrowser) -> NewC
     """Return a function that makes clients that sign in in the browser."""
     await use_implicit_flow(TokenStorage(), open_browser=open_browser, timeout=TIMEOUT)
 
-    def new_client(**options: Any) -> Client:  # noqa: ANN401 - options of Client
+    def new_client(**options: Any) -> Client:
         return Client(server.client_id, "", server.token_endpoint, **options)
 
     return new_client

@@ -66,7 +66,7 @@ def _public_clients(server: OAuthServer, grant: AuthorizationCode | DeviceCode) 
     server.add_client(CLIENT_ID)
     cache = MemoryCache()
 
-    def new_client(**options: Any) -> Client:  # noqa: ANN401 - options of Client
+    def new_client(**options: Any) -> Client:
         return Client(
             issuer=server.issuer, client_id=CLIENT_ID, grant=grant, cache=cache, **options
         )

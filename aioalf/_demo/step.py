@@ -79,7 +79,7 @@ class Demo:
         self.server.reset_counters()
 
     @contextmanager
-    def server_options(self, **options: Any) -> Iterator[None]:  # noqa: ANN401 - of the server
+    def server_options(self, **options: Any) -> Iterator[None]:
         """Set options of the server, and restore them at the end."""
         before = {name: getattr(self.server, name) for name in options}
         try:
