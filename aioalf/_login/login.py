@@ -294,7 +294,8 @@ class Login:
         form = MaskedDict({"grant_type": "refresh_token", "refresh_token": refresh_token})
         if scope is not None:
             form["scope"] = scope
-        return await self._receive(fetch, claim, fetch.endpoint.request(form))
+        amend = self._state.keeping_redirect_params(fetch.endpoint)
+        return await self._receive(fetch, claim, fetch.endpoint.request(form, amend=amend))
 
     def _refresh_scope(self, fetch: Fetch) -> str | None:
         """Return the scope to request: at most the granted scope (RFC 6749 §6); None if unknown."""

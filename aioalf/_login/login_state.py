@@ -5,10 +5,13 @@ Must not know how tokens are requested.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
+from aioalf._auth_server.request_params import AmendResponse
 from aioalf._cache_protocol import Claim
 from aioalf._closing import MustFinish
+from aioalf._hidden_repr import MaskedDict
 from aioalf._login.cache_entry import CacheEntry
 from aioalf._login.cache_entry_format import StoredLogin
 from aioalf._login.logout import TokensToRevoke
@@ -98,6 +101,17 @@ class LoginState:
         token = stored.token if name is None else stored.derived.get(name)
         is_usable = token is not None and token.is_valid() and token.access_token != fetch.unwanted
         return token if is_usable else None
+
+    def keeping_redirect_params(self, endpoint: AuthorizationServer) -> AmendResponse | None:
+        """Return a function that adds the kept parameters of the redirect to a refreshed token.
+
+        A refresh has no redirect, and the parameters say whose data the login may use.
+        """
+        named: frozenset[str] = getattr(self._grant, "redirect_params", frozenset())
+        names = named | endpoint.authorization_rules.redirect_params
+        before: Mapping[str, object] = {} if self.token is None else self.token.extra
+        kept = {name: before[name] for name in names & before.keys()}
+        return (lambda members: MaskedDict({**kept, **members})) if kept else None
 
     async def finish(
         self, token: Token, refresh_token: str | None, fetch: Fetch, claim: Claim | None

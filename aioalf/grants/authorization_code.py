@@ -85,7 +85,7 @@ class AuthorizationCode:
             also sent with token requests. They are a part of cache keys.
         redirect_params: The names of parameters of the redirect to add to `Token.extra`, such as
             ``["realmId"]``. They come from the browser, so they are untrusted text. The members of
-            the token response take precedence. A refreshed token does not have them.
+            the token response take precedence. Refreshed tokens keep them.
         open_browser: A function that is called with the URL instead of the default browser: a
             coroutine function, or a plain one that runs in a thread. If it returns False, the URL
             is printed to standard error.
@@ -145,6 +145,11 @@ class AuthorizationCode:
         self._par = par
         self._allow_missing_iss = allow_missing_iss
         self._unsafe_without_pkce = unsafe_without_pkce
+
+    @property
+    def redirect_params(self) -> frozenset[str]:
+        """The parameters of the redirect that were named."""
+        return self._redirect_params
 
     @property
     def redirect_host(self) -> str | None:

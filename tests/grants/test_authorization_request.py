@@ -354,15 +354,15 @@ async def test_scope_in_the_redirect_is_the_granted_scope(
     assert "scope" not in token.extra
 
 
-async def test_kept_parameters_are_cached_and_not_refreshed(scene: Scene) -> None:
-    """They are a part of the first token, also for another client with the cache."""
+async def test_kept_parameters_are_cached_and_stay_after_a_refresh(scene: Scene) -> None:
+    """Another client with the cache has them too, and so has a refreshed token."""
     scene.server.changes["authorization"] = {"realmId": "7"}
     cache, endpoint, tokens = MemoryCache(), scene.endpoint(), list[Token]()
     for unwanted in (None, None, "first"):
         login = scene.login(scene.grant(redirect_params=["realmId"]), endpoint, cache)
         rejected = tokens[0].access_token if unwanted else None
         tokens.append(await login.token(endpoint, rejected))
-    assert [token.extra for token in tokens] == [{"realmId": "7"}, {"realmId": "7"}, {}]
+    assert [token.extra for token in tokens] == [{"realmId": "7"}] * 3
     assert len(scene.visitor.opened) == 1
 
 

@@ -432,7 +432,7 @@ async def test_github_issuer_in_the_redirect_is_accepted_unannounced() -> None:
 
 
 async def test_discord_parameters_of_a_bot_are_in_the_token() -> None:
-    """The redirect names the guild. A refreshed token does not have it."""
+    """The redirect names the guild. A refreshed token has it too."""
     async with scene_of("discord") as scene:
         await scene.get()
         token = await scene.client.token()
@@ -440,7 +440,9 @@ async def test_discord_parameters_of_a_bot_are_in_the_token() -> None:
         assert token.extra["permissions"] == "8"
         scene.server.expire_all()
         await scene.get()
-        assert "guild_id" not in (await scene.client.token()).extra
+        refreshed = await scene.client.token()
+        assert refreshed.access_token != token.access_token
+        assert refreshed.extra["guild_id"] == "290926798626357999"
 
 
 @pytest.mark.rule("R027")
