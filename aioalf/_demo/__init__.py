@@ -87,6 +87,6 @@ def _show_next(screen: Screen) -> None:
         screen.text(f"   {command:<{width}}  {effect}", hanging=width + 2)
     screen.note(
         'Without the command "aioalf", use "python -m aioalf", or in a checkout '
-        '"make demo ARGS=--browser". docs/howto/testing.rst shows how to test your own program '
-        "with this test server."
+        '"make demo ARGS=--browser". To test your own programs with this test server, see '
+        "https://aio-alf.readthedocs.io/en/latest/howto/testing.html"
     )

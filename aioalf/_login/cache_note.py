@@ -74,9 +74,9 @@ class CacheNote(NamedTuple):
         """Return the seconds until the note ends; `now` is in seconds since the epoch."""
         return min(max(0.0, self.until - now), MAX_SECONDS)
 
-    def error(self) -> TokenError:
-        """Return the error that the note tells of."""
-        return _read_failure(self.failure)
+    def error(self, now: float) -> TokenError:
+        """Return the error that the note tells of; `now` is in seconds since the epoch."""
+        return _read_failure(self.failure, self.seconds_left(now))
 
 
 def failure_note(error: Exception, now: float, pause: float, by: str) -> CacheNote:
@@ -116,10 +116,13 @@ def read_note(text: str | None) -> CacheNote | None:
     return note if is_valid else None
 
 
-def _read_failure(members: Mapping[str, object]) -> TokenError:
+def _read_failure(members: Mapping[str, object], seconds_left: float) -> TokenError:
     kind = _KINDS.get(str(members.get("type")), TokenError)
     said = printable(str(members.get("message")), _MAX_MESSAGE)
-    message = f"{said} (another client with the same token cache got this error)"
+    message = (
+        f"{said} (another client with the same token cache got this error; the next attempt is "
+        f"possible in {math.ceil(seconds_left)} seconds)"
+    )
     if not issubclass(kind, OAuthError):
         return kind(message)
     status = members.get("status")

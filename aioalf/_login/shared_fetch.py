@@ -254,7 +254,7 @@ class SharedFetch:
             return note
         is_paused = note.failed > self._ignored_until and note.seconds_left(time.time()) > 0
         if is_paused or note.failed > since:  # or this client waited for the request
-            raise note.error()
+            raise note.error(time.time())
         await self._entry.set_note(None, steps.name)
         return None
 

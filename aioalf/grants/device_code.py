@@ -146,7 +146,7 @@ def _next_interval(error: TokenError, answer: _Answer, interval: float) -> float
             raise LoginTimeoutError("Nobody signed in before the code expired: start again")
         case "denied":
             raise AccessDeniedError(
-                f"The person, or the server's policy, said no ({code})", error=code
+                f"The sign-in was refused, by the person or by the server ({code})", error=code
             )
         case _:
             raise error

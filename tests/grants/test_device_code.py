@@ -313,7 +313,7 @@ async def test_user_denies_on_another_device(server: OAuthServer) -> None:
     """A public client gets the error, too."""
     server.add_client("tv", None)
     source = ServerSource(server, client_id="tv", client_secret=None)
-    with pytest.raises(AuthorizationError, match="said no"):
+    with pytest.raises(AuthorizationError, match="was refused"):
         await DeviceCode(lambda prompt: server.deny(prompt.user_code)).request_token(source)
 
 

@@ -47,7 +47,8 @@ def test_error_of_a_note_is_one_short_line() -> None:
     )
     read = read_note(write_note(failed))
     assert read is not None
-    shown = str(read.error())
+    shown = str(read.error(1002.0))
     assert shown.startswith("one\\ntwo\\x1b[2J")
     assert shown.isprintable()
     assert len(shown) < 2000
+    assert shown.endswith("the next attempt is possible in 9 seconds)")

@@ -109,7 +109,7 @@ async def test_access_denied(scene: Scene, waits: list[float], television: Telev
     """`access_denied`: an error of its own class ends the polling; a new sign-in may succeed."""
     scene.server.device_slow_down = False
     television.answer = scene.server.deny
-    error = await scene.fails(AccessDeniedError, "said no")
+    error = await scene.fails(AccessDeniedError, "was refused")
     assert isinstance(error, AccessDeniedError)
     assert error.error == "access_denied"
     assert scene.server.refused["access_denied"] == 1
