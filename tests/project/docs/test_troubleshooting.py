@@ -13,6 +13,7 @@ from docutils.nodes import definition_list_item, entry, literal, table, term
 
 from aioalf import Client, InsecureTransportWarning, Renewal, Retry, TokenError, TokenManager
 from aioalf._options import SessionOptions, TokenManagerOptions
+from aioalf.caches import MemoryCache
 from aioalf.implicit import TokenStorage, use_implicit_flow
 from aioalf.testing import Fault, OAuthServer
 from tests.project.docs.blocks import fake_network
@@ -71,6 +72,19 @@ async def with_too_little_scope(server: OAuthServer) -> str:
     )
 
 
+async def after_a_shared_failure(server: OAuthServer) -> str:
+    """Another client with the same cache has just failed."""
+    server.token_fault = Fault.status(503)
+    cache, once = MemoryCache(), Retry(attempts=1)
+
+    def new_client() -> Client:
+        arguments = ("client-id", "secret", TOKEN_ENDPOINT)
+        return Client(*arguments, cache=cache, retry=once, raise_token_errors=True)
+
+    await message_of(new_client())
+    return await message_of(new_client())
+
+
 async def over_plain_http(_: OAuthServer) -> str:
     """The token endpoint has an http URL."""
     with pytest.warns(InsecureTransportWarning) as caught:
@@ -103,6 +117,7 @@ PROBLEMS: list[Callable[[OAuthServer], Awaitable[str]]] = [
     without_response,
     behind_a_portal,
     with_too_little_scope,
+    after_a_shared_failure,
     over_plain_http,
     with_all_ports_busy,
     without_sign_in,
