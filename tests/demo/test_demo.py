@@ -422,6 +422,9 @@ def test_keyboard_interrupt_is_exit_code_130(monkeypatch: pytest.MonkeyPatch) ->
 def test_module_can_be_run(monkeypatch: pytest.MonkeyPatch, *, is_current: bool) -> None:
     """`python -m aioalf` exits with the code of `main`, and ignores the current directory."""
     monkeypatch.setattr(sys, "argv", ["aioalf"])
+    # pytest rewrites the modules of its plugins, and runpy cannot run these.
+    finders = [each for each in sys.meta_path if type(each).__name__ != "AssertionRewritingHook"]
+    monkeypatch.setattr(sys, "meta_path", finders)
     first = str(Path.cwd()) if is_current else "/first"
     monkeypatch.setattr(sys, "path", [first, "/second", *sys.path])
     monkeypatch.delitem(sys.modules, "aioalf.__main__")
