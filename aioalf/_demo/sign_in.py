@@ -5,10 +5,10 @@ The two differ only in the grant, and in how the user learns the page to open.
 
 from __future__ import annotations
 
-import webbrowser
 from collections.abc import Sequence
 from typing import Any, Final
 
+from aioalf._browser.open_url import open_url
 from aioalf._callbacks import OpenBrowser
 from aioalf._demo.screen import Screen
 from aioalf._demo.step import Check, Demo, NewClient, Step
@@ -28,15 +28,18 @@ _LIMIT: Final = f"You have {TIMEOUT / 60:g} minutes. Ctrl-C ends the demo."
 
 
 def browser_opener(screen: Screen) -> OpenBrowser:
-    """Return a function that opens the browser and prints what to do there."""
+    """Return a function that opens the browser and prints what to do there.
 
-    def open_browser(url: str) -> None:
+    It prints in the thread of the event loop: another one may still print when Python exits.
+    """
+
+    async def open_browser(url: str) -> None:
         screen.line()
         screen.title("   Sign in in the browser with any name. If none opens, open this URL:")
         screen.line(url)
         screen.note(_LIMIT)
         screen.line()
-        webbrowser.open(url)
+        await open_url(url)
 
     return open_browser
 
