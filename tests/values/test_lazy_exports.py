@@ -7,7 +7,9 @@ from types import ModuleType
 import pytest
 
 import aioalf.client_auth
-import aioalf.grants
+import aioalf.grants.device_code
+import aioalf.grants.jwt_bearer
+from aioalf._lazy_exports import lazy_exports
 
 PACKAGES = [aioalf.client_auth, aioalf.grants]
 
@@ -25,6 +27,19 @@ def test_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError) as caught:
         _ = aioalf.grants.Typo  # type: ignore[attr-defined]
     assert str(caught.value) == "module 'aioalf.grants' has no attribute 'Typo'"
+
+
+def test_modules_are_found_too() -> None:
+    """The module of an export, and one that is named, but no other."""
+    find, names = lazy_exports(
+        "aioalf.grants", {"DeviceCode": "device_code"}, submodules=["jwt_bearer"]
+    )
+    assert find("device_code") is aioalf.grants.device_code
+    assert find("jwt_bearer") is aioalf.grants.jwt_bearer
+    assert find("DeviceCode") is aioalf.grants.DeviceCode
+    assert {"DeviceCode", "jwt_bearer"} <= set(names())
+    with pytest.raises(AttributeError, match="no attribute 'implicit_'"):
+        find("implicit_")
 
 
 def test_modules_of_the_exports_are_attributes() -> None:
