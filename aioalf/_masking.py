@@ -25,7 +25,7 @@ _HTML_NAMES: Final = {"amp": "&", "apos": "'", "gt": ">", "lt": "<", "quot": '"'
 """What programs escape. The module html, with all names, takes a millisecond to import."""
 
 _HTML_ESCAPE: Final = r"&(?:(amp|apos|gt|lt|quot)|#[xX]([0-9A-Fa-f]{1,6})|#([0-9]{1,7}));"
-_BACKSLASH_ESCAPE: Final = r"(?s)((?:\\u[0-9a-fA-F]{4})+)|\\x([0-9a-fA-F]{2})|\\(.|\Z)"
+_BACKSLASH_ESCAPE: Final = r"(?s)((?:\\\\)+)|((?:\\u[0-9a-fA-F]{4})+)|\\x([0-9a-fA-F]{2})|\\(.|\Z)"
 _CONTROL_CHARACTERS: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _BASE64URL: Final = str.maketrans("+/", "-_")
 _ESCAPES: Final = frozenset("\\%&+")
@@ -162,7 +162,9 @@ def _without_escapes(text: str) -> str | None:
 
 
 def _unescaped(escape: re.Match[str]) -> str:
-    utf16, code, character = escape.groups()
+    backslashes, utf16, code, character = escape.groups()
+    if backslashes:
+        return "\\" * (len(backslashes) // 2)
     if utf16:  # two escapes make one character above U+FFFF
         return bytes.fromhex(utf16.replace("\\u", "")).decode("utf-16-be", "replace")
     return chr(int(code, 16)) if code else _CONTROL_CHARACTERS.get(character, character)

@@ -195,15 +195,12 @@ def test_text_with_too_many_levels_of_escapes_is_not_shown() -> None:
     "piece", ["\\", "%", "%25", "&", "&amp;", "&#65;", "+", '"', r"\u005c", "a"]
 )
 def test_hostile_text_is_masked_quickly(piece: str) -> None:
-    """One MiB of escapes does not stall the program. On a busy machine, the faster try counts."""
+    """One MiB of escapes does not stall the program."""
     text = piece * (2**20 // len(piece))
-    seconds: list[float] = []
-    while len(seconds) < 3 and min(seconds, default=2.0) >= 2:
-        begin = time.process_time()
-        mask_secrets(text, [SECRET])
-        excerpt(text)
-        seconds.append(time.process_time() - begin)
-    assert min(seconds) < 2
+    begin = time.process_time()
+    mask_secrets(text, [SECRET])
+    excerpt(text)
+    assert time.process_time() - begin < 2
 
 
 @pytest.mark.rule("R007")
