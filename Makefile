@@ -18,7 +18,7 @@ demo: .venv/demo-ready  ## run the client against a local test server and explai
 	$(PY) -m aioalf demo $(ARGS)
 
 test: .venv/test-ready  ## run the test suite on one Python, in about three minutes
-	AIOALF_SEEDS=$${AIOALF_SEEDS:-200} $(PY) -m pytest -n auto --dist worksteal $(ARGS)
+	AIOALF_SEEDS=$${AIOALF_SEEDS:-400} $(PY) -m pytest -n auto --dist worksteal $(ARGS)
 
 check: .venv/tox-ready  ## run everything: lint, types, coverage, docs, every installed Python, oldest and newest aiohttp
 	$(PY) -m tox $(TOXRUN) $(TOXFLAGS)

@@ -75,20 +75,16 @@ def write(directory: Path, *parts: str, conftest: str = "") -> Path:
 # In a fresh environment
 
 
+@pytest.mark.parametrize("conftest", ["", OLD_CONFTEST], ids=["no conftest", "old conftest"])
 @pytest.mark.parametrize(
-    ("packages", "options", "test", "conftest"),
+    ("packages", "options", "test"),
     [
-        (["pytest-asyncio"], STRICT, PYTEST_ASYNCIO, ""),
-        (["pytest-asyncio"], AUTO, UNMARKED, OLD_CONFTEST),
-        (["anyio"], (), ANYIO_BACKEND.format("asyncio") + ANYIO, OLD_CONFTEST),
-        (["anyio"], ("-o", "anyio_mode=auto"), UNMARKED, ""),
-        (["anyio", "pytest-asyncio"], ("-p", "anyio", *STRICT), ANYIO + PYTEST_ASYNCIO, ""),
-        (
-            ["anyio", "pytest-asyncio"],
-            ("-p", "asyncio", *STRICT),
-            ANYIO + PYTEST_ASYNCIO,
-            OLD_CONFTEST,
-        ),
+        (["pytest-asyncio"], STRICT, PYTEST_ASYNCIO),
+        (["pytest-asyncio"], AUTO, UNMARKED),
+        (["anyio"], (), ANYIO_BACKEND.format("asyncio") + ANYIO),
+        (["anyio"], ("-o", "anyio_mode=auto"), UNMARKED),
+        (["anyio", "pytest-asyncio"], ("-p", "anyio", *STRICT), ANYIO + PYTEST_ASYNCIO),
+        (["anyio", "pytest-asyncio"], ("-p", "asyncio", *STRICT), ANYIO + PYTEST_ASYNCIO),
     ],
     ids=[
         "asyncio strict",

@@ -7,11 +7,19 @@ import pickle
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from unittest import mock
 
 from aiohttp import ClientResponse
 
 from tests.robustness.secrets.canaries import Canaries
 from tests.support.error_reports import report_of
+
+
+@contextmanager
+def _without_origins() -> Iterator[None]:
+    """Do not let asyncio collect where each callback was created: that is source code only."""
+    with mock.patch("asyncio.format_helpers.extract_stack", return_value=None):
+        yield
 
 
 class Exposure(logging.Handler):
@@ -27,11 +35,8 @@ class Exposure(logging.Handler):
         self.texts.append((f"log of {record.name}", f"{self.format(record)} {record.args!r}"))
 
     @contextmanager
-    def watching(self, *, callbacks: bool = True) -> Iterator[None]:
-        """Receive all records of all loggers, and all warnings.
-
-        With `callbacks`, asyncio logs each callback with its arguments, which takes much time.
-        """
+    def watching(self) -> Iterator[None]:
+        """Receive all records of all loggers, and all warnings."""
         loop = asyncio.get_running_loop()
         root = logging.getLogger()
         loggers = [root, *map(logging.getLogger, root.manager.loggerDict)]
@@ -40,11 +45,10 @@ class Exposure(logging.Handler):
         for logger in loggers:
             logger.setLevel(logging.DEBUG)
         root.addHandler(self)
-        if callbacks:
-            loop.set_debug(True)
-            loop.slow_callback_duration = 0
+        loop.set_debug(True)
+        loop.slow_callback_duration = 0  # asyncio logs each callback with its arguments
         try:
-            with warnings.catch_warnings(record=True) as caught:
+            with warnings.catch_warnings(record=True) as caught, _without_origins():
                 warnings.simplefilter("always")
                 yield
         finally:

@@ -37,13 +37,10 @@ async def world(oauth_server: OAuthServer) -> AsyncIterator[World]:
 
 
 @pytest.fixture
-async def exposure(world: World, request: pytest.FixtureRequest) -> AsyncIterator[Exposure]:
-    """Collect what is shown during a test, and search it at the end.
-
-    The callbacks of a flow are the same whatever the server's response says.
-    """
+async def exposure(world: World) -> AsyncIterator[Exposure]:
+    """Collect what is shown during a test, and search it at the end."""
     exposure = Exposure()
-    with exposure.watching(callbacks="kind" not in request.fixturenames):
+    with exposure.watching():
         yield exposure
     world.note_traffic()
     assert not exposure.leaks_of(world.canaries)
