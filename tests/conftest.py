@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import cast
@@ -78,6 +79,14 @@ async def _tasks_since(before: set[asyncio.Task[object]]) -> set[asyncio.Task[ob
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a cache that fails be tried again for one second instead of 15."""
     monkeypatch.setattr("aioalf._login.shared_fetch._CACHE_PATIENCE", 1.0)
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Let subprocesses receive SIGINT even if this process was started to ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

@@ -11,6 +11,9 @@ _NEVER_MISSING: Final = frozenset({"openid", "profile", "email", "offline_access
 
 _ALL_OF_AN_API: Final = "/.default"
 
+_NO_SCOPE: Final[frozenset[str]] = frozenset()
+"""Shared by the tokens, which would otherwise each have an empty set."""
+
 
 class ScopeRules(NamedTuple):
     """How a server writes scopes.
@@ -52,10 +55,6 @@ def read_scope(
     granted = _split_at_commas(words, wanted)
     missing = _missing(wanted, granted, rules)
     return GrantedScope(granted | ((requested or frozenset()) - missing), missing)
-
-
-_NO_SCOPE: Final[frozenset[str]] = frozenset()
-"""Shared by the tokens, which would otherwise each have an empty set."""
 
 
 def _missing(wanted: frozenset[str], granted: frozenset[str], rules: ScopeRules) -> frozenset[str]:

@@ -78,32 +78,40 @@ async def test_transient_revocation_failure_is_retried(
     assert oauth_server.requests["revocation"] == 5
 
 
-async def test_audience_of_an_assertion_falls_back_to_the_requested_endpoint(
-    oauth_server: OAuthServer,
+class RecordingAuth(ClientSecretBasic):
+    """Records the audience that a signed assertion would have."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.audiences: list[str] = []
+
+    async def authenticate(
+        self, credentials: Credentials, form: MutableForm, audience: str
+    ) -> Mapping[str, str]:
+        """Authenticate by HTTP Basic."""
+        self.audiences.append(audience)
+        return await super().authenticate(credentials, form, audience)
+
+
+@pytest.mark.parametrize("has_token_endpoint", [True, False])
+async def test_audience_of_an_assertion_without_an_issuer(
+    oauth_server: OAuthServer, *, has_token_endpoint: bool
 ) -> None:
-    """An API that only introspects tokens may know neither issuer nor token endpoint."""
-    url = f"{oauth_server.issuer}/introspect"
-    audiences: list[str] = []
-
-    class RecordingAuth(ClientSecretBasic):
-        """Records the audience of each request."""
-
-        async def authenticate(
-            self, credentials: Credentials, form: MutableForm, audience: str
-        ) -> Mapping[str, str]:
-            audiences.append(audience)
-            return await super().authenticate(credentials, form, audience)
-
-    credentials = Credentials(oauth_server.client_id, oauth_server.client_secret)
+    """It is the token endpoint (RFC 7523 §3); a client that knows none uses the requested one."""
+    token_endpoint = oauth_server.token_endpoint if has_token_endpoint else None
+    recorder, url = RecordingAuth(), oauth_server.introspection_endpoint
     endpoint = TokenEndpoint(
-        None, credentials, RecordingAuth(), endpoints={"introspection_endpoint": url}
+        token_endpoint,
+        Credentials(oauth_server.client_id, oauth_server.client_secret),
+        recorder,
+        endpoints={"introspection_endpoint": url},
     )
     assert await endpoint.post("introspection_endpoint", {"token": "any"}) == {"active": False}
-    assert audiences == [url]
+    assert recorder.audiences == [token_endpoint or url]
 
 
 async def test_response_reader_reads_token_responses_only(oauth_server: OAuthServer) -> None:
-    """Members of an introspection response are not those of a token response."""
+    """It is not called with the members of an introspection response."""
 
     def read(_members: Mapping[str, object]) -> Mapping[str, object]:
         return {"access_token": "abc", "expires_in": 60}
@@ -124,28 +132,3 @@ async def test_response_reader_reads_token_responses_only(oauth_server: OAuthSer
     async with manager:
         assert (await manager.get_token()) == "abc"
         assert await manager.introspect("unknown") == {"active": False}
-
-
-async def test_audience_of_an_assertion_is_the_token_endpoint_without_an_issuer(
-    oauth_server: OAuthServer,
-) -> None:
-    """Also for a request to another endpoint (RFC 7523 §3)."""
-    audiences: list[str] = []
-
-    class RecordingAuth(ClientSecretBasic):
-        """Records the audience that a signed assertion would have."""
-
-        async def authenticate(
-            self, credentials: Credentials, form: MutableForm, audience: str
-        ) -> Mapping[str, str]:
-            audiences.append(audience)
-            return await super().authenticate(credentials, form, audience)
-
-    endpoint = TokenEndpoint(
-        oauth_server.token_endpoint,
-        Credentials(oauth_server.client_id, oauth_server.client_secret),
-        RecordingAuth(),
-        endpoints={"introspection_endpoint": oauth_server.introspection_endpoint},
-    )
-    await endpoint.introspect("unknown")
-    assert audiences == [oauth_server.token_endpoint]

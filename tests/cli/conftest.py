@@ -4,7 +4,6 @@ import asyncio
 import io
 import os
 import shlex
-import signal
 import sys
 import threading
 import webbrowser
@@ -134,11 +133,3 @@ def run(capsysbinary: pytest.CaptureFixture[bytes]) -> Run:
         return CommandResult(code, stdout.decode(errors="surrogateescape"), stderr.decode())
 
     return run_main
-
-
-@pytest.fixture
-def interruptible() -> Iterator[None]:
-    """Let subprocesses receive SIGINT even if this process was started to ignore it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import termios
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from io import StringIO
 from pathlib import Path
@@ -441,14 +441,6 @@ def test_demo_runs_as_a_subprocess() -> None:
     )
     assert (result.returncode, result.stderr) == (0, "")
     assert "8 of 8 steps" in result.stdout
-
-
-@pytest.fixture
-def interruptible() -> Iterator[None]:
-    """Let subprocesses receive SIGINT even if this process was started to ignore it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.usefixtures("interruptible")

@@ -9,7 +9,7 @@ import sys
 import urllib.parse
 import urllib.request
 import webbrowser
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 
@@ -201,14 +201,6 @@ def test_implicit_demo_shares_one_sign_in(
 
 
 # As a program
-
-
-@pytest.fixture
-def interruptible() -> Iterator[None]:
-    """Let subprocesses receive SIGINT even if this process was started to ignore it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.usefixtures("interruptible")

@@ -100,14 +100,6 @@ def test_signal_ends_the_server_with_exit_code_0(number: signal.Signals) -> None
         request(served.issuer)
 
 
-@pytest.fixture
-def interruptible() -> Iterator[None]:
-    """Let subprocesses receive SIGINT even if this process was started to ignore it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 def run_in_shell(script: str, tmp_path: Path) -> str:
     """Run a script and return its standard output."""
     return subprocess.run(

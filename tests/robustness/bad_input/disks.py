@@ -74,7 +74,7 @@ def unreadable(file: Path) -> Iterator[None]:
 
 @contextmanager
 def _stopped_by_modes(directory: Path) -> Iterator[None]:
-    """Run the block as the user `nobody` if this is root, because permissions do not stop root."""
+    """If this process is root, which may read and write any file, run the block as `nobody`."""
     if os.geteuid():
         yield
         return
