@@ -7,6 +7,7 @@ import pickle
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from traceback import StackSummary
 from unittest import mock
 
 from aiohttp import ClientResponse
@@ -18,7 +19,7 @@ from tests.support.error_reports import report_of
 @contextmanager
 def _without_origins() -> Iterator[None]:
     """Do not let asyncio collect where each callback was created: that is source code only."""
-    with mock.patch("asyncio.format_helpers.extract_stack", return_value=None):
+    with mock.patch.object(StackSummary, "extract", lambda *_, **__: StackSummary()):
         yield
 
 
