@@ -8,6 +8,9 @@ ARGS ?=
 PY := .venv/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check
 
+# Tests start hundreds of processes: without bytecode, each one compiles all modules again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test check docs interop ledger fuzz mutants bench faults soak clean
 

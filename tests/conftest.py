@@ -11,6 +11,7 @@ from typing import cast
 import pytest
 from pytest_asyncio import is_async_test
 
+from tests.support.device_polling import poll_fast
 from tests.support.mocked_responses import MockedResponses
 from tests.support.rule_recorder import RuleRecorder, attach_rules
 
@@ -30,9 +31,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int | None:
-    """Return the number of processes: tests wait for a third of their time."""
+    """Return the number of processes: tests wait for half of their time."""
     is_chosen = "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ
-    return None if is_chosen else (os.cpu_count() or 1) + 1
+    return None if is_chosen else (os.cpu_count() or 1) + 2
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -79,6 +80,12 @@ async def _tasks_since(before: set[asyncio.Task[object]]) -> set[asyncio.Task[ob
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a cache that fails be tried again for one second instead of 15."""
     monkeypatch.setattr("aioalf._login.shared_fetch._CACHE_PATIENCE", 1.0)
+
+
+@pytest.fixture
+def fast_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `DeviceCode` poll almost without waiting; servers ask for at least a second."""
+    poll_fast(monkeypatch)
 
 
 @pytest.fixture

@@ -86,6 +86,7 @@ def test_login_without_client_id_repeats_the_last_one(
     assert server.logins == 2
 
 
+@pytest.mark.usefixtures("fast_device")
 def test_repeated_login_can_change_the_grant(
     server: OAuthServer, person: Person, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

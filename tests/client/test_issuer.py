@@ -47,6 +47,8 @@ from tests.grants.visitor import Visitor
 from tests.support.signed_in import failing_at_once
 from tests.support.tls import client_context, server_context
 
+pytestmark = pytest.mark.usefixtures("fast_device")
+
 KEY = ECKey.generate_key("P-256")
 PUBLIC_KEY = dict(KEY.as_dict(private=False))
 SECRET = "a secret of at least thirty-two bytes"

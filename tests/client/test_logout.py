@@ -483,6 +483,7 @@ async def test_entry_that_cannot_be_deleted_is_not_used_again(scene: Scene) -> N
     assert scene.server.logins == 2
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.rule("R083", "R160")
 async def test_entry_of_a_broken_cache_is_not_used_later(scene: Scene) -> None:
     """Once the cache works again, the old entry is removed and the user signs in again."""

@@ -139,6 +139,7 @@ def test_sign_in_has_a_time_limit(
 # With a code
 
 
+@pytest.mark.usefixtures("fast_device")
 async def test_device_demo_shares_one_sign_in() -> None:
     """One code serves all requests; the tokens are refreshed, cached and revoked."""
     terminal = UserWithCode("approve")
@@ -152,6 +153,7 @@ async def test_device_demo_shares_one_sign_in() -> None:
     assert re.search(r"POST /token +200  device_code", printed)
 
 
+@pytest.mark.usefixtures("fast_device")
 async def test_denied_device_fails_its_step() -> None:
     """A denied request is an error of the first step, and the demo does not show another code."""
     terminal = UserWithCode("deny")
@@ -171,6 +173,7 @@ class Terminal(UserWithCode):
         return True
 
 
+@pytest.mark.usefixtures("fast_device")
 async def test_terminal_shows_a_qr_code(monkeypatch: pytest.MonkeyPatch) -> None:
     """If segno is installed, the page with the code is also a QR code."""
     monkeypatch.setenv("TERM", "xterm")

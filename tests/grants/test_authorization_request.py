@@ -291,6 +291,7 @@ async def test_scope_is_joined_with_the_separator_of_the_server(scene: Scene) ->
     assert scene.asked["scope"] == ["a,b"]
 
 
+@pytest.mark.usefixtures("fast_device")
 async def test_separator_applies_to_other_grants(scene: Scene) -> None:
     """A device authorization request and a client credentials request are the same in this."""
     rules = AuthorizationRules(scope_separator=",")
@@ -304,6 +305,7 @@ async def test_separator_applies_to_other_grants(scene: Scene) -> None:
     assert "/device_authorization" in {each.path for each in scene.server.log}
 
 
+@pytest.mark.usefixtures("fast_device")
 async def test_default_scope_of_the_server(scene: Scene) -> None:
     """It is requested if the client has no scope, also on another device."""
     rules = AuthorizationRules(default_scope="a b", scope_separator=",")

@@ -29,7 +29,6 @@ from aioalf.grants._device_response import read_device
 from aioalf.testing import MISSING, OAuthServer
 from aioalf.token import Token
 from tests.grants.source import ScriptedSource, ServerSource
-from tests.support.device_polling import poll_fast
 from tests.support.virtual_time import VirtualTimeLoop
 
 T = TypeVar("T")
@@ -270,12 +269,6 @@ def test_verification_url_is_accepted() -> None:
 
 
 @pytest.fixture
-def fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Waiting takes a thousandth of the time."""
-    poll_fast(monkeypatch)
-
-
-@pytest.fixture
 def server(oauth_server: OAuthServer) -> OAuthServer:
     """A server that does not limit the polling rate."""
     oauth_server.device_slow_down = False
@@ -283,7 +276,7 @@ def server(oauth_server: OAuthServer) -> OAuthServer:
 
 
 @pytest.mark.rule("R126", "R159")
-@pytest.mark.usefixtures("fast")
+@pytest.mark.usefixtures("fast_device")
 async def test_user_approves_on_another_device(server: OAuthServer) -> None:
     """The device request has scope and resource; the prompt shows code and both URIs."""
     shown: list[Prompt] = []
@@ -308,7 +301,7 @@ async def test_user_approves_on_another_device(server: OAuthServer) -> None:
     assert prompt.expires_in == 600
 
 
-@pytest.mark.usefixtures("fast")
+@pytest.mark.usefixtures("fast_device")
 async def test_user_denies_on_another_device(server: OAuthServer) -> None:
     """A public client gets the error, too."""
     server.add_client("tv", None)
@@ -317,7 +310,7 @@ async def test_user_denies_on_another_device(server: OAuthServer) -> None:
         await DeviceCode(lambda prompt: server.deny(prompt.user_code)).request_token(source)
 
 
-@pytest.mark.usefixtures("fast")
+@pytest.mark.usefixtures("fast_device")
 async def test_response_without_an_interval_is_accepted(server: OAuthServer) -> None:
     """The server oidc-provider sends no interval, for example."""
     server.changes["device_authorization"] = {"interval": MISSING}
@@ -326,7 +319,7 @@ async def test_response_without_an_interval_is_accepted(server: OAuthServer) -> 
 
 
 @pytest.mark.rule("R159")
-@pytest.mark.usefixtures("fast")
+@pytest.mark.usefixtures("fast_device")
 async def test_device_code_is_never_shown(
     server: OAuthServer, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -43,8 +43,9 @@ from aioalf.testing import Fault, OAuthServer
 from aioalf.testing.records import RecordedRequest
 from tests.client.test_issuer import NAMES, PEM, PUBLIC_KEY, Scene, get
 from tests.grants.visitor import Visitor
-from tests.support.device_polling import poll_fast
 from tests.support.identity import in_ascii
+
+pytestmark = pytest.mark.usefixtures("fast_device")
 
 CLIENT_ID = "cliënt:id/1"
 SECRET = "a secret with / + = % & é: and more than 32 octets"
@@ -54,12 +55,6 @@ REPEATABLE = {"resource", "audience"}
 EVERY = (*NAMES, "par")
 
 every_grant = pytest.mark.parametrize("name", EVERY)
-
-
-@pytest.fixture(autouse=True)
-def fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Device codes are polled almost without waiting."""
-    poll_fast(monkeypatch)
 
 
 @pytest.fixture

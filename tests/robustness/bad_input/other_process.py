@@ -14,15 +14,19 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from aioalf import Client, Renewal, Retry, TokenError
 from aioalf._callbacks import OpenBrowser
+from aioalf._login import shared_fetch
 from aioalf.caches import FileCache
 from aioalf.grants import AuthorizationCode
 from tests.grants.visitor import Visitor
 
 ROOT = Path(__file__).resolve().parents[3]
 LIMIT = 20
+SIGN_IN_NOTE = 1.0
+"""How long the others wait for the sign-in of a process that was killed; usually 15 seconds."""
 
 
 class KillingCache(FileCache):
@@ -70,6 +74,7 @@ def report(**members: object) -> None:
 
 def main() -> None:
     """Run the jobs, one at a time."""
+    mock.patch.object(shared_fetch, "_SIGN_IN_NOTE", SIGN_IN_NOTE).start()
     for line in sys.stdin:
         pid = os.fork()
         if not pid:

@@ -14,18 +14,11 @@ from aioalf.testing import Fault, OAuthServer
 from tests.robustness.secrets.echo_server import RESPONSES, SUCCESSFUL, EchoServer
 from tests.robustness.secrets.exposure import Exposure
 from tests.robustness.secrets.flows import FLOWS, World
-from tests.support.device_polling import poll_fast
 
-pytestmark = pytest.mark.rule("R007", "R063")
+pytestmark = [pytest.mark.rule("R007", "R063"), pytest.mark.usefixtures("fast_device")]
 
 every_flow = pytest.mark.parametrize("flow", FLOWS)
 every_granted_flow = pytest.mark.parametrize("flow", [name for name in FLOWS if name != "custom"])
-
-
-@pytest.fixture(autouse=True)
-def fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Device codes are polled almost without waiting."""
-    poll_fast(monkeypatch)
 
 
 @pytest.fixture
