@@ -104,6 +104,12 @@ _KINDS: dict[str, type] = {
     "retry": Retry,
     "auth_trace_configs": Sequence,
 }
+_METHODS: Mapping[str, tuple[str, str]] = {
+    "cache": ("claim", "a token cache such as FileCache('tokens')"),
+    "client_auth": ("authenticate", "a client authentication method such as ClientSecretPost()"),
+    "grant": ("request_token", "a grant such as ClientCredentials()"),
+}
+"""Options with a protocol: one of its methods, and what to pass."""
 
 
 def check_names(options: Mapping[str, object], known: type) -> None:
@@ -148,11 +154,10 @@ def check_options(options: TokenManagerOptions) -> None:
             raise TokenConfigurationError(
                 f"{name} must be a {kind.__name__}, not {type(value).__name__}"
             )
-    cache = options.get("cache")
-    if cache is not None and not hasattr(cache, "claim"):
-        raise TokenConfigurationError(
-            f"cache must be a token cache such as FileCache('tokens'), not {type(cache).__name__}"
-        )
+    for name, (method, expected) in _METHODS.items():
+        value = options.get(name)
+        if value is not None and not hasattr(value, method):
+            raise TokenConfigurationError(f"{name} must be {expected}, not {type(value).__name__}")
     if not callable(options.get("on_token") or print):
         raise TokenConfigurationError("on_token must be callable")
     auth_session = options.get("auth_session")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from weakref import finalize, ref
 
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientSession
@@ -42,9 +42,12 @@ class OAuth2Middleware:
             path. By default only the origin of the first request gets it.
         require_https: Refuse plain http to other machines. By default it causes one warning for
             each host (RFC 6750 §5.3).
+        allow_http_hosts: Hosts such as ``api:8080`` that are trusted over plain http, and cause no
+            warning.
 
     Raises:
-        TokenConfigurationError: If `allowed_origins` is empty or not a list of origins.
+        TokenConfigurationError: If `allowed_origins` is empty or not a list of origins, or
+            `allow_http_hosts` is not a list of hosts.
     """
 
     @hide_locals_on_error
@@ -54,9 +57,12 @@ class OAuth2Middleware:
         *,
         allowed_origins: Iterable[str | URL] | None = None,
         require_https: bool = False,
+        allow_http_hosts: Collection[str] | None = None,
     ) -> None:
         self._header = AuthorizationHeader(manager)
-        self._policy = OriginPolicy(allowed_origins, require_https=require_https)
+        self._policy = OriginPolicy(
+            allowed_origins, require_https=require_https, allow_http_hosts=allow_http_hosts
+        )
         self._checked: tuple[str, str] | None = None
         self._plain_session: Callable[[], ClientSession | None] = _no_session
         self._calls_led_elsewhere: dict[int, object] = {}

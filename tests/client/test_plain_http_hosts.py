@@ -12,8 +12,10 @@ from aioalf import (
     Client,
     InsecureTransportWarning,
     MetadataError,
+    OAuth2Middleware,
     TokenConfigurationError,
     TokenError,
+    TokenManager,
 )
 from aioalf.caches import MemoryCache
 from aioalf.grants import ACCESS_TOKEN, REFRESH_TOKEN, AuthorizationCode, TokenExchange
@@ -168,6 +170,18 @@ async def test_api_on_a_listed_host_causes_no_warning(cluster: Cluster) -> None:
         async with cluster.connect(session=session) as client:
             with pytest.raises(InsecureTransportWarning):
                 await client.get(url)
+
+
+@pytest.mark.rule("R053")
+async def test_middleware_trusts_the_listed_hosts(cluster: Cluster) -> None:
+    """`OAuth2Middleware` has the option too, because it is given only a manager."""
+    url = cluster.inside(cluster.server.url("/things"))
+    host = f"keycloak:{urlsplit(url).port}"
+    async with TokenManager(cluster.server.token_endpoint, "client-id", "secret") as manager:
+        trusting = OAuth2Middleware(manager, allow_http_hosts=[host])
+        assert (await cluster.session.get(url, middlewares=[trusting])).status == 200
+        with pytest.raises(InsecureTransportWarning):
+            await cluster.session.get(url, middlewares=[OAuth2Middleware(manager)])
 
 
 @pytest.mark.parametrize("hosts", ["keycloak", ["http://keycloak:8080"], ["*"], ["keycloak/x"]])

@@ -347,6 +347,8 @@ async def test_subclass_without_a_server_is_reported_on_first_use() -> None:
         ({"http_options": {"data": "x"}}, "data cannot be set"),
         ({"grant": ClientCredentials}, "grant must be an object, not a class"),
         ({"client_auth": ClientSecretBasic}, "client_auth must be an object, not a class"),
+        ({"grant": "client_credentials"}, "grant must be a grant such as ClientCred.*, not str"),
+        ({"client_auth": "post"}, "client_auth must be a client .* ClientSecretPost.*, not str"),
         ({"renewal": Renewal}, "renewal must be an object, not a class"),
         ({"retry": Retry}, "retry must be an object, not a class"),
         ({"renewal": Retry()}, "renewal must be a Renewal"),

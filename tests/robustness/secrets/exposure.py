@@ -16,10 +16,14 @@ from tests.robustness.secrets.canaries import Canaries
 from tests.support.error_reports import report_of
 
 
+def _no_frames(*_arguments: object, **_options: object) -> StackSummary:
+    return StackSummary()
+
+
 @contextmanager
 def _without_origins() -> Iterator[None]:
     """Do not let asyncio collect where each callback was created: that is source code only."""
-    with mock.patch.object(StackSummary, "extract", lambda *_, **__: StackSummary()):
+    with mock.patch.object(StackSummary, "extract", _no_frames):
         yield
 
 
