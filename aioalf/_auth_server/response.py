@@ -17,6 +17,7 @@ from yarl import URL
 from aioalf._auth_server.buffered_response import replace_texts
 from aioalf._auth_server.error_response import OAuthErrorFields, masked_members, read_oauth_error
 from aioalf._auth_server.request_params import Form
+from aioalf._auth_server.response_reader import ReaderFailure, call_reader
 from aioalf._auth_server.server_rules import STANDARD_RULES, ServerRules
 from aioalf._hidden_repr import MaskedDict
 from aioalf._masking import (
@@ -78,7 +79,7 @@ def secrets_in_request(credentials: Credentials, form: Form) -> frozenset[str]:
 
 
 _MAX_PARAMETERS: Final = 100
-_FORM_MEMBERS: Final = frozenset({"access_token", "error"})
+_FORM_MEMBERS: Final = frozenset({"access_token", "error", "refresh_token"})
 _FORM_TYPES: Final = frozenset({"application/x-www-form-urlencoded", "text/plain"})
 
 
@@ -169,28 +170,28 @@ class ServerResponse(Unpicklable):
         """Whether a client that authenticated has to wait, and to ask again (RFC 8628 §3.5)."""
         return (self.members or {}).get("error") in ("authorization_pending", "slow_down")
 
-    @cached_property
+    @property
     def members(self) -> Mapping[str, object] | None:
         """The members of the object in the body, None if the body holds anything else.
 
-        Raises TokenResponseError if the reader of the rules fails.
+        They are as the server sent them if the reader of the rules failed.
         """
-        members = self._members_as_sent
-        if members is None or self._rules.read_response is None:
-            return members
-        try:
-            read = cast("object", self._rules.read_response(members))
-            if isinstance(read, Mapping):
-                return MaskedDict(cast("Mapping[str, object]", read))
-            problem = f"it returned {type(read).__name__} instead of a mapping"
-        except Exception as error:  # noqa: BLE001 - the response may have any form
-            problem = f"it raised {type(error).__name__}"
-        if not self.is_success:
-            return members  # the error of the server says more
-        raise TokenResponseError(f"{self._sender}: the response reader failed: {problem}")
+        read = self._read
+        return self.members_as_sent if isinstance(read, ReaderFailure) else read
+
+    @property
+    def reader_failure(self) -> ReaderFailure | None:
+        """The failure of the reader of the rules."""
+        return self._read if isinstance(self._read, ReaderFailure) else None
 
     @cached_property
-    def _members_as_sent(self) -> Mapping[str, object] | None:
+    def _read(self) -> Mapping[str, object] | ReaderFailure | None:
+        members, reader = self.members_as_sent, self._rules.read_response
+        return members if members is None or reader is None else call_reader(reader, members)
+
+    @cached_property
+    def members_as_sent(self) -> Mapping[str, object] | None:
+        """The members before the reader of the rules has read them."""
         members = self._json_object
         if members is None:
             members = read_form(self.body, self.content_type)
@@ -232,8 +233,10 @@ class ServerResponse(Unpicklable):
 
     def unusable_error(self, wanted: str, problem: str) -> TokenResponseError:
         """Return the error for a 2xx response that does not hold `wanted`."""
+        failure = self.reader_failure
         if self._oauth_error.error:
-            problem = f"the server reports {self._oauth_error}"
+            reported = f"the server reports {self._oauth_error}"
+            problem = f"{reported}; {failure}" if failure else reported
         content_type = mask_secrets(self.content_type, self.secrets)
         error = TokenResponseError(
             f"{self._sender} answered {self.status} "
@@ -242,11 +245,12 @@ class ServerResponse(Unpicklable):
             content_type,
             **self._oauth_error._asdict(),
         )
+        error.__cause__ = failure and failure.cause
         return self._classified(error) if self.reports_error else error
 
     def _classified(self, error: ErrorT) -> ErrorT:
-        if self._members_as_sent is not None:
-            error.response_data = masked_members(self._members_as_sent, self.secrets)
+        if self.members_as_sent is not None:
+            error.response_data = masked_members(self.members_as_sent, self.secrets)
         words = {word for word in self._oauth_error[:2] if word}
         error.needs_sign_in |= not words.isdisjoint(self._rules.sign_in_again)
         error.is_transient |= not words.isdisjoint(_TRY_LATER | self._rules.try_later)

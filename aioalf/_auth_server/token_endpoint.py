@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from copy import copy
 from itertools import count
 from types import MappingProxyType
@@ -272,6 +271,8 @@ class TokenEndpoint:
         self, form: Form, amend: AmendResponse | None, attempt: int = 1
     ) -> Token:
         response, sent_at, sent_on = await self._requests.send("token_endpoint", form, attempt)
+        if response.reader_failure is not None:
+            raise _unusable(response, str(response.reader_failure))
         members = response.members and MaskedDict(response.members)
         if amend is not None and members is not None:
             members = amend(members)
@@ -307,10 +308,13 @@ def _is_refresh(form: Form) -> bool:
 
 
 def _unusable(response: ServerResponse, problem: str) -> TokenResponseError:
+    """Return the error, which holds the refresh token of the response if it can be found."""
+    places = (response.members, response.members_as_sent)  # a reader may leave it out
+    found = (read_refresh_token((members or {}).get("refresh_token")) for members in places)
+    refresh_token = next(filter(None, found), None)
+    if refresh_token is None and response.reader_failure is not None:
+        problem += ", and there is no refresh_token at the top of the response that can be kept"
     error = response.unusable_error("a usable token", problem)
-    refresh_token = None
-    with suppress(TokenResponseError):  # the response reader failed
-        refresh_token = read_refresh_token((response.members or {}).get("refresh_token"))
     if refresh_token is not None:
         # A code or a refresh token that was sent is of no use any longer.
         error.hold_replacement(refresh_token)

@@ -11,6 +11,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from typing import Literal
 
 from aioalf._auth_server.expiry import EXPIRES_IN, ExpiryMembers
+from aioalf._callbacks import is_coroutine_function
 from aioalf.client_auth import ClientAuth
 from aioalf.errors import TokenConfigurationError
 from aioalf.grants import Grant
@@ -64,7 +65,8 @@ class Provider:
             is refused unless it has a redirect URI of its own.
         redirect_params: Parameters of the redirect to keep in ``Token.extra``.
         read_response: A function that turns the members of a token response or an error response
-            into standard members.
+            into standard members. If it fails, a ``refresh_token`` at the top of the response is
+            kept, so that a completed sign-in is not lost.
         token_types: Words for Bearer in ``token_type``.
         implied_scopes: For a scope in a response, the requested ones that it stands for. An
             asterisk at the end of both stands for the same text.
@@ -122,6 +124,12 @@ class Provider:
     def __post_init__(self) -> None:
         if not self.name or not isinstance(self.name, str):
             raise TokenConfigurationError("Provider needs a name, such as Provider('example', ...)")
+        reader = self.read_response
+        if reader is not None and (not callable(reader) or is_coroutine_function(reader)):
+            raise TokenConfigurationError(
+                "read_response must be a function that returns a mapping, and not a coroutine "
+                "function"
+            )
         if self.token_body not in {"form", "json"}:
             raise TokenConfigurationError(
                 f"token_body must be 'form' or 'json', not {self.token_body!r}"

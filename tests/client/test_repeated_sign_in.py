@@ -1,14 +1,20 @@
 """A person who has just signed in is not asked again at once if the token request fails."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 import pytest
 
 from aioalf import Client, TokenManager
 from aioalf.caches import MemoryCache, TokenCache
-from aioalf.errors import SignInResponseError, TokenConfigurationError, TokenError
+from aioalf.errors import (
+    SignInResponseError,
+    TokenConfigurationError,
+    TokenError,
+    TokenResponseError,
+)
 from aioalf.grants import AuthorizationCode
+from aioalf.providers import Provider
 from aioalf.testing import MISSING, Fault, Missing, OAuthServer
 from tests.support.clocks import Clock
 from tests.support.signed_in import SignedIn, failing_at_once
@@ -94,6 +100,68 @@ async def test_refresh_token_of_an_unusable_response_is_used_next(
     assert len(visitor.opened) == (2 if restarts and cache is None else 1)
     await manager.logout()
     await manager.close()
+    await visitor.gone()
+
+
+class Reader:
+    """A response reader that may fail."""
+
+    def __init__(self) -> None:
+        self.is_failing = True
+
+    def read(self, members: Mapping[str, object]) -> Mapping[str, object]:
+        """Return the members, or fail."""
+        if self.is_failing:
+            raise KeyError("data")
+        return members
+
+
+@pytest.mark.rule("R045", "R097")
+@pytest.mark.parametrize("restarts", [False, True], ids=["same program", "next program"])
+async def test_sign_in_survives_a_response_reader_that_fails(
+    oauth_server: OAuthServer, cache: TokenCache | None, *, restarts: bool
+) -> None:
+    """The refresh token is kept, and so is each one that replaces it; the person is asked once."""
+    visitor = SignedIn(oauth_server).visitor
+    options = failing_at_once(oauth_server, AuthorizationCode(open_browser=visitor))
+    reader = Reader()
+    options["provider"] = Provider("example", read_response=reader.read)
+    manager = TokenManager(None, **options, cache=cache)
+    with pytest.raises(SignInResponseError, match="the response reader failed: it raised KeyError"):
+        await manager.get_token()
+    for _ in range(2):
+        with pytest.raises(TokenResponseError, match="the response reader failed") as caught:
+            await manager.get_token()
+        assert isinstance(caught.value.__cause__, KeyError)
+    reader.is_failing = False
+    if restarts:
+        await manager.close()
+        manager = TokenManager(None, **options, cache=cache)
+    assert await manager.get_token()
+    assert len(visitor.opened) == (2 if restarts and cache is None else 1)
+    await manager.close()
+    await visitor.gone()
+
+
+@pytest.mark.rule("R045", "R097")
+async def test_person_is_not_asked_again_at_once_if_a_nested_answer_cannot_be_read(
+    oauth_server: OAuthServer, cache: TokenCache | None, clock: Clock
+) -> None:
+    """Only the reader knows where its refresh token is, so the person is asked after a minute."""
+    visitor = SignedIn(oauth_server).visitor
+    options = failing_at_once(oauth_server, AuthorizationCode(open_browser=visitor))
+    options["provider"] = Provider("example", read_response=Reader().read)
+    oauth_server.token_fault = Fault.wrong_json({"data": {"refresh_token": "nested"}})
+    async with TokenManager(None, **options, cache=cache) as manager:
+        for _ in range(3):
+            with pytest.raises(SignInResponseError, match="no refresh_token at the top"):
+                await manager.get_token()
+            clock.advance(19)
+        assert len(visitor.opened) == 1
+        clock.advance(19)
+        with pytest.raises(SignInResponseError):
+            await manager.get_token()
+        assert len(visitor.opened) == 2
     await visitor.gone()
 
 

@@ -4,7 +4,7 @@ import base64
 import copy
 import pickle
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -19,10 +19,11 @@ from aioalf._hidden_repr import MaskedDict, MaskedMultiDict, MaskedSet, MaskedSt
 from aioalf._requests.authorization_header import AuthorizationHeader
 from aioalf.caches import MemoryCache
 from aioalf.client_auth import ClientAuth, ClientSecretBasic, ClientSecretPost, Credentials
-from aioalf.errors import CacheError, RevocationError
+from aioalf.errors import CacheError, RevocationError, SignInResponseError
 from aioalf.grants import AuthorizationCode
 from aioalf.grants.implicit import ImplicitLogin
 from aioalf.implicit_manager import OAuthImplicitTokenManager, TokenStorage
+from aioalf.providers import Provider
 from aioalf.testing import CacheFault, CacheMethod, Fault, OAuthServer, UnreliableCache
 from tests.support.front import FixedManager, UserClient, UserManager, client_of
 from tests.support.person import Person
@@ -209,6 +210,38 @@ async def test_failed_logout_shows_no_token(oauth_server: OAuthServer, fault: Fa
     assert isinstance(error, RevocationError)
     assert tokens[0].refresh_token is not None
     require_no_secret(error, tokens[0].access_token, tokens[0].refresh_token)
+
+
+@pytest.mark.rule("R063")
+@pytest.mark.parametrize("quotes", [False, True], ids=["silent", "quotes the token"])
+async def test_failing_response_reader_shows_no_token(
+    oauth_server: OAuthServer, *, quotes: bool
+) -> None:
+    """Neither its error nor its local variables are shown; the tokens are still valid."""
+
+    def read(members: Mapping[str, object]) -> Mapping[str, object]:
+        body = {"token": members["access_token"], "renewal": members["refresh_token"]}
+        raise LookupError(body["renewal"] if quotes else "data")
+
+    user = Person()
+    client = Client(
+        "client-id",
+        "secret",
+        issuer=oauth_server.issuer,
+        provider=Provider("example", read_response=read),
+        grant=AuthorizationCode(open_browser=user),
+        raise_token_errors=True,
+    )
+    oauth_server.changes["token"] = {
+        "access_token": "granted-token",
+        "refresh_token": "granted-renewal",
+    }
+    async with client:
+        error = await error_of(lambda: client.get(oauth_server.url("/things")))
+        await user.done()
+        assert isinstance(error, SignInResponseError)
+        assert error.__cause__ is not None
+        require_no_secret(error, "granted-renewal")
 
 
 @pytest.mark.rule("R063")

@@ -1,5 +1,6 @@
 """`Provider`, its checks, and how its facts reach a client."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -41,6 +42,8 @@ def manager_of(provider: Provider, **options: Any) -> TokenManager:
         ("example", {"token_body": "xml"}, "token_body must be .* not 'xml'"),
         ("example", {"pkce": "plain"}, "pkce must be .* not 'plain'"),
         ("example", {"pkce": "unsupported"}, "'public' for clients without a secret"),
+        ("example", {"read_response": "body"}, "read_response must be a function"),
+        ("example", {"read_response": asyncio.sleep}, "and not a coroutine function"),
     ],
 )
 def test_invalid_fact_is_refused(name: Any, options: dict[str, Any], word: str) -> None:

@@ -1,0 +1,91 @@
+"""Calls the response reader of a server, a user's function that sees secrets.
+
+If it fails, the failure says so without a value of the response. Must not know HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from inspect import iscoroutine
+from traceback import clear_frames
+from typing import Final, NamedTuple, cast
+
+from aioalf._auth_server.server_rules import ResponseReader
+from aioalf._hidden_repr import MaskedDict
+
+_QUOTED: Final = 8
+"""A text that repeats this many characters of a value in a row may show a part of a secret."""
+
+_MAX_TEXT: Final = 300
+
+
+class ReaderFailure(NamedTuple):
+    """Why a reader returned no members. The cause is None if it raised no error."""
+
+    problem: str
+    cause: BaseException | None = None
+
+    def __str__(self) -> str:
+        return f"the response reader failed: {self.problem}"
+
+
+def call_reader(
+    reader: ResponseReader, members: Mapping[str, object]
+) -> Mapping[str, object] | ReaderFailure:
+    """Return the members that the reader makes of those of a response, or its failure."""
+    try:
+        # A copy: a reader that fails halfway may have removed members.
+        read = cast("object", reader(MaskedDict(members)))
+        if isinstance(read, Mapping):
+            renamed = MaskedDict(cast("Mapping[str, object]", read))
+            if all(isinstance(name, str) for name in renamed):
+                return renamed
+            return ReaderFailure("it returned a mapping with names that are not text")
+        if iscoroutine(read):
+            read.close()
+        return ReaderFailure(f"it returned {type(read).__name__} instead of a mapping")
+    except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - the response may have any form
+        return ReaderFailure(f"it raised {type(error).__name__}", _harmless(error, members))
+
+
+def _harmless(error: BaseException, members: Mapping[str, object]) -> BaseException:
+    """Return the error without local variables; another one if its text repeats a value."""
+    lines = error.__traceback__ and error.__traceback__.tb_next  # without the frame of the caller
+    clear_frames(lines)
+    error.__cause__ = error.__context__ = None
+    if isinstance(error, BaseExceptionGroup) or _shows(error, members):
+        error = RuntimeError(
+            f"{type(error).__name__}, whose text may repeat values of the response"
+        )
+    return error.with_traceback(lines)
+
+
+def _shows(error: BaseException, members: Mapping[str, object]) -> bool:
+    """Tell whether a text of the error has a short value as a word, or a part of a longer one."""
+    text: str | None = None
+    with suppress(Exception):  # of a class of the user
+        text = "\n".join([str(error), repr(error), *getattr(error, "__notes__", ())])
+    if text is None or len(text) > _MAX_TEXT:
+        return True
+    values = frozenset(_values(members))
+    if not values.isdisjoint(re.findall(r"\w+", text)):
+        return True
+    everything = "\n".join(values)
+    starts = range(len(text) - _QUOTED + 1)
+    return any(text[start : start + _QUOTED] in everything for start in starts)
+
+
+def _values(members: object) -> Iterator[str]:
+    """Yield the texts and the long numbers of a response."""
+    pending = [members]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, Mapping):
+            pending.extend(cast("Mapping[str, object]", value).values())
+        elif isinstance(value, list):
+            pending.extend(cast("list[object]", value))
+        elif isinstance(value, str) or len(str(value)) >= _QUOTED:
+            yield str(value)
