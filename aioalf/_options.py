@@ -4,17 +4,21 @@ A new option of both has its name here. Must not import the manager.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, TypedDict, cast
+from typing import TYPE_CHECKING, Any, Final, TypedDict, cast
 
 from aiohttp import (
     BaseConnector,
     ClientMiddlewareType,
+    ClientRequest,
     ClientResponse,
     ClientSession,
     ClientTimeout,
+    ClientWebSocketResponse,
+    HttpVersion,
     TraceConfig,
 )
 from aiohttp.abc import AbstractCookieJar
+from aiohttp.helpers import BasicAuth
 from aiohttp.typedefs import JSONEncoder, LooseCookies, LooseHeaders, StrOrURL
 from yarl import URL
 
@@ -79,8 +83,10 @@ class SessionOptions(TypedDict, total=False):
     timeout: ClientTimeout | None
     trust_env: bool | None
     proxy: StrOrURL | None
+    proxy_auth: BasicAuth | None
     raise_for_status: bool | Callable[[ClientResponse], Awaitable[None]] | None
     json_serialize: JSONEncoder | None
+    json_serialize_bytes: Callable[[Any], bytes] | None
     trace_configs: Sequence[TraceConfig] | None
     cookie_jar: AbstractCookieJar | Callable[[], AbstractCookieJar] | None
     connector: BaseConnector | Callable[[], BaseConnector] | None
@@ -90,12 +96,32 @@ class SessionOptions(TypedDict, total=False):
     read_bufsize: int | None
     max_line_size: int | None
     max_field_size: int | None
+    max_headers: int | None
+    fallback_charset_resolver: Callable[[ClientResponse, bytes], str] | None
+    version: HttpVersion | None
+    request_class: type[ClientRequest] | None
+    response_class: type[ClientResponse] | None
+    ws_response_class: type[ClientWebSocketResponse] | None
     middlewares: Sequence[ClientMiddlewareType] | None
 
 
 class ClientOptions(TokenManagerOptions, SessionOptions, total=False):
     """The keyword options that `Client` passes on to its token manager or to its session."""
 
+
+_NOT_TAKEN: Final = {
+    "auth": (
+        "the token is in the Authorization header; client_secret or client_auth authenticates the "
+        "client, and proxy_auth is for a proxy"
+    ),
+    "conn_timeout": "pass timeout=aiohttp.ClientTimeout(connect=...)",
+    "loop": "a client uses the running event loop",
+    "read_timeout": "pass timeout=aiohttp.ClientTimeout(total=...)",
+    "ssl_shutdown_timeout": (
+        "pass connector=..., a function that makes an aiohttp.TCPConnector with this argument"
+    ),
+}
+"""The arguments of `aiohttp.ClientSession` that a client does not take, and what to do instead."""
 
 _KINDS: dict[str, type] = {
     "endpoints": Mapping,
@@ -115,7 +141,11 @@ _METHODS: Mapping[str, tuple[str, str]] = {
 def check_names(options: Mapping[str, object], known: type) -> None:
     """Raise TypeError if an option is not one of the keys of the TypedDict `known`."""
     if unknown := options.keys() - known.__annotations__.keys():
-        raise TypeError(f"got an unexpected keyword argument {min(unknown)!r}")
+        name = min(unknown)
+        reason = _NOT_TAKEN.get(name) if known is ClientOptions else None
+        raise TypeError(
+            f"got an unexpected keyword argument {name!r}" + (f": {reason}" if reason else "")
+        )
 
 
 def split_options(options: ClientOptions) -> tuple[dict[str, object], SessionOptions]:

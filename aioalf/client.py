@@ -72,10 +72,12 @@ class Client(RequestVerbs, Unpicklable, AsyncOnly):
         raise_token_errors: Raise `TokenHTTPError` instead of returning its response.
         options: The keyword options of `TokenManager`, and arguments of `aiohttp.ClientSession` for
             the client's own session: ``base_url``, ``headers``, ``cookies``, ``skip_auto_headers``,
-            ``timeout``, ``trust_env``, ``proxy``, ``raise_for_status``, ``json_serialize``,
-            ``trace_configs``, ``cookie_jar``, ``connector``, ``connector_owner``,
-            ``auto_decompress``, ``requote_redirect_url``, ``read_bufsize``, ``max_line_size``,
-            ``max_field_size`` and ``middlewares``. ``cookie_jar`` and ``connector`` may be
+            ``timeout``, ``trust_env``, ``proxy``, ``proxy_auth``, ``raise_for_status``,
+            ``json_serialize``, ``json_serialize_bytes``, ``trace_configs``, ``cookie_jar``,
+            ``connector``, ``connector_owner``, ``auto_decompress``, ``requote_redirect_url``,
+            ``read_bufsize``, ``max_line_size``, ``max_field_size``, ``max_headers``,
+            ``fallback_charset_resolver``, ``version``, ``request_class``, ``response_class``,
+            ``ws_response_class`` and ``middlewares``. ``cookie_jar`` and ``connector`` may be
             functions that make one; they are called for each new session.
 
     Raises:

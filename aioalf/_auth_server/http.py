@@ -237,8 +237,8 @@ def _token_error(
     """Return the error to raise when aiohttp could not send a request or read its response."""
     if isinstance(failure, InvalidURL):  # it quotes the URL, which may hold a proxy's password
         return TokenConfigurationError(
-            "The token request cannot be sent: a URL in http_options or the environment, such as "
-            "the proxy, is malformed"
+            "The token request cannot be sent: a URL in http_options, the session or the "
+            "environment, such as the proxy, is malformed"
         )
     if not isinstance(failure, ClientError | HttpProcessingError | OSError):
         reason = printable(mask_secrets(str(failure), secrets))

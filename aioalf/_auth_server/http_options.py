@@ -131,9 +131,11 @@ def _proxy_credentials(proxy: object, proxy_auth: object) -> Iterator[str]:
         with suppress(ValueError):  # aiohttp refuses it
             url = URL(proxy)
             user, password = url.user or "", url.password or ""
-    # aiohttp's BasicAuth, whose import warns since 3.14.
     user, password = getattr(proxy_auth, "login", user), getattr(proxy_auth, "password", password)
-    if user or password:
-        pair = f"{user}:{password}"
-        # aiohttp encodes them as Latin-1.
-        yield from (password or user, pair, b64encode(pair.encode("latin-1", "replace")).decode())
+    if not user and not password:
+        return
+    secret, pair = password or user, f"{user}:{password}"
+    # aiohttp encodes them as Latin-1.
+    yield from (secret, pair, b64encode(pair.encode("latin-1", "replace")).decode())
+    with suppress(UnicodeError):  # `open_session` puts UTF-8 into a URL, byte by byte
+        yield secret.encode("latin-1").decode()

@@ -56,10 +56,10 @@ def _harmless(error: BaseException, members: Mapping[str, object]) -> BaseExcept
     lines = error.__traceback__ and error.__traceback__.tb_next  # without the frame of the caller
     clear_frames(lines)
     error.__cause__ = error.__context__ = None
-    if isinstance(error, BaseExceptionGroup) or _shows(error, members):
-        error = RuntimeError(
-            f"{type(error).__name__}, whose text may repeat values of the response"
-        )
+    is_group = isinstance(cast("object", error), BaseExceptionGroup)  # with more tracebacks
+    if is_group or _shows(error, members):
+        name = type(error).__name__
+        error = RuntimeError(f"{name}, whose text may repeat values of the response")
     return error.with_traceback(lines)
 
 

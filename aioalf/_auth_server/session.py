@@ -24,7 +24,7 @@ from aiohttp import (
     TraceConfig,
     UnixConnector,
 )
-from aiohttp.helpers import get_env_proxy_for_url
+from aiohttp.helpers import BasicAuth, get_env_proxy_for_url
 from yarl import URL
 
 from aioalf._auth_server.http_options import DEFAULT_TIMEOUT
@@ -57,7 +57,7 @@ class SessionSettings(Unpicklable):
     def __init__(self, session: ClientSession | None = None) -> None:
         # aiohttp has no public names for most of these settings.
         self.proxy: str | URL | None = getattr(session, "_default_proxy", None)
-        self.proxy_auth: object = getattr(session, "_default_proxy_auth", None)
+        self.proxy_auth: BasicAuth | None = getattr(session, "_default_proxy_auth", None)
         self.trust_env: bool = getattr(session, "trust_env", False)
         ssl = getattr(getattr(session, "connector", None), "_ssl", True)
         self.ssl: object = ssl if verifies_certificates(ssl) else True
@@ -144,8 +144,6 @@ async def open_session(
     options: dict[str, Any] = {}
     if needs_proxy:
         options["proxy"] = await _proxy_of(settings, url)
-        if settings.proxy is not None and settings.proxy_auth is not None:
-            options["proxy_auth"] = settings.proxy_auth
     traces = list(trace_configs)
     if auth_session is None:
         # Not kept alive after the response, not even until the session is closed.
@@ -169,11 +167,17 @@ def has_custom_connector(session: ClientSession) -> bool:
     return type(session.connector) not in _STANDARD_CONNECTORS
 
 
-async def _proxy_of(settings: SessionSettings, url: URL) -> str | URL | None:
-    if settings.proxy is None and settings.trust_env:
-        # A session with trust_env would also take credentials for the server from netrc.
-        return await asyncio.to_thread(_proxy_of_environment, url)
-    return settings.proxy
+async def _proxy_of(settings: SessionSettings, url: URL) -> URL | None:
+    """Return the proxy with its credentials. Raises InvalidURL, which does not quote it."""
+    try:
+        if settings.proxy is not None:
+            return _with_credentials(URL(settings.proxy), settings.proxy_auth)
+        if settings.trust_env:
+            # A session with trust_env would also take credentials for the server from netrc.
+            return await asyncio.to_thread(_proxy_of_environment, url)
+    except (LookupError, ValueError):  # LookupError: an unknown encoding
+        raise InvalidURL("proxy") from None
+    return None
 
 
 def _proxy_of_environment(url: URL) -> URL | None:
@@ -181,9 +185,19 @@ def _proxy_of_environment(url: URL) -> URL | None:
         proxy, auth = get_env_proxy_for_url(url)
     except LookupError:
         return None
-    except ValueError:  # its text may quote the URL
-        raise InvalidURL("proxy") from None
-    if auth is None:
-        return proxy
-    user, password, _ = cast("tuple[str, str, str]", auth)
-    return proxy.with_user(user).with_password(password)  # aiohttp 3.14 deprecates proxy_auth
+    return _with_credentials(proxy, auth)
+
+
+def _with_credentials(proxy: URL, auth: BasicAuth | None) -> URL:
+    """Return the URL with the credentials, since aiohttp 3.14 deprecates ``proxy_auth``.
+
+    aiohttp reads them from the URL as UTF-8, and sends them as Latin-1. Raises ValueError if it
+    cannot.
+    """
+    if auth is not None:
+        login, password, encoding = cast("tuple[str, str, str]", auth)
+        sent = f"{login}:{password}".encode(encoding).decode("latin-1")
+        login, _, password = sent.partition(":")
+        proxy = proxy.with_user(login).with_password(password)
+    f"{proxy.user}{proxy.password}".encode("latin-1")
+    return proxy

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from aiohttp import (
+    BasicAuth,
     ClientConnectorError,
     ClientHandlerType,
     ClientRequest,
@@ -170,18 +171,44 @@ async def test_proxy_of_the_session_is_used() -> None:
         assert proxy.requests[0].startswith(b"POST http://auth.localhost/token HTTP/1.1\r\n")
 
 
+def basic_auth(password: str, encoding: str) -> BasicAuth:
+    """Return credentials for a proxy. aiohttp 3.14 warns about this class."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return BasicAuth("user", password, encoding)
+
+
 async def test_proxy_credentials_of_the_session_are_used() -> None:
     """Separate proxy credentials, which aiohttp 3.14 deprecates, are used."""
     async with AsyncExitStack() as stack:
         proxy = await stack.enter_async_context(RawServer(answer(TOKEN)))
         session = await stack.enter_async_context(ClientSession(proxy=proxy.url))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # by aiohttp 3.14
-            from aiohttp import BasicAuth  # noqa: PLC0415 - the import warns
-
-            session._default_proxy_auth = BasicAuth("user", "password")  # noqa: SLF001 - see above
-            await request_token(endpoint_at("http://auth.localhost/token", session=session))
+        session._default_proxy_auth = basic_auth("password", "latin1")  # noqa: SLF001 - the argument warns
+        await request_token(endpoint_at("http://auth.localhost/token", session=session))
         assert b"Proxy-Authorization: Basic dXNlcjpwYXNzd29yZA==" in proxy.requests[0]
+
+
+@pytest.mark.rule("R063")
+@pytest.mark.parametrize(
+    ("proxy", "auth"),
+    [
+        ("http://user:hunter2€@127.0.0.1:1", None),
+        ("http://127.0.0.1:1", basic_auth("hunter2€", "latin-1")),
+        ("http://127.0.0.1:1", basic_auth("hunter2", "unknown")),
+        ("http://user:hunter2@[127", None),
+    ],
+    ids=["URL", "latin-1", "encoding", "malformed"],
+)
+async def test_proxy_credentials_that_cannot_be_sent_are_not_shown(
+    proxy: str, auth: BasicAuth | None
+) -> None:
+    """The error says that a URL is malformed; aiohttp's own error would show the password."""
+    async with ClientSession(proxy=proxy) as session:
+        session._default_proxy_auth = auth  # noqa: SLF001 - the argument warns
+        error = await error_of(endpoint_at("http://auth.localhost/token", session=session))
+    assert isinstance(error, TokenConfigurationError)
+    assert "such as the proxy, is malformed" in str(error)
+    assert "hunter2" not in "".join(traceback.format_exception(error))
 
 
 class Environment:

@@ -2,12 +2,18 @@
 
 import asyncio
 import ssl
+import traceback
+import warnings
+from base64 import b64encode
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import pytest
 import trustme
 from aiohttp import (
+    BasicAuth,
+    ClientError,
     ClientHandlerType,
     ClientRequest,
     ClientResponse,
@@ -34,7 +40,8 @@ __all__ = ("loop_in_thread", "server_in_thread")
 TOKEN_URL, API_URL = "http://auth.localhost/token", "http://api.localhost/things"
 
 pytestmark = pytest.mark.filterwarnings(
-    "ignore::aioalf.errors.InsecureTransportWarning"  # plain http to names below localhost
+    "ignore::aioalf.errors.InsecureTransportWarning",  # plain http to names below localhost
+    "ignore:The 'proxy_auth' parameter:DeprecationWarning",  # by aiohttp 3.14
 )
 
 
@@ -367,6 +374,100 @@ async def test_token_requests_use_the_proxy_of_the_settings(
     assert proxy.requested == [TOKEN_URL, API_URL]
 
 
+def credentials(user: str, password: str, encoding: str = "latin1") -> BasicAuth:
+    """Return credentials for a proxy. aiohttp 3.14 warns about this class."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return BasicAuth(user, password, encoding)
+
+
+@pytest.mark.parametrize(
+    ("user", "password", "encoding"),
+    [
+        ("user", "p/ss:w@rd%41", "latin1"),
+        ("", "password", "latin1"),
+        ("user", "", "latin1"),
+        ("usér", "pässword", "latin1"),
+        ("usér", "password-€", "utf-8"),
+    ],
+)
+async def test_all_requests_send_the_credentials_of_the_proxy(
+    user: str, password: str, encoding: str
+) -> None:
+    """Requests to the API with any method, and those to the authorization server."""
+    auth = credentials(user, password, encoding)
+    pair = b64encode(f"{user}:{password}".encode(encoding)).decode()
+    async with HTTPProxy() as proxy:
+        # Old versions of aiohttp send them once for each connection.
+        connect = partial(TCPConnector, force_close=True)
+        options: dict[str, Any] = {"proxy": proxy.url, "proxy_auth": auth, "connector": connect}
+        endpoints = {"introspection_endpoint": INTROSPECTION_URL}
+        async with Client(
+            "client-id", "secret", TOKEN_URL, endpoints=endpoints, **options
+        ) as client:
+            await client.get(API_URL)
+            await client.post(API_URL)
+            await client.introspect("abc")
+    assert proxy.requested == [TOKEN_URL, API_URL, API_URL, INTROSPECTION_URL]
+    assert [each["Proxy-Authorization"] for each in proxy.headers] == [f"Basic {pair}"] * 4
+
+
+async def test_credentials_are_for_the_proxy_of_a_call_as_well() -> None:
+    """As in aiohttp. Token requests do not send them to another proxy."""
+    options: dict[str, Any] = {"proxy_auth": credentials("user", "password")}
+    async with HTTPProxy() as of_tokens, HTTPProxy() as of_call:
+        options["http_options"] = {"proxy": of_tokens.url}
+        async with Client("client-id", "secret", TOKEN_URL, **options) as client:
+            await client.get(API_URL, proxy=of_call.url)
+        [token_request], [request] = of_tokens.headers, of_call.headers
+    assert "Proxy-Authorization" not in token_request
+    assert request["Proxy-Authorization"] == "Basic dXNlcjpwYXNzd29yZA=="
+
+
+@pytest.mark.rule("R063")
+async def test_credentials_of_the_proxy_are_not_shown(oauth_server: OAuthServer) -> None:
+    """Neither in the error of a request, nor in local variables of aiohttp."""
+
+    def make(**options: Any) -> Client:
+        return make_client(oauth_server, proxy_auth=credentials("user", "hunter2"), **options)
+
+    async with make(proxy="http://127.0.0.1:1") as client, make() as api:
+        for call in (
+            client.get(API_URL),
+            client.token(),
+            api.get(API_URL, proxy="http://127.0.0.1:1"),
+            api.post(API_URL, proxy="http://127.0.0.1:1"),
+        ):
+            with pytest.raises(ClientError) as caught:
+                await call
+            error = caught.value
+            report = traceback.TracebackException.from_exception(error, capture_locals=True)
+            assert "hunter2" not in "".join([*report.format(), repr(error)])
+
+
+@pytest.mark.rule("R063")
+async def test_settings_are_not_shown_if_the_session_cannot_be_made(
+    oauth_server: OAuthServer,
+) -> None:
+    """They are in local variables while a function makes the connector."""
+
+    def fail() -> TCPConnector:
+        raise LookupError
+
+    client = make_client(
+        oauth_server,
+        connector=fail,
+        headers={"X-Api-Key": "hunter2"},
+        proxy="http://user:hunter2@proxy.example.com",
+    )
+    async with client:
+        for method in ("GET", "POST"):
+            with pytest.raises(LookupError) as caught:
+                await client.request(method, API_URL)
+            report = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+            assert "hunter2" not in "".join(report.format())
+
+
 async def test_other_requests_to_the_server_use_the_proxy_of_the_settings(
     proxied: tuple[HTTPProxy, dict[str, Any]],
 ) -> None:
@@ -462,6 +563,13 @@ def test_arguments_of_a_session_contradict_a_session(server_in_thread: OAuthServ
         ({"proxy": "proxy:3128"}, "proxy must be an http or https URL"),
         ({"proxy": "socks5://ada:hidden@proxy.example"}, "proxy must be an http or https URL"),
         ({"proxy": "http://[hidden"}, "proxy must be an http or https URL"),
+        ({"proxy": "http://hidden:€@proxy.example"}, "not one with a user or password that is not"),
+        (
+            {"proxy_auth": ("user", "hidden")},
+            "proxy_auth must be an aiohttp.BasicAuth .*, not tuple",
+        ),
+        ({"proxy_auth": credentials("hidden", "€")}, "with characters of its encoding"),
+        ({"proxy_auth": credentials("hidden", "", "x-none")}, "with characters of its encoding"),
         ({"raise_for_status": "yes"}, "raise_for_status must be True, False or a coroutine"),
         ({"json_serialize": "json"}, "json_serialize must be a function, not str"),
         ({"trace_configs": ["x"]}, "trace_configs must be a list of aiohttp.TraceConfig, not str"),
@@ -485,9 +593,9 @@ def test_unusable_argument_of_a_session_is_refused(options: Any, said: str) -> N
     assert "hidden" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["auth", "proxy_auth", "loop", "base_urls"])
+@pytest.mark.parametrize("name", ["base_urls", "proxys"])
 def test_unknown_argument_is_a_type_error(name: str) -> None:
-    """Credentials besides the token are no option, nor are deprecated arguments."""
+    """A misspelled option is not ignored."""
     options: Any = {name: None}
     with pytest.raises(TypeError, match=f"unexpected keyword argument '{name}'"):
         Client("client-id", "secret", TOKEN_URL, **options)

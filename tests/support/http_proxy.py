@@ -5,13 +5,15 @@ from typing import Self
 
 from aiohttp import web
 from aiohttp.test_utils import RawTestServer
+from multidict import CIMultiDictProxy
 
 
 class HTTPProxy:
-    """A proxy that answers all requests itself, and records their URLs."""
+    """A proxy that answers all requests itself, and records their URLs and headers."""
 
     def __init__(self) -> None:
         self.requested: list[str] = []
+        self.headers: list[CIMultiDictProxy[str]] = []
         self._arrived = asyncio.Condition()
         self._server = RawTestServer(self._respond)
 
@@ -35,5 +37,6 @@ class HTTPProxy:
     async def _respond(self, request: web.BaseRequest) -> web.Response:
         async with self._arrived:
             self.requested.append(str(request.url))
+            self.headers.append(request.headers)
             self._arrived.notify_all()
         return web.json_response({"access_token": "abc", "expires_in": 3600, "active": True})

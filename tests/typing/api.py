@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import assert_type
 
 from aiohttp import (
+    BasicAuth,
     ClientHandlerType,
     ClientRequest,
     ClientResponse,
@@ -13,6 +14,7 @@ from aiohttp import (
     ClientTimeout,
     ClientWebSocketResponse,
     DummyCookieJar,
+    HttpVersion10,
     TCPConnector,
     TraceConfig,
 )
@@ -103,8 +105,10 @@ def own_sessions(session: ClientSession) -> None:
         timeout=ClientTimeout(total=5),
         trust_env=True,
         proxy="http://proxy.example.com:3128",
+        proxy_auth=BasicAuth("user", "password"),
         raise_for_status=True,
         json_serialize=json.dumps,
+        json_serialize_bytes=lambda value: json.dumps(value).encode(),
         trace_configs=[TraceConfig()],
         cookie_jar=DummyCookieJar,
         connector=lambda: TCPConnector(limit=1),
@@ -114,9 +118,16 @@ def own_sessions(session: ClientSession) -> None:
         read_bufsize=2**20,
         max_line_size=16_384,
         max_field_size=16_384,
+        max_headers=256,
+        fallback_charset_resolver=lambda response, body: response.charset or body[:5].decode(),
+        version=HttpVersion10,
+        request_class=ClientRequest,
+        response_class=ClientResponse,
+        ws_response_class=ClientWebSocketResponse,
         middlewares=[pass_on],
     )
     Client(timeout=5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    Client(response_class=ClientRequest)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     Client(session=session, auth=None)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
 

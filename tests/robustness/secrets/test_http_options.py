@@ -8,7 +8,7 @@ from http.cookies import SimpleCookie
 from typing import Any
 
 import pytest
-from aiohttp import ClientSession
+from aiohttp import BasicAuth, ClientSession
 from yarl import URL
 
 from aioalf import Client, Retry, TokenError
@@ -27,13 +27,11 @@ def basic(user: str, password: str) -> str:
     return "Basic " + b64encode(f"{user}:{password}".encode()).decode()
 
 
-def proxy_auth(user: str, password: str) -> object:
+def proxy_auth(user: str, password: str, encoding: str = "latin1") -> object:
     """Return credentials for a proxy. aiohttp 3.14 warns about this class."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        from aiohttp import BasicAuth  # noqa: PLC0415 - the import warns
-
-        return BasicAuth(user, password)
+        return BasicAuth(user, password, encoding)
 
 
 def cookie(value: str) -> SimpleCookie:
@@ -60,6 +58,10 @@ PROXIES: dict[str, Callable[[URL, str], dict[str, Any]]] = {
     "proxy": lambda url, canary: {"proxy": str(url.with_user("user").with_password(canary))},
     "proxy with a token": lambda url, canary: {"proxy": url.with_user(canary)},
     "proxy_auth": lambda url, canary: {"proxy": url, "proxy_auth": proxy_auth("user", canary)},
+    "proxy_auth in UTF-8": lambda url, canary: {
+        "proxy": url,
+        "proxy_auth": proxy_auth("usér", f"{canary}€", "utf-8"),
+    },
 }
 """Options of a request and of a session, whose values are sent to the proxy at a URL."""
 
@@ -113,18 +115,18 @@ async def test_echoed_credentials_of_a_proxy_are_not_shown(option: str) -> None:
 
 
 @pytest.mark.parametrize("option", PROXIES)
-@pytest.mark.parametrize("name", ["session", "auth_session"])
+@pytest.mark.parametrize("name", ["session", "auth_session", "settings"])
 async def test_echoed_credentials_of_the_proxy_of_a_session_are_not_shown(
     name: str, option: str
 ) -> None:
-    """The session's proxy is used for token requests, too."""
+    """The session's proxy is used for token requests, too, also if the session is the client's."""
     canaries, exposure = Canaries(), Exposure()
     canary = canaries.plant_token("proxy")
     with exposure.watching():
         async with EchoServer(PAGE) as echo:
             options = PROXIES[option](echo.origin, canary)
             async with ClientSession(**options) as session:
-                given: dict[str, Any] = {name: session}
+                given: dict[str, Any] = options if name == "settings" else {name: session}
                 await show_failure(exposure, PAGE, token_endpoint=BEHIND_A_PROXY, **given)
     assert canaries.found_in(echo.received)
     assert not exposure.leaks_of(canaries)
