@@ -59,6 +59,9 @@ logger: logging.Logger = logging.getLogger(__name__)
 MAX_BODY: Final = 2**20
 """The number of bytes of a response body that are read."""
 
+_FAILURES: Final = (ClientError, HttpProcessingError, LookupError, OSError, TypeError, ValueError)
+"""What aiohttp raises, also for wrong options: a LookupError for an unknown encoding."""
+
 
 class AuthServerHTTP(Unpicklable):
     """Sends requests to an authorization server.
@@ -187,7 +190,7 @@ class AuthServerHTTP(Unpicklable):
             failure = _token_error(closed, _label(endpoint, url), secrets, self._options)
         except TokenError:  # auth_session cannot be used
             raise
-        except (ClientError, HttpProcessingError, OSError, TypeError, ValueError) as error:
+        except _FAILURES as error:
             failure = _token_error(error, _label(endpoint, url), secrets, self._options)
         try:
             raise failure  # not above, so that aiohttp's error is not kept as __context__

@@ -5,10 +5,10 @@ harmless value is accepted with one warning.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from aioalf._auth_server.expiry import EXPIRES_IN, ExpiryMembers, read_expiry
 from aioalf._auth_server.granted_scope import GrantedScope, ScopeRules, read_scope
@@ -26,6 +26,9 @@ _NOT_BEARER: Final = frozenset({"dpop", "mac", "n_a"})
 """Types of token that are of no use in a Bearer header (RFC 6749 §7.1, RFC 8693 §2.2.1)."""
 
 _MAX_NAMES: Final = 12
+
+_MAX_DEPTH: Final = 50
+"""The levels of a member of ``Token.extra``. Much deeper ones could not be stored or read again."""
 
 
 class ResponsePolicy(NamedTuple):
@@ -103,7 +106,7 @@ def read_token(
     reader = _Reader(members, expected, secrets, warnings or Warnings())
     token_type = reader.token_type()
     granted = reader.granted_scope()
-    extra = MaskedDict({name: value for name, value in members.items() if name not in _READ})
+    extra = reader.extra()
     if token_type is not None:
         extra["token_type"] = token_type
     return Token(
@@ -158,6 +161,15 @@ def _shown(scope: frozenset[str], secrets: frozenset[str]) -> str:
     return printable(mask_secrets(" ".join(sorted(scope)), secrets))
 
 
+def _is_shallow(value: object, depth: int = _MAX_DEPTH) -> bool:
+    inner: Iterable[object] = ()
+    if isinstance(value, Mapping):
+        inner = cast("Mapping[str, object]", value).values()
+    elif isinstance(value, list):
+        inner = cast("list[object]", value)
+    return depth >= 0 and all(_is_shallow(each, depth - 1) for each in inner)
+
+
 class _Reader:
     """Reads the members besides the access token."""
 
@@ -198,6 +210,13 @@ class _Reader:
         if word not in self._expected.token_types:
             self._warn("token_type", f"A token of token_type {shown} is used as a Bearer token")
         return word
+
+    def extra(self) -> dict[str, object]:
+        others = [each for each in self._members.items() if each[0] not in _READ]
+        extra = MaskedDict({name: value for name, value in others if _is_shallow(value)})
+        if len(extra) < len(others):
+            self._warn("depth", "Members of a token response that are nested too deep are left out")
+        return extra
 
     def granted_scope(self) -> GrantedScope:
         expected = self._expected

@@ -211,6 +211,15 @@ async def test_proxy_credentials_that_cannot_be_sent_are_not_shown(
     assert "hunter2" not in "".join(traceback.format_exception(error))
 
 
+@pytest.mark.filterwarnings("ignore:The 'proxy_auth' parameter:DeprecationWarning")
+async def test_unknown_encoding_of_an_option_is_a_token_error() -> None:
+    """Aiohttp raises a LookupError for it when it sends the request."""
+    options = {"proxy": "http://127.0.0.1:1", "proxy_auth": basic_auth("hunter2", "unknown")}
+    error = await error_of(endpoint_at("http://auth.localhost/token", options))
+    assert isinstance(error, TokenConfigurationError)
+    assert "look at http_options: LookupError: unknown encoding: unknown" in str(error)
+
+
 class Environment:
     """The environment of a session with ``trust_env``: proxy variables and a netrc file."""
 

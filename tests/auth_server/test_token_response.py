@@ -96,6 +96,21 @@ def test_valid_response_is_a_token() -> None:
     assert token.expires_on == sent_on + timedelta(hours=1)
 
 
+@pytest.mark.rule("R031")
+@pytest.mark.parametrize("kind", ["list", "object"])
+def test_deeply_nested_members_are_left_out(kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    """A cache could not store them, or not read them again, and the sign-in would be lost."""
+    begin, end = {"list": ("[", "]"), "object": ('{"a":', "}")}[kind]
+
+    def nested(depth: int) -> str:
+        return f"{begin * depth}1{end * depth}"
+
+    body = f'{{"access_token": "abc", "usual": {nested(50)}, "deep": {nested(51)}}}'
+    token = read_token(read_object(body.encode()))
+    assert set(token.extra) == {"usual"}
+    assert "nested too deep are left out" in caplog.text
+
+
 @pytest.mark.rule("R021")
 def test_access_token_and_expires_in_suffice() -> None:
     """The two members that the project page names make a Bearer token."""
