@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from inspect import iscoroutine
 from traceback import clear_frames
@@ -18,6 +18,9 @@ from aioalf._hidden_repr import MaskedDict
 
 _QUOTED: Final = 8
 """A text that repeats this many characters of a value in a row may show a part of a secret."""
+
+_LONG: Final = 14
+"""A value of this many characters is hardly the name of a member."""
 
 _MAX_TEXT: Final = 300
 
@@ -35,20 +38,27 @@ class ReaderFailure(NamedTuple):
 def call_reader(
     reader: ResponseReader, members: Mapping[str, object]
 ) -> Mapping[str, object] | ReaderFailure:
-    """Return the members that the reader makes of those of a response, or its failure."""
+    """Return the members of a response as the reader returns them, or the reader's failure."""
     try:
         # A copy: a reader that fails halfway may have removed members.
         read = cast("object", reader(MaskedDict(members)))
         if isinstance(read, Mapping):
             renamed = MaskedDict(cast("Mapping[str, object]", read))
-            if all(isinstance(name, str) for name in renamed):
-                return renamed
-            return ReaderFailure("it returned a mapping with names that are not text")
+            problem = _problem(renamed, members)
+            return renamed if problem is None else ReaderFailure(problem)
         if iscoroutine(read):
             read.close()
         return ReaderFailure(f"it returned {type(read).__name__} instead of a mapping")
     except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - the response may have any form
         return ReaderFailure(f"it raised {type(error).__name__}", _harmless(error, members))
+
+
+def _problem(names: Collection[object], members: Mapping[str, object]) -> str | None:
+    if not all(isinstance(name, str) for name in names):
+        return "it returned a mapping with names that are not text"
+    # Errors and local variables show the names of members.
+    long = {name for name in _values(members) if len(name) >= _LONG}
+    return None if long.isdisjoint(names) else "it returned a value of the response as a name"
 
 
 def _harmless(error: BaseException, members: Mapping[str, object]) -> BaseException:

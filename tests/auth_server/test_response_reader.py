@@ -72,6 +72,10 @@ FAILING: dict[str, tuple[Any, str]] = {
     "nothing": (lambda _: None, "it returned NoneType instead of a mapping"),
     "a coroutine": (read_later, "it returned coroutine instead of a mapping"),
     "names that are not text": (lambda _: {("a", 1): 2}, "it returned a mapping with names"),
+    "values as names": (
+        lambda members: {value: name for name, value in members.items()},
+        "it returned a value of the response as a name",
+    ),
     "a broken mapping": (lambda _: BrokenMapping(), "it raised LookupError"),
     "members removed before": (take_apart, "it raised ValueError"),
 }
