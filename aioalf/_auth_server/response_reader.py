@@ -6,7 +6,6 @@ If it fails, the failure says so without a value of the response. Must not know 
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from inspect import iscoroutine
@@ -18,6 +17,9 @@ from aioalf._hidden_repr import MaskedDict
 
 _QUOTED: Final = 8
 """A text that repeats this many characters of a value in a row may show a part of a secret."""
+
+_SHORTEST: Final = 4
+"""A shorter value is no secret."""
 
 _LONG: Final = 14
 """A value of this many characters is hardly the name of a member."""
@@ -74,18 +76,16 @@ def _harmless(error: BaseException, members: Mapping[str, object]) -> BaseExcept
 
 
 def _shows(error: BaseException, members: Mapping[str, object]) -> bool:
-    """Tell whether a text of the error has a short value as a word, or a part of a longer one."""
+    """Tell whether a text of the error repeats a value, or a part of it."""
     text: str | None = None
     with suppress(Exception):  # of a class of the user
         text = "\n".join([str(error), repr(error), *getattr(error, "__notes__", ())])
     if text is None or len(text) > _MAX_TEXT:
         return True
-    values = frozenset(_values(members))
-    if not values.isdisjoint(re.findall(r"\w+", text)):
-        return True
+    values = [value for value in _values(members) if len(value) >= _SHORTEST]
     everything = "\n".join(values)
-    starts = range(len(text) - _QUOTED + 1)
-    return any(text[start : start + _QUOTED] in everything for start in starts)
+    parts = (text[start : start + _QUOTED] for start in range(len(text) - _QUOTED + 1))
+    return any(value in text for value in values) or any(part in everything for part in parts)
 
 
 def _values(members: object) -> Iterator[str]:

@@ -17,7 +17,7 @@ from aioalf.testing import Fault, OAuthServer
 Members = Mapping[str, object]
 
 ACCESS_TOKEN, REFRESH_TOKEN = "granted-access-token", "granted-refresh-token"
-ANSWER = {"access_token": ACCESS_TOKEN, "refresh_token": REFRESH_TOKEN, "kind": "svelte"}
+ANSWER = {"access_token": ACCESS_TOKEN, "refresh_token": REFRESH_TOKEN, "kind": "sv-lte"}
 
 
 async def error_of(server: OAuthServer, reader: ResponseReader, answer: Fault) -> TokenError:
@@ -184,7 +184,7 @@ def caused(error: Exception, cause: Exception) -> Exception:
 SHOWING = {
     "the token": KeyError(REFRESH_TOKEN),
     "a part of it": ValueError(f"input: {REFRESH_TOKEN[3:12]}…"),
-    "a short value": ValueError("not svelte"),
+    "a short value": ValueError("not sv-lte"),
     "all members": ValueError(str(ANSWER)),
     "a note": noted(ValueError(), REFRESH_TOKEN),
     "an attribute in its repr": UnicodeDecodeError("utf-8", REFRESH_TOKEN.encode(), 0, 1, "bad"),
@@ -207,7 +207,7 @@ async def test_text_of_a_cause_that_shows_a_value_is_left_out(
     report = "".join(shown.format())
     assert "raise error" in report
     assert REFRESH_TOKEN[3:12] not in report
-    assert "svelte" not in report
+    assert "sv-lte" not in report
 
 
 @pytest.mark.rule("R063")
