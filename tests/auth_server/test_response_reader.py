@@ -3,7 +3,7 @@
 import asyncio
 import json
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -65,17 +65,24 @@ def take_apart(members: Any) -> Members:
     raise ValueError
 
 
-FAILING: dict[str, tuple[Any, str]] = {
+def return_a_list(_: Members) -> Any:
+    """Return no mapping."""
+    return []
+
+
+def invert(members: Members) -> Members:
+    """Return the values as names."""
+    return {str(value): name for name, value in members.items()}
+
+
+FAILING: dict[str, tuple[Callable[[Any], Any], str]] = {
     "an error": (raising(KeyError("body")), "it raised KeyError"),
     "a cancellation": (raising(asyncio.CancelledError()), "it raised CancelledError"),
-    "a list": (lambda _: [], "it returned list instead of a mapping"),
+    "a list": (return_a_list, "it returned list instead of a mapping"),
     "nothing": (lambda _: None, "it returned NoneType instead of a mapping"),
     "a coroutine": (read_later, "it returned coroutine instead of a mapping"),
     "names that are not text": (lambda _: {("a", 1): 2}, "it returned a mapping with names"),
-    "values as names": (
-        lambda members: {value: name for name, value in members.items()},
-        "it returned a value of the response as a name",
-    ),
+    "values as names": (invert, "it returned a value of the response as a name"),
     "a broken mapping": (lambda _: BrokenMapping(), "it raised LookupError"),
     "members removed before": (take_apart, "it raised ValueError"),
 }

@@ -206,8 +206,13 @@ async def test_charset_resolver_reads_a_response_without_a_charset(
     assert bodies == ["café".encode("latin-1")]
 
 
-NEWER_VALUES = {
-    "json_serialize_bytes": lambda _: b"serialized",
+def serialize_bytes(_: object) -> bytes:
+    """Return the same bytes for each value."""
+    return b"serialized"
+
+
+NEWER_VALUES: dict[str, Any] = {
+    "json_serialize_bytes": serialize_bytes,
     "max_headers": 200,
 }
 
