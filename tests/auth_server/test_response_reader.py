@@ -17,7 +17,7 @@ from aioalf.testing import Fault, OAuthServer
 Members = Mapping[str, object]
 
 ACCESS_TOKEN, REFRESH_TOKEN = "granted-access-token", "granted-refresh-token"
-ANSWER = {"access_token": ACCESS_TOKEN, "refresh_token": REFRESH_TOKEN, "kind": "sv-lte"}
+ANSWER = {"access_token": ACCESS_TOKEN, "refresh_token": REFRESH_TOKEN, "kind": ["sv-lte"]}
 
 
 async def error_of(server: OAuthServer, reader: ResponseReader, answer: Fault) -> TokenError:

@@ -14,7 +14,6 @@ from aiohttp import (
     HttpVersion10,
     HttpVersion11,
 )
-from yarl import URL
 
 from aioalf import Client, TokenConfigurationError
 from aioalf._options import SessionOptions
@@ -23,6 +22,7 @@ from tests.client.test_session_options import get, make_client
 from tests.support.front import api_log
 from tests.support.raw_server import RawServer, answer
 
+TOKEN_ENDPOINT = "https://auth.example.com/token"
 ARGUMENTS = inspect.signature(ClientSession).parameters
 NOT_TAKEN = {"auth", "conn_timeout", "loop", "read_timeout", "ssl_shutdown_timeout"}
 NEWER = {"json_serialize_bytes", "max_headers"}
@@ -218,21 +218,28 @@ NEWER_VALUES: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", NEWER_VALUES)
-async def test_newer_argument_is_used_or_refused(oauth_server: OAuthServer, name: str) -> None:
+def test_argument_of_a_newer_aiohttp_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The error says that the installed version of aiohttp does not have it."""
-    options: Any = {name: NEWER_VALUES[name]}
-    if name not in ARGUMENTS:
-        with pytest.raises(TokenConfigurationError, match=f"{name} needs a newer aiohttp: version"):
-            make_client(oauth_server, **options)
-        return
+
+    def older(_: object) -> inspect.Signature:
+        names = ARGUMENTS.keys() - NEWER_VALUES.keys()
+        return inspect.Signature([ARGUMENTS[each] for each in ARGUMENTS if each in names])
+
+    monkeypatch.setattr("aioalf._requests.session_settings.signature", older)
+    with pytest.raises(TokenConfigurationError, match=f"{name} needs a newer aiohttp: version"):
+        Client("client-id", "secret", TOKEN_ENDPOINT, **{name: NEWER_VALUES[name]})
+
+
+async def test_arguments_of_a_newer_aiohttp_are_used(oauth_server: OAuthServer) -> None:
+    """They apply to requests to the API."""
+    options: Any = {name: value for name, value in NEWER_VALUES.items() if name in ARGUMENTS}
     many = answer(b"thing", **{f"X-{number}": "1" for number in range(150)})
     async with RawServer(many) as api, make_client(oauth_server, **options) as client:
-        if name == "max_headers":
-            async with client.get(api.url) as response:
-                assert len(response.headers) > 150
-            return
+        async with client.get(api.url) as response:
+            assert len(response.headers) > 150
         async with client.post(oauth_server.url("/things"), json={"a": 1}) as response:
-            assert (await response.json())["body"] == "serialized"
+            body = (await response.json())["body"]
+    assert body == ("serialized" if "json_serialize_bytes" in options else '{"a": 1}')
 
 
 async def test_error_response_of_the_token_endpoint_is_an_ordinary_response(
@@ -266,7 +273,7 @@ async def test_error_response_of_the_token_endpoint_is_an_ordinary_response(
 def test_wrong_class_is_refused(options: Any, said: str) -> None:
     """The error names the option and the class when the client is made."""
     with pytest.raises(TokenConfigurationError, match=said):
-        Client("client-id", "secret", URL("https://auth.example.com/token"), **options)
+        Client("client-id", "secret", TOKEN_ENDPOINT, **options)
 
 
 @pytest.mark.parametrize(
@@ -283,4 +290,4 @@ def test_argument_that_is_not_taken_is_refused_with_the_reason(name: str, said: 
     """The error says what to do instead."""
     options: Any = {name: None}
     with pytest.raises(TypeError, match=f"unexpected keyword argument '{name}': {said}"):
-        Client("client-id", "secret", "https://auth.example.com/token", **options)
+        Client("client-id", "secret", TOKEN_ENDPOINT, **options)
