@@ -6,20 +6,17 @@ login. Must not know caches.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine
 
-from yarl import URL
-
-from aioalf._auth_server.authorization_rules import AuthorizationRules
-from aioalf._auth_server.request_params import AmendResponse, Form, TokenRequestParams
+from aioalf._auth_server.request_params import AmendResponse, Form
 from aioalf._closing import MustFinish
 from aioalf._hidden_repr import MaskedDict
 from aioalf.grants import AuthorizationServer
 from aioalf.token import Token
 
 
-class GrantRequests(AuthorizationServer):
-    """An `AuthorizationServer` for one call of `Grant.request_token`.
+class GrantRequests:
+    """The server in all but `request`, for one call of `Grant.request_token`.
 
     Args:
         server: The real one.
@@ -46,46 +43,8 @@ class GrantRequests(AuthorizationServer):
         self.stored: Token | None = None
         """The last token that was stored."""
 
-    @property
-    def client_id(self) -> str | None:
-        """As in `AuthorizationServer`, like all that follows."""
-        return self._server.client_id
-
-    @property
-    def issuer(self) -> str | None:
-        """The issuer."""
-        return self._server.issuer
-
-    @property
-    def is_public_client(self) -> bool:
-        """Whether the client cannot authenticate."""
-        return self._server.is_public_client
-
-    @property
-    def authorization_rules(self) -> AuthorizationRules:
-        """The rules for authorization requests."""
-        return self._server.authorization_rules
-
-    @property
-    def request_params(self) -> TokenRequestParams:
-        """The parameters of each request."""
-        return self._server.request_params
-
-    def is_insecure(self, url: URL) -> bool:
-        """Return whether a request to a URL is insecure."""
-        return self._server.is_insecure(url)
-
-    async def url_of(self, name: str) -> URL:
-        """Return the URL of an endpoint."""
-        return await self._server.url_of(name)
-
-    async def metadata(self) -> Mapping[str, object]:
-        """Return the metadata."""
-        return await self._server.metadata()
-
-    async def post(self, name: str, form: Form) -> Mapping[str, object]:
-        """Send a form to another endpoint."""
-        return await self._server.post(name, form)
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._server, name)
 
     async def request(
         self, form: Form, *, is_repeatable: bool = False, amend: AmendResponse | None = None

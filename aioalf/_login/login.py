@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 from functools import partial
+from typing import cast
 
 from aioalf._auth_server.token_endpoint import TokenEndpoint
 from aioalf._cache_protocol import Claim, TokenCache
@@ -253,7 +254,7 @@ class Login:
             is_single_attempt=is_single_attempt,
         )
         try:
-            token = await self._grant.request_token(server)
+            token = await self._grant.request_token(cast("AuthorizationServer", server))
         finally:
             fetch.is_repeatable = server.is_repeatable
         if token is server.stored:
