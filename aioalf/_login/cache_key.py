@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from hashlib import sha256
+from types import MappingProxyType
 from typing import Final
 
 from yarl import URL
 
-from aioalf._syntax import join_scope
 from aioalf.errors import TokenConfigurationError
 from aioalf.grants import AuthorizationServer, Grant
 
@@ -27,34 +27,18 @@ def cache_key(
     grant: str,
     issuer: str | None = None,
     token_endpoint: str | None = None,
-    scope: str | Collection[str] | None = None,
-    resource: str | Collection[str] = (),
-    audience: str | Collection[str] = (),
-    extra: Mapping[str, str | Collection[str]] | None = None,
+    scope: str = "",
+    resource: Collection[str] = (),
+    audience: Collection[str] = (),
+    extra: Mapping[str, str] = MappingProxyType({}),
     subject: str | None = None,
-    proof_key: str | None = None,
     owner: str | None = None,
 ) -> str:
     """Return a cache key: 69 letters, digits and ``-``.
 
-    Args:
-        client_id: The client that requests the token.
-        grant: The name of the kind of grant.
-        issuer: The configured issuer. It or ``token_endpoint`` is required.
-        token_endpoint: The configured token endpoint; not the one of the issuer's metadata, which
-            may change.
-        scope: The requested scope. Order and repetition do not matter here and in the next two.
-        resource: The requested resources (RFC 8707).
-        audience: The requested audiences.
-        extra: The other parameters of the token request. The order of a parameter's values matters.
-        subject: Identifies whose token it is, such as a subject token or an assertion's subject.
-            None means the client itself, or the user who signs in.
-        proof_key: The thumbprint of the key that the token is bound to.
-        owner: The clients that may use the token (`cache_owner`).
-
-    Raises:
-        TokenConfigurationError: Neither ``issuer`` nor ``token_endpoint`` is given, or ``scope`` is
-            not a string or a collection of strings.
+    The order and repetition of scopes, resources and audiences do not matter. `token_endpoint` is
+    the configured one; not the one of the issuer's metadata, which may change. Raises
+    TokenConfigurationError if neither it nor `issuer` is given.
     """
     if not issuer and not token_endpoint:
         raise TokenConfigurationError(
@@ -66,12 +50,12 @@ def cache_key(
         "token_endpoint": token_endpoint or None,
         "client_id": client_id,
         "grant": grant,
-        "scope": _as_set(join_scope(scope).split()),
-        "resource": _as_set(resource),
-        "audience": _as_set(audience),
-        "extra": {name: _as_list(value) for name, value in (extra or {}).items()},
+        "scope": sorted(set(scope.split())),
+        "resource": sorted(set(resource)),
+        "audience": sorted(set(audience)),
+        "extra": {name: [value] for name, value in extra.items()},
         "subject": subject,
-        "proof_key": proof_key,
+        "proof_key": None,  # without it, existing entries would have other keys
     }
     if owner is not None:
         parts["owner"] = owner
@@ -119,11 +103,3 @@ def cache_key_for(
         subject=grant.subject_key or None,
         owner=owner,
     )
-
-
-def _as_list(values: str | Collection[str]) -> list[str]:
-    return [values] if isinstance(values, str) else list(values)
-
-
-def _as_set(values: str | Collection[str]) -> list[str]:
-    return sorted(set(_as_list(values)))
