@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final, Self
 from urllib.parse import unquote
 
@@ -24,6 +25,7 @@ _PATH: Final = r"(?a:(?:/(?!/)(?:[\w.~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*)?)"
 _HIDDEN_PARTS: Final = r"(?s:(?<=//)[^/]*(?=@)|(?<=[?#]).+)"
 
 
+@dataclass(frozen=True)
 class RedirectUri:
     """The host, the ports and the path of a redirect URI.
 
@@ -37,15 +39,11 @@ class RedirectUri:
         TokenConfigurationError: An argument cannot work.
     """
 
-    def __init__(
-        self,
-        host: str | None = None,
-        ports: tuple[int, int] | None = None,
-        path: str = "",
-    ) -> None:
-        self.host = host
-        self.ports = ports
-        self.path = path
+    host: str | None = None
+    ports: tuple[int, int] | None = None
+    path: str = ""
+
+    def __post_init__(self) -> None:
         check_ports(self.ports)
         if self.host not in _HOSTS:
             raise TokenConfigurationError(
@@ -57,15 +55,6 @@ class RedirectUri:
                 f"The path of the redirect URI is {self.path!r}; it must be empty, or start with "
                 "one slash and be percent-encoded, without a query, a fragment or dot segments"
             )
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, RedirectUri) and vars(self) == vars(other)
-
-    def __hash__(self) -> int:
-        return hash((self.host, self.ports, self.path))
-
-    def __repr__(self) -> str:
-        return f"RedirectUri({self.host!r}, {self.ports!r}, {self.path!r})"
 
     @classmethod
     def read(cls, redirect_uri: str | None, redirect_ports: tuple[int, int] | None) -> Self:
