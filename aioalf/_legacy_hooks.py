@@ -10,6 +10,7 @@ import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, NoReturn
 
@@ -36,33 +37,16 @@ REMOVED_FROM_CLIENT: Final = {
 """Methods of 0.4.0's `Client` that nothing calls, and what to do instead."""
 
 
+@dataclass(slots=True, repr=False, eq=False)
 class ConstructorArguments(Unpicklable):
     """The arguments of a token manager; ``repr`` shows none of them."""
 
-    __slots__ = (
-        "client_id",
-        "client_secret",
-        "http_options",
-        "options",
-        "scope",
-        "token_endpoint",
-    )
-
-    def __init__(
-        self,
-        token_endpoint: str | URL | None,
-        client_id: str | None,
-        client_secret: ClientSecret | None,
-        http_options: Mapping[str, Any],
-        scope: str | Collection[str] | None,
-        options: TokenManagerOptions,
-    ) -> None:
-        self.token_endpoint = token_endpoint
-        self.client_id = client_id
-        self.client_secret = client_secret
-        self.http_options = http_options
-        self.scope = scope
-        self.options = options
+    token_endpoint: str | URL | None
+    client_id: str | None
+    client_secret: ClientSecret | None
+    http_options: Mapping[str, Any]
+    scope: str | Collection[str] | None
+    options: TokenManagerOptions
 
 
 class _Argument:

@@ -6,6 +6,7 @@ Must not know how tokens are requested.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from aioalf._auth_server.request_params import AmendResponse
@@ -29,26 +30,18 @@ SUBJECT_TTL: Final = 3600.0
 of a subject, which may be revoked meanwhile."""
 
 
+@dataclass(eq=False, repr=False)
 class Fetch:
     """One fetch of a token, for the login itself or for a derived client."""
 
-    def __init__(
-        self,
-        endpoint: AuthorizationServer,
-        unwanted: str | None,
-        to_revoke: TokensToRevoke,
-        derived_name: str | None = None,
-        *,
-        has_own_scope: bool = False,
-    ) -> None:
-        self.endpoint = endpoint
-        self.unwanted = unwanted  # a token that the caller cannot use
-        self.to_revoke = to_revoke  # `Login._to_revoke` when the fetch started
-        self.derived_name = derived_name  # the derived client's name in the cache entry
-        self.has_own_scope = has_own_scope  # whether it requests another scope than the login
-        self.avoids_cache = False  # whether the cache is left alone, since it fails
-        self.is_repeatable = False  # whether the last request may be repeated
-        self.received: list[Token] = []  # tokens that `on_token` was not called with yet
+    endpoint: AuthorizationServer
+    unwanted: str | None  # a token that the caller cannot use
+    to_revoke: TokensToRevoke  # `LoginState.to_revoke` when the fetch started
+    derived_name: str | None = None  # the derived client's name in the cache entry
+    has_own_scope: bool = False  # whether it requests another scope than the login
+    avoids_cache: bool = False  # whether the cache is left alone, since it fails
+    is_repeatable: bool = False  # whether the last request may be repeated
+    received: list[Token] = field(default_factory=list)  # tokens not passed to `on_token` yet
 
 
 class LoginState:
