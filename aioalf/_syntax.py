@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from base64 import urlsafe_b64encode
 from collections.abc import Collection
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -57,6 +58,11 @@ def read_lifetime(value: object) -> int | None:
     if value < 0:
         raise ValueError("expires_in is negative")
     return int(min(value, MAX_LIFETIME))
+
+
+def base64url(octets: bytes) -> str:
+    """Return octets in base64url without padding (RFC 7515 §2)."""
+    return urlsafe_b64encode(octets).rstrip(b"=").decode("ascii")
 
 
 def is_sendable(text: str) -> bool:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 import ssl
-from base64 import b64encode, urlsafe_b64encode
+from base64 import b64encode
 from collections.abc import Collection
 from hashlib import sha1, sha256
 from typing import Final
 
 from aioalf._hidden_repr import MaskedStr
 from aioalf._secret_source import SecretSource, check_secret_source, secret_value
+from aioalf._syntax import base64url
 from aioalf.errors import TokenConfigurationError
 
 CERTIFICATE_HEADERS: Final = frozenset({"x5c", "x5t", "x5t#S256"})
@@ -60,11 +61,7 @@ class Certificate:
             )
         values: dict[str, object] = {
             "x5c": [b64encode(each).decode("ascii") for each in chain],
-            "x5t": _base64url(sha1(chain[0], usedforsecurity=False).digest()),
-            "x5t#S256": _base64url(sha256(chain[0]).digest()),
+            "x5t": base64url(sha1(chain[0], usedforsecurity=False).digest()),
+            "x5t#S256": base64url(sha256(chain[0]).digest()),
         }
         return {name: value for name, value in values.items() if name in self._names}
-
-
-def _base64url(data: bytes) -> str:
-    return urlsafe_b64encode(data).rstrip(b"=").decode("ascii")

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from base64 import urlsafe_b64encode
 from collections.abc import Awaitable, Callable, Mapping
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, Protocol, cast, runtime_checkable
 
 from aioalf._callbacks import call_user_function
 from aioalf._masking import Unpicklable
+from aioalf._syntax import base64url
 from aioalf.client_auth import _jose as jose
 from aioalf.client_auth.secret_file import SecretFile
 from aioalf.errors import TokenConfigurationError, TokenError
@@ -112,8 +112,8 @@ class SigningKey(Unpicklable):
         self, signer: Signer, payload: bytes, headers: Mapping[str, object]
     ) -> str:
         header = json.dumps(self._header(getattr(signer, "key_id", None), headers)).encode()
-        signed = b".".join(map(_base64url, (header, payload)))
-        signature = await call_user_function("signature", signer.sign, signed)
+        signed = f"{base64url(header)}.{base64url(payload)}"
+        signature = await call_user_function("signature", signer.sign, signed.encode())
         if not isinstance(signature, bytes) or not signature:
             found = "empty bytes" if signature == b"" else type(signature).__name__
             raise TokenError(f"The Signer must return the signature as bytes, but returned {found}")
@@ -124,7 +124,7 @@ class SigningKey(Unpicklable):
             )
         if _KEY_TYPES[self._algorithm] == "RSA":
             jose.check_rsa_size(8 * len(signature))
-        return (signed + b"." + _base64url(signature)).decode("ascii")
+        return f"{signed}.{base64url(signature)}"
 
     def _sign_with_key(self, hidden: _Hidden, payload: bytes, headers: Mapping[str, object]) -> str:
         try:
@@ -164,7 +164,3 @@ class _Hidden(Unpicklable):
 
     def __init__(self, key: object) -> None:
         self.key = key
-
-
-def _base64url(data: bytes) -> bytes:
-    return urlsafe_b64encode(data).rstrip(b"=")

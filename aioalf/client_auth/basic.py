@@ -31,10 +31,7 @@ class ClientSecretBasic:
         self._form_encode = form_encode
 
     async def authenticate(
-        self,
-        credentials: Credentials,
-        form: MutableForm,
-        audience: str,
+        self, credentials: Credentials, form: MutableForm, audience: str
     ) -> Mapping[str, str]:
         """Return the Authorization header. An empty secret is sent as ``id:``.
 

@@ -20,10 +20,7 @@ class ClientSecretPost:
     ssl_context: SSLContext | None = None
 
     async def authenticate(
-        self,
-        credentials: Credentials,
-        form: MutableForm,
-        audience: str,
+        self, credentials: Credentials, form: MutableForm, audience: str
     ) -> Mapping[str, str]:
         """Add id and secret to the form; no header is needed.
 

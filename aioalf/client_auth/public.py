@@ -19,10 +19,7 @@ class PublicClient:
     ssl_context: SSLContext | None = None
 
     async def authenticate(
-        self,
-        credentials: Credentials,
-        form: MutableForm,
-        audience: str,
+        self, credentials: Credentials, form: MutableForm, audience: str
     ) -> Mapping[str, str]:
         """Add the client id to the form; no header is needed.
 
@@ -40,10 +37,7 @@ class AnonymousClient:
     ssl_context: SSLContext | None = None
 
     async def authenticate(
-        self,
-        credentials: Credentials,
-        form: MutableForm,
-        audience: str,
+        self, credentials: Credentials, form: MutableForm, audience: str
     ) -> Mapping[str, str]:
         """Add nothing."""
         return {}

@@ -41,24 +41,11 @@ class TLSClientAuth:
             )
         if method not in _METHODS:
             raise TokenConfigurationError(f"method must be {' or '.join(_METHODS)}")
-        self._ssl_context = ssl_context
-        self._method = method
-
-    @property
-    def method(self) -> str:
-        """The name of the method in server metadata."""
-        return self._method
-
-    @property
-    def ssl_context(self) -> ssl.SSLContext:
-        """The TLS settings with the client's certificate."""
-        return self._ssl_context
+        self.ssl_context: ssl.SSLContext = ssl_context
+        self.method: str = method
 
     async def authenticate(
-        self,
-        credentials: Credentials,
-        form: MutableForm,
-        audience: str,
+        self, credentials: Credentials, form: MutableForm, audience: str
     ) -> Mapping[str, str]:
         """Add the client id to the form; the TLS connection does the rest.
 

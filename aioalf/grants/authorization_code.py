@@ -47,8 +47,8 @@ class _SignInSecrets:
 
     def __init__(self, scope: str, *, uses_pkce: bool) -> None:
         self.state = MaskedStr(secrets.token_urlsafe(32))
-        octets = secrets.token_bytes(pkce.OCTETS)
-        self.verifier = MaskedStr(pkce.verifier_of(octets) if uses_pkce else "")
+        # 43 characters for 32 octets (RFC 7636 §4.1).
+        self.verifier = MaskedStr(secrets.token_urlsafe(32) if uses_pkce else "")
         is_openid = "openid" in scope.split()
         self.nonce = MaskedStr(secrets.token_urlsafe(16) if is_openid else "")
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import socket
 from collections.abc import Mapping
 from typing import Any
@@ -111,7 +112,7 @@ async def test_public_client_can_sign_in(server: OAuthServer) -> None:
     assert token.is_valid()
 
 
-@pytest.mark.rule("R093", "R094", "R095")
+@pytest.mark.rule("R092", "R093", "R094", "R095")
 async def test_each_sign_in_has_its_own_state_and_verifier(server: OAuthServer) -> None:
     """State and verifier cannot be guessed and are used only once."""
     source, visitor = ServerSource(server), Visitor()
@@ -120,7 +121,8 @@ async def test_each_sign_in_has_its_own_state_and_verifier(server: OAuthServer) 
     states = {query_of(url)["state"][0] for url in visitor.opened}
     verifiers = {str(form["code_verifier"]) for form in source.forms}
     assert len(states) == len(verifiers) == 2
-    assert all(len(text) >= 43 for text in states | verifiers)  # 256 bits in base64
+    # 256 bits in base64url
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]{43}", text) for text in states | verifiers)
 
 
 @pytest.mark.rule("R016", "R126")
