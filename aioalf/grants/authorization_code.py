@@ -19,7 +19,6 @@ from aioalf._hidden_repr import MaskedDict, MaskedStr
 from aioalf.client_auth.credentials import Credentials, require_client_id
 from aioalf.errors import TokenConfigurationError
 from aioalf.grants import _pkce as pkce
-from aioalf.grants._id_token import check_nonce
 from aioalf.grants._interactive import (
     authorization_error,
     authorization_url,
@@ -28,6 +27,7 @@ from aioalf.grants._interactive import (
     request_params_of,
 )
 from aioalf.grants._issuer import issuer_error
+from aioalf.grants._jwt_claims import check_nonce
 from aioalf.grants._prompt import print_instructions
 from aioalf.grants._pushed_request import is_pushed, push
 from aioalf.grants._redirect_params import checked_redirect_params, with_redirect_params

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from base64 import urlsafe_b64decode
 from datetime import UTC, datetime
 from typing import Final
 
-from aioalf._auth_server.response import read_object
 from aioalf._error_frames import hide_locals_on_error
+from aioalf._hidden_repr import MaskedDict
 from aioalf._masking import Unpicklable
 from aioalf._secret_source import (
     SecretSource,
@@ -18,6 +17,7 @@ from aioalf._secret_source import (
 )
 from aioalf._urls import http_hosts_advice, redact_url
 from aioalf.errors import TokenConfigurationError
+from aioalf.grants._jwt_claims import claims_of
 from aioalf.grants.protocols import AuthorizationServer, subject_digest
 from aioalf.token import Token
 
@@ -124,31 +124,13 @@ class TokenExchange(Unpicklable):
                 f"The token endpoint {redact_url(url)} is plain http, and a refresh token must be "
                 f"sent by https only (RFC 6749 §10.4){http_hosts_advice(url)}"
             )
-        tokens = await self._current_tokens()
-        # A refresh token may be single-use.
-        token = await endpoint.request(
-            {**self._form, **tokens.form()}, is_repeatable=not has_refresh_token
-        )
-        return _with_expiry_of(tokens.subject, token)
-
-    async def _current_tokens(self) -> _Tokens:
-        tokens = _Tokens()
-        tokens.subject = await secret_value("subject_token", self._subject_token)
+        form = MaskedDict(self._form)  # error reports show local variables
+        form["subject_token"] = await secret_value("subject_token", self._subject_token)
         if self._actor_token is not None:
-            tokens.actor = await secret_value("actor_token", self._actor_token)
-        return tokens
-
-
-class _Tokens(Unpicklable):
-    """The tokens to send. Error reports, which show local variables, do not show them."""
-
-    subject: str
-    actor: str | None = None
-
-    def form(self) -> dict[str, str]:
-        """Return the parameters that carry the tokens."""
-        actor = {} if self.actor is None else {"actor_token": self.actor}
-        return {"subject_token": self.subject, **actor}
+            form["actor_token"] = await secret_value("actor_token", self._actor_token)
+        # A refresh token may be single-use.
+        token = await endpoint.request(form, is_repeatable=not has_refresh_token)
+        return _with_expiry_of(form["subject_token"], token)
 
 
 def _with_expiry_of(subject_token: str, token: Token) -> Token:
@@ -176,14 +158,7 @@ def jwt_expiry(token: str) -> float | None:
 
     The signature is not verified (RFC 7519 §4.1.4).
     """
-    parts = token.split(".")
-    if len(parts) != 3 or len(token) > _MAX_JWT_LENGTH:
-        return None
-    try:
-        claims = read_object(urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-    except ValueError:
-        return None
-    expiry = (claims or {}).get("exp")
+    expiry = claims_of(token).get("exp") if len(token) <= _MAX_JWT_LENGTH else None
     if isinstance(expiry, bool) or not isinstance(expiry, int | float):
         return None
     try:
