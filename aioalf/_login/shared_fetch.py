@@ -10,8 +10,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple
 
 from aioalf._cache_protocol import Claim
@@ -159,8 +158,10 @@ class SharedFetch:
                 await self._wait(gives_up_at, is_ahead=is_ahead)
                 continue
             gives_up_at = time.monotonic() + patience
-            async with released(claim):
+            try:
                 turn = await self._turn(steps, claim, failure, since, is_ahead=is_ahead)
+            finally:
+                await release(claim)
             if turn.token is not None:
                 return turn.token
             if turn.is_sign_in:
@@ -305,15 +306,6 @@ class SharedFetch:
             raise RenewalSkippedError(until_expiry=True)
         token = None if steps.needs_person() else await steps.request(None)
         return token or await steps.sign_in()
-
-
-@asynccontextmanager
-async def released(claim: Claim) -> AsyncIterator[None]:
-    """Give the claim back at the end of the block, which never raises."""
-    try:
-        yield
-    finally:
-        await release(claim)
 
 
 def _sign_in_note() -> CacheNote:

@@ -108,16 +108,8 @@ class AuthorizationCode:
     keeps_refresh_token = True
     reserved_params: frozenset[str] = frozenset(
         {
-            "code",
-            "code_challenge",
-            "code_challenge_method",
-            "code_verifier",
-            "nonce",
-            "redirect_uri",
-            "request",
-            "request_uri",
-            "response_type",
-            "state",
+            *("code", "code_challenge", "code_challenge_method", "code_verifier", "nonce"),
+            *("redirect_uri", "request", "request_uri", "response_type", "state"),
         }
     )
 

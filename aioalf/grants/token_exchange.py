@@ -58,11 +58,8 @@ class TokenExchange(Unpicklable):
     keeps_refresh_token = False
     reserved_params: frozenset[str] = frozenset(
         {
-            "actor_token",
-            "actor_token_type",
-            "requested_token_type",
-            "subject_token",
-            "subject_token_type",
+            *("actor_token", "actor_token_type", "requested_token_type"),
+            *("subject_token", "subject_token_type"),
         }
     )
 
