@@ -21,7 +21,7 @@ _RELAY = 'location.replace("/?" + location.hash.slice(1))'
 # The token must not stay in the address bar, where the relay of a custom page puts it.
 _CLEAR_ADDRESS = '<script>history.replaceState(null, "", location.pathname)</script>'
 
-_DOCTYPE = re.compile(r"\s*<!doctype[^>]*>", re.IGNORECASE)
+_DOCTYPE = re.compile(r"\A(\s*<!doctype[^>]*>)?", re.IGNORECASE)
 _READS_ADDRESS = re.compile(r"\blocation\b|\bdocument\.URL\b")
 _LOADS_A_FILE = re.compile(
     r"<(?:script|link|img|iframe)\b[^>]*\s(?:src|href)\s*=\s*(?![\"']?data:)", re.IGNORECASE
@@ -45,7 +45,9 @@ class CustomPages:
         signed_in = _read("CLOSE_PAGE", close_page)
         if sign_in is not None:
             _check_relay(sign_in)
-        return cls(sign_in, None if signed_in is None else _with_clear_address(signed_in))
+        if signed_in is not None:
+            signed_in = _DOCTYPE.sub(rf"\1{_CLEAR_ADDRESS}", signed_in)
+        return cls(sign_in, signed_in)
 
     def document(self, page: pages.Page) -> str | None:
         """Return the program's document for a page of the listener, or None."""
@@ -87,9 +89,3 @@ def _check_relay(page: str) -> None:
             "such a response is refused. Pass on the whole fragment: %s",
             _RELAY,
         )
-
-
-def _with_clear_address(page: str) -> str:
-    doctype = _DOCTYPE.match(page)
-    start = doctype.end() if doctype else 0
-    return page[:start] + _CLEAR_ADDRESS + page[start:]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import hmac
 from collections.abc import Callable, Collection, Mapping
-from types import TracebackType
 from typing import Final, Self, TypeAlias
 from urllib.parse import parse_qsl
 
@@ -36,10 +35,6 @@ Response: TypeAlias = Mapping[str, str]
 """The parameters of an authorization response."""
 
 
-def _find_no_error(_response: Response) -> None:
-    return None
-
-
 class RedirectListener:
     """Listens on loopback during one sign-in, and returns the authorization response to it.
 
@@ -61,7 +56,7 @@ class RedirectListener:
         redirect_uri: RedirectUri = _ANY_PORT,
         *,
         awaited: Collection[str],
-        find_error: Callable[[Response], TokenError | None] = _find_no_error,
+        find_error: Callable[[Response], TokenError | None] = lambda _: None,
         custom_pages: CustomPages | None = None,
     ) -> None:
         self._uri = redirect_uri
@@ -76,9 +71,7 @@ class RedirectListener:
 
     @property
     def redirect_uri(self) -> str:
-        """The redirect URI with its port. RuntimeError before `async with`."""
-        if not self._authority:
-            raise RuntimeError("The redirect URI is known inside `async with` only.")
+        """The redirect URI with its port, which is known inside `async with`."""
         return self._origin + self._uri.path
 
     async def sign_in(
@@ -126,12 +119,7 @@ class RedirectListener:
         await self._server.start(sockets)
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         server, self._server = self._server, None
         if server is not None:
             await server.close()
@@ -154,7 +142,9 @@ class RedirectListener:
         if path != self._path:
             return refuse(404)
         if request.method == "GET":
-            return self._show(self._accept(_raw(query)) if query else self._page_without_response())
+            if query:
+                return self._show(self._accept(query.encode("utf-8", "surrogateescape")))
+            return self._show(pages.NOTHING_TO_DO if self._is_finished else pages.SIGNING_IN)
         if request.method == "POST":
             return await self._accept_form(request)
         return refuse(405, {"Allow": "GET, POST"})
@@ -174,9 +164,6 @@ class RedirectListener:
         page = self._accept(body)
         text = pages.render_json(page, self._custom_pages.document(page))
         return reply(text, "application/json", page.status)
-
-    def _page_without_response(self) -> pages.Page:
-        return pages.NOTHING_TO_DO if self._is_finished else pages.SIGNING_IN
 
     @property
     def _is_finished(self) -> bool:
@@ -234,10 +221,6 @@ def _parameters(encoded: bytes) -> dict[str, str] | None:
     if len(parameters) != len(pairs):
         return None
     return MaskedDict({name: value for name, value in parameters.items() if value})
-
-
-def _raw(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
 
 
 def without_default_port(url: str) -> str:

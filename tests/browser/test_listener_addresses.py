@@ -59,12 +59,6 @@ async def test_ip_address_listens_on_that_address_only(host: str, other: str) ->
             assert not can_connect("127.0.0.2", waiting.browser.port)
 
 
-def test_redirect_uri_needs_open_sockets() -> None:
-    """The redirect URI is an error until the listener has its port."""
-    with pytest.raises(RuntimeError, match="async with"):
-        _ = RedirectListener(awaited=("code",)).redirect_uri
-
-
 @pytest.mark.rule("R112")
 async def test_first_free_port_of_the_range_is_used() -> None:
     """Busy ports of the range are skipped, in order."""

@@ -132,10 +132,3 @@ def test_invalid_paths_are_refused(path: str) -> None:
     """A path that no request could match is refused when the listener is made."""
     with pytest.raises(TokenConfigurationError, match="start with one slash"):
         RedirectUri(path=path)
-
-
-def test_redirect_uri_is_a_value() -> None:
-    """Equal URIs have the same hash, and the repr is code."""
-    uri = RedirectUri("localhost", (8400, 8400), "/a")
-    assert hash(uri) == hash(RedirectUri("localhost", (8400, 8400), "/a"))
-    assert repr(uri) == "RedirectUri('localhost', (8400, 8400), '/a')"
