@@ -16,9 +16,12 @@ from aioalf._auth_server.token_response import (
     read_default_expires_in,
 )
 from aioalf._legacy_hooks import ConstructorArguments
+from aioalf._login.cache_key import cache_key_for, cache_owner
 from aioalf._options import TokenManagerOptions
 from aioalf._provider_options import authorization_rules, server_rules, with_response_rules
+from aioalf._urls import http_hosts_advice, redact_url
 from aioalf.client_auth import Credentials
+from aioalf.errors import TokenConfigurationError
 from aioalf.grants import Grant
 from aioalf.renewal import DEFAULT_RENEWAL
 
@@ -86,14 +89,24 @@ def make_login(
     cache, on_token = options.get("cache"), options.get("on_token")
     if not grant.keeps_refresh_token and cache is None and on_token is None:
         return None
-    return _login.own_login(
+    url = None if endpoint is None else endpoint.url
+    if grant.keeps_refresh_token and endpoint and url and endpoint.is_insecure(url):
+        raise TokenConfigurationError(
+            f"The token endpoint {redact_url(url)} is plain http, and {grant.name} uses refresh "
+            "tokens, which must be sent by https only (RFC 6749 §10.4)" + http_hosts_advice(url)
+        )
+    key, owner = "", None
+    if cache is not None and endpoint is not None:
+        owner = cache_owner(endpoint.client_proof, options.get("cache_namespace"))
+        key = cache_key_for(grant, endpoint, endpoint.identity, owner)
+    return _login.Login(
         grant,
-        endpoint,
-        cache,
-        on_token,
-        options.get("retry"),
-        (options.get("renewal") or DEFAULT_RENEWAL).failure_backoff,
-        options.get("cache_namespace"),
+        cache=cache,
+        key=key,
+        on_token=on_token,
+        retry=options.get("retry"),
+        failure_backoff=(options.get("renewal") or DEFAULT_RENEWAL).failure_backoff,
+        owner=owner,
     )
 
 

@@ -9,7 +9,7 @@ from aioalf._lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from aioalf._login.derived_login import DerivedLogin, shared_login
-    from aioalf._login.login import Login, own_login
+    from aioalf._login.login import Login
     from aioalf._login.logout import Logout
 else:
     __getattr__, __dir__ = lazy_exports(
@@ -18,9 +18,8 @@ else:
             "DerivedLogin": "derived_login",
             "Login": "login",
             "Logout": "logout",
-            "own_login": "login",
             "shared_login": "derived_login",
         },
     )
 
-__all__ = ("DerivedLogin", "Login", "Logout", "own_login", "shared_login")
+__all__ = ("DerivedLogin", "Login", "Logout", "shared_login")

@@ -9,25 +9,21 @@ from collections.abc import Awaitable
 from functools import partial
 from typing import cast
 
-from aioalf._auth_server.token_endpoint import TokenEndpoint
 from aioalf._cache_protocol import Claim, TokenCache
 from aioalf._callbacks import OnToken, notify_on_token
 from aioalf._closing import MustFinish
 from aioalf._hidden_repr import MaskedDict
 from aioalf._key_locks import KeyLocks
 from aioalf._login.cache_entry import CacheEntry
-from aioalf._login.cache_key import cache_key_for, cache_owner
 from aioalf._login.grant_requests import GrantRequests
 from aioalf._login.login_errors import after_sign_in, login_required, scope_not_granted
 from aioalf._login.login_log import log_missing_refresh_token
 from aioalf._login.login_state import SUBJECT_TTL, Fetch, LoginState
 from aioalf._login.logout import TokensToRevoke
 from aioalf._login.shared_fetch import SharedFetch, Steps
-from aioalf._urls import http_hosts_advice, redact_url
 from aioalf.errors import (
     CacheError,
     OAuthError,
-    TokenConfigurationError,
     TokenError,
     TokenResponseError,
 )
@@ -35,37 +31,6 @@ from aioalf.grants import AuthorizationServer, Grant
 from aioalf.renewal import RenewalSkippedError
 from aioalf.retry import Retry
 from aioalf.token import Token
-
-
-def own_login(
-    grant: Grant,
-    endpoint: TokenEndpoint | None,
-    cache: TokenCache | None,
-    on_token: OnToken | None,
-    retry: Retry | None = None,
-    failure_backoff: float = 0.0,
-    cache_namespace: str | None = None,
-) -> Login:
-    """Return a login for a token manager. Raises TokenConfigurationError for invalid options."""
-    url = None if endpoint is None else endpoint.url
-    if grant.keeps_refresh_token and endpoint and url and endpoint.is_insecure(url):
-        raise TokenConfigurationError(
-            f"The token endpoint {redact_url(url)} is plain http, and {grant.name} uses refresh "
-            "tokens, which must be sent by https only (RFC 6749 §10.4)" + http_hosts_advice(url)
-        )
-    key, owner = "", None
-    if cache is not None and endpoint is not None:
-        owner = cache_owner(endpoint.client_proof, cache_namespace)
-        key = cache_key_for(grant, endpoint, endpoint.identity, owner)
-    return Login(
-        grant,
-        cache=cache,
-        key=key,
-        on_token=on_token,
-        retry=retry,
-        failure_backoff=failure_backoff,
-        owner=owner,
-    )
 
 
 class _NotSignedInError(Exception):

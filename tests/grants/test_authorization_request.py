@@ -16,7 +16,8 @@ from aioalf._auth_server.authorization_rules import AuthorizationRules
 from aioalf._auth_server.request_params import TokenRequestParams
 from aioalf._auth_server.token_endpoint import TokenEndpoint
 from aioalf._hidden_repr import MaskedDict
-from aioalf._login.login import Login, own_login
+from aioalf._login.login import Login
+from aioalf._manager_parts import make_login
 from aioalf.caches import MemoryCache, TokenCache
 from aioalf.client_auth import ClientAuth, ClientSecretPost, Credentials, PublicClient
 from aioalf.grants import AuthorizationCode, ClientCredentials, DeviceCode, Grant
@@ -95,7 +96,7 @@ class Scene:
         self, grant: Grant, endpoint: TokenEndpoint, cache: TokenCache | None = None
     ) -> Login:
         """Return a login."""
-        return own_login(grant, endpoint, cache, None)
+        return make_login({"cache": cache}, grant, endpoint) or Login(grant)
 
     @property
     def asked(self) -> dict[str, list[str]]:
