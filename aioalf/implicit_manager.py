@@ -34,6 +34,7 @@ from aioalf._syntax import join_scope, scope_set
 from aioalf._urls import is_insecure, read_endpoint, warn_insecure
 from aioalf.client import Client
 from aioalf.errors import TokenConfigurationError
+from aioalf.grants._interactive import check_timeout
 from aioalf.grants.implicit import Implicit, ImplicitLogin
 from aioalf.manager import TokenManager
 from aioalf.token import Token
@@ -291,10 +292,7 @@ async def use_implicit_flow(
         TokenConfigurationError: An argument cannot work, or `DEFAULT_PAGE` or `CLOSE_PAGE`.
     """
     check_storage(token_storage)
-    if isinstance(timeout, bool) or not (timeout is None or timeout > 0):
-        raise TokenConfigurationError(
-            "timeout must be a number of seconds above 0, or None for no limit"
-        )
+    check_timeout(timeout)
     check_ports(port_range)
     _custom_pages()
     endpoint = None

@@ -5,6 +5,7 @@ Must not know how a cache stores an entry (see `cache_entry`), nor HTTP.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable
 from functools import partial
 from typing import cast
@@ -17,7 +18,6 @@ from aioalf._key_locks import KeyLocks
 from aioalf._login.cache_entry import CacheEntry
 from aioalf._login.grant_requests import GrantRequests
 from aioalf._login.login_errors import after_sign_in, login_required, scope_not_granted
-from aioalf._login.login_log import log_missing_refresh_token
 from aioalf._login.login_state import SUBJECT_TTL, Fetch, LoginState
 from aioalf._login.logout import TokensToRevoke
 from aioalf._login.shared_fetch import SharedFetch, Steps
@@ -31,6 +31,8 @@ from aioalf.grants import AuthorizationServer, Grant
 from aioalf.renewal import RenewalSkippedError
 from aioalf.retry import Retry
 from aioalf.token import Token
+
+logger: logging.Logger = logging.getLogger(__name__)
 
 
 class _NotSignedInError(Exception):
@@ -294,7 +296,7 @@ class Login:
                 raise
             raise after_sign_in(error, is_kept=is_kept) from error.__cause__
         if is_sign_in:
-            log_missing_refresh_token(token, fetch.endpoint)
+            _log_missing_refresh_token(token, fetch.endpoint)
         refresh_token = token.refresh_token or self._state.refresh_token
         return await self._state.finish(token, refresh_token, fetch, claim)
 
@@ -312,3 +314,16 @@ class Login:
         for token in received:
             if self._on_token is not None and not self._state.is_logged_out(fetch):
                 await notify_on_token(self._on_token, token)
+
+
+def _log_missing_refresh_token(token: Token, endpoint: AuthorizationServer) -> None:
+    """Log which scope to request, if a sign-in lacks a refresh token because of its scope."""
+    rules = endpoint.authorization_rules
+    wanted = rules.refresh_scope
+    requested = endpoint.request_params.scope or rules.default_scope
+    if token.refresh_token is None and wanted and wanted not in requested.split():
+        logger.info(
+            "The sign-in yielded no refresh token, so the person must sign in again when the token "
+            "expires: request the scope %s as well",
+            wanted,
+        )

@@ -38,7 +38,8 @@ async def push(endpoint: AuthorizationServer, parameters: Form) -> Form:
         lifetime = read_expires_in(members.get("expires_in")) or 0
     except ValueError:
         lifetime = 0
-    if not _is_uri(request_uri) or not lifetime:
+    is_uri = isinstance(request_uri, str) and request_uri.isascii() and request_uri.isprintable()
+    if not is_uri or not request_uri or not lifetime:
         raise TokenResponseError(
             "The pushed authorization request was answered without a request_uri and a positive "
             "expires_in (RFC 9126 §2.2)"
@@ -49,7 +50,3 @@ async def push(endpoint: AuthorizationServer, parameters: Form) -> Form:
             "seconds (RFC 9126 §4)"
         )
     return {"client_id": parameters["client_id"], "request_uri": str(request_uri)}
-
-
-def _is_uri(value: object) -> bool:
-    return isinstance(value, str) and value.isascii() and value.isprintable() and value != ""

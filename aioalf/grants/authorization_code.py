@@ -54,17 +54,11 @@ class _SignInSecrets:
 
     def parameters(self) -> Form:
         """Return the parameters of the authorization request; empty ones are not sent."""
-        challenge = {
-            "code_challenge": pkce.challenge_of(self.verifier),
-            "code_challenge_method": pkce.METHOD,
-        }
-        return MaskedDict(
-            {
-                "state": self.state,
-                "nonce": self.nonce,
-                **(challenge if self.verifier else {}),
-            }
-        )
+        parameters = MaskedDict({"state": self.state, "nonce": self.nonce})
+        if self.verifier:
+            parameters["code_challenge"] = pkce.challenge_of(self.verifier)
+            parameters["code_challenge_method"] = pkce.METHOD
+        return parameters
 
 
 class AuthorizationCode:
@@ -131,17 +125,14 @@ class AuthorizationCode:
         self._has_redirect_uri = redirect_uri is not None
         reserved = RESERVED_PARAMS | self.reserved_params
         self._extra_params = checked_extra(extra_params or {}, reserved)
-        self._redirect_params = checked_redirect_params(redirect_params)
+        self.redirect_params: frozenset[str] = checked_redirect_params(redirect_params)
+        """The parameters of the redirect that were named."""
         self._open_browser = open_browser
         self._timeout = check_timeout(timeout)
         self._par = par
         self._allow_missing_iss = allow_missing_iss
-        self._unsafe_without_pkce = unsafe_without_pkce
-
-    @property
-    def redirect_params(self) -> frozenset[str]:
-        """The parameters of the redirect that were named."""
-        return self._redirect_params
+        self.sends_pkce: bool = not unsafe_without_pkce
+        """Whether PKCE is sent to a server that supports it (RFC 7636)."""
 
     @property
     def redirect_host(self) -> str | None:
@@ -151,11 +142,6 @@ class AuthorizationCode:
     def redirect_host_at(self, redirect_uri: str | None) -> str:
         """Return the host that a provider with this redirect URI redirects to."""
         return self.redirect_host or RedirectUri.read(redirect_uri, None).host or "127.0.0.1"
-
-    @property
-    def sends_pkce(self) -> bool:
-        """Whether PKCE is sent to a server that supports it (RFC 7636)."""
-        return not self._unsafe_without_pkce
 
     @property
     def subject_key(self) -> str | None:
@@ -177,7 +163,7 @@ class AuthorizationCode:
         client_id = require_client_id(endpoint.client_id)
         uses_pkce, rules = self._uses_pkce(endpoint), endpoint.authorization_rules
         listening_at = self._listening_at(rules)
-        kept = self._redirect_params | checked_redirect_params(rules.redirect_params)
+        kept = self.redirect_params | checked_redirect_params(rules.redirect_params)
         metadata = await endpoint.metadata()
         await endpoint.url_of("token_endpoint")
         requested = request_params_of(endpoint)
@@ -230,7 +216,7 @@ class AuthorizationCode:
     def _uses_pkce(self, endpoint: AuthorizationServer) -> bool:
         if not endpoint.is_public_client:
             return endpoint.authorization_rules.uses_pkce and self.sends_pkce
-        if self._unsafe_without_pkce:
+        if not self.sends_pkce:
             raise TokenConfigurationError(
                 "unsafe_without_pkce=True needs a client_secret or a client_auth: without PKCE, "
                 "anybody could use a stolen code of a public client (RFC 9700 §2.1.1)"
