@@ -15,20 +15,6 @@ from dataclasses import dataclass
 from string import Template
 from typing import Final
 
-__all__ = (
-    "CUSTOM_HEADERS",
-    "DISCARDED",
-    "HEADERS",
-    "NOTHING_TO_DO",
-    "SIGNED_IN",
-    "SIGNING_IN",
-    "TRY_AGAIN",
-    "Page",
-    "refused",
-    "render_html",
-    "render_json",
-)
-
 MAX_DESCRIPTION_LENGTH: Final = 300
 
 
@@ -93,13 +79,7 @@ def refused(description: str) -> Page:
 
 def render_html(page: Page) -> str:
     """Return the HTML document. All values are escaped."""
-    values = {
-        "outcome": page.outcome,
-        "title": page.title,
-        "text": page.text,
-        "detail": page.detail,
-        "failed": render_json(TRY_AGAIN),
-    }
+    values = {**_texts(page), "failed": render_json(TRY_AGAIN)}
     escaped = {name: html.escape(value) for name, value in values.items()}
     return Template(_DOCUMENT).substitute(
         escaped,
@@ -115,8 +95,11 @@ def render_json(page: Page, document: str | None = None) -> str:
 
     A `document` replaces the whole page.
     """
-    shown = {"outcome": page.outcome, "title": page.title, "text": page.text, "detail": page.detail}
-    return json.dumps(shown if document is None else {**shown, "document": document})
+    return json.dumps(_texts(page) if document is None else {**_texts(page), "document": document})
+
+
+def _texts(page: Page) -> dict[str, str]:
+    return {"outcome": page.outcome, "title": page.title, "text": page.text, "detail": page.detail}
 
 
 # Runs in the head: the token leaves the address bar before the page is drawn.

@@ -41,6 +41,8 @@ _KINDS: Final[dict[str, type[TokenError]]] = {
     )
 }
 
+_WORDS: Final = ("error", "error_description", "error_uri")
+
 
 class NoteKind(StrEnum):
     """What happened."""
@@ -83,9 +85,7 @@ def failure_note(error: Exception, now: float, pause: float, by: str) -> CacheNo
     """Return the note that tells others of an error of now. Its response is left out."""
     members: dict[str, object] = {"type": type(error).__name__, "message": str(error.args[0])}
     if isinstance(error, OAuthError):
-        members["error"] = error.error
-        members["error_description"] = error.error_description
-        members["error_uri"] = error.error_uri
+        members |= {name: getattr(error, name) for name in _WORDS}
     if isinstance(error, TokenHTTPError):
         members["status"] = error.response_status
     return CacheNote(NoteKind.FAILED, now + pause, by, failed=now, failure=members)
@@ -131,7 +131,7 @@ def _read_failure(members: Mapping[str, object], seconds_left: float) -> TokenEr
         if issubclass(kind, TokenHTTPError)
         else kind(message)
     )
-    for name in ("error", "error_description", "error_uri"):
+    for name in _WORDS:
         if isinstance(value := members.get(name), str):
             setattr(error, name, value)
     return error

@@ -248,22 +248,21 @@ class Login:
 
     async def _refresh(self, fetch: Fetch, claim: Claim | None) -> Token:
         async with self._locks.hold("refresh"):
-            return await self._refresh_alone(fetch, claim)
+            # Again: there may have been a logout before this task started.
+            self._state.raise_if_logged_out(fetch)
+            if claim is not None and not claim.is_held:
+                raise CacheError("The claim was lost before the refresh token was sent")
+            return await self._receive(fetch, claim, self._refreshed(fetch))
 
-    async def _refresh_alone(self, fetch: Fetch, claim: Claim | None) -> Token:
-        # Again: there may have been a logout before this task started.
-        self._state.raise_if_logged_out(fetch)
-        if claim is not None and not claim.is_held:
-            raise CacheError("The claim was lost before the refresh token was sent")
-        scope = self._refresh_scope(fetch)
-        refresh_token = self._state.refresh_token
+    def _refreshed(self, fetch: Fetch) -> Awaitable[Token]:
+        scope, refresh_token = self._refresh_scope(fetch), self._state.refresh_token
         if refresh_token is None:  # the grant has one
-            return await self._receive(fetch, claim, self._grant.request_token(fetch.endpoint))
+            return self._grant.request_token(fetch.endpoint)
         form = MaskedDict({"grant_type": "refresh_token", "refresh_token": refresh_token})
         if scope is not None:
             form["scope"] = scope
         amend = self._state.keeping_redirect_params(fetch.endpoint)
-        return await self._receive(fetch, claim, fetch.endpoint.request(form, amend=amend))
+        return fetch.endpoint.request(form, amend=amend)
 
     def _refresh_scope(self, fetch: Fetch) -> str | None:
         """Return the scope to request: at most the granted scope (RFC 6749 §6); None if unknown."""

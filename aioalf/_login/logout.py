@@ -38,7 +38,6 @@ class TokensToRevoke:
             self._refresh_tokens[MaskedStr(refresh_token)] = None
 
     def include(self, other: TokensToRevoke) -> None:
-        """Add all tokens of `other`."""
         self._refresh_tokens |= other._refresh_tokens
         self._access_tokens |= other._access_tokens
 
@@ -92,21 +91,19 @@ class Logout:
                     failure = error
         if failure is not None and not isinstance(failure, Exception):
             raise failure  # cancelled: do not wait for the server
-        await revoke(endpoint, *(to_revoke for _, _, to_revoke in self._logins), self._tokens)
+        for _, _, to_revoke in self._logins:
+            self._tokens.include(to_revoke)
+        await _revoke(endpoint, self._tokens.with_hints())
         if failure is not None:
             raise failure
 
 
-async def revoke(endpoint: TokenEndpoint | None, *groups: TokensToRevoke) -> None:
-    """Revoke tokens if the server has a revocation endpoint.
+async def _revoke(endpoint: TokenEndpoint | None, tokens: list[tuple[str, str]]) -> None:
+    """Revoke tokens with their hints, if the server has a revocation endpoint.
 
     After a transient failure the remaining tokens are not tried. Raises RevocationError for the
     first token that could not be revoked.
     """
-    to_revoke = TokensToRevoke()
-    for group in groups:
-        to_revoke.include(group)
-    tokens = to_revoke.with_hints()
     if endpoint is None or not tokens:
         return
     try:
@@ -114,7 +111,7 @@ async def revoke(endpoint: TokenEndpoint | None, *groups: TokensToRevoke) -> Non
             return
     except TokenError as error:
         raise _failure("tokens were", error) from error
-    failures: list[RevocationError] = []
+    first: RevocationError | None = None
     for token, hint in tokens:
         try:
             await endpoint.revoke(token, hint)
@@ -123,11 +120,11 @@ async def revoke(endpoint: TokenEndpoint | None, *groups: TokensToRevoke) -> Non
                 continue
             failure = _failure(f"{hint.replace('_', ' ')} was", error)
             failure.__cause__ = error
-            failures.append(failure)
+            first = first or failure
             if is_transient(error):
                 break
-    if failures:
-        raise failures[0]
+    if first is not None:
+        raise first
 
 
 def _is_already_invalid(error: TokenError, hint: str) -> bool:
