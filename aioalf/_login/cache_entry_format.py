@@ -83,12 +83,12 @@ def read_stored_login(text: str, *, now: datetime, monotonic: float) -> StoredLo
     """
     try:
         members = _parse(text)
-        stored = _Members(members)
+        derived = _read_derived(members)
         return StoredLogin(
             _read_token(members, now, monotonic),
-            stored.text("refresh_token"),
-            stored.text("issuer"),
-            {name: _read_token(each, now, monotonic) for name, each in stored.derived().items()},
+            _read_text(members, "refresh_token"),
+            _read_text(members, "issuer"),
+            {name: _read_token(each, now, monotonic) for name, each in derived.items()},
         )
     except (ValueError, OverflowError, RecursionError):
         return None
@@ -119,79 +119,69 @@ def _refuse_constant(constant: str) -> NoReturn:
 
 
 def _read_token(members: Mapping[str, object], now: datetime, monotonic: float) -> Token:
-    read = _Members(members)
-    lifetime, sent_on = read.times(now)
+    access_token, token_type = members["access_token"], members["token_type"]
+    lifetime, sent_on = _read_times(members, now)
+    if not _is_usable(access_token, token_type, lifetime):
+        raise ValueError("not a Bearer token")
     age = math.inf if lifetime is None else (now - sent_on).total_seconds()
     return Token(
-        read.access_token(),
+        str(access_token),
         lifetime,
-        scope=read.words("scope"),
-        missing_scope=read.words("missing_scope") or frozenset(),
-        extra=read.extra(),
+        scope=_read_words(members, "scope"),
+        missing_scope=_read_words(members, "missing_scope") or frozenset(),
+        extra=_read_object(members, "extra"),
         sent_at=monotonic - age,
         sent_on=sent_on,
     )
 
 
-class _Members:
-    """Reads the members of a JSON object. Each method raises ValueError for an invalid value."""
+def _read_times(members: Mapping[str, object], now: datetime) -> tuple[int | None, datetime]:
+    """Return the lifetime, and when the token was requested: now or earlier."""
+    lifetime, expires_on = members["expires_in"], _read_text(members, "expires_on")
+    if lifetime is None and expires_on is None:
+        return None, now
+    # type() instead of isinstance(): True is an int, too.
+    if type(lifetime) is not int or not 0 <= lifetime <= MAX_LIFETIME or expires_on is None:
+        raise ValueError("not a lifetime")
+    expires = datetime.fromisoformat(expires_on)
+    if expires.tzinfo is None:
+        raise ValueError("expires_on has no time zone")
+    return lifetime, min(now, expires.astimezone(UTC) - timedelta(seconds=lifetime))
 
-    def __init__(self, members: Mapping[str, object]) -> None:
-        self._members = members
 
-    def access_token(self) -> str:
-        access_token = self._members["access_token"]
-        token_type, lifetime = self._members["token_type"], self._members["expires_in"]
-        if not _is_usable(access_token, token_type, lifetime):
-            raise ValueError("not a Bearer token")
-        return str(access_token)
+def _read_text(members: Mapping[str, object], name: str) -> str | None:
+    value = members[name]
+    if value is None:
+        return None
+    if isinstance(value, str) and is_sendable(value):
+        return MaskedStr(value)
+    raise ValueError(f"{name} is not a text")
 
-    def text(self, name: str) -> str | None:
-        value = self._members[name]
-        if value is None:
-            return None
-        if isinstance(value, str) and is_sendable(value):
-            return MaskedStr(value)
-        raise ValueError(f"{name} is not a text")
 
-    def times(self, now: datetime) -> tuple[int | None, datetime]:
-        """Return the lifetime, and when the token was requested: now or earlier."""
-        lifetime, expires_on = self._members["expires_in"], self.text("expires_on")
-        if lifetime is None and expires_on is None:
-            return None, now
-        # type() instead of isinstance(): True is an int, too.
-        if type(lifetime) is not int or not 0 <= lifetime <= MAX_LIFETIME or expires_on is None:
-            raise ValueError("not a lifetime")
-        expires = datetime.fromisoformat(expires_on)
-        if expires.tzinfo is None:
-            raise ValueError("expires_on has no time zone")
-        return lifetime, min(now, expires.astimezone(UTC) - timedelta(seconds=lifetime))
+def _read_words(members: Mapping[str, object], name: str) -> frozenset[str] | None:
+    value = members[name]
+    if value is None:
+        return None
+    words = cast("list[object]", value) if isinstance(value, list) else [None]
+    scope = frozenset(word for word in words if isinstance(word, str) and word)
+    if len(scope) != len(words):
+        raise ValueError(f"{name} is not a list of unique words")
+    return scope
 
-    def words(self, name: str) -> frozenset[str] | None:
-        value = self._members[name]
-        if value is None:
-            return None
-        words = cast("list[object]", value) if isinstance(value, list) else [None]
-        scope = frozenset(word for word in words if isinstance(word, str) and word)
-        if len(scope) != len(words):
-            raise ValueError(f"{name} is not a list of unique words")
-        return scope
 
-    def extra(self) -> dict[str, object]:
-        return self._object("extra")
+def _read_object(members: Mapping[str, object], name: str) -> dict[str, object]:
+    value = members[name]
+    if not isinstance(value, dict):
+        raise ValueError(f"{name} is not an object")
+    return cast("dict[str, object]", value)
 
-    def derived(self) -> dict[str, dict[str, object]]:
-        tokens = self._object("derived")
-        for each in tokens.values():
-            if not isinstance(each, dict) or cast("object", each.keys()) != _TOKEN_MEMBERS:
-                raise ValueError("derived holds something other than tokens")
-        return cast("dict[str, dict[str, object]]", tokens)
 
-    def _object(self, name: str) -> dict[str, object]:
-        value = self._members[name]
-        if not isinstance(value, dict):
-            raise ValueError(f"{name} is not an object")
-        return cast("dict[str, object]", value)
+def _read_derived(members: Mapping[str, object]) -> dict[str, dict[str, object]]:
+    tokens = _read_object(members, "derived")
+    for each in tokens.values():
+        if not isinstance(each, dict) or cast("object", each.keys()) != _TOKEN_MEMBERS:
+            raise ValueError("derived holds something other than tokens")
+    return cast("dict[str, dict[str, object]]", tokens)
 
 
 def _is_usable(access_token: object, token_type: object, lifetime: object) -> bool:
