@@ -7,9 +7,7 @@ parts, and is the same in every process and release unless `VERSION` changes. Mu
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
 from hashlib import sha256
-from types import MappingProxyType
 from typing import Final
 
 from yarl import URL
@@ -19,48 +17,6 @@ from aioalf.grants import AuthorizationServer, Grant
 
 VERSION: Final = "alf1"
 """The prefix of every key. Changing it makes all existing cache entries unreachable."""
-
-
-def cache_key(
-    *,
-    client_id: str,
-    grant: str,
-    issuer: str | None = None,
-    token_endpoint: str | None = None,
-    scope: str = "",
-    resource: Collection[str] = (),
-    audience: Collection[str] = (),
-    extra: Mapping[str, str] = MappingProxyType({}),
-    subject: str | None = None,
-    owner: str | None = None,
-) -> str:
-    """Return a cache key: 69 letters, digits and ``-``.
-
-    The order and repetition of scopes, resources and audiences do not matter. `token_endpoint` is
-    the configured one; not the one of the issuer's metadata, which may change. Raises
-    TokenConfigurationError if neither it nor `issuer` is given.
-    """
-    if not issuer and not token_endpoint:
-        raise TokenConfigurationError(
-            "A cache key needs an issuer or a token endpoint: neither is given"
-        )
-    # JSON separates the parts: simply joined, "a" + "bc" would equal "ab" + "c".
-    parts: dict[str, object] = {
-        "issuer": issuer or None,
-        "token_endpoint": token_endpoint or None,
-        "client_id": client_id,
-        "grant": grant,
-        "scope": sorted(set(scope.split())),
-        "resource": sorted(set(resource)),
-        "audience": sorted(set(audience)),
-        "extra": {name: [value] for name, value in extra.items()},
-        "subject": subject,
-        "proof_key": None,  # without it, existing entries would have other keys
-    }
-    if owner is not None:
-        parts["owner"] = owner
-    text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
-    return f"{VERSION}-{sha256(text.encode('ascii')).hexdigest()}"
 
 
 def cache_owner(client_proof: str | None, namespace: str | None) -> str | None:
@@ -81,25 +37,39 @@ def cache_key_for(
     token_endpoint: str | URL | None,
     owner: str | None = None,
 ) -> str:
-    """Return the key of the tokens that `grant` requests from this endpoint (`cache_key`).
+    """Return the key of the tokens of `grant` at this endpoint: 69 letters, digits and ``-``.
 
-    Raises TokenConfigurationError if the subject of the tokens is unknown (`Grant.subject_key`).
+    The order and repetition of scopes, resources and audiences do not matter. `token_endpoint` is
+    the configured one; not the one of the issuer's metadata, which may change. `owner` is a
+    `cache_owner`.
+
+    Raises TokenConfigurationError if the subject of the tokens is unknown (`Grant.subject_key`), or
+    if there is neither an issuer nor a token endpoint.
     """
     if grant.subject_key is None:
         raise TokenConfigurationError(
             f"cache cannot be used with {grant.name}: its subject_key is None, so two users could "
             "share a cached token. Give the grant a subject_key, or pass no cache"
         )
+    if not endpoint.issuer and not token_endpoint:
+        raise TokenConfigurationError(
+            "A cache key needs an issuer or a token endpoint: neither is given"
+        )
     params = endpoint.request_params
-    return cache_key(
-        client_id=endpoint.client_id or "",
-        grant=grant.name,
-        issuer=endpoint.issuer,
-        token_endpoint=None if token_endpoint is None else str(URL(token_endpoint)),
-        scope=params.scope,
-        resource=params.resource,
-        audience=params.audience,
-        extra=params.extra,
-        subject=grant.subject_key or None,
-        owner=owner,
-    )
+    # JSON separates the parts: simply joined, "a" + "bc" would equal "ab" + "c".
+    parts: dict[str, object] = {
+        "issuer": endpoint.issuer or None,
+        "token_endpoint": str(URL(token_endpoint)) if token_endpoint else None,
+        "client_id": endpoint.client_id or "",
+        "grant": grant.name,
+        "scope": sorted(set(params.scope.split())),
+        "resource": sorted(set(params.resource)),
+        "audience": sorted(set(params.audience)),
+        "extra": {name: [value] for name, value in params.extra.items()},
+        "subject": grant.subject_key or None,
+        "proof_key": None,  # without it, existing entries would have other keys
+    }
+    if owner is not None:
+        parts["owner"] = owner
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
+    return f"{VERSION}-{sha256(text.encode('ascii')).hexdigest()}"

@@ -3,17 +3,19 @@
 import subprocess
 import sys
 from collections.abc import Collection
-from typing import TypedDict
+from types import SimpleNamespace
+from typing import Any, TypedDict, Unpack, cast
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from aioalf._auth_server.request_params import TokenRequestParams
-from aioalf._login.cache_key import cache_key, cache_key_for
+from aioalf._login.cache_key import cache_key_for
 from aioalf.errors import TokenConfigurationError
 from aioalf.grants import (
     AuthorizationCode,
+    AuthorizationServer,
     ClientCredentials,
     Grant,
     RefreshToken,
@@ -23,7 +25,7 @@ from tests.login.scripted import ScriptedServer, SignInGrant
 
 
 class Parts(TypedDict, total=False):
-    """The arguments of `cache_key`."""
+    """The parts of a cache key."""
 
     client_id: str
     grant: str
@@ -33,8 +35,25 @@ class Parts(TypedDict, total=False):
     resource: Collection[str]
     audience: Collection[str]
     extra: dict[str, str]
-    subject: str | None
+    subject: str
     owner: str | None
+
+
+def cache_key(**parts: Unpack[Parts]) -> str:
+    """Return the key of a request with these parts."""
+    values: dict[str, Any] = {**parts}
+    grant = SimpleNamespace(name=values["grant"], subject_key=values.get("subject", ""))
+    params = SimpleNamespace(
+        scope=values.get("scope", ""),
+        resource=values.get("resource", ()),
+        audience=values.get("audience", ()),
+        extra=values.get("extra", {}),
+    )
+    endpoint = SimpleNamespace(
+        client_id=values["client_id"], issuer=values.get("issuer"), request_params=params
+    )
+    url, owner = values.get("token_endpoint"), values.get("owner")
+    return cache_key_for(cast("Grant", grant), cast("AuthorizationServer", endpoint), url, owner)
 
 
 FULL: Parts = {
@@ -73,7 +92,6 @@ DIFFERENT: list[Parts] = [
     with_parts(PLAIN, {"resource": ["a"]}),
     with_parts(PLAIN, {"audience": ["a"]}),
     with_parts(PLAIN, {"subject": "a"}),
-    with_parts(PLAIN, {"subject": ""}),
     with_parts(PLAIN, {"owner": "a"}),
     with_parts(PLAIN, {"owner": ""}),
     with_parts(PLAIN, {"resource": ["a", "b"]}),
@@ -113,11 +131,11 @@ TEXT = st.text('ab", é\ud800', max_size=3)
 PARTS = st.fixed_dictionaries(
     {"client_id": TEXT, "grant": TEXT, "issuer": TEXT.filter(bool)},
     optional={
-        "token_endpoint": TEXT.filter(bool),
+        "token_endpoint": st.sampled_from(["https://a.example/b", "https://a.example/c"]),
         "resource": WORDS.map(frozenset),
         "audience": WORDS.map(frozenset),
         "extra": st.dictionaries(TEXT, TEXT, min_size=1, max_size=2),
-        "subject": TEXT,
+        "subject": TEXT.filter(bool),
         "owner": TEXT,
     },
 )
@@ -155,8 +173,11 @@ def test_key_is_the_same_in_every_process_and_release() -> None:
     assert cache_key(**PLAIN) == plain
     assert cache_key(**FULL) == full
     program = (
-        "from aioalf._login.cache_key import cache_key;"
-        "print(cache_key(client_id='c', grant='g', issuer='i', resource={'r1', 'r2', 'r3'}))"
+        "from types import SimpleNamespace as Some;"
+        "from aioalf._login.cache_key import cache_key_for;"
+        "of = Some(scope='', resource={'r1', 'r2', 'r3'}, audience=(), extra={});"
+        "server = Some(client_id='c', issuer='i', request_params=of);"
+        "print(cache_key_for(Some(name='g', subject_key=''), server, None))"
     )
     keys = {
         subprocess.run(
@@ -174,9 +195,6 @@ def test_key_without_a_server_is_refused() -> None:
     """Tokens of two servers would be mixed up."""
     with pytest.raises(TokenConfigurationError, match="neither is given"):
         cache_key(client_id="c", grant="g")
-
-
-# cache_key_for
 
 
 def test_key_of_a_client_depends_on_its_request_parameters() -> None:
