@@ -24,7 +24,6 @@ class MustFinish:
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def run(self, call: Coroutine[object, object, T]) -> T:
-        """Run `call` like `run_to_completion`."""
         task = asyncio.get_running_loop().create_task(call)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -32,7 +31,6 @@ class MustFinish:
 
     @property
     def is_idle(self) -> bool:
-        """Whether no call runs."""
         return not self._tasks
 
     async def wait(self) -> None:

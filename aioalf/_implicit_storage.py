@@ -158,10 +158,7 @@ def shared_storage(storage: Storage | None) -> SharedStorage:
             "making the client, or set the token manager's `storage` attribute"
         )
     check_storage(storage)
-    shared = _shared_storages.get(id(storage))
-    if shared is None:
-        shared = _shared_storages[id(storage)] = SharedStorage(storage)
-    return shared
+    return _shared_storages.setdefault(id(storage), SharedStorage(storage))
 
 
 def unshare(storage: Storage) -> None:

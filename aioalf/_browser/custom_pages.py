@@ -50,7 +50,6 @@ class CustomPages:
         return cls(sign_in, signed_in)
 
     def document(self, page: pages.Page) -> str | None:
-        """Return the program's document for a page of the listener, or None."""
         if page is pages.SIGNING_IN:
             return self.sign_in
         return self.signed_in if page is pages.SIGNED_IN else None

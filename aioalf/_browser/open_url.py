@@ -31,7 +31,6 @@ def instructions(url: str, address: str, port: int) -> str:
 
 
 def log_instructions(text: str) -> None:
-    """Log the instructions, for a user who reads the log."""
     logger.warning("%s", text)
 
 

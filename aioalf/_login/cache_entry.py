@@ -117,7 +117,6 @@ class CacheEntry:
         await _ask(self._store.wait(self._key, seconds), seconds + CALL_TIMEOUT)
 
     async def holder(self) -> str:
-        """Describe who has the claim, for an error message."""
         return await _ask(self._store.holder(self._key)) or "another client"
 
     @asynccontextmanager

@@ -78,7 +78,22 @@ class CacheNote(NamedTuple):
 
     def error(self, now: float) -> TokenError:
         """Return the error that the note tells of; `now` is in seconds since the epoch."""
-        return _read_failure(self.failure, self.seconds_left(now))
+        kind = _KINDS.get(str(self.failure.get("type")), TokenError)
+        said = printable(str(self.failure.get("message")), _MAX_MESSAGE)
+        message = (
+            f"{said} (another client with the same token cache got this error; the next attempt is "
+            f"possible in {math.ceil(self.seconds_left(now))} seconds)"
+        )
+        if not issubclass(kind, TokenHTTPError):
+            error = kind(message)
+        else:
+            status = self.failure.get("status")
+            error = kind(message, status if isinstance(status, int) else None)
+        if isinstance(error, OAuthError):
+            for name in _WORDS:
+                if isinstance(value := self.failure.get(name), str):
+                    setattr(error, name, value)
+        return error
 
 
 def failure_note(error: Exception, now: float, pause: float, by: str) -> CacheNote:
@@ -92,7 +107,6 @@ def failure_note(error: Exception, now: float, pause: float, by: str) -> CacheNo
 
 
 def write_note(note: CacheNote) -> str:
-    """Return a note as text."""
     return json.dumps({**note._asdict(), "failure": dict(note.failure)}, allow_nan=False)
 
 
@@ -114,24 +128,3 @@ def read_note(text: str | None) -> CacheNote | None:
     # Python's JSON has NaN and Infinity. A negative number of requests would allow endless ones.
     is_valid = note.attempt >= 0 and all(map(math.isfinite, (note.until, note.began, note.failed)))
     return note if is_valid else None
-
-
-def _read_failure(members: Mapping[str, object], seconds_left: float) -> TokenError:
-    kind = _KINDS.get(str(members.get("type")), TokenError)
-    said = printable(str(members.get("message")), _MAX_MESSAGE)
-    message = (
-        f"{said} (another client with the same token cache got this error; the next attempt is "
-        f"possible in {math.ceil(seconds_left)} seconds)"
-    )
-    if not issubclass(kind, OAuthError):
-        return kind(message)
-    status = members.get("status")
-    error = (
-        kind(message, status if isinstance(status, int) else None)
-        if issubclass(kind, TokenHTTPError)
-        else kind(message)
-    )
-    for name in _WORDS:
-        if isinstance(value := members.get(name), str):
-            setattr(error, name, value)
-    return error

@@ -65,11 +65,9 @@ class DerivedLogin:
 
     @property
     def needs_person(self) -> bool:
-        """As `Login.needs_person`."""
         return self._login.needs_person
 
     def forget_failure(self) -> None:
-        """As `Login.forget_failure`."""
         self._login.forget_failure()
 
     async def token(

@@ -85,7 +85,6 @@ class Login:
         cache, or when the claim was lost, both would send the same refresh token."""
 
     def start_logout(self) -> TokensToRevoke:
-        """Forget all tokens at once, as `LoginState.start_logout`."""
         return self._state.start_logout()
 
     async def finish_logout(self, endpoint: AuthorizationServer, to_revoke: TokensToRevoke) -> None:
@@ -98,7 +97,6 @@ class Login:
 
     @property
     def is_cached(self) -> bool:
-        """Whether there is a cache."""
         return self._entry.cache is not None
 
     @property

@@ -72,7 +72,6 @@ class LoginState:
         return self.refresh_token is None and self._grant.can_begin and self._grant.is_interactive
 
     def forget(self) -> None:
-        """Forget the tokens, which are no longer valid."""
         self.token = self.refresh_token = None
         self._derived = {}
 

@@ -43,7 +43,6 @@ class TokensToRevoke:
 
     @property
     def has_refresh_token(self) -> bool:
-        """Whether there is a refresh token among them."""
         return bool(self._refresh_tokens)
 
     def with_hints(self) -> list[tuple[str, str]]:

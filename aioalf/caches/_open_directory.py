@@ -40,16 +40,13 @@ class OpenDirectory:
             os.close(self._descriptor)
 
     def own_stat(self) -> os.stat_result:
-        """Return the status of the directory."""
         return self._path.lstat() if self._descriptor is None else os.fstat(self._descriptor)
 
     def names(self) -> list[str]:
-        """Return the names of all files."""
         with os.scandir(self._path if self._descriptor is None else self._descriptor) as entries:
             return [entry.name for entry in entries]
 
     def stat(self, name: str) -> os.stat_result:
-        """Return the status of a file."""
         return os.stat(self._at(name), dir_fd=self._descriptor, follow_symlinks=False)
 
     def open(self, name: str, mode: Literal["rb", "wb", "xb"]) -> IO[bytes]:
@@ -57,18 +54,15 @@ class OpenDirectory:
         return _retry_on_windows(lambda: open(self._at(name), mode, opener=self._open))
 
     def replace(self, source: str, target: str) -> None:
-        """Rename `source` to `target`, replacing it."""
         at = self._descriptor
         _retry_on_windows(
             lambda: os.replace(self._at(source), self._at(target), src_dir_fd=at, dst_dir_fd=at)
         )
 
     def remove(self, name: str) -> None:
-        """Remove a file."""
         _retry_on_windows(lambda: os.unlink(self._at(name), dir_fd=self._descriptor))
 
     def set_time(self, name: str, seconds: float) -> None:
-        """Set the time of the last change of a file."""
         os.utime(self._at(name), (seconds, seconds), dir_fd=self._descriptor)
 
     def sync(self) -> None:

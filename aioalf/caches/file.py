@@ -177,7 +177,6 @@ class _FileClaim:
         self._is_released = False
 
     def take(self) -> bool:
-        """Try to take the claim. Blocks."""
         self._lock = self._claims.take(_file_stem(self._key))
         return self._lock is not None
 

@@ -164,7 +164,6 @@ class _SignedAssertion:
         return [*parts, *([] if digest is None else [digest])]
 
     async def form(self, endpoint: AuthorizationServer) -> Form:
-        """Return the parameters of one request."""
         audience = self._audience or endpoint.issuer
         audience = audience or str(await endpoint.url_of("token_endpoint"))
         claims = new_claims(self._issuer, self._subject, audience, self._lifetime)
@@ -197,7 +196,6 @@ class _GivenAssertion:
         return None if identity is None else ["assertion", callable(self._assertion), identity]
 
     async def form(self, _: AuthorizationServer) -> Form:
-        """Return the parameters of one request."""
         return MaskedDict(
             {"assertion": MaskedStr(await secret_value("assertion", self._assertion))}
         )
