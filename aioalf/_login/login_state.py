@@ -41,7 +41,7 @@ class Fetch:
     has_own_scope: bool = False  # whether it requests another scope than the login
     avoids_cache: bool = False  # whether the cache is left alone, since it fails
     is_repeatable: bool = False  # whether the last request may be repeated
-    received: list[Token] = field(default_factory=list)  # tokens not passed to `on_token` yet
+    received: list[Token] = field(default_factory=list[Token])  # not passed to `on_token` yet
 
 
 class LoginState:
