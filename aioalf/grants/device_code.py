@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import Mapping
 from typing import Final, Literal
 
-from aioalf._auth_server.response import read_object
 from aioalf._callbacks import call_user_function, run_while_showing
 from aioalf._error_frames import hide_locals_on_error
 from aioalf.client_auth.credentials import require_client_id
@@ -99,36 +98,18 @@ async def _poll(
     clock, interval, pause = asyncio.get_running_loop().time, device.interval, 0.0
     while clock() + max(interval, pause) < deadline:
         await asyncio.sleep(max(interval, pause))
-        answer = _Answer()
         try:
             return await endpoint.request(
-                {"grant_type": grant_type, "device_code": device.device_code}, amend=answer.read
+                {"grant_type": grant_type, "device_code": device.device_code}
             )
         except TokenError as error:
-            interval, pause = _next_interval(error, answer, interval), _retry_after(error)
+            interval, pause = _next_interval(error, interval), _retry_after(error)
     raise LoginTimeoutError(
         "Nobody signed in before the code expired, or the time limit was reached: start again"
     )
 
 
-class _Answer:
-    """The members of a 2xx response: GitHub sends its errors with status 200."""
-
-    def __init__(self) -> None:
-        self._members: Mapping[str, object] = {}
-
-    def read(self, members: Mapping[str, object]) -> Mapping[str, object]:
-        self._members = members
-        return members
-
-    def interval(self, error: TokenError) -> int:
-        """Return the ``interval`` of this response, or of an error response; 0 without one."""
-        if isinstance(error, TokenHTTPError):
-            return read_interval(read_object((error.response_text or "").encode()) or {})
-        return read_interval(self._members)
-
-
-def _next_interval(error: TokenError, answer: _Answer, interval: float) -> float:
+def _next_interval(error: TokenError, interval: float) -> float:
     """Return the seconds between requests from now on. Raises the error that ends the polling."""
     if _is_outage(error):
         return interval * 2
@@ -140,7 +121,7 @@ def _next_interval(error: TokenError, answer: _Answer, interval: float) -> float
         case "pending":
             return interval
         case "slow down":
-            named = answer.interval(error)
+            named = read_interval(error.response_data or {})
             return named if named > interval else interval + _SLOWER
         case "expired":
             raise LoginTimeoutError("Nobody signed in before the code expired: start again")
