@@ -89,10 +89,9 @@ class CacheNote(NamedTuple):
         else:
             status = self.failure.get("status")
             error = kind(message, status if isinstance(status, int) else None)
-        if isinstance(error, OAuthError):
-            for name in _WORDS:
-                if isinstance(value := self.failure.get(name), str):
-                    setattr(error, name, value)
+        for name in _WORDS:
+            if isinstance(value := self.failure.get(name), str):
+                setattr(error, name, value)
         return error
 
 

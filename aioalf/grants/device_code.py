@@ -19,7 +19,6 @@ from aioalf.errors import (
     TokenConnectionError,
     TokenError,
     TokenHTTPError,
-    TokenResponseError,
 )
 from aioalf.grants._device_response import Device, read_device, read_interval
 from aioalf.grants._interactive import check_timeout, request_params_of
@@ -114,8 +113,7 @@ def _next_interval(error: TokenError, interval: float) -> float:
     if _is_outage(error):
         return interval * 2
     # GitHub sends these errors with status 200. Twitch has the word as the description.
-    is_answer = isinstance(error, TokenHTTPError | TokenResponseError)
-    words = (error.error, error.error_description) if is_answer else ()
+    words = (error.error, error.error_description)
     code = next((word for word in words if word in _ANSWERS), None)
     match _ANSWERS.get(code or ""):
         case "pending":
