@@ -122,7 +122,6 @@ class AuthorizationCode:
         unsafe_without_pkce: bool = False,
     ) -> None:
         self._redirect_uri = RedirectUri.read(redirect_uri, redirect_ports)
-        self._has_redirect_uri = redirect_uri is not None
         reserved = RESERVED_PARAMS | self.reserved_params
         self._extra_params = checked_extra(extra_params or {}, reserved)
         self.redirect_params: frozenset[str] = checked_redirect_params(redirect_params)
@@ -224,7 +223,7 @@ class AuthorizationCode:
         return True
 
     def _listening_at(self, rules: AuthorizationRules) -> RedirectUri:
-        if self._has_redirect_uri or rules.redirect_uri is None:
+        if self.redirect_host is not None or rules.redirect_uri is None:
             return self._redirect_uri
         return RedirectUri.read(rules.redirect_uri, self._redirect_uri.ports)
 
