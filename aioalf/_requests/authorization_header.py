@@ -50,7 +50,9 @@ class AuthorizationHeader(Unpicklable):
         self._value = MaskedStr()
 
     def cached(self) -> str | None:
-        """Return the header value if a valid token is cached, without waiting."""
+        """Return the header value if a valid token is cached and the client is open."""
+        if self.is_closed:
+            return None
         token = self.manager.cached_token()
         if token is self._token:
             return self._value

@@ -40,13 +40,13 @@ class RequestContextManager(Coroutine[Any, Any, R]):
         await result.__aenter__()
         return result
 
-    async def __aexit__(
+    def __aexit__(
         self,
         exc_type: type[BaseException] | None,
         exc: BaseException | None,
         traceback: TracebackType | None,
-    ) -> bool | None:
-        return await self._result.__aexit__(exc_type, exc, traceback)
+    ) -> Coroutine[Any, Any, bool | None]:
+        return self._result.__aexit__(exc_type, exc, traceback)
 
     def send(self, value: Any, /) -> Any:  # noqa: ANN401 - the signature of coroutines
         """Resume the coroutine (called by event loops)."""

@@ -58,7 +58,9 @@ _SIMPLE_OPTIONS = frozenset(
 class RequestDispatcher(Unpicklable):
     """Sends requests and opens websockets with the tokens of one manager."""
 
-    __slots__ = ("_header", "_is_simple", "_logged", "_raise_token_errors", "_sessions", "_targets")
+    __slots__ = (
+        *("_header", "_logged", "_raise_token_errors", "_sessions", "_simple_methods", "_targets"),
+    )
 
     def __init__(
         self,
@@ -71,8 +73,9 @@ class RequestDispatcher(Unpicklable):
         self._header = header
         self._sessions = sessions
         self._targets = targets
-        # Whether the header is added to the call, and no middleware has to see the hops.
-        self._is_simple = header.is_plain and not sessions.changes_responses
+        # The header is added to the call, and no middleware has to see the hops.
+        is_simple = header.is_plain and not sessions.changes_responses
+        self._simple_methods = _SAFE_METHODS if is_simple else frozenset[str]()
         self._raise_token_errors = raise_token_errors
         self._logged: object = None
 
@@ -84,35 +87,31 @@ class RequestDispatcher(Unpicklable):
 
     # Requests
 
-    async def send(
-        self,
-        method: str,
-        url: StrOrURL,
-        options: _Options,
-        authorization: str | None = None,
-    ) -> ClientResponse:
+    async def send(self, method: str, url: StrOrURL, options: _Options) -> ClientResponse:
         """Send a request; return its response, or the error response of the token endpoint."""
-        self.check_open()
         session = self._sessions.current()
         target = self._targets.find(url, options.get("auth"))
         limit = self._time_limit(options) if options or self._sessions.timeout else None
         try:
-            if target is None:
-                return await self._send_by_token(session, method, url, options, limit)
-            authorization = authorization or self._header.cached()
-            if authorization is None:
+            authorization = self._header.cached()
+            if target is None or authorization is None:
                 async with _wait(limit):
-                    authorization = await self._header.get(session)
-                rest = self._with_rest(options, limit)
-                return await self.send(method, url, rest, authorization)
-            if self._is_simple and method in _SAFE_METHODS and options.keys() <= _SIMPLE_OPTIONS:
+                    target, authorization = await self._fetch(session, target, url)
+                session, options = self._sessions.current(), self._with_rest(options, limit)
+            if method in self._simple_methods and (
+                not options or options.keys() <= _SIMPLE_OPTIONS
+            ):
                 arguments, sent = with_header(options, authorization), authorization
             else:  # our middleware repeats the rejected hop alone
                 arguments, sent = authorize_hops(self._header, authorization, session, options)
                 arguments = self._sessions.with_middleware(arguments)
                 session = self._sessions.guarded()
             try:
-                response = await self._request_of(session)(method, target, **arguments)
+                request: _Request = session.request  # which mocks and recorders replace
+                if getattr(request, "__func__", None) is _REQUEST:
+                    # What aiohttp's own method calls: this saves as much time as all checks take.
+                    request = session._request  # pyright: ignore[reportPrivateUsage]
+                response = await request(method, target, **arguments)
             except ClientResponseError as error:  # raise_for_status
                 if error.status != UNAUTHORIZED or not self._should_retry(
                     error, options, sent, target
@@ -130,20 +129,19 @@ class RequestDispatcher(Unpicklable):
         except ValueError as error:
             reraise_url_error(error, target or url)
 
-    async def _send_by_token(
-        self,
-        session: ClientSession,
-        method: str,
-        url: StrOrURL,
-        options: _Options,
-        limit: TimeLimit | None,
-    ) -> ClientResponse:
-        """Send a request whose base URL is in the token response."""
-        async with _wait(limit):
+    async def _fetch(
+        self, session: ClientSession, target: StrOrURL | None, url: StrOrURL
+    ) -> tuple[StrOrURL, str]:
+        """Wait for a token; return the URL, whose base it may contain, and the header value."""
+        self.check_open()
+        if target is None:
             token = await self._header.token(session)
-        authorization = self._header.value_of(token.access_token)
-        target = self._targets.find_with(token, url)
-        return await self.send(method, target, self._with_rest(options, limit), authorization)
+            target = self._targets.find_with(token, url)
+            authorization = self._header.value_of(token.access_token)
+        else:
+            authorization = await self._header.get(session)
+        self.check_open()
+        return target, authorization
 
     async def _send_again(
         self,
@@ -160,19 +158,9 @@ class RequestDispatcher(Unpicklable):
         if limit is not None:
             arguments["timeout"] = limit.rest()
         repeated = with_header(arguments, _after_renewal(rejected, renewed))
-        response = await self._request_of(session)(method, url, **repeated)
+        response = await session.request(method, url, **repeated)
         self._header.note_result(response.status)
         return response
-
-    def _request_of(self, session: ClientSession) -> _Request:
-        """Return the method that sends a request.
-
-        The private method of the client's own session saves more time than the dispatcher takes.
-        It is also the method that mocks and recorders replace.
-        """
-        if self._sessions.given is None and ClientSession.request is _REQUEST:
-            return session._request  # pyright: ignore[reportPrivateUsage]
-        return session.request
 
     def _time_limit(self, options: _Options) -> TimeLimit | None:
         # The default timeout of the client's own session is no limit: a sign-in may take longer.
@@ -212,17 +200,13 @@ class RequestDispatcher(Unpicklable):
 
     async def connect(self, url: StrOrURL, options: _Options) -> ClientWebSocketResponse:
         """Open a websocket."""
-        self.check_open()
         session = self._sessions.current()
         target = self._targets.find(url, options.get("auth"))
         options = without_iterators(options)
         async with _wait(start_time_limit(self._sessions.timeout)):
-            if target is None:
-                token = await self._header.token(session)
-                target = self._targets.find_with(token, url)
-                authorization = self._header.value_of(token.access_token)
-            else:
-                authorization = self._header.cached() or await self._header.get(session)
+            authorization = self._header.cached()
+            if target is None or authorization is None:
+                target, authorization = await self._fetch(session, target, url)
             session, options, sent = prepare_handshake(
                 self._header, self._sessions, options, authorization
             )
