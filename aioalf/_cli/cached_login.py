@@ -26,7 +26,7 @@ class CachedLoginGrant:
     def __init__(self, name: str) -> None:
         self.name = name
 
-    async def request_token(self, endpoint: AuthorizationServer) -> NoReturn:
+    async def request_token(self, server: AuthorizationServer) -> NoReturn:
         """Raise LoginRequiredError."""
         raise LoginRequiredError("Not logged in, or not for the requested scope")
 

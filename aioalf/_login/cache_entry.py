@@ -70,12 +70,12 @@ class CacheEntry:
 
     # Read
 
-    async def read(self, endpoint: AuthorizationServer, claim: Claim | None) -> bool:
+    async def read(self, server: AuthorizationServer, claim: Claim | None) -> bool:
         """Read the entry; return whether it overrides the login in memory. Raises CacheError."""
         if self.is_logout_pending:
             if claim is None:
                 return False
-            await self._try(self._empty(endpoint, claim))
+            await self._try(self._empty(server, claim))
         text = await self._get(self._store, self._key)
         if self._is_outdated and text == self._text:
             return False
@@ -88,13 +88,13 @@ class CacheEntry:
                 )
             self._damaged_text = text
             return False
-        await self._take(text, endpoint)
+        await self._take(text, server)
         self._is_outdated = False
         return True
 
-    async def _take(self, text: str | None, endpoint: AuthorizationServer) -> None:
+    async def _take(self, text: str | None, server: AuthorizationServer) -> None:
         # Parsed again if it is the same text: the time that a token is still valid changes.
-        self.content = await _parse(text, endpoint, is_new=text != self._text)
+        self.content = await _parse(text, server, is_new=text != self._text)
         self._text = text
 
     # The claim
@@ -159,11 +159,11 @@ class CacheEntry:
     # Write
 
     async def write(
-        self, stored: StoredLogin, endpoint: AuthorizationServer, claim: Claim | None
+        self, stored: StoredLogin, server: AuthorizationServer, claim: Claim | None
     ) -> None:
         """Replace the entry, marked with the issuer. Without the claim, tokens stay in memory."""
         if self.cache is not None:
-            await self._try(self._replace(stored, endpoint, claim))
+            await self._try(self._replace(stored, server, claim))
 
     async def delete(self, claim: Claim | None) -> None:
         """Delete the entry, whose tokens are no longer valid."""
@@ -182,18 +182,18 @@ class CacheEntry:
             self._text = None  # so that the empty entry does not override the login in memory
 
     async def _replace(
-        self, stored: StoredLogin, endpoint: AuthorizationServer, claim: Claim | None
+        self, stored: StoredLogin, server: AuthorizationServer, claim: Claim | None
     ) -> None:
         if claim is None:
             raise CacheError(f"{await self.holder()} uses the entry")
-        text = write_stored_login(stored._replace(issuer=await _issuer_of(endpoint)))
+        text = write_stored_login(stored._replace(issuer=await _issuer_of(server)))
         if await _ask(claim.replace(text, _ttl(stored, self._subject_ttl))):
             return
         # The claim was lost. A login that another client has stored since then is used from now on.
         # The text that was read before is not: its refresh token has been sent.
         text_now = await self._get(self._store, self._key)
         if text_now != self._text:
-            await self._take(text_now, endpoint)
+            await self._take(text_now, server)
             if self.content is not None:
                 return
         raise CacheError("the claim to the entry was lost")
@@ -233,13 +233,13 @@ class CacheEntry:
         if self._pending_logout is None or self._pending_logout.is_complete:
             self._pending_logout = to_revoke
 
-    async def empty_if_logged_out(self, endpoint: AuthorizationServer, claim: Claim | None) -> None:
+    async def empty_if_logged_out(self, server: AuthorizationServer, claim: Claim | None) -> None:
         """Empty the entry if a logout is pending, so that the next client does not use it."""
         if self.is_logout_pending:
-            await self._try(self._empty(endpoint, claim))
+            await self._try(self._empty(server, claim))
 
     async def finish_logout(
-        self, endpoint: AuthorizationServer, to_revoke: TokensToRevoke, requests: MustFinish
+        self, server: AuthorizationServer, to_revoke: TokensToRevoke, requests: MustFinish
     ) -> None:
         """Wait for `requests` and the claim, and empty the entry, also on errors and cancellation.
 
@@ -248,7 +248,7 @@ class CacheEntry:
         try:
             await requests.wait()
             async with self.claimed() as claim:
-                await self._empty(endpoint, claim)
+                await self._empty(server, claim)
         except BaseException:
             if self.is_logout_pending:
                 await run_to_completion(self._try_to_delete(requests))
@@ -265,7 +265,7 @@ class CacheEntry:
             if requests.is_idle:  # otherwise one of them may be storing a login now
                 self._pending_logout = None
 
-    async def _empty(self, endpoint: AuthorizationServer, claim: Claim | None) -> None:
+    async def _empty(self, server: AuthorizationServer, claim: Claim | None) -> None:
         if self.cache is None or not self.is_logout_pending:
             return
         text = await self._get(self.cache, self._key)
@@ -275,7 +275,7 @@ class CacheEntry:
         # From here on the text is ignored, even if it cannot be deleted.
         self._text, self._is_outdated, self._pending_logout = text, True, None
         try:
-            stored = await _parse(text, endpoint, is_new=True)
+            stored = await _parse(text, server, is_new=True)
             if stored is not None:
                 to_revoke.add(stored.token, stored.refresh_token)
                 for token in stored.derived.values():
@@ -320,12 +320,12 @@ async def _ask(call: Awaitable[T], seconds: float = CALL_TIMEOUT) -> T:
 
 
 async def _parse(
-    text: str | None, endpoint: AuthorizationServer, *, is_new: bool
+    text: str | None, server: AuthorizationServer, *, is_new: bool
 ) -> StoredLogin | None:
     if not text:  # caches return "" for a damaged entry
         return None
     stored = read_stored_login(text, now=datetime.now(UTC), monotonic=time.monotonic())
-    if stored is None or stored.issuer != await _issuer_of(endpoint):
+    if stored is None or stored.issuer != await _issuer_of(server):
         if is_new:
             logger.warning(
                 "The token cache entry is ignored and will be replaced: its format is unknown, or "
@@ -343,6 +343,6 @@ def _ttl(stored: StoredLogin, subject_ttl: float | None) -> float | None:
     return max(each for each in lifetimes if each is not None)
 
 
-async def _issuer_of(endpoint: AuthorizationServer) -> str:
+async def _issuer_of(server: AuthorizationServer) -> str:
     # The refresh token must be sent to this server only (RFC 6749 §10.4).
-    return endpoint.issuer or str(await endpoint.url_of("token_endpoint"))
+    return server.issuer or str(await server.url_of("token_endpoint"))

@@ -33,7 +33,7 @@ def cache_owner(client_proof: str | None, namespace: str | None) -> str | None:
 
 def cache_key_for(
     grant: Grant,
-    endpoint: AuthorizationServer,
+    server: AuthorizationServer,
     token_endpoint: str | URL | None,
     owner: str | None = None,
 ) -> str:
@@ -51,16 +51,16 @@ def cache_key_for(
             f"cache cannot be used with {grant.name}: its subject_key is None, so two users could "
             "share a cached token. Give the grant a subject_key, or pass no cache"
         )
-    if not endpoint.issuer and not token_endpoint:
+    if not server.issuer and not token_endpoint:
         raise TokenConfigurationError(
             "A cache key needs an issuer or a token endpoint: neither is given"
         )
-    params = endpoint.request_params
+    params = server.request_params
     # JSON separates the parts: simply joined, "a" + "bc" would equal "ab" + "c".
     parts: dict[str, object] = {
-        "issuer": endpoint.issuer or None,
+        "issuer": server.issuer or None,
         "token_endpoint": str(URL(token_endpoint)) if token_endpoint else None,
-        "client_id": endpoint.client_id or "",
+        "client_id": server.client_id or "",
         "grant": grant.name,
         "scope": sorted(set(params.scope.split())),
         "resource": sorted(set(params.resource)),

@@ -71,12 +71,12 @@ class DerivedLogin:
         self._login.forget_failure()
 
     async def token(
-        self, endpoint: AuthorizationServer, unwanted: str | None, *, is_ahead: bool = False
+        self, server: AuthorizationServer, unwanted: str | None, *, is_ahead: bool = False
     ) -> Token:
         """Return a valid token other than the access token `unwanted`. Raises like `Login`."""
         for log_in in (self._log_in, self._log_in_anew, None):
             token = await self._login.derived_token(
-                endpoint,
+                server,
                 unwanted,
                 self._name,
                 has_own_scope=self._has_own_scope,

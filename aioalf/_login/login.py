@@ -87,13 +87,13 @@ class Login:
     def start_logout(self) -> TokensToRevoke:
         return self._state.start_logout()
 
-    async def finish_logout(self, endpoint: AuthorizationServer, to_revoke: TokensToRevoke) -> None:
+    async def finish_logout(self, server: AuthorizationServer, to_revoke: TokensToRevoke) -> None:
         """Wait for requests that were sent, then empty the cache entry.
 
         Adds the tokens of both to `to_revoke`. Raises CacheError if the entry cannot be read or
         emptied.
         """
-        await self._state.finish_logout(endpoint, to_revoke, self._must_finish)
+        await self._state.finish_logout(server, to_revoke, self._must_finish)
 
     @property
     def is_cached(self) -> bool:
@@ -123,7 +123,7 @@ class Login:
     # Fetch a token
 
     async def token(
-        self, endpoint: AuthorizationServer, unwanted: str | None, *, is_ahead: bool = False
+        self, server: AuthorizationServer, unwanted: str | None, *, is_ahead: bool = False
     ) -> Token:
         """Return a valid, stored token other than the access token `unwanted`.
 
@@ -131,13 +131,11 @@ class Login:
         LoginRequiredError if a new sign-in or refresh token is needed, RenewalSkippedError and
         TokenError.
         """
-        return await self._fetch(
-            Fetch(endpoint, unwanted, self._state.to_revoke), is_ahead=is_ahead
-        )
+        return await self._fetch(Fetch(server, unwanted, self._state.to_revoke), is_ahead=is_ahead)
 
     async def derived_token(
         self,
-        endpoint: AuthorizationServer,
+        server: AuthorizationServer,
         unwanted: str | None,
         derived_name: str,
         *,
@@ -150,7 +148,7 @@ class Login:
         its scope is not the login's. Raises ScopeNotGrantedError and the errors of `token`.
         """
         fetch = Fetch(
-            endpoint, unwanted, self._state.to_revoke, derived_name, has_own_scope=has_own_scope
+            server, unwanted, self._state.to_revoke, derived_name, has_own_scope=has_own_scope
         )
         try:
             return await self._fetch(fetch, is_ahead=is_ahead)
@@ -213,7 +211,7 @@ class Login:
         """Use the grant. Its last request and the store run to completion."""
         receive = partial(self._receive, fetch, claim, is_sign_in=self._grant.is_interactive)
         server = GrantRequests(
-            fetch.endpoint,
+            fetch.server,
             receive if self._grant.keeps_refresh_token else None,
             self._must_finish,
             is_single_attempt=is_single_attempt,
@@ -255,18 +253,18 @@ class Login:
     def _refreshed(self, fetch: Fetch) -> Awaitable[Token]:
         scope, refresh_token = self._refresh_scope(fetch), self._state.refresh_token
         if refresh_token is None:  # the grant has one
-            return self._grant.request_token(fetch.endpoint)
+            return self._grant.request_token(fetch.server)
         form = MaskedDict({"grant_type": "refresh_token", "refresh_token": refresh_token})
         if scope is not None:
             form["scope"] = scope
-        amend = self._state.keeping_redirect_params(fetch.endpoint)
-        return fetch.endpoint.request(form, amend=amend)
+        amend = self._state.keeping_redirect_params(fetch.server)
+        return fetch.server.request(form, amend=amend)
 
     def _refresh_scope(self, fetch: Fetch) -> str | None:
         """Return the scope to request: at most the granted scope (RFC 6749 §6); None if unknown."""
         if self._state.scope is None:
             return None
-        requested = fetch.endpoint.request_params.scope.split()
+        requested = fetch.server.request_params.scope.split()
         missing = frozenset(requested) - self._state.scope
         if missing and fetch.has_own_scope:
             raise scope_not_granted(missing)
@@ -293,7 +291,7 @@ class Login:
                 raise
             raise after_sign_in(error, is_kept=is_kept) from error.__cause__
         if is_sign_in:
-            _log_missing_refresh_token(token, fetch.endpoint)
+            _log_missing_refresh_token(token, fetch.server)
         refresh_token = token.refresh_token or self._state.refresh_token
         return await self._state.finish(token, refresh_token, fetch, claim)
 
@@ -313,11 +311,11 @@ class Login:
                 await notify_on_token(self._on_token, token)
 
 
-def _log_missing_refresh_token(token: Token, endpoint: AuthorizationServer) -> None:
+def _log_missing_refresh_token(token: Token, server: AuthorizationServer) -> None:
     """Log which scope to request, if a sign-in lacks a refresh token because of its scope."""
-    rules = endpoint.authorization_rules
+    rules = server.authorization_rules
     wanted = rules.refresh_scope
-    requested = endpoint.request_params.scope or rules.default_scope
+    requested = server.request_params.scope or rules.default_scope
     if token.refresh_token is None and wanted and wanted not in requested.split():
         logger.info(
             "The sign-in yielded no refresh token, so the person must sign in again when the token "

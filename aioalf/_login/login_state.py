@@ -34,7 +34,7 @@ of a subject, which may be revoked meanwhile."""
 class Fetch:
     """One fetch of a token, for the login itself or for a derived client."""
 
-    endpoint: AuthorizationServer
+    server: AuthorizationServer
     unwanted: str | None  # a token that the caller cannot use
     to_revoke: TokensToRevoke  # `LoginState.to_revoke` when the fetch started
     derived_name: str | None = None  # the derived client's name in the cache entry
@@ -78,7 +78,7 @@ class LoginState:
     async def load_usable(self, fetch: Fetch, claim: Claim | None) -> Token | None:
         """Update the attributes from the cache entry; return its token if the caller can use it."""
         self.raise_if_logged_out(fetch)
-        if not await self._entry.read(fetch.endpoint, claim):
+        if not await self._entry.read(fetch.server, claim):
             return None
         # Another process may have refreshed or logged out: the attributes are outdated.
         stored = self._entry.content
@@ -94,13 +94,13 @@ class LoginState:
         is_usable = token is not None and token.is_valid() and token.access_token != fetch.unwanted
         return token if is_usable else None
 
-    def keeping_redirect_params(self, endpoint: AuthorizationServer) -> AmendResponse | None:
+    def keeping_redirect_params(self, server: AuthorizationServer) -> AmendResponse | None:
         """Return a function that adds the kept parameters of the redirect to a refreshed token.
 
         A refresh has no redirect, and the parameters say whose data the login may use.
         """
         named: frozenset[str] = getattr(self._grant, "redirect_params", frozenset())
-        names = named | endpoint.authorization_rules.redirect_params
+        names = named | server.authorization_rules.redirect_params
         before: Mapping[str, object] = {} if self.token is None else self.token.extra
         kept = {name: before[name] for name in names & before.keys()}
         return (lambda members: MaskedDict({**kept, **members})) if kept else None
@@ -134,7 +134,7 @@ class LoginState:
     ) -> None:
         if self.is_logged_out(fetch):
             fetch.to_revoke.add(token, refresh_token)
-            await self._entry.empty_if_logged_out(fetch.endpoint, claim)
+            await self._entry.empty_if_logged_out(fetch.server, claim)
             return
         previous = self.refresh_token
         self._remember(token, fetch)
@@ -143,11 +143,11 @@ class LoginState:
         # The response to a sign-in may have a refresh token and no usable access token.
         stored = StoredLogin(self.token or Token(), self.refresh_token, derived=self._derived)
         if not fetch.avoids_cache:
-            await self._entry.write(stored, fetch.endpoint, claim)
+            await self._entry.write(stored, fetch.server, claim)
         if self.is_logged_out(fetch):  # while the entry was written
             fetch.to_revoke.add(token, refresh_token)
             if self._entry.is_logout_pending:
-                await self._entry.empty_if_logged_out(fetch.endpoint, claim)
+                await self._entry.empty_if_logged_out(fetch.server, claim)
             else:  # the logout has emptied the entry before
                 await self._entry.delete(claim)
         elif previous not in {None, self.refresh_token}:
@@ -191,14 +191,14 @@ class LoginState:
         return to_revoke
 
     async def finish_logout(
-        self, endpoint: AuthorizationServer, to_revoke: TokensToRevoke, requests: MustFinish
+        self, server: AuthorizationServer, to_revoke: TokensToRevoke, requests: MustFinish
     ) -> None:
         """Wait for `requests`, and empty the cache entry, also on errors and cancellation.
 
         Adds the tokens of both to `to_revoke`. Raises CacheError if the entry cannot be read or
         emptied.
         """
-        await self._entry.finish_logout(endpoint, to_revoke, requests)
+        await self._entry.finish_logout(server, to_revoke, requests)
         grant, is_replaced = self._grant, to_revoke.has_refresh_token
         if to_revoke.includes_given and not is_replaced and isinstance(grant, RefreshToken):
             to_revoke.add(None, await grant.refresh_token())

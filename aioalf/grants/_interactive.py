@@ -45,11 +45,11 @@ async def login_time_limit(timeout: float | None) -> AsyncIterator[None]:
         raise LoginTimeoutError(f"Nobody signed in within {timeout} seconds") from None
 
 
-def request_params_of(endpoint: AuthorizationServer) -> dict[str, str | tuple[str, ...]]:
+def request_params_of(server: AuthorizationServer) -> dict[str, str | tuple[str, ...]]:
     """Return the parameters of the client, with the default scope of the server if it has none."""
-    params = endpoint.request_params.form()
+    params = server.request_params.form()
     return MaskedDict(
-        {**params, "scope": params["scope"] or endpoint.authorization_rules.default_scope}
+        {**params, "scope": params["scope"] or server.authorization_rules.default_scope}
     )
 
 

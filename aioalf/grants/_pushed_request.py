@@ -25,14 +25,14 @@ def is_pushed(metadata: Mapping[str, object], *, par: bool | None) -> bool:
     return is_required or bool(par)
 
 
-async def push(endpoint: AuthorizationServer, parameters: Form) -> Form:
+async def push(server: AuthorizationServer, parameters: Form) -> Form:
     """Push the authorization request, and return the parameters that the browser then sends.
 
     Raises TokenResponseError if the response has no usable ``request_uri`` (§2.2).
     """
     clock = asyncio.get_running_loop().time
     sent_at = clock()
-    members = await endpoint.post("pushed_authorization_request_endpoint", parameters)
+    members = await server.post("pushed_authorization_request_endpoint", parameters)
     request_uri = members.get("request_uri")
     try:
         lifetime = read_expires_in(members.get("expires_in")) or 0

@@ -147,7 +147,7 @@ class AuthorizationCode:
         """A digest of the extra parameters, since they may name the person, as ``login_hint``."""
         return subject_digest(dict(self._extra_params)) if self._extra_params else ""
 
-    async def request_token(self, endpoint: AuthorizationServer) -> Token:
+    async def request_token(self, server: AuthorizationServer) -> Token:
         """Return the token of a new sign-in.
 
         Raises:
@@ -159,13 +159,13 @@ class AuthorizationCode:
                 is single-use (RFC 6749 §4.1.2).
         """
         # Report a configuration error before the person does anything.
-        client_id = require_client_id(endpoint.client_id)
-        uses_pkce, rules = self._uses_pkce(endpoint), endpoint.authorization_rules
+        client_id = require_client_id(server.client_id)
+        uses_pkce, rules = self._uses_pkce(server), server.authorization_rules
         listening_at = self._listening_at(rules)
         kept = self.redirect_params | checked_redirect_params(rules.redirect_params)
-        metadata = await endpoint.metadata()
-        await endpoint.url_of("token_endpoint")
-        requested = request_params_of(endpoint)
+        metadata = await server.metadata()
+        await server.url_of("token_endpoint")
+        requested = request_params_of(server)
         sign_in = _SignInSecrets(str(requested["scope"]), uses_pkce=uses_pkce)
         parameters: Form = MaskedDict(
             {
@@ -180,16 +180,16 @@ class AuthorizationCode:
         )
         async with login_time_limit(self._timeout):
             callback = await self._sign_in(
-                endpoint, listening_at, parameters, metadata, sign_in.state
+                server, listening_at, parameters, metadata, sign_in.state
             )
         if "error" in callback.response:
             sent = secrets_in_request(Credentials(client_id, None), parameters)
             raise authorization_error(callback.response, sent | {sign_in.verifier})
-        return await self._exchange(endpoint, callback, sign_in, kept)
+        return await self._exchange(server, callback, sign_in, kept)
 
     async def _exchange(
         self,
-        endpoint: AuthorizationServer,
+        server: AuthorizationServer,
         callback: _Callback,
         sign_in: _SignInSecrets,
         kept: frozenset[str],
@@ -199,7 +199,7 @@ class AuthorizationCode:
         def amend(members: Mapping[str, object]) -> Mapping[str, object]:
             if sign_in.nonce:
                 check_nonce(members, sign_in.nonce)
-            separator = endpoint.authorization_rules.scope_separator
+            separator = server.authorization_rules.scope_separator
             return with_redirect_params(members, callback.response, kept, separator)
 
         form = MaskedDict(
@@ -210,11 +210,11 @@ class AuthorizationCode:
                 "code_verifier": sign_in.verifier,
             }
         )
-        return await endpoint.request(form, amend=amend)
+        return await server.request(form, amend=amend)
 
-    def _uses_pkce(self, endpoint: AuthorizationServer) -> bool:
-        if not endpoint.is_public_client:
-            return endpoint.authorization_rules.uses_pkce and self.sends_pkce
+    def _uses_pkce(self, server: AuthorizationServer) -> bool:
+        if not server.is_public_client:
+            return server.authorization_rules.uses_pkce and self.sends_pkce
         if not self.sends_pkce:
             raise TokenConfigurationError(
                 "unsafe_without_pkce=True needs a client_secret or a client_auth: without PKCE, "
@@ -229,7 +229,7 @@ class AuthorizationCode:
 
     async def _sign_in(
         self,
-        endpoint: AuthorizationServer,
+        server: AuthorizationServer,
         listening_at: RedirectUri,
         parameters: Form,
         metadata: Mapping[str, object],
@@ -243,15 +243,15 @@ class AuthorizationCode:
             listening_at,
             awaited=("code",),
             find_error=partial(
-                issuer_error, endpoint.issuer, metadata, allow_missing=self._allow_missing_iss
+                issuer_error, server.issuer, metadata, allow_missing=self._allow_missing_iss
             ),
         )
         async with listener:
             redirect_uri = listener.redirect_uri
-            page = await endpoint.url_of("authorization_endpoint")
+            page = await server.url_of("authorization_endpoint")
             parameters = MaskedDict({**parameters, "redirect_uri": redirect_uri})
             if is_pushed(metadata, par=self._par):
-                parameters = await push(endpoint, parameters)
+                parameters = await push(server, parameters)
             url = authorization_url(page, parameters)
             response = await listener.sign_in(url, state, self._open_browser, print_instructions)
             return _Callback(response, redirect_uri)

@@ -28,9 +28,9 @@ class ClientCredentials:
     def __init__(self, grant_type: str = "client_credentials") -> None:
         self.name = grant_type
 
-    async def request_token(self, endpoint: AuthorizationServer) -> Token:
+    async def request_token(self, server: AuthorizationServer) -> Token:
         """Return a new token. Raises TokenError."""
-        return await endpoint.request({"grant_type": self.name}, is_repeatable=True)
+        return await server.request({"grant_type": self.name}, is_repeatable=True)
 
 
 CLIENT_CREDENTIALS: Final = ClientCredentials()

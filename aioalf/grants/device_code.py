@@ -68,7 +68,7 @@ class DeviceCode:
         self._prompt = prompt or print_prompt
         self._timeout = check_timeout(timeout)
 
-    async def request_token(self, endpoint: AuthorizationServer) -> Token:
+    async def request_token(self, server: AuthorizationServer) -> Token:
         """Return the token of a new sign-in.
 
         Raises:
@@ -79,26 +79,26 @@ class DeviceCode:
         clock = asyncio.get_running_loop().time
         begun = clock()
         # Report a configuration error before the person does anything.
-        require_client_id(endpoint.client_id)
-        await endpoint.url_of("token_endpoint")
-        form = request_params_of(endpoint)
-        device = read_device(await endpoint.post("device_authorization_endpoint", form))
+        require_client_id(server.client_id)
+        await server.url_of("token_endpoint")
+        form = request_params_of(server)
+        device = read_device(await server.post("device_authorization_endpoint", form))
         limit: float = device.prompt.expires_in
         if self._timeout is not None:
             limit = min(limit, self._timeout)
         showing = call_user_function("prompt", self._prompt, device.prompt)
-        return await run_while_showing(showing, _poll(endpoint, self.name, device, begun + limit))
+        return await run_while_showing(showing, _poll(server, self.name, device, begun + limit))
 
 
 async def _poll(
-    endpoint: AuthorizationServer, grant_type: str, device: Device, deadline: float
+    server: AuthorizationServer, grant_type: str, device: Device, deadline: float
 ) -> Token:
     """Send token requests at the server's interval until the person has decided (§3.4, §3.5)."""
     clock, interval, pause = asyncio.get_running_loop().time, device.interval, 0.0
     while clock() + max(interval, pause) < deadline:
         await asyncio.sleep(max(interval, pause))
         try:
-            return await endpoint.request(
+            return await server.request(
                 {"grant_type": grant_type, "device_code": device.device_code}
             )
         except TokenError as error:

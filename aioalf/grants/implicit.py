@@ -65,7 +65,7 @@ class Implicit:
         self._custom_pages = custom_pages
         self._expected = (expected or ResponsePolicy()).of(scope_set(self._scope))
 
-    async def request_token(self, endpoint: AuthorizationServer) -> Token:
+    async def request_token(self, server: AuthorizationServer) -> Token:
         """Return the token of a new sign-in.
 
         Raises AuthorizationError if the server refused, LoginTimeoutError if the sign-in took too
@@ -74,7 +74,7 @@ class Implicit:
         client_id = require_client_id(self._client_id)
         state = secrets.token_urlsafe(32)
         async with login_time_limit(self._login.timeout):
-            response = await self._sign_in(await endpoint.url_of("token_endpoint"), state)
+            response = await self._sign_in(await server.url_of("token_endpoint"), state)
         if "error" in response:
             raise authorization_error(response, (state, client_id))
         return read_token(

@@ -109,11 +109,11 @@ class JWTBearer(Unpicklable):
             return None
         return subject_digest(*parts, *([dict(self._extra_params)] if self._extra_params else []))
 
-    async def request_token(self, endpoint: AuthorizationServer) -> Token:
+    async def request_token(self, server: AuthorizationServer) -> Token:
         """Return the token for the assertion. Raises TokenError."""
         form = MaskedDict({**self._extra_params, "grant_type": self.name})
-        form.update(await self._source.form(endpoint))
-        return await endpoint.request(form, is_repeatable=self._source.is_repeatable)
+        form.update(await self._source.form(server))
+        return await server.request(form, is_repeatable=self._source.is_repeatable)
 
 
 class _SignedAssertion:
@@ -163,13 +163,13 @@ class _SignedAssertion:
         parts = [self._issuer, self._subject, self._audience, self._claims]
         return [*parts, *([] if digest is None else [digest])]
 
-    async def form(self, endpoint: AuthorizationServer) -> Form:
-        audience = self._audience or endpoint.issuer
-        audience = audience or str(await endpoint.url_of("token_endpoint"))
+    async def form(self, server: AuthorizationServer) -> Form:
+        audience = self._audience or server.issuer
+        audience = audience or str(await server.url_of("token_endpoint"))
         claims = new_claims(self._issuer, self._subject, audience, self._lifetime)
         if not self._subject:
             del claims["sub"]
-        scope = endpoint.request_params.scope if self._scope_claim else ""
+        scope = server.request_params.scope if self._scope_claim else ""
         scope_claim = {"scope": scope} if scope else {}
         assertion = MaskedStr(await self._key.sign({**self._claims, **scope_claim, **claims}))
         # An empty parameter is not sent; it replaces the one of the request parameters.

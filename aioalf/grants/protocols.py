@@ -139,7 +139,7 @@ class Grant(Protocol):
         """
         return None
 
-    async def request_token(self, endpoint: AuthorizationServer) -> Token:
+    async def request_token(self, server: AuthorizationServer) -> Token:
         """Return a new token. Raises TokenError."""
         ...
 

@@ -38,10 +38,10 @@ class RefreshToken(Unpicklable):
     def __init__(self, token: SecretSource) -> None:
         self._token = check_secret_source("token", token)
 
-    async def request_token(self, endpoint: AuthorizationServer) -> Token:
+    async def request_token(self, server: AuthorizationServer) -> Token:
         """Return the token for the refresh token. Raises TokenError."""
         refresh_token = MaskedStr(await self.refresh_token())
-        return await endpoint.request({"grant_type": self.name, "refresh_token": refresh_token})
+        return await server.request({"grant_type": self.name, "refresh_token": refresh_token})
 
     async def refresh_token(self) -> str:
         """Return the given refresh token. Raises TokenError."""

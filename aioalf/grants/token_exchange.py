@@ -100,7 +100,7 @@ class TokenExchange(Unpicklable):
             return None
         return subject_digest(self._form, self._subject_token, self._actor_token)
 
-    async def request_token(self, endpoint: AuthorizationServer) -> Token:
+    async def request_token(self, server: AuthorizationServer) -> Token:
         """Return the token in exchange for the subject token.
 
         Raises:
@@ -114,9 +114,7 @@ class TokenExchange(Unpicklable):
             self._form["subject_token_type"],
             self._form.get("actor_token_type"),
         }
-        if has_refresh_token and endpoint.is_insecure(
-            url := await endpoint.url_of("token_endpoint")
-        ):
+        if has_refresh_token and server.is_insecure(url := await server.url_of("token_endpoint")):
             raise TokenConfigurationError(
                 f"The token endpoint {redact_url(url)} is plain http, and a refresh token must be "
                 f"sent by https only (RFC 6749 §10.4){http_hosts_advice(url)}"
@@ -126,7 +124,7 @@ class TokenExchange(Unpicklable):
         if self._actor_token is not None:
             form["actor_token"] = await secret_value("actor_token", self._actor_token)
         # A refresh token may be single-use.
-        token = await endpoint.request(form, is_repeatable=not has_refresh_token)
+        token = await server.request(form, is_repeatable=not has_refresh_token)
         return _with_expiry_of(form["subject_token"], token)
 
 

@@ -54,10 +54,10 @@ class ServiceAccount(Unpicklable):
         """As in `JWTBearer`. The entry of a cache depends on the account, so the file is read."""
         return self._loaded().subject_key
 
-    async def request_token(self, endpoint: AuthorizationServer) -> Token:
+    async def request_token(self, server: AuthorizationServer) -> Token:
         """Return a new token. Raises TokenError."""
         grant = await asyncio.to_thread(self._loaded) if self._grant is None else self._grant
-        return await grant.request_token(endpoint)
+        return await grant.request_token(server)
 
     @hide_locals_on_error
     def _loaded(self) -> JWTBearer:

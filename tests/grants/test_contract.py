@@ -10,9 +10,9 @@ from aioalf.token import Token
 class Account(Grant):
     """A grant with only the required method."""
 
-    async def request_token(self, endpoint: AuthorizationServer) -> Token:
+    async def request_token(self, server: AuthorizationServer) -> Token:
         """Send a custom token request."""
-        return await endpoint.request({"grant_type": "urn:example:account"})
+        return await server.request({"grant_type": "urn:example:account"})
 
 
 def test_defaults_of_a_custom_grant() -> None:

@@ -39,9 +39,9 @@ class OneTimePassword(Grant):
         """A digest of the user."""
         return None if self._user is None else subject_digest(self._user)
 
-    async def request_token(self, endpoint: AuthorizationServer) -> Token:
+    async def request_token(self, server: AuthorizationServer) -> Token:
         """Send the one-time password."""
-        return await endpoint.request({"grant_type": "client_credentials", "otp_secret": OTP})
+        return await server.request({"grant_type": "client_credentials", "otp_secret": OTP})
 
 
 def client_of(
@@ -66,9 +66,9 @@ def client_of(
 class MinimalGrant(Grant):
     """A grant with the one method that has no default."""
 
-    async def request_token(self, endpoint: AuthorizationServer) -> Token:
+    async def request_token(self, server: AuthorizationServer) -> Token:
         """Send the name of the grant only."""
-        return await endpoint.request({"grant_type": "client_credentials"})
+        return await server.request({"grant_type": "client_credentials"})
 
 
 async def test_custom_grant_needs_one_method(oauth_server: OAuthServer) -> None:

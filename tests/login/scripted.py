@@ -36,7 +36,7 @@ class SignInGrant:
         self.logins = 0
         self._scope = scope
 
-    async def request_token(self, endpoint: AuthorizationServer) -> Token:
+    async def request_token(self, server: AuthorizationServer) -> Token:
         """Return the token of a new sign-in."""
         self.logins += 1
         name = f"login-{self.logins}"
@@ -53,9 +53,9 @@ class ServiceGrant:
     reserved_params: frozenset[str] = frozenset()
     subject_key: str | None = ""
 
-    async def request_token(self, endpoint: AuthorizationServer) -> Token:
+    async def request_token(self, server: AuthorizationServer) -> Token:
         """Send a request that can be repeated."""
-        return await endpoint.request({"grant_type": self.name}, is_repeatable=True)
+        return await server.request({"grant_type": self.name}, is_repeatable=True)
 
 
 class GivenTokenGrant:
@@ -68,9 +68,9 @@ class GivenTokenGrant:
     reserved_params: frozenset[str] = frozenset()
     subject_key: str | None = None
 
-    async def request_token(self, endpoint: AuthorizationServer) -> Token:
+    async def request_token(self, server: AuthorizationServer) -> Token:
         """Send the refresh token."""
-        return await endpoint.request({"grant_type": "refresh_token", "refresh_token": "given"})
+        return await server.request({"grant_type": "refresh_token", "refresh_token": "given"})
 
 
 class ScriptedServer:

@@ -258,7 +258,7 @@ async def test_token_that_cannot_be_stored_is_used_anyway(server: ScriptedServer
     class OddGrant(SignInGrant):
         """Returns a token that is not a valid header value."""
 
-        async def request_token(self, endpoint: AuthorizationServer) -> Token:
+        async def request_token(self, server: AuthorizationServer) -> Token:
             return Token("two words", 3600)
 
     token = await Login(OddGrant(), cache=MemoryCache(), key=KEY).token(server, None)

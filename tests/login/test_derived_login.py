@@ -106,8 +106,8 @@ async def test_longest_lifetime_of_all_tokens_is_the_ttl(server: ScriptedServer)
     class ShortLivedGrant(SignInGrant):
         """Returns no refresh token; the scope is the lifetime of the token, by default 60."""
 
-        async def request_token(self, endpoint: AuthorizationServer) -> Token:
-            return Token("short-lived", float(endpoint.request_params.scope or 60))
+        async def request_token(self, server: AuthorizationServer) -> Token:
+            return Token("short-lived", float(server.request_params.scope or 60))
 
     class RecordingCache(MemoryCache):
         """Records the lifetimes of its entries."""

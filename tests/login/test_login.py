@@ -352,11 +352,11 @@ async def test_cancelled_sign_in_releases_the_lock(server: ScriptedServer) -> No
     class AbsentUser(SignInGrant):
         """The first sign-in never ends."""
 
-        async def request_token(self, endpoint: AuthorizationServer) -> Token:
+        async def request_token(self, server: AuthorizationServer) -> Token:
             if not self.logins:
                 self.logins += 1
                 await asyncio.Event().wait()
-            return await super().request_token(endpoint)
+            return await super().request_token(server)
 
     login = Login(AbsentUser(), cache=MemoryCache(), key=KEY)
     task = asyncio.create_task(login.token(server, None))

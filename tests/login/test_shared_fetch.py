@@ -102,14 +102,14 @@ class PersonGrant:
         self.asked = 0
         self.reached = asyncio.Event()
 
-    async def request_token(self, endpoint: AuthorizationServer) -> Token:
+    async def request_token(self, server: AuthorizationServer) -> Token:
         """Ask, and exchange a code."""
         self.asked += 1
         self.reached.set()
         await asyncio.sleep(self.seconds)
         if self.refusal is not None:
             raise self.refusal
-        return await endpoint.request({"grant_type": "authorization_code", "code": "c"})
+        return await server.request({"grant_type": "authorization_code", "code": "c"})
 
 
 def now() -> float:

@@ -63,7 +63,7 @@ class BlockingGrant(Grant):
         await self._is_waiting.wait()
         await run_ready_tasks()
 
-    async def request_token(self, endpoint: AuthorizationServer) -> Token:
+    async def request_token(self, server: AuthorizationServer) -> Token:
         """Return the next token after `release`."""
         self.requests += 1
         number = self.requests
@@ -668,9 +668,9 @@ def test_manager_can_be_used_in_one_event_loop_after_another() -> None:
     grants: list[BlockingGrant] = []
 
     class RecordingGrant(Grant):
-        async def request_token(self, endpoint: AuthorizationServer) -> Token:
+        async def request_token(self, server: AuthorizationServer) -> Token:
             grants.append(BlockingGrant(is_released=True))
-            return await grants[-1].request_token(endpoint)
+            return await grants[-1].request_token(server)
 
     manager = TokenManager(ENDPOINT, "id", "secret", grant=RecordingGrant())
     assert asyncio.run(manager.get_token()) == asyncio.run(manager.get_token()) == "token-1"
@@ -799,8 +799,8 @@ async def test_grant_of_the_user_gets_the_authorization_server() -> None:
     """A user's grant is one class that sends its form with ``request``."""
 
     class CustomGrant(Grant):
-        async def request_token(self, endpoint: AuthorizationServer) -> Token:
-            return await endpoint.request({"grant_type": "custom", "x": "y"})
+        async def request_token(self, server: AuthorizationServer) -> Token:
+            return await server.request({"grant_type": "custom", "x": "y"})
 
     async with RawServer(answer(b'{"access_token": "abc"}')) as server:
         manager = TokenManager(server.url, "id", "secret", grant=CustomGrant())

@@ -43,7 +43,7 @@ class ScriptedGrant(Grant):
         self.requests = 0
         self._results: asyncio.Queue[Token | BaseException] = asyncio.Queue()
 
-    async def request_token(self, endpoint: AuthorizationServer) -> Token:
+    async def request_token(self, server: AuthorizationServer) -> Token:
         """Return or raise the next result."""
         self.requests += 1
         result = await self._results.get()
@@ -461,9 +461,9 @@ async def test_token_that_arrives_despite_close_is_not_cached(clock: Clock) -> N
     """A grant may suppress its cancellation and return a token."""
 
     class StubbornGrant(ScriptedGrant):
-        async def request_token(self, endpoint: AuthorizationServer) -> Token:
+        async def request_token(self, server: AuthorizationServer) -> Token:
             try:
-                return await super().request_token(endpoint)
+                return await super().request_token(server)
             except asyncio.CancelledError:
                 return Token("late", LIFETIME)
 

@@ -297,11 +297,11 @@ def used_refresh_token_in_cache(patch: pytest.MonkeyPatch) -> None:
     write = CacheEntry.write
 
     async def keep(
-        self: CacheEntry, stored: StoredLogin, endpoint: AuthorizationServer, claim: Claim | None
+        self: CacheEntry, stored: StoredLogin, server: AuthorizationServer, claim: Claim | None
     ) -> None:
         if self.content is not None:
             stored = stored._replace(refresh_token=self.content.refresh_token)
-        await write(self, stored, endpoint, claim)
+        await write(self, stored, server, claim)
 
     patch.setattr(CacheEntry, "write", keep)
 
@@ -659,10 +659,10 @@ def late_holder_replaces_login(patch: pytest.MonkeyPatch) -> None:
     write = CacheEntry._replace
 
     async def replace(
-        self: CacheEntry, stored: StoredLogin, endpoint: AuthorizationServer, claim: Claim | None
+        self: CacheEntry, stored: StoredLogin, server: AuthorizationServer, claim: Claim | None
     ) -> None:
         if claim is None or claim.is_held or self.cache is None:
-            await write(self, stored, endpoint, claim)
+            await write(self, stored, server, claim)
         else:
             await self.cache.set(self._key, write_stored_login(stored), None)
 
@@ -719,14 +719,14 @@ def cancelled_logout_keeps_entry(patch: pytest.MonkeyPatch) -> None:
 
     async def finish(
         self: CacheEntry,
-        endpoint: AuthorizationServer,
+        server: AuthorizationServer,
         to_revoke: TokensToRevoke,
         requests: MustFinish,
     ) -> None:
         try:
             await requests.wait()
             async with self.claimed() as claim:
-                await self._empty(endpoint, claim)
+                await self._empty(server, claim)
         finally:
             to_revoke.is_complete = True
             self._pending_logout = None

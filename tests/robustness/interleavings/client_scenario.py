@@ -45,11 +45,11 @@ class ObservedGrant(Grant):
     def __init__(self, oracle: Oracle) -> None:
         self._oracle = oracle
 
-    async def request_token(self, endpoint: AuthorizationServer) -> Token:
+    async def request_token(self, server: AuthorizationServer) -> Token:
         """Request a token and report it."""
         token_request = self._oracle.note_request(self)
         try:
-            token = await CLIENT_CREDENTIALS.request_token(endpoint)
+            token = await CLIENT_CREDENTIALS.request_token(server)
         except BaseException as error:
             self._oracle.note_failure(token_request, error)
             raise

@@ -55,7 +55,7 @@ class FakeSignIn:
         self._server = server
         self._owner = owner
 
-    async def request_token(self, endpoint: AuthorizationServer) -> Token:
+    async def request_token(self, server: AuthorizationServer) -> Token:
         """Ask the user to sign in."""
         world = self._server.world
         world.note("sign-in")
@@ -74,7 +74,7 @@ class FakeSignIn:
         login = self._server.begin(self._owner)
         login.signer = self
         code = f"{CODE_PREFIX}{self._server.logins.index(login)}"
-        return await endpoint.request({"grant_type": self.name, "code": code})
+        return await server.request({"grant_type": self.name, "code": code})
 
 
 class SharedCache(TokenCache, Protocol):

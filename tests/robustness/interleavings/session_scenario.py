@@ -35,9 +35,9 @@ class CodeGrant:
     reserved_params: frozenset[str] = frozenset()
     subject_key: str | None = ""
 
-    async def request_token(self, endpoint: AuthorizationServer) -> Token:
+    async def request_token(self, server: AuthorizationServer) -> Token:
         """Exchange a code."""
-        return await endpoint.request({"grant_type": self.name, "code": f"{SECRET_MARK}-code"})
+        return await server.request({"grant_type": self.name, "code": f"{SECRET_MARK}-code"})
 
 
 class SessionScenario(Scenario):

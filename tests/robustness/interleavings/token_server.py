@@ -76,7 +76,7 @@ class FakeGrant(Grant):
         self._oracle = oracle
         self.owner = owner
 
-    async def request_token(self, endpoint: AuthorizationServer) -> Token:
+    async def request_token(self, server: AuthorizationServer) -> Token:
         """Return a token, or raise the error of the server."""
         token_request = self._oracle.note_request(self.owner)
         try:

@@ -91,9 +91,9 @@ class OneTimePassword(Grant):
     def __init__(self, otp_secret: str) -> None:
         self._otp_secret = otp_secret
 
-    async def request_token(self, endpoint: AuthorizationServer) -> Token:
+    async def request_token(self, server: AuthorizationServer) -> Token:
         """Send the secret."""
-        return await endpoint.request(
+        return await server.request(
             {"grant_type": "urn:example:otp", "otp_secret": self._otp_secret}
         )
 

@@ -109,13 +109,13 @@ class Account(ClientSecretBasic, Grant):
             attempts.last_at = now()
         return await super().authenticate(credentials, form, audience)
 
-    async def request_token(self, endpoint: AuthorizationServer) -> Token:
+    async def request_token(self, server: AuthorizationServer) -> Token:
         """Request a token with the client credentials grant, and record it."""
         begun, got = now(), False
         attempts = _Attempts(begun)
         self._attempts.set(attempts)
         try:
-            token = await ClientCredentials().request_token(endpoint)
+            token = await ClientCredentials().request_token(server)
             got = True
         finally:
             self._diary.note_token_requests(attempts.made, got=got, begun=begun, ended=now())

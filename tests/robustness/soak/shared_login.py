@@ -65,11 +65,11 @@ class SharedLogin(ClientSecretBasic):
             self._logouts -= 1
             self._is_sign_in_due = True
 
-    async def request_token(self, endpoint: AuthorizationServer) -> Token:
+    async def request_token(self, server: AuthorizationServer) -> Token:
         """Sign in without a browser, and redeem the code."""
         query = {
             "response_type": "code",
-            "client_id": str(endpoint.client_id),
+            "client_id": str(server.client_id),
             "redirect_uri": _REDIRECT_URI,
             "code_challenge": _CHALLENGE.decode(),
             "code_challenge_method": "S256",
@@ -80,7 +80,7 @@ class SharedLogin(ClientSecretBasic):
         ):
             code = parse_qs(urlsplit(redirect.headers["Location"]).query)["code"][0]
         form = {"code": code, "redirect_uri": _REDIRECT_URI, "code_verifier": _VERIFIER}
-        return await endpoint.request({"grant_type": self.name, **form})
+        return await server.request({"grant_type": self.name, **form})
 
     # What is sent
 
