@@ -1,12 +1,8 @@
 """The programs of the tutorials and how-to guides run, and print the output that a page shows."""
 
 import re
-import sys
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import pytest
 import trustme
@@ -21,6 +17,7 @@ from tests.project.docs.guide_programs import (
     Ended,
     addresses_of,
     matches,
+    module_of,
     run_file,
     shown_after,
     source_of,
@@ -32,7 +29,10 @@ from tests.support.tls import server_context
 PARTS = ["Program", "How it works", "Troubleshooting", "Next"]
 PAGES_WITH_PROGRAMS = sorted({block.document for block in PROGRAMS.values()} - {"README.rst"})
 SPECIAL = {"behind_proxy.py", "private_ca.py", "things_fastapi.py", "things_web.py", "watch.py"}
-"""Programs that need another server, or are servers themselves; each has a test of its own."""
+"""Programs that need another server, or are servers themselves; each has a test of its own.
+
+`tests/interop/test_fastapi.py` runs the one for FastAPI.
+"""
 
 
 @pytest.fixture
@@ -178,14 +178,6 @@ async def test_user_on_ssh_signs_in_on_another_device(server: OAuthServer, run: 
 # Web applications
 
 
-def module_of(name: str, server: OAuthServer) -> dict[str, Any]:
-    """Return the names that a program defines, without running its server."""
-    names: dict[str, Any] = {"__name__": name.removesuffix(".py")}
-    source = source_of(PROGRAMS[name], addresses_of(server, PROGRAMS[name]))
-    exec(compile(source, name, "exec"), names)  # noqa: S102 - the document is the project's own
-    return names
-
-
 async def test_aiohttp_application_has_one_client(server: OAuthServer) -> None:
     """All visitors share a token; an API that fails is a 502."""
     app = module_of("things_web.py", server)["make_app"]()
@@ -196,51 +188,6 @@ async def test_aiohttp_application_has_one_client(server: OAuthServer) -> None:
         server.api_fault = Fault.status(503)
         async with visitor.get("/things") as response:
             assert response.status == 502
-    assert server.token_requests == 1
-
-
-class FastAPI:
-    """Records the functions of an application. FastAPI itself is not needed for other tests."""
-
-    def __init__(self, lifespan: Callable[..., AbstractAsyncContextManager[None]]) -> None:
-        self.lifespan = lifespan
-        self.handlers: dict[str, Callable[..., Any]] = {}
-
-    def get(self, path: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        """Record the function for a path."""
-
-        def record(handler: Callable[..., Any]) -> Callable[..., Any]:
-            self.handlers[path] = handler
-            return handler
-
-        return record
-
-
-class HTTPException(Exception):  # noqa: N818 - the name in FastAPI
-    """An error response of FastAPI."""
-
-
-@pytest.fixture
-def _fastapi(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Replace the package fastapi."""
-    module = ModuleType("fastapi")
-    vars(module).update(FastAPI=FastAPI, HTTPException=HTTPException)
-    monkeypatch.setitem(sys.modules, "fastapi", module)
-
-
-@pytest.mark.usefixtures("_fastapi")
-async def test_fastapi_application_has_one_client(server: OAuthServer) -> None:
-    """The client is open during the lifespan; an API that fails is a 502."""
-    names = module_of("things_fastapi.py", server)
-    app = names["app"]
-    async with app.lifespan(app):
-        for _ in range(2):
-            assert (await app.handlers["/things"]())["path"] == "/things"
-        server.api_fault = Fault.status(503)
-        with pytest.raises(HTTPException) as caught:
-            await app.handlers["/things"]()
-    assert caught.value.args[0] == 502
-    assert names["client"].closed
     assert server.token_requests == 1
 
 
