@@ -73,10 +73,16 @@ def addresses_of(server: OAuthServer, program: Block) -> dict[str, str]:
     return {old: new for old, new in addresses.items() if old in program.text}
 
 
-def module_of(name: str, server: OAuthServer) -> dict[str, Any]:
-    """Return the names that a program defines, without running its server."""
+def module_of(
+    name: str, server: OAuthServer, own: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Return the names that a program defines, without running its server.
+
+    `own` replaces the addresses of the program itself.
+    """
     names: dict[str, Any] = {"__name__": name.removesuffix(".py")}
-    source = source_of(PROGRAMS[name], addresses_of(server, PROGRAMS[name]))
+    addresses = {**addresses_of(server, PROGRAMS[name]), **(own or {})}
+    source = source_of(PROGRAMS[name], addresses)
     exec(compile(source, name, "exec"), names)  # noqa: S102 - the document is the project's own
     return names
 
