@@ -80,7 +80,7 @@ class RecordedRequest:
     body: ReceivedBody = field(repr=False)
     """The request body."""
     error: str | None = None
-    """The error code in the response, or in the URL of its redirect; None if there is none."""
+    """The error code in the response, or in the URL of its redirect. None without an error."""
 
 
 class Traffic:
