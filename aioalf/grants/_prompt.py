@@ -74,7 +74,8 @@ def _write(text: str, out: TextIO) -> None:
 
     Python aborts if a thread holds this lock then, so the text has a buffer of its own.
     """
-    if not (isinstance(out, io.TextIOWrapper) and isinstance(out.buffer, io.BufferedWriter)):
+    buffer: object = getattr(out, "buffer", None)
+    if not (isinstance(out, io.TextIOWrapper) and isinstance(buffer, io.BufferedWriter)):
         out.write(text)  # in memory, for example, or a notebook's
         out.flush()
         return

@@ -76,6 +76,7 @@ def test_profiles_are_completed(logged_in: OAuthServer, run: Run, completions: C
     assert completions.of("aioalf status --home /nowhere --") != []
     # `--profile=wo` is three words in bash, and one word in the other shells.
     assert completions.of("aioalf token --profile = wo") == ["work", "world"]
+    assert completions.answer("zsh", "aioalf token --profile wo", "3")[1::3] == ["work", "world"]
     line = "aioalf token --profile=wor"
     assert completions.answer("zsh", line, "2")[1::3] == ["--profile=work", "--profile=world"]
     assert completions.answer("fish", line, "--profile=wor") == [

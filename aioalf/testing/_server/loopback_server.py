@@ -116,12 +116,12 @@ def _sent_status(request: web.Request, response: web.StreamResponse) -> int | No
 def _error_in(response: web.StreamResponse) -> str | None:
     """Return ``error`` of a JSON body, or of the query or fragment of a redirect's URL."""
     location = urlsplit(response.headers.get("Location", ""))
-    members: object = dict(parse_qsl(f"{location.query}&{location.fragment}"))
+    found: object = dict(parse_qsl(f"{location.query}&{location.fragment}"))
     body = response.body if isinstance(response, web.Response) else None
     if isinstance(body, bytes) and len(body) <= MAX_TEXT_BYTES:
         with suppress(ValueError, RecursionError):  # a fault may send anything
-            members = json.loads(body)
-    error = members.get("error") if isinstance(members, dict) else None
+            found = json.loads(body)
+    error = cast("dict[str, object]", found).get("error") if isinstance(found, dict) else None
     return error if isinstance(error, str) else None
 
 
