@@ -1,5 +1,5 @@
-# Shortcuts for developers. They need make and Python 3.11 or newer; `make interop` also needs Node 20
-# and Chromium. Environments are created in .venv and .tox of this directory.
+# Shortcuts for developers. They need make and Python 3.11 or newer; `make interop` also needs Node
+# 20, Chromium, bash, zsh and fish. Environments are created in .venv and .tox of this directory.
 
 PYTHON ?= python3
 TOXRUN ?= run
@@ -29,7 +29,7 @@ check: .venv/tox-ready  ## run everything: lint, types, coverage, docs, every in
 docs: .venv/tox-ready  ## build the documentation site in artefacts/docs, and check its links
 	$(PY) -m tox run -e docs $(TOXFLAGS)
 
-interop: .venv/tox-ready  ## test against oidc-provider, Canaille and Chromium
+interop: .venv/tox-ready  ## test against oidc-provider, Canaille, Chromium, FastAPI and shells
 	$(PY) -m tox run -e interop $(TOXFLAGS)
 
 ledger: .venv/tox-ready  ## run the suite and list every rule of docs/explanation/rules.rst with its tests

@@ -81,7 +81,7 @@ setup(
             "sphinx-copybutton>=0.5.2",
             "sphinx-design>=0.8",
         ],
-        "interop": ["playwright>=1.45"],
+        "interop": ["fastapi>=0.115", "playwright>=1.45", "uvicorn>=0.30"],
     },
     keywords=["oauth2", "aiohttp", "asyncio", "client credentials", "bearer token"],
     classifiers=[

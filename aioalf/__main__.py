@@ -174,7 +174,8 @@ def _run_command(arguments: Sequence[str], secrets: Mapping[str, str]) -> int:
         )
         return _USAGE
     if _COMPLETE_VARIABLE in os.environ:
-        return _cli.complete({name: own.options for name, own in OWN_COMMANDS.items()})
+        others = {name: (own.summary, own.options) for name, own in OWN_COMMANDS.items()}
+        return _cli.complete(others)
     return _cli.run(arguments, secrets)
 
 

@@ -52,7 +52,7 @@ def run(arguments: Sequence[str], secrets: Mapping[str, str]) -> int:
     return ExitCode.INTERRUPTED
 
 
-def complete(others: Mapping[str, ArgparseOptions]) -> int:
+def complete(others: Mapping[str, tuple[str, ArgparseOptions]]) -> int:
     """Print the completions that the environment asks for, as `completion.complete`."""
     return answer_completion(commands, others, _invocation({}, Terminal(sys.stderr)))
 

@@ -1,7 +1,7 @@
 """One line of text for each request that the server received. No I/O.
 
 It shows no secret: of headers and forms only the client, the grant type and the decision of a user
-are shown, and of a URL only the path.
+are shown, of a URL only the path, and of a response only the status and the error code.
 """
 
 from __future__ import annotations
@@ -18,6 +18,12 @@ COLUMNS: Final = 80
 
 _SERVERS: Final = {"authorization": "auth", "api": "api", "other": "other"}
 
+_EXPLANATIONS: Final = {
+    "authorization_pending": "waiting for the user",
+    "slow_down": "the device polls too often",
+}
+"""Explanations of answers to a device, which are no failures (RFC 8628 §3.5)."""
+
 
 def request_line(
     request: RecordedRequest, clients: Collection[str], token_header: str, now: datetime
@@ -30,6 +36,8 @@ def request_line(
         details = _details(request, clients)
     else:
         details = "with a token" if token_header in request.headers else "without a token"
+    if request.error is not None:
+        details = f"{_printable(request.error)}: {_EXPLANATIONS.get(request.error, details)}"
     status = "---" if request.status is None else request.status
     line = (
         f"{now:%H:%M:%S}  {_SERVERS[request.server]:<4}  {status}  "

@@ -44,7 +44,10 @@ def print_instructions(text: str) -> None:
 
 
 def print_prompt(prompt: Prompt) -> None:
-    """Print a prompt to standard error, with a QR code if the terminal and segno allow it."""
+    """Print a prompt to standard error, with a QR code if the terminal and segno allow it.
+
+    May run in a thread that is still blocked by the terminal when the program ends.
+    """
     out = sys.stderr
     lines = [
         "",
@@ -63,8 +66,23 @@ def print_prompt(prompt: Prompt) -> None:
             "",
         ]
     lines.append(qr_code(prompt.verification_uri_complete or prompt.verification_uri, out))
-    out.write("\n".join(lines))
-    out.flush()
+    _write("\n".join(lines), out)
+
+
+def _write(text: str, out: TextIO) -> None:
+    """Write without the lock of a buffer, which Python takes to flush its streams when it exits.
+
+    Python aborts if a thread holds this lock then, so the text has a buffer of its own.
+    """
+    buffer: object = getattr(out, "buffer", None)
+    if not (isinstance(out, io.TextIOWrapper) and isinstance(buffer, io.BufferedWriter)):
+        out.write(text)  # in memory, for example, or a notebook's
+        out.flush()
+        return
+    with open(
+        out.fileno(), "w", encoding=out.encoding, errors=out.errors, closefd=False
+    ) as unshared:
+        unshared.write(text)
 
 
 def columns_of(out: TextIO) -> int:

@@ -45,9 +45,10 @@ class DeviceCode:
 
     Args:
         prompt: A function that shows the `Prompt` it is called with: a coroutine function, or a
-            plain one that runs in a thread. It may run until the person has signed in. By default,
-            the page and the code are printed to standard error, with a QR code if the terminal can
-            show it and ``aio-alf[cli]`` is installed.
+            plain one that runs in a daemon thread. It may run until the person has signed in. Use
+            a coroutine function to print: Python can abort if a thread prints while the program
+            exits. By default, the page and the code are printed to standard error, with a QR code
+            if the terminal can show it and ``aio-alf[cli]`` is installed.
         timeout: The time limit in seconds; None for the lifetime of the code.
 
     Raises:

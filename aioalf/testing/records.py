@@ -79,6 +79,8 @@ class RecordedRequest:
     """The form parameters, empty if the body is not a form. A repeated one has its last value."""
     body: ReceivedBody = field(repr=False)
     """The request body."""
+    error: str | None = None
+    """The error code in the response, or in the URL of its redirect. None without an error."""
 
 
 class Traffic:

@@ -1,4 +1,4 @@
-"""The RedisCache of docs/howto/caches.rst, on a Redis server that fakeredis emulates."""
+"""The RedisCache of docs/howto/redis.rst, on a Redis server that fakeredis emulates."""
 
 import asyncio
 from collections.abc import Callable

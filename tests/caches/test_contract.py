@@ -1,4 +1,4 @@
-"""Each cache keeps the contract of token caches, also the RedisCache of docs/howto/caches.rst."""
+"""Each cache keeps the contract of token caches, also the RedisCache of docs/howto/redis.rst."""
 
 import asyncio
 import os

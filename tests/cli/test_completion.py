@@ -31,15 +31,18 @@ class Completions:
 
     def of(self, line: str) -> list[str]:
         """Return the words that can replace the last one."""
-        self._monkeypatch.setenv("_AIOALF_COMPLETE", "bash_complete")
+        number = len(line.split(" ")) - 1
+        return [row.partition(",")[2] for row in self.answer("bash", line, str(number))]
+
+    def answer(self, shell: str, line: str, word: str) -> list[str]:
+        """Return the lines that the script of a shell gets for a command line and a word of it."""
+        self._monkeypatch.setenv("_AIOALF_COMPLETE", f"{shell}_complete")
         self._monkeypatch.setenv("COMP_WORDS", line)
-        self._monkeypatch.setenv("COMP_CWORD", str(len(line.split(" ")) - 1))
+        self._monkeypatch.setenv("COMP_CWORD", word)
         self._capsys.readouterr()
         assert main([]) == 0
         self._monkeypatch.delenv("_AIOALF_COMPLETE")
-        return [
-            row.partition(",")[2] for row in self._capsys.readouterr().out.decode().splitlines()
-        ]
+        return self._capsys.readouterr().out.decode().splitlines()
 
 
 def test_every_command_is_completed(completions: Completions) -> None:
@@ -71,6 +74,15 @@ def test_profiles_are_completed(logged_in: OAuthServer, run: Run, completions: C
         run("login", "--issuer", logged_in.issuer, "--client-id", "desktop", "--profile", name)
     assert completions.of("aioalf token --profile wo") == ["work", "world"]
     assert completions.of("aioalf status --home /nowhere --") != []
+    # `--profile=wo` is three words in bash, and one word in the other shells.
+    assert completions.of("aioalf token --profile = wo") == ["work", "world"]
+    assert completions.answer("zsh", "aioalf token --profile wo", "3")[1::3] == ["work", "world"]
+    line = "aioalf token --profile=wor"
+    assert completions.answer("zsh", line, "2")[1::3] == ["--profile=work", "--profile=world"]
+    assert completions.answer("fish", line, "--profile=wor") == [
+        "plain,--profile=work",
+        "plain,--profile=world",
+    ]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

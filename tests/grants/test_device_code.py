@@ -8,6 +8,7 @@ import sys
 import termios
 from collections.abc import Callable, Coroutine, Mapping
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -472,6 +473,20 @@ def test_no_qr_code_is_printed_in_a_narrow_terminal(
     """A QR code with wrapped lines could not be scanned."""
     monkeypatch.setenv(variable, value)
     assert "\u2588" not in printed(Terminal())
+
+
+def test_default_prompt_is_encoded_like_standard_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A character of the server that the stream cannot encode is no error."""
+    path = tmp_path / "stderr"
+    with path.open("w", encoding="ascii", errors="backslashreplace") as stream:
+        monkeypatch.setattr(sys, "stderr", stream)
+        prompt.print_prompt(PROMPT._replace(user_code="WDJB-\u00e9"))
+        assert stream.write("and standard error is still open\n")
+    text = path.read_text(encoding="ascii")
+    assert "and enter the code  WDJB-\\xe9\n" in text
+    assert text.endswith("and standard error is still open\n")
 
 
 def test_width_is_that_of_the_terminal_written_to(

@@ -34,6 +34,7 @@ def check_dependencies() -> None:
         dependencies.node()
         dependencies.canaille()
         dependencies.chromium()
+        dependencies.shells()
     except dependencies.MissingDependencyError as error:
         pytest.exit(str(error), returncode=1)
 

@@ -1,4 +1,4 @@
-"""Find Node, npm packages, Canaille and Chromium, or say how to install them.
+"""Find Node, npm packages, Canaille, Chromium and the shells, or say how to install them.
 
 `python -m tests.interop.dependencies` installs the npm packages and Canaille.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 OLDEST_NODE = 20
 _CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
+_SHELLS = ("bash", "fish", "zsh")
 _INSTALLED = HERE / "node_modules" / ".package-lock.json"
 _LOCK = HERE / "package-lock.json"
 # A separate environment, so that its dependencies cannot conflict with ours.
@@ -43,9 +44,14 @@ def chromium() -> str:
     return next(path for name in _CHROMIUMS if (path := shutil.which(name)))
 
 
+def shells() -> None:
+    """Check that the shells of ``aioalf completion`` exist. Raises MissingDependencyError."""
+    _require([*_missing_shells()])
+
+
 def install() -> None:
     """Install missing npm packages and Canaille. Raises MissingDependencyError."""
-    _require([*_missing_node(), *_missing_npm(), *_missing_chromium()])
+    _require([*_missing_node(), *_missing_npm(), *_missing_chromium(), *_missing_shells()])
     if [*_missing_packages()]:
         subprocess.run(["npm", "ci"], cwd=HERE, check=True)
     if [*_missing_canaille()]:
@@ -99,6 +105,12 @@ def _missing_canaille() -> Iterator[str]:
 def _missing_chromium() -> Iterator[str]:
     if not any(shutil.which(name) for name in _CHROMIUMS):
         yield "chromium is missing: install it (Debian: apt install chromium)."
+
+
+def _missing_shells() -> Iterator[str]:
+    for name in _SHELLS:
+        if shutil.which(name) is None:
+            yield f"{name} is missing: install it (Debian: apt install {name})."
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ def line_of(
     headers: dict[str, str] | None = None,
     form: dict[str, str] | None = None,
     token_header: str = "Authorization",
+    error: str | None = None,
 ) -> str:
     """Return the line of a request, without its time."""
     request = RecordedRequest(
@@ -33,6 +34,7 @@ def line_of(
         headers=CIMultiDictProxy(CIMultiDict(headers or {})),
         form=form or {},
         body=ReceivedBody(0, "", ""),
+        error=error,
     )
     time, line = request_line(request, {"client-id", "desktop"}, token_header, NOW).split("  ", 1)
     assert time == "13:05:09"
@@ -83,8 +85,31 @@ def test_api_request_shows_whether_it_has_a_token() -> None:
     assert "with a token" in line_of("other", "GET", "/", headers=headers, token_header="X-Token")
 
 
+def test_error_shows_its_code() -> None:
+    """The code stands before the other words, which are cut first."""
+    form = {"grant_type": "refresh_token", "client_id": "desktop", "refresh_token": "hunter2"}
+    assert line_of(status=400, form=form, error="invalid_grant") == (
+        "auth  400  POST /token  invalid_grant: refresh_token, desktop"
+    )
+    assert line_of("api", "GET", "/things", status=401, error="invalid_token") == (
+        "api   401  GET  /things  invalid_token: without a token"
+    )
+
+
+def test_device_that_polls_is_explained() -> None:
+    """These answers are no failures, so the line says what the device waits for."""
+    form = {"grant_type": "urn:ietf:params:oauth:grant-type:device_code", "client_id": "desktop"}
+    assert line_of(status=400, form=form, error="authorization_pending") == (
+        "auth  400  POST /token  authorization_pending: waiting for the user"
+    )
+    assert line_of(status=400, form=form, error="slow_down") == (
+        "auth  400  POST /token  slow_down: the device polls too often"
+    )
+
+
 def test_line_has_at_most_80_columns_and_no_control_characters() -> None:
     """A long line is cut, and escapes cannot control the terminal."""
     line = line_of("api", "GET", f"/{'a' * 200}")
     assert (len(line), line[-4:]) == (70, "a...")
+    assert line_of(error="\x1b[2J") == "auth  200  POST /token  \\x1b[2J:"
     assert line_of(form={"grant_type": "\x1b[2J"}) == "auth  200  POST /token  \\x1b[2J"

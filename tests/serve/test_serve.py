@@ -141,7 +141,7 @@ def test_requests_are_printed_without_secrets() -> None:
         assert request(f"{served.api}?key=hunter2", headers)[0] == 200
         assert served.next_line() == "api   200  GET  /things  with a token"
         assert request(served.api)[0] == 401
-        assert served.next_line() == "api   401  GET  /things  without a token"
+        assert served.next_line() == "api   401  GET  /things  invalid_token: without a token"
 
 
 def test_options_change_the_server() -> None:

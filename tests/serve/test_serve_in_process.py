@@ -64,7 +64,7 @@ def test_each_request_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert serve(monkeypatch, stream) == 0
     lines = stream.finish().partition("# Requests\n")[2].splitlines()
     assert [re.sub(r"^\d\d:\d\d:\d\d ", "", line) for line in lines] == [
-        " api   401  GET  /things  without a token",
+        " api   401  GET  /things  invalid_token: without a token",
         "Stopped.",
     ]
 

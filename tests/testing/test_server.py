@@ -168,8 +168,33 @@ async def test_log_records_each_request(oauth_server: OAuthServer, session: Clie
     )
     assert (api_request.form, api_request.body.text, api_request.body.length) == ({}, "text", 4)
     assert repr(api_request) == (
-        "RecordedRequest(server='api', method='POST', path='/a', query='b=c', status=401)"
+        "RecordedRequest(server='api', method='POST', path='/a', query='b=c', status=401, "
+        "error='invalid_token')"
     )
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        (Fault.oauth_error("invalid_grant", "Used before"), "invalid_grant"),
+        (Fault.oauth_error("slow_down", status=200), "slow_down"),
+        (Fault.status(303, headers={"Location": "http://a/?code=b&error=c"}), "c"),
+        (Fault.status(303, headers={"Location": "http://a/#error=c"}), "c"),
+        (Fault.status(503), None),
+        (Fault.truncated(), None),
+        (Fault.body(b'{"error": ["c"]}'), None),
+        (Fault.body(b'["error"]'), None),
+        (Fault.body(b"[" * 50_000), None),
+        (Fault.body(b'{"error": "c"}' + b" " * 70_000), None),
+    ],
+)
+async def test_log_has_the_error_code(
+    oauth_server: OAuthServer, session: ClientSession, fault: Fault, error: str | None
+) -> None:
+    """The code is in the body or in the URL of a redirect; other bodies are no failure."""
+    oauth_server.token_fault = fault
+    async with session.post(oauth_server.token_endpoint, allow_redirects=False):
+        assert oauth_server.log[-1].error == error
 
 
 async def test_invalid_form_is_logged_without_parameters(

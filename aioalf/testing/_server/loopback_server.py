@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import json
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from ssl import SSLContext
 from typing import cast
+from urllib.parse import parse_qsl, urlsplit
 
 from aiohttp import web
 
 from aioalf.testing._server.parameters import parse_form_leniently
-from aioalf.testing.records import ReceivedBody, RecordedRequest
+from aioalf.testing.records import MAX_TEXT_BYTES, ReceivedBody, RecordedRequest
 
 _HOST = "127.0.0.1"
 _SHUTDOWN_TIMEOUT = 0.1  # seconds
@@ -78,18 +81,19 @@ class LoopbackServer:
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         task = cast("asyncio.Task[object]", asyncio.current_task())
         self._tasks.add(task)
-        body, status = ReceivedBody(0, "", ""), None
+        body, status, error = ReceivedBody(0, "", ""), None, None
         try:
             body = await ReceivedBody.read(request.content)
             response = await self._handler(request, body)
             status = _sent_status(request, response)
+            error = None if status is None else _error_in(response)
             return response
         finally:
             self._tasks.discard(task)
-            self._record(self._recorded(request, body, status))
+            self._record(self._recorded(request, body, status, error))
 
     def _recorded(
-        self, request: web.Request, body: ReceivedBody, status: int | None
+        self, request: web.Request, body: ReceivedBody, status: int | None, error: str | None
     ) -> RecordedRequest:
         return RecordedRequest(
             server=self._name,
@@ -100,12 +104,25 @@ class LoopbackServer:
             headers=request.headers,
             form=parse_form_leniently(request.headers.get("Content-Type", ""), body),
             body=body,
+            error=error,
         )
 
 
 def _sent_status(request: web.Request, response: web.StreamResponse) -> int | None:
     is_closed = request.transport is None or request.transport.is_closing()
     return None if is_closed and not response.prepared else response.status
+
+
+def _error_in(response: web.StreamResponse) -> str | None:
+    """Return ``error`` of a JSON body, or of the query or fragment of a redirect's URL."""
+    location = urlsplit(response.headers.get("Location", ""))
+    found: object = dict(parse_qsl(f"{location.query}&{location.fragment}"))
+    body = response.body if isinstance(response, web.Response) else None
+    if isinstance(body, bytes) and len(body) <= MAX_TEXT_BYTES:
+        with suppress(ValueError, RecursionError):  # a fault may send anything
+            found = json.loads(body)
+    error = cast("dict[str, object]", found).get("error") if isinstance(found, dict) else None
+    return error if isinstance(error, str) else None
 
 
 async def _cancel(tasks: Sequence[asyncio.Task[object]]) -> None:

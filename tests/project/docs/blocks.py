@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 from typing import cast
 
 import pytest
@@ -124,17 +125,17 @@ async def run(block: Block) -> Mapping[str, object]:
 class Terminal(io.StringIO):
     """A terminal whose reader opens the page that it shows, and enters the user code there."""
 
-    has_approved = False
+    reader: Thread | None = None
 
     def write(self, text: str) -> int:
-        """Write the text, and return after the reader has followed its instructions."""
+        """Write the text; the reader follows its instructions while the program goes on."""
         shown = super().write(text)
         told = re.search(
             r"(https://\S+/device)\s+and enter (?:the code +)?(\S+)\s", self.getvalue()
         )
-        if told is not None and not self.has_approved:
-            self.has_approved = True
-            asyncio.run(self._approve(told[1], told[2]))
+        if told is not None and self.reader is None:
+            self.reader = Thread(target=asyncio.run, args=[self._approve(told[1], told[2])])
+            self.reader.start()
         return shown
 
     async def _approve(self, page: str, code: str) -> None:
@@ -152,6 +153,8 @@ def run_script(block: Block) -> str:
     terminal = Terminal()
     with redirect_stdout(terminal), redirect_stderr(terminal):
         exec(code, {"__name__": "__main__"})  # noqa: S102 - the document is the project's own
+    if terminal.reader is not None:
+        terminal.reader.join()
     return terminal.getvalue()
 
 

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from aioalf.testing import OAuthServer
 from tests.project.docs.blocks import BLOCKS, Block
@@ -70,6 +71,20 @@ def addresses_of(server: OAuthServer, program: Block) -> dict[str, str]:
     """Return the addresses of a program that the server replaces."""
     addresses = {AUTHORIZATION_SERVER: server.issuer, API: server.api_url}
     return {old: new for old, new in addresses.items() if old in program.text}
+
+
+def module_of(
+    name: str, server: OAuthServer, own: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Return the names that a program defines, without running its server.
+
+    `own` replaces the addresses of the program itself.
+    """
+    names: dict[str, Any] = {"__name__": name.removesuffix(".py")}
+    addresses = {**addresses_of(server, PROGRAMS[name]), **(own or {})}
+    source = source_of(PROGRAMS[name], addresses)
+    exec(compile(source, name, "exec"), names)  # noqa: S102 - the document is the project's own
+    return names
 
 
 async def run_file(

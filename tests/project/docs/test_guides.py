@@ -1,13 +1,11 @@
 """The programs of the tutorials and how-to guides run, and print the output that a page shows."""
 
+import asyncio
 import re
-import sys
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
+import aiohttp
 import pytest
 import trustme
 from aiohttp.test_utils import TestClient, TestServer
@@ -21,18 +19,30 @@ from tests.project.docs.guide_programs import (
     Ended,
     addresses_of,
     matches,
+    module_of,
     run_file,
     shown_after,
     source_of,
 )
 from tests.support.http_proxy import HTTPProxy
 from tests.support.pages import DOCS, ROOT, parse
+from tests.support.ports import free_port
 from tests.support.tls import server_context
 
 PARTS = ["Program", "How it works", "Troubleshooting", "Next"]
 PAGES_WITH_PROGRAMS = sorted({block.document for block in PROGRAMS.values()} - {"README.rst"})
-SPECIAL = {"behind_proxy.py", "private_ca.py", "things_fastapi.py", "things_web.py", "watch.py"}
-"""Programs that need another server, or are servers themselves; each has a test of its own."""
+SPECIAL = {
+    "behind_proxy.py",
+    "many_users.py",
+    "private_ca.py",
+    "things_fastapi.py",
+    "things_web.py",
+    "watch.py",
+}
+"""Programs that need another server, or are servers themselves; each has a test of its own.
+
+`tests/interop/test_fastapi.py` runs the one for FastAPI.
+"""
 
 
 @pytest.fixture
@@ -178,14 +188,6 @@ async def test_user_on_ssh_signs_in_on_another_device(server: OAuthServer, run: 
 # Web applications
 
 
-def module_of(name: str, server: OAuthServer) -> dict[str, Any]:
-    """Return the names that a program defines, without running its server."""
-    names: dict[str, Any] = {"__name__": name.removesuffix(".py")}
-    source = source_of(PROGRAMS[name], addresses_of(server, PROGRAMS[name]))
-    exec(compile(source, name, "exec"), names)  # noqa: S102 - the document is the project's own
-    return names
-
-
 async def test_aiohttp_application_has_one_client(server: OAuthServer) -> None:
     """All visitors share a token; an API that fails is a 502."""
     app = module_of("things_web.py", server)["make_app"]()
@@ -199,48 +201,93 @@ async def test_aiohttp_application_has_one_client(server: OAuthServer) -> None:
     assert server.token_requests == 1
 
 
-class FastAPI:
-    """Records the functions of an application. FastAPI itself is not needed for other tests."""
+class Visitor:
+    """A person with a browser, at the application for many users."""
 
-    def __init__(self, lifespan: Callable[..., AbstractAsyncContextManager[None]]) -> None:
-        self.lifespan = lifespan
-        self.handlers: dict[str, Callable[..., Any]] = {}
+    def __init__(
+        self,
+        server: OAuthServer,
+        application: TestServer,
+        browser: aiohttp.ClientSession,
+        name: str,
+    ) -> None:
+        self._server = server
+        self._application = application
+        self._browser = browser
+        self._name = name
 
-    def get(self, path: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        """Record the function for a path."""
-
-        def record(handler: Callable[..., Any]) -> Callable[..., Any]:
-            self.handlers[path] = handler
-            return handler
-
-        return record
-
-
-class HTTPException(Exception):  # noqa: N818 - the name in FastAPI
-    """An error response of FastAPI."""
+    async def open(self, path: str, method: str = "GET") -> tuple[int, str]:
+        """Open a page, and sign in if the application asks for it. Return status and text."""
+        self._server.auto_sign_in = self._name
+        url = self._application.make_url(path)
+        async with self._browser.request(method, url) as response:
+            return response.status, await response.text()
 
 
 @pytest.fixture
-def _fastapi(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Replace the package fastapi."""
-    module = ModuleType("fastapi")
-    vars(module).update(FastAPI=FastAPI, HTTPException=HTTPException)
-    monkeypatch.setitem(sys.modules, "fastapi", module)
+async def visitors(server: OAuthServer) -> AsyncIterator[tuple[Visitor, Visitor]]:
+    """Two users of the running application, Ada and Eve."""
+    port = free_port()
+    own = {"http://127.0.0.1:8080": f"http://127.0.0.1:{port}"}
+    app = module_of("many_users.py", server, own)["make_app"]()
+    application = TestServer(app, host="127.0.0.1", port=port)
+    async with (
+        application,
+        aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as first,
+        aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as second,
+    ):
+        yield (
+            Visitor(server, application, first, "Ada"),
+            Visitor(server, application, second, "Eve"),
+        )
 
 
-@pytest.mark.usefixtures("_fastapi")
-async def test_fastapi_application_has_one_client(server: OAuthServer) -> None:
-    """The client is open during the lifespan; an API that fails is a 502."""
-    names = module_of("things_fastapi.py", server)
-    app = names["app"]
-    async with app.lifespan(app):
-        for _ in range(2):
-            assert (await app.handlers["/things"]())["path"] == "/things"
-        server.api_fault = Fault.status(503)
-        with pytest.raises(HTTPException) as caught:
-            await app.handlers["/things"]()
-    assert caught.value.args[0] == 502
-    assert names["client"].closed
+async def test_each_user_has_a_login(
+    server: OAuthServer, visitors: tuple[Visitor, Visitor]
+) -> None:
+    """Each user sees own data and signs in once, also if the first token becomes invalid."""
+    ada, eve = visitors
+    for _ in range(2):
+        assert await ada.open("/me") == (200, "Hello Ada\n")
+        assert await eve.open("/me") == (200, "Hello Eve\n")
+        server.revoke_all()
+    assert (server.logins, server.granted["refresh_token"]) == (2, 2)
+
+
+async def test_requests_of_a_user_share_a_refresh(
+    server: OAuthServer, visitors: tuple[Visitor, Visitor]
+) -> None:
+    """The refresh token is used once, although each request has a client of its own."""
+    ada, _ = visitors
+    await ada.open("/me")
+    server.revoke_all()
+    await asyncio.gather(*(ada.open("/me") for _ in range(5)))
+    assert (server.logins, server.granted["refresh_token"]) == (1, 1)
+
+
+async def test_user_who_signed_out_signs_in_again(
+    server: OAuthServer, visitors: tuple[Visitor, Visitor]
+) -> None:
+    """The tokens are revoked, and other users stay signed in."""
+    ada, eve = visitors
+    await ada.open("/me")
+    await eve.open("/me")
+    assert await ada.open("/logout", "POST") == (200, "Signed out\n")
+    assert server.requests["revocation"] > 0
+    assert await eve.open("/me") == (200, "Hello Eve\n")
+    assert server.logins == 2
+    assert await ada.open("/me") == (200, "Hello Ada\n")
+    assert server.logins == 3
+
+
+async def test_callback_without_a_sign_in_is_refused(
+    server: OAuthServer, visitors: tuple[Visitor, Visitor]
+) -> None:
+    """A redirect that another person began sends no token request."""
+    ada, _ = visitors
+    assert (await ada.open("/callback?code=a&state=b"))[0] == 403
+    await ada.open("/me")
+    assert (await ada.open("/callback?code=a&state=b"))[0] == 403
     assert server.token_requests == 1
 
 
