@@ -57,19 +57,17 @@ async def _in_thread(function: Callable[..., object], *arguments: object) -> obj
     A function that hangs uses up no thread that others need, unlike in the executor of the loop.
     """
     loop, context = asyncio.get_running_loop(), copy_context()
-    finished: asyncio.Future[object] = loop.create_future()
+    finished: asyncio.Future[None] = loop.create_future()
+    # Not the result of the future, which asyncio logs in its debug mode.
+    result: object = None
+    error: BaseException | None = None
 
-    def deliver(result: object, error: BaseException | None) -> None:
-        if finished.done():  # the caller was cancelled
-            return
-        if error is None:
-            finished.set_result(result)
-        else:
-            finished.set_exception(error)
+    def finish() -> None:
+        if not finished.done():  # the caller was cancelled
+            finished.set_result(None)
 
     def run() -> None:
-        result: object = None
-        error: BaseException | None = None
+        nonlocal result, error
         try:
             result = context.run(function, *arguments)
         except StopIteration as stop:  # a future cannot hold it
@@ -77,10 +75,13 @@ async def _in_thread(function: Callable[..., object], *arguments: object) -> obj
         except BaseException as raised:  # noqa: BLE001 - passed on to the caller
             error = raised
         with suppress(RuntimeError):  # the event loop has ended meanwhile
-            loop.call_soon_threadsafe(deliver, result, error)
+            loop.call_soon_threadsafe(finish)
 
     Thread(target=run, name="aioalf", daemon=True).start()
-    return await finished
+    await finished
+    if error is not None:
+        raise error
+    return result
 
 
 async def call_user_function(

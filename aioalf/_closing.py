@@ -24,7 +24,7 @@ class MustFinish:
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def run(self, call: Coroutine[object, object, T]) -> T:
-        task = asyncio.get_running_loop().create_task(call)
+        task = _detach(call)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return await _to_completion(task)
@@ -56,7 +56,14 @@ async def run_to_completion(call: Coroutine[object, object, T]) -> T:
 
     The caller can hold a lock around it: the lock is not released before the call is done.
     """
-    return await _to_completion(asyncio.get_running_loop().create_task(call))
+    return await _to_completion(_detach(call))
+
+
+def _detach(call: Coroutine[object, object, T]) -> asyncio.Task[T]:
+    """Return a task that `asyncio.run` does not cancel when it ends; it waits for the caller."""
+    task = asyncio.get_running_loop().create_task(call)
+    asyncio.tasks._unregister_task(task)
+    return task
 
 
 async def _to_completion(task: asyncio.Task[T]) -> T:

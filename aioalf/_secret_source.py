@@ -35,4 +35,5 @@ def check_text(name: str, value: object) -> str:
     """Return `value`. Raises TokenConfigurationError if it is not text that a form can hold."""
     if isinstance(value, str) and is_sendable(value):
         return value
+    del value  # error reports show local variables
     raise TokenConfigurationError(f"{name} must be text, and not empty")

@@ -88,11 +88,12 @@ class SingleFlight(Generic[T]):
         loop, current = self._check_loop(), self._current
         if current is not None and not current[0].done() and current[0].get_loop() is loop:
             return current
-        context, waiting = copy_context(), Waiting()
-        task = loop.create_task(call(), context=context)
+        context, waiting, known = copy_context(), Waiting(), loop.create_future()
+        task = loop.create_task(_run_when(known, call), context=context)
         context.run(_FLIGHTS.set, (*_FLIGHTS.get(), task))
         task.add_done_callback(lambda task: self._land(task, waiting))
         self._current = task, waiting
+        known.set_result(None)  # an eager task has already begun
         return task, waiting
 
     @property
@@ -175,6 +176,13 @@ class SingleFlight(Generic[T]):
         for landed in waiting:
             if not landed.done():  # it is done if its caller was cancelled
                 landed.set_result(None)
+
+
+async def _run_when(
+    known: asyncio.Future[None], call: Callable[[], Coroutine[object, object, T]]
+) -> T:
+    await known
+    return await call()
 
 
 def copy_exception(error: E) -> E:

@@ -11,6 +11,7 @@ from typing import cast
 import pytest
 from pytest_asyncio import is_async_test
 
+from tests.support.detached_tasks import recorded_detached_tasks
 from tests.support.device_polling import poll_fast
 from tests.support.mocked_responses import MockedResponses
 from tests.support.rule_recorder import RuleRecorder, attach_rules
@@ -59,18 +60,23 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture
 async def no_task_left() -> AsyncIterator[None]:
-    """Fail a test that leaves a task running."""
+    """Fail a test that leaves a task running, even one that `asyncio.all_tasks` does not list."""
     before = asyncio.all_tasks()
-    yield
-    left = await _tasks_since(before)
+    with recorded_detached_tasks() as detached:
+        yield
+    left = await _tasks_since(before, detached)
     assert not left, f"tasks left running: {left}"
 
 
-async def _tasks_since(before: set[asyncio.Task[object]]) -> set[asyncio.Task[object]]:
+async def _tasks_since(
+    before: set[asyncio.Task[object]], detached: set[asyncio.Task[object]]
+) -> set[asyncio.Task[object]]:
     left: set[asyncio.Task[object]] = set()
     for _ in range(_TURNS_TO_END):
         await asyncio.sleep(0)
-        left = asyncio.all_tasks() - before - {cast("asyncio.Task[object]", asyncio.current_task())}
+        running = {task for task in detached if not task.done()}
+        left = asyncio.all_tasks() | running
+        left -= before | {cast("asyncio.Task[object]", asyncio.current_task())}
         if not left:
             break
     return left

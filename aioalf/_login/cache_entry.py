@@ -1,12 +1,10 @@
 """`CacheEntry`: a login's entry in a token cache, with its claim, its note and its logout.
 
-Each call of the cache has a time limit, and whatever it raises becomes a `CacheError`. Must not
-know grants or how tokens are fetched.
+Must not know grants or how tokens are fetched.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import socket
@@ -14,11 +12,12 @@ import time
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Final, TypeVar, cast
+from typing import Final, cast
 
 from aioalf._cache_protocol import Claim, TokenCache
-from aioalf._closing import MustFinish, is_being_cancelled, run_to_completion
+from aioalf._closing import MustFinish, run_to_completion
 from aioalf._hidden_repr import MaskedStr
+from aioalf._login.cache_calls import CALL_TIMEOUT, ask, release
 from aioalf._login.cache_entry_format import (
     StoredLogin,
     has_version,
@@ -31,11 +30,6 @@ from aioalf.errors import CacheError, TokenError
 from aioalf.grants import AuthorizationServer
 
 logger: logging.Logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
-
-CALL_TIMEOUT: Final = 5.0
-"""The time limit of each call of a cache, in seconds."""
 
 _CLAIM_TIMEOUT: Final = 30.0
 """The seconds that a logout and the end of a sign-in wait for the claim of another client."""
@@ -107,17 +101,17 @@ class CacheEntry:
         """Return the claim, None if another client has it. Raises CacheError."""
         if self.cache is None:
             return None
-        claim: object = await _ask(self.cache.claim(self._key))
+        claim: object = await ask(self.cache.claim, self._key)
         if claim is None or isinstance(claim, Claim):
             return claim
         raise CacheError(f"The token cache returned {type(claim).__name__} instead of a claim")
 
     async def wait(self, seconds: float) -> None:
         """Wait until another client gives the claim back, at most so many seconds."""
-        await _ask(self._store.wait(self._key, seconds), seconds + CALL_TIMEOUT)
+        await ask(self._store.wait, self._key, seconds, limit=seconds + CALL_TIMEOUT)
 
     async def holder(self) -> str:
-        return await _ask(self._store.holder(self._key)) or "another client"
+        return await ask(self._store.holder, self._key) or "another client"
 
     @asynccontextmanager
     async def claimed(self) -> AsyncIterator[Claim | None]:
@@ -142,14 +136,14 @@ class CacheEntry:
 
         `name` is the name of a derived client, None for the login itself.
         """
-        return read_note(await self._get(self._store, self._note_key(name)))
+        return read_note(await self._get(self._store, self._note_key(name)), time.time())
 
     async def set_note(self, note: CacheNote | None, name: str | None) -> None:
         """Replace the note; None removes it. A failure is only logged."""
         ttl = 0.0 if note is None else note.seconds_left(time.time()) + _NOTE_GRACE
         text = "" if note is None else write_note(note)
         try:
-            await _ask(self._store.set(self._note_key(name), text, ttl))
+            await ask(self._store.set, self._note_key(name), text, ttl)
         except CacheError as error:
             logger.debug("The note in the token cache could not be written: %s", error)
 
@@ -168,14 +162,14 @@ class CacheEntry:
     async def delete(self, claim: Claim | None) -> None:
         """Delete the entry, whose tokens are no longer valid."""
         if claim is not None:
-            await self._try(_ask(claim.remove()))
+            await self._try(ask(claim.remove))
 
     async def delete_if_outdated(self, claim: Claim | None) -> None:
         """Delete the entry if it could not be written: its refresh token must not be sent again."""
         if claim is None or not self._is_outdated:
             return
         try:
-            is_deleted = await _ask(claim.remove())
+            is_deleted = await ask(claim.remove)
         except CacheError:
             return
         if is_deleted:
@@ -187,7 +181,7 @@ class CacheEntry:
         if claim is None:
             raise CacheError(f"{await self.holder()} uses the entry")
         text = write_stored_login(stored._replace(issuer=await _issuer_of(server)))
-        if await _ask(claim.replace(text, _ttl(stored, self._subject_ttl))):
+        if await ask(claim.replace, text, _ttl(stored, self._subject_ttl)):
             return
         # The claim was lost. A login that another client has stored since then is used from now on.
         # The text that was read before is not: its refresh token has been sent.
@@ -211,7 +205,7 @@ class CacheEntry:
             self._is_outdated = False
 
     async def _get(self, cache: TokenCache, key: str) -> str | None:
-        text: object = await _ask(cache.get(key))
+        text: object = await ask(cache.get, key)
         if text is None or isinstance(text, str):
             return text and MaskedStr(text)  # error reports show local variables
         kind = type(text).__name__
@@ -258,7 +252,7 @@ class CacheEntry:
 
     async def _try_to_delete(self, requests: MustFinish) -> None:
         try:
-            await _ask(self._store.delete(self._key))
+            await ask(self._store.delete, self._key)
         except CacheError as error:
             logger.warning("The login may still be in the token cache: %s", error)
         else:
@@ -285,38 +279,13 @@ class CacheEntry:
         self._is_outdated = False
 
     async def _delete_after_logout(self, claim: Claim | None) -> None:
-        if claim is None or not await _ask(claim.remove()):  # a logout must leave no login
-            await _ask(self._store.delete(self._key))
-
-
-async def release(claim: Claim) -> None:
-    """Give a claim back, also if the caller is cancelled. A failure is only logged."""
-    try:
-        await run_to_completion(_ask(claim.release()))
-    except CacheError as error:
-        logger.debug("A claim of the token cache ends by itself: %s", error)
+        if claim is None or not await ask(claim.remove):  # a logout must leave no login
+            await ask(self._store.delete, self._key)
 
 
 def this_process() -> str:
     """Name this process for the notes that others read."""
     return f"process {os.getpid()} on {socket.gethostname()}"
-
-
-async def _ask(call: Awaitable[T], seconds: float = CALL_TIMEOUT) -> T:
-    """Return the result of a cache's method. Raises CacheError for any failure of it."""
-    try:
-        async with asyncio.timeout(seconds):
-            return await call
-    except CacheError:
-        raise
-    except asyncio.CancelledError:
-        if is_being_cancelled():
-            raise
-        raise CacheError("The token cache cancelled its caller") from None
-    except TimeoutError:
-        raise CacheError(f"The token cache did not answer within {seconds:g} seconds") from None
-    except Exception as error:
-        raise CacheError(f"The token cache raised {type(error).__name__}") from error
 
 
 async def _parse(

@@ -76,6 +76,14 @@ class CacheNote(NamedTuple):
         """Return the seconds until the note ends; `now` is in seconds since the epoch."""
         return min(max(0.0, self.until - now), MAX_SECONDS)
 
+    def is_credible(self, now: float) -> bool:
+        """Return whether the note can be of the past, if clocks differ by at most `MAX_SECONDS`.
+
+        Otherwise a clock was set back, and others would wait until the old time is reached again.
+        """
+        written = self.failed if self.kind is NoteKind.FAILED else self.until - MAX_SECONDS
+        return written <= now + MAX_SECONDS
+
     def error(self, now: float) -> TokenError:
         """Return the error that the note tells of; `now` is in seconds since the epoch."""
         kind = _KINDS.get(str(self.failure.get("type")), TokenError)
@@ -97,7 +105,7 @@ class CacheNote(NamedTuple):
 
 def failure_note(error: Exception, now: float, pause: float, by: str) -> CacheNote:
     """Return the note that tells others of an error of now. Its response is left out."""
-    members: dict[str, object] = {"type": type(error).__name__, "message": str(error.args[0])}
+    members: dict[str, object] = {"type": type(error).__name__, "message": str(error)}
     if isinstance(error, OAuthError):
         members |= {name: getattr(error, name) for name in _WORDS}
     if isinstance(error, TokenHTTPError):
@@ -109,8 +117,8 @@ def write_note(note: CacheNote) -> str:
     return json.dumps({**note._asdict(), "failure": dict(note.failure)}, allow_nan=False)
 
 
-def read_note(text: str | None) -> CacheNote | None:
-    """Return the note in a text, or None if the text is not a note."""
+def read_note(text: str | None, now: float) -> CacheNote | None:
+    """Return the note in a text, or None if the text is not a note or not credible."""
     try:
         members = json.loads(text or "null")
         note = CacheNote(
@@ -126,4 +134,4 @@ def read_note(text: str | None) -> CacheNote | None:
         return None
     # Python's JSON has NaN and Infinity. A negative number of requests would allow endless ones.
     is_valid = note.attempt >= 0 and all(map(math.isfinite, (note.until, note.began, note.failed)))
-    return note if is_valid else None
+    return note if is_valid and note.is_credible(now) else None

@@ -11,11 +11,13 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from aioalf._cache_protocol import Claim
 from aioalf._closing import run_to_completion
-from aioalf._login.cache_entry import CacheEntry, release, this_process
+from aioalf._login.cache_calls import release
+from aioalf._login.cache_entry import CacheEntry, this_process
 from aioalf._login.cache_note import CacheNote, NoteKind, failure_note
 from aioalf.errors import (
     CacheError,
@@ -36,6 +38,9 @@ PATIENCE: Final = 30.0
 
 _POLL: Final = 1.0
 """The seconds between two looks at the entry while another client is busy."""
+
+_MIN_WAIT: Final = 0.01
+"""The least seconds of such a pause: a cache may return at once, and must not block the loop."""
 
 _CACHE_PATIENCE: Final = 15.0
 """The seconds for which a cache that fails is tried again, if requests must not do without it."""
@@ -65,8 +70,27 @@ class _Turn(NamedTuple):
     """Whether a person has to sign in now."""
     pause: float = 0.0
     """The seconds until the next turn."""
+
+
+@dataclass
+class _Attempts:
+    """The requests so far, of this client and of those whose notes it has read.
+
+    A note may be lost, so each client counts as well: no fetch sends more requests than its `Retry`
+    allows.
+    """
+
+    count: int = 0
+    began: float = 0.0
+    """When the first request was sent, in seconds since the epoch."""
     failure: TokenError | None = None
-    """The error of the request."""
+    """The most telling error."""
+
+    def include(self, note: CacheNote | None) -> None:
+        """Add the requests that a note knows."""
+        if note is not None and note.attempt:
+            self.began = min(note.began, self.began) if self.count else note.began
+            self.count = max(note.attempt, self.count)
 
 
 class Steps(NamedTuple):
@@ -147,7 +171,7 @@ class SharedFetch:
     async def _run(self, steps: Steps, *, is_ahead: bool) -> Token:
         patience, since = max(PATIENCE, self._retry.timeout), time.time()
         gives_up_at = time.monotonic() + patience
-        failure: TokenError | None = None
+        attempts = _Attempts()
         while True:
             token = await steps.load(None)
             if token is not None:
@@ -159,21 +183,20 @@ class SharedFetch:
                 continue
             gives_up_at = time.monotonic() + patience
             try:
-                turn = await self._turn(steps, claim, failure, since, is_ahead=is_ahead)
+                turn = await self._turn(steps, claim, attempts, since, is_ahead=is_ahead)
             finally:
                 await release(claim)
             if turn.token is not None:
                 return turn.token
             if turn.is_sign_in:
                 return await self._sign_in(steps)
-            failure = turn.failure
             await asyncio.sleep(turn.pause)
 
     async def _turn(
         self,
         steps: Steps,
         claim: Claim,
-        failure: TokenError | None,
+        attempts: _Attempts,
         since: float,
         *,
         is_ahead: bool,
@@ -196,45 +219,43 @@ class SharedFetch:
         if steps.needs_person():
             await self._entry.set_note(_sign_in_note(), steps.name)
             return _Turn(is_sign_in=True)
-        attempt, began = (0, time.time()) if note is None else (note.attempt, note.began)
+        attempts.include(note)
         try:
-            token = await self._attempt(steps, claim, attempt, time.time() - began, failure)
+            token = await self._attempt(steps, claim, attempts)
         except TokenError as error:
-            worst = more_telling(error, failure)
-            pause = await self._note_failure(worst, steps, attempt + 1, began)
-            return _Turn(pause=pause, failure=worst)
+            attempts.failure = more_telling(error, attempts.failure)
+            return _Turn(pause=await self._note_failure(attempts.failure, steps, attempts))
         if note is not None:
             await self._entry.set_note(None, steps.name)
         return _Turn(token)
 
-    async def _attempt(
-        self,
-        steps: Steps,
-        claim: Claim,
-        attempt: int,
-        elapsed: float,
-        failure: TokenError | None,
-    ) -> Token | None:
+    async def _attempt(self, steps: Steps, claim: Claim, attempts: _Attempts) -> Token | None:
         # The first request has its own timeout. Another one must end in time as well.
-        limit = max(0.0, self._retry.timeout - elapsed) if attempt else None
+        now, limit = time.time(), None
+        if attempts.count:
+            limit = max(0.0, self._retry.timeout - (now - attempts.began))
+        else:
+            attempts.began = now
+        attempts.count += 1
         try:
             async with asyncio.timeout(limit):
                 return await steps.request(claim)
         except TimeoutError:
-            if failure is None:
+            if attempts.failure is None:
                 raise TokenConnectionError("A token request was not answered in time") from None
-            raise failure from failure.__cause__
+            raise attempts.failure from attempts.failure.__cause__
 
-    async def _note_failure(
-        self, error: TokenError, steps: Steps, attempts: int, began: float
-    ) -> float:
+    async def _note_failure(self, error: TokenError, steps: Steps, attempts: _Attempts) -> float:
         """Tell others of an error. Return the seconds until the next attempt, or raise it."""
         now, chance = time.time(), _jitter(1.0)
         wait = None
         if steps.is_repeatable():
-            wait = self._retry.wait_after(error, attempts, max(0.0, now - began), chance)
+            elapsed = max(0.0, now - attempts.began)
+            wait = self._retry.wait_after(error, attempts.count, elapsed, chance)
         if wait is not None:
-            note = CacheNote(NoteKind.RETRYING, now + wait, this_process(), attempts, began)
+            note = CacheNote(
+                NoteKind.RETRYING, now + wait, this_process(), attempts.count, attempts.began
+            )
             await self._entry.set_note(note, steps.name)
             return wait
         if isinstance(error, _FAILURES_TO_SHARE):
@@ -269,7 +290,9 @@ class SharedFetch:
                 "again, or end that process if it hangs"
             )
         logger.debug("Waiting for another client that requests this token")
+        asked_at = time.monotonic()
         await self._entry.wait(min(_jitter(2 * _POLL), left))
+        await asyncio.sleep(max(0.0, asked_at + _MIN_WAIT - time.monotonic()))
 
     async def _sign_in(self, steps: Steps) -> Token:
         announcing = asyncio.create_task(self._announce_sign_in(steps))

@@ -70,7 +70,9 @@ class RequestTargets:
             return url  # aiohttp reports what is wrong with it
         if "@" in target.raw_authority:
             raise _two_credentials_error()
-        if target.absolute:
+        has_base = self._base_url is not None or self._member is not None
+        # With a base URL, "//host/path" is joined like a path; aiohttp would send it by plain http.
+        if target.absolute and (target.scheme or not has_base):
             self.policy.check(target)
             return url
         if self._base_url is not None:

@@ -112,7 +112,9 @@ async def test_refresh_token_is_kept_if_the_reader_fails(
 
 
 @pytest.mark.parametrize(
-    "answer", [{"body": ANSWER}, {"refresh_token": None}, {"refresh_token": "\ud800"}], ids=str
+    "answer",
+    [{"body": ANSWER}, {"refresh_token": None}, {"refresh_token": "\ud800"}],
+    ids=["nested", "null", "surrogate"],
 )
 async def test_error_says_that_no_refresh_token_can_be_kept(
     oauth_server: OAuthServer, answer: Any

@@ -15,6 +15,7 @@ from aiohttp import (
     ClientTimeout,
     CookieJar,
     InvalidURL,
+    InvalidUrlClientError,
     TCPConnector,
 )
 from aiohttp.helpers import sentinel
@@ -221,21 +222,34 @@ async def test_require_https_rejects_unencrypted_urls() -> None:
 
 
 @pytest.mark.rule("R053")
-@pytest.mark.parametrize("scheme", ["", "tcp:"])
+@pytest.mark.parametrize(
+    ("scheme", "base"), [("", None), ("tcp:", None), ("tcp:", "https://api.example.com/")]
+)
 async def test_unencrypted_url_without_http_scheme_causes_a_warning(
-    oauth_server: OAuthServer, scheme: str
+    oauth_server: OAuthServer, scheme: str, base: str | None
 ) -> None:
-    """A URL without a scheme or with `tcp:` causes a warning, whatever the session's base URL."""
+    """A URL without a scheme or with `tcp:` is sent by plain http, as in aiohttp."""
     port = URL(oauth_server.url("/")).port
     url = f"{scheme}//api.example.com:{port}/things"
-    for base in (None, "https://api.example.com/"):
-        connector = TCPConnector(resolver=Resolver())
-        async with (
-            ClientSession(base, connector=connector) as session,
-            client_of(oauth_server, session=session) as client,
-        ):
-            with pytest.warns(InsecureTransportWarning, match=f"//api.example.com:{port}"):
-                assert (await client.get(url)).status == 200
+    connector = TCPConnector(resolver=Resolver())
+    async with (
+        ClientSession(base, connector=connector) as session,
+        client_of(oauth_server, session=session) as client,
+    ):
+        with pytest.warns(InsecureTransportWarning, match=f"//api.example.com:{port}"):
+            assert (await client.get(url)).status == 200
+
+
+@pytest.mark.rule("R053")
+async def test_url_without_a_scheme_is_joined_with_the_base_url(oauth_server: OAuthServer) -> None:
+    """It leads to no other host or port (RFC 3986 §5.2.2); aiohttp would send it by plain http."""
+    async with (
+        ClientSession("https://api.example.com/") as session,
+        client_of(oauth_server, session=session) as client,
+    ):
+        for host in ("api.example.com:1", "evil.example", "127.0.0.1:1"):
+            with pytest.raises(InvalidUrlClientError):
+                await client.get(f"//{host}/things")
 
 
 @pytest.mark.rule("R053")

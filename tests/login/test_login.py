@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import random
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -255,17 +254,27 @@ async def test_error_after_the_caller_was_cancelled_is_not_logged(
     assert not caplog.records
 
 
-async def test_cancelling_all_tasks_ends_a_refresh(server: ScriptedServer) -> None:
-    """`asyncio.run` cancels all tasks at its end, and none of them remains."""
-    login = Login(SignInGrant())
+@pytest.mark.rule("R040", "R044")
+async def test_cancelling_all_tasks_loses_no_refresh(
+    server: ScriptedServer, cache: TokenCache | None
+) -> None:
+    """`asyncio.run` cancels all tasks at its end; the caller ends when the token is stored."""
+    login = Login(SignInGrant(), cache=cache, key=KEY)
     token = await login.token(server, None)
     server.gate.clear()
+    server.reached.clear()
     before = asyncio.all_tasks()
     task = asyncio.create_task(login.token(server, token.access_token))
     await server.reached.wait()
     for each in asyncio.all_tasks() - before:
         each.cancel()
+    await asyncio.sleep(0)
+    assert not task.done()
+    server.gate.set()
     await wait_cancelled(task)
+    renewed = await login.token(server, token.access_token)
+    assert renewed.access_token != token.access_token
+    assert len(server.sent) == len(set(server.sent))
 
 
 @pytest.mark.rule("R040", "R043", "R044")
@@ -368,22 +377,24 @@ async def test_cancelled_sign_in_releases_the_lock(server: ScriptedServer) -> No
 
 def test_lock_of_a_stopped_event_loop_is_released() -> None:
     """A program may use one event loop after another, even with a request in flight."""
-    login = Login(SignInGrant())
+    login, server, first = Login(SignInGrant()), ScriptedServer(), asyncio.Runner()
 
     async def stop_during_a_refresh() -> None:
-        server = ScriptedServer()
         token = await login.token(server, None)
         server.gate.clear()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(0.01):
-                task = asyncio.create_task(login.token(server, token.access_token))
-                await asyncio.wait({task})
+        server.reached.clear()
+        tasks.append(asyncio.create_task(login.token(server, token.access_token)))
+        await server.reached.wait()
 
     async def continue_() -> Token:
         return await login.token(ScriptedServer(), None)
 
-    asyncio.run(stop_during_a_refresh())
+    tasks: list[asyncio.Task[Token]] = []
+    first.run(stop_during_a_refresh())
     assert asyncio.run(continue_()).is_valid()
+    server.gate.set()
+    first.close()
+    assert tasks[0].cancelled()
 
 
 # on_token

@@ -18,6 +18,7 @@ from aioalf._login.cache_entry_format import StoredLogin, write_stored_login
 from aioalf._login.derived_login import DerivedLogin
 from aioalf._login.login import Login
 from aioalf._login.shared_fetch import BusyError
+from aioalf.caches import MemoryCache
 from aioalf.errors import (
     AccessDeniedError,
     CacheError,
@@ -726,6 +727,24 @@ def test_service_gets_a_token_whatever_the_cache_does(
     play(scenario())
 
 
+@pytest.mark.rule("R033", "R080")
+@pytest.mark.parametrize("fault", [*FAULTS, CacheFault.answer(None)], ids=str)
+def test_failing_endpoint_gets_few_requests_whatever_the_cache_keeps(
+    play: Play, fault: CacheFault
+) -> None:
+    """The number of attempts is noted in the cache, and each client counts as well."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        cache.faults["set"] = fault
+        server = Server(cache)
+        server.error = TokenHTTPError("busy", 503)
+        assert await outcomes(service(cache), server=server) == [TokenHTTPError]
+        assert len(server.times) == RETRY.attempts
+
+    play(scenario())
+
+
 @pytest.mark.rule("R080")
 def test_cache_that_fails_is_left_alone_for_a_growing_time(
     play: Play, caplog: pytest.LogCaptureFixture
@@ -1009,3 +1028,38 @@ def test_request_ends_although_its_answer_cannot_be_written(play: Play) -> None:
         assert now() - started < 30
 
     play(scenario())
+
+
+class HastyCache(MemoryCache):
+    """Returns from `wait` at once, which the contract allows, and never suspends its caller."""
+
+    async def wait(self, key: str, timeout: float) -> None:
+        """Return."""
+
+
+async def test_cache_that_does_not_wait_does_not_block_the_event_loop() -> None:
+    """The client that has the claim may be in the same event loop."""
+    cache, server = HastyCache(), ScriptedServer()
+    server.gate.clear()
+    logins = [Login(ServiceGrant(), cache=cache, key=KEY) for _ in range(2)]
+    async with asyncio.timeout(10):
+        tasks = [asyncio.create_task(login.token(server, None)) for login in logins]
+        await server.reached.wait()
+        await asyncio.sleep(0.05)
+        server.gate.set()
+        assert {token.access_token for token in await asyncio.gather(*tasks)} == {"access-1"}
+
+
+class UnconnectedCache(MemoryCache):
+    """Raises when a method is called, not when its result is awaited."""
+
+    def get(self, key: str) -> Coroutine[Any, Any, str | None]:
+        """Raise."""
+        raise RuntimeError("not connected")
+
+
+async def test_cache_that_raises_when_it_is_called_is_not_used() -> None:
+    """A method may be a plain function that returns an awaitable."""
+    login = Login(ServiceGrant(), cache=UnconnectedCache(), key=KEY)
+    server = Server(UnreliableCache())
+    assert (await login.token(server, None)).access_token == "access-1"

@@ -6,7 +6,7 @@ from typing import Any, cast
 from unittest.mock import Mock
 
 import pytest
-from aiohttp import ClientSession
+from aiohttp import ClientSession, InvalidUrlClientError
 from aiohttp.typedefs import StrOrURL
 from yarl import URL
 
@@ -41,11 +41,13 @@ async def make_dispatcher() -> AsyncIterator[MakeDispatcher]:
     """Return a function that creates dispatchers with a cached token."""
     sessions = SessionProvider()
 
-    def create(allowed_origins: list[str] | None = None, **options: Any) -> RequestDispatcher:
+    def create(
+        allowed_origins: list[str] | None = None, base_url: URL | None = None, **options: Any
+    ) -> RequestDispatcher:
         return RequestDispatcher(
             cast("AuthorizationHeader", CachedHeader()),
             sessions,
-            RequestTargets(OriginPolicy(allowed_origins, **options)),
+            RequestTargets(OriginPolicy(allowed_origins, **options), base_url),
             raise_token_errors=False,
         )
 
@@ -64,6 +66,18 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[StrOrURL]:
 
     monkeypatch.setattr(ClientSession, "request", request)
     return urls
+
+
+@pytest.mark.rule("R055")
+async def test_url_without_a_scheme_leads_to_no_other_host_than_the_base_url(
+    make_dispatcher: MakeDispatcher, sent: list[StrOrURL]
+) -> None:
+    """A path that begins with two slashes names a host (RFC 3986 §4.2)."""
+    dispatcher = make_dispatcher(base_url=URL(API) / "v1/")
+    for url in ("//evil.example/things", URL("//evil.example"), "//127.0.0.1:1/"):
+        with pytest.raises(InvalidUrlClientError):
+            await dispatcher.send("GET", url, {})
+    assert not sent
 
 
 @pytest.mark.rule("R055")

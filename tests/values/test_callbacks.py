@@ -172,3 +172,16 @@ async def test_functions_that_hang_use_up_no_thread_of_others() -> None:
         assert await asyncio.to_thread(lambda: "free") == "free"
     go_on.set()
     await asyncio.gather(*hanging)
+
+
+async def test_debug_mode_of_asyncio_does_not_log_what_a_function_returns(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It logs slow callbacks with their arguments, and the function may return a secret."""
+    loop = asyncio.get_running_loop()
+    loop.set_debug(True)
+    loop.slow_callback_duration = 0
+    assert await call(lambda: "hunter2") == "hunter2"
+    loop.set_debug(False)
+    assert "Executing" in caplog.text
+    assert "hunter2" not in caplog.text

@@ -455,3 +455,16 @@ async def test_function_that_a_call_waits_for_cannot_wait_for_the_call() -> None
 
     with pytest.raises(FlightCancelledError):
         await flight.run(recursive)
+
+
+async def test_call_cannot_wait_for_itself_in_an_eager_task(flight: SingleFlight[int]) -> None:
+    """Eager tasks, new in Python 3.12, would start the call before it is known."""
+    loop = asyncio.get_running_loop()
+    loop.set_task_factory(getattr(asyncio, "eager_task_factory", None))
+
+    async def call_itself() -> int:
+        return await flight.run(call_itself)
+
+    with pytest.raises(TokenError, match="wait for itself forever"):
+        await flight.run(call_itself)
+    loop.set_task_factory(None)

@@ -27,7 +27,7 @@ from aioalf._auth_server.token_response import read_token
 from aioalf._closing import MustFinish, run_to_completion
 from aioalf._implicit_storage import SharedStorage
 from aioalf._key_locks import KeyLocks
-from aioalf._login import cache_entry
+from aioalf._login import cache_calls, cache_entry
 from aioalf._login.cache_entry import CacheEntry
 from aioalf._login.cache_entry_format import StoredLogin, write_stored_login
 from aioalf._login.login_state import LoginState
@@ -595,22 +595,28 @@ def token_in_repr_of_client(patch: pytest.MonkeyPatch) -> None:
 def errors_of_cache_not_translated(patch: pytest.MonkeyPatch) -> None:
     """Whatever a cache raises reaches the callers."""
 
-    async def ask(call: Awaitable[object], seconds: float = 5.0) -> object:
-        async with asyncio.timeout(seconds):
-            return await call
+    async def ask(
+        method: Callable[..., Awaitable[object]], *arguments: object, limit: float = 5.0
+    ) -> object:
+        async with asyncio.timeout(limit):
+            return await method(*arguments)
 
-    patch.setattr("aioalf._login.cache_entry._ask", ask)
+    patch.setattr(cache_entry, "ask", ask)
+    patch.setattr(cache_calls, "ask", ask)
 
 
 @breaks("no caller waits too long", kind="cache")
 def cache_calls_without_limit(patch: pytest.MonkeyPatch) -> None:
     """A cache that does not answer is awaited forever."""
-    ask = cache_entry._ask  # noqa: SLF001 - the defect is inside
+    ask = cache_calls.ask
 
-    async def wait(call: Awaitable[object], seconds: float = 0.0) -> object:
-        return await ask(call, 1e9)
+    async def wait(
+        method: Callable[..., Awaitable[object]], *arguments: object, limit: float = 0.0
+    ) -> object:
+        return await ask(method, *arguments, limit=1e9)
 
-    patch.setattr(cache_entry, "_ask", wait)
+    patch.setattr(cache_entry, "ask", wait)
+    patch.setattr(cache_calls, "ask", wait)
 
 
 @breaks("a service gets its token whenever the endpoint answers", kind="service")

@@ -9,6 +9,7 @@ import pytest
 from aioalf import Client, OAuth2Middleware, TokenError, TokenManager
 from aioalf.caches import FileCache, MemoryCache
 from aioalf.client_auth import (
+    ClientAssertion,
     ClientSecretBasic,
     ClientSecretJWT,
     ClientSecretPost,
@@ -150,6 +151,15 @@ OF_A_CLIENT: dict[str, Callable[[str], Awaitable[object]]] = {
     ),
     "secret that is not UTF-8": lambda canary: get(client(client_secret=f"{canary}\ud800")),
     "secret function that returns bytes": lambda canary: get(client(client_secret=canary.encode)),
+    "refresh token function that returns bytes": lambda canary: get(
+        client(grant=RefreshToken(cast("Any", canary.encode)))
+    ),
+    "subject token function that returns bytes": lambda canary: get(
+        client(grant=TokenExchange(cast("Any", canary.encode), ACCESS_TOKEN))
+    ),
+    "assertion function that returns bytes": lambda canary: get(
+        client(client_secret=None, client_auth=ClientAssertion(cast("Any", canary.encode)))
+    ),
     "colon in the id": lambda canary: get(
         client(
             client_id="a:b", client_secret=canary, client_auth=ClientSecretBasic(form_encode=False)

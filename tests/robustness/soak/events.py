@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from aioalf._login.cache_entry import CALL_TIMEOUT
+from aioalf._login.cache_calls import CALL_TIMEOUT
 from aioalf.testing import ConnectionFault, Fault, FaultProxy, OAuthServer
 from tests.robustness.soak.refusals import REFUSED, TOKEN_RESPONSE
 

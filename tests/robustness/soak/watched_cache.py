@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from aioalf._login.cache_entry import CALL_TIMEOUT
+from aioalf._login.cache_calls import CALL_TIMEOUT
 from aioalf.caches import Claim, TokenCache
 from tests.robustness.soak.events import now
 
