@@ -30,6 +30,8 @@ _CONTROL_CHARACTERS: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "
 _BASE64URL: Final = str.maketrans("+/", "-_")
 _ESCAPES: Final = frozenset("\\%&+")
 _MAX_NESTED_ESCAPES: Final = 8
+_LONG_TEXT: Final = 2**16
+_MAX_NESTED_ESCAPES_OF_A_LONG_TEXT: Final = 3  # each level takes a tenth of a second for a megabyte
 _OAUTH_ERROR_CHARACTERS: Final = frozenset(map(chr, range(0x20, 0x7F))) - {'"', "\\"}
 
 
@@ -152,7 +154,8 @@ def _without_escapes(text: str) -> str | None:
     """
     if _ESCAPES.isdisjoint(text):
         return text
-    for _ in range(_MAX_NESTED_ESCAPES):
+    is_long = len(text) > _LONG_TEXT
+    for _ in range(_MAX_NESTED_ESCAPES_OF_A_LONG_TEXT if is_long else _MAX_NESTED_ESCAPES):
         before = text
         text = re.sub(_BACKSLASH_ESCAPE, _unescaped, text)
         text = re.sub(_HTML_ESCAPE, _html_unescaped, unquote(text)).replace("+", " ")

@@ -191,6 +191,14 @@ def test_text_with_too_many_levels_of_escapes_is_not_shown() -> None:
     assert mask_secrets("%" + "25" * 9 + "41", []) == "%" + "25" * 9 + "41"
 
 
+def test_long_text_with_escapes_in_escapes_is_not_shown() -> None:
+    """Each level takes time, so fewer of them are undone in a long text."""
+    rest = "a" * 2**16
+    assert "not shown" not in mask_secrets(f"%2541{rest}", [SECRET])
+    assert "not shown" in mask_secrets(f"%252541{rest}", [SECRET])
+    assert "not shown" not in mask_secrets("%252541", [SECRET])
+
+
 @pytest.mark.parametrize(
     "piece", ["\\", "%", "%25", "&", "&amp;", "&#65;", "+", '"', r"\u005c", "a"]
 )
