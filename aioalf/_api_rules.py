@@ -1,4 +1,4 @@
-"""How an API wants to get the token: scheme, header, further headers, and the API's base URL.
+"""The form in which an API wants the token: scheme, header, further headers, and base URL.
 
 Values that a token manager keeps for `Client` and `OAuth2Middleware`. Must not know requests or
 tokens.
@@ -27,7 +27,7 @@ _UNUSABLE_HEADERS: Final = frozenset(
 
 
 class ApiRules(NamedTuple):
-    """How an API wants to get the token. By default, as in RFC 6750 §2.1."""
+    """The form in which an API wants the token. By default, as in RFC 6750 §2.1."""
 
     scheme: str = _BEARER
     """The authentication scheme, or "" to send the token alone."""
@@ -42,7 +42,7 @@ class ApiRules(NamedTuple):
 
     @property
     def prefix(self) -> str:
-        """What precedes the token in the header."""
+        """The text before the token in the header."""
         return f"{self.scheme} " if self.scheme else ""
 
 

@@ -15,7 +15,7 @@ class Claim(Protocol):
 
     A cache whose claims are leases extends them until `release` is called, so the holder need not
     hurry. A claim can be lost nevertheless: the process was stopped for longer than the lease, or
-    the store lost it. Then its holder cannot change anything any longer.
+    the store lost it. Then its holder can no longer change anything.
     """
 
     @property
@@ -48,8 +48,8 @@ class Claim(Protocol):
     async def release(self) -> None:
         """Give the claim back, and wake all callers of `TokenCache.wait`.
 
-        Never raises, also if the claim was lost or the store cannot be used: a claim that cannot
-        be given back ends by itself. Must be called exactly once.
+        Never raises, even if the claim was lost or the store cannot be used: a claim that cannot be
+        given back ends by itself. Must be called exactly once.
         """
         ...
 
@@ -115,7 +115,7 @@ class TokenCache(Protocol):
         """Return when the claim to a key is free or was given back, or after `timeout` seconds.
 
         All tasks and processes that wait return at about the same time; they read the value and
-        need the claim only if the value is of no use to them. May return earlier for any reason.
+        need the claim only if they cannot use the value. May return earlier for any reason.
         """
         ...
 

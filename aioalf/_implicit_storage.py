@@ -162,7 +162,7 @@ def shared_storage(storage: Storage | None) -> SharedStorage:
 
 
 def unshare(storage: Storage) -> None:
-    """Let managers made from now on start anew with this storage."""
+    """Let managers that are created from now on start without a token, with this storage."""
     _shared_storages.pop(id(storage), None)
 
 

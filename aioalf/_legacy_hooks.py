@@ -1,7 +1,7 @@
-"""What subclasses of 0.4.0's `TokenManager` use: attributes, and methods that they override.
+"""Attributes and methods of 0.4.0's `TokenManager` that its subclasses use or override.
 
-An override that nothing calls any longer would silently request tokens in another way than its
-author meant, so it is refused. Must not import the manager.
+Overrides of removed methods are refused: if they were ignored, tokens would be requested in another
+way than their author meant, without any error. Must not import the manager.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class ConstructorArguments(Unpicklable):
 
 
 class _Argument:
-    """An attribute of 0.4.0 with an argument of the manager; setting it configures it anew."""
+    """An attribute of 0.4.0 for an argument of the manager; setting it reconfigures that."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._field = name.removeprefix("_")
@@ -80,7 +80,7 @@ class LegacyAttributes:
 
     async def _fetch(self, *_arguments: object, **_options: object) -> NoReturn:
         raise TokenConfigurationError(
-            "_fetch() of 0.4.0's TokenManager does not exist any longer: return the members of a "
+            "_fetch() of 0.4.0's TokenManager no longer exists: return the members of a "
             "token response, or call super()._request_token()"
         )
 

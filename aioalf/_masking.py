@@ -22,7 +22,7 @@ _EXAMINED_LENGTH: Final = 2**14
 _SENSITIVE_WORDS: Final = r"(access|refresh|id|device)[_-]?(token|code)|assertion|eyJ[\w-]{10}"
 _JSON_STRING: Final = r'"(?:[^"\\]|\\.)*+"'
 _HTML_NAMES: Final = {"amp": "&", "apos": "'", "gt": ">", "lt": "<", "quot": '"'}
-"""What programs escape. The module html, with all names, takes a millisecond to import."""
+"""Characters that programs escape. Importing the module html would take a millisecond."""
 
 _HTML_ESCAPE: Final = r"&(?:(amp|apos|gt|lt|quot)|#[xX]([0-9A-Fa-f]{1,6})|#([0-9]{1,7}));"
 _BACKSLASH_ESCAPE: Final = r"(?s)((?:\\\\)+)|((?:\\u[0-9a-fA-F]{4})+)|\\x([0-9a-fA-F]{2})|\\(.|\Z)"

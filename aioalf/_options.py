@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class TokenRequestOptions(TypedDict, total=False):
-    """What to request with each token. `TokenManager` documents each option."""
+    """The parameters of each token request. `TokenManager` documents each option."""
 
     scope: str | Collection[str] | None
     resource: str | Collection[str] | None
@@ -188,8 +188,8 @@ def check_options(options: TokenManagerOptions) -> None:
         value = options.get(name)
         if value is not None and not hasattr(value, method):
             raise TokenConfigurationError(f"{name} must be {expected}, not {type(value).__name__}")
-    if not callable(options.get("on_token") or print):
-        raise TokenConfigurationError("on_token must be callable")
+    if not callable(on_token := options.get("on_token") or print):
+        raise TokenConfigurationError(f"on_token must be callable, not {type(on_token).__name__}")
     auth_session = options.get("auth_session")
     if not (
         auth_session is None or isinstance(auth_session, ClientSession) or callable(auth_session)

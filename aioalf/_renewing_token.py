@@ -32,7 +32,7 @@ logger: logging.Logger = logging.getLogger("aioalf.manager")
 
 _NEVER = -math.inf
 _SKIPPED_RENEWAL = 1.0
-"""Seconds until a renewal ahead of expiry is tried again that another client was doing."""
+"""Seconds before a renewal is tried again that was skipped because another client does it."""
 
 
 class RenewingToken(ABC):
@@ -103,7 +103,7 @@ class RenewingToken(ABC):
 
         False if the rejected token itself came from a renewal less than ``failure_backoff`` seconds
         ago, no request has succeeded with it, and it has not expired. An API that rejects every
-        token therefore does not cause a token request for each API request. If a person has to sign
+        token therefore does not cause a token request for each API request. If a user has to sign
         in for each token, no token is renewed for a minute after its sign-in.
         """
         token = self._token
@@ -126,7 +126,8 @@ class RenewingToken(ABC):
         rejected = MaskedStr(rejected)  # error reports show local variables
         self.mark_rejected(rejected)
         token = await self.get_token()
-        if token == rejected and self._uses_stored_tokens:  # a flight that did not know of it
+        if token == rejected and self._uses_stored_tokens:
+            # The request in flight started before the rejection, and returned the stored token.
             self.mark_rejected(rejected)
             del token
             token = await self.get_token()
@@ -165,15 +166,15 @@ class RenewingToken(ABC):
     async def _fetch_token(self, *, is_ahead: bool) -> Token:
         """Return a new token. `is_ahead` is a renewal ahead of expiry.
 
-        Raises TokenError, and RenewalSkippedError if a renewal ahead of expiry is of no use now.
+        Raises TokenError, and RenewalSkippedError if a renewal ahead of expiry is skipped.
         """
 
     def _next_sign_in_at(self, token: Token) -> float:
-        """Return when a person may be asked for the next token; no time if no person is needed."""
+        """Return the earliest time of the next sign-in; minus infinity if none is needed."""
         return token.sent_at + PAUSE_AFTER_REFUSAL if self._needs_person() else _NEVER
 
     def _needs_person(self) -> bool:
-        """Whether only a person can provide the next token."""
+        """Whether only a user can provide the next token."""
         return False
 
     async def _obtain(self) -> Token:
@@ -234,7 +235,7 @@ class RenewingToken(ABC):
             if self._failure is None:
                 logger.warning("The token could not be renewed ahead of its expiry: %s", error)
             if isinstance(error, TokenError) and error.pauses_sign_in:
-                self._renew_at = self._token.deadline  # do not ask the person twice
+                self._renew_at = self._token.deadline  # do not ask the user twice
         elif isinstance(error, TokenConfigurationError) and not error.pauses_sign_in:
             return  # no request was sent, and a corrected configuration should work at once
         self._failure = copy_without_frames(error)

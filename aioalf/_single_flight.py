@@ -23,7 +23,10 @@ E = TypeVar("E", bound=BaseException)
 
 logger: logging.Logger = logging.getLogger(__name__)
 
-CANCELLED_INSIDE: Final = "A function that the token request called was cancelled"
+CANCELLED_INSIDE: Final = (
+    "The token request failed: a function, a cache or a session that was passed to the client "
+    "raised CancelledError"
+)
 
 _FLIGHTS: ContextVar[tuple[asyncio.Task[Any], ...]] = ContextVar("aioalf_flights", default=())
 """The calls in flight that wait for the current task or thread."""
@@ -120,8 +123,8 @@ class SingleFlight(Generic[T]):
         """Raise RuntimeError if the last call was made in another event loop that still runs."""
         if not self._is_free:
             raise RuntimeError(
-                "used from two event loops at once, or in a process that was forked in a running "
-                "event loop: create one for each event loop, or use it in one loop after the other"
+                "The client or token manager is in use in another running event loop, or was "
+                "copied by a fork: create one for each event loop"
             )
 
     def _check_loop(self) -> asyncio.AbstractEventLoop:
@@ -153,8 +156,8 @@ class SingleFlight(Generic[T]):
     async def close(self) -> None:
         """Cancel the call in flight and abandoned ones, and wait until they are done.
 
-        Waits at most `CLOSE_TIMEOUT` seconds, for calls that must run to completion. A function
-        that a call waits for does not wait for that call.
+        Waits at most `CLOSE_TIMEOUT` seconds, for calls that must run to completion. A call that
+        waits for the caller of `close` is cancelled but not awaited: both would wait forever.
         """
         self.end()
         tasks = set(self._abandoned).difference(_FLIGHTS.get())
@@ -215,7 +218,7 @@ def copy_without_frames(error: E, depth: int = 3) -> E:
 
 
 def _duplicate(error: E) -> E:
-    # Does not call __init__, which may want other arguments or compute the message anew.
+    # Does not call __init__, which may need other arguments or change the message.
     duplicate = error.__class__.__new__(error.__class__, *error.args)
     for kind in error.__class__.__mro__[:-2]:  # without BaseException and object
         for name, member in vars(kind).items():

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from base64 import urlsafe_b64encode
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
@@ -32,8 +32,23 @@ def join_scope(scope: str | Collection[str] | None) -> str:
     if isinstance(values, set | frozenset):
         values = sorted(values)
     if not isinstance(values, Collection) or not all(isinstance(value, str) for value in values):
-        raise TokenConfigurationError("scope must be a string or a collection of strings")
+        raise TokenConfigurationError(
+            f"scope must be a string or a collection of strings, not {type_of(scope)}"
+        )
     return " ".join(dict.fromkeys(word for value in values for word in value.split()))
+
+
+def type_of(value: object) -> str:
+    """Return the type of a value and of its items, for error messages: ``list of int and str``."""
+    if isinstance(value, str | bytes) or not isinstance(value, Collection):
+        return _kind(value)
+    items = [*value, *value.values()] if isinstance(value, Mapping) else value
+    kinds = " and ".join(sorted({_kind(item) for item in items}))
+    return f"{_kind(value)} of {kinds or 'nothing'}"
+
+
+def _kind(value: object) -> str:
+    return "''" if value == "" else type(value).__name__
 
 
 def scope_set(joined: str) -> frozenset[str] | None:

@@ -271,7 +271,7 @@ class Client(RequestVerbs, Unpicklable, AsyncOnly):
     async def logout(self) -> None:
         """Forget all tokens, here and in the cache, and revoke them (RFC 7009).
 
-        They are forgotten in any case, also if the server cannot be reached. They are revoked if
+        They are forgotten in any case, even if the server cannot be reached. They are revoked if
         the metadata or ``endpoints`` names a ``revocation_endpoint``. The next request starts the
         grant again. A token manager without ``logout`` is reset instead.
 
@@ -304,7 +304,7 @@ class Client(RequestVerbs, Unpicklable, AsyncOnly):
         """Cancel token requests in flight, and close the session unless the caller provided it.
 
         If a refresh token or a code was sent already, this waits for the response and stores it,
-        for at most 30 seconds and also if the caller is cancelled.
+        for at most 30 seconds, and even if the caller is cancelled.
         """
         self._sessions.check_loop()
         self._set_closed(is_closed=True)  # at once: no request begins after this line

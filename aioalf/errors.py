@@ -7,7 +7,7 @@ TokenError                              base class: no token is available
 ├── OAuthError                          base class: the members of an OAuth error response
 │   ├── TokenHTTPError                  the server responded with a status other than 2xx
 │   ├── TokenResponseError              the server responded with 2xx, but without a usable token
-│   │   └── SignInResponseError         the same, after a person had signed in
+│   │   └── SignInResponseError         the same, after a user had signed in
 │   └── AuthorizationError              the authorization response in the browser was an error
 │       ├── AccessDeniedError           the user or the server's policy denied the request
 │       ├── AuthorizationServerError    the authorization server failed
@@ -37,7 +37,7 @@ _SERVER_ERROR: Final = 500
 _SIGN_IN_AGAIN: Final = frozenset(
     {"invalid_grant", "login_required", "interaction_required", "consent_required"}
 )
-"""Error codes that only a person can help with (RFC 6749 §5.2, OpenID Connect Core §3.1.2.6)."""
+"""Error codes that only a user can help with (RFC 6749 §5.2, OpenID Connect Core §3.1.2.6)."""
 
 
 class TokenError(Exception):
@@ -51,7 +51,7 @@ class TokenError(Exception):
             or failing.
         needs_sign_in: Whether only a new sign-in can help, because the refresh token is no longer
             valid.
-        pauses_sign_in: Whether a person was asked to sign in without success, and is not asked
+        pauses_sign_in: Whether a user was asked to sign in without success, and is not asked
             again for a minute.
         error: The error code of the server, for example ``invalid_client``, or None.
         error_description: The server's explanation, or None.
@@ -217,9 +217,9 @@ class TokenResponseError(OAuthError):
 
 
 class SignInResponseError(TokenResponseError):
-    """Raised when a person has signed in, but the response holds no usable token.
+    """Raised when a user has signed in, but the response holds no usable token.
 
-    A refresh token in the response is kept and used by the next request. Without one, a person is
+    A refresh token in the response is kept and used by the next request. Without one, a user is
     not asked again for a minute.
     """
 

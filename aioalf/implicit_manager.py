@@ -103,7 +103,7 @@ class OAuthImplicitTokenManager(TokenManager):
     """Where the token is kept. Set by `use_implicit_flow`, or on a class or an object."""
 
     login: ClassVar[ImplicitLogin] = ImplicitLogin(_DEFAULT_PORTS)
-    """How users sign in. Set by `use_implicit_flow`."""
+    """The way in which users sign in. Set by `use_implicit_flow`."""
 
     def __init_subclass__(cls, **options: Any) -> None:  # noqa: ANN401 - any subclass's options
         super().__init_subclass__(**options)

@@ -85,10 +85,10 @@ class TokenManager(TokenHooks, LegacyAttributes, RenewingToken):
         grant: How tokens are requested, `aioalf.grants.ClientCredentials` by default.
         cache: Keeps tokens for all managers that request the same with the same secret or key, also
             in other processes.
-        cache_namespace: Replaces the secret or key in that: for a secret or key that changes, and
-            for tenants that share a client identifier.
-        on_token: Function or coroutine function that is called with each new `Token` before it
-            is used. It must not use the client.
+        cache_namespace: Identifies the owner of cached tokens instead of the secret or key. Use it
+        if the secret or key changes, or if tenants share a client identifier. on_token: Function or
+        coroutine function that is called with each new `Token` before it is used. It must not use
+        the client.
         default_expires_in: Lifetime in seconds for a response without ``expires_in``. By default
             such a token is used until an API rejects it.
         require_scope: Refuse a token with less scope than was requested. By default it is used, a
@@ -144,7 +144,7 @@ class TokenManager(TokenHooks, LegacyAttributes, RenewingToken):
         self._grant: Grant = options.get("grant") or CLIENT_CREDENTIALS
         self._policy: ResponsePolicy = make_policy(options, self._grant)
         self.api_rules: ApiRules = make_api_rules(options)
-        """How APIs want to get the token."""
+        """The form in which APIs want the token."""
         self._configure()
         if self._endpoint is None and not self._can_do_without_server():
             raise missing_endpoint_error("token_endpoint")
@@ -254,10 +254,10 @@ class TokenManager(TokenHooks, LegacyAttributes, RenewingToken):
     async def logout(self) -> None:
         """Forget the access token, the refresh token and the cache entry, and revoke the tokens.
 
-        Tokens are revoked if the metadata or ``endpoints`` names a ``revocation_endpoint``
-        (RFC 7009), and forgotten in any case, also if revoking fails or is cancelled. A token
-        request in flight is cancelled; tokens from a refresh that was already sent are revoked.
-        The next `get_token` starts the grant again.
+        Tokens are revoked if the metadata or ``endpoints`` names a ``revocation_endpoint`` (RFC
+        7009), and forgotten in any case, even if revoking fails or is cancelled. A token request in
+        flight is cancelled; tokens from a refresh that was already sent are revoked. The next
+        `get_token` starts the grant again.
 
         Raises:
             RevocationError: If a token could not be revoked.
@@ -277,7 +277,7 @@ class TokenManager(TokenHooks, LegacyAttributes, RenewingToken):
         """Cancel token requests in flight; callers that wait for them get a TokenError.
 
         If a refresh token or a code was sent already, this waits for the response and stores it,
-        for at most 30 seconds and also if the caller is cancelled.
+        for at most 30 seconds, and even if the caller is cancelled.
         """
         managers = self._family() if self._root is None else [self]
         for manager in managers:

@@ -93,8 +93,8 @@ class OAuth2Middleware:
     def _use_session(self, session: ClientSession) -> None:
         """Let token requests use the settings of the session of a request.
 
-        Most sessions have none, so only the others are passed on with each request: another
-        middleware may have passed on another session meanwhile.
+        A session without such settings is passed on once. Any other session is passed on for each
+        request, because another middleware of the same manager may have passed on its session.
         """
         self._header.manager.use_session(session)
         self._plain_session = ref(session) if SessionSettings(session).is_default else _no_session
@@ -105,8 +105,8 @@ class OAuth2Middleware:
         _log_no_token(request, "it is not an allowed origin")
         response = await handler(request)
         if 300 <= response.status < 400:
-            # Remember the call, and let it live, as long as its redirect: aiohttp keeps that until
-            # the call has ended.
+            # Keep the call object as long as the redirect response. aiohttp keeps that response
+            # until the call has ended.
             call = _call_of(request)
             self._calls_led_elsewhere[id(call)] = call
             finalize(response, self._calls_led_elsewhere.pop, id(call), None)
@@ -138,7 +138,7 @@ def _log_no_token(request: ClientRequest, reason: str) -> None:
 def _call_of(request: ClientRequest) -> object:
     """Return an object that all hops of a call share, and no other call.
 
-    aiohttp has no public one. If its timer has another name one day, the task is used: its later
-    calls may then lack a token, but no token is sent where it must not.
+    aiohttp has no public one. If aiohttp renames `_timer`, the current task is used. Later calls of
+    that task may then lack a token, but no token is sent to a wrong origin.
     """
     return getattr(request, "_timer", None) or asyncio.current_task()

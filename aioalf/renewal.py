@@ -11,8 +11,8 @@ from aioalf._syntax import check_seconds
 from aioalf.errors import TokenError
 
 PAUSE_AFTER_REFUSAL: Final = 60.0
-"""Seconds. A person who refused to sign in, did not react, or has just signed in in vain, is not
-asked again before."""
+"""Seconds before a user is asked to sign in again after a refusal, a timeout, or a sign-in whose
+token was unusable."""
 
 MAX_BACKOFF: Final = 60.0
 """Seconds. A longer ``Retry-After`` does not delay the next token request any further."""
@@ -22,10 +22,10 @@ _SHARE_OF_JITTER: Final = 1 / 3
 
 
 class RenewalSkippedError(TokenError):
-    """Raised by a renewal ahead of expiry that another client is doing, or that needs a person.
+    """Raised by a renewal ahead of expiry that another client is doing, or that needs a user.
 
-    Callers keep the current token and never see this error. ``until_expiry`` says that trying again
-    before the token expires is of no use.
+    Callers keep the current token and never see this error. ``until_expiry`` says that no renewal
+    can succeed before the token expires.
     """
 
     def __init__(self, *, until_expiry: bool) -> None:
@@ -39,7 +39,7 @@ class _RenewalValues(NamedTuple):
 
 
 class Renewal(_RenewalValues):
-    """How a token manager renews its token. All times are in seconds.
+    """Rules for the renewal of a token. All times are in seconds.
 
     Args:
         before_expiry: How long before its expiry a token is renewed in the background, while

@@ -25,7 +25,7 @@ class _RetryValues(NamedTuple):
 
 
 class Retry(_RetryValues):
-    """How often a token request is sent if it fails for a transient reason.
+    """Rules for the retries of a token request after a transient error.
 
     Transient are connection errors, timeouts, the statuses 429 and 5xx, and the errors with which a
     provider says "try later" (`TokenError.is_transient`).
@@ -88,7 +88,7 @@ def retry_after_of(error: Exception) -> float | None:
 def pause_after(error: Exception, failure_backoff: float) -> float:
     """Return the seconds for which no other token request is made after an error.
 
-    They are more than `failure_backoff` if the server asks for it, or if a person refused, did not
+    They are more than `failure_backoff` if the server asks for it, or if a user refused, did not
     react, or would have to sign in again.
     """
     if isinstance(error, TokenError) and error.pauses_sign_in:

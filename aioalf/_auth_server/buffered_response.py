@@ -49,7 +49,7 @@ def copy_response(response: ClientResponse) -> ClientResponse:
 def replace_texts(response: ClientResponse, body: bytes, mask: Callable[[str], str]) -> None:
     """Replace the body of a buffered response, and mask its header values and its reason.
 
-    If it changes, the response has no cookies, which are of no use to the caller of an API.
+    If the body changes, the cookies are removed too: the caller of an API does not need them.
     """
     headers = CIMultiDict((name, mask(value)) for name, value in response.headers.items())
     reason = response.reason and mask(response.reason)

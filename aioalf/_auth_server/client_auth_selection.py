@@ -1,8 +1,8 @@
 """Selects the client authentication method of each request, and detects it if nothing names it.
 
-The caller's method overrides the methods that metadata lists; metadata is not fetched only for
-these. Without either, the first response shows whether the server accepts HTTP Basic or the secret
-in the form. Must not send anything.
+The caller's method overrides the methods that metadata lists. Metadata is not fetched only to read
+that list. Without a method from either, the first response shows whether the server accepts HTTP
+Basic or the secret in the form. Must not send anything.
 """
 
 import logging

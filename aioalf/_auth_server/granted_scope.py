@@ -16,11 +16,11 @@ _NO_SCOPE: Final[frozenset[str]] = frozenset()
 
 
 class ScopeRules(NamedTuple):
-    """How a server writes scopes.
+    """The way in which a server writes scopes.
 
-    `implied` maps a scope in a response to the requested ones that it stands for; an asterisk at
-    the end of both stands for the same text. `unechoed` are further scopes that are never in a
-    response.
+    `implied` maps a granted scope to the requested scopes that it includes. ``{"x.*": ["y.*"]}``
+    maps each suffix: ``x.read`` includes ``y.read``. `unechoed` are further scopes that are never
+    in a response.
     """
 
     implied: Mapping[str, Collection[str]] = {}

@@ -60,7 +60,7 @@ MAX_BODY: Final = 2**20
 """The number of bytes of a response body that are read."""
 
 _FAILURES: Final = (ClientError, HttpProcessingError, LookupError, OSError, TypeError, ValueError)
-"""What aiohttp raises, also for wrong options: a LookupError for an unknown encoding."""
+"""The errors that aiohttp raises. Wrong options cause some: an unknown encoding, LookupError."""
 
 
 class AuthServerHTTP(Unpicklable):

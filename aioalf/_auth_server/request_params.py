@@ -14,8 +14,8 @@ from typing import Final
 from yarl import URL
 
 from aioalf._hidden_repr import MaskedDict
-from aioalf._masking import Unpicklable
-from aioalf._syntax import is_sendable, join_scope, scope_set
+from aioalf._masking import Unpicklable, printable
+from aioalf._syntax import is_sendable, join_scope, scope_set, type_of
 from aioalf.errors import TokenConfigurationError
 
 Form = Mapping[str, str | tuple[str, ...]]
@@ -136,7 +136,8 @@ def _several(name: str, values: str | Collection[str] | None) -> tuple[str, ...]
         or not all(_is_text(value) and value for value in given)
     ):
         raise TokenConfigurationError(
-            f"{name} must be a non-empty string or a collection of non-empty strings"
+            f"{name} must be a non-empty string or a collection of non-empty strings, "
+            f"not {type_of(values)}"
         )
     return tuple(dict.fromkeys(sorted(given) if isinstance(given, set | frozenset) else given))
 
@@ -153,9 +154,10 @@ def _checked_scope(scope: str) -> str:
 
 def _checked_resource(resource: str) -> str:
     if not _is_absolute(resource):
+        shown = re.sub(r"(?s)[^/]*@|[?#].*", "…", resource)  # without credentials and query
         raise TokenConfigurationError(
-            "resource must be an absolute URI without a fragment; percent-encode characters that "
-            "are not ASCII (RFC 8707 §2)"
+            f"resource must be an absolute URI without a fragment, not '{printable(shown)}'; "
+            "percent-encode characters that are not ASCII (RFC 8707 §2)"
         )
     return resource
 
@@ -178,7 +180,9 @@ def checked_extra(extra: Mapping[str, str], reserved: frozenset[str]) -> Mapping
     if not isinstance(extra, Mapping) or not all(
         _is_text(name) and name and _is_text(value) for name, value in extra.items()
     ):
-        raise TokenConfigurationError("extra_params must be a mapping of strings to strings")
+        raise TokenConfigurationError(
+            f"extra_params must be a mapping of strings to strings, not {type_of(extra)}"
+        )
     if clash := reserved & set(extra):
         raise TokenConfigurationError(
             f"extra_params cannot set {', '.join(sorted(clash))}: the client or its grant sets it. "

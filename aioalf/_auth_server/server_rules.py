@@ -1,4 +1,4 @@
-"""How the token requests and responses of one server differ from the standard, as plain data."""
+"""Differences of one server's token requests and responses from the standard, as plain data."""
 
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple

@@ -316,6 +316,6 @@ def _unusable(response: ServerResponse, problem: str) -> TokenResponseError:
         problem += ", and there is no refresh_token at the top of the response that can be kept"
     error = response.unusable_error("a usable token", problem)
     if refresh_token is not None:
-        # A code or a refresh token that was sent is of no use any longer.
+        # The code or the refresh token that was sent is no longer valid.
         error.hold_replacement(refresh_token)
     return error

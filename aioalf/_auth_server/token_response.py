@@ -23,7 +23,7 @@ logger: logging.Logger = logging.getLogger(__name__)
 _READ: Final = frozenset({"access_token", "token_type", "expires_in", "scope", "refresh_token"})
 
 _NOT_BEARER: Final = frozenset({"dpop", "mac", "n_a"})
-"""Types of token that are of no use in a Bearer header (RFC 6749 §7.1, RFC 8693 §2.2.1)."""
+"""Types of token that no API accepts in a Bearer header (RFC 6749 §7.1, RFC 8693 §2.2.1)."""
 
 _MAX_NAMES: Final = 12
 
@@ -37,7 +37,7 @@ class ResponsePolicy(NamedTuple):
     `scope` is None if no scope was requested. `wanted_scope` is the scope of the client: a refresh
     requests only what was granted of it. `default_expires_in`, in seconds, replaces a lifetime
     that is unknown. `require_scope` refuses a token with less scope than requested.
-    `is_interactive` says that a person signs in, so a token must not be thrown away.
+    `is_interactive` says that a user signs in, so a token must not be thrown away.
     `token_types` are words for Bearer that this server uses.
     """
 
@@ -65,7 +65,9 @@ def read_default_expires_in(value: float | None) -> int | None:
     try:
         return read_lifetime(value)
     except ValueError:
-        raise TokenConfigurationError("default_expires_in must be a number of seconds") from None
+        raise TokenConfigurationError(
+            f"default_expires_in must be a number of seconds, 0 or more, not {value!r}"
+        ) from None
 
 
 class Warnings:
@@ -92,7 +94,7 @@ def read_token(
     secrets: frozenset[str] = frozenset(),
     warnings: Warnings | None = None,
 ) -> Token:
-    """Return the token in the members of a response; None stands for a body that is not an object.
+    """Return the token in the members of a response; None means that the body is not an object.
 
     `sent_at` and `sent_on` are the times of the request, as in `Token`. Raises TokenResponseError
     that says what is missing; it never shows a token or one of the `secrets`.
@@ -192,7 +194,7 @@ class _Reader:
             self._warn("expiry", f"The lifetime of a token is unknown: {problem}")
             lifetime = None
         if lifetime == 0 and self._expected.is_interactive:
-            lifetime = None  # a server means "never", and a person must not sign in each time
+            lifetime = None  # a server means "never", and a user must not sign in each time
         return read_lifetime(self._expected.default_expires_in) if lifetime is None else lifetime
 
     def token_type(self) -> str | None:

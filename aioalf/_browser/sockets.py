@@ -32,8 +32,8 @@ def listen(uri: RedirectUri) -> list[socket.socket]:
         if sockets := _listen_on_first(uri, addresses):
             return sockets
     raise ListenerError(
-        f"The redirect listener got no port on {uri.host or '127.0.0.1 or ::1'}: this machine has "
-        "no such address. The grant DeviceCode needs no listener"
+        f"The redirect listener cannot listen on {uri.host or '127.0.0.1 or ::1'}: this machine "
+        "has no such address. The grant DeviceCode needs no listener"
     )
 
 
@@ -49,8 +49,8 @@ def _listen_on_first(uri: RedirectUri, addresses: Sequence[str]) -> list[socket.
     # Another address would be another redirect URI, which may not be registered.
     span = f"from {ports[0]} to {ports[-1]}" if any(ports) else "of this machine"
     raise ListenerError(
-        f"The redirect listener got no port {span} on {uri.host or addresses[0]}: all are in use "
-        "or forbidden. End the programs that use them, or choose other ports"
+        f"The redirect listener found no free port {span} on {uri.host or addresses[0]}: all are "
+        "in use or forbidden. End the programs that use them, or choose other ports"
     ) from cause
 
 

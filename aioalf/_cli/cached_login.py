@@ -1,4 +1,4 @@
-"""How commands use a stored login: only `login` asks a user to sign in, and replaces it.
+"""The stored login of the commands: only `login` asks a user to sign in, and replaces it.
 
 Holds a grant that never starts a sign-in, and a cache wrapper for a new login. Must not know
 profiles or servers.
@@ -83,7 +83,7 @@ class NewLoginClaim:
         self._key = key
 
     async def replace(self, value: str, ttl: float | None) -> bool:
-        """Store the new login. `NewLoginCache.error` tells of a failure."""
+        """Store the new login. A failure is in `NewLoginCache.error`."""
         await self._cache.store(self._key, value, ttl)
         return True
 

@@ -47,7 +47,7 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class ResponseOptions:
-    """How to write the response.
+    """Options for writing the response.
 
     ``output`` is a path, or ``-`` for standard output. ``include_headers`` writes the status and
     headers before the body. ``fail`` makes a status of 400 or more an error without a body.

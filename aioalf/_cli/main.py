@@ -24,8 +24,8 @@ from aioalf.errors import InsecureTransportWarning
 def run(arguments: Sequence[str], secrets: Mapping[str, str]) -> int:
     """Run a command, print any error, and return the exit code.
 
-    `secrets` are the variables with client secrets, which are not in the environment any longer.
-    Raises BrokenPipeError if the reader of standard output has stopped reading.
+    `secrets` are the variables with client secrets, which are no longer in the environment. Raises
+    BrokenPipeError if the reader of standard output has stopped reading.
     """
     if sys.stderr is None:  # closed, as with `2>&-`
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - stays open until exit

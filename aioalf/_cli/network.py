@@ -1,4 +1,4 @@
-"""How commands connect to both servers: proxy and certificate authorities.
+"""The connections of commands to both servers: proxy and certificate authorities.
 
 Must not know logins or requests.
 """

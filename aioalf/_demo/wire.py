@@ -39,7 +39,7 @@ class Row(NamedTuple):
 
 
 def lines_of(log: Iterable[RecordedRequest]) -> list[tuple[Line, int]]:
-    """Return the lines of a log in order, each with the number of exchanges that it stands for.
+    """Return the lines of a log in order, each with the number of exchanges that it covers.
 
     Equal API requests share a line, because concurrent requests end in any order. Equal token
     requests share a line only if they follow each other.

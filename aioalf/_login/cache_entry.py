@@ -56,9 +56,9 @@ class CacheEntry:
         self._damaged_text: str | None = None
         """The damaged text that was read last: it is logged once."""
         self.content: StoredLogin | None = None
-        """What `read` has read; None if it is empty, invalid, or of another server."""
+        """The login that `read` found; None if the entry is empty, invalid or of another server."""
         self._is_outdated = False
-        """Whether the cache holds `_text` or nothing: during a write, and after one that failed."""
+        """Whether a write is unfinished or failed. The entry is ignored then if it is `_text`."""
         self._pending_logout: TokensToRevoke | None = None
         """The tokens of a logout that has not emptied the entry yet."""
 

@@ -1,8 +1,8 @@
 """`CacheNote`: a message of one client to the others in a token cache, as JSON text.
 
-That the token endpoint failed, that a request will be repeated soon, or that a person is signing
-in. Pure: the caller passes the current time. A note holds no secret; a text that is not a note is
-ignored.
+A note says that the token endpoint failed, that a request will be retried, or that a user is
+signing in. It holds no secret, and a text that is not a note is ignored. Pure: the caller passes
+the current time.
 """
 
 import json
@@ -45,7 +45,7 @@ _WORDS: Final = ("error", "error_description", "error_uri")
 
 
 class NoteKind(StrEnum):
-    """What happened."""
+    """The event that a note reports."""
 
     FAILED = "failed"
     """No token was granted. Others raise the same error until the note ends."""
@@ -54,7 +54,7 @@ class NoteKind(StrEnum):
     """A request failed and will be repeated when the note ends, by whichever client is first."""
 
     SIGNING_IN = "signing in"
-    """A person is signing in. The client that asked the person renews the note until then."""
+    """A user is signing in. The client that asked the user renews the note until then."""
 
 
 class CacheNote(NamedTuple):
@@ -85,7 +85,7 @@ class CacheNote(NamedTuple):
         return written <= now + MAX_SECONDS
 
     def error(self, now: float) -> TokenError:
-        """Return the error that the note tells of; `now` is in seconds since the epoch."""
+        """Return the error in the note; `now` is in seconds since the epoch."""
         kind = _KINDS.get(str(self.failure.get("type")), TokenError)
         said = printable(str(self.failure.get("message")), _MAX_MESSAGE)
         message = (

@@ -27,10 +27,9 @@ def shared_login(
     log_in: LogInFunction,
     log_in_anew: LogInFunction,
 ) -> Login | DerivedLogin:
-    """Return what a derived client uses of a login: its refresh token, or only its options.
+    """Return the login of a derived client, which shares the refresh token or only the options.
 
-    Only options are shared if the grant has no refresh tokens. The keywords are as in
-    `DerivedLogin`.
+    The refresh token is shared if the grant has one. The keywords are as in `DerivedLogin`.
     """
     key = cache_key_for(grant, endpoint, endpoint.identity, login.owner) if login.is_cached else ""
     if not grant.keeps_refresh_token:

@@ -1,7 +1,7 @@
-"""`GrantRequests`: the authorization server as a login shows it to its grant.
+"""`GrantRequests`: sends the requests of a grant, and stores single-use responses.
 
-It stores the answer of a single-use request before the grant sees it, and leaves retries to the
-login. Must not know caches.
+The response to a single-use request is stored before the grant gets it. The login decides about
+retries. Must not know caches.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from aioalf.token import Token
 
 
 class GrantRequests:
-    """The server in all but `request`, for one call of `Grant.request_token`.
+    """The authorization server for one call of `Grant.request_token`, with its own `request`.
 
     Args:
-        server: The real one.
+        server: Sends the requests.
         receive: Returns the token of a response after storing it; None stores nothing.
-        must_finish: Runs `receive` together with the request, to completion: a code or a refresh
-            token that was sent is of no use any longer.
+        must_finish: Runs the request and `receive` to completion even if the caller is cancelled,
+            because a code or a refresh token cannot be sent twice.
         is_single_attempt: Send a repeatable request only once.
     """
 
@@ -49,7 +49,7 @@ class GrantRequests:
     async def request(
         self, form: Form, *, is_repeatable: bool = False, amend: AmendResponse | None = None
     ) -> Token:
-        """Send a token request, and store the answer of one that is single-use."""
+        """Send a token request. Store the response if the request is single-use."""
         form = MaskedDict(form)  # error reports show local variables
         self.is_repeatable = is_repeatable
         is_retried = is_repeatable and not self._is_single_attempt

@@ -73,8 +73,8 @@ class Login:
         self._retry = retry
         self._failure_backoff = failure_backoff
         self.owner: str | None = owner
-        """Who may use the cached tokens (`cache_owner`)."""
-        # A person who signs in is asked again only if the server wants that.
+        """The owner of the cached tokens (`cache_owner`)."""
+        # A user who signs in is asked again only if the server wants that.
         has_subject = bool(grant.subject_key) and not grant.is_interactive
         self._entry = CacheEntry(cache, key, SUBJECT_TTL if has_subject else None)
         self._state = LoginState(grant, self._entry)
@@ -101,7 +101,7 @@ class Login:
 
     @property
     def needs_person(self) -> bool:
-        """Whether only a person can provide the next token, by a sign-in."""
+        """Whether only a user can provide the next token, by a sign-in."""
         return self._state.needs_person
 
     def separate(self, key: str) -> Login:
@@ -117,7 +117,7 @@ class Login:
         )
 
     def forget_failure(self) -> None:
-        """Send a request at the next fetch, also if another client noted a failure."""
+        """Send a request at the next fetch, even if another client noted a failure."""
         self._shared.ignore_note()
 
     # Fetch a token
@@ -127,9 +127,9 @@ class Login:
     ) -> Token:
         """Return a valid, stored token other than the access token `unwanted`.
 
-        `is_ahead` is a renewal ahead of expiry, which does not wait for other clients. Raises
-        LoginRequiredError if a new sign-in or refresh token is needed, RenewalSkippedError and
-        TokenError.
+        With `is_ahead`, the token is renewed ahead of expiry, and the call does not wait for other
+        clients. Raises LoginRequiredError if a new sign-in or refresh token is needed,
+        RenewalSkippedError and TokenError.
         """
         return await self._fetch(Fetch(server, unwanted, self._state.to_revoke), is_ahead=is_ahead)
 
@@ -194,12 +194,12 @@ class Login:
         return is_signed_in and self.needs_person
 
     async def _request(self, fetch: Fetch, claim: Claim | None) -> Token | None:
-        """Send one request and store its answer; None if the refresh token was refused."""
+        """Send one request and store its response; None if the refresh token was refused."""
         self._state.raise_if_logged_out(fetch)
         if fetch.derived_name is not None and self._state.token is None:
             raise _NotSignedInError
         fetch.avoids_cache = claim is None and self.is_cached
-        # A grant that cannot sign in has a refresh token of its own, which a refresh sends first.
+        # `RefreshToken` cannot sign in: the first refresh sends the token that the program passed.
         if self._state.refresh_token is None and self._grant.can_begin:
             return await self._begin(fetch, claim, is_single_attempt=claim is not None)
         if self._state.refresh_token is None and self._state.is_grant_used_up:
@@ -252,7 +252,7 @@ class Login:
 
     def _refreshed(self, fetch: Fetch) -> Awaitable[Token]:
         scope, refresh_token = self._refresh_scope(fetch), self._state.refresh_token
-        if refresh_token is None:  # the grant has one
+        if refresh_token is None:  # first refresh: `RefreshToken` sends its own
             return self._grant.request_token(fetch.server)
         form = MaskedDict({"grant_type": "refresh_token", "refresh_token": refresh_token})
         if scope is not None:
@@ -318,7 +318,7 @@ def _log_missing_refresh_token(token: Token, server: AuthorizationServer) -> Non
     requested = server.request_params.scope or rules.default_scope
     if token.refresh_token is None and wanted and wanted not in requested.split():
         logger.info(
-            "The sign-in yielded no refresh token, so the person must sign in again when the token "
+            "The sign-in yielded no refresh token, so the user must sign in again when the token "
             "expires: request the scope %s as well",
             wanted,
         )

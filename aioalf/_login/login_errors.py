@@ -33,9 +33,9 @@ def scope_not_granted(missing: frozenset[str]) -> ScopeNotGrantedError:
 
 
 def after_sign_in(error: TokenError, *, is_kept: bool) -> TokenError:
-    """Return the error to raise when a person has signed in, but the token request failed.
+    """Return the error to raise when a user has signed in, but the token request failed.
 
-    With `is_kept`, the response had a refresh token, and the person need not sign in again.
+    With `is_kept`, the response had a refresh token, and the user need not sign in again.
     """
     if isinstance(error, TokenResponseError) and error.error is None:
         error = SignInResponseError(

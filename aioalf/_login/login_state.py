@@ -26,8 +26,9 @@ MAX_STORED_DERIVED: Final = 100
 
 
 SUBJECT_TTL: Final = 3600.0
-"""The seconds for which a token without ``expires_in`` is stored that was exchanged for the token
-of a subject, which may be revoked meanwhile."""
+"""Seconds to store a token without ``expires_in`` that was issued for a subject's token.
+
+The subject's token may be revoked in that time."""
 
 
 @dataclass(eq=False, repr=False)
@@ -47,9 +48,9 @@ class Fetch:
 class LoginState:
     """The tokens of a login.
 
-    A logout replaces the object `to_revoke`. Each fetch remembers the object of its start: if
-    another one is in place, there was a logout meanwhile, and the fetched tokens are not stored but
-    added to the remembered object, to be revoked.
+    A logout replaces the object `to_revoke`. A fetch keeps the object that was current when it
+    started. If `to_revoke` is another object at the end of the fetch, there was a logout: the new
+    tokens are not stored, but added to the kept object and revoked.
     """
 
     def __init__(self, grant: Grant, entry: CacheEntry) -> None:
@@ -64,11 +65,11 @@ class LoginState:
         self.is_grant_used_up = False
         """Whether the refresh token that the user gave to the grant was refused or revoked."""
         self.to_revoke = TokensToRevoke()
-        """The tokens that the next logout revokes in addition to those in place."""
+        """Further tokens for the next logout to revoke, beside the current ones."""
 
     @property
     def needs_person(self) -> bool:
-        """Whether there is no refresh token, and the grant lets a person sign in."""
+        """Whether there is no refresh token, and the grant lets a user sign in."""
         return self.refresh_token is None and self._grant.can_begin and self._grant.is_interactive
 
     def forget(self) -> None:

@@ -136,6 +136,5 @@ def _is_already_invalid(error: TokenError, hint: str) -> bool:
 
 def _failure(subject: str, error: TokenError) -> RevocationError:
     return RevocationError(
-        f"The {subject} forgotten here, but not revoked, and may still be valid until expired: "
-        f"{error}"
+        f"The {subject} deleted here, but could not be revoked, and may still be valid: {error}"
     )

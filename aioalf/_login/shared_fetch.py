@@ -1,9 +1,8 @@
 """`SharedFetch`: one token request for all clients that share a cache entry, in all processes.
 
 Each client reads the entry. If it holds no usable token, one client claims the entry, reads it
-again, sends the request and stores the answer; the others wait and read. The claim is held for
-nothing else: not between two attempts, and not while a person signs in. Must not know refresh
-tokens or HTTP.
+again, sends the request and stores the response; the others wait and read. The claim is released
+between two attempts, and while a user signs in. Must not know refresh tokens or HTTP.
 """
 
 import asyncio
@@ -37,7 +36,7 @@ PATIENCE: Final = 30.0
 """The least seconds that a caller waits for the request of another client."""
 
 _POLL: Final = 1.0
-"""The seconds between two looks at the entry while another client is busy."""
+"""Seconds between two reads of the entry while another client holds the claim."""
 
 _MIN_WAIT: Final = 0.01
 """The least seconds of such a pause: a cache may return at once, and must not block the loop."""
@@ -63,11 +62,11 @@ class BusyError(CacheError):
 
 
 class _Turn(NamedTuple):
-    """What came of a turn: a token, or what to do after the claim was given back."""
+    """The result of one turn: a token, or the next step after the claim was released."""
 
     token: Token | None = None
     is_sign_in: bool = False
-    """Whether a person has to sign in now."""
+    """Whether a user has to sign in now."""
     pause: float = 0.0
     """The seconds until the next turn."""
 
@@ -100,14 +99,14 @@ class Steps(NamedTuple):
     """Reads the entry, and returns its token if it is usable. Raises CacheError."""
 
     request: Callable[[Claim | None], Awaitable[Token | None]]
-    """Sends one request under the claim, and stores its answer.
+    """Sends one request under the claim, and stores its response.
 
     None means that the refresh token was refused, so that the grant has to begin again. Without a
     claim, transient errors are retried.
     """
 
     sign_in: Callable[[], Awaitable[Token]]
-    """Lets a person sign in, and stores the answer."""
+    """Lets a user sign in, and stores the response."""
 
     needs_person: Callable[[], bool]
     """Whether `sign_in` comes next, and not `request`; called after `load`."""
@@ -145,7 +144,7 @@ class SharedFetch:
         self._ignored_until = time.time()
 
     async def run(self, steps: Steps, *, is_ahead: bool) -> Token:
-        """Return a token. With `is_ahead`, do not wait for other clients, and ask no person.
+        """Return a token. With `is_ahead`, do not wait for other clients, and ask no user.
 
         Raises RenewalSkippedError if a renewal ahead of expiry is skipped, and TokenError.
         """
@@ -265,12 +264,12 @@ class SharedFetch:
     async def _share(self, error: TokenError, steps: Steps) -> None:
         """Let other clients raise the same error, for as long as this one sends no request."""
         pause = pause_after(error, self._failure_backoff)
-        # Also without a pause: for the clients that are waiting now.
+        # Even if the pause is 0: clients that already wait read the note.
         note = failure_note(error, time.time(), pause, this_process())
         await self._entry.set_note(note, steps.name)
 
     async def _note(self, steps: Steps, since: float) -> CacheNote | None:
-        """Return the note. Raises the error that it tells of, if it is recent."""
+        """Return the note, or raise the error in it if that is recent."""
         note = await self._entry.note(steps.name)
         if note is None or note.kind is not NoteKind.FAILED:
             return note

@@ -1,4 +1,4 @@
-"""What the methods of `Client` return: it can be awaited, or entered with ``async with``.
+"""The return value of the methods of `Client`: awaited, or entered with ``async with``.
 
 Must not know sessions or tokens.
 """

@@ -173,7 +173,8 @@ class RequestDispatcher(Unpicklable):
             options.get("timeout", sentinel) is sentinel
             and self._sessions.timeout == DEFAULT_TIMEOUT
         )
-        # aiohttp's default is no wish of the caller, and recorders would see the argument.
+        # aiohttp's default timeout is not passed: the caller did not set it, and recorders would
+        # see it.
         return options if limit is None or is_default else {**options, "timeout": limit.rest()}
 
     def _should_retry(

@@ -125,7 +125,11 @@ class LegacyManagerAdapter(Unpicklable):
         return token
 
     def can_renew(self, rejected: str) -> bool:
-        """Tell whether the token is not itself the result of a useless renewal."""
+        """Tell whether the rejected token may be renewed.
+
+        False if it came from a renewal less than ``failure_backoff`` ago, and no request succeeded
+        with it.
+        """
         return rejected != self._renewed or time.monotonic() >= self._unproven_until
 
     def mark_rejected(self, token: str) -> None:

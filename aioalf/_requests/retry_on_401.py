@@ -54,7 +54,7 @@ class AuthorizationValue(MaskedStr):
     """The value that replaces this one on the following hops, after a renewal."""
 
     was_rejected: bool
-    """Whether the middleware saw a 401: it already did what was possible."""
+    """Whether the middleware has handled a 401 of this call, so the dispatcher must not."""
 
     def set_on(self, request: ClientRequest) -> None:
         """Put the token on a hop, in the header that the API wants."""

@@ -90,9 +90,9 @@ class SessionProvider:
     def guarded(self) -> ClientSession:
         """Return the session whose requests pass `renew_rejected_hop`.
 
-        The client's own session has a twin for that, with the same settings, connections and
-        cookies, so that mocks and recorders see only the arguments of the caller. For the caller's
-        session `with_middleware` adds the middleware to the arguments.
+        Beside its own session, the client makes a second one with this middleware and the same
+        settings, connector and cookies. Mocks and recorders then see only the arguments of the
+        caller. For the caller's session, `with_middleware` adds the middleware to the arguments.
         """
         session = self.current()
         if self.given is not None:
@@ -127,7 +127,9 @@ class SessionProvider:
         if self._own is None or self._loop is None or self._loop is get_running_loop():
             return
         if self._loop.is_running():
-            raise RuntimeError("a Client is used from two event loops at once: make one for each")
+            raise RuntimeError(
+                "The client is in use in another running event loop: create one for each event loop"
+            )
 
     async def close(self) -> None:
         """Close a session of its own."""

@@ -35,7 +35,7 @@ _PRECEDENCE: Final = 0.1
 
 
 class KeyState(NamedTuple):
-    """Who has the claim to a key, which file has its value, and whether it can be claimed."""
+    """The owner of the claim to a key, the file of its value, and whether it can be claimed."""
 
     claim: bytes | None
     value: tuple[int, int, int] | None
@@ -45,8 +45,8 @@ class KeyState(NamedTuple):
 class FileClaims:
     """The claims to the keys of a directory. A name is a key's part of the file names.
 
-    An object that gives a claim back while others wait cannot take it again for a moment. Otherwise
-    it would always be faster than they are.
+    After an object has released a claim that others wait for, it cannot take the claim again for a
+    tenth of a second. Otherwise the others would never get it.
     """
 
     def __init__(self, directory: PrivateDirectory, lock_class: type[BaseFileLock]) -> None:
@@ -77,7 +77,7 @@ class FileClaims:
         return lock
 
     def give_back(self, name: str, lock: BaseFileLock) -> None:
-        """Release the lock of a claim, also if this raises CacheError."""
+        """Release the lock of a claim, even if this raises CacheError."""
         try:
             with (
                 self._directory.explain_errors("written"),

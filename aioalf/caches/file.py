@@ -56,7 +56,7 @@ class FileCache:
     written or locked.
 
     Args:
-        path: The directory; ``~`` stands for the home directory.
+        path: The directory; ``~`` is the home directory.
 
     Raises:
         TokenConfigurationError: The path is empty, its home directory does not exist, or the extra

@@ -35,7 +35,9 @@ class MemoryCache(Unpicklable):
     @hide_locals_on_error
     def __init__(self, max_entries: int = 10_000) -> None:
         if not isinstance(max_entries, int) or max_entries < 1:
-            raise TokenConfigurationError("max_entries must be a whole number of 1 or more")
+            raise TokenConfigurationError(
+                f"max_entries must be a whole number, 1 or more, not {max_entries!r}"
+            )
         self._max_entries = max_entries
         self._entries: dict[str, tuple[str, float]] = {}  # the least recently used first
         self._claims: dict[str, _MemoryClaim] = {}

@@ -1,6 +1,6 @@
 """Reads a device authorization response (RFC 8628 §3.2). Pure.
 
-Texts that a person will see must not contain characters that a terminal interprets.
+Texts that a user will see must not contain characters that a terminal interprets.
 """
 
 from collections.abc import Mapping

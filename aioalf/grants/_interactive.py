@@ -1,4 +1,4 @@
-"""Steps that the grants in which a person signs in share: time limit, URL, error response.
+"""Steps that the grants in which a user signs in share: time limit, URL, error response.
 
 Must not know browsers, authorization codes or tokens.
 """
@@ -30,7 +30,7 @@ def check_timeout(timeout: float | None) -> float | None:
         return None
     if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout > 0:
         raise TokenConfigurationError(
-            "timeout must be a number of seconds above 0, or None for no limit"
+            f"timeout must be a number of seconds above 0, or None for no limit, not {timeout!r}"
         )
     return timeout
 
@@ -42,7 +42,7 @@ async def login_time_limit(timeout: float | None) -> AsyncIterator[None]:
         async with asyncio.timeout(timeout):
             yield
     except TimeoutError:
-        raise LoginTimeoutError(f"Nobody signed in within {timeout} seconds") from None
+        raise LoginTimeoutError(f"The user did not sign in within {timeout} seconds") from None
 
 
 def request_params_of(server: AuthorizationServer) -> dict[str, str | tuple[str, ...]]:

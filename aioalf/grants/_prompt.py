@@ -17,13 +17,13 @@ _MAX_URL = 2048
 
 
 class Prompt(NamedTuple):
-    """The page to open and the code to enter, for the person who signs in (RFC 8628 §3.2, §3.3).
+    """The page to open and the code to enter, for the user who signs in (RFC 8628 §3.2, §3.3).
 
     Attributes:
         user_code: The code to enter.
         verification_uri: The page to open.
         verification_uri_complete: A URL with the code in it, for a link or a QR code, or None. Show
-            the code as well, so that the person can compare it.
+            the code as well, so that the user can compare it.
         expires_in: The lifetime of the code in seconds.
     """
 

@@ -14,7 +14,7 @@ _OF_THE_SERVER: Final = frozenset(
         *("code", "error", "error_description", "error_uri", "iss", "state"),
     }
 )
-"""Only the token endpoint may set these members; the others are of the sign-in itself."""
+"""Parameters that belong to the token response or to the sign-in, and cannot be kept."""
 
 
 def checked_redirect_params(names: Collection[str]) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""The authorization code grant with PKCE: a person signs in with a browser (RFC 6749 §4.1).
+"""The authorization code grant with PKCE: a user signs in with a browser (RFC 6749 §4.1).
 
 Opens a listener on this machine and shows a URL; stores nothing. Its errors never show the code,
 the verifier, the state or the nonce.
@@ -62,7 +62,7 @@ class _SignInSecrets:
 
 
 class AuthorizationCode:
-    """Let a person sign in with a browser, and exchange the authorization code for a token.
+    """Let a user sign in with a browser, and exchange the authorization code for a token.
 
     If the scope contains ``openid``, a ``nonce`` is sent, and an ID token with another nonce is
     refused (OpenID Connect Core §3.1.3.7).
@@ -89,7 +89,7 @@ class AuthorizationCode:
         allow_missing_iss: Accept a response without ``iss`` although the issuer's metadata promises
             that parameter (RFC 9207 §2.4). A wrong ``iss`` is rejected in any case.
         unsafe_without_pkce: Do not send PKCE (RFC 7636), for a server that refuses it. A stolen
-            code can then be used by anybody who has the client's secret. A public client cannot
+            code can then be used by anyone who has the client's secret. A public client cannot
             switch it off (RFC 9700 §2.1.1).
 
     Raises:
@@ -144,7 +144,7 @@ class AuthorizationCode:
 
     @property
     def subject_key(self) -> str | None:
-        """A digest of the extra parameters, since they may name the person, as ``login_hint``."""
+        """A digest of the extra parameters, since they may name the user, as ``login_hint``."""
         return subject_digest(dict(self._extra_params)) if self._extra_params else ""
 
     async def request_token(self, server: AuthorizationServer) -> Token:
@@ -158,7 +158,7 @@ class AuthorizationCode:
             TokenError: The token request failed. It is not retried, because an authorization code
                 is single-use (RFC 6749 §4.1.2).
         """
-        # Report a configuration error before the person does anything.
+        # Report a configuration error before the user does anything.
         client_id = require_client_id(server.client_id)
         uses_pkce, rules = self._uses_pkce(server), server.authorization_rules
         listening_at = self._listening_at(rules)
@@ -218,7 +218,7 @@ class AuthorizationCode:
         if not self.sends_pkce:
             raise TokenConfigurationError(
                 "unsafe_without_pkce=True needs a client_secret or a client_auth: without PKCE, "
-                "anybody could use a stolen code of a public client (RFC 9700 §2.1.1)"
+                "an attacker could use a stolen code of a public client (RFC 9700 §2.1.1)"
             )
         return True
 

@@ -1,4 +1,4 @@
-"""The device authorization grant: a person signs in on another device (RFC 8628).
+"""The device authorization grant: a user signs in on another device (RFC 8628).
 
 The device code is a secret and is never shown.
 """
@@ -41,11 +41,11 @@ _ANSWERS: Final[Mapping[str, Literal["pending", "slow down", "expired", "denied"
 
 
 class DeviceCode:
-    """Show a user code, and poll until the person has signed in on another device.
+    """Show a user code, and poll until the user has signed in on another device.
 
     Args:
         prompt: A function that shows the `Prompt` it is called with: a coroutine function, or a
-            plain one that runs in a daemon thread. It may run until the person has signed in. Use
+            plain one that runs in a daemon thread. It may run until the user has signed in. Use
             a coroutine function to print: Python can abort if a thread prints while the program
             exits. By default, the page and the code are printed to standard error, with a QR code
             if the terminal can show it and ``aio-alf[cli]`` is installed.
@@ -73,13 +73,13 @@ class DeviceCode:
         """Return the token of a new sign-in.
 
         Raises:
-            AccessDeniedError: The person, or the server's policy, refused.
+            AccessDeniedError: The user, or the server's policy, refused.
             LoginTimeoutError: The sign-in took too long.
             TokenError: Another failure.
         """
         clock = asyncio.get_running_loop().time
         begun = clock()
-        # Report a configuration error before the person does anything.
+        # Report a configuration error before the user does anything.
         require_client_id(server.client_id)
         await server.url_of("token_endpoint")
         form = request_params_of(server)
@@ -94,7 +94,7 @@ class DeviceCode:
 async def _poll(
     server: AuthorizationServer, grant_type: str, device: Device, deadline: float
 ) -> Token:
-    """Send token requests at the server's interval until the person has decided (§3.4, §3.5)."""
+    """Send token requests at the server's interval until the user has decided (§3.4, §3.5)."""
     clock, interval, pause = asyncio.get_running_loop().time, device.interval, 0.0
     while clock() + max(interval, pause) < deadline:
         await asyncio.sleep(max(interval, pause))
@@ -105,7 +105,7 @@ async def _poll(
         except TokenError as error:
             interval, pause = _next_interval(error, interval), _retry_after(error)
     raise LoginTimeoutError(
-        "Nobody signed in before the code expired, or the time limit was reached: start again"
+        "The user did not sign in before the code expired, or before the timeout: start again"
     )
 
 
@@ -123,10 +123,10 @@ def _next_interval(error: TokenError, interval: float) -> float:
             named = read_interval(error.response_data or {})
             return named if named > interval else interval + _SLOWER
         case "expired":
-            raise LoginTimeoutError("Nobody signed in before the code expired: start again")
+            raise LoginTimeoutError("The user did not sign in before the code expired: start again")
         case "denied":
             raise AccessDeniedError(
-                f"The sign-in was refused, by the person or by the server ({code})", error=code
+                f"The sign-in was refused, by the user or by the server ({code})", error=code
             )
         case _:
             raise error

@@ -42,7 +42,7 @@ class ImplicitLogin:
 
 
 class Implicit:
-    """Let a person sign in; only a response with the ``state`` of this sign-in is accepted."""
+    """Let a user sign in; only a response with the ``state`` of this sign-in is accepted."""
 
     name = "implicit"
     can_begin = True

@@ -22,7 +22,7 @@ class JWTBearer(Unpicklable):
     A signed assertion is new for each token. It needs the extra ``aio-alf[jose]``, unless `key` is
     a `Signer`. With ``assertion=`` the client sends a token that it received: the token of a user
     who called it (on-behalf-of), of an identity provider (identity chaining), or of a platform
-    (workload federation). One client has one token, so that each user needs a client of their own.
+    (workload federation). One client has one token, so use a client of its own for each user.
 
     Args:
         key: The private key, as in `PrivateKeyJWT`.
@@ -191,7 +191,7 @@ class _GivenAssertion:
 
     @property
     def subject_parts(self) -> Sequence[object] | None:
-        """What identifies the subject, None if that is unknown."""
+        """The text that identifies the subject, None if the subject is unknown."""
         identity = self._subject_key if callable(self._assertion) else self._assertion
         return None if identity is None else ["assertion", callable(self._assertion), identity]
 

@@ -121,7 +121,7 @@ class Grant(Protocol):
 
     @property
     def is_interactive(self) -> bool:
-        """Whether a person has to act. A person is never asked ahead of a token's expiry."""
+        """Whether a user has to act. A user is never asked ahead of a token's expiry."""
         return False
 
     @property
@@ -133,7 +133,7 @@ class Grant(Protocol):
     def subject_key(self) -> str | None:
         """Whose token it is, for cache keys: two subjects must never have the same key.
 
-        "" for the client itself, or for the person who signs in. A digest (`subject_digest`) if the
+        "" for the client itself, or for the user who signs in. A digest (`subject_digest`) if the
         grant's own arguments name the subject. None if the subject is unknown: then no cache can be
         used.
         """

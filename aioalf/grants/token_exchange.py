@@ -36,9 +36,9 @@ class TokenExchange(Unpicklable):
     """Exchange a token for another one, for the same subject (RFC 8693 §2.1).
 
     A token can be a string or a sync or async function that returns it, for a token that changes.
-    One client has one token, so that each person needs a client of their own. If the subject token
-    is a JWT with an ``exp`` claim, the new token is not used after that time. The token is
-    requested again when it expires, never refreshed.
+    One client has one token, so use a client of its own for each user. If the subject token is a
+    JWT with an ``exp`` claim, the new token is not used after that time. The token is requested
+    again when it expires, never refreshed.
 
     Args:
         subject_token: The token to exchange.

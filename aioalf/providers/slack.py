@@ -1,4 +1,4 @@
-"""Slack: tokens of a bot or of a person."""
+"""Slack: tokens of a bot or of a user."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aioalf.providers._provider import Provider
 def slack() -> Provider:
     """Return Slack. `scope` requests a bot's token.
 
-    For a person's token, pass no scope and
+    For a user's token, pass no scope and
     ``AuthorizationCode(extra_params={"user_scope": "chat:write"})``. The members of a bot's token
     response, such as ``team`` and ``authed_user``, are in ``Token.extra``. Redirects must be https
     URLs, so a program on the user's machine cannot sign in by itself.
@@ -34,7 +34,7 @@ def slack() -> Provider:
 
 
 def _read(members: Mapping[str, object]) -> Mapping[str, object]:
-    """Return the members with the bot's token, or else with the person's, which is nested."""
+    """Return the members with the bot's token, or else with the user's, which is nested."""
     person = members.get("authed_user")
     if "access_token" in members or not isinstance(person, Mapping):
         return members

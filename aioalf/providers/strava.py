@@ -10,7 +10,7 @@ from aioalf.providers._provider import Provider
 
 
 def strava() -> Provider:
-    """Return Strava. The redirect names the granted scope, since a person can untick some of it.
+    """Return Strava. The redirect names the granted scope, since a user can untick some of it.
 
     ``localhost`` and ``127.0.0.1`` are accepted as redirect hosts without registration.
     """

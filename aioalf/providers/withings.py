@@ -10,7 +10,7 @@ from aioalf.providers._provider import Provider
 
 
 def withings() -> Provider:
-    """Return Withings. Its answers are nested, and errors come with status 200 of HTTP."""
+    """Return Withings. Its responses are nested, and errors come with status 200 of HTTP."""
     return Provider(
         "withings",
         endpoints={

@@ -12,7 +12,7 @@ def zoom(account_id: str | None = None) -> Provider:
     """Return Zoom. For a sign-in, register ``http://127.0.0.1``; any port works with PKCE.
 
     Args:
-        account_id: The account of a server-to-server app: no person signs in then.
+        account_id: The account of a server-to-server app: no user signs in then.
 
     Raises:
         TokenConfigurationError: `account_id` has another form.

@@ -45,7 +45,7 @@ def _always(params: Params) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Behaviour:
-    """How the server of one provider behaves. The defaults follow the standards.
+    """The behaviour of one provider's server. The defaults follow the standards.
 
     Attributes:
         options: Options of `OAuthServer` that differ from its defaults, such as ``expires_in``.
@@ -60,8 +60,8 @@ class Behaviour:
         refresh_params: Parameters that each refresh must have.
         grant_types: The grant types of the provider, and the standard ones that they mean.
         token_headers: Headers that each token request must have.
-        asks_offline: Tells from the parameters of an authorization request, or of a device or
-            token request, whether the answer has a refresh token.
+        asks_offline: Tells from the parameters of an authorization request, or of a device or token
+            request, whether the response has a refresh token.
         refresh_answer: Whether a refresh ``rotates`` the refresh token, returns the ``same`` one,
             or leaves it out (``absent``), so that the old one stays valid.
         redirect_params: Further parameters of the redirect.

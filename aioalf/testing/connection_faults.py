@@ -19,7 +19,7 @@ class ConnectionFault:
     delay: float = field(default=0.0, repr=False)
     """Seconds before the first byte from the server is forwarded."""
     chunk_size: int | None = field(default=None, repr=False)
-    """How many bytes are forwarded at a time; None forwards all that have arrived."""
+    """The number of bytes to forward at a time; None forwards all that have arrived."""
     chunk_interval: float = field(default=0.0, repr=False)
     """Seconds between two chunks."""
     reset_after: int | None = field(default=None, repr=False)
@@ -27,7 +27,7 @@ class ConnectionFault:
     is_black_hole: bool = field(default=False, repr=False)
     """True if nothing is forwarded to the server."""
     uses_left: int | None = field(default=None, repr=False)
-    """How many more connections the fault applies to; None means all."""
+    """The number of further connections that the fault applies to; None means all."""
 
     @classmethod
     def slow_first_byte(cls, seconds: float) -> ConnectionFault:

@@ -44,7 +44,7 @@ class FaultProxy:
     Open connections are not affected; `disconnect` resets them.
     """
     connections: int
-    """How many connections the proxy has accepted."""
+    """The number of connections that the proxy has accepted."""
 
     def __init__(self, upstream: str | URL, *, ssl_context: SSLContext | None = None) -> None:
         self.fault = None

@@ -45,7 +45,7 @@ class ResponseChanges(UserDict[Endpoint, "Mapping[str, Json | Missing]"]):
 
 
 class DescribedProvider(Protocol):
-    """What the server needs to know about an `aioalf.providers.Provider`."""
+    """The facts about an `aioalf.providers.Provider` that the server needs."""
 
     @property
     def name(self) -> str:
@@ -167,7 +167,7 @@ class Settings:
     behaves_like: DescribedProvider | None = None
     """Answer as this provider of `aioalf.providers` does. Set it before the server starts."""
     behaviour: Behaviour = STANDARD
-    """How the server differs from the standards; ``behaves_like`` sets it."""
+    """The differences from the standards; ``behaves_like`` sets them."""
 
     @property
     def rotates(self) -> bool:

@@ -352,7 +352,7 @@ async def test_outage_during_the_detection_is_retried() -> None:
 
 @pytest.mark.rule("R097", "R043")
 async def test_code_and_refresh_token_are_sent_again_after_a_refusal(server: OAuthServer) -> None:
-    """The server did not use them: the person signs in once."""
+    """The server did not use them: the user signs in once."""
     person = Person()
     urls = {"authorization_endpoint": server.authorization_endpoint}
     manager = manager_of(

@@ -218,7 +218,7 @@ async def test_temporarily_unavailable_is_transient(oauth_server: OAuthServer, s
 async def test_words_of_openid_connect_mean_sign_in_again(
     oauth_server: OAuthServer, word: str
 ) -> None:
-    """Some servers refuse a refresh with them; the person can help (OpenID Connect §3.1.2.6)."""
+    """Some servers refuse a refresh with them; the user can help (OpenID Connect §3.1.2.6)."""
     oauth_server.token_fault = Fault.oauth_error(word)
     assert (await error_of(oauth_server, ServerRules())).needs_sign_in
 

@@ -1,5 +1,6 @@
 """The parameters of a token request that a user sets."""
 
+import re
 from typing import Any
 
 import pytest
@@ -66,6 +67,22 @@ def test_absolute_uri_is_a_resource(resource: str) -> None:
 def test_invalid_resource_is_refused(resource: Any) -> None:
     """A resource that is not an absolute URI without a fragment is refused when it is given."""
     with pytest.raises(TokenConfigurationError, match="resource must be"):
+        TokenRequestParams(resource=resource)
+
+
+@pytest.mark.parametrize(
+    ("resource", "found"),
+    [
+        ("things", "'things'"),
+        ("https://user:secret@api.example.com/a#secret", "'https://…api.example.com/a…'"),
+        ("", "''"),
+        (["urn:a", ""], "list of '' and str"),
+        ({API: 1}, "dict of int and str"),
+    ],
+)
+def test_error_names_the_invalid_resource(resource: Any, found: str) -> None:
+    """The error says what was found, without credentials, query and fragment."""
+    with pytest.raises(TokenConfigurationError, match=f", not {re.escape(found)}"):
         TokenRequestParams(resource=resource)
 
 

@@ -277,7 +277,7 @@ OTP = 'hunter2-/"\\&+ é one-time'
 def test_encoded_echo_of_an_unknown_parameter_is_masked(
     echo: str, parameter: str | tuple[str, ...]
 ) -> None:
-    """A custom parameter appears in no text of an error, also if the server encodes it."""
+    """A custom parameter appears in no text of an error, even if the server encodes it."""
     secrets = secrets_in_request(CREDENTIALS, {"grant_type": "x", "otp_secret": parameter})
     names: list[str] = ["error", "error_description", "error_uri"]
     words = dict.fromkeys(names, f"got {echo}")

@@ -206,7 +206,7 @@ async def test_response_policy_is_applied(oauth_server: OAuthServer) -> None:
 
 
 async def test_response_of_a_repeatable_request_is_amended(oauth_server: OAuthServer) -> None:
-    """A grant checks and amends the response, also if its request may be sent again."""
+    """A grant checks and amends the response, even if its request may be sent again."""
     endpoint = endpoint_at(oauth_server.token_endpoint)
     token = await endpoint.request(
         FORM, is_repeatable=True, amend=lambda members: {**members, "access_token": "amended"}

@@ -61,7 +61,7 @@ async def test_response_without_a_token_is_an_error(
 async def test_refresh_token_of_an_unusable_response_is_kept(
     oauth_server: OAuthServer, came: object
 ) -> None:
-    """The error holds the refresh token, since the code or the one sent is of no use any longer."""
+    """The error holds the refresh token, since the code or token that was sent is invalid."""
     oauth_server.token_fault = Fault.wrong_json({"access_token": "a b", "refresh_token": came})
     with pytest.raises(TokenResponseError) as caught:
         await endpoint_at(oauth_server.token_endpoint).request({"grant_type": "x"})

@@ -164,7 +164,7 @@ def test_access_token_may_be_any_visible_ascii(value: str) -> None:
 
 @pytest.mark.rule("R020")
 def test_members_of_a_response_without_a_token_are_named() -> None:
-    """A person's token at Slack is nested, for one. Values are not shown, and names are cut."""
+    """A user's token at Slack is nested, for one. Values are not shown, and names are cut."""
     members = {"ok": True, "authed_user": {"access_token": "xoxp-1"}, "secret-name": 1}
     members |= {f"more{number}": 1 for number in range(20)} | {"x" * 99: 1}
     with pytest.raises(TokenResponseError) as caught:
@@ -284,7 +284,7 @@ def test_infinite_lifetime_is_unknown(text: str) -> None:
 
 @pytest.mark.rule("R024")
 def test_lifetime_of_zero_means_unknown_after_a_sign_in() -> None:
-    """Mailchimp means "never"; a person must not be asked to sign in for each request."""
+    """Mailchimp means "never"; a user must not be asked to sign in for each request."""
     interactive = ResponsePolicy(is_interactive=True)
     assert read_token(response_with(expires_in=0), interactive).expires_in is None
     assert read_token(response_with(expires_in=0)).expires_in == 0
@@ -431,7 +431,7 @@ def test_scope_that_servers_leave_out_is_not_missing(asked: str) -> None:
     [("email", "long-email"), ("read_things", "write_things"), ("never", "a"), ("a,b", "a,b")],
 )
 def test_renamed_scope_is_not_missing(asked: str, granted: str) -> None:
-    """A provider's rules say which scopes a granted one stands for, and which it never names."""
+    """A provider's rules say which scopes a granted scope includes, and which are never named."""
     rules = ScopeRules({"long-email": ["email"], "write_*": ["read_*"]}, {"never"})
     policy = ResponsePolicy(frozenset({asked}), require_scope=True, scope_rules=rules)
     token = read_token(response_with(scope=granted), policy)

@@ -152,7 +152,7 @@ async def test_busy_port_does_not_move_to_the_other_ip_version(host: str | None)
 async def test_configured_address_has_no_fallback(missing: Callable[..., None], host: str) -> None:
     """A configured IP address that the machine lacks is an error: only that one is registered."""
     missing(host)
-    with pytest.raises(ListenerError, match=f"no port on {host}: this machine has no such"):
+    with pytest.raises(ListenerError, match=f"cannot listen on {host}: this machine has no such"):
         await RedirectListener(RedirectUri(host), awaited=()).__aenter__()
 
 

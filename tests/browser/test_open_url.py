@@ -1,4 +1,4 @@
-"""How a URL is shown to the user."""
+"""A URL is shown to the user."""
 
 import asyncio
 import threading

@@ -104,7 +104,7 @@ async def test_one_object_at_a_time_has_a_claim(cache: FileCache, other: FileCac
 
 
 async def test_claim_is_held_until_its_release(cache: FileCache) -> None:
-    """A released claim cannot change the value any longer."""
+    """A released claim can no longer change the value."""
     claim = await claimed(cache)
     assert claim.is_held
     assert await claim.replace("1", None)
@@ -430,7 +430,7 @@ async def test_waiting_object_takes_precedence(cache: FileCache, other: FileCach
 
 @pytest.mark.usefixtures("patience")
 async def test_precedence_ends_by_itself(cache: FileCache, other: FileCache) -> None:
-    """If the waiting object does not want the claim any longer, `wait` returns soon."""
+    """If the waiting object no longer needs the claim, `wait` returns soon."""
     await give_back_while_another_waits(cache, other)
     async with asyncio.timeout(5):
         while (claim := await cache.claim("k")) is None:
@@ -451,7 +451,7 @@ async def test_object_that_waits_for_itself_takes_no_precedence(cache: FileCache
 
 @pytest.mark.usefixtures("long_precedence")
 async def test_earlier_wait_gives_no_precedence(cache: FileCache, other: FileCache) -> None:
-    """The next holder starts anew: its own earlier wait does not count."""
+    """The own earlier wait of the next holder does not count."""
     await give_back_while_another_waits(cache, other)
     await (await claimed(other)).release()
     await claimed(other)

@@ -54,7 +54,7 @@ async def test_least_recently_used_entry_is_replaced() -> None:
 @pytest.mark.parametrize("number", [0, -1, 1.5, "3", None])
 def test_invalid_max_entries_is_refused(number: object) -> None:
     """The constructor raises TokenConfigurationError."""
-    with pytest.raises(TokenConfigurationError, match="max_entries must be"):
+    with pytest.raises(TokenConfigurationError, match=f"max_entries must be .*, not {number!r}"):
         MemoryCache(number)  # type: ignore[arg-type]
 
 

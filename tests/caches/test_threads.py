@@ -78,7 +78,7 @@ async def test_busy_default_executor_does_not_delay_the_work(thread: WorkerThrea
 async def test_cancelled_caller_leaves_at_once_and_the_work_is_done(
     thread: WorkerThread, gate: Gate
 ) -> None:
-    """One cancellation is enough, also if the work has not begun; later work comes later."""
+    """One cancellation is enough, even if the work has not begun; later work comes later."""
     done: list[str] = []
     callers = [asyncio.create_task(thread.run(gate))]
     await asyncio.to_thread(gate.began.wait)

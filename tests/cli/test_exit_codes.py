@@ -1,4 +1,4 @@
-"""How commands fail: exit codes, error messages, Ctrl-C and closed streams."""
+"""Failures of commands: exit codes, error messages, Ctrl-C and closed streams."""
 
 import io
 import os

@@ -68,7 +68,7 @@ def test_failed_revocation_is_exit_code_1(
     server.faults["revocation"] = Fault.status(503)
     result = run("logout")
     assert (result.code, result.stdout) == (1, "")
-    assert "forgotten here, but not revoked, and may still be valid" in result.stderr
+    assert "deleted here, but could not be revoked, and may still be valid" in result.stderr
     assert not list(home.rglob("*.json"))
 
 

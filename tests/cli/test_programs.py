@@ -81,7 +81,7 @@ def test_expired_device_code_is_exit_code_3(server: OAuthServer) -> None:
     server.device_code_lifetime = 1
     result = run_program(*LOGIN, server.issuer, "--device")
     assert result.code == 3
-    assert "Error: Nobody signed in before the code expired" in result.stderr
+    assert "Error: The user did not sign in before the code expired" in result.stderr
 
 
 def test_no_browser_prints_the_url(server: OAuthServer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""What a client logs at DEBUG, so that its users can see what it does."""
+"""The log lines of a client at DEBUG, which show its users what it does."""
 
 import logging
 

@@ -398,7 +398,7 @@ async def test_expired_or_revoked_token_is_refreshed(
 async def test_grants_without_refresh_token_repeat_the_token_request(
     scene: Scene, clock: Clock, name: str
 ) -> None:
-    """Grants that need no person send the same token request again."""
+    """Grants that need no user send the same token request again."""
     async with scene.client(await scene.grant(name)) as client:
         await get(client, scene.server)
         clock.now += 4000
@@ -411,7 +411,7 @@ async def test_grants_without_refresh_token_repeat_the_token_request(
 @pytest.mark.rule("R045")
 @pytest.mark.parametrize("name", LOGINS)
 async def test_rejected_refresh_token_causes_one_new_sign_in(scene: Scene, name: str) -> None:
-    """After `invalid_grant`, a grant that can sign in a person does so once."""
+    """After `invalid_grant`, a grant that can sign in a user does so once."""
     async with scene.client(await scene.grant(name)) as client:
         await get(client, scene.server)
         scene.server.revoke_refresh_tokens()
@@ -690,7 +690,7 @@ async def test_cached_token_expires_with_its_subject_token(scene: Scene, clock: 
     ("options", "problem"),
     [
         ({"endpoints": ["https://auth.example.com"]}, "endpoints must be a Mapping"),
-        ({"on_token": "print"}, "on_token must be callable"),
+        ({"on_token": "print"}, "on_token must be callable, not str"),
         ({"issuer": ""}, "issuer must be an absolute https URL"),
     ],
 )

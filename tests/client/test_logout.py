@@ -253,7 +253,7 @@ async def test_permanent_revocation_failure_raises(
     async with scene.user_client(cache=cache, retry=Retry(attempts=3, wait_initial=0)) as client:
         access = await scene.get(client)
         scene.server.faults["revocation"] = fault
-        with pytest.raises(RevocationError, match="forgotten here, but not revoked"):
+        with pytest.raises(RevocationError, match="deleted here, but could not be revoked"):
             await client.logout()
         assert scene.hints == ["refresh_token"] * attempts
         assert await scene.is_active(access)
@@ -342,7 +342,7 @@ async def test_cancelled_logout_forgets_the_tokens(
 
 @pytest.mark.rule("R083")
 async def test_logout_ends_a_sign_in_in_progress(scene: Scene, cache: TokenCache | None) -> None:
-    """A logout does not wait for a person who may never sign in."""
+    """A logout does not wait for a user who may never sign in."""
     opened = asyncio.Event()
     grant = AuthorizationCode(open_browser=lambda _: opened.set())
     async with scene.client(grant, cache=cache) as client:

@@ -149,7 +149,7 @@ async def test_metadata_url_alone_is_a_part_of_the_cache_key(scene: Scene) -> No
 async def test_issuer_of_several_tenants(
     scene: Scene, iss: str, *, is_accepted: bool, is_issuer_configured: bool
 ) -> None:
-    """Microsoft's placeholder stands for one segment of the issuer in the redirect."""
+    """Microsoft's placeholder matches one segment of the issuer in the redirect."""
     scene.name_issuer(TENANTS, iss)
     issuer = TENANTS if is_issuer_configured else None
     async with scene.client(

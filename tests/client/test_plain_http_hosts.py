@@ -90,7 +90,7 @@ async def test_whole_life_of_a_login_over_plain_http(cluster: Cluster) -> None:
 
 @pytest.mark.rule("R013", "R046", "R161")
 async def test_configured_endpoints_over_plain_http(cluster: Cluster) -> None:
-    """They are accepted without a warning, also if they take tokens."""
+    """They are accepted without a warning, even if they take tokens."""
     outside = {"authorization_endpoint": cluster.server.authorization_endpoint}
     async with cluster.connect(
         cluster.sign_in(), issuer=None, endpoints={**cluster.endpoints, **outside}

@@ -491,7 +491,7 @@ async def test_relative_url_has_the_origin_of_the_base_url(
 
 @pytest.mark.rule("R054")
 async def test_post_that_another_origin_rejects_is_not_repeated(oauth_server: OAuthServer) -> None:
-    """That origin did not get the token, also if the session raises for the status."""
+    """The other origin did not get the token, even if the session raises for the status."""
     paths: list[str] = []
 
     async def respond(request: web.BaseRequest) -> web.Response:

@@ -1,4 +1,4 @@
-"""A person who has just signed in is not asked again at once if the token request fails."""
+"""A user who has just signed in is not asked again at once if the token request fails."""
 
 import logging
 from collections.abc import AsyncIterator, Mapping
@@ -85,7 +85,7 @@ async def test_person_is_not_asked_again_at_once_after_a_wrong_configuration(
 async def test_refresh_token_of_an_unusable_response_is_used_next(
     oauth_server: OAuthServer, cache: TokenCache | None, *, restarts: bool
 ) -> None:
-    """The person is not asked again, also by a program that starts later if there is a cache."""
+    """The user is not asked again, also by a program that starts later if there is a cache."""
     visitor = SignedIn(oauth_server).visitor
     options = failing_at_once(oauth_server, AuthorizationCode(open_browser=visitor))
     oauth_server.changes["token"] = {"access_token": MISSING}
@@ -121,7 +121,7 @@ class Reader:
 async def test_sign_in_survives_a_response_reader_that_fails(
     oauth_server: OAuthServer, cache: TokenCache | None, *, restarts: bool
 ) -> None:
-    """The refresh token is kept, and so is each one that replaces it; the person is asked once."""
+    """The refresh token is kept, and so is each one that replaces it; the user is asked once."""
     visitor = SignedIn(oauth_server).visitor
     options = failing_at_once(oauth_server, AuthorizationCode(open_browser=visitor))
     reader = Reader()
@@ -147,7 +147,7 @@ async def test_sign_in_survives_a_response_reader_that_fails(
 async def test_person_is_not_asked_again_at_once_if_a_nested_answer_cannot_be_read(
     oauth_server: OAuthServer, cache: TokenCache | None, clock: Clock
 ) -> None:
-    """Only the reader knows where its refresh token is, so the person is asked after a minute."""
+    """Only the reader knows where its refresh token is, so the user is asked after a minute."""
     visitor = SignedIn(oauth_server).visitor
     options = failing_at_once(oauth_server, AuthorizationCode(open_browser=visitor))
     options["provider"] = Provider("example", read_response=Reader().read)
@@ -200,7 +200,7 @@ async def test_api_that_rejects_the_token_of_a_sign_in_gets_no_second_one(
     caplog: pytest.LogCaptureFixture,
     lifetime: int | Missing,
 ) -> None:
-    """The 401 is the response, and the log says why. A minute later the person is asked."""
+    """The 401 is the response, and the log says why. A minute later the user is asked."""
     caplog.set_level(logging.DEBUG, "aioalf")
     visitor = SignedIn(oauth_server).visitor
     options = failing_at_once(oauth_server, AuthorizationCode(open_browser=visitor))

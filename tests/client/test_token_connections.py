@@ -142,7 +142,7 @@ async def sign_in_until_the_code_is_sent(scene: Scene, manager: TokenManager) ->
 async def test_sign_in_is_stored_if_the_manager_is_closed_during_its_token_request(
     scene: Scene,
 ) -> None:
-    """The code cannot be sent again, and the person need not sign in again."""
+    """The code cannot be sent again, and the user need not sign in again."""
     async with scene.manager() as manager:
         await sign_in_until_the_code_is_sent(scene, manager)
     async with scene.manager() as other:

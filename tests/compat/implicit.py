@@ -1,4 +1,4 @@
-"""What the tests of the implicit flow share: ports, clients and requests."""
+"""Ports, clients and requests that the tests of the implicit flow share."""
 
 import asyncio
 import socket

@@ -25,7 +25,7 @@ def test_unknown_special_name_is_not_exported(module: ModuleType) -> None:
 
 
 def test_replaced_export_stays_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A test of a user can replace an export, also if another name is imported later."""
+    """A test of a user can replace an export, even if another name is imported later."""
 
     class FakeClient:
         """Replaces the client."""

@@ -36,7 +36,7 @@ async def test_stored_token_needs_no_sign_in(oauth_server: OAuthServer, person: 
 async def test_lifetime_of_zero_means_that_it_is_unknown(
     oauth_server: OAuthServer, person: Person
 ) -> None:
-    """The token is stored and used, so that the person need not sign in for each request."""
+    """The token is stored and used, so that the user need not sign in for each request."""
     oauth_server.expires_in = 0
     storage = TokenStorage()
     await use_implicit_flow(storage, PORTS, open_browser=person)

@@ -127,7 +127,7 @@ def test_an_override_that_nothing_calls_is_refused(name: str) -> None:
 
 
 async def test_an_override_that_calls_fetch_is_told_what_to_do() -> None:
-    """0.4.0's `_fetch` sent the token request; it does not exist any longer."""
+    """0.4.0's `_fetch` sent the token request; it no longer exists."""
 
     class Fetching(TokenManager):
         async def _request_token(self) -> Any:

@@ -185,7 +185,7 @@ async def test_extra_params_are_masked_in_errors(scene: Scene) -> None:
 
 @pytest.mark.rule("R081")
 async def test_extra_params_are_a_part_of_the_cache_key(scene: Scene) -> None:
-    """They may name the person: another ``login_hint`` must not find the token of the first one."""
+    """They may name the user: another ``login_hint`` must not find the token of the first one."""
     cache, endpoint = MemoryCache(), scene.endpoint()
     for hint, sign_ins in (("ada", 1), ("ada", 1), ("bob", 2)):
         grant = scene.grant(extra_params={"login_hint": hint})
@@ -371,7 +371,7 @@ async def test_kept_parameters_are_cached_and_stay_after_a_refresh(scene: Scene)
 
 @pytest.mark.parametrize("name", ["access_token", "refresh_token", "id_token", "code", "state"])
 def test_browser_cannot_set_values_of_the_token_endpoint(name: str) -> None:
-    """Otherwise anybody who can open a URL in the browser could inject a token."""
+    """Otherwise an attacker who can open a URL in the browser could inject a token."""
     with pytest.raises(TokenConfigurationError, match=f"cannot contain {name}"):
         AuthorizationCode(redirect_params=["realmId", name])
 

@@ -354,7 +354,7 @@ def test_there_is_no_password_grant() -> None:
 async def test_response_without_a_usable_token_raises(
     scene: Scene, name: str, members: dict[str, Any]
 ) -> None:
-    """Such a response is discarded, and a person is not asked again before a pause or a reset."""
+    """Such a response is discarded, and a user is not asked again before a pause or a reset."""
     grant = await grant_of(scene, name)
     extra = {"issued_token_type": ACCESS_TOKEN} if name == "exchange" else {}
     scene.server.token_fault = Fault.wrong_json({**members, **extra}).times(1)

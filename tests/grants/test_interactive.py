@@ -1,4 +1,4 @@
-"""The URL that a person opens: the endpoint's own query and the parameters of the request."""
+"""The URL that a user opens: the endpoint's own query and the parameters of the request."""
 
 import pytest
 from yarl import URL
@@ -28,7 +28,7 @@ def test_query_of_the_endpoint_is_kept(query: str) -> None:
     "query", ["state=evil", "st%61te=evil", "state", "redirect_uri=https://evil.example&state=x"]
 )
 def test_no_parameter_of_the_request_appears_twice(query: str) -> None:
-    """The values of the client replace the values of the endpoint, also if a name is encoded."""
+    """The values of the client replace the values of the endpoint, even if a name is encoded."""
     for endpoint in (f"{PAGE}?{query}", f"{PAGE}?a=b&{query}", f"{PAGE}?{query}&a=b"):
         url = URL(authorization_url(URL(endpoint, encoded=True), REQUEST))
         assert url.query.getall("state") == ["a b"]

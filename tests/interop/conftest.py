@@ -20,7 +20,7 @@ from tests.interop.resource_server import ResourceServer
 from tests.interop.visitor import Visitor
 
 TokenInfo = Mapping[str, object]
-"""What the resource server knows about the token of the request."""
+"""The facts that the resource server knows about the token of the request."""
 
 CallApi = Callable[[Client], asyncio.Task[TokenInfo]]
 

@@ -28,7 +28,7 @@ class EndpointProxy:
         self.canned_responses: list[tuple[int, Members]] = []
         """Responses to the next requests, which are then not forwarded."""
         self.send_count = 1
-        """How often each request is forwarded; the last response is returned."""
+        """The number of times each request is forwarded; the last response is returned."""
         self.responses_to_lose = 0
         """The number of responses to drop."""
         self.arrived = asyncio.Event()

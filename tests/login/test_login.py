@@ -153,7 +153,7 @@ async def test_given_refresh_token_is_replaced_by_an_unusable_response(
 async def test_refused_refresh_token_starts_one_new_sign_in(
     server: ScriptedServer, cache: TokenCache | None, error: TokenError
 ) -> None:
-    """Also if the server refuses with status 200; the refused refresh token is never sent again."""
+    """Even if the server refuses with status 200, the refused refresh token is never sent again."""
     grant = SignInGrant()
     login = Login(grant, cache=cache, key=KEY)
     token = await login.token(server, None)

@@ -1,6 +1,6 @@
 """Clients that share a cache entry: one request for all, whatever the cache does.
 
-Each client stands for a process. Time is virtual.
+Each client represents a process. Time is virtual.
 """
 
 import asyncio
@@ -88,7 +88,7 @@ class SlowUrlServer(Server):
 
 
 class PersonGrant:
-    """A person who needs `seconds` to sign in, or raises `refusal`."""
+    """A user who needs `seconds` to sign in, or raises `refusal`."""
 
     name = "person"
     can_begin = True
@@ -335,7 +335,7 @@ def test_claim_is_not_held_while_on_token_runs(play: Play) -> None:
 
 @pytest.mark.rule("R074")
 def test_renewal_ahead_of_expiry_waits_for_nobody(play: Play) -> None:
-    """Who does not get the claim keeps the current token; so does who would ask a person."""
+    """A client without the claim, or one that would ask a user, keeps the current token."""
 
     async def scenario() -> None:
         cache = UnreliableCache()
@@ -520,7 +520,7 @@ def test_late_holder_does_not_delete_a_newer_login(play: Play) -> None:
 @pytest.mark.rule("R080", "R043")
 @pytest.mark.parametrize("entry", ["unchanged", "lost"])
 def test_login_is_kept_in_memory_if_the_store_lost_the_claim(play: Play, entry: str) -> None:
-    """The refresh token of the answer is the only valid one, also if the entry has another."""
+    """The refresh token of the response is the only valid one, even if the entry has another."""
 
     async def scenario() -> None:
         cache, server, login = await signed_in_client()
@@ -606,7 +606,7 @@ def test_login_that_is_stored_after_a_cancelled_logout_is_not_used(play: Play) -
 
 @pytest.mark.rule("R083")
 def test_login_whose_store_outlasts_a_logout_is_deleted(play: Play) -> None:
-    """The logout has emptied the entry already, without waiting any longer."""
+    """The logout has already emptied the entry, and stops waiting."""
 
     async def scenario() -> None:
         cache = UnreliableCache()
@@ -629,7 +629,7 @@ def test_login_whose_store_outlasts_a_logout_is_deleted(play: Play) -> None:
 
 @pytest.mark.rule("R043", "R080")
 def test_entry_is_not_read_while_it_is_replaced(play: Play) -> None:
-    """It still has the refresh token that was sent, also if it cannot be replaced or removed."""
+    """It still has the refresh token that was sent, even if it cannot be replaced or removed."""
 
     async def scenario() -> None:
         cache, server, login = await signed_in_client()
@@ -806,7 +806,7 @@ def test_refresh_token_is_not_sent_without_the_claim(
 @pytest.mark.parametrize("fault", FAULTS, ids=["CacheError", "OSError", "cancelled", "hangs"])
 @pytest.mark.parametrize("method", ["set", "replace", "remove", "release"])
 def test_answer_is_used_if_it_cannot_be_stored(play: Play, method: Any, fault: CacheFault) -> None:
-    """What giving back or writing raises never takes a token away from its caller."""
+    """If releasing the claim or writing raises an error, the caller still gets its token."""
 
     async def scenario() -> None:
         cache, server, login = await signed_in_client()
@@ -918,10 +918,10 @@ def test_retry_in_flight_ends_at_the_limit(play: Play, *, is_continued: bool) ->
 
 
 def test_person_is_not_asked_ahead_of_expiry_without_the_cache(play: Play) -> None:
-    """The person is asked when the token has expired, not because the cache fails."""
+    """The user is asked when the token has expired, not because the cache fails."""
 
     class VisibleGrant(PersonGrant):
-        """A person signs in each time; there is no refresh token."""
+        """A user signs in each time; there is no refresh token."""
 
         keeps_refresh_token = False
 
@@ -940,7 +940,7 @@ def test_person_is_not_asked_ahead_of_expiry_without_the_cache(play: Play) -> No
 
 @pytest.mark.rule("R040")
 def test_sign_in_is_kept_in_memory_if_the_cache_fails_meanwhile(play: Play) -> None:
-    """The person does not have to sign in again in this process."""
+    """The user does not have to sign in again in this process."""
 
     async def scenario() -> None:
         cache = UnreliableCache()

@@ -452,7 +452,7 @@ async def test_use_in_two_event_loops_is_always_an_error(scene: Scene) -> None:
     """Also if no call is in flight in the other loop, so that tests notice the mistake."""
     scene.clock.advance(LIFETIME)
     for _ in range(20):
-        with pytest.raises(RuntimeError, match="two event loops at once"):
+        with pytest.raises(RuntimeError, match="in use in another running event loop"):
             await asyncio.to_thread(asyncio.run, scene.manager.get_token())
 
 
@@ -630,7 +630,7 @@ async def test_close_causes_no_backoff(clock: Clock) -> None:
     [{"renewal": 60}, {"retry": 3}, {"renewal": Renewal}, {"client_auth": ClientSecretBasic}],
 )
 def test_option_of_the_wrong_type_is_rejected(options: dict[str, Any]) -> None:
-    """The error names the option, also if its value is a class instead of an object."""
+    """The error names the option, even if its value is a class instead of an object."""
     with pytest.raises(TokenConfigurationError, match=next(iter(options))):
         TokenManager(ENDPOINT, "id", "secret", **options)
 
@@ -640,7 +640,7 @@ def test_option_of_the_wrong_type_is_rejected(options: dict[str, Any]) -> None:
 async def test_skipped_renewal_keeps_the_token_and_is_tried_later(
     scene: Scene, *, until_expiry: bool
 ) -> None:
-    """Another client renews the token, or only a person could."""
+    """Another client renews the token, or only a user could."""
     scene.clock.advance(LIFETIME - 299)
     skipped = RenewalSkippedError(until_expiry=until_expiry)
     for _ in range(3):
@@ -671,11 +671,11 @@ async def test_caller_of_a_skipped_renewal_gets_a_new_request(scene: Scene) -> N
 async def test_person_is_not_asked_ahead_of_expiry(
     clock: Clock, caplog: pytest.LogCaptureFixture, options: dict[str, Any]
 ) -> None:
-    """A grant that asks a person is used only without a token; a renewal is tried only once."""
+    """A grant that asks a user is used only without a token; a renewal is tried only once."""
     caplog.set_level(logging.DEBUG, "aioalf.manager")
 
     class PersonGrant(ScriptedGrant):
-        """A grant that asks a person."""
+        """A grant that asks a user."""
 
         @property
         def is_interactive(self) -> bool:

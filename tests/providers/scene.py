@@ -1,4 +1,4 @@
-"""A server that behaves like a provider, a client of it, and the person's browser."""
+"""A server that behaves like a provider, a client of it, and the user's browser."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -15,7 +15,7 @@ from tests.providers.cases import CASES, Case
 
 
 class Scene(NamedTuple):
-    """A server that behaves like a provider, a client of it, and the person's browser."""
+    """A server that behaves like a provider, a client of it, and the user's browser."""
 
     case: Case
     server: OAuthServer

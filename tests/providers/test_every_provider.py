@@ -46,7 +46,7 @@ async def test_token_is_refreshed_without_a_person(name: str) -> None:
 @pytest.mark.rule("R045")
 @with_refresh_token
 async def test_dead_refresh_token_leads_to_one_new_sign_in(name: str) -> None:
-    """The error in the provider's own words ends the login, and the person signs in again."""
+    """The error in the provider's own words ends the login, and the user signs in again."""
     async with scene_of(name) as scene:
         await scene.get()
         scene.server.revoke_all()
@@ -72,7 +72,7 @@ async def test_error_for_a_dead_refresh_token_says_so(name: str) -> None:
 @pytest.mark.rule("R029")
 @every_provider
 async def test_wrong_secret_is_an_error_in_the_words_of_the_provider(name: str) -> None:
-    """The error is not transient, no person can help, and the secret is not shown."""
+    """The error is not transient, no user can help, and the secret is not shown."""
     async with scene_of(name, client_secret="the-wrong-secret") as scene:
         with pytest.raises(TokenError) as caught:
             await scene.get()

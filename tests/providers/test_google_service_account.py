@@ -97,7 +97,7 @@ async def test_account_can_act_for_a_user() -> None:
 
 
 async def test_client_id_is_never_sent() -> None:
-    """The account's key is all that identifies it, also if the caller has a client id."""
+    """The account's key is all that identifies it, even if the caller has a client id."""
     _, _, server = await token_of(google_service_account(MEMBERS), client_id="client-id")
     assert "client_id" not in server.log[0].form
 

@@ -387,7 +387,7 @@ def lines_about_refresh_tokens(caplog: pytest.LogCaptureFixture) -> list[str]:
 async def test_scope_for_a_refresh_token_is_named_once(
     caplog: pytest.LogCaptureFixture, scope: str, count: int
 ) -> None:
-    """A sign-in without it yields no refresh token, so that the person has to sign in again."""
+    """A sign-in without it yields no refresh token, so that the user has to sign in again."""
     caplog.set_level(logging.INFO, "aioalf")
     async with scene_of("entra", scope=scope) as scene:
         await scene.get()

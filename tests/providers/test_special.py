@@ -1,4 +1,4 @@
-"""What is special about single providers, against servers that behave like them."""
+"""Special behaviour of single providers, against servers that behave like them."""
 
 import asyncio
 import json
@@ -31,11 +31,11 @@ from tests.providers.scene import Scene, endpoint_of, scene_of
 from tests.support.front import api_log
 from tests.testing.signing import RSA, public
 
-# Slack: the token of a person
+# Slack: the token of a user
 
 
 def person_token(members: Members, params: Params) -> Members:
-    """Return the response to a request that only asked for a person's token."""
+    """Return the response to a request that only asked for a user's token."""
     del params
     person = {**members, "id": "U1234", "scope": "chat:write", "token_type": "user"}
     return {"ok": True, "app_id": "A0KRD7HC3", "team": {"id": "T9TK"}, "authed_user": person}
@@ -69,7 +69,7 @@ async def test_slack_token_of_a_person_is_in_another_member() -> None:
 
 
 async def test_slack_token_of_a_bot_comes_before_that_of_a_person() -> None:
-    """If the response has both, the person's one stays in `Token.extra`."""
+    """If the response has both, the user's one stays in `Token.extra`."""
 
     def both(members: Members, params: Params) -> Members:
         return {**members, **person_token({"access_token": "xoxp-person"}, params)}
@@ -90,7 +90,7 @@ async def test_slack_token_of_a_bot_comes_before_that_of_a_person() -> None:
 
 @pytest.mark.parametrize("name", ["salesforce", "zoho"])
 async def test_path_alone_is_sent_to_the_url_in_the_token(name: str) -> None:
-    """The server says where the API of this account is; a refresh may say so anew."""
+    """The server says where the API of this account is; a refresh may name another place."""
     async with scene_of(name) as scene:
         for _ in range(2):
             async with scene.client.get("/services/data", params={"q": "alf"}) as response:
@@ -104,7 +104,7 @@ async def test_path_alone_is_sent_to_the_url_in_the_token(name: str) -> None:
 
 
 class Wire(NamedTuple):
-    """How the API of a provider gets the token, and options of the server and the client."""
+    """The form in which the API of a provider gets the token, with options of both sides."""
 
     provider: Provider
     header: str = "Authorization"
@@ -165,7 +165,7 @@ async def test_token_is_in_the_header_of_the_provider_and_at_no_other_origin(nam
 async def test_token_without_an_end_is_used_until_the_api_rejects_it(
     monkeypatch: pytest.MonkeyPatch, name: str, scope: str
 ) -> None:
-    """An OAuth app of GitHub and an offline token of Shopify; then the person signs in again."""
+    """An OAuth app of GitHub and an offline token of Shopify; then the user signs in again."""
     monkeypatch.setattr("aioalf._renewing_token.PAUSE_AFTER_REFUSAL", 0.0)
     options = {"refresh_tokens": False, "expires_in": MISSING}
     async with scene_of(name, scope=scope, server_options=options) as scene:
@@ -191,7 +191,7 @@ async def test_keycloak_service_account_has_no_refresh_token() -> None:
 
 
 class FastPolling:
-    """Replaces the waits of a device sign-in; before a poll, the person decides or not."""
+    """Replaces the waits of a device sign-in; before a poll, the user decides or not."""
 
     def __init__(self, *decisions: str) -> None:
         self.pauses: list[float] = []
@@ -201,7 +201,7 @@ class FastPolling:
         self._decide: dict[str, Callable[[str], object]] = {}
 
     async def show(self, prompt: Prompt) -> None:
-        """Show the prompt to the person who decides."""
+        """Show the prompt to the user who decides."""
         self._prompt.set_result(prompt)
 
     @property
@@ -210,13 +210,13 @@ class FastPolling:
         return self._prompt.result()
 
     async def sleep(self, seconds: float) -> None:
-        """Record the wait, and let the person decide."""
+        """Record the wait, and let the user decide."""
         prompt = await self._prompt
         self.pauses.append(seconds)
         self._decide[self._decisions.pop(0)](prompt.user_code)
 
     def decide_with(self, server: OAuthServer) -> None:
-        """Let the person decide at this server."""
+        """Let the user decide at this server."""
         self._decide = {"": lambda _: None, "approve": server.approve, "deny": server.deny}
 
     async def sign_in(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -268,7 +268,7 @@ async def test_device_code_is_polled_until_the_person_approves(
 async def test_declined_device_code_ends_the_polling(
     monkeypatch: pytest.MonkeyPatch, name: str, word: str, status: int
 ) -> None:
-    """The error says that a person refused, in the word of the provider."""
+    """The error says that a user refused, in the word of the provider."""
     polling = FastPolling("", "deny")
     with pytest.raises(AccessDeniedError) as caught:
         await polling.sign_in(name, monkeypatch)
@@ -500,7 +500,7 @@ async def test_page_of_a_gateway_is_an_error_without_a_loop(
 @pytest.mark.parametrize("name", ["strava", "withings", "slack"])
 @pytest.mark.parametrize("status", [200, 502])
 async def test_page_of_a_gateway_does_not_end_the_login(name: str, status: int) -> None:
-    """The refresh fails, the person need not sign in again, and the next refresh works."""
+    """The refresh fails, the user need not sign in again, and the next refresh works."""
     async with scene_of(name) as scene:
         await scene.get()
         scene.server.expire_all()

@@ -47,7 +47,7 @@ async def test_call_can_be_awaited_only_once() -> None:
 
 
 async def test_call_can_be_entered_with_async_with() -> None:
-    """The result is entered, and exited also if the block raises."""
+    """The result is entered, and exited even if the block raises."""
     expected = Result()
 
     async def fail() -> None:

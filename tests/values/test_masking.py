@@ -186,7 +186,7 @@ def test_escapes_without_a_secret_are_shown() -> None:
 
 
 def test_text_with_too_many_levels_of_escapes_is_not_shown() -> None:
-    """Nobody can tell what such a text contains."""
+    """The content of such a text is unknown."""
     assert "not shown" in mask_secrets("%" + "25" * 9 + "41", [SECRET])
     assert mask_secrets("%" + "25" * 9 + "41", []) == "%" + "25" * 9 + "41"
 

@@ -353,5 +353,5 @@ def after_sign_in(error: TokenError) -> TokenError:
 def test_pause_after_an_error_spares_servers_and_persons(
     error: Exception, failure_backoff: float, pause: float
 ) -> None:
-    """A server may ask for a longer pause, and a person is not asked twice within a minute."""
+    """A server may ask for a longer pause, and a user is not asked twice within a minute."""
     assert pause_after(error, failure_backoff) == pause

@@ -225,12 +225,12 @@ async def test_abandoned_call_finishes_for_its_callers(
 async def test_cancellation_inside_a_call_is_not_reported_as_closing(
     flight: SingleFlight[int],
 ) -> None:
-    """Nobody cancelled the call: callers get a TokenError that says so."""
+    """The call was not cancelled from outside: callers get a TokenError that says so."""
 
     async def call() -> int:
         raise asyncio.CancelledError
 
-    with pytest.raises(TokenError, match=r"A function .* was cancelled") as caught:
+    with pytest.raises(TokenError, match=r"a function, a cache .* raised CancelledError") as caught:
         await flight.run(call)
     assert not isinstance(caught.value, FlightCancelledError)
 
@@ -413,8 +413,8 @@ async def test_use_from_two_running_event_loops_is_an_error(
     assert await task == 1
     (error,) = errors
     assert error == (
-        "used from two event loops at once, or in a process that was forked in a running event "
-        "loop: create one for each event loop, or use it in one loop after the other"
+        "The client or token manager is in use in another running event loop, or was copied by a "
+        "fork: create one for each event loop"
     )
 
 
@@ -442,7 +442,7 @@ async def _wait(event: asyncio.Event) -> None:
 
 
 async def test_function_that_a_call_waits_for_cannot_wait_for_the_call() -> None:
-    """It gets an error at once, also if it runs in another task, and it can close the flight."""
+    """It gets an error at once, even if it runs in another task, and it can close the flight."""
     flight = SingleFlight[str]()
 
     async def recursive() -> str:

@@ -53,13 +53,17 @@ def test_scope_is_joined_with_single_spaces(scope: str | Collection[str] | None,
 
 
 @pytest.mark.parametrize(
-    "scope",
-    [5, [1], [None], b"read", object(), ["a", b"b"]],
-    ids=["int", "ints", "none", "bytes", "object", "mixed"],
+    ("scope", "found"),
+    [
+        *((5, "int"), (object(), "object"), (b"read", "bytes")),
+        *(([1], "list of int"), ([None], "list of NoneType"), (["", b"b"], "list of '' and bytes")),
+    ],
+    ids=["int", "object", "bytes", "ints", "none", "mixed"],
 )
-def test_scope_of_other_types_is_refused(scope: object) -> None:
-    """A wrong type is reported when the client is created."""
-    with pytest.raises(TokenConfigurationError, match="scope must be a string or a collection"):
+def test_scope_of_other_types_is_refused(scope: object, found: str) -> None:
+    """A wrong type is reported when the client is created, and named."""
+    problem = f"scope must be a string or a collection of strings, not {found}$"
+    with pytest.raises(TokenConfigurationError, match=problem):
         join_scope(scope)  # type: ignore[arg-type]
 
 

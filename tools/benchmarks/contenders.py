@@ -89,7 +89,7 @@ class Contender(Protocol):
     baseline: str
     """The contender to compare with: the HTTP library alone."""
     expires_early: int
-    """How many seconds before its expiry the contender stops using a token (not configurable)."""
+    """Seconds before its expiry in which the contender uses no token (not configurable)."""
 
     def open(self, place: Place) -> AbstractAsyncContextManager[Sender]:
         """Open a session without a token; yield the functions that send."""

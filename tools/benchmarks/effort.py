@@ -1,4 +1,4 @@
-"""How much to measure: in full, in about ten minutes, or quickly as a smoke test."""
+"""The amount of measuring: in full, in about ten minutes, or quickly as a smoke test."""
 
 from dataclasses import dataclass
 from typing import Final

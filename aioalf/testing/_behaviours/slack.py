@@ -1,4 +1,4 @@
-"""Slack: errors with status 200, scopes with commas, and a person's token inside another member."""
+"""Slack: errors with status 200, scopes with commas, and a user's token inside another member."""
 
 from __future__ import annotations
 

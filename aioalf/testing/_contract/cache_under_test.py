@@ -74,7 +74,7 @@ def new_key() -> str:
 async def claim_now(cache: TokenCache, key: str) -> Claim:
     """Return the claim to a key that must be free."""
     claim = await cache.claim(key)
-    assert claim is not None, "claim() returns None for a key that nobody has claimed"
+    assert claim is not None, "claim() returns None for a key without a claim"
     return claim
 
 

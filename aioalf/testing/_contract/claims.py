@@ -19,7 +19,7 @@ class ClaimTests(CacheUnderTest):
     """The tests of `claim`, `wait` and `holder`, and of the claim itself."""
 
     async def test_claim_has_one_holder_at_a_time(self) -> None:
-        """Nobody else gets the claim until it is released, also not the same client."""
+        """No client gets the claim until it is released, not even the same client."""
         one, two, key = self.prompt_cache(), self.prompt_cache(), new_key()
         claim = await claim_now(one, key)
         assert claim.is_held

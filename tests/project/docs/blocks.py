@@ -197,7 +197,7 @@ def fake_network(
 
 
 def fake_browser(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Replace the default browser by a person who signs in."""
+    """Replace the default browser by a user who signs in."""
 
     async def visit(url: str) -> None:
         person = Person()

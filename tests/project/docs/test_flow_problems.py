@@ -107,7 +107,7 @@ async def client_credentials(_: OAuthServer) -> None:
 
 
 async def authorization_code(server: OAuthServer, **options: Any) -> None:
-    """Use the authorization code grant; the person is already signed in."""
+    """Use the authorization code grant; the user is already signed in."""
     server.auto_sign_in = "Ada"
     visitor = Visitor()
     try:
@@ -138,7 +138,7 @@ async def with_wrong_nonce(server: OAuthServer) -> None:
 
 
 def denied(sign_in: Callable[[Person], Awaitable[object]]) -> Problem:
-    """Return a problem: the person cancels the sign-in."""
+    """Return a problem: the user cancels the sign-in."""
 
     async def cause(_: OAuthServer) -> None:
         person = Person("cancel")
@@ -186,7 +186,7 @@ async def device_code(server: OAuthServer, **members: Any) -> None:
 
 
 async def denied_on_device(server: OAuthServer) -> None:
-    """The person denies the request on the other device."""
+    """The user denies the request on the other device."""
 
     async def deny(prompt: Prompt) -> None:
         server.deny(prompt.user_code)

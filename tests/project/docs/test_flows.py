@@ -1,7 +1,7 @@
 """Each page of a grant has a program that runs, and lists the options of the grant.
 
 The programs run without changes, in another thread than the authorization server. The test
-plays the person where a sign-in is needed.
+plays the user where a sign-in is needed.
 """
 
 import ast
@@ -111,7 +111,7 @@ async def world(
 
 
 def poll_without_waiting(monkeypatch: pytest.MonkeyPatch, server: OAuthServer) -> None:
-    """Replace the wait between two polls by waiting for the person's sign-in."""
+    """Replace the wait between two polls by waiting for the user's sign-in."""
 
     async def sleep(_seconds: float) -> None:
         deadline = asyncio.get_running_loop().time() + 10

@@ -26,7 +26,7 @@ from tests.grants.visitor import Visitor
 ROOT = Path(__file__).resolve().parents[3]
 LIMIT = 20
 SIGN_IN_NOTE = 1.0
-"""How long the others wait for the sign-in of a process that was killed; usually 15 seconds."""
+"""Seconds that others wait for the sign-in of a process that was killed; usually 15."""
 
 
 class KillingCache(FileCache):

@@ -89,7 +89,7 @@ class Scene:
     async def recovers(self, *, logins: int) -> None:
         """Check that this client and another process can send requests, after `logins` sign-ins."""
         before = self.server.logins
-        # A person who refused is not asked again for a minute, unless the program wants to.
+        # A user who refused is not asked again for a minute, unless the program wants to.
         await self.client._token_manager.reset_token()  # type: ignore[misc]  # noqa: SLF001 - has no public name
         await self.get()
         self.server.revoke_all()  # the other process needs the refresh token

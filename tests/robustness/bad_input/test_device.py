@@ -55,7 +55,7 @@ def television(scene: Scene) -> Television:
 
 async def check_next_login(scene: Scene) -> None:
     """Check that the next sign-in succeeds, and that another client can use its refresh token."""
-    # A person who refused is not asked again for a minute, unless the program wants to.
+    # A user who refused is not asked again for a minute, unless the program wants to.
     await scene.client._token_manager.reset_token()  # type: ignore[misc]  # noqa: SLF001 - has no public name
     await scene.get()
     scene.server.revoke_all()

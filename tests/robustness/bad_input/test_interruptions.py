@@ -104,7 +104,7 @@ async def test_close_while_an_endpoint_does_not_respond(scene: Scene, endpoint: 
 @pytest.mark.rule("R044", "R077")
 @pytest.mark.parametrize("ending", ["close", "cancelled close", "anyio"])
 async def test_close_during_a_code_exchange_keeps_the_login(scene: Scene, ending: str) -> None:
-    """The person does not have to sign in again, since the code was sent already."""
+    """The user does not have to sign in again, since the code was sent already."""
     client = scene.make(AuthorizationCode(open_browser=scene.visitor))
     scene.server.faults["token"] = Fault.slow(0.5).times(1)
     asking = asyncio.create_task(scene.get())
@@ -202,7 +202,7 @@ async def test_use_in_another_loop_while_waiting_for_the_user(
     thread = threading.Thread(target=elsewhere)
     thread.start()
     await asyncio.to_thread(thread.join)
-    assert "used from two event loops at once" in str(errors[0])
+    assert "in use in another running event loop" in str(errors[0])
     await scene.visitor(url)
     await asking
     assert scene.server.logins == 1

@@ -28,7 +28,7 @@ Change = Callable[[str], str]
 async def check_discarded(scene: Scene, kind: type[TokenError], advice: str) -> TokenError:
     """Check that a sign-in fails without sending a code, and that the next one succeeds.
 
-    Another process does not ask the person again within a minute.
+    Another process does not ask the user again within a minute.
     """
     error = await scene.fails(kind, advice)
     assert (scene.server.token_requests, len(scene.visitor.opened)) == (0, 1)

@@ -51,7 +51,7 @@ class Measurement:
     case: Case
     age: TokenAge
     outcomes: Counter[str]
-    """How many of the callers got each status or error."""
+    """The number of callers for each status or error."""
     longest_wait: float
     """The longest time that one of the callers waited."""
     requests: int

@@ -59,7 +59,7 @@ class Call:
     tokens: list[str] = field(default_factory=list[str])
     statuses: list[int] = field(default_factory=list[int])
     departures: int = 0
-    """How many attempts have started to look for a connection."""
+    """The number of attempts that have started to look for a connection."""
     could_renew: bool = False
     """Whether a new token was available at the last 401."""
     rejected_request: TokenRequest | None = None

@@ -42,7 +42,7 @@ class World:
         return len(self.events)
 
     def time_of(self, event: int) -> float:
-        """Return when the event with this number happened. The number 0 stands for no event."""
+        """Return when the event with this number happened. The number 0 means no event."""
         return self.events[event - 1][0] if event else 0.0
 
     def must(self, promise: str, *, holds: bool) -> None:

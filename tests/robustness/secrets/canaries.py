@@ -66,7 +66,7 @@ SECRET_PARAMETERS = frozenset(
 
 
 def _without_escapes(text: str) -> str:
-    # Written anew, since the code under test must not judge itself.
+    # An own implementation, since the code under test must not judge itself.
     for _ in range(4):
         text = unquote(unescape(text))
         text = re.sub(r"\\u([0-9a-fA-F]{4})", lambda code: chr(int(code[1], 16)), text)

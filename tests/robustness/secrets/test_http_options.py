@@ -119,7 +119,7 @@ async def test_echoed_credentials_of_a_proxy_are_not_shown(option: str) -> None:
 async def test_echoed_credentials_of_the_proxy_of_a_session_are_not_shown(
     name: str, option: str
 ) -> None:
-    """The session's proxy is used for token requests, too, also if the session is the client's."""
+    """The session's proxy is used for token requests, too, even if the session is the client's."""
     canaries, exposure = Canaries(), Exposure()
     canary = canaries.plant_token("proxy")
     with exposure.watching():

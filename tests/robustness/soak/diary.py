@@ -19,7 +19,7 @@ _CUT_OFF = frozenset(
         *("RuntimeError", "AssertionError"),  # of aiohttp, for a closed session
     }
 )
-"""What a request may raise whose client or session is closed meanwhile."""
+"""The errors of a request whose client or session is closed meanwhile."""
 _SHOWN = 20
 _KEPT = 60.0  # seconds that events are remembered; no request takes longer
 

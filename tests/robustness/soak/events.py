@@ -30,7 +30,7 @@ REPLACED: Final = ("Client, replaced", "middleware, replaced")
 """Users that are closed and replaced."""
 
 Disturbance = Literal["replace", "close sessions", "log out", "lose claims"]
-"""What the users do again and again during an event."""
+"""The actions that users repeat during an event."""
 CacheFaults = Literal["errors", "hangs", "delays", "lost answers"]
 
 

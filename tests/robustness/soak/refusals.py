@@ -13,7 +13,7 @@ from typing import Final
 
 REFUSED: Final = "401"
 TOKEN_RESPONSE: Final = "token response "
-"""How the outcome begins if `Client` returned an error response of the token endpoint."""
+"""The start of the outcome if `Client` returned an error response of the token endpoint."""
 STREAM: Final = "POST, stream"
 """The kind of request whose body can be sent only once."""
 LIFETIME: Final = 6

@@ -14,7 +14,7 @@ def _new_family() -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Authorization:
-    """What a client was granted; ``user`` is None if the client acts for itself.
+    """The grant to a client. ``user`` is None if the client acts for itself.
 
     All tokens of one authorization have the same ``family``, so they can be revoked together.
     """
