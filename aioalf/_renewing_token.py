@@ -1,7 +1,7 @@
 """One cached token: shared by concurrent callers and renewed ahead of expiry.
 
-The base class of `TokenManager`, which knows how a token is fetched. Must not know grants, logins
-or HTTP.
+The base class of `TokenManager`; the subclass knows how a token is fetched. Must not know grants,
+logins or HTTP.
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ class RenewingToken(ABC):
 
     @abstractmethod
     async def _fetch_token(self, *, is_ahead: bool) -> Token:
-        """Return a new token. `is_ahead` is a renewal ahead of expiry.
+        """Return a new token. `is_ahead` is True for a renewal ahead of expiry.
 
         Raises TokenError, and RenewalSkippedError if a renewal ahead of expiry is skipped.
         """
@@ -174,7 +174,7 @@ class RenewingToken(ABC):
         return token.sent_at + PAUSE_AFTER_REFUSAL if self._needs_person() else _NEVER
 
     def _needs_person(self) -> bool:
-        """Whether only a user can provide the next token."""
+        """Whether a user has to sign in for the next token."""
         return False
 
     async def _obtain(self) -> Token:

@@ -1,4 +1,4 @@
-"""One running call for many callers, and what sharing needs: completion and copies of errors.
+"""One running call for many callers, and copies of its error for each of them.
 
 A flight is a task of its own, so cancelling one caller does not affect the others. Callers share
 its result, or each raise their own copy of its error. Must not know what a call does.
@@ -54,8 +54,8 @@ class SingleFlight(Generic[T]):
         """Return the result of the call in flight, or else start `call` and return its result.
 
         Raises a copy of the call's error, FlightCancelledError if the call was cancelled, another
-        TokenError if only something that it awaited was cancelled, and RuntimeError if a call is in
-        flight in another running event loop.
+        TokenError if it raised CancelledError by itself, and RuntimeError if a call is in flight in
+        another running event loop.
         """
         task, waiting = self._join(call)
         if task in _FLIGHTS.get():
@@ -175,7 +175,7 @@ class SingleFlight(Generic[T]):
         if self._current is not None and self._current[0] is task:
             self._current = None
         if not task.cancelled():
-            task.exception()  # retrieved, in case that every caller was cancelled
+            task.exception()  # marks it as retrieved, in case every caller was cancelled
         for landed in waiting:
             if not landed.done():  # it is done if its caller was cancelled
                 landed.set_result(None)

@@ -195,8 +195,9 @@ class Client(RequestVerbs, Unpicklable, AsyncOnly):
         It has a token of its own and shares everything else: session, endpoints, credentials and
         the refresh token. The same arguments return the same client, so that
         ``client.with_options(scope="a").get(url)`` may be written for each request. The 10,000 most
-        recently used clients are kept. Closing this client closes it. If only the derived client
-        was closed, this method opens it again. `logout` of either ends the login.
+        recently used clients are kept. Closing this client closes the derived client too. If only
+        the derived client was closed, this method opens it again. `logout` of either client ends
+        the login.
 
         Args:
             options: ``scope``, ``resource``, ``audience``, ``extra_params``. Omitted ones are as
@@ -253,7 +254,7 @@ class Client(RequestVerbs, Unpicklable, AsyncOnly):
         """Return what the authorization server knows about a token that an API received (RFC 7662).
 
         ``active`` is always a boolean; if it is False, ignore all other members. The API has to
-        check the rest: that ``aud`` is itself, and that ``scope`` is sufficient.
+        check the rest: that ``aud`` names this API, and that ``scope`` is sufficient.
 
         Raises:
             TokenError: If there is no such response.

@@ -306,7 +306,7 @@ class ListenerError(TokenError):
 class RevocationError(TokenError):
     """Raised when a logout could not revoke a token (RFC 7009 §2.2.1).
 
-    The token was forgotten here, but may be valid at the server until it expires. The reason is in
+    The token was deleted here, but may be valid at the server until it expires. The reason is in
     ``__cause__``.
     """
 

@@ -76,7 +76,7 @@ class TokenManager(TokenHooks, LegacyAttributes, RenewingToken):
         endpoints: URLs of endpoints by their names in metadata. They override the metadata.
         allow_http_hosts: Hosts such as ``keycloak:8080`` that are trusted over plain http.
         resource: URI or URIs of the APIs that the token is for (RFC 8707).
-        audience: The same as logical names (RFC 8693 §2.1).
+        audience: Logical name or names of the APIs that the token is for (RFC 8693 §2.1).
         extra_params: Further parameters of each token request and authorization request.
         client_auth: Client authentication method. By default, if the token endpoint is in metadata,
             the first method that this metadata lists and the credentials allow, Basic first.
@@ -86,14 +86,14 @@ class TokenManager(TokenHooks, LegacyAttributes, RenewingToken):
         cache: Keeps tokens for all managers that request the same with the same secret or key, also
             in other processes.
         cache_namespace: Identifies the owner of cached tokens instead of the secret or key. Use it
-        if the secret or key changes, or if tenants share a client identifier. on_token: Function or
-        coroutine function that is called with each new `Token` before it is used. It must not use
-        the client.
+            if the secret or key changes, or if tenants share a client identifier.
+        on_token: Function or coroutine function that is called with each new `Token` before it
+            is used. It must not use the client.
         default_expires_in: Lifetime in seconds for a response without ``expires_in``. By default
             such a token is used until an API rejects it.
         require_scope: Refuse a token with less scope than was requested. By default it is used, a
-            warning is logged once, and ``missing_scope`` of the `Token` tells what is missing.
-        renewal: When a token is renewed, and how long a failing token endpoint is left alone.
+            warning is logged once, and ``missing_scope`` of the `Token` is the missing scope.
+        renewal: When a token is renewed, and how long no token request is sent after a failure.
         retry: How often a failed token request is repeated.
         auth_session: Session for requests to the authorization server, or a function that returns
             one, called on first use in an event loop. Its connector, proxy and trace
@@ -178,8 +178,8 @@ class TokenManager(TokenHooks, LegacyAttributes, RenewingToken):
 
         It has a token of its own and shares endpoints, credentials and the login: a refresh token
         serves both. The same arguments return the same manager, unless it is not among the 10,000
-        most recently used ones and the program no longer uses it. Closing this manager closes it,
-        and `logout` of either ends the login.
+        most recently used ones and the program no longer uses it. Closing this manager closes the
+        derived one too, and `logout` of either ends the login.
 
         Args:
             options: ``scope``, ``resource``, ``audience``, ``extra_params``. Omitted ones are as
@@ -254,10 +254,10 @@ class TokenManager(TokenHooks, LegacyAttributes, RenewingToken):
     async def logout(self) -> None:
         """Forget the access token, the refresh token and the cache entry, and revoke the tokens.
 
-        Tokens are revoked if the metadata or ``endpoints`` names a ``revocation_endpoint`` (RFC
-        7009), and forgotten in any case, even if revoking fails or is cancelled. A token request in
-        flight is cancelled; tokens from a refresh that was already sent are revoked. The next
-        `get_token` starts the grant again.
+        Tokens are revoked if the metadata or ``endpoints`` names a ``revocation_endpoint``
+        (RFC 7009), and forgotten in any case, even if revoking fails or is cancelled. A token
+        request in flight is cancelled; tokens from a refresh that was already sent are revoked.
+        The next `get_token` starts the grant again.
 
         Raises:
             RevocationError: If a token could not be revoked.

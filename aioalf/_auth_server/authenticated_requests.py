@@ -1,7 +1,7 @@
 """`AuthenticatedRequests`: sends requests of one client to the endpoints of one server.
 
-Authenticates the client, also by a second method if the first one is refused and none was chosen.
-Must not know tokens or grants.
+Authenticates the client. If no method was chosen and the first one is refused, a second one is
+tried. Must not know tokens or grants.
 """
 
 import logging

@@ -53,7 +53,7 @@ class ClientAuthSelection:
     """The client authentication methods of one client at the endpoints of one server.
 
     A detected method is kept for the endpoint that accepted it. If it is refused later, the secret
-    is wrong, so that the other method would not help. Other endpoints try this method first.
+    is wrong, and the other method would not help. Other endpoints try this method first.
 
     Args:
         chosen: The caller's method, None to select one.

@@ -43,8 +43,8 @@ def read_scope(
     """Return the scope in a response, or None if the value is not text.
 
     Without a value, the requested scope was granted (RFC 6749 §5.1). Words are separated by spaces
-    or commas, also in the items of a list. `wanted` is the scope of the client if the request has
-    less.
+    or commas, also in the items of a list. `wanted` is the scope of the client if the request asks
+    for less.
     """
     wanted = wanted or requested or frozenset()
     if value is None or value in ("", []):

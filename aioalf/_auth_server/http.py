@@ -151,9 +151,8 @@ class AuthServerHTTP(Unpicklable):
 
         `endpoint` is the name of the endpoint in metadata, for error messages. `ssl` overrides the
         TLS settings of the options. `secrets` are masked in errors. `is_json` sends the parameters
-        as a JSON object. Raises TokenConnectionError
-        with the reason as ``__cause__``, and TokenConfigurationError if aiohttp cannot send the
-        request.
+        as a JSON object. Raises TokenConnectionError with the reason as ``__cause__``, and
+        TokenConfigurationError if aiohttp cannot send the request.
         """
         # Error reports show the local variables of each frame, so they must not show a value.
         form, headers, secrets = MaskedDict(form), MaskedDict(headers), MaskedSet(secrets)

@@ -121,7 +121,8 @@ def metadata_urls(
 ) -> tuple[URL, ...]:
     """Return the URLs of the metadata, in the order to try.
 
-    Raises TokenConfigurationError if `metadata_url` is invalid or insecure, or is needed.
+    Raises TokenConfigurationError if `metadata_url` is invalid, insecure, or missing although it is
+    needed.
     """
     if metadata_url is not None:
         url = read_endpoint("metadata_url", metadata_url)
@@ -146,8 +147,8 @@ def read_metadata(
 ) -> Metadata:
     """Return the members of the metadata that was found at `url` (RFC 8414 §3.2, §3.3).
 
-    Without a configured `issuer`, the program trusts this URL, so that the metadata names the
-    issuer. The issuer of several tenants has metadata for each of them. Raises MetadataError.
+    Without a configured `issuer`, the program trusts this URL, and the metadata names the issuer.
+    An issuer with several tenants has metadata for each of them. Raises MetadataError.
     """
     if content_type.partition(";")[0].strip().lower() != "application/json":
         raise MetadataError("it is not application/json")

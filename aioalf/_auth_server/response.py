@@ -68,7 +68,7 @@ _REFUSALS: Final = frozenset({200, 400, 401, 403})
 def secrets_in_request(credentials: Credentials, form: Form) -> frozenset[str]:
     """Return the texts of a request that no error may show: the credentials and the form's values.
 
-    Parameters in `PUBLIC_PARAMS` are left out. An unknown parameter is a secret, so that the
+    Parameters in `PUBLIC_PARAMS` are left out. An unknown parameter counts as a secret, so the
     parameters of a custom grant are masked by default.
     """
     secrets = set(credentials.known())

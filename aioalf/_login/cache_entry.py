@@ -32,10 +32,10 @@ from aioalf.grants import AuthorizationServer
 logger: logging.Logger = logging.getLogger(__name__)
 
 _CLAIM_TIMEOUT: Final = 30.0
-"""The seconds that a logout and the end of a sign-in wait for the claim of another client."""
+"""Seconds that a logout and the end of a sign-in wait while another client has the claim."""
 
 _NOTE_GRACE: Final = 15.0
-"""The seconds that a note stays after its end, so that the next client sees what happened."""
+"""Seconds that a note stays in the cache after its end, so the next client sees what happened."""
 
 
 class CacheEntry:
@@ -74,8 +74,8 @@ class CacheEntry:
         if self._is_outdated and text == self._text:
             return False
         if text is not None and not has_version(text):
-            # A login in memory is still valid. Another version of this package, however, would have
-            # sent its refresh token.
+            # A damaged entry does not override the login in memory. An entry of another version of
+            # this package does: that version may have sent the refresh token.
             if text and text != self._damaged_text:
                 logger.warning(
                     "The token cache entry is ignored and will be replaced: it is damaged"
@@ -87,7 +87,7 @@ class CacheEntry:
         return True
 
     async def _take(self, text: str | None, server: AuthorizationServer) -> None:
-        # Parsed again if it is the same text: the time that a token is still valid changes.
+        # The same text is parsed again too: the remaining lifetime of its token has changed.
         self.content = await _parse(text, server, is_new=text != self._text)
         self._text = text
 
@@ -98,7 +98,7 @@ class CacheEntry:
         return cast("TokenCache", self.cache)  # for methods that need a cache
 
     async def claim(self) -> Claim | None:
-        """Return the claim, None if another client has it. Raises CacheError."""
+        """Return the claim; None if another client has it. Raises CacheError."""
         if self.cache is None:
             return None
         claim: object = await ask(self.cache.claim, self._key)
@@ -115,7 +115,7 @@ class CacheEntry:
 
     @asynccontextmanager
     async def claimed(self) -> AsyncIterator[Claim | None]:
-        """Hold the claim; None if another client does not give it back in time, or without a cache.
+        """Hold the claim; None without a cache, or if another client does not release it in time.
 
         Raises CacheError.
         """
@@ -184,7 +184,7 @@ class CacheEntry:
         if await ask(claim.replace, text, _ttl(stored, self._subject_ttl)):
             return
         # The claim was lost. A login that another client has stored since then is used from now on.
-        # The text that was read before is not: its refresh token has been sent.
+        # The text that was read before is not used: its refresh token has been sent.
         text_now = await self._get(self._store, self._key)
         if text_now != self._text:
             await self._take(text_now, server)
@@ -193,7 +193,7 @@ class CacheEntry:
         raise CacheError("the claim to the entry was lost")
 
     async def _try(self, change: Awaitable[object]) -> None:
-        """Change the entry, which is outdated until then; log an error."""
+        """Change the entry, which counts as outdated until the change succeeds; log an error."""
         was_outdated, self._is_outdated = self._is_outdated, True
         try:
             await change
@@ -235,9 +235,10 @@ class CacheEntry:
     async def finish_logout(
         self, server: AuthorizationServer, to_revoke: TokensToRevoke, requests: MustFinish
     ) -> None:
-        """Wait for `requests` and the claim, and empty the entry, also on errors and cancellation.
+        """Wait for `requests` and the claim, and empty the entry.
 
-        Raises CacheError if the entry cannot be read or emptied.
+        It is emptied even after an error or a cancellation. Raises CacheError if it cannot be read
+        or emptied.
         """
         try:
             await requests.wait()

@@ -30,9 +30,9 @@ _MEMBERS: Final = _TOKEN_MEMBERS | {"version", "refresh_token", "issuer", "deriv
 class StoredLogin(NamedTuple):
     """The tokens of a login. ``repr`` does not show them, and they cannot be pickled.
 
-    ``token`` is ``Token()``, which is empty and has expired, if there is only a refresh token.
-    ``issuer`` is the issuer or the token endpoint, the only server that ``refresh_token`` may be
-    sent to (RFC 6749 §10.4). ``derived`` holds the tokens of derived clients by name.
+    If there is only a refresh token, ``token`` is ``Token()``, which is empty and has expired.
+    ``issuer`` is the issuer or the token endpoint: ``refresh_token`` may be sent to this server
+    only (RFC 6749 §10.4). ``derived`` holds the tokens of derived clients by name.
     """
 
     token: Token

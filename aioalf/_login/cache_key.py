@@ -40,7 +40,7 @@ def cache_key_for(
     """Return the key of the tokens of `grant` at this endpoint: 69 letters, digits and ``-``.
 
     The order and repetition of scopes, resources and audiences do not matter. `token_endpoint` is
-    the configured one; not the one of the issuer's metadata, which may change. `owner` is a
+    the configured URL, and not the URL in the issuer's metadata, which may change. `owner` is a
     `cache_owner`.
 
     Raises TokenConfigurationError if the subject of the tokens is unknown (`Grant.subject_key`), or

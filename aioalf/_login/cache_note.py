@@ -51,10 +51,11 @@ class NoteKind(StrEnum):
     """No token was granted. Others raise the same error until the note ends."""
 
     RETRYING = "retrying"
-    """A request failed and will be repeated when the note ends, by whichever client is first."""
+    """A request failed. When the note ends, the first client that sees that repeats the request."""
 
     SIGNING_IN = "signing in"
-    """A user is signing in. The client that asked the user renews the note until then."""
+    """A user is signing in. The client that asked the user renews the note until the sign-in
+    ends."""
 
 
 class CacheNote(NamedTuple):
@@ -66,9 +67,9 @@ class CacheNote(NamedTuple):
     attempt: int = 0
     """The number of requests so far, for `NoteKind.RETRYING`."""
     began: float = 0.0
-    """When the first of them was sent, in seconds since the epoch."""
+    """When the first of these requests was sent, in seconds since the epoch."""
     failed: float = 0.0
-    """When the last of them failed, in seconds since the epoch, for `NoteKind.FAILED`."""
+    """When the last request failed, in seconds since the epoch, for `NoteKind.FAILED`."""
     failure: Mapping[str, object] = MappingProxyType({})
     """The error, for `NoteKind.FAILED`."""
 
@@ -132,6 +133,7 @@ def read_note(text: str | None, now: float) -> CacheNote | None:
         )
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None
-    # Python's JSON has NaN and Infinity. A negative number of requests would allow endless ones.
+    # Python's JSON accepts NaN and Infinity. A negative number of requests would allow endless
+    # retries.
     is_valid = note.attempt >= 0 and all(map(math.isfinite, (note.until, note.began, note.failed)))
     return note if is_valid and note.is_credible(now) else None

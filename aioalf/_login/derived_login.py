@@ -42,9 +42,9 @@ def shared_login(
 class DerivedLogin:
     """Fetches the tokens of a derived client, like `Login` (RFC 8707 §2.2).
 
-    `name` identifies the derived client in the login's cache entry, and `has_own_scope` says that
-    its scope is not the login's. If the login has no token yet, `log_in` lets the original client
-    fetch one; if its refresh token was refused, `log_in_anew` fetches a new one.
+    `name` identifies the derived client in the login's cache entry. `has_own_scope` is True if its
+    scope is not the scope of the login. If the login has no token yet, `log_in` lets the original
+    client fetch one; if its refresh token was refused, `log_in_anew` fetches a new one.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""`Login`: fetches tokens for one sign-in, which lives on by its refresh token (RFC 6749 §6).
+"""`Login`: fetches tokens with a grant, and then with its refresh tokens (RFC 6749 §6).
 
 Must not know how a cache stores an entry (see `cache_entry`), nor HTTP.
 """
@@ -51,7 +51,7 @@ class Login:
     * The tokens of a fetch during which there was a logout are not stored, but revoked.
 
     With a cache, all logins with the same key share its entry, in this process and in others. The
-    entry takes precedence over the attributes here, unless it could not be written.
+    entry takes precedence over the tokens in memory, unless it could not be written.
 
     Derived clients share the refresh token. Their access tokens are part of the same entry, so that
     one write stores such a token together with the refresh token of the same response.
@@ -74,7 +74,8 @@ class Login:
         self._failure_backoff = failure_backoff
         self.owner: str | None = owner
         """The owner of the cached tokens (`cache_owner`)."""
-        # A user who signs in is asked again only if the server wants that.
+        # After a sign-in there is no such limit: a user is asked again only if the server demands
+        # it.
         has_subject = bool(grant.subject_key) and not grant.is_interactive
         self._entry = CacheEntry(cache, key, SUBJECT_TTL if has_subject else None)
         self._state = LoginState(grant, self._entry)
@@ -101,7 +102,7 @@ class Login:
 
     @property
     def needs_person(self) -> bool:
-        """Whether only a user can provide the next token, by a sign-in."""
+        """Whether a user has to sign in for the next token."""
         return self._state.needs_person
 
     def separate(self, key: str) -> Login:
@@ -144,8 +145,9 @@ class Login:
     ) -> Token | None:
         """Return a token for the request parameters of a derived client; None if not signed in.
 
-        `derived_name` identifies the derived client in the cache entry, `has_own_scope` says that
-        its scope is not the login's. Raises ScopeNotGrantedError and the errors of `token`.
+        `derived_name` identifies the derived client in the cache entry. `has_own_scope` is True if
+        its scope is not the scope of the login. Raises ScopeNotGrantedError and the errors of
+        `token`.
         """
         fetch = Fetch(
             server, unwanted, self._state.to_revoke, derived_name, has_own_scope=has_own_scope
@@ -189,7 +191,7 @@ class Login:
                     return token
 
     def _needs_person(self, fetch: Fetch) -> bool:
-        # A derived client without a refresh token signs in on its own.
+        # If there is no login yet, `_request` tells the derived client so, and no user is asked.
         is_signed_in = fetch.derived_name is None or self._state.token is not None
         return is_signed_in and self.needs_person
 
@@ -281,7 +283,7 @@ class Login:
         """Return the token of a response after storing it with its refresh token.
 
         Without a new refresh token in the response, the old one stays valid (RFC 6749 §6). If the
-        response is unusable, its refresh token is stored all the same.
+        response is unusable, its refresh token is stored nevertheless.
         """
         try:
             token = await response

@@ -40,7 +40,7 @@ class Fetch:
     to_revoke: TokensToRevoke  # `LoginState.to_revoke` when the fetch started
     derived_name: str | None = None  # the derived client's name in the cache entry
     has_own_scope: bool = False  # whether it requests another scope than the login
-    avoids_cache: bool = False  # whether the cache is left alone, since it fails
+    avoids_cache: bool = False  # whether the cache fails, and is not used
     is_repeatable: bool = False  # whether the last request may be repeated
     received: list[Token] = field(default_factory=list[Token])  # not passed to `on_token` yet
 
@@ -149,7 +149,7 @@ class LoginState:
             fetch.to_revoke.add(token, refresh_token)
             if self._entry.is_logout_pending:
                 await self._entry.empty_if_logged_out(fetch.server, claim)
-            else:  # the logout has emptied the entry before
+            else:  # the logout had emptied the entry before that
                 await self._entry.delete(claim)
         elif previous not in {None, self.refresh_token}:
             await self._entry.delete_if_outdated(claim)
@@ -194,7 +194,7 @@ class LoginState:
     async def finish_logout(
         self, server: AuthorizationServer, to_revoke: TokensToRevoke, requests: MustFinish
     ) -> None:
-        """Wait for `requests`, and empty the cache entry, also on errors and cancellation.
+        """Wait for `requests`, and empty the cache entry, even after an error or a cancellation.
 
         Adds the tokens of both to `to_revoke`. Raises CacheError if the entry cannot be read or
         emptied.

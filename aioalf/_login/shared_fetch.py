@@ -33,7 +33,7 @@ from aioalf.token import Token
 logger: logging.Logger = logging.getLogger(__name__)
 
 PATIENCE: Final = 30.0
-"""The least seconds that a caller waits for the request of another client."""
+"""The minimum time in seconds that a caller waits for the request of another client."""
 
 _POLL: Final = 1.0
 """Seconds between two reads of the entry while another client holds the claim."""
@@ -42,7 +42,7 @@ _MIN_WAIT: Final = 0.01
 """The least seconds of such a pause: a cache may return at once, and must not block the loop."""
 
 _CACHE_PATIENCE: Final = 15.0
-"""The seconds for which a cache that fails is tried again, if requests must not do without it."""
+"""Seconds in which a failing cache is tried again, if no request may be sent without it."""
 
 _SIGN_IN_NOTE: Final = 15.0
 """The seconds after which the note of a sign-in ends, unless its client renews it."""
@@ -51,7 +51,7 @@ _SPREAD: Final = 0.3
 """The seconds within which clients send their requests when the cache fails for all of them."""
 
 _MAX_AVOIDANCE: Final = 60.0
-"""The longest time in seconds for which a cache that fails is not used."""
+"""The longest time in seconds for which a failing cache is not used."""
 
 _FAILURES_TO_SHARE: Final = (OAuthError, TokenConnectionError, MetadataError, LoginTimeoutError)
 """Errors that other clients would get as well."""
@@ -101,8 +101,8 @@ class Steps(NamedTuple):
     request: Callable[[Claim | None], Awaitable[Token | None]]
     """Sends one request under the claim, and stores its response.
 
-    None means that the refresh token was refused, so that the grant has to begin again. Without a
-    claim, transient errors are retried.
+    None means that the refresh token was refused, so the grant has to start again. Without a claim,
+    transient errors are retried.
     """
 
     sign_in: Callable[[], Awaitable[Token]]
@@ -118,7 +118,7 @@ class Steps(NamedTuple):
     """Whether a request must not be sent without the claim, because it may send a refresh token."""
 
     name: str | None = None
-    """The name of the derived client, which has a note of its own failures."""
+    """The name of the derived client. Each derived client has a note of its own."""
 
 
 class SharedFetch:
@@ -135,7 +135,7 @@ class SharedFetch:
         self._retry = retry or Retry()
         self._failure_backoff = failure_backoff
         self._ignored_until = 0.0
-        """Errors that were noted before, in seconds since the epoch, are not raised."""
+        """Errors that were noted before this time, in seconds since the epoch, are not raised."""
         self._avoid_cache_until = 0.0
         self._avoidance = 0.5
 
@@ -262,7 +262,7 @@ class SharedFetch:
         raise error from error.__cause__
 
     async def _share(self, error: TokenError, steps: Steps) -> None:
-        """Let other clients raise the same error, for as long as this one sends no request."""
+        """Let other clients raise the same error, as long as this client sends no request."""
         pause = pause_after(error, self._failure_backoff)
         # Even if the pause is 0: clients that already wait read the note.
         note = failure_note(error, time.time(), pause, this_process())
@@ -316,7 +316,7 @@ class SharedFetch:
     # A cache that fails
 
     async def _avoid_cache(self, error: CacheError) -> None:
-        """Do not use the cache for a while that doubles; log once until it works again."""
+        """Do not use the cache for a time that doubles each time. Log that once per outage."""
         if self._avoidance < 1:
             logger.warning("Tokens are requested without the token cache: %s", error)
         self._avoidance = min(2 * self._avoidance, _MAX_AVOIDANCE)

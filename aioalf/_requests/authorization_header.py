@@ -24,7 +24,7 @@ _NO_TOKEN = object()  # not None, which a faulty manager may return
 
 
 class AuthorizationHeader(Unpicklable):
-    """Makes header values from tokens, and passes on how APIs respond to them.
+    """Makes header values from tokens, and tells the manager which tokens APIs accept or reject.
 
     The values are strings whose ``repr`` shows no token, since errors and tracebacks show it.
 
@@ -101,7 +101,7 @@ class AuthorizationHeader(Unpicklable):
 
     def value_of(self, token: str) -> str:
         """Return the header value with a token. Raises TokenError if it cannot be sent."""
-        # A token is checked once, when it is new: it serves many requests.
+        # A token is checked only when it is new, since many requests use it.
         if token is not self._token:
             if not is_visible_ascii(token):
                 del token  # tracebacks may show local variables

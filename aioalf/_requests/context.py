@@ -75,4 +75,4 @@ class AsyncOnly:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Exist, since Python looks for it before it calls ``__enter__``."""
+        """Do nothing. Python looks for this method before it calls ``__enter__``."""

@@ -73,7 +73,7 @@ class RequestDispatcher(Unpicklable):
         self._header = header
         self._sessions = sessions
         self._targets = targets
-        # The header is added to the call, and no middleware has to see the hops.
+        # Simple requests get the header as an argument, and need no middleware.
         is_simple = header.is_plain and not sessions.changes_responses
         self._simple_methods = _SAFE_METHODS if is_simple else frozenset[str]()
         self._raise_token_errors = raise_token_errors
@@ -109,7 +109,8 @@ class RequestDispatcher(Unpicklable):
             try:
                 request: _Request = session.request  # which mocks and recorders replace
                 if getattr(request, "__func__", None) is _REQUEST:
-                    # What aiohttp's own method calls: this saves as much time as all checks take.
+                    # aiohttp's method only calls this one. To call it directly saves as much time
+                    # as all checks take.
                     request = session._request  # pyright: ignore[reportPrivateUsage]
                 response = await request(method, target, **arguments)
             except ClientResponseError as error:  # raise_for_status
@@ -132,7 +133,7 @@ class RequestDispatcher(Unpicklable):
     async def _fetch(
         self, session: ClientSession, target: StrOrURL | None, url: StrOrURL
     ) -> tuple[StrOrURL, str]:
-        """Wait for a token; return the URL, whose base it may contain, and the header value."""
+        """Wait for a token, which may name the base URL. Return the URL and the header value."""
         self.check_open()
         if target is None:
             token = await self._header.token(session)
@@ -184,7 +185,7 @@ class RequestDispatcher(Unpicklable):
         sent: str,
         target: StrOrURL,
     ) -> bool:
-        """Decide after a 401 that no middleware handled: a mock may replace aiohttp's sending."""
+        """Decide about a 401 that no middleware handled, for instance because of a mock."""
         if isinstance(sent, AuthorizationValue) and sent.was_rejected:
             return False
         if not _is_from_origin_of(URL(target), response):

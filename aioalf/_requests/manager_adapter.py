@@ -24,7 +24,7 @@ from aioalf.token import Token
 
 
 class TokenProvider(Protocol):
-    """The least that a token manager can do: provide an access token, and forget it."""
+    """The minimum of a token manager: it provides an access token, and forgets it."""
 
     async def get_token(self) -> str:
         """Return an access token."""
@@ -36,7 +36,7 @@ class TokenProvider(Protocol):
 
 
 class RenewableManager(Protocol):
-    """A manager that renews the token that was rejected. `TokenManager` documents each method."""
+    """A manager that can renew a rejected token. `TokenManager` documents each method."""
 
     def cached_token(self) -> str | None: ...
     async def get_token(self) -> str: ...
@@ -119,7 +119,7 @@ class LegacyManagerAdapter(Unpicklable):
         if overrides(self._manager, "renew_token"):
             return await self._manager.renew_token(rejected)  # type: ignore[attr-defined, no-any-return]
         renewed_from, token = await self._flight.run(lambda: self._renew(rejected))
-        if token == rejected != renewed_from:  # that flight renewed another token
+        if token == rejected != renewed_from:  # the renewal in flight was for another token
             del token
             _, token = await self._flight.run(lambda: self._renew(rejected))
         return token

@@ -126,7 +126,7 @@ def should_renew(
     if not header.can_renew(rejected):
         logger.debug(
             "A 401 is returned: the API rejected a token that was renewed or signed in for just "
-            "before, so that another one would not help"
+            "before, so another token would not help"
         )
         return False
     if not can_repeat:
@@ -149,7 +149,7 @@ async def renew_for_hop(
 ) -> str | None:
     """Return the value to repeat a rejected hop with, or None if the 401 is the response.
 
-    If it returns a value, the connection of the hop was given back. Raises TokenError.
+    If it returns a value, the connection of the hop was released. Raises TokenError.
     """
     can_repeat = _is_replayable(request.body)
     if not should_renew(header, rejected, response.headers, can_repeat=can_repeat):
@@ -182,7 +182,8 @@ async def _end_hop(request: ClientRequest, response: ClientResponse) -> None:
 def _is_replayable(body: object) -> bool:
     if isinstance(body, MultipartWriter):
         return not body.consumed and all(_is_replayable(part) for part, _, _ in body)
-    # Once started, an iterator is used up; before 3.14 aiohttp notes that only at its end.
+    # An iterator that was started cannot be sent again. Before 3.14, aiohttp notes that only at the
+    # end of the iterator.
     if isinstance(body, AsyncIterablePayload):
         return False
     return not isinstance(body, Payload) or not body.consumed

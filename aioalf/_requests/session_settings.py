@@ -40,14 +40,14 @@ _MADE_IN_A_LOOP: Final[Mapping[str, type]] = {
     "connector": BaseConnector,
     "cookie_jar": AbstractCookieJar,
 }
-"""The options that need a running event loop, so that a function may make the object."""
+"""Options whose objects need a running event loop. A function may create them."""
 
 _NEWER: Final = frozenset({"json_serialize_bytes", "max_headers"})
 """The options that the oldest supported version of aiohttp does not have."""
 
 
 class _HiddenProxyAuth(BasicAuth):
-    """The credentials of a proxy. ``repr`` shows none of them, also in aiohttp's errors."""
+    """The credentials of a proxy. ``repr`` shows none of them, not even in aiohttp's errors."""
 
     __slots__ = ()
 
@@ -221,4 +221,4 @@ _READERS: Final[Mapping[str, tuple[Callable[[object], object], str]]] = {
     ),
     "middlewares": (_list_of(_function_or()), "a list of functions"),
 }
-"""For each option, how its value is read, and what it must be."""
+"""For each option, a function that reads its value, and the expected value in words."""

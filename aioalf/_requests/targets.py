@@ -82,9 +82,9 @@ class RequestTargets:
         return None
 
     def find_with(self, token: Token, url: StrOrURL) -> URL:
-        """Return the URL for a path alone, which the token response completes.
+        """Return the URL of a path alone, joined with the base URL in the token response.
 
-        Raises TokenError if that has no usable base URL, and as `find`.
+        Raises TokenError if the response has no usable base URL, and errors as `find` does.
         """
         return self._join(_base_url_in(token, self._member or ""), URL(url))
 

@@ -43,7 +43,7 @@ def prepare_handshake(
     session, rules = sessions.current(), header.rules
     if header.is_plain:
         return session, options, authorization
-    if sessions.given is None:  # the middleware of its twin moves the token to its header
+    if sessions.given is None:  # a middleware moves the token to its header
         options, value = authorize_hops(header, authorization, session, options)
         return sessions.guarded(), options, value
     if not header.is_authorization:

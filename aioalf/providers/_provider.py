@@ -69,7 +69,8 @@ class Provider:
             kept, so that a completed sign-in is not lost.
         token_types: Words for Bearer in ``token_type``.
         implied_scopes: For a granted scope, the requested scopes that it includes. An asterisk at
-        the end of both means the same text. unechoed_scopes: Scopes that are never in a response.
+            the end of both means the same text.
+        unechoed_scopes: Scopes that are never in a response.
         expiry: The members of a response that hold the lifetime, and their units: ``seconds``,
             ``milliseconds``, ``epoch``, ``epoch_milliseconds`` or ``iso``.
         default_expires_in: The lifetime in seconds if the response has none.

@@ -73,7 +73,7 @@ def test_denied_device_login_is_exit_code_4(server: OAuthServer) -> None:
         server.deny(read_until(child, r"enter the code  (\S+)\n"))
         _, stderr = child.communicate(timeout=20)
     assert child.returncode == 4
-    assert b"Error: The sign-in was refused, by the person or by the server" in stderr
+    assert b"Error: The sign-in was refused, by the user or by the server" in stderr
 
 
 def test_expired_device_code_is_exit_code_3(server: OAuthServer) -> None:

@@ -249,7 +249,7 @@ async def test_revocation_is_retried_after_503(scene: Scene) -> None:
 async def test_permanent_revocation_failure_raises(
     scene: Scene, cache: TokenCache | None, fault: Fault, attempts: int
 ) -> None:
-    """After the attempts of `Retry` the second token is not tried; both tokens are forgotten."""
+    """After the attempts of `Retry` the second token is not tried; both tokens are deleted."""
     async with scene.user_client(cache=cache, retry=Retry(attempts=3, wait_initial=0)) as client:
         access = await scene.get(client)
         scene.server.faults["revocation"] = fault
@@ -269,7 +269,7 @@ async def test_logout_without_metadata_raises_and_forgets_the_tokens(
         await scene.get(client)
     scene.server.faults["metadata"] = Fault.status(500)
     async with scene.user_client(cache=FileCache(tmp_path / "cache")) as client:
-        with pytest.raises(RevocationError, match="tokens were forgotten"):
+        with pytest.raises(RevocationError, match="tokens were deleted"):
             await client.logout()
     assert not list((tmp_path / "cache").glob("*.json"))
 
