@@ -46,10 +46,10 @@ class Claim(Protocol):
         ...
 
     async def release(self) -> None:
-        """Give the claim back, and wake all callers of `TokenCache.wait`.
+        """Release the claim, and wake all callers of `TokenCache.wait`.
 
         Never raises, even if the claim was lost or the store cannot be used: a claim that cannot be
-        given back ends by itself. Must be called exactly once.
+        released ends by itself. Must be called exactly once.
         """
         ...
 
@@ -112,7 +112,7 @@ class TokenCache(Protocol):
         ...
 
     async def wait(self, key: str, timeout: float) -> None:
-        """Return when the claim to a key is free or was given back, or after `timeout` seconds.
+        """Return when the claim to a key is free or was released, or after `timeout` seconds.
 
         All tasks and processes that wait return at about the same time; they read the value and
         need the claim only if they cannot use the value. May return earlier for any reason.

@@ -100,7 +100,7 @@ def _check_redirect(
 
 
 def authorization_rules(provider: Provider | None) -> AuthorizationRules:
-    """Return what the provider's server expects of authorization requests and scopes."""
+    """Return the server's rules for authorization requests and scopes."""
     if provider is None:
         return STANDARD_AUTHORIZATION
     return AuthorizationRules(

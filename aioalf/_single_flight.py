@@ -195,7 +195,7 @@ def copy_exception(error: E) -> E:
     """
     try:
         duplicate = copy.copy(error) if hasattr(error, "__copy__") else _duplicate(error)
-    except Exception:  # noqa: BLE001 - a class of the user's may refuse in any way
+    except Exception:  # noqa: BLE001 - a class of the program may refuse in any way
         return error
     duplicate.__cause__ = error.__cause__
     duplicate.__suppress_context__ = error.__suppress_context__

@@ -251,7 +251,7 @@ class TokenEndpoint:
         await self._send_again("revocation_endpoint", {"token": token, "token_type_hint": hint})
 
     async def introspect(self, token: str, hint: str | None = None) -> Mapping[str, object]:
-        """Return what the server knows of a token; `hint` is its ``token_type_hint`` (RFC 7662 §2).
+        """Return the server's facts about a token; `hint` is its ``token_type_hint`` (RFC 7662 §2).
 
         A text that UTF-8 cannot encode cannot be an active token, so no request is sent for it. A
         transient failure is retried. Raises as `request` does, and TokenResponseError if ``active``

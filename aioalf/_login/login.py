@@ -74,8 +74,7 @@ class Login:
         self._failure_backoff = failure_backoff
         self.owner: str | None = owner
         """The owner of the cached tokens (`cache_owner`)."""
-        # After a sign-in there is no such limit: a user is asked again only if the server demands
-        # it.
+        # `SUBJECT_TTL` is not for sign-ins: a user signs in again only if the server demands that.
         has_subject = bool(grant.subject_key) and not grant.is_interactive
         self._entry = CacheEntry(cache, key, SUBJECT_TTL if has_subject else None)
         self._state = LoginState(grant, self._entry)

@@ -15,7 +15,7 @@ from aioalf.errors import (
 
 def login_required(refusal: OAuthError | None = None) -> LoginRequiredError:
     error = LoginRequiredError(
-        "The refresh token is no longer valid: log in again, or provide another refresh token"
+        "The refresh token is no longer valid: sign in again, or provide another refresh token"
     )
     if refusal is not None:
         error.error, error.error_description = refusal.error, refusal.error_description
@@ -27,7 +27,7 @@ def scope_not_granted(missing: frozenset[str]) -> ScopeNotGrantedError:
     names = printable(" ".join(sorted(missing)))
     return ScopeNotGrantedError(
         f"The login was not granted the scope {names}, and a refresh cannot add any (RFC 6749 §6): "
-        "request it with the client that with_options() was called on, and log in again",
+        "request it with the client that with_options() was called on, and sign in again",
         missing,
     )
 

@@ -113,7 +113,7 @@ class FileCache:
     async def claim(self, key: str) -> Claim | None:
         """Return the claim to a key; None if another task, object or process has it.
 
-        Returns None also for 0.1 seconds after this object gave the claim back while others waited
+        Returns None also for 0.1 seconds after this object released the claim while others waited
         for it, so that they are not always too late.
         """
         claim = _FileClaim(self, key, self._claims, self._thread)
@@ -124,7 +124,7 @@ class FileCache:
             raise
 
     async def wait(self, key: str, timeout: float) -> None:
-        """Return when the claim to a key is free or was given back, or its value was replaced.
+        """Return when the claim to a key is free or was released, or its value was replaced.
 
         Returns after 0.25 seconds at the latest, since a killed process gives no claim back.
         """
@@ -186,7 +186,7 @@ class _FileClaim:
             if self._lock is not None:
                 self._claims.give_back(_file_stem(self._key), self._lock)
         except Exception as error:  # noqa: BLE001 - the holder cannot do anything about it
-            logger.debug("A claim to a key of %r was not given back: %s", self._cache, error)
+            logger.debug("A claim to a key of %r was not released: %s", self._cache, error)
 
     @property
     def is_held(self) -> bool:

@@ -71,7 +71,7 @@ class MemoryCache(Unpicklable):
         return claim
 
     async def wait(self, key: str, timeout: float) -> None:
-        """Return when the claim to a key is free or was given back, or after `timeout` seconds."""
+        """Return when the claim to a key is free or was released, or after `timeout` seconds."""
         claim = self._claim_of(key)
         if claim is not None:
             with suppress(TimeoutError):

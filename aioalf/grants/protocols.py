@@ -77,7 +77,7 @@ class AuthorizationServer(Protocol):
 
         Args:
             form: The parameters of the grant, with its ``grant_type``.
-            is_repeatable: The form holds no single-use value, so that the request can be retried.
+            is_repeatable: The form holds no single-use value, so the request can be retried.
             amend: Checks the members of a 2xx response, and returns those to read the token from,
                 before anything is stored. It may raise a TokenError.
 

@@ -94,7 +94,7 @@ class UnreliableCache:
         return _LeasedClaim(self, answer) if isinstance(answer, Lease) else answer
 
     async def wait(self, key: str, timeout: float) -> None:
-        """Return when the claim to a key is free or was given back, or after `timeout` seconds."""
+        """Return when the claim to a key is free or was released, or after `timeout` seconds."""
         await self._call("wait", key, lambda: self._store.wait(key, timeout))
 
     async def holder(self, key: str) -> str | None:

@@ -208,7 +208,7 @@ async def test_failed_release_is_only_logged(
         broken.setattr(filelock.FileLock, "release", failing(errno.EIO))
         await claim.release()
     [record] = caplog.records
-    assert (record.levelno, "was not given back" in record.getMessage()) == (logging.DEBUG, True)
+    assert (record.levelno, "was not released" in record.getMessage()) == (logging.DEBUG, True)
 
 
 async def test_claim_file_that_cannot_be_removed_does_not_keep_the_lock(
@@ -451,7 +451,7 @@ async def test_object_that_waits_for_itself_takes_no_precedence(cache: FileCache
 
 @pytest.mark.usefixtures("long_precedence")
 async def test_earlier_wait_gives_no_precedence(cache: FileCache, other: FileCache) -> None:
-    """The own earlier wait of the next holder does not count."""
+    """The earlier wait of the next holder does not count."""
     await give_back_while_another_waits(cache, other)
     await (await claimed(other)).release()
     await claimed(other)

@@ -346,7 +346,7 @@ async def test_scope_that_was_not_granted_raises_without_a_request(
     async with scene.user_client(cache=cache) as client:
         await scene.get(client)
         requests = scene.server.token_requests
-        with pytest.raises(ScopeNotGrantedError, match=r"scope c d.*log in again") as caught:
+        with pytest.raises(ScopeNotGrantedError, match=r"scope c d.*sign in again") as caught:
             await scene.get(client.with_options(scope="a c d"))
         assert caught.value.missing == {"c", "d"}
         assert scene.server.token_requests == requests

@@ -175,7 +175,7 @@ async def test_refused_refresh_token_without_sign_in_requires_a_login(
     if after:
         await login.token(server, None)
     server.error = INVALID_GRANT
-    with pytest.raises(LoginRequiredError, match="log in again") as caught:
+    with pytest.raises(LoginRequiredError, match="sign in again") as caught:
         await login.token(server, None)
     assert caught.value.__cause__ is INVALID_GRANT
     for _ in range(3):
