@@ -47,6 +47,11 @@ def type_of(value: object) -> str:
     return f"{_kind(value)} of {kinds or 'nothing'}"
 
 
+def number_or_type(value: object) -> str:
+    """Return a number or None as text, and the type of another value, which may be a secret."""
+    return repr(value) if value is None or isinstance(value, int | float) else type_of(value)
+
+
 def _kind(value: object) -> str:
     return "''" if value == "" else type(value).__name__
 
@@ -101,7 +106,7 @@ def check_seconds(name: str, value: float) -> float:
     """Return the value of an option. Raises TokenConfigurationError if it is not valid seconds."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
         raise TokenConfigurationError(
-            f"{name} must be a finite number of seconds, 0 or more, not {value!r}"
+            f"{name} must be a finite number of seconds, 0 or more, not {number_or_type(value)}"
         )
     return value
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple, Self, TypeVar
 
-from aioalf._syntax import check_seconds
+from aioalf._syntax import check_seconds, number_or_type
 from aioalf.errors import TokenConfigurationError, TokenError, TokenHTTPError
 from aioalf.renewal import MAX_BACKOFF, PAUSE_AFTER_REFUSAL
 
@@ -50,7 +50,7 @@ class Retry(_RetryValues):
         """Check the values."""
         if isinstance(attempts, bool) or not isinstance(attempts, int) or attempts < 1:
             raise TokenConfigurationError(
-                f"attempts must be a whole number, 1 or more, not {attempts!r}"
+                f"attempts must be a whole number, 1 or more, not {number_or_type(attempts)}"
             )
         check_seconds("wait_initial", wait_initial)
         check_seconds("timeout", timeout)

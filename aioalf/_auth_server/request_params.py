@@ -14,7 +14,7 @@ from typing import Final
 from yarl import URL
 
 from aioalf._hidden_repr import MaskedDict
-from aioalf._masking import Unpicklable, printable
+from aioalf._masking import Unpicklable
 from aioalf._syntax import is_sendable, join_scope, scope_set, type_of
 from aioalf.errors import TokenConfigurationError
 
@@ -154,12 +154,19 @@ def _checked_scope(scope: str) -> str:
 
 def _checked_resource(resource: str) -> str:
     if not _is_absolute(resource):
-        shown = re.sub(r"(?s)[^/]*@|[?#].*", "…", resource)  # without credentials and query
         raise TokenConfigurationError(
-            f"resource must be an absolute URI without a fragment, not '{printable(shown)}'; "
-            "percent-encode characters that are not ASCII (RFC 8707 §2)"
+            "resource must be an absolute URI without a fragment (RFC 8707 §2): "
+            f"{_resource_problem(resource)}"
         )
     return resource
+
+
+def _resource_problem(resource: str) -> str:
+    if "#" in resource:
+        return "it has a fragment"
+    if ":" not in resource:
+        return "it has no scheme, such as https:"
+    return "it has no host, or a character that must be percent-encoded"
 
 
 def _is_absolute(resource: str) -> bool:

@@ -14,7 +14,7 @@ from aioalf._auth_server.expiry import EXPIRES_IN, ExpiryMembers, read_expiry
 from aioalf._auth_server.granted_scope import GrantedScope, ScopeRules, read_scope
 from aioalf._hidden_repr import MaskedDict, MaskedStr
 from aioalf._masking import mask_secrets, printable
-from aioalf._syntax import is_sendable, is_visible_ascii, read_lifetime
+from aioalf._syntax import is_sendable, is_visible_ascii, number_or_type, read_lifetime
 from aioalf.errors import TokenConfigurationError, TokenResponseError
 from aioalf.token import Token
 
@@ -66,7 +66,8 @@ def read_default_expires_in(value: float | None) -> int | None:
         return read_lifetime(value)
     except ValueError:
         raise TokenConfigurationError(
-            f"default_expires_in must be a number of seconds, 0 or more, not {value!r}"
+            "default_expires_in must be a finite number of seconds, 0 or more, "
+            f"not {number_or_type(value)}"
         ) from None
 
 

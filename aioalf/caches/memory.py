@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from aioalf._cache_protocol import Claim
 from aioalf._error_frames import hide_locals_on_error
 from aioalf._masking import Unpicklable
+from aioalf._syntax import number_or_type
 from aioalf.errors import TokenConfigurationError
 
 
@@ -36,7 +37,7 @@ class MemoryCache(Unpicklable):
     def __init__(self, max_entries: int = 10_000) -> None:
         if not isinstance(max_entries, int) or max_entries < 1:
             raise TokenConfigurationError(
-                f"max_entries must be a whole number, 1 or more, not {max_entries!r}"
+                f"max_entries must be a whole number, 1 or more, not {number_or_type(max_entries)}"
             )
         self._max_entries = max_entries
         self._entries: dict[str, tuple[str, float]] = {}  # the least recently used first

@@ -15,6 +15,7 @@ from yarl import URL
 from aioalf._auth_server.request_params import Form
 from aioalf._hidden_repr import MaskedDict
 from aioalf._masking import mask_secrets, printable
+from aioalf._syntax import number_or_type
 from aioalf.errors import (
     AUTHORIZATION_ERRORS,
     AuthorizationError,
@@ -30,7 +31,8 @@ def check_timeout(timeout: float | None) -> float | None:
         return None
     if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout > 0:
         raise TokenConfigurationError(
-            f"timeout must be a number of seconds above 0, or None for no limit, not {timeout!r}"
+            "timeout must be a number of seconds above 0, or None for no limit, "
+            f"not {number_or_type(timeout)}"
         )
     return timeout
 

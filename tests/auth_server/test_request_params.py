@@ -1,6 +1,5 @@
 """The parameters of a token request that a user sets."""
 
-import re
 from typing import Any
 
 import pytest
@@ -73,16 +72,18 @@ def test_invalid_resource_is_refused(resource: Any) -> None:
 @pytest.mark.parametrize(
     ("resource", "found"),
     [
-        ("things", "'things'"),
-        ("https://user:secret@api.example.com/a#secret", "'https://…api.example.com/a…'"),
-        ("", "''"),
-        (["urn:a", ""], "list of '' and str"),
-        ({API: 1}, "dict of int and str"),
+        ("things", ": it has no scheme, such as https:$"),
+        (f"{API}#fragment", ": it has a fragment$"),
+        (f"{API}a b", ": it has no host, or a character that must be percent-encoded$"),
+        ("", ", not ''$"),
+        (["urn:a", ""], ", not list of '' and str$"),
+        ({API: 1}, ", not dict of int and str$"),
     ],
+    ids=in_ascii,
 )
-def test_error_names_the_invalid_resource(resource: Any, found: str) -> None:
-    """The error says what was found, without credentials, query and fragment."""
-    with pytest.raises(TokenConfigurationError, match=f", not {re.escape(found)}"):
+def test_error_names_the_problem_of_a_resource(resource: Any, found: str) -> None:
+    """The error says what was found. It does not show the value, which may be a secret."""
+    with pytest.raises(TokenConfigurationError, match=found):
         TokenRequestParams(resource=resource)
 
 

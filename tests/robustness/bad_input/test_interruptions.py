@@ -58,7 +58,7 @@ async def test_two_logins_and_one_port(scene: Scene) -> None:
         with suppress(OSError):  # also take the port of the IPv6 fallback, if there is IPv6
             address = ("::1", port)
             stack.enter_context(socket.create_server(address, family=socket.AF_INET6))
-        await scene.fails(ListenerError, f"no port from {port} to {port}")
+        await scene.fails(ListenerError, f"no free port from {port} to {port}")
     await scene.visitor(url)
     await asking
     await first.close()

@@ -141,6 +141,7 @@ AT_CREATION: dict[str, Mistake] = {
     "password in a redirect URI": lambda canary: AuthorizationCode(
         redirect_uri=f"http://a:{canary}@localhost"
     ),
+    "secret as a lifetime": lambda canary: client(default_expires_in=canary),
     "secret as a timeout": lambda canary: DeviceCode(timeout=cast("Any", canary)),
     "token without a lifetime": lambda canary: Token(canary, "soon"),
 }
