@@ -1,4 +1,4 @@
-"""Calls of a token cache: each has a time limit, and whatever it raises becomes a `CacheError`.
+"""Calls of a token cache: each has a time limit, and any error becomes a `CacheError`.
 
 Must not know what is stored.
 """
@@ -26,7 +26,7 @@ CALL_TIMEOUT: Final = 5.0
 async def ask(
     method: Callable[[*Ts], Awaitable[T]], *arguments: *Ts, limit: float = CALL_TIMEOUT
 ) -> T:
-    """Call a method of a cache and return its result. Raises CacheError for any failure of it.
+    """Call a method of a cache and return its result. Raises CacheError if it fails.
 
     `limit` is in seconds.
     """
@@ -46,8 +46,8 @@ async def ask(
 
 
 async def release(claim: Claim) -> None:
-    """Give a claim back, also if the caller is cancelled. A failure is only logged."""
+    """Release a claim, even if the caller is cancelled. A failure is only logged."""
     try:
         await run_to_completion(ask(claim.release))
     except CacheError as error:
-        logger.debug("A claim of the token cache ends by itself: %s", error)
+        logger.debug("A claim to the token cache was not released, and ends by itself: %s", error)

@@ -107,7 +107,7 @@ class CacheEntry:
         raise CacheError(f"The token cache returned {type(claim).__name__} instead of a claim")
 
     async def wait(self, seconds: float) -> None:
-        """Wait until another client gives the claim back, at most so many seconds."""
+        """Wait until another client releases the claim, for at most this many seconds."""
         await ask(self._store.wait, self._key, seconds, limit=seconds + CALL_TIMEOUT)
 
     async def holder(self) -> str:

@@ -78,7 +78,7 @@ class CacheNote(NamedTuple):
         return min(max(0.0, self.until - now), MAX_SECONDS)
 
     def is_credible(self, now: float) -> bool:
-        """Return whether the note can be of the past, if clocks differ by at most `MAX_SECONDS`.
+        """Return whether the note may be from the past if clocks differ by at most `MAX_SECONDS`.
 
         Otherwise a clock was set back, and others would wait until the old time is reached again.
         """
@@ -105,7 +105,7 @@ class CacheNote(NamedTuple):
 
 
 def failure_note(error: Exception, now: float, pause: float, by: str) -> CacheNote:
-    """Return the note that tells others of an error of now. Its response is left out."""
+    """Return a note about an error that has just occurred, without the response in the error."""
     members: dict[str, object] = {"type": type(error).__name__, "message": str(error)}
     if isinstance(error, OAuthError):
         members |= {name: getattr(error, name) for name in _WORDS}

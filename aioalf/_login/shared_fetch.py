@@ -39,7 +39,7 @@ _POLL: Final = 1.0
 """Seconds between two reads of the entry while another client holds the claim."""
 
 _MIN_WAIT: Final = 0.01
-"""The least seconds of such a pause: a cache may return at once, and must not block the loop."""
+"""The minimum of such a pause: a cache may return at once, and must not block the loop."""
 
 _CACHE_PATIENCE: Final = 15.0
 """Seconds in which a failing cache is tried again, if no request may be sent without it."""
@@ -86,7 +86,7 @@ class _Attempts:
     """The most telling error."""
 
     def include(self, note: CacheNote | None) -> None:
-        """Add the requests that a note knows."""
+        """Add the requests that a note counts."""
         if note is not None and note.attempt:
             self.began = min(note.began, self.began) if self.count else note.began
             self.count = max(note.attempt, self.count)
@@ -229,7 +229,8 @@ class SharedFetch:
         return _Turn(token)
 
     async def _attempt(self, steps: Steps, claim: Claim, attempts: _Attempts) -> Token | None:
-        # The first request has its own timeout. Another one must end in time as well.
+        # The first request has its own timeout. A repeated one must also end within the retry
+        # timeout.
         now, limit = time.time(), None
         if attempts.count:
             limit = max(0.0, self._retry.timeout - (now - attempts.began))
@@ -245,7 +246,7 @@ class SharedFetch:
             raise attempts.failure from attempts.failure.__cause__
 
     async def _note_failure(self, error: TokenError, steps: Steps, attempts: _Attempts) -> float:
-        """Tell others of an error. Return the seconds until the next attempt, or raise it."""
+        """Write a note. Return the seconds until the next attempt, or raise the error."""
         now, chance = time.time(), _jitter(1.0)
         wait = None
         if steps.is_repeatable():
