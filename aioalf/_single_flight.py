@@ -91,9 +91,10 @@ class SingleFlight(Generic[T]):
         loop, current = self._check_loop(), self._current
         if current is not None and not current[0].done() and current[0].get_loop() is loop:
             return current
-        context, waiting, known = copy_context(), Waiting(), loop.create_future()
-        task = loop.create_task(_run_when(known, call), context=context)
+        context, waiting, known, running = copy_context(), Waiting(), loop.create_future(), call()
+        task = loop.create_task(_run_when(known, running), context=context)
         context.run(_FLIGHTS.set, (*_FLIGHTS.get(), task))
+        task.add_done_callback(lambda _: running.close())  # if it was cancelled before it began
         task.add_done_callback(lambda task: self._land(task, waiting))
         self._current = task, waiting
         known.set_result(None)  # an eager task has already begun
@@ -181,11 +182,9 @@ class SingleFlight(Generic[T]):
                 landed.set_result(None)
 
 
-async def _run_when(
-    known: asyncio.Future[None], call: Callable[[], Coroutine[object, object, T]]
-) -> T:
+async def _run_when(known: asyncio.Future[None], call: Coroutine[object, object, T]) -> T:
     await known
-    return await call()
+    return await call
 
 
 def copy_exception(error: E) -> E:

@@ -29,12 +29,12 @@ def join_scope(scope: str | Collection[str] | None) -> str:
     is not a string.
     """
     values = scope.split() if isinstance(scope, str) else (scope or ())
-    if isinstance(values, set | frozenset):
-        values = sorted(values)
     if not isinstance(values, Collection) or not all(isinstance(value, str) for value in values):
         raise TokenConfigurationError(
             f"scope must be a string or a collection of strings, not {type_of(scope)}"
         )
+    if isinstance(values, set | frozenset):
+        values = sorted(values)
     return " ".join(dict.fromkeys(word for value in values for word in value.split()))
 
 

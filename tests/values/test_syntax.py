@@ -57,8 +57,9 @@ def test_scope_is_joined_with_single_spaces(scope: str | Collection[str] | None,
     [
         *((5, "int"), (object(), "object"), (b"read", "bytes")),
         *(([1], "list of int"), ([None], "list of NoneType"), (["", b"b"], "list of '' and bytes")),
+        ({1, "a"}, "set of int and str"),
     ],
-    ids=["int", "object", "bytes", "ints", "none", "mixed"],
+    ids=["int", "object", "bytes", "ints", "none", "mixed", "set"],
 )
 def test_scope_of_other_types_is_refused(scope: object, found: str) -> None:
     """A wrong type is reported when the client is created, and named."""
