@@ -31,9 +31,8 @@ from typing import Final, Self, TypedDict, Unpack
 from aiohttp import ClientConnectionError, ClientResponse
 
 from aioalf._masking import excerpt
+from aioalf._retryable_statuses import is_retryable
 
-_TOO_MANY_REQUESTS: Final = 429
-_SERVER_ERROR: Final = 500
 _SIGN_IN_AGAIN: Final = frozenset(
     {"invalid_grant", "login_required", "interaction_required", "consent_required"}
 )
@@ -158,8 +157,7 @@ class TokenHTTPError(OAuthError):
         self.response_text = response_text
         self.response = response
         self.retry_after = retry_after
-        status = response_status or 0
-        self.is_transient: bool = status == _TOO_MANY_REQUESTS or status >= _SERVER_ERROR
+        self.is_transient: bool = is_retryable(response_status)
 
     def __str__(self) -> str:
         text = super().__str__()

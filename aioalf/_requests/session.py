@@ -14,7 +14,7 @@ from aiohttp import ClientMiddlewareType, ClientSession, ClientTimeout
 from aioalf._api_rules import AUTHORIZATION
 from aioalf._options import SessionOptions
 from aioalf._requests.retry_on_401 import renew_rejected_hop
-from aioalf._requests.session_settings import create_session, read_session_options
+from aioalf._requests.session_factory import create_session, read_session_options
 from aioalf.errors import TokenConfigurationError
 
 _USED_BY_TOKEN_REQUESTS: Final = frozenset({"connector", "proxy", "trust_env"})

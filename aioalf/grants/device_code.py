@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 from aioalf._callbacks import call_user_function, run_while_showing
 from aioalf._error_frames import hide_locals_on_error
+from aioalf._retryable_statuses import is_retryable
 from aioalf.client_auth.credentials import require_client_id
 from aioalf.errors import (
     AccessDeniedError,
@@ -134,8 +135,7 @@ def _next_interval(error: TokenError, interval: float) -> float:
 
 def _is_outage(error: TokenError) -> bool:
     if isinstance(error, TokenHTTPError) and error.error is None:
-        status = error.response_status or 0
-        return status == 429 or status >= 500
+        return is_retryable(error.response_status)
     return isinstance(error, TokenConnectionError) and error.is_transient
 
 

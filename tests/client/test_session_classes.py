@@ -225,7 +225,7 @@ def test_argument_of_a_newer_aiohttp_is_refused(name: str, monkeypatch: pytest.M
         names = ARGUMENTS.keys() - NEWER_VALUES.keys()
         return inspect.Signature([ARGUMENTS[each] for each in ARGUMENTS if each in names])
 
-    monkeypatch.setattr("aioalf._requests.session_settings.signature", older)
+    monkeypatch.setattr("aioalf._requests.session_factory.signature", older)
     with pytest.raises(TokenConfigurationError, match=f"{name} needs a newer aiohttp: version"):
         Client("client-id", "secret", TOKEN_ENDPOINT, **{name: NEWER_VALUES[name]})
 

@@ -26,6 +26,7 @@ LAYERS: list[tuple[str, dict[str, set[str]]]] = [
             "_error_frames": set(),
             "_masking": set(),
             "_hidden_repr": set(),
+            "_retryable_statuses": set(),
             "errors": {"aiohttp"},
             "_syntax": set(),
             "_urls": {"warnings"},

@@ -70,7 +70,7 @@ def trace_tokens() -> TraceConfig:
 def trace_own_sessions() -> AbstractContextManager[object]:
     """Add `trace_tokens` to sessions that clients create from now on."""
     traced = partial(ClientSession, trace_configs=[trace_tokens()])
-    return mock.patch("aioalf._requests.session_settings.ClientSession", traced)
+    return mock.patch("aioalf._requests.session_factory.ClientSession", traced)
 
 
 async def _note_sent(
