@@ -11,7 +11,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Final
+from typing import Final, cast
 
 from aioalf.errors import TokenConfigurationError
 
@@ -42,7 +42,9 @@ def type_of(value: object) -> str:
     """Return the type of a value and of its items, for error messages: ``list of int and str``."""
     if isinstance(value, str | bytes) or not isinstance(value, Collection):
         return _kind(value)
-    items = [*value, *value.values()] if isinstance(value, Mapping) else value
+    items = cast("Collection[object]", value)
+    if isinstance(value, Mapping):
+        items = [*items, *cast("Mapping[object, object]", value).values()]
     kinds = " and ".join(sorted({_kind(item) for item in items}))
     return f"{_kind(value)} of {kinds or 'nothing'}"
 

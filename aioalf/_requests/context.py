@@ -45,14 +45,14 @@ class RequestContextManager(Coroutine[Any, Any, R]):
         exc_type: type[BaseException] | None,
         exc: BaseException | None,
         traceback: TracebackType | None,
-    ) -> Coroutine[Any, Any, bool | None]:
+    ) -> Any:
         return self._result.__aexit__(exc_type, exc, traceback)
 
-    def send(self, value: Any, /) -> Any:  # noqa: ANN401 - the signature of coroutines
+    def send(self, value: Any, /) -> Any:
         """Resume the coroutine (called by event loops)."""
         return self._coroutine.send(value)
 
-    def throw(self, *error: Any) -> Any:  # noqa: ANN401 - the signature of coroutines
+    def throw(self, *error: Any) -> Any:
         """Raise an error in the coroutine (called by event loops)."""
         return self._coroutine.throw(*error)
 

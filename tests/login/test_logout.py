@@ -161,7 +161,7 @@ class FakeLogin:
         """Return no tokens."""
         return TokensToRevoke()
 
-    async def finish_logout(self, endpoint: TokenEndpoint, to_revoke: TokensToRevoke) -> None:
+    async def finish_logout(self, server: TokenEndpoint, to_revoke: TokensToRevoke) -> None:
         """Raise the error, or wait forever."""
         if self._error is not None:
             raise self._error

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Coroutine
 from itertools import pairwise
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from yarl import URL
@@ -1050,16 +1051,11 @@ async def test_cache_that_does_not_wait_does_not_block_the_event_loop() -> None:
         assert {token.access_token for token in await asyncio.gather(*tasks)} == {"access-1"}
 
 
-class UnconnectedCache(MemoryCache):
-    """Raises when a method is called, not when its result is awaited."""
-
-    def get(self, key: str) -> Coroutine[Any, Any, str | None]:
-        """Raise."""
-        raise RuntimeError("not connected")
-
-
-async def test_cache_that_raises_when_it_is_called_is_not_used() -> None:
+async def test_cache_that_raises_when_it_is_called_is_not_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A method may be a plain function that returns an awaitable."""
-    login = Login(ServiceGrant(), cache=UnconnectedCache(), key=KEY)
+    monkeypatch.setattr(MemoryCache, "get", Mock(side_effect=RuntimeError("not connected")))
+    login = Login(ServiceGrant(), cache=MemoryCache(), key=KEY)
     server = Server(UnreliableCache())
     assert (await login.token(server, None)).access_token == "access-1"

@@ -44,5 +44,22 @@ async def test_call_in_a_cancelled_anyio_scope_is_completed_without_a_busy_loop(
     assert cancellations[0] < 5
 
 
+async def test_caller_is_cancelled_even_if_the_call_cancels_itself() -> None:
+    """A function of a user may raise CancelledError; nothing is logged about the call."""
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def cancel_itself() -> None:
+        begun.set()
+        await go_on.wait()
+        raise asyncio.CancelledError
+
+    caller = asyncio.create_task(run_to_completion(cancel_itself()))
+    await begun.wait()
+    caller.cancel()
+    go_on.set()
+    await asyncio.wait({caller})
+    assert caller.cancelled()
+
+
 async def _wait(event: asyncio.Event) -> None:
     await event.wait()
