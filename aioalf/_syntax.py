@@ -40,13 +40,14 @@ def join_scope(scope: str | Collection[str] | None) -> str:
 
 def type_of(value: object) -> str:
     """Return the type of a value and of its items, for error messages: ``list of int and str``."""
+    kind = _kind(value)
     if isinstance(value, str | bytes) or not isinstance(value, Collection):
-        return _kind(value)
+        return kind
     items = cast("Collection[object]", value)
     if isinstance(value, Mapping):
         items = [*items, *cast("Mapping[object, object]", value).values()]
     kinds = " and ".join(sorted({_kind(item) for item in items}))
-    return f"{_kind(value)} of {kinds or 'nothing'}"
+    return f"{kind} of {kinds or 'nothing'}"
 
 
 def number_or_type(value: object) -> str:
