@@ -17,6 +17,7 @@ _CUT_OFF = frozenset(
         *("FlightCancelledError", "TokenConnectionError", "ClientConnectionError"),
         *("ServerDisconnectedError", "ClientConnectionResetError", "CancelledError"),
         *("RuntimeError", "AssertionError"),  # of aiohttp, for a closed session
+        "WSMessageTypeError",  # of aiohttp, for a websocket that was closed
     }
 )
 """The errors of a request whose client or session is closed meanwhile."""

@@ -286,7 +286,7 @@ class Load:
 async def _outcome_of(exchange: Callable[[], Awaitable[str]]) -> str:
     try:
         return await exchange()
-    except (ClientError, TokenError, OSError, RuntimeError, AssertionError) as error:
+    except (ClientError, TokenError, OSError, RuntimeError, AssertionError, TypeError) as error:
         # Handshake errors of aiohttp have a status, like responses.
         return str(getattr(error, "status", "") or type(error).__name__)
     except asyncio.CancelledError:
