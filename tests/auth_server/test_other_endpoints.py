@@ -30,6 +30,8 @@ async def test_endpoint_may_exist_for_mutual_tls_only(
         )
         assert await endpoint.has("revocation_endpoint") is expected
         assert not await endpoint.has("introspection_endpoint")
+        if expected:
+            assert str(await endpoint.url_of("revocation_endpoint")) == "https://mtls.example/r"
 
 
 async def test_response_of_another_endpoint_must_be_an_object(oauth_server: OAuthServer) -> None:

@@ -226,6 +226,14 @@ async def test_each_kind_of_warning_is_logged_once(
     assert len([each for each in warnings if "write" in each]) == 1
 
 
+async def test_refresh_without_scope_has_the_scope_of_the_login(oauth_server: OAuthServer) -> None:
+    """The login knows what was granted; the endpoint knows no scope (RFC 6749 §6)."""
+    oauth_server.token_fault = Fault.wrong_json({"access_token": "abc", "token_type": "Bearer"})
+    endpoint = endpoint_at(oauth_server.token_endpoint, scope="read")
+    form = {"grant_type": "refresh_token", "refresh_token": "any", "scope": ""}
+    assert (await endpoint.request(form)).scope is None
+
+
 async def test_malformed_refresh_token_does_not_hide_the_problem(
     oauth_server: OAuthServer,
 ) -> None:
