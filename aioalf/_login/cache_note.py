@@ -106,7 +106,8 @@ class CacheNote(NamedTuple):
 
 def failure_note(error: Exception, now: float, pause: float, by: str) -> CacheNote:
     """Return a note about an error that has just occurred, without the response in the error."""
-    members: dict[str, object] = {"type": type(error).__name__, "message": str(error)}
+    message = str(error.args[0]) if error.args else ""  # str() of some errors has the response
+    members: dict[str, object] = {"type": type(error).__name__, "message": message}
     if isinstance(error, OAuthError):
         members |= {name: getattr(error, name) for name in _WORDS}
     if isinstance(error, TokenHTTPError):

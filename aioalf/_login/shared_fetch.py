@@ -224,6 +224,7 @@ class SharedFetch:
         except TokenError as error:
             attempts.failure = more_telling(error, attempts.failure)
             return _Turn(pause=await self._note_failure(attempts.failure, steps, attempts))
+        attempts.count = 0  # a refused refresh token is no failure: the grant starts again
         if note is not None:
             await self._entry.set_note(None, steps.name)
         return _Turn(token)

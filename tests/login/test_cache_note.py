@@ -70,6 +70,14 @@ def test_failure_of_a_clock_that_was_set_back_is_ignored() -> None:
     assert read_note(note, 1000.0) is None
 
 
+def test_response_of_an_error_is_not_noted() -> None:
+    """The error of another client shows the status once, and no body."""
+    failed = TokenHTTPError("busy", 503, "a body")
+    note = failure_note(failed, 1000.0, 10.0, "process 1")
+    assert "a body" not in write_note(note)
+    assert str(note.error(1000.0)).count("StatusCode: 503") == 1
+
+
 def test_error_without_a_message_can_be_noted() -> None:
     """A grant of a user may raise such an error."""
     note = read_note(write_note(failure_note(MetadataError(), 1000.0, 10.0, "process 1")), 1000.0)
