@@ -15,11 +15,12 @@ from yarl import URL
 
 from aioalf._auth_server.request_params import AmendResponse, Form
 from aioalf._closing import CLOSE_TIMEOUT
+from aioalf._login.cache_entry import CacheEntry
 from aioalf._login.cache_entry_format import StoredLogin, write_stored_login
 from aioalf._login.derived_login import DerivedLogin
 from aioalf._login.login import Login
-from aioalf._login.shared_fetch import BusyError
-from aioalf.caches import MemoryCache
+from aioalf._login.shared_fetch import BusyError, SharedFetch, Steps
+from aioalf.caches import Claim, MemoryCache
 from aioalf.errors import (
     AccessDeniedError,
     CacheError,
@@ -1059,3 +1060,30 @@ async def test_cache_that_raises_when_it_is_called_is_not_used(
     login = Login(ServiceGrant(), cache=MemoryCache(), key=KEY)
     server = Server(UnreliableCache())
     assert (await login.token(server, None)).access_token == "access-1"
+
+
+@pytest.mark.rule("R033")
+def test_refused_refresh_token_takes_no_attempt_from_the_grant(play: Play) -> None:
+    """The grant starts again, and gets all attempts of `Retry`."""
+    requests: list[Claim | None] = []
+
+    async def load(_: Claim | None) -> Token | None:
+        return None
+
+    async def request(claim: Claim | None) -> Token | None:
+        requests.append(claim)
+        if len(requests) == 1:
+            return None
+        raise TokenHTTPError("busy", 503)
+
+    async def sign_in() -> Token:
+        raise NotImplementedError
+
+    async def scenario() -> None:
+        steps = Steps(load, request, sign_in, lambda: False, lambda: True, needs_cache=True)
+        fetch = SharedFetch(CacheEntry(UnreliableCache(), KEY), RETRY, 0)
+        with pytest.raises(TokenHTTPError):
+            await fetch.run(steps, is_ahead=False)
+        assert len(requests) == 1 + RETRY.attempts
+
+    play(scenario())
