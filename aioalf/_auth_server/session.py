@@ -15,7 +15,9 @@ from ssl import CERT_REQUIRED, SSLContext
 from typing import Any, Final, cast
 
 from aiohttp import (
+    ClientRequest,
     ClientSession,
+    ClientTimeout,
     DummyCookieJar,
     Fingerprint,
     InvalidURL,
@@ -24,7 +26,9 @@ from aiohttp import (
     TraceConfig,
     UnixConnector,
 )
+from aiohttp.connector import Connection
 from aiohttp.helpers import BasicAuth, get_env_proxy_for_url
+from aiohttp.tracing import Trace
 from yarl import URL
 
 from aioalf._auth_server.http_options import DEFAULT_TIMEOUT
@@ -125,6 +129,29 @@ def _problem(session: ClientSession) -> str | None:
     return None
 
 
+class _OneRequestConnector(TCPConnector):
+    """A connector that aborts its connections when it is closed.
+
+    A connection with TLS that is closed waits for the server's last message. If the event loop of a
+    short program is closed meanwhile, the socket stays open.
+    """
+
+    _opened: tuple[asyncio.Transport | None, ...] = ()
+
+    async def connect(
+        self, req: ClientRequest, traces: list[Trace], timeout: ClientTimeout
+    ) -> Connection:
+        connection = await super().connect(req, traces, timeout)
+        self._opened = (*self._opened, connection.transport)
+        return connection
+
+    async def close(self, *, abort_ssl: bool = True) -> None:
+        for transport in self._opened:
+            if abort_ssl and transport is not None:
+                transport.abort()
+        await super().close()
+
+
 async def open_session(
     url: URL,
     settings: SessionSettings,
@@ -146,9 +173,8 @@ async def open_session(
         options["proxy"] = await _proxy_of(settings, url)
     traces = list(trace_configs)
     if auth_session is None:
-        # Not kept alive after the response, not even until the session is closed.
         ssl = cast("bool | SSLContext | Fingerprint", settings.ssl)
-        options["connector"] = TCPConnector(ssl=ssl, force_close=True)
+        options["connector"] = _OneRequestConnector(ssl=ssl, force_close=True)
     else:
         session = auth_session.current()  # again: it may have been closed meanwhile
         options |= {"connector": session.connector, "connector_owner": False}

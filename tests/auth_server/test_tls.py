@@ -1,10 +1,12 @@
 """Certificates and plain http: where secrets and tokens are sent."""
 
+import asyncio
 import hashlib
 import socket
 import ssl
 import warnings
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -67,6 +69,30 @@ async def test_certificate_is_verified(untrusted_url: str) -> None:
     assert isinstance(error.__cause__, ClientConnectorCertificateError)
     assert not error.is_transient
     assert (await request_token(endpoint_at(untrusted_url, {"ssl": False}))).access_token == "abc"
+
+
+async def test_connection_is_closed_although_the_server_does_not_end_tls() -> None:
+    """The client does not wait for it: the event loop of a short program is closed soon."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"https://127.0.0.1:{listener.getsockname()[1]}/token"
+        server = asyncio.create_task(asyncio.to_thread(answer_without_end_of_tls, listener))
+        await request_token(endpoint_at(url, {"ssl": client_context(AUTHORITY)}))
+        assert await server == "closed"
+
+
+def answer_without_end_of_tls(listener: socket.socket) -> str:
+    """Answer one token request, and then wait until the client has closed the socket."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    CERTIFICATE.configure_cert(context)
+    listener.settimeout(10)
+    with context.wrap_socket(listener.accept()[0], server_side=True) as connection:
+        connection.recv(65536)
+        connection.sendall(answer(TOKEN))
+        with socket.socket(fileno=connection.detach()) as raw, suppress(ConnectionResetError):
+            raw.settimeout(5)
+            while raw.recv(65536):  # the client's end of TLS
+                pass
+    return "closed"
 
 
 @pytest.mark.rule("R161")
