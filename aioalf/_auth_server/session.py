@@ -40,7 +40,36 @@ logger: logging.Logger = logging.getLogger(__name__)
 AuthSessionOption = ClientSession | Callable[[], ClientSession]
 """The option ``auth_session``: a session, or a function that returns one in an event loop."""
 
-_STANDARD_CONNECTORS: Final = (TCPConnector, UnixConnector, NamedPipeConnector)
+
+class AbortingConnector(TCPConnector):
+    """A connector for few requests, which aborts its connections when it is closed.
+
+    A connection with TLS that is closed waits for the server's last message. If a short program
+    closes its event loop meanwhile, the socket stays open.
+    """
+
+    _opened: tuple[asyncio.Transport | None, ...] = ()
+
+    async def connect(
+        self, req: ClientRequest, traces: list[Trace], timeout: ClientTimeout
+    ) -> Connection:
+        connection = await super().connect(req, traces, timeout)
+        self._opened = (*self._opened, connection.transport)
+        return connection
+
+    async def close(self, *, abort_ssl: bool = True) -> None:
+        for transport in self._opened:
+            if abort_ssl and transport is not None:
+                transport.abort()
+        await super().close()
+
+
+_STANDARD_CONNECTORS: Final = (
+    TCPConnector,
+    AbortingConnector,
+    UnixConnector,
+    NamedPipeConnector,
+)
 
 
 def verifies_certificates(ssl: object) -> bool:
@@ -129,29 +158,6 @@ def _problem(session: ClientSession) -> str | None:
     return None
 
 
-class _OneRequestConnector(TCPConnector):
-    """A connector that aborts its connections when it is closed.
-
-    A connection with TLS that is closed waits for the server's last message. If the event loop of a
-    short program is closed meanwhile, the socket stays open.
-    """
-
-    _opened: tuple[asyncio.Transport | None, ...] = ()
-
-    async def connect(
-        self, req: ClientRequest, traces: list[Trace], timeout: ClientTimeout
-    ) -> Connection:
-        connection = await super().connect(req, traces, timeout)
-        self._opened = (*self._opened, connection.transport)
-        return connection
-
-    async def close(self, *, abort_ssl: bool = True) -> None:
-        for transport in self._opened:
-            if abort_ssl and transport is not None:
-                transport.abort()
-        await super().close()
-
-
 async def open_session(
     url: URL,
     settings: SessionSettings,
@@ -174,7 +180,7 @@ async def open_session(
     traces = list(trace_configs)
     if auth_session is None:
         ssl = cast("bool | SSLContext | Fingerprint", settings.ssl)
-        options["connector"] = _OneRequestConnector(ssl=ssl, force_close=True)
+        options["connector"] = AbortingConnector(ssl=ssl, force_close=True)
     else:
         session = auth_session.current()  # again: it may have been closed meanwhile
         options |= {"connector": session.connector, "connector_owner": False}

@@ -13,6 +13,7 @@ import click
 from aiohttp import ClientSession, TCPConnector
 from yarl import URL
 
+from aioalf._auth_server.session import AbortingConnector
 from aioalf._auth_server.token_endpoint import TokenEndpoint
 from aioalf._masking import printable
 from aioalf.errors import TokenConfigurationError
@@ -61,7 +62,7 @@ class Network:
         """
         if self.proxy is None:
             _check_environment()
-        return TCPConnector() if self.cacert is None else TCPConnector(ssl=_trusting(self.cacert))
+        return AbortingConnector(ssl=True if self.cacert is None else _trusting(self.cacert))
 
     async def apply_to(self, endpoint: TokenEndpoint) -> None:
         """Let the requests to an authorization server use these settings."""

@@ -59,7 +59,7 @@ async def _connectors(place: Place) -> AsyncIterator[None]:
 
     with (
         mock.patch("aiohttp.client.TCPConnector", connector),
-        mock.patch("aioalf._auth_server.session.TCPConnector", connector),
+        mock.patch("aioalf._auth_server.session.AbortingConnector", connector),
     ):
         yield
 

@@ -160,7 +160,7 @@ class Network:
     def install(self, patches: pytest.MonkeyPatch) -> None:
         """Make the package create its sessions here, with pools that use the virtual clock."""
         patches.setattr("aioalf._requests.session_factory.ClientSession", self.session)
-        patches.setattr("aioalf._auth_server.session.TCPConnector", self.connector)
+        patches.setattr("aioalf._auth_server.session.AbortingConnector", self.connector)
         patches.setattr("aiohttp.connector.monotonic", self.loop.time)
         patches.setattr("aiohttp.connector.random", SimpleNamespace(shuffle=self.loop.shuffle))
 
