@@ -244,7 +244,7 @@ class Client(RequestVerbs, Unpicklable, AsyncOnly):
         Raises:
             TokenError: If no token is available.
         """
-        self._dispatcher.check_open()
+        self._header.check_open()
         self._use_session()
         return await self._header.manager.token()
 

@@ -49,6 +49,11 @@ class AuthorizationHeader(Unpicklable):
         self._token: object = _NO_TOKEN
         self._value = MaskedStr()
 
+    def check_open(self) -> None:
+        """Raise RuntimeError if the client is closed."""
+        if self.is_closed:
+            raise RuntimeError("Session is closed")  # aiohttp's words
+
     def cached(self) -> str | None:
         """Return the header value if a valid token is cached and the client is open."""
         if self.is_closed:

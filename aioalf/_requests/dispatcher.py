@@ -20,24 +20,20 @@ from aiohttp import (
 from aiohttp.client import DEFAULT_TIMEOUT
 from aiohttp.helpers import sentinel
 from aiohttp.typedefs import StrOrURL
-from multidict import CIMultiDict
-from yarl import URL
 
 from aioalf._auth_server.buffered_response import copy_response
 from aioalf._masking import Unpicklable
 from aioalf._requests.authorization_header import AuthorizationHeader, with_header
-from aioalf._requests.origin_policy import origin_of
 from aioalf._requests.retry_on_401 import (
     UNAUTHORIZED,
-    AuthorizationValue,
     authorize_hops,
-    should_renew,
+    should_repeat_call,
+    value_after_renewal,
 )
 from aioalf._requests.session import SessionProvider
 from aioalf._requests.targets import RequestTargets, reraise_url_error
 from aioalf._requests.time_limit import TimeLimit, start_time_limit
-from aioalf._requests.websocket import open_websocket, prepare_handshake, without_iterators
-from aioalf._urls import redact_url
+from aioalf._requests.websocket import open_websocket
 from aioalf.errors import TokenHTTPError
 
 logger: logging.Logger = logging.getLogger(__name__)
@@ -46,7 +42,6 @@ _Options = Mapping[str, Any]
 _Request = Callable[..., Awaitable[ClientResponse]]
 
 _REQUEST = ClientSession.request
-_SWITCHING_PROTOCOLS = 101
 _REPEATABLE = (type(None), str, bytes, bytearray, memoryview, Mapping, list, tuple, FormData)
 """Types of ``data`` that aiohttp can send twice."""
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110 §9.2.1
@@ -114,12 +109,12 @@ class RequestDispatcher(Unpicklable):
                     request = session._request  # pyright: ignore[reportPrivateUsage]
                 response = await request(method, target, **arguments)
             except ClientResponseError as error:  # raise_for_status
-                if error.status != UNAUTHORIZED or not self._should_retry(
+                if error.status != UNAUTHORIZED or not self._can_repeat(
                     error, options, sent, target
                 ):
                     raise
             else:
-                if response.status != UNAUTHORIZED or not self._should_retry(
+                if response.status != UNAUTHORIZED or not self._can_repeat(
                     response, options, sent, target
                 ):
                     return response
@@ -134,14 +129,14 @@ class RequestDispatcher(Unpicklable):
         self, session: ClientSession, target: StrOrURL | None, url: StrOrURL
     ) -> tuple[StrOrURL, str]:
         """Wait for a token, which may name the base URL. Return the URL and the header value."""
-        self.check_open()
+        self._header.check_open()
         if target is None:
             token = await self._header.token(session)
             target = self._targets.find_with(token, url)
             authorization = self._header.value_of(token.access_token)
         else:
             authorization = await self._header.get(session)
-        self.check_open()
+        self._header.check_open()
         return target, authorization
 
     async def _send_again(
@@ -155,10 +150,10 @@ class RequestDispatcher(Unpicklable):
     ) -> ClientResponse:
         async with _wait(limit):
             renewed = await self._header.renew(rejected, session)
-        self.check_open()
+        self._header.check_open()
         if limit is not None:
             arguments["timeout"] = limit.rest()
-        repeated = with_header(arguments, _after_renewal(rejected, renewed))
+        repeated = with_header(arguments, value_after_renewal(rejected, renewed))
         response = await session.request(method, url, **repeated)
         self._header.note_result(response.status)
         return response
@@ -178,25 +173,15 @@ class RequestDispatcher(Unpicklable):
         # see it.
         return options if limit is None or is_default else {**options, "timeout": limit.rest()}
 
-    def _should_retry(
+    def _can_repeat(
         self,
         response: ClientResponse | ClientResponseError,
         options: _Options,
         sent: str,
         target: StrOrURL,
     ) -> bool:
-        """Decide about a 401 that no middleware handled, for instance because of a mock."""
-        if isinstance(sent, AuthorizationValue) and sent.was_rejected:
-            return False
-        if not _is_from_origin_of(URL(target), response):
-            logger.debug(
-                "The 401 of %s is returned: a redirect led to another origin, which gets no token",
-                redact_url(response.request_info.url),
-            )
-            return False
         can_repeat = isinstance(options.get("data"), _REPEATABLE)
-        headers = CIMultiDict(response.headers or ())
-        return should_renew(self._header, sent, headers, can_repeat=can_repeat)
+        return should_repeat_call(self._header, response, sent, target, can_repeat=can_repeat)
 
     # Websockets
 
@@ -204,32 +189,15 @@ class RequestDispatcher(Unpicklable):
         """Open a websocket."""
         session = self._sessions.current()
         target = self._targets.find(url, options.get("auth"))
-        options = without_iterators(options)
         async with _wait(start_time_limit(self._sessions.timeout)):
             authorization = self._header.cached()
             if target is None or authorization is None:
                 target, authorization = await self._fetch(session, target, url)
-            session, options, sent = prepare_handshake(
-                self._header, self._sessions, options, authorization
+            return await open_websocket(
+                self._header, self._sessions, target, options, authorization
             )
-            try:
-                return await open_websocket(session, target, options, sent)
-            except ClientResponseError as error:  # ws_connect accepts no middlewares
-                if error.status != UNAUTHORIZED or not self._should_retry(error, {}, sent, target):
-                    raise
-            renewed = await self._header.renew(sent, session)
-            self.check_open()
-            again = _after_renewal(sent, renewed)
-            websocket = await open_websocket(session, target, options, again)
-            self._header.note_result(_SWITCHING_PROTOCOLS)
-            return websocket
 
-    # Checks and errors
-
-    def check_open(self) -> None:
-        """Raise RuntimeError if the client is closed."""
-        if self._header.is_closed:
-            raise RuntimeError("Session is closed")  # aiohttp's words
+    # Errors
 
     async def _error_response(
         self, error: TokenHTTPError, session: ClientSession, options: _Options
@@ -254,16 +222,3 @@ class RequestDispatcher(Unpicklable):
 
 def _wait(limit: TimeLimit | None) -> AbstractAsyncContextManager[object]:
     return nullcontext() if limit is None else limit.wait()
-
-
-def _after_renewal(rejected: str, renewed: str) -> str:
-    """Return the value for a request that is repeated as a whole."""
-    if isinstance(rejected, AuthorizationValue):
-        return rejected.after_renewal(renewed)
-    return renewed
-
-
-def _is_from_origin_of(target: URL, response: ClientResponse | ClientResponseError) -> bool:
-    """Tell whether the response is from the origin that got the token, after all redirects."""
-    urls = (response.request_info.url, *(hop.url for hop in response.history))
-    return all(origin_of(url) == origin_of(target) for url in urls)

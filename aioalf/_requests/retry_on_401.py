@@ -1,7 +1,8 @@
 """Whether and how a request is repeated with a new token after a 401 (RFC 6750 §3.1).
 
-`should_renew` decides. `repeat_hop` repeats one hop of a request in a middleware; if no middleware
-ran, `RequestDispatcher` repeats the whole request. Must not know sessions or token managers.
+`should_renew` decides. `repeat_hop` repeats one hop of a request in a middleware. If no middleware
+ran, `should_repeat_call` decides whether the whole call is repeated: a request by
+`RequestDispatcher`, a handshake by `open_websocket`. Must not know sessions or token managers.
 """
 
 from __future__ import annotations
@@ -10,15 +11,25 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
-from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientSession
+from aiohttp import (
+    ClientHandlerType,
+    ClientRequest,
+    ClientResponse,
+    ClientResponseError,
+    ClientSession,
+)
 from aiohttp.hdrs import AUTHORIZATION
 from aiohttp.multipart import MultipartWriter
 from aiohttp.payload import AsyncIterablePayload, Payload
+from aiohttp.typedefs import StrOrURL
 from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
 
 from aioalf._hidden_repr import MaskedStr
 from aioalf._requests.authorization_header import AuthorizationHeader, with_header
 from aioalf._requests.challenge import Challenge, parse_challenges
+from aioalf._requests.origin_policy import origin_of
+from aioalf._urls import redact_url
 
 logger: logging.Logger = logging.getLogger(__name__)
 
@@ -137,6 +148,33 @@ def should_renew(
     return True
 
 
+def should_repeat_call(
+    header: AuthorizationHeader,
+    response: ClientResponse | ClientResponseError,
+    sent: str,
+    target: StrOrURL,
+    *,
+    can_repeat: bool,
+) -> bool:
+    """Decide about the 401 of a call that no middleware handled, for instance because of a mock."""
+    if isinstance(sent, AuthorizationValue) and sent.was_rejected:
+        return False
+    if not _is_from_origin_of(URL(target), response):
+        logger.debug(
+            "The 401 of %s is returned: a redirect led to another origin, which gets no token",
+            redact_url(response.request_info.url),
+        )
+        return False
+    return should_renew(header, sent, CIMultiDict(response.headers or ()), can_repeat=can_repeat)
+
+
+def value_after_renewal(rejected: str, renewed: str) -> str:
+    """Return the value for a call that is repeated as a whole."""
+    if isinstance(rejected, AuthorizationValue):
+        return rejected.after_renewal(renewed)
+    return renewed
+
+
 def is_renewal_useful(challenges: Iterable[Challenge]) -> bool:
     """Tell whether a new token of the same kind may help (RFC 6750 §3.1, RFC 9470 §3)."""
     return not any(
@@ -187,3 +225,9 @@ def _is_replayable(body: object) -> bool:
     if isinstance(body, AsyncIterablePayload):
         return False
     return not isinstance(body, Payload) or not body.consumed
+
+
+def _is_from_origin_of(target: URL, response: ClientResponse | ClientResponseError) -> bool:
+    """Tell whether the response is from the origin that got the token, after all redirects."""
+    urls = (response.request_info.url, *(hop.url for hop in response.history))
+    return all(origin_of(url) == origin_of(target) for url in urls)

@@ -469,7 +469,7 @@ def rejection_not_passed_on(patch: pytest.MonkeyPatch) -> None:
 @breaks("a request is sent at most twice", kind="client")
 def repeat_by_both(patch: pytest.MonkeyPatch) -> None:
     """`Client` repeats a request that the middleware has already repeated."""
-    should_retry = RequestDispatcher._should_retry  # noqa: SLF001 - the defect is inside
+    can_repeat = RequestDispatcher._can_repeat  # noqa: SLF001 - the defect is inside
 
     def forget_middleware(
         self: RequestDispatcher,
@@ -478,15 +478,15 @@ def repeat_by_both(patch: pytest.MonkeyPatch) -> None:
         sent: str,
         target: StrOrURL,
     ) -> bool:
-        return should_retry(self, response, options, str(sent), target)
+        return can_repeat(self, response, options, str(sent), target)
 
-    patch.setattr(RequestDispatcher, "_should_retry", forget_middleware)
+    patch.setattr(RequestDispatcher, "_can_repeat", forget_middleware)
 
 
 @breaks("a rejected request is repeated if a new token is available", kind="client")
 def client_repeats_nothing(patch: pytest.MonkeyPatch) -> None:
     """Only the middleware repeats requests."""
-    patch.setattr(RequestDispatcher, "_should_retry", lambda *_: False)
+    patch.setattr(RequestDispatcher, "_can_repeat", lambda *_: False)
 
 
 @breaks("a rejected request is repeated if a new token is available", kind="client")
