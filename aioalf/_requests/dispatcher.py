@@ -54,7 +54,8 @@ class RequestDispatcher(Unpicklable):
     """Sends requests and opens websockets with the tokens of one manager."""
 
     __slots__ = (
-        *("_header", "_logged", "_raise_token_errors", "_sessions", "_simple_methods", "_targets"),
+        *("_allows_any_https", "_header", "_logged", "_raise_token_errors"),
+        *("_sessions", "_simple_methods", "_targets"),
     )
 
     def __init__(
@@ -68,6 +69,7 @@ class RequestDispatcher(Unpicklable):
         self._header = header
         self._sessions = sessions
         self._targets = targets
+        self._allows_any_https: bool = targets.policy.allowed is None  # stays so: never pinned
         # Simple requests get the header as an argument, and need no middleware.
         is_simple = header.is_plain and not sessions.changes_responses
         self._simple_methods = _SAFE_METHODS if is_simple else frozenset[str]()
@@ -85,7 +87,15 @@ class RequestDispatcher(Unpicklable):
     async def send(self, method: str, url: StrOrURL, options: _Options) -> ClientResponse:
         """Send a request; return its response, or the error response of the token endpoint."""
         session = self._sessions.current()
-        target = self._targets.find(url, options.get("auth"))
+        # Most URLs need not be parsed, which costs time.
+        is_any_https = (
+            self._allows_any_https
+            and isinstance(url, str)
+            and url.startswith("https://")
+            and "@" not in url
+            and "auth" not in options
+        )
+        target = url if is_any_https else self._targets.find(url, options.get("auth"))
         limit = self._time_limit(options) if options or self._sessions.timeout else None
         try:
             authorization = self._header.cached()
