@@ -17,6 +17,7 @@ from typing import Final, cast
 from aioalf._cache_protocol import Claim, TokenCache
 from aioalf._closing import MustFinish, run_to_completion
 from aioalf._hidden_repr import MaskedStr
+from aioalf._login import cache_calls
 from aioalf._login.cache_calls import CALL_TIMEOUT, ask, release
 from aioalf._login.cache_entry_format import (
     StoredLogin,
@@ -99,12 +100,7 @@ class CacheEntry:
 
     async def claim(self) -> Claim | None:
         """Return the claim; None if another client has it. Raises CacheError."""
-        if self.cache is None:
-            return None
-        claim: object = await ask(self.cache.claim, self._key)
-        if claim is None or isinstance(claim, Claim):
-            return claim
-        raise CacheError(f"The token cache returned {type(claim).__name__} instead of a claim")
+        return None if self.cache is None else await cache_calls.claim(self.cache, self._key)
 
     async def wait(self, seconds: float) -> None:
         """Wait until another client releases the claim, for at most this many seconds."""

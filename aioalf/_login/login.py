@@ -15,6 +15,7 @@ from aioalf._callbacks import OnToken, notify_on_token
 from aioalf._closing import MustFinish
 from aioalf._hidden_repr import MaskedDict
 from aioalf._key_locks import KeyLocks
+from aioalf._login.cache_calls import is_held
 from aioalf._login.cache_entry import CacheEntry
 from aioalf._login.grant_requests import GrantRequests
 from aioalf._login.login_errors import after_sign_in, login_required, scope_not_granted
@@ -247,7 +248,7 @@ class Login:
         async with self._locks.hold("refresh"):
             # Again: there may have been a logout before this task started.
             self._state.raise_if_logged_out(fetch)
-            if claim is not None and not claim.is_held:
+            if claim is not None and not await is_held(claim):
                 raise CacheError("The claim was lost before the refresh token was sent")
             return await self._receive(fetch, claim, self._refreshed(fetch))
 

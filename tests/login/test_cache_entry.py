@@ -5,7 +5,7 @@ import pytest
 from aioalf._auth_server.request_params import AmendResponse, Form
 from aioalf._login.cache_entry_format import StoredLogin, write_stored_login
 from aioalf._login.login import Login
-from aioalf.caches import MemoryCache
+from aioalf.caches import Claim, MemoryCache
 from aioalf.errors import CacheError
 from aioalf.grants import AuthorizationServer, ClientCredentials
 from aioalf.token import Token
@@ -250,6 +250,50 @@ async def test_failed_read_or_claim_is_an_error(server: ScriptedServer, failing:
     cache.failing = set()
     await login.token(server, token.access_token)
     assert server.sent == ["login-1"]
+
+
+class BrokenClaim:
+    """A claim that cannot tell whether it is held, because the connection is lost."""
+
+    def __init__(self, claim: Claim) -> None:
+        self._claim = claim
+
+    @property
+    def is_held(self) -> bool:
+        """Fail."""
+        raise RuntimeError("the connection is lost")
+
+    async def replace(self, value: str, ttl: float | None) -> bool:
+        """Store a value."""
+        return await self._claim.replace(value, ttl)
+
+    async def remove(self) -> bool:
+        """Remove the value."""
+        return await self._claim.remove()
+
+    async def release(self) -> None:
+        """Release the claim."""
+        await self._claim.release()
+
+
+class BrokenClaimCache(MemoryCache):
+    """A cache whose claims are broken."""
+
+    async def claim(self, key: str) -> Claim | None:
+        """Return a broken claim."""
+        claim = await super().claim(key)
+        return None if claim is None else BrokenClaim(claim)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.rule("R080")
+async def test_no_refresh_token_is_sent_if_the_claim_may_be_lost(server: ScriptedServer) -> None:
+    """An error of the claim is an error of the cache."""
+    cache = BrokenClaimCache()
+    await cache.set(KEY, write_stored_login(StoredLogin(Token("old", 0), "kept", ISSUER)), None)
+    with pytest.raises(CacheError, match="The token cache raised RuntimeError"):
+        await Login(SignInGrant(), cache=cache, key=KEY).token(server, None)
+    assert server.sent == []
 
 
 async def test_token_that_cannot_be_stored_is_used_anyway(server: ScriptedServer) -> None:
