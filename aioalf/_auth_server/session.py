@@ -58,9 +58,8 @@ class AbortingConnector(TCPConnector):
         return connection
 
     async def close(self, *, abort_ssl: bool = True) -> None:
-        for transport in self._opened:
-            if abort_ssl and transport is not None:
-                transport.abort()
+        for transport in filter(None, self._opened if abort_ssl else ()):
+            transport.abort()
         await super().close()
 
 
