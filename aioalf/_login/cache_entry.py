@@ -72,9 +72,9 @@ class CacheEntry:
                 return False
             await self._try(self._empty(server, claim))
         text = await self._get(self._store, self._key)
-        if self._is_outdated and text == self._text:
+        if self.is_logout_pending or (self._is_outdated and text == self._text):
             return False
-        if text is not None and not has_version(text):
+        if _is_damaged(text):
             # A damaged entry does not override the login in memory. An entry of another version of
             # this package does: that version may have sent the refresh token.
             if text and text != self._damaged_text:
@@ -177,7 +177,10 @@ class CacheEntry:
         if claim is None:
             raise CacheError(f"{await self.holder()} uses the entry")
         text = write_stored_login(stored._replace(issuer=await _issuer_of(server)))
+        pending = self._pending_logout
         if await ask(claim.replace, text, _ttl(stored, self._subject_ttl)):
+            if self._pending_logout is pending:  # the text of the earlier login is gone
+                self._pending_logout = None
             return
         # The claim was lost. A login that another client has stored since then is used from now on.
         # The text that was read before is not used: its refresh token has been sent.
@@ -263,8 +266,11 @@ class CacheEntry:
         to_revoke = self._pending_logout
         if to_revoke is None:
             return  # another task has emptied the entry meanwhile
-        # From here on the text is ignored, even if it cannot be deleted.
-        self._text, self._is_outdated, self._pending_logout = text, True, None
+        # From here on the text is ignored, even if it cannot be deleted. If it is damaged, the next
+        # read may find the login nevertheless.
+        self._text, self._is_outdated = text, True
+        if not _is_damaged(text):
+            self._pending_logout = None
         try:
             stored = await _parse(text, server, is_new=True)
             if stored is not None:
@@ -274,10 +280,16 @@ class CacheEntry:
         finally:
             await run_to_completion(self._delete_after_logout(claim))
         self._is_outdated = False
+        if self._pending_logout is to_revoke:
+            self._pending_logout = None
 
     async def _delete_after_logout(self, claim: Claim | None) -> None:
         if claim is None or not await ask(claim.remove):  # a logout must leave no login
             await ask(self._store.delete, self._key)
+
+
+def _is_damaged(text: str | None) -> bool:
+    return text is not None and not has_version(text)
 
 
 def this_process() -> str:

@@ -256,6 +256,7 @@ class Login:
         scope, refresh_token = self._refresh_scope(fetch), self._state.refresh_token
         if refresh_token is None:  # first refresh: `RefreshToken` sends its own
             return self._grant.request_token(fetch.server)
+        fetch.sent_refresh_token = refresh_token
         form = MaskedDict({"grant_type": "refresh_token", "refresh_token": refresh_token})
         if scope is not None:
             form["scope"] = scope

@@ -42,6 +42,7 @@ class Fetch:
     has_own_scope: bool = False  # whether it requests another scope than the login
     avoids_cache: bool = False  # whether the cache fails, and is not used
     is_repeatable: bool = False  # whether the last request may be repeated
+    sent_refresh_token: str | None = None
     received: list[Token] = field(default_factory=list[Token])  # not passed to `on_token` yet
 
 
@@ -141,6 +142,8 @@ class LoginState:
         self._remember(token, fetch)
         if self._grant.keeps_refresh_token:
             self.refresh_token = refresh_token
+            if previous not in {refresh_token, fetch.sent_refresh_token}:  # of another sign-in
+                self.to_revoke.add(None, previous)
         # The response to a sign-in may have a refresh token and no usable access token.
         stored = StoredLogin(self.token or Token(), self.refresh_token, derived=self._derived)
         if not fetch.avoids_cache:

@@ -10,10 +10,11 @@ from aioalf._login.login import Login
 from aioalf._login.logout import Logout, TokensToRevoke
 from aioalf.caches import MemoryCache, TokenCache
 from aioalf.errors import CacheError, LoginRequiredError, TokenError
-from aioalf.grants import Grant
+from aioalf.grants import AuthorizationServer, Grant
 from aioalf.token import Token
 from tests.login.scripted import (
     KEY,
+    FailingCache,
     GivenTokenGrant,
     ScriptedServer,
     SignInGrant,
@@ -102,6 +103,72 @@ async def test_used_refresh_token_is_removed_from_the_cache_during_a_logout(
     await logout
     assert server.sent == ["login-1"]
     assert ("refresh-1", "refresh_token") in to_revoke.with_hints()
+
+
+class DamagedCache(FailingCache):
+    """A cache that cannot delete, and whose next reads return a damaged text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.damaged_reads = 0
+
+    async def get(self, key: str) -> str | None:
+        """Read an entry, perhaps a damaged one."""
+        if key != KEY or not self.damaged_reads:
+            return await super().get(key)
+        self.damaged_reads -= 1
+        return "{}"
+
+
+@pytest.mark.rule("R083")
+@pytest.mark.parametrize("damaged_reads", [1, 3])
+async def test_login_that_a_logout_could_not_read_or_delete_is_not_used(
+    server: ScriptedServer, damaged_reads: int
+) -> None:
+    """A read that found no login does not prove that there is none; a new login replaces it."""
+    cache = DamagedCache()
+    login = Login(SignInGrant(), cache=cache, key=KEY)
+    await login.token(server, None)
+    cache.damaged_reads, cache.failing = damaged_reads, {"delete", "remove"}
+    with pytest.raises(CacheError, match="the disk is full"):
+        await login.finish_logout(server, login.start_logout())
+    assert (await login.token(server, None)).access_token == "access-of-login-2"
+    cache.failing = set()
+    assert (await login.token(server, None)).access_token == "access-of-login-2"
+    stored = await stored_in(cache)
+    assert stored is not None
+    assert stored.refresh_token == "login-2"
+
+
+class CodeGrant(SignInGrant):
+    """A sign-in that ends with a request to the server."""
+
+    is_interactive = True
+
+    async def request_token(self, server: AuthorizationServer) -> Token:
+        """Exchange the code."""
+        return await server.request({"grant_type": self.name})
+
+
+@pytest.mark.rule("R083")
+async def test_logout_revokes_the_refresh_tokens_of_two_sign_ins(server: ScriptedServer) -> None:
+    """If the second client is not told of the first sign-in, both end, and one login remains."""
+    cache = FailingCache()
+    cache.failing = {"set"}  # of the note
+    login = Login(CodeGrant(), cache=cache, key=KEY)
+    server.gate.clear()
+    fetches = [asyncio.create_task(login.token(server, None)) for _ in range(2)]
+    for _ in fetches:
+        await server.reached.wait()
+        server.reached.clear()
+    server.gate.set()
+    await asyncio.gather(*fetches)
+    to_revoke = login.start_logout()
+    await login.finish_logout(server, to_revoke)
+    assert {token for token, kind in to_revoke.with_hints() if kind == "refresh_token"} == {
+        "refresh-1",
+        "refresh-2",
+    }
 
 
 @pytest.mark.rule("R083")
