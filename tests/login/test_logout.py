@@ -158,9 +158,9 @@ async def test_logout_revokes_the_refresh_tokens_of_two_sign_ins(server: Scripte
     login = Login(CodeGrant(), cache=cache, key=KEY)
     server.gate.clear()
     fetches = [asyncio.create_task(login.token(server, None)) for _ in range(2)]
-    for _ in fetches:
-        await server.reached.wait()
+    while len(server.forms) < 2:
         server.reached.clear()
+        await server.reached.wait()
     server.gate.set()
     await asyncio.gather(*fetches)
     to_revoke = login.start_logout()
