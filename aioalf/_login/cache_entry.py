@@ -10,7 +10,7 @@ import os
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Final, cast
 
@@ -60,6 +60,8 @@ class CacheEntry:
         """The login that `read` found; None if the entry is empty, invalid or of another server."""
         self._is_outdated = False
         """Whether a write is unfinished or failed. The entry is ignored then if it is `_text`."""
+        self._may_be_empty = False
+        """Whether a removal is unfinished or failed. An empty entry is ignored then, too."""
         self._pending_logout: TokensToRevoke | None = None
         """The tokens of a logout that has not emptied the entry yet."""
 
@@ -72,7 +74,8 @@ class CacheEntry:
                 return False
             await self._try(self._empty(server, claim))
         text = await self._get(self._store, self._key)
-        if self.is_logout_pending or (self._is_outdated and text == self._text):
+        is_known = text == self._text or (self._may_be_empty and text is None)
+        if self.is_logout_pending or (self._is_outdated and is_known):
             return False
         if _is_damaged(text):
             # A damaged entry does not override the login in memory. An entry of another version of
@@ -84,7 +87,7 @@ class CacheEntry:
             self._damaged_text = text
             return False
         await self._take(text, server)
-        self._is_outdated = False
+        self._is_outdated = self._may_be_empty = False
         return True
 
     async def _take(self, text: str | None, server: AuthorizationServer) -> None:
@@ -158,18 +161,20 @@ class CacheEntry:
     async def delete(self, claim: Claim | None) -> None:
         """Delete the entry, whose tokens are no longer valid."""
         if claim is not None:
-            await self._try(ask(claim.remove))
+            await self._try(self._remove(claim))
 
     async def delete_if_outdated(self, claim: Claim | None) -> None:
         """Delete the entry if it could not be written: its refresh token must not be sent again."""
-        if claim is None or not self._is_outdated:
-            return
-        try:
-            is_deleted = await ask(claim.remove)
-        except CacheError:
-            return
-        if is_deleted:
-            self._text = None  # so that the empty entry does not override the login in memory
+        if claim is not None and self._is_outdated:
+            with suppress(CacheError):
+                await self._remove(claim)
+
+    async def _remove(self, claim: Claim) -> None:
+        self._may_be_empty = True
+        if not await ask(claim.remove):
+            self._may_be_empty = False
+            raise CacheError("the claim to the entry was lost")
+        self._text = None  # so that the empty entry does not override a login in memory
 
     async def _replace(
         self, stored: StoredLogin, server: AuthorizationServer, claim: Claim | None
@@ -201,7 +206,7 @@ class CacheEntry:
             if not was_outdated:
                 logger.warning("Tokens are kept in memory only: %s", reason)
         else:
-            self._is_outdated = False
+            self._is_outdated = self._may_be_empty = False
 
     async def _get(self, cache: TokenCache, key: str) -> str | None:
         text: object = await ask(cache.get, key)

@@ -296,6 +296,93 @@ async def test_no_refresh_token_is_sent_if_the_claim_may_be_lost(server: Scripte
     assert server.sent == []
 
 
+class OddCache(MemoryCache):
+    """A cache whose claims can be lost, or raise an error after they have removed a value."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_lost = False
+        self.fails_late = False
+
+    async def claim(self, key: str) -> Claim | None:
+        """Return a claim that is odd, too."""
+        claim = await super().claim(key)
+        return None if claim is None else OddClaim(self, claim)
+
+
+class OddClaim:
+    """A claim of `OddCache`."""
+
+    is_held = True
+
+    def __init__(self, cache: OddCache, claim: Claim) -> None:
+        self._cache = cache
+        self._claim = claim
+
+    async def replace(self, value: str, ttl: float | None) -> bool:
+        """Store a value, unless the claim is odd."""
+        if self._cache.fails_late:
+            raise CacheError("the disk is full")
+        return not self._cache.is_lost and await self._claim.replace(value, ttl)
+
+    async def remove(self) -> bool:
+        """Remove the value, unless the claim is lost."""
+        if self._cache.is_lost:
+            return False
+        is_removed = await self._claim.remove()
+        if self._cache.fails_late:
+            raise CacheError("the disk is full")
+        return is_removed
+
+    async def release(self) -> None:
+        """Release the claim."""
+        await self._claim.release()
+
+
+@pytest.mark.rule("R040")
+async def test_refresh_token_in_an_entry_that_a_lost_claim_left_is_not_sent_again(
+    server: ScriptedServer,
+) -> None:
+    """Neither the write nor the removal after the refusal has changed the entry."""
+    cache = OddCache()
+    login = Login(SignInGrant(), cache=cache, key=KEY)
+    token = await login.token(server, None)
+    cache.is_lost = True
+    token = await login.token(server, token.access_token)
+    server.error = INVALID_GRANT
+    token = await login.token(server, token.access_token)
+    assert token.access_token == "access-of-login-2"
+    assert server.sent == ["login-1", "refresh-1"]
+
+
+async def test_entry_that_was_removed_in_spite_of_an_error_does_not_end_the_login(
+    server: ScriptedServer,
+) -> None:
+    """The new refresh token is only in memory, and no further sign-in is needed."""
+    cache, grant = OddCache(), SignInGrant()
+    login = Login(grant, cache=cache, key=KEY)
+    token = await login.token(server, None)
+    cache.fails_late = True
+    token = await login.token(server, token.access_token)
+    await login.token(server, token.access_token)
+    assert (server.sent, grant.logins) == (["login-1", "refresh-1"], 1)
+
+
+async def test_sign_in_after_a_refusal_is_used_although_it_cannot_be_stored(
+    server: ScriptedServer,
+) -> None:
+    """The entry is empty since the refusal, which does not end the new login."""
+    cache, grant = FailingCache(), SignInGrant()
+    login = Login(grant, cache=cache, key=KEY)
+    token = await login.token(server, None)
+    cache.failing = {"replace"}
+    server.error = INVALID_GRANT
+    token = await login.token(server, token.access_token)
+    server.error = None
+    await login.token(server, token.access_token)
+    assert (server.sent, grant.logins) == (["login-1", "login-2"], 2)
+
+
 async def test_token_that_cannot_be_stored_is_used_anyway(server: ScriptedServer) -> None:
     """A user's own grant may return any token."""
 
