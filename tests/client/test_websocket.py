@@ -150,7 +150,7 @@ async def test_no_handshake_is_sent_without_a_token(oauth_server: OAuthServer) -
 async def test_session_timeout_includes_the_renewal(oauth_server: OAuthServer) -> None:
     """The total timeout covers both handshakes and the token request between them."""
     async with (
-        ClientSession(timeout=ClientTimeout(total=0.3)) as session,
+        ClientSession(timeout=ClientTimeout(total=1.0)) as session,
         client_of(oauth_server, session) as client,
     ):
         async with client.ws_connect(oauth_server.url("/ws")):

@@ -247,7 +247,7 @@ async def test_server_does_not_redirect_to_the_path_of_another_issuer(server: OA
             assert "Location" not in page.headers
 
     grant = AuthorizationCode(
-        redirect_uri="http://127.0.0.1/malicious", open_browser=open_page, timeout=0.5
+        redirect_uri="http://127.0.0.1/malicious", open_browser=open_page, timeout=2
     )
     with pytest.raises(LoginTimeoutError):
         await grant.request_token(ServerSource(server))
