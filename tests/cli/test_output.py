@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -26,15 +27,19 @@ class TerminalOutput(io.BytesIO):
 
 
 class FullDisk(io.RawIOBase):
-    """A file on a full disk."""
+    """A file on a disk that is full at first."""
+
+    is_full = True
 
     def writable(self) -> bool:
         """Return True."""
         return True
 
-    def write(self, content: object) -> int:
-        """Raise ENOSPC."""
-        raise OSError(errno.ENOSPC, "No space left on device")
+    def write(self, content: Any) -> int:
+        """Raise ENOSPC if the disk is full; otherwise drop the content."""
+        if self.is_full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return len(content)
 
 
 @pytest.mark.parametrize(
@@ -89,11 +94,14 @@ def test_a_full_disk_is_exit_code_1(
     logged_in: OAuthServer, run: Run, monkeypatch: pytest.MonkeyPatch, *, is_request: bool
 ) -> None:
     """The error is about standard output, not about the request."""
-    stdout = io.TextIOWrapper(FullDisk(), encoding="utf-8")  # type: ignore[type-var] # pyright: ignore[reportArgumentType] - works as a buffer
+    disk = FullDisk()
+    stdout = io.TextIOWrapper(disk, encoding="utf-8")  # type: ignore[type-var] # pyright: ignore[reportArgumentType] - works as a buffer
     monkeypatch.setattr(sys, "stdout", stdout)
     result = run(*(["request", "GET", logged_in.url("/things")] if is_request else ["token"]))
     assert result.code == 1
     assert result.stderr == "Error: Standard output cannot be written: No space left on device\n"
+    disk.is_full = False
+    stdout.close()  # otherwise it is written when it is collected, in any later test
 
 
 @pytest.mark.parametrize("is_request", [False, True])
