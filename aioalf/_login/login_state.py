@@ -42,7 +42,7 @@ class Fetch:
     has_own_scope: bool = False  # whether it requests another scope than the login
     avoids_cache: bool = False  # whether the cache fails, and is not used
     is_repeatable: bool = False  # whether the last request may be repeated
-    sent_refresh_token: str | None = None
+    sent_refresh_token: str | None = None  # the server replaces it, or keeps it valid
     received: list[Token] = field(default_factory=list[Token])  # not passed to `on_token` yet
 
 

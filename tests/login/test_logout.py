@@ -125,7 +125,7 @@ class DamagedCache(FailingCache):
 async def test_login_that_a_logout_could_not_read_or_delete_is_not_used(
     server: ScriptedServer, damaged_reads: int
 ) -> None:
-    """A read that found no login does not prove that there is none; a new login replaces it."""
+    """A damaged read does not prove that the entry is empty. A new login replaces the entry."""
     cache = DamagedCache()
     login = Login(SignInGrant(), cache=cache, key=KEY)
     await login.token(server, None)
