@@ -73,7 +73,7 @@ class ClientScenario(Scenario):
         """Whether the body of a 401 never ends, so that its connection cannot be reused."""
         self.calls: list[Call] = []
         self.calls_by_task: dict[object, Call] = {}
-        self.closings = self.openings = self.leaving = 0
+        self.closings = self.done_closings = self.openings = self.leaving = 0
         self.headers = {"X-Mine": "1"}
         self.http_options: dict[str, Any] = {"headers": {"X-Tenant": "one"}}
         self.network = Network(
@@ -351,7 +351,7 @@ class ClientScenario(Scenario):
             options=options,
             started=self.oracle.moment(),
             is_repeatable=kind not in once,
-            closings=self.closings,
+            closings=self.done_closings,
             began=self.world.loop.time(),
             limit=limit,
         )
@@ -449,7 +449,10 @@ class ClientScenario(Scenario):
         self.closings += 1
         openings = self.openings
         ending = self.oracle.begin_close(self)
-        await self.client.close()
+        try:
+            await self.client.close()
+        finally:
+            self.done_closings += 1
         self.oracle.end_close(ending)
         # A logout in progress continues, on its own connection.
         if not (self.has_own_session or self.leaving) and openings == self.openings:
