@@ -53,13 +53,13 @@ class CacheEntry:
         self._key = key
         self._subject_ttl = subject_ttl
         self._text: str | None = None
-        """The text that was read last, unless it was damaged."""
+        """The text that was read or written last, unless it was damaged."""
         self._damaged_text: str | None = None
         """The damaged text that was read last: it is logged once."""
         self.content: StoredLogin | None = None
         """The login that `read` found; None if the entry is empty, invalid or of another server."""
         self._is_outdated = False
-        """Whether a write is unfinished or failed. The entry is ignored then if it is `_text`."""
+        """Whether a write is unfinished, failed or was left out, so that `_text` is ignored."""
         self._may_be_empty = False
         """Whether a removal is unfinished or failed. An empty entry is ignored then, too."""
         self._pending_logout: TokensToRevoke | None = None
@@ -158,6 +158,10 @@ class CacheEntry:
         if self.cache is not None:
             await self._try(self._replace(stored, server, claim))
 
+    def mark_outdated(self) -> None:
+        """Ignore the entry until it changes: there are newer tokens, which were not written."""
+        self._is_outdated = True
+
     async def delete(self, claim: Claim | None) -> None:
         """Delete the entry, whose tokens are no longer valid."""
         if claim is not None:
@@ -170,11 +174,23 @@ class CacheEntry:
                 await self._remove(claim)
 
     async def _remove(self, claim: Claim) -> None:
-        self._may_be_empty = True
-        if not await ask(claim.remove):
-            self._may_be_empty = False
+        if not await self._is_removed(claim):
             raise CacheError("the claim to the entry was lost")
-        self._text = None  # so that the empty entry does not override a login in memory
+
+    async def _is_removed(self, claim: Claim) -> bool:
+        """Delete the entry; return False instead if the claim was lost."""
+        self._may_be_empty = True
+        is_removed = await ask(claim.remove)
+        if is_removed:
+            self._text = None  # so that the empty entry does not override a login in memory
+        else:
+            self._may_be_empty = False
+        return is_removed
+
+    async def _delete_unclaimed(self) -> None:
+        self._may_be_empty = True
+        await ask(self._store.delete, self._key)
+        self._text = None  # as above
 
     async def _replace(
         self, stored: StoredLogin, server: AuthorizationServer, claim: Claim | None
@@ -184,6 +200,7 @@ class CacheEntry:
         text = write_stored_login(stored._replace(issuer=await _issuer_of(server)))
         pending = self._pending_logout
         if await ask(claim.replace, text, _ttl(stored, self._subject_ttl)):
+            self._text = text
             if self._pending_logout is pending:  # the text of the earlier login is gone
                 self._pending_logout = None
             return
@@ -257,7 +274,7 @@ class CacheEntry:
 
     async def _try_to_delete(self, requests: MustFinish) -> None:
         try:
-            await ask(self._store.delete, self._key)
+            await self._delete_unclaimed()
         except CacheError as error:
             logger.warning("The login may still be in the token cache: %s", error)
         else:
@@ -289,8 +306,12 @@ class CacheEntry:
             self._pending_logout = None
 
     async def _delete_after_logout(self, claim: Claim | None) -> None:
-        if claim is None or not await ask(claim.remove):  # a logout must leave no login
-            await ask(self._store.delete, self._key)
+        is_removed = False
+        if claim is not None:
+            with suppress(CacheError):
+                is_removed = await self._is_removed(claim)
+        if not is_removed:  # a logout must leave no login
+            await self._delete_unclaimed()
 
 
 def _is_damaged(text: str | None) -> bool:

@@ -146,7 +146,9 @@ class LoginState:
                 self.to_revoke.add(None, previous)
         # The response to a sign-in may have a refresh token and no usable access token.
         stored = StoredLogin(self.token or Token(), self.refresh_token, derived=self._derived)
-        if not fetch.avoids_cache:
+        if fetch.avoids_cache:
+            self._entry.mark_outdated()
+        else:
             await self._entry.write(stored, fetch.server, claim)
         if self.is_logged_out(fetch):  # while the entry was written
             fetch.to_revoke.add(token, refresh_token)

@@ -188,7 +188,10 @@ class SharedFetch:
             if turn.token is not None:
                 return turn.token
             if turn.is_sign_in:
-                return await self._sign_in(steps)
+                if steps.needs_person():
+                    return await self._sign_in(steps)
+                # Another fetch of this client has signed in meanwhile.
+                await self._entry.set_note(None, steps.name)
             await asyncio.sleep(turn.pause)
 
     async def _turn(

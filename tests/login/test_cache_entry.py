@@ -1,5 +1,8 @@
 """Tests of a login's entry in a token cache: its precedence, and failures of the cache."""
 
+from contextlib import suppress
+from unittest.mock import AsyncMock, patch
+
 import pytest
 
 from aioalf._auth_server.request_params import AmendResponse, Form
@@ -379,6 +382,26 @@ async def test_sign_in_after_a_refusal_is_used_although_it_cannot_be_stored(
     server.error = INVALID_GRANT
     token = await login.token(server, token.access_token)
     server.error = None
+    await login.token(server, token.access_token)
+    assert (server.sent, grant.logins) == (["login-1", "login-2"], 2)
+
+
+@pytest.mark.parametrize("failing", ["nothing", "claim", "remove"])
+async def test_sign_in_after_a_logout_is_used_although_it_cannot_be_stored(
+    server: ScriptedServer, failing: str
+) -> None:
+    """The client reads only after the sign-in that the entry is empty since the logout."""
+    cache, grant = FailingCache(), SignInGrant()
+    login = Login(grant, cache=cache, key=KEY)
+    token = await login.token(server, None)
+    await login.token(server, token.access_token)
+    cache.failing = {failing}
+    with suppress(CacheError):
+        await login.finish_logout(server, login.start_logout())
+    assert await stored_in(cache) is None
+    cache.failing = {"replace"}
+    with patch.object(cache.inner, "get", AsyncMock(return_value="damaged")):
+        token = await login.token(server, None)
     await login.token(server, token.access_token)
     assert (server.sent, grant.logins) == (["login-1", "login-2"], 2)
 

@@ -399,6 +399,30 @@ def test_one_person_is_asked_once(play: Play) -> None:
     play(scenario())
 
 
+def test_person_who_signs_in_while_the_cache_is_slow_is_not_asked_again(play: Play) -> None:
+    """A client looks once more whether it needs a sign-in after it has written its note."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server, grant = Server(cache), PersonGrant(seconds=1)
+        login = Login(grant, cache=cache, key=KEY)
+        signing_in = asyncio.create_task(login.token(server, None))
+        await grant.reached.wait()
+        cache.faults["get"] = CacheFault.answer("")  # this fetch does not see the other one
+        cache.faults["set"] = CacheFault.slow(4)
+        fetching = asyncio.create_task(login.token(server, None))
+        await asyncio.sleep(0.5)
+        cache.faults["claim"] = CacheFault.error()  # the login is kept in memory
+        assert (await signing_in).access_token == "access-1"
+        cache.faults.set_all(None)
+        assert (await fetching).access_token == "access-2"
+        assert grant.asked == 1
+        assert server.sent == [None, "refresh-1"]
+        assert await cache.get(f"{KEY}-note") is None
+
+    play(scenario())
+
+
 def test_sign_in_of_a_killed_process_is_not_awaited_for_long(play: Play) -> None:
     """The note of a sign-in ends if its process does not renew it."""
 
@@ -778,6 +802,32 @@ def test_cache_that_fails_is_left_alone_for_a_growing_time(
     assert [message.partition(":")[0] for message in caplog.messages] == [
         "Tokens are requested without the token cache"
     ]
+
+
+@pytest.mark.rule("R060", "R080")
+def test_token_from_before_an_outage_of_the_cache_is_not_used_after_it(play: Play) -> None:
+    """It may be the token that was rejected. A token that another client stored later is used."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server, login, other = Server(cache), service(cache), service(cache.new_client())
+        unwanted: str | None = None
+        for has_newer_token in (False, True):
+            before = (await login.token(server, unwanted)).access_token
+            cache.faults["get"] = CacheFault.error()
+            during = (await login.token(server, before)).access_token
+            cache.faults["get"] = None
+            newer = (await other.token(server, before)).access_token if has_newer_token else None
+            await asyncio.sleep(60)
+            after = await login.token(server, during)
+            assert after.access_token not in {before, during}
+            assert newer in {None, after.access_token}
+            stored = await stored_in(cache)
+            assert stored is not None
+            assert stored.token.access_token == after.access_token
+            unwanted = after.access_token
+
+    play(scenario())
 
 
 @pytest.mark.rule("R043", "R080")
