@@ -21,11 +21,13 @@ from aioalf._login import cache_calls
 from aioalf._login.cache_calls import CALL_TIMEOUT, ask, release
 from aioalf._login.cache_entry_format import (
     StoredLogin,
-    has_version,
+    is_damaged,
     read_stored_login,
+    ttl_of,
     write_stored_login,
 )
 from aioalf._login.cache_note import CacheNote, read_note, write_note
+from aioalf._login.known_texts import KnownTexts
 from aioalf._login.logout import TokensToRevoke
 from aioalf.errors import CacheError, TokenError
 from aioalf.grants import AuthorizationServer
@@ -42,8 +44,8 @@ _NOTE_GRACE: Final = 15.0
 class CacheEntry:
     """The cache entry that all logins with the same key share. Without a cache, nothing is stored.
 
-    A failed write is only logged, since the tokens are valid. The text in the cache is then
-    outdated, and it is ignored until another login changes it.
+    A failed write is only logged, since the tokens are valid. A text that this login has replaced,
+    or tried to replace, is older than the tokens in memory, and is ignored wherever it is read.
     """
 
     def __init__(
@@ -52,16 +54,13 @@ class CacheEntry:
         self.cache: TokenCache | None = cache
         self._key = key
         self._subject_ttl = subject_ttl
-        self._text: str | None = None
-        """The text that was read or written last, unless it was damaged."""
+        self._texts = KnownTexts()
         self._damaged_text: str | None = None
         """The damaged text that was read last: it is logged once."""
         self.content: StoredLogin | None = None
         """The login that `read` found; None if the entry is empty, invalid or of another server."""
-        self._is_outdated = False
-        """Whether a write is unfinished, failed or was left out, so that `_text` is ignored."""
-        self._may_be_empty = False
-        """Whether a removal is unfinished or failed. An empty entry is ignored then, too."""
+        self._is_unsaved = False
+        """Whether the last change is unfinished or failed."""
         self._pending_logout: TokensToRevoke | None = None
         """The tokens of a logout that has not emptied the entry yet."""
 
@@ -74,10 +73,7 @@ class CacheEntry:
                 return False
             await self._try(self._empty(server, claim))
         text = await self._get(self._store, self._key)
-        is_known = text == self._text or (self._may_be_empty and text is None)
-        if self.is_logout_pending or (self._is_outdated and is_known):
-            return False
-        if _is_damaged(text):
+        if is_damaged(text):
             # A damaged entry does not override the login in memory. An entry of another version of
             # this package does: that version may have sent the refresh token.
             if text and text != self._damaged_text:
@@ -86,14 +82,21 @@ class CacheEntry:
                 )
             self._damaged_text = text
             return False
-        await self._take(text, server)
-        self._is_outdated = self._may_be_empty = False
-        return True
+        return await self._take(text, server)
 
-    async def _take(self, text: str | None, server: AuthorizationServer) -> None:
-        # The same text is parsed again too: the remaining lifetime of its token has changed.
-        self.content = await _parse(text, server, is_new=text != self._text)
-        self._text = text
+    async def _take(self, text: str | None, server: AuthorizationServer) -> bool:
+        """Use a text that was read; return False instead if it is older than the login in memory.
+
+        The same text is parsed again too: the remaining lifetime of its token has changed.
+        """
+        content = await _parse(text, server, is_new=text != self._texts.last)
+        # There may have been a logout or a write since the text was read.
+        if self.is_logout_pending or self._texts.is_ignored(text):
+            return False
+        self.content, self._texts.last = content, text
+        self._is_unsaved = False
+        self._texts.heed(None)
+        return True
 
     # The claim
 
@@ -158,72 +161,70 @@ class CacheEntry:
         if self.cache is not None:
             await self._try(self._replace(stored, server, claim))
 
-    def mark_outdated(self) -> None:
-        """Ignore the entry until it changes: there are newer tokens, which were not written."""
-        self._is_outdated = True
+    def supersede(self) -> None:
+        """Ignore the text in the entry from now on: the tokens in memory are newer."""
+        self._texts.supersede()
 
     async def delete(self, claim: Claim | None) -> None:
         """Delete the entry, whose tokens are no longer valid."""
         if claim is not None:
             await self._try(self._remove(claim))
 
-    async def delete_if_outdated(self, claim: Claim | None) -> None:
+    async def delete_if_unsaved(self, claim: Claim | None) -> None:
         """Delete the entry if it could not be written: its refresh token must not be sent again."""
-        if claim is not None and self._is_outdated:
+        if claim is not None and self._is_unsaved:
             with suppress(CacheError):
                 await self._remove(claim)
 
     async def _remove(self, claim: Claim) -> None:
-        if not await self._is_removed(claim):
+        self.supersede()
+        is_empty_ignored = self._texts.is_ignored(None)
+        self._texts.ignore(None)
+        if not await ask(claim.remove):
+            if not is_empty_ignored:
+                self._texts.heed(None)
             raise CacheError("the claim to the entry was lost")
-
-    async def _is_removed(self, claim: Claim) -> bool:
-        """Delete the entry; return False instead if the claim was lost."""
-        self._may_be_empty = True
-        is_removed = await ask(claim.remove)
-        if is_removed:
-            self._text = None  # so that the empty entry does not override a login in memory
-        else:
-            self._may_be_empty = False
-        return is_removed
+        self._texts.last = None
 
     async def _delete_unclaimed(self) -> None:
-        self._may_be_empty = True
+        self.supersede()
+        self._texts.ignore(None)
         await ask(self._store.delete, self._key)
-        self._text = None  # as above
+        self._texts.last = None
 
     async def _replace(
         self, stored: StoredLogin, server: AuthorizationServer, claim: Claim | None
     ) -> None:
+        self.supersede()
         if claim is None:
             raise CacheError(f"{await self.holder()} uses the entry")
         text = write_stored_login(stored._replace(issuer=await _issuer_of(server)))
-        pending = self._pending_logout
-        if await ask(claim.replace, text, _ttl(stored, self._subject_ttl)):
-            self._text = text
+        pending, self._texts.last = self._pending_logout, text
+        self._texts.heed(text)  # a server may give the same token again
+        if await ask(claim.replace, text, ttl_of(stored, self._subject_ttl)):
+            self._texts.heed(None)
             if self._pending_logout is pending:  # the text of the earlier login is gone
                 self._pending_logout = None
             return
         # The claim was lost. A login that another client has stored since then is used from now on.
-        # The text that was read before is not used: its refresh token has been sent.
         text_now = await self._get(self._store, self._key)
-        if text_now != self._text:
-            await self._take(text_now, server)
-            if self.content is not None:
-                return
-        raise CacheError("the claim to the entry was lost")
+        if text_now is None:
+            self._texts.ignore(None)
+        is_usable = text_now is not None and not is_damaged(text_now)
+        if not (is_usable and await self._take(text_now, server) and self.content is not None):
+            raise CacheError("the claim to the entry was lost")
 
     async def _try(self, change: Awaitable[object]) -> None:
-        """Change the entry, which counts as outdated until the change succeeds; log an error."""
-        was_outdated, self._is_outdated = self._is_outdated, True
+        """Change the entry; log an error."""
+        was_unsaved, self._is_unsaved = self._is_unsaved, True
         try:
             await change
         except Exception as error:
             reason = str(error) if isinstance(error, TokenError) else type(error).__name__
-            if not was_outdated:
+            if not was_unsaved:
                 logger.warning("Tokens are kept in memory only: %s", reason)
         else:
-            self._is_outdated = self._may_be_empty = False
+            self._is_unsaved = False
 
     async def _get(self, cache: TokenCache, key: str) -> str | None:
         text: object = await ask(cache.get, key)
@@ -264,7 +265,7 @@ class CacheEntry:
         try:
             await requests.wait()
             async with self.claimed() as claim:
-                await self._empty(server, claim)
+                await self._empty(server, claim, is_logout=True)
         except BaseException:
             if self.is_logout_pending:
                 await run_to_completion(self._try_to_delete(requests))
@@ -281,7 +282,9 @@ class CacheEntry:
             if requests.is_idle:  # otherwise one of them may be storing a login now
                 self._pending_logout = None
 
-    async def _empty(self, server: AuthorizationServer, claim: Claim | None) -> None:
+    async def _empty(
+        self, server: AuthorizationServer, claim: Claim | None, *, is_logout: bool = False
+    ) -> None:
         if self.cache is None or not self.is_logout_pending:
             return
         text = await self._get(self.cache, self._key)
@@ -290,9 +293,9 @@ class CacheEntry:
             return  # another task has emptied the entry meanwhile
         # From here on the text is ignored, even if it cannot be deleted. If it is damaged, the next
         # read may find the login nevertheless.
-        self._text, self._is_outdated = text, True
-        if not _is_damaged(text):
-            self._pending_logout = None
+        if not is_damaged(text):
+            self._texts.last, self._pending_logout = text, None
+            self.supersede()
         try:
             stored = await _parse(text, server, is_new=True)
             if stored is not None:
@@ -300,22 +303,20 @@ class CacheEntry:
                 for token in stored.derived.values():
                     to_revoke.add(token)
         finally:
-            await run_to_completion(self._delete_after_logout(claim))
-        self._is_outdated = False
+            await run_to_completion(self._delete_after_logout(claim, is_logout=is_logout))
         if self._pending_logout is to_revoke:
             self._pending_logout = None
 
-    async def _delete_after_logout(self, claim: Claim | None) -> None:
-        is_removed = False
+    async def _delete_after_logout(self, claim: Claim | None, *, is_logout: bool) -> None:
         if claim is not None:
-            with suppress(CacheError):
-                is_removed = await self._is_removed(claim)
-        if not is_removed:  # a logout must leave no login
-            await self._delete_unclaimed()
-
-
-def _is_damaged(text: str | None) -> bool:
-    return text is not None and not has_version(text)
+            try:
+                await self._remove(claim)
+            except CacheError:
+                if not is_logout:
+                    raise
+            else:
+                return
+        await self._delete_unclaimed()  # a logout must leave no login
 
 
 def this_process() -> str:
@@ -337,14 +338,6 @@ async def _parse(
             )
         return None
     return stored
-
-
-def _ttl(stored: StoredLogin, subject_ttl: float | None) -> float | None:
-    lifetimes = [token.expires_in for token in (stored.token, *stored.derived.values())]
-    # A refresh token outlives the access tokens.
-    if stored.refresh_token or None in lifetimes:
-        return subject_ttl
-    return max(each for each in lifetimes if each is not None)
 
 
 async def _issuer_of(server: AuthorizationServer) -> str:

@@ -94,13 +94,26 @@ def read_stored_login(text: str, *, now: datetime, monotonic: float) -> StoredLo
         return None
 
 
-def has_version(text: str) -> bool:
-    """Return whether any version of this package may have written the text."""
+def is_damaged(text: str | None) -> bool:
+    """Return whether no version of this package can have written the text."""
+    if text is None:
+        return False
     try:
         members = json.loads(text)
     except (ValueError, RecursionError):
-        return False
-    return isinstance(members, dict) and "version" in members
+        return True
+    return not (isinstance(members, dict) and "version" in members)
+
+
+def ttl_of(stored: StoredLogin, subject_ttl: float | None) -> float | None:
+    """Return the seconds for which a login is stored; None without a limit.
+
+    A refresh token outlives the access tokens: it is stored for `subject_ttl` seconds.
+    """
+    lifetimes = [token.expires_in for token in (stored.token, *stored.derived.values())]
+    if stored.refresh_token or None in lifetimes:
+        return subject_ttl
+    return max(each for each in lifetimes if each is not None)
 
 
 def _parse(text: str) -> dict[str, object]:

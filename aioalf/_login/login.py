@@ -79,7 +79,7 @@ class Login:
         has_subject = bool(grant.subject_key) and not grant.is_interactive
         self._entry = CacheEntry(cache, key, SUBJECT_TTL if has_subject else None)
         self._state = LoginState(grant, self._entry)
-        self._shared = SharedFetch(self._entry, retry, failure_backoff)
+        self._shared = None if cache is None else SharedFetch(self._entry, retry, failure_backoff)
         self._must_finish = MustFinish()
         self._locks = KeyLocks()
         """After a reset, a manager starts a new token request beside the one in flight. Without a
@@ -119,7 +119,8 @@ class Login:
 
     def forget_failure(self) -> None:
         """Send a request at the next fetch, even if another client noted a failure."""
-        self._shared.ignore_note()
+        if self._shared is not None:
+            self._shared.ignore_note()
 
     # Fetch a token
 
@@ -168,10 +169,10 @@ class Login:
             name=fetch.derived_name,
         )
         try:
-            if self.is_cached:
-                token = await self._shared.run(steps, is_ahead=is_ahead)
-            else:
+            if self._shared is None:
                 token = await self._fetch_uncached(steps, is_ahead=is_ahead)
+            else:
+                token = await self._shared.run(steps, is_ahead=is_ahead)
         finally:
             # Also after a cancellation: `on_token` may store the refresh token.
             if fetch.received:

@@ -147,7 +147,7 @@ class LoginState:
         # The response to a sign-in may have a refresh token and no usable access token.
         stored = StoredLogin(self.token or Token(), self.refresh_token, derived=self._derived)
         if fetch.avoids_cache:
-            self._entry.mark_outdated()
+            self._entry.supersede()
         else:
             await self._entry.write(stored, fetch.server, claim)
         if self.is_logged_out(fetch):  # while the entry was written
@@ -157,7 +157,7 @@ class LoginState:
             else:  # the logout had emptied the entry before that
                 await self._entry.delete(claim)
         elif previous not in {None, self.refresh_token}:
-            await self._entry.delete_if_outdated(claim)
+            await self._entry.delete_if_unsaved(claim)
 
     def _remember(self, token: Token | None, fetch: Fetch) -> None:
         if token is None:

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 
 from aioalf._cache_protocol import Claim
 from aioalf._closing import run_to_completion
+from aioalf._login.announced_sign_in import AnnouncedSignIn
 from aioalf._login.cache_calls import release
 from aioalf._login.cache_entry import CacheEntry, this_process
 from aioalf._login.cache_note import CacheNote, NoteKind, failure_note
@@ -43,9 +44,6 @@ _MIN_WAIT: Final = 0.01
 
 _CACHE_PATIENCE: Final = 15.0
 """Seconds in which a failing cache is tried again, if no request may be sent without it."""
-
-_SIGN_IN_NOTE: Final = 15.0
-"""The seconds after which the note of a sign-in ends, unless its client renews it."""
 
 _SPREAD: Final = 0.3
 """The seconds within which clients send their requests when the cache fails for all of them."""
@@ -136,6 +134,7 @@ class SharedFetch:
         self._failure_backoff = failure_backoff
         self._ignored_until = 0.0
         """Errors that were noted before this time, in seconds since the epoch, are not raised."""
+        self._signing_in = AnnouncedSignIn(entry)
         self._avoid_cache_until = 0.0
         self._avoidance = 0.5
 
@@ -187,11 +186,9 @@ class SharedFetch:
                 await release(claim)
             if turn.token is not None:
                 return turn.token
-            if turn.is_sign_in:
-                if steps.needs_person():
-                    return await self._sign_in(steps)
-                # Another fetch of this client has signed in meanwhile.
-                await self._entry.set_note(None, steps.name)
+            # Another fetch of this client may have begun or ended a sign-in meanwhile.
+            if turn.is_sign_in and steps.needs_person() and not self._signing_in.is_running:
+                return await self._sign_in(steps)
             await asyncio.sleep(turn.pause)
 
     async def _turn(
@@ -219,7 +216,9 @@ class SharedFetch:
             logger.debug("Waiting up to %.1f s for %s: %s", pause, note.by, note.kind)
             return _Turn(pause=min(pause, _POLL) if note.kind is NoteKind.SIGNING_IN else pause)
         if steps.needs_person():
-            await self._entry.set_note(_sign_in_note(), steps.name)
+            if self._signing_in.is_running:
+                return _Turn(pause=_POLL)
+            await self._signing_in.announce(steps.name)
             return _Turn(is_sign_in=True)
         attempts.include(note)
         try:
@@ -299,24 +298,18 @@ class SharedFetch:
         await asyncio.sleep(max(0.0, asked_at + _MIN_WAIT - time.monotonic()))
 
     async def _sign_in(self, steps: Steps) -> Token:
-        announcing = asyncio.create_task(self._announce_sign_in(steps))
-        try:
-            token = await steps.sign_in()
-        except BaseException as error:
-            announcing.cancel()
-            if isinstance(error, TokenError) and error.pauses_sign_in:
-                await self._share(error, steps)
-            else:
-                await run_to_completion(self._entry.set_note(None, steps.name))
-            raise
-        announcing.cancel()
-        await run_to_completion(self._entry.set_note(None, steps.name))
-        return token
-
-    async def _announce_sign_in(self, steps: Steps) -> None:
-        while True:
-            await asyncio.sleep(_SIGN_IN_NOTE / 3)
-            await self._entry.set_note(_sign_in_note(), steps.name)
+        with self._signing_in.running():
+            try:
+                async with self._signing_in.renewing_note(steps.name):
+                    token = await steps.sign_in()
+            except BaseException as error:
+                if isinstance(error, TokenError) and error.pauses_sign_in:
+                    await self._share(error, steps)
+                else:
+                    await run_to_completion(self._entry.set_note(None, steps.name))
+                raise
+            await run_to_completion(self._entry.set_note(None, steps.name))
+            return token
 
     # A cache that fails
 
@@ -333,10 +326,6 @@ class SharedFetch:
             raise RenewalSkippedError(until_expiry=True)
         token = None if steps.needs_person() else await steps.request(None)
         return token or await steps.sign_in()
-
-
-def _sign_in_note() -> CacheNote:
-    return CacheNote(NoteKind.SIGNING_IN, time.time() + _SIGN_IN_NOTE, this_process())
 
 
 def _jitter(seconds: float) -> float:

@@ -406,6 +406,55 @@ async def test_sign_in_after_a_logout_is_used_although_it_cannot_be_stored(
     assert (server.sent, grant.logins) == (["login-1", "login-2"], 2)
 
 
+@pytest.mark.rule("R040")
+async def test_entry_that_cannot_be_replaced_is_ignored_for_ever(server: ScriptedServer) -> None:
+    """Its refresh token was sent long ago, and the current one is in memory."""
+    cache, grant = FailingCache(), SignInGrant()
+    login = Login(grant, cache=cache, key=KEY)
+    token = await login.token(server, None)
+    cache.failing = {"replace", "remove"}
+    for _ in range(40):
+        token = await login.token(server, token.access_token)
+    assert grant.logins == 1
+    assert server.sent == ["login-1", *(f"refresh-{number}" for number in range(1, 40))]
+
+
+@pytest.mark.rule("R040")
+@pytest.mark.parametrize("is_stored", [True, False])
+async def test_late_answer_of_the_cache_does_not_replace_a_newer_login(
+    server: ScriptedServer, *, is_stored: bool
+) -> None:
+    """The text was read before another fetch of the same client wrote the entry."""
+    cache, grant = FailingCache(), SignInGrant()
+    login = Login(grant, cache=cache, key=KEY)
+    token = await login.token(server, None)
+    late = await cache.get(KEY)
+    cache.failing = set() if is_stored else {"replace"}
+    token = await login.token(server, token.access_token)
+    cache.failing = {"remove"}
+    with patch.object(cache.inner, "get", AsyncMock(return_value=late)):
+        token = await login.token(server, token.access_token)
+    assert (server.sent, grant.logins) == (["login-1", "refresh-1"], 1)
+
+
+async def test_entry_with_the_same_token_as_before_is_used() -> None:
+    """Some servers give the same token until it expires."""
+
+    class SameToken(SignInGrant):
+        """Returns a token without expiry."""
+
+        async def request_token(self, server: AuthorizationServer) -> Token:
+            self.logins += 1
+            return Token("same", None)
+
+    cache, grant, server = MemoryCache(), SameToken(), ScriptedServer()
+    login = Login(grant, cache=cache, key=KEY)
+    for _ in range(2):
+        await login.token(server, None)
+        await login.token(server, "same")
+    assert grant.logins == 3
+
+
 async def test_token_that_cannot_be_stored_is_used_anyway(server: ScriptedServer) -> None:
     """A user's own grant may return any token."""
 

@@ -59,6 +59,29 @@ async def test_refresh_token_without_rotation_is_kept(
     assert server.sent == ["login-1", "login-1"]
 
 
+@pytest.mark.rule("R041", "R047")
+async def test_refresh_token_without_rotation_is_kept_if_the_entry_is_deleted_meanwhile(
+    server: ScriptedServer,
+) -> None:
+    """The response says that it is still valid. Another fetch may have read the empty entry."""
+    server.rotates = False
+    cache, grant = MemoryCache(), SignInGrant()
+    login = Login(grant, cache=cache, key=KEY)
+    token = await login.token(server, None)
+    server.gate.clear()
+    refreshing = asyncio.create_task(login.token(server, token.access_token))
+    await server.reached.wait()
+    await cache.delete(KEY)
+    reading = asyncio.create_task(login.token(server, None))
+    await run_ready_tasks()
+    assert not reading.done()
+    server.gate.set()
+    assert (await refreshing).access_token == (await reading).access_token == "access-1"
+    stored = await stored_in(cache)
+    assert stored is not None
+    assert (stored.refresh_token, grant.logins) == ("login-1", 1)
+
+
 @pytest.mark.rule("R011")
 async def test_refresh_token_of_a_grant_that_does_not_use_them_is_ignored(
     server: ScriptedServer,

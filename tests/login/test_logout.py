@@ -2,10 +2,12 @@
 
 import asyncio
 from typing import Any
+from unittest.mock import AsyncMock, patch
 
 import pytest
 
 from aioalf._auth_server.token_endpoint import TokenEndpoint
+from aioalf._login.cache_entry_format import StoredLogin, write_stored_login
 from aioalf._login.login import Login
 from aioalf._login.logout import Logout, TokensToRevoke
 from aioalf.caches import MemoryCache, TokenCache
@@ -13,8 +15,10 @@ from aioalf.errors import CacheError, LoginRequiredError, TokenError
 from aioalf.grants import AuthorizationServer, Grant
 from aioalf.token import Token
 from tests.login.scripted import (
+    ISSUER,
     KEY,
     FailingCache,
+    FailingClaim,
     GivenTokenGrant,
     ScriptedServer,
     SignInGrant,
@@ -39,6 +43,25 @@ async def test_entry_is_not_used_after_a_logout_has_started(
         ("access-of-login-1", "access_token"),
     ]
     assert await stored_in(cache) is not None
+
+
+@pytest.mark.rule("R043", "R083")
+@pytest.mark.parametrize("removal", [{"return_value": False}, {"side_effect": OSError}], ids=str)
+async def test_fetch_empties_an_entry_after_a_logout_only_under_its_claim(
+    server: ScriptedServer, removal: dict[str, Any]
+) -> None:
+    """Otherwise it might delete a newer login of another client. It ignores what it read."""
+    cache, grant = FailingCache(), SignInGrant()
+    login = Login(grant, cache=cache, key=KEY)
+    await login.token(server, None)
+    to_revoke = login.start_logout()
+    with (
+        patch.object(FailingClaim, "remove", AsyncMock(**removal)),
+        patch.object(cache, "delete", AsyncMock()) as delete,
+    ):
+        assert (await login.token(server, None)).access_token == "access-of-login-2"
+    delete.assert_not_awaited()
+    assert ("login-1", "refresh_token") in to_revoke.with_hints()
 
 
 @pytest.mark.rule("R083")
@@ -152,22 +175,22 @@ class CodeGrant(SignInGrant):
 
 @pytest.mark.rule("R083")
 async def test_logout_revokes_the_refresh_tokens_of_two_sign_ins(server: ScriptedServer) -> None:
-    """If the second client is not told of the first sign-in, both end, and one login remains."""
-    cache = FailingCache()
-    cache.failing = {"set"}  # of the note
+    """If another client is not told of this sign-in, both end, and the later one remains."""
+    cache = MemoryCache()
     login = Login(CodeGrant(), cache=cache, key=KEY)
     server.gate.clear()
-    fetches = [asyncio.create_task(login.token(server, None)) for _ in range(2)]
-    while len(server.forms) < 2:
-        server.reached.clear()
-        await server.reached.wait()
+    signing_in = asyncio.create_task(login.token(server, None))
+    await server.reached.wait()
+    other = StoredLogin(Token("other", 3600), "other-refresh", ISSUER)
+    await cache.set(KEY, write_stored_login(other), None)
+    assert (await login.token(server, None)).access_token == "other"
     server.gate.set()
-    await asyncio.gather(*fetches)
+    await signing_in
     to_revoke = login.start_logout()
     await login.finish_logout(server, to_revoke)
     assert {token for token, kind in to_revoke.with_hints() if kind == "refresh_token"} == {
         "refresh-1",
-        "refresh-2",
+        "other-refresh",
     }
 
 

@@ -399,8 +399,59 @@ def test_one_person_is_asked_once(play: Play) -> None:
     play(scenario())
 
 
+def test_person_is_asked_once_although_the_cache_has_no_note(play: Play) -> None:
+    """A client knows of its own sign-in, also while the response waits to be stored."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server, grant = Server(cache), PersonGrant(seconds=5)
+        login = Login(grant, cache=cache, key=KEY)
+        cache.faults["set"] = CacheFault.error()
+        signing_in = asyncio.create_task(login.token(server, None))
+        await grant.reached.wait()
+        fetching = asyncio.create_task(login.token(server, None))
+        await asyncio.sleep(4)
+        claim = await cache.new_client().claim(KEY)
+        assert claim is not None
+        await asyncio.sleep(4)
+        assert len(server.times) == 1
+        await claim.release()
+        tokens = await asyncio.gather(signing_in, fetching)
+        assert [token.access_token for token in tokens] == ["access-1", "access-1"]
+        assert grant.asked == 1
+
+    play(scenario())
+
+
+def test_sign_in_of_a_stopped_event_loop_is_not_awaited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user who is asked in the next event loop can sign in."""
+    follow_the_loop(monkeypatch)
+    cache = UnreliableCache()
+    server, grant = Server(cache), PersonGrant(seconds=1000)
+    login = Login(grant, cache=cache, key=KEY)
+    left: list[asyncio.Task[Token]] = []
+
+    async def abandon_sign_in() -> None:
+        left.append(asyncio.create_task(login.token(server, None)))
+        await grant.reached.wait()
+
+    async def sign_in() -> Token:
+        grant.seconds = 1
+        return await login.token(server, None)
+
+    stopped, running = VirtualTimeLoop(7), VirtualTimeLoop(7)
+    try:
+        stopped.run_until_complete(abandon_sign_in())
+        assert running.run_until_complete(sign_in()).access_token == "access-1"
+        left[0].cancel()
+        stopped.run_until_complete(asyncio.wait(left))
+    finally:
+        stopped.close()
+        running.close()
+
+
 def test_person_who_signs_in_while_the_cache_is_slow_is_not_asked_again(play: Play) -> None:
-    """A client looks once more whether it needs a sign-in after it has written its note."""
+    """A client does not trust the cache about its own sign-in."""
 
     async def scenario() -> None:
         cache = UnreliableCache()

@@ -639,13 +639,8 @@ def logout_forgets_one_manager(patch: pytest.MonkeyPatch) -> None:
 @breaks("no sign-in while the user is signed in", kind="cache")
 def failed_write_forgotten(patch: pytest.MonkeyPatch) -> None:
     """The entry is used again although it could not be replaced."""
-
-    async def change(_self: CacheEntry, change: Awaitable[object]) -> None:
-        with suppress(Exception):
-            await change
-
-    patch.setattr(CacheEntry, "_try", change)
-    patch.setattr(CacheEntry, "delete_if_outdated", _nothing)
+    patch.setattr(CacheEntry, "supersede", lambda _: None)
+    patch.setattr(CacheEntry, "delete_if_unsaved", _nothing)
 
 
 @breaks("a refresh token is in one request at a time", kind="cache")
