@@ -296,7 +296,7 @@ class Login:
             raise after_sign_in(error, is_kept=is_kept) from error.__cause__
         if is_sign_in:
             _log_missing_refresh_token(token, fetch.server)
-        refresh_token = token.refresh_token or self._state.refresh_token
+        refresh_token = token.refresh_token or self._state.refresh_token or fetch.sent_refresh_token
         return await self._state.finish(token, refresh_token, fetch, claim)
 
     async def _keep_replacement(self, error: TokenError, fetch: Fetch, claim: Claim | None) -> bool:
