@@ -18,7 +18,7 @@ from unittest import mock
 
 from aioalf import Client, Renewal, Retry, TokenError
 from aioalf._callbacks import OpenBrowser
-from aioalf._login import shared_fetch
+from aioalf._login import announced_sign_in
 from aioalf.caches import FileCache
 from aioalf.grants import AuthorizationCode
 from tests.grants.visitor import Visitor
@@ -74,7 +74,7 @@ def report(**members: object) -> None:
 
 def main() -> None:
     """Run the jobs, one at a time."""
-    mock.patch.object(shared_fetch, "_SIGN_IN_NOTE", SIGN_IN_NOTE).start()
+    mock.patch.object(announced_sign_in, "_SIGN_IN_NOTE", SIGN_IN_NOTE).start()
     for line in sys.stdin:
         pid = os.fork()
         if not pid:
