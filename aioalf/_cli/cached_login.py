@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from aioalf._login.cache_entry import CacheEntry
+from aioalf._login.entry_claims import EntryClaims
 from aioalf.caches import TokenCache
 from aioalf.errors import CacheError, LoginRequiredError
 from aioalf.grants import AuthorizationServer
@@ -64,7 +64,7 @@ class NewLoginCache:
     async def store(self, key: str, value: str, ttl: float | None) -> None:
         """Store the new login, after any renewal of the old one that is in flight."""
         try:
-            async with CacheEntry(self._cache, key).claimed() as claim:
+            async with EntryClaims(self._cache, key).claimed() as claim:
                 is_stored = claim is not None and await claim.replace(value, ttl)
         except CacheError as error:
             self.error = error

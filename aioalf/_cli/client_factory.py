@@ -18,10 +18,10 @@ from aioalf._cli.network import Network
 from aioalf._cli.profiles import CLIENT_CREDENTIALS, PRIVATE_KEY_JWT, Profile, Profiles
 from aioalf._cli.token_output import seconds_left
 from aioalf._cli.wire import Wire
-from aioalf._login.cache_entry import CacheEntry
 from aioalf._login.cache_entry_format import StoredLogin, read_stored_login
 from aioalf._login.cache_key import cache_key_for, cache_owner
 from aioalf._login.derived_login import DerivedLogin
+from aioalf._login.entry_claims import EntryClaims
 from aioalf._login.login import Login
 from aioalf.caches import TokenCache
 from aioalf.client import Client
@@ -110,7 +110,7 @@ async def log_in(
         await endpoint.close()
     if cache.error is not None:
         raise cache.error
-    async with CacheEntry(stored, name).claimed():  # the last of two concurrent logins stays
+    async with EntryClaims(stored, name).claimed():  # the last of two concurrent logins stays
         old = profiles.find(name)
         profiles.save(name, profile)
         profiles.delete_other_scope_tokens(name)

@@ -7,37 +7,28 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Final
 
 from aioalf._login.cache_entry import CacheEntry, this_process
 from aioalf._login.cache_note import CacheNote, NoteKind
+from aioalf._login.section import Section
 
 _SIGN_IN_NOTE: Final = 15.0
 """The seconds after which the note of a sign-in ends, unless its client renews it."""
 
 
 class AnnouncedSignIn:
-    """The sign-in of a client. Other fetches of the client know of it without the cache."""
+    """The sign-in of a client. Other fetches of the client know of it without the cache.
+
+    `section` runs from the moment at which the user is asked, until the note of the sign-in was
+    removed or replaced.
+    """
 
     def __init__(self, entry: CacheEntry) -> None:
+        self.section = Section()
         self._entry = entry
-        self._loop: asyncio.AbstractEventLoop | None = None
-
-    @property
-    def is_running(self) -> bool:
-        """Whether a fetch in this event loop lets a user sign in, or stores the response."""
-        return self._loop is asyncio.get_running_loop()
-
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        """The sign-in runs until its note was removed or replaced."""
-        self._loop = asyncio.get_running_loop()
-        try:
-            yield
-        finally:
-            self._loop = None
 
     async def announce(self, name: str | None) -> None:
         """Write the note. `name` is the name of a derived client, None for the login itself."""
@@ -45,15 +36,17 @@ class AnnouncedSignIn:
         await self._entry.set_note(CacheNote(NoteKind.SIGNING_IN, ends, this_process()), name)
 
     @asynccontextmanager
-    async def renewing_note(self, name: str | None) -> AsyncIterator[None]:
-        """Renew the note again and again."""
-        renewing = asyncio.create_task(self._renew_note(name))
+    async def renewed_note(self, name: str | None) -> AsyncIterator[None]:
+        """Renew the note again and again. No note is written after the end."""
+        is_over = asyncio.Event()
+        renewing = asyncio.create_task(self._renew_note(name, is_over))
         try:
             yield
         finally:
+            is_over.set()  # a cache may swallow the cancellation
             renewing.cancel()
 
-    async def _renew_note(self, name: str | None) -> None:
-        while True:
+    async def _renew_note(self, name: str | None, is_over: asyncio.Event) -> None:
+        while not is_over.is_set():
             await asyncio.sleep(_SIGN_IN_NOTE / 3)
             await self.announce(name)

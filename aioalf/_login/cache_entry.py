@@ -9,16 +9,15 @@ import logging
 import os
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 from aioalf._cache_protocol import Claim, TokenCache
 from aioalf._closing import MustFinish, run_to_completion
 from aioalf._hidden_repr import MaskedStr
-from aioalf._login import cache_calls
-from aioalf._login.cache_calls import CALL_TIMEOUT, ask, release
+from aioalf._login.cache_calls import ask
 from aioalf._login.cache_entry_format import (
     StoredLogin,
     is_damaged,
@@ -27,6 +26,7 @@ from aioalf._login.cache_entry_format import (
     write_stored_login,
 )
 from aioalf._login.cache_note import CacheNote, read_note, write_note
+from aioalf._login.entry_claims import EntryClaims
 from aioalf._login.known_texts import KnownTexts
 from aioalf._login.logout import TokensToRevoke
 from aioalf.errors import CacheError, TokenError
@@ -34,11 +34,20 @@ from aioalf.grants import AuthorizationServer
 
 logger: logging.Logger = logging.getLogger(__name__)
 
-_CLAIM_TIMEOUT: Final = 30.0
-"""Seconds that a logout and the end of a sign-in wait while another client has the claim."""
-
 _NOTE_GRACE: Final = 15.0
 """Seconds that a note stays in the cache after its end, so the next client sees what happened."""
+
+
+class Reading(NamedTuple):
+    """What an entry holds."""
+
+    content: StoredLogin | None
+    """The login; None if the entry is empty, invalid or of another server."""
+    overrides_memory: bool = False
+    """Whether the login in memory is older. It is not known whether it is older if another fetch
+    had its turn meanwhile, or began to read later."""
+    was_unsaved: bool = False
+    """Whether the login in memory was not in the cache."""
 
 
 class CacheEntry:
@@ -54,25 +63,37 @@ class CacheEntry:
         self.cache: TokenCache | None = cache
         self._key = key
         self._subject_ttl = subject_ttl
+        self.claims = EntryClaims(cache, key)
         self._texts = KnownTexts()
+        self._reads = 0
+        """The number of reads that began."""
+        self._newest_read = 0
+        """The number of the last read that replaced the login in memory."""
         self._damaged_text: str | None = None
         """The damaged text that was read last: it is logged once."""
-        self.content: StoredLogin | None = None
-        """The login that `read` found; None if the entry is empty, invalid or of another server."""
         self._is_unsaved = False
         """Whether the last change is unfinished or failed."""
         self._pending_logout: TokensToRevoke | None = None
         """The tokens of a logout that has not emptied the entry yet."""
+        self._gave_up_on: datetime | None = None
+        """When the pending logout ended without success."""
+        self._found_late = TokensToRevoke()
+        """Tokens for the next logout to revoke: the pending one has ended."""
 
     # Read
 
-    async def read(self, server: AuthorizationServer, claim: Claim | None) -> bool:
-        """Read the entry; return whether it overrides the login in memory. Raises CacheError."""
+    async def read(self, server: AuthorizationServer, claim: Claim | None) -> Reading | None:
+        """Read the entry; None if its text is older than the login in memory, or damaged.
+
+        Raises CacheError.
+        """
         if self.is_logout_pending:
             if claim is None:
-                return False
+                return None
             await self._try(self._empty(server, claim))
-        text = await self._get(self._store, self._key)
+        self._reads += 1
+        number, turns = self._reads, self.claims.turn.changes
+        text = await self._get(self._key)
         if is_damaged(text):
             # A damaged entry does not override the login in memory. An entry of another version of
             # this package does: that version may have sent the refresh token.
@@ -81,55 +102,19 @@ class CacheEntry:
                     "The token cache entry is ignored and will be replaced: it is damaged"
                 )
             self._damaged_text = text
-            return False
-        return await self._take(text, server)
-
-    async def _take(self, text: str | None, server: AuthorizationServer) -> bool:
-        """Use a text that was read; return False instead if it is older than the login in memory.
-
-        The same text is parsed again too: the remaining lifetime of its token has changed.
-        """
+            return None
+        # The same text is parsed again too: the remaining lifetime of its token has changed.
         content = await _parse(text, server, is_new=text != self._texts.last)
         # There may have been a logout or a write since the text was read.
         if self.is_logout_pending or self._texts.is_ignored(text):
-            return False
-        self.content, self._texts.last = content, text
-        self._is_unsaved = False
+            return None
+        is_undisturbed = turns == self.claims.turn.changes and not self.claims.turn.is_running
+        if claim is None and not (is_undisturbed and number > self._newest_read):
+            return Reading(content)
+        was_unsaved, self._is_unsaved = self._is_unsaved, False
+        self._newest_read, self._texts.last = number, text
         self._texts.heed(None)
-        return True
-
-    # The claim
-
-    @property
-    def _store(self) -> TokenCache:
-        return cast("TokenCache", self.cache)  # for methods that need a cache
-
-    async def claim(self) -> Claim | None:
-        """Return the claim; None if another client has it. Raises CacheError."""
-        return None if self.cache is None else await cache_calls.claim(self.cache, self._key)
-
-    async def wait(self, seconds: float) -> None:
-        """Wait until another client releases the claim, for at most this many seconds."""
-        await ask(self._store.wait, self._key, seconds, limit=seconds + CALL_TIMEOUT)
-
-    async def holder(self) -> str:
-        return await ask(self._store.holder, self._key) or "another client"
-
-    @asynccontextmanager
-    async def claimed(self) -> AsyncIterator[Claim | None]:
-        """Hold the claim; None without a cache, or if another client does not release it in time.
-
-        Raises CacheError.
-        """
-        claim, ends_at = await self.claim(), time.monotonic() + _CLAIM_TIMEOUT
-        while claim is None and self.cache is not None and time.monotonic() < ends_at:
-            await self.wait(1.0)
-            claim = await self.claim()
-        try:
-            yield claim
-        finally:
-            if claim is not None:
-                await release(claim)
+        return Reading(content, overrides_memory=True, was_unsaved=was_unsaved)
 
     # The note
 
@@ -138,7 +123,7 @@ class CacheEntry:
 
         `name` is the name of a derived client, None for the login itself.
         """
-        return read_note(await self._get(self._store, self._note_key(name)), time.time())
+        return read_note(await self._get(self._note_key(name)), time.time())
 
     async def set_note(self, note: CacheNote | None, name: str | None) -> None:
         """Replace the note; None removes it. A failure is only logged."""
@@ -156,10 +141,12 @@ class CacheEntry:
 
     async def write(
         self, stored: StoredLogin, server: AuthorizationServer, claim: Claim | None
-    ) -> None:
-        """Replace the entry, marked with the issuer. Without the claim, tokens stay in memory."""
-        if self.cache is not None:
-            await self._try(self._replace(stored, server, claim))
+    ) -> bool:
+        """Replace the entry, marked with the issuer; return whether that succeeded.
+
+        Without the claim, tokens stay in memory.
+        """
+        return self.cache is None or await self._try(self._replace(stored, server, claim))
 
     def supersede(self) -> None:
         """Ignore the text in the entry from now on: the tokens in memory are newer."""
@@ -170,52 +157,40 @@ class CacheEntry:
         if claim is not None:
             await self._try(self._remove(claim))
 
-    async def delete_if_unsaved(self, claim: Claim | None) -> None:
-        """Delete the entry if it could not be written: its refresh token must not be sent again."""
-        if claim is not None and self._is_unsaved:
+    async def delete_unsaved(self, claim: Claim | None) -> None:
+        """Delete an entry that could not be written: its refresh token must not be sent again."""
+        if claim is not None:
             with suppress(CacheError):
                 await self._remove(claim)
-
-    async def _remove(self, claim: Claim) -> None:
-        self.supersede()
-        is_empty_ignored = self._texts.is_ignored(None)
-        self._texts.ignore(None)
-        if not await ask(claim.remove):
-            if not is_empty_ignored:
-                self._texts.heed(None)
-            raise CacheError("the claim to the entry was lost")
-        self._texts.last = None
-
-    async def _delete_unclaimed(self) -> None:
-        self.supersede()
-        self._texts.ignore(None)
-        await ask(self._store.delete, self._key)
-        self._texts.last = None
 
     async def _replace(
         self, stored: StoredLogin, server: AuthorizationServer, claim: Claim | None
     ) -> None:
         self.supersede()
+        self._texts.ignore(None)
         if claim is None:
-            raise CacheError(f"{await self.holder()} uses the entry")
-        text = write_stored_login(stored._replace(issuer=await _issuer_of(server)))
+            raise CacheError(f"{await self.claims.holder()} uses the entry")
+        stored = stored._replace(issuer=await _issuer_of(server), stored_on=datetime.now(UTC))
+        text = MaskedStr(write_stored_login(stored))
         pending, self._texts.last = self._pending_logout, text
-        self._texts.heed(text)  # a server may give the same token again
-        if await ask(claim.replace, text, ttl_of(stored, self._subject_ttl)):
-            self._texts.heed(None)
-            if self._pending_logout is pending:  # the text of the earlier login is gone
-                self._pending_logout = None
-            return
-        # The claim was lost. A login that another client has stored since then is used from now on.
-        text_now = await self._get(self._store, self._key)
-        if text_now is None:
-            self._texts.ignore(None)
-        is_usable = text_now is not None and not is_damaged(text_now)
-        if not (is_usable and await self._take(text_now, server) and self.content is not None):
+        if not await ask(claim.replace, text, ttl_of(stored, self._subject_ttl)):
             raise CacheError("the claim to the entry was lost")
+        self._texts.heed(None)
+        if self._pending_logout is pending:  # the text of the earlier login is gone
+            self._pending_logout = None
 
-    async def _try(self, change: Awaitable[object]) -> None:
-        """Change the entry; log an error."""
+    async def _remove(self, claim: Claim | None) -> None:
+        """Delete the entry, even without a claim."""
+        self.supersede()
+        self._texts.ignore(None)
+        if claim is None:
+            await ask(self._store.delete, self._key)
+        elif not await ask(claim.remove):
+            raise CacheError("the claim to the entry was lost")
+        self._texts.last = None
+
+    async def _try(self, change: Awaitable[object]) -> bool:
+        """Change the entry, and return whether that succeeded; log an error."""
         was_unsaved, self._is_unsaved = self._is_unsaved, True
         try:
             await change
@@ -223,11 +198,16 @@ class CacheEntry:
             reason = str(error) if isinstance(error, TokenError) else type(error).__name__
             if not was_unsaved:
                 logger.warning("Tokens are kept in memory only: %s", reason)
-        else:
-            self._is_unsaved = False
+            return False
+        self._is_unsaved = False
+        return True
 
-    async def _get(self, cache: TokenCache, key: str) -> str | None:
-        text: object = await ask(cache.get, key)
+    @property
+    def _store(self) -> TokenCache:
+        return cast("TokenCache", self.cache)  # for methods that need a cache
+
+    async def _get(self, key: str) -> str | None:
+        text: object = await ask(self._store.get, key)
         if text is None or isinstance(text, str):
             return text and MaskedStr(text)  # error reports show local variables
         kind = type(text).__name__
@@ -245,9 +225,11 @@ class CacheEntry:
         """Ignore the entry from now on; add its tokens to `to_revoke` when it is emptied."""
         if self.cache is None:
             return
+        to_revoke.include(self._found_late)
+        self._found_late = TokensToRevoke()
         # Of two concurrent logouts, the first one revokes the tokens of the entry.
         if self._pending_logout is None or self._pending_logout.is_complete:
-            self._pending_logout = to_revoke
+            self._pending_logout, self._gave_up_on = to_revoke, None
 
     async def empty_if_logged_out(self, server: AuthorizationServer, claim: Claim | None) -> None:
         """Empty the entry if a logout is pending, so that the next client does not use it."""
@@ -264,59 +246,62 @@ class CacheEntry:
         """
         try:
             await requests.wait()
-            async with self.claimed() as claim:
-                await self._empty(server, claim, is_logout=True)
+            await self._empty_claimed(server)
         except BaseException:
             if self.is_logout_pending:
                 await run_to_completion(self._try_to_delete(requests))
             raise
         finally:
             to_revoke.is_complete = True
+            if self._pending_logout is to_revoke:
+                self._gave_up_on = datetime.now(UTC)
+
+    async def _empty_claimed(self, server: AuthorizationServer) -> None:
+        with suppress(CacheError):
+            async with self.claims.claimed() as claim:
+                await self._empty(server, claim)
+        # Once more if it failed. If the claim was lost, another client may have stored a login.
+        if self.is_logout_pending:
+            async with self.claims.claimed() as claim:
+                await self._empty(server, claim)
 
     async def _try_to_delete(self, requests: MustFinish) -> None:
         try:
-            await self._delete_unclaimed()
+            await self._remove(None)
         except CacheError as error:
             logger.warning("The login may still be in the token cache: %s", error)
         else:
             if requests.is_idle:  # otherwise one of them may be storing a login now
                 self._pending_logout = None
 
-    async def _empty(
-        self, server: AuthorizationServer, claim: Claim | None, *, is_logout: bool = False
-    ) -> None:
+    async def _empty(self, server: AuthorizationServer, claim: Claim | None) -> None:
         if self.cache is None or not self.is_logout_pending:
             return
-        text = await self._get(self.cache, self._key)
+        text = await self._get(self._key)
         to_revoke = self._pending_logout
         if to_revoke is None:
             return  # another task has emptied the entry meanwhile
-        # From here on the text is ignored, even if it cannot be deleted. If it is damaged, the next
-        # read may find the login nevertheless.
-        if not is_damaged(text):
-            self._texts.last, self._pending_logout = text, None
-            self.supersede()
+        is_later = False
         try:
             stored = await _parse(text, server, is_new=True)
-            if stored is not None:
-                to_revoke.add(stored.token, stored.refresh_token)
+            is_later = stored is not None and self._is_later(stored)
+            if stored is not None and not is_later:
+                found = self._found_late if to_revoke.is_complete else to_revoke
+                found.add(stored.token, stored.refresh_token)
                 for token in stored.derived.values():
-                    to_revoke.add(token)
+                    found.add(token)
         finally:
-            await run_to_completion(self._delete_after_logout(claim, is_logout=is_logout))
+            if not is_later:
+                if not is_damaged(text):
+                    self._texts.last = text  # ignored from here on, even if it cannot be deleted
+                await run_to_completion(self._remove(claim))
         if self._pending_logout is to_revoke:
             self._pending_logout = None
 
-    async def _delete_after_logout(self, claim: Claim | None, *, is_logout: bool) -> None:
-        if claim is not None:
-            try:
-                await self._remove(claim)
-            except CacheError:
-                if not is_logout:
-                    raise
-            else:
-                return
-        await self._delete_unclaimed()  # a logout must leave no login
+    def _is_later(self, stored: StoredLogin) -> bool:
+        """Return whether a login was stored after the logout ended without emptying the entry."""
+        gave_up_on, stored_on = self._gave_up_on, stored.stored_on
+        return gave_up_on is not None and stored_on is not None and stored_on > gave_up_on
 
 
 def this_process() -> str:

@@ -24,7 +24,7 @@ _TOKEN_MEMBERS: Final = frozenset(
         *("scope", "missing_scope", "extra"),
     }
 )
-_MEMBERS: Final = _TOKEN_MEMBERS | {"version", "refresh_token", "issuer", "derived"}
+_MEMBERS: Final = _TOKEN_MEMBERS | {*("version", "refresh_token", "issuer", "derived", "stored_on")}
 
 
 class StoredLogin(NamedTuple):
@@ -32,13 +32,15 @@ class StoredLogin(NamedTuple):
 
     If there is only a refresh token, ``token`` is ``Token()``, which is empty and has expired.
     ``issuer`` is the issuer or the token endpoint: ``refresh_token`` may be sent to this server
-    only (RFC 6749 §10.4). ``derived`` holds the tokens of derived clients by name.
+    only (RFC 6749 §10.4). ``derived`` holds the tokens of derived clients by name. ``stored_on``
+    is when the login was written (aware), which also makes each text unique.
     """
 
     token: Token
     refresh_token: str | None = None
     issuer: str | None = None
     derived: Mapping[str, Token] = MappingProxyType({})
+    stored_on: datetime | None = None
 
     def __repr__(self) -> str:
         return f"<StoredLogin of {self.issuer}>"
@@ -56,6 +58,7 @@ def write_stored_login(stored: StoredLogin) -> str:
         "refresh_token": stored.refresh_token or None,
         "issuer": stored.issuer or None,
         "derived": {name: _token_members(token) for name, token in stored.derived.items()},
+        "stored_on": stored.stored_on and stored.stored_on.astimezone(UTC).isoformat(),
     }
     return json.dumps(members, allow_nan=False, separators=(",", ":"))
 

@@ -83,7 +83,7 @@ class Login:
         self._must_finish = MustFinish()
         self._locks = KeyLocks()
         """After a reset, a manager starts a new token request beside the one in flight. Without a
-        cache, or when the claim was lost, both would send the same refresh token."""
+        cache, both would send the same refresh token."""
 
     def start_logout(self) -> TokensToRevoke:
         return self._state.start_logout()
@@ -133,7 +133,9 @@ class Login:
         clients. Raises LoginRequiredError if a new sign-in or refresh token is needed,
         RenewalSkippedError and TokenError.
         """
-        return await self._fetch(Fetch(server, unwanted, self._state.to_revoke), is_ahead=is_ahead)
+        state = self._state
+        fetch = Fetch(server, unwanted, state.to_revoke, known=state.token)
+        return await self._fetch(fetch, is_ahead=is_ahead)
 
     async def derived_token(
         self,
@@ -151,7 +153,12 @@ class Login:
         `token`.
         """
         fetch = Fetch(
-            server, unwanted, self._state.to_revoke, derived_name, has_own_scope=has_own_scope
+            server,
+            unwanted,
+            self._state.to_revoke,
+            derived_name,
+            has_own_scope=has_own_scope,
+            known=self._state.token_of(derived_name),
         )
         try:
             return await self._fetch(fetch, is_ahead=is_ahead)
@@ -208,10 +215,11 @@ class Login:
         if self._state.refresh_token is None and self._state.is_grant_used_up:
             raise login_required()
         fetch.is_repeatable = False
-        return await self._refresh_unless_refused(fetch, claim)
+        return await self._must_finish.run(self._refresh(fetch, claim))
 
     async def _begin(self, fetch: Fetch, claim: Claim | None, *, is_single_attempt: bool) -> Token:
         """Use the grant. Its last request and the store run to completion."""
+        fetch.sent_refresh_token = None
         receive = partial(self._receive, fetch, claim, is_sign_in=self._grant.is_interactive)
         server = GrantRequests(
             fetch.server,
@@ -228,30 +236,27 @@ class Login:
         finish = self._state.finish(token, token.refresh_token, fetch, claim)
         return await self._must_finish.run(finish)
 
-    async def _refresh_unless_refused(self, fetch: Fetch, claim: Claim | None) -> Token | None:
+    async def _refresh(self, fetch: Fetch, claim: Claim | None) -> Token | None:
         """Refresh. If the server refuses, forget the login, and return None or raise.
 
         None means that the grant can start a new sign-in; otherwise raises LoginRequiredError.
         """
+        # Again: there may have been a logout before this task started.
+        self._state.raise_if_logged_out(fetch)
+        if claim is not None and not await is_held(claim):
+            raise CacheError("The claim was lost before the refresh token was sent")
         try:
-            return await self._must_finish.run(self._refresh(fetch, claim))
+            return await self._receive(fetch, claim, self._refreshed(fetch))
         except OAuthError as error:
             if not error.needs_sign_in:
                 raise  # the refresh token may still be valid
+            self._state.raise_if_logged_out(fetch)
             self._state.forget()
             await self._entry.delete(claim)
             if self._grant.can_begin:
                 return None
             self._state.is_grant_used_up = True
             raise login_required(error) from error
-
-    async def _refresh(self, fetch: Fetch, claim: Claim | None) -> Token:
-        async with self._locks.hold("refresh"):
-            # Again: there may have been a logout before this task started.
-            self._state.raise_if_logged_out(fetch)
-            if claim is not None and not await is_held(claim):
-                raise CacheError("The claim was lost before the refresh token was sent")
-            return await self._receive(fetch, claim, self._refreshed(fetch))
 
     def _refreshed(self, fetch: Fetch) -> Awaitable[Token]:
         scope, refresh_token = self._refresh_scope(fetch), self._state.refresh_token
@@ -284,8 +289,8 @@ class Login:
     ) -> Token:
         """Return the token of a response after storing it with its refresh token.
 
-        Without a new refresh token in the response, the old one stays valid (RFC 6749 §6). If the
-        response is unusable, its refresh token is stored nevertheless.
+        Without a new refresh token in the response to a refresh, the one that was sent stays valid
+        (RFC 6749 §6). If the response is unusable, its refresh token is stored nevertheless.
         """
         try:
             token = await response
@@ -296,7 +301,7 @@ class Login:
             raise after_sign_in(error, is_kept=is_kept) from error.__cause__
         if is_sign_in:
             _log_missing_refresh_token(token, fetch.server)
-        refresh_token = token.refresh_token or self._state.refresh_token or fetch.sent_refresh_token
+        refresh_token = token.refresh_token or fetch.sent_refresh_token
         return await self._state.finish(token, refresh_token, fetch, claim)
 
     async def _keep_replacement(self, error: TokenError, fetch: Fetch, claim: Claim | None) -> bool:

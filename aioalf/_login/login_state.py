@@ -13,7 +13,7 @@ from aioalf._auth_server.request_params import AmendResponse
 from aioalf._cache_protocol import Claim
 from aioalf._closing import MustFinish
 from aioalf._hidden_repr import MaskedDict
-from aioalf._login.cache_entry import CacheEntry
+from aioalf._login.cache_entry import CacheEntry, Reading
 from aioalf._login.cache_entry_format import StoredLogin
 from aioalf._login.logout import TokensToRevoke
 from aioalf.errors import CacheError, TokenError
@@ -41,9 +41,13 @@ class Fetch:
     derived_name: str | None = None  # the derived client's name in the cache entry
     has_own_scope: bool = False  # whether it requests another scope than the login
     avoids_cache: bool = False  # whether the cache fails, and is not used
+    known: Token | None = None  # the token in memory when the fetch started
     is_repeatable: bool = False  # whether the last request may be repeated
     sent_refresh_token: str | None = None  # the server replaces it, or keeps it valid
     received: list[Token] = field(default_factory=list[Token])  # not passed to `on_token` yet
+
+    def can_use(self, token: Token | None) -> bool:
+        return token is not None and token.is_valid() and token.access_token != self.unwanted
 
 
 class LoginState:
@@ -80,21 +84,35 @@ class LoginState:
     async def load_usable(self, fetch: Fetch, claim: Claim | None) -> Token | None:
         """Update the attributes from the cache entry; return its token if the caller can use it."""
         self.raise_if_logged_out(fetch)
-        if not await self._entry.read(fetch.server, claim):
+        reading = await self._entry.read(fetch.server, claim)
+        self.raise_if_logged_out(fetch)
+        if reading is None:
+            token = self.token_of(fetch.derived_name)
+            return token if token is not fetch.known and fetch.can_use(token) else None
+        if reading.overrides_memory:
+            # Another process may have refreshed or logged out: the attributes are outdated.
+            self._override(reading)
+        if reading.content is None:
             return None
-        # Another process may have refreshed or logged out: the attributes are outdated.
-        stored = self._entry.content
+        stored, name = reading.content, fetch.derived_name
+        token = stored.token if name is None else stored.derived.get(name)
+        return token if fetch.can_use(token) else None
+
+    def token_of(self, derived_name: str | None) -> Token | None:
+        """Return the token in memory: of a derived client, or of the login itself."""
+        return self.token if derived_name is None else self._derived.get(derived_name)
+
+    def _override(self, reading: Reading) -> None:
+        stored, previous = reading.content, self.refresh_token
         if stored is None:
             self.forget()
-            return None
-        self.token, self.refresh_token = stored.token, stored.refresh_token
-        self._derived = dict(stored.derived)
-        self.scope = stored.token.scope
-        self.is_grant_used_up = False
-        name = fetch.derived_name
-        token = stored.token if name is None else stored.derived.get(name)
-        is_usable = token is not None and token.is_valid() and token.access_token != fetch.unwanted
-        return token if is_usable else None
+        else:
+            self.token, self.refresh_token = stored.token, stored.refresh_token
+            self._derived = dict(stored.derived)
+            self.scope = stored.token.scope
+            self.is_grant_used_up = False
+        if reading.was_unsaved and previous != self.refresh_token:
+            self.to_revoke.add(None, previous)
 
     def keeping_redirect_params(self, server: AuthorizationServer) -> AmendResponse | None:
         """Return a function that adds the kept parameters of the redirect to a refreshed token.
@@ -126,7 +144,8 @@ class LoginState:
             await self._store(token, refresh_token, fetch, claim)
             return
         try:
-            async with self._entry.claimed() as own_claim:  # a sign-in does not hold the claim
+            # A sign-in does not hold the claim.
+            async with self._entry.claims.claimed() as own_claim:
                 await self._store(token, refresh_token, fetch, own_claim)
         except CacheError:
             await self._store(token, refresh_token, fetch, None)  # keeps the tokens in memory
@@ -146,18 +165,19 @@ class LoginState:
                 self.to_revoke.add(None, previous)
         # The response to a sign-in may have a refresh token and no usable access token.
         stored = StoredLogin(self.token or Token(), self.refresh_token, derived=self._derived)
+        is_saved = True
         if fetch.avoids_cache:
             self._entry.supersede()
         else:
-            await self._entry.write(stored, fetch.server, claim)
+            is_saved = await self._entry.write(stored, fetch.server, claim)
         if self.is_logged_out(fetch):  # while the entry was written
             fetch.to_revoke.add(token, refresh_token)
             if self._entry.is_logout_pending:
                 await self._entry.empty_if_logged_out(fetch.server, claim)
             else:  # the logout had emptied the entry before that
                 await self._entry.delete(claim)
-        elif previous not in {None, self.refresh_token}:
-            await self._entry.delete_if_unsaved(claim)
+        elif not is_saved and previous not in {None, self.refresh_token}:
+            await self._entry.delete_unsaved(claim)
 
     def _remember(self, token: Token | None, fetch: Fetch) -> None:
         if token is None:

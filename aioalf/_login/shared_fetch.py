@@ -39,9 +39,6 @@ PATIENCE: Final = 30.0
 _POLL: Final = 1.0
 """Seconds between two reads of the entry while another client holds the claim."""
 
-_MIN_WAIT: Final = 0.01
-"""The minimum of such a pause: a cache may return at once, and must not block the loop."""
-
 _CACHE_PATIENCE: Final = 15.0
 """Seconds in which a failing cache is tried again, if no request may be sent without it."""
 
@@ -169,25 +166,31 @@ class SharedFetch:
     async def _run(self, steps: Steps, *, is_ahead: bool) -> Token:
         patience, since = max(PATIENCE, self._retry.timeout), time.time()
         gives_up_at = time.monotonic() + patience
-        attempts = _Attempts()
+        attempts, claims = _Attempts(), self._entry.claims
         while True:
             token = await steps.load(None)
             if token is not None:
                 logger.debug("A token of the token cache is used")
                 return token
-            claim = await self._entry.claim()
-            if claim is None:
+            turn = None
+            if not claims.turn.is_running:
+                with claims.turn.entered():
+                    claim = await claims.claim()
+                    if claim is not None:
+                        try:
+                            turn = await self._turn(
+                                steps, claim, attempts, since, is_ahead=is_ahead
+                            )
+                        finally:
+                            await release(claim)
+            if turn is None:
                 await self._wait(gives_up_at, is_ahead=is_ahead)
                 continue
             gives_up_at = time.monotonic() + patience
-            try:
-                turn = await self._turn(steps, claim, attempts, since, is_ahead=is_ahead)
-            finally:
-                await release(claim)
             if turn.token is not None:
                 return turn.token
             # Another fetch of this client may have begun or ended a sign-in meanwhile.
-            if turn.is_sign_in and steps.needs_person() and not self._signing_in.is_running:
+            if turn.is_sign_in and steps.needs_person() and not self._signing_in.section.is_running:
                 return await self._sign_in(steps)
             await asyncio.sleep(turn.pause)
 
@@ -216,7 +219,7 @@ class SharedFetch:
             logger.debug("Waiting up to %.1f s for %s: %s", pause, note.by, note.kind)
             return _Turn(pause=min(pause, _POLL) if note.kind is NoteKind.SIGNING_IN else pause)
         if steps.needs_person():
-            if self._signing_in.is_running:
+            if self._signing_in.section.is_running:
                 return _Turn(pause=_POLL)
             await self._signing_in.announce(steps.name)
             return _Turn(is_sign_in=True)
@@ -288,21 +291,20 @@ class SharedFetch:
             raise RenewalSkippedError(until_expiry=False)
         left = gives_up_at - time.monotonic()
         if left <= 0:
+            holder = await self._entry.claims.holder()
             raise BusyError(
-                f"{await self._entry.holder()} has been requesting this token for too long: try "
-                "again, or end that process if it hangs"
+                f"{holder} has been requesting this token for too long: try again, or end that "
+                "process if it hangs"
             )
         logger.debug("Waiting for another client that requests this token")
-        asked_at = time.monotonic()
-        await self._entry.wait(min(_jitter(2 * _POLL), left))
-        await asyncio.sleep(max(0.0, asked_at + _MIN_WAIT - time.monotonic()))
+        await self._entry.claims.wait(min(_jitter(2 * _POLL), left))
 
     async def _sign_in(self, steps: Steps) -> Token:
-        with self._signing_in.running():
+        with self._signing_in.section.entered():
             try:
-                async with self._signing_in.renewing_note(steps.name):
+                async with self._signing_in.renewed_note(steps.name):
                     token = await steps.sign_in()
-            except BaseException as error:
+            except (Exception, asyncio.CancelledError) as error:
                 if isinstance(error, TokenError) and error.pauses_sign_in:
                     await self._share(error, steps)
                 else:

@@ -120,7 +120,7 @@ class TestRedisCache(CacheContract):
 class TestUnreliableCache(CacheContract):
     """Without faults, the cache for tests is a correct cache."""
 
-    lease = 0.2
+    lease = 1.0
 
     def setup_method(self) -> None:
         """Make an empty store."""

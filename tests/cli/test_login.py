@@ -13,7 +13,7 @@ from aioalf._cli.client_factory import cache_key_of, log_in
 from aioalf._cli.network import Network
 from aioalf._cli.profiles import CLIENT_CREDENTIALS, Profile, Profiles
 from aioalf._cli.terminal import Terminal
-from aioalf._login.cache_entry import CacheEntry
+from aioalf._login.entry_claims import EntryClaims
 from aioalf.grants import ClientCredentials, Prompt
 from aioalf.testing import Fault, OAuthServer
 from tests.cli.conftest import Person, content_of
@@ -141,7 +141,7 @@ async def test_last_of_two_concurrent_logins_wins(
     tokens = profiles.tokens("default")
     common = Profile(client_id="service", grant=CLIENT_CREDENTIALS, issuer=server.issuer)
     first, last = replace(common, scope=("read",)), replace(common, scope=("write",))
-    async with CacheEntry(tokens, "default").claimed():  # held by the first login
+    async with EntryClaims(tokens, "default").claimed():  # held by the first login
         login = asyncio.create_task(
             log_in(last, SECRET, ClientCredentials(), profiles, "default", Network())
         )

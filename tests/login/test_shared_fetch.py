@@ -466,9 +466,9 @@ def test_person_who_signs_in_while_the_cache_is_slow_is_not_asked_again(play: Pl
         cache.faults["claim"] = CacheFault.error()  # the login is kept in memory
         assert (await signing_in).access_token == "access-1"
         cache.faults.set_all(None)
-        assert (await fetching).access_token == "access-2"
+        assert (await fetching).access_token == "access-1"
         assert grant.asked == 1
-        assert server.sent == [None, "refresh-1"]
+        assert server.sent == [None]
         assert await cache.get(f"{KEY}-note") is None
 
     play(scenario())
@@ -645,9 +645,9 @@ def test_two_requests_do_not_send_one_refresh_token_although_the_claim_was_lost(
         await server.reached.wait()
         cache.lose_claims()
         other = asyncio.create_task(login.token(server, "access-1"))
-        await asyncio.gather(one, other)
-        assert server.sent == [None, "refresh-1", "refresh-2"]
-        assert server.times[2] - server.times[1] >= 5
+        tokens = await asyncio.gather(one, other)
+        assert [token.access_token for token in tokens] == ["access-2", "access-2"]
+        assert server.sent == [None, "refresh-1"]
 
     play(scenario())
 

@@ -1,0 +1,39 @@
+"""`Section`: a part of the program that runs once at a time in an event loop.
+
+Must not know what the section does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Section:
+    """A section that tasks enter only if it `is_running` nowhere else in their event loop.
+
+    `changes` counts how often the section began or ended. A section of an event loop that was
+    stopped does not count as running in the next one.
+    """
+
+    def __init__(self) -> None:
+        self.changes = 0
+        self._current: object = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def is_running(self) -> bool:
+        return self._loop is asyncio.get_running_loop()
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        self._current = current = object()
+        self._loop = asyncio.get_running_loop()
+        self.changes += 1
+        try:
+            yield
+        finally:
+            self.changes += 1
+            if self._current is current:  # not if it ends late, long after its loop was stopped
+                self._loop = None
