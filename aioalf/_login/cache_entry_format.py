@@ -92,6 +92,7 @@ def read_stored_login(text: str, *, now: datetime, monotonic: float) -> StoredLo
             _read_text(members, "refresh_token"),
             _read_text(members, "issuer"),
             {name: _read_token(each, now, monotonic) for name, each in derived.items()},
+            _read_time(members, "stored_on"),
         )
     except (ValueError, OverflowError, RecursionError):
         return None
@@ -153,16 +154,23 @@ def _read_token(members: Mapping[str, object], now: datetime, monotonic: float) 
 
 def _read_times(members: Mapping[str, object], now: datetime) -> tuple[int | None, datetime]:
     """Return the lifetime, and when the token was requested: now or earlier."""
-    lifetime, expires_on = members["expires_in"], _read_text(members, "expires_on")
+    lifetime, expires_on = members["expires_in"], _read_time(members, "expires_on")
     if lifetime is None and expires_on is None:
         return None, now
     # type() instead of isinstance(): True is an int, too.
     if type(lifetime) is not int or not 0 <= lifetime <= MAX_LIFETIME or expires_on is None:
         raise ValueError("not a lifetime")
-    expires = datetime.fromisoformat(expires_on)
-    if expires.tzinfo is None:
-        raise ValueError("expires_on has no time zone")
-    return lifetime, min(now, expires.astimezone(UTC) - timedelta(seconds=lifetime))
+    return lifetime, min(now, expires_on - timedelta(seconds=lifetime))
+
+
+def _read_time(members: Mapping[str, object], name: str) -> datetime | None:
+    text = _read_text(members, name)
+    if text is None:
+        return None
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None:
+        raise ValueError(f"{name} has no time zone")
+    return time.astimezone(UTC)
 
 
 def _read_text(members: Mapping[str, object], name: str) -> str | None:

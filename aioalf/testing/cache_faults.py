@@ -39,6 +39,7 @@ class CacheFault:
     _error: BaseException | None = field(default=None, repr=False)
     _answer: object = field(default=_NO_ANSWER, repr=False)
     _delay: float = 0.0
+    _delay_after: float = 0.0
     _takes_effect: bool = False
     _uses_left: int | None = None
 
@@ -50,6 +51,15 @@ class CacheFault:
             seconds: The delay before the work.
         """
         return cls(kind="slow", _delay=seconds)
+
+    @classmethod
+    def late(cls, seconds: float) -> CacheFault:
+        """Do the work at once, but answer late: the answer may be outdated then.
+
+        Args:
+            seconds: The delay after the work.
+        """
+        return cls(kind="late", _delay_after=seconds)
 
     @classmethod
     def hang(cls, *, takes_effect: bool = False) -> CacheFault:
@@ -108,7 +118,9 @@ class CacheFault:
         await _sleep(self._delay)
         if self._error is not None:
             raise self._error.with_traceback(None)  # it would grow with each call
-        return await work() if self._answer is _NO_ANSWER else cast("Result", self._answer)
+        result = await work() if self._answer is _NO_ANSWER else cast("Result", self._answer)
+        await _sleep(self._delay_after)
+        return result
 
 
 async def _sleep(seconds: float) -> None:

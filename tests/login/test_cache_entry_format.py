@@ -45,7 +45,10 @@ def read_valid(text: str, now: datetime = NOW, monotonic: float = 70.0) -> Store
 def members_of(stored: StoredLogin) -> tuple[object, ...]:
     """Return the contents of a stored login, without the monotonic clock."""
     derived = {name: members_of_token(token) for name, token in stored.derived.items()}
-    return (*members_of_token(stored.token), stored.refresh_token, stored.issuer, derived)
+    return (
+        *members_of_token(stored.token),
+        *(stored.refresh_token, stored.issuer, derived, stored.stored_on),
+    )
 
 
 def members_of_token(token: Token) -> tuple[object, ...]:
@@ -86,7 +89,14 @@ TEXT = st.none() | st.text(min_size=1)
 
 
 @given(
-    st.builds(StoredLogin, TOKENS, TEXT, TEXT, st.dictionaries(st.text("ab1-"), TOKENS, max_size=2))
+    st.builds(
+        StoredLogin,
+        TOKENS,
+        TEXT,
+        TEXT,
+        st.dictionaries(st.text("ab1-"), TOKENS, max_size=2),
+        st.none() | st.datetimes(timezones=st.just(UTC)),
+    )
 )
 def test_any_stored_login_is_read_unchanged(stored: StoredLogin) -> None:
     """Whatever the server put into it, at any time, if JSON can represent it."""
@@ -208,6 +218,9 @@ ODD: list[dict[str, object]] = [
     {"expires_on": "2026-05-01T13:00:00"},
     {"expires_on": "0001-01-01T00:00:00+00:00"},
     {"expires_on": "9999-12-31T23:59:59-23:59"},
+    {"stored_on": 1777638000},
+    {"stored_on": "soon"},
+    {"stored_on": "2026-05-01T13:00:00"},
     {"scope": "read write"},
     {"scope": {"read": 1}},
     {"scope": ["read", 5]},

@@ -5,15 +5,12 @@ Each client represents a process. Time is virtual.
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
 from itertools import pairwise
 from typing import Any
 from unittest.mock import Mock
 
 import pytest
-from yarl import URL
 
-from aioalf._auth_server.request_params import AmendResponse, Form
 from aioalf._closing import CLOSE_TIMEOUT
 from aioalf._login.cache_entry import CacheEntry
 from aioalf._login.cache_entry_format import StoredLogin, write_stored_login
@@ -29,95 +26,24 @@ from aioalf.errors import (
     TokenError,
     TokenHTTPError,
 )
-from aioalf.grants import AuthorizationServer
 from aioalf.renewal import RenewalSkippedError
 from aioalf.retry import Retry
 from aioalf.testing import CacheFault, UnreliableCache
 from aioalf.token import Token
 from tests.login.scripted import INVALID_GRANT, ISSUER, KEY, ScriptedServer, ServiceGrant, stored_in
+from tests.login.timed import (
+    HastyCache,
+    PersonGrant,
+    Play,
+    Server,
+    SlowUrlServer,
+    now,
+    signed_in,
+    signed_in_client,
+)
 from tests.support.virtual_time import VirtualTimeLoop, follow_the_loop
 
-Play = Callable[[Coroutine[Any, Any, None]], None]
-
 RETRY = Retry(attempts=3, wait_initial=1.0)
-
-
-@pytest.fixture
-def play(monkeypatch: pytest.MonkeyPatch) -> Play:
-    """Run a coroutine in virtual time."""
-    follow_the_loop(monkeypatch)
-
-    def run(scenario: Coroutine[Any, Any, None]) -> None:
-        loop = VirtualTimeLoop(7)
-        try:
-            loop.run_until_complete(scenario)
-        finally:
-            loop.close()
-
-    return run
-
-
-class Server(ScriptedServer):
-    """Answers after `delay` seconds; counts requests, and whether a client held the claim."""
-
-    def __init__(self, cache: UnreliableCache) -> None:
-        super().__init__()
-        self.delay = 0.5
-        self.times: list[float] = []
-        self.unclaimed = 0
-        self._cache = cache
-
-    async def request(
-        self, form: Form, *, is_repeatable: bool = False, amend: AmendResponse | None = None
-    ) -> Token:
-        """Return the next token."""
-        self.times.append(now())
-        self.reached.set()
-        self.unclaimed += not self._cache.is_claimed
-        await asyncio.sleep(self.delay)
-        return await super().request(form)
-
-
-class SlowUrlServer(Server):
-    """Returns the URL of an endpoint after `url_delay` seconds."""
-
-    url_delay = 0.0
-
-    async def url_of(self, name: str) -> URL:
-        """Return the URL of an endpoint."""
-        await asyncio.sleep(self.url_delay)
-        return await super().url_of(name)
-
-
-class PersonGrant:
-    """A user who needs `seconds` to sign in, or raises `refusal`."""
-
-    name = "person"
-    can_begin = True
-    is_interactive = True
-    keeps_refresh_token = True
-    reserved_params: frozenset[str] = frozenset()
-    subject_key: str | None = ""
-
-    def __init__(self, seconds: float = 40.0) -> None:
-        self.seconds = seconds
-        self.refusal: TokenError | None = None
-        self.asked = 0
-        self.reached = asyncio.Event()
-
-    async def request_token(self, server: AuthorizationServer) -> Token:
-        """Ask, and exchange a code."""
-        self.asked += 1
-        self.reached.set()
-        await asyncio.sleep(self.seconds)
-        if self.refusal is not None:
-            raise self.refusal
-        return await server.request({"grant_type": "authorization_code", "code": "c"})
-
-
-def now() -> float:
-    """Return the virtual time."""
-    return asyncio.get_running_loop().time()
 
 
 def service(cache: UnreliableCache, *, failure_backoff: float = 1.0) -> Login:
@@ -519,23 +445,6 @@ def test_person_who_refused_is_not_asked_by_another_process(
 
 
 # A claim that is lost
-
-
-async def signed_in(cache: UnreliableCache, server: Server) -> Login:
-    """Return a login whose refresh token is "refresh-1" and whose token has expired."""
-    server.lifetime = 0
-    login = Login(PersonGrant(seconds=0), cache=cache, key=KEY)
-    await login.token(server, None)
-    server.lifetime = 3600
-    server.reached.clear()
-    return login
-
-
-async def signed_in_client() -> tuple[UnreliableCache, Server, Login]:
-    """Return a new cache, its server, and the login of `signed_in` at both."""
-    cache = UnreliableCache()
-    server = Server(cache)
-    return cache, server, await signed_in(cache, server)
 
 
 @pytest.mark.rule("R043")
@@ -1131,13 +1040,6 @@ def test_request_ends_although_its_answer_cannot_be_written(play: Play) -> None:
         assert now() - started < 30
 
     play(scenario())
-
-
-class HastyCache(MemoryCache):
-    """Returns from `wait` at once, which the contract allows, and never suspends its caller."""
-
-    async def wait(self, key: str, timeout: float) -> None:
-        """Return."""
 
 
 async def test_cache_that_does_not_wait_does_not_block_the_event_loop() -> None:

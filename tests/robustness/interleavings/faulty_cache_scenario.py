@@ -58,11 +58,15 @@ class RandomFaults(CacheFaultTable):
             CacheFault.error(OSError("disk"), takes_effect=takes_effect),
             CacheFault.error(asyncio.CancelledError(), takes_effect=takes_effect),
             CacheFault.hang(takes_effect=takes_effect),
-            CacheFault.slow(self._world.choices.choice([0.5, 2.0, 4.0])),
+            self._draw_delay(self._world.choices.choice([0.5, 2.0, 4.0])),
         ]
         if method == "get":
             faults.append(CacheFault.answer(self._world.choices.choice(_GARBAGE)))
         return self._world.choices.choice(faults)
+
+    def _draw_delay(self, seconds: float) -> CacheFault:
+        is_late = self._world.rare_choices.random() < 0.5
+        return CacheFault.late(seconds) if is_late else CacheFault.slow(seconds)
 
 
 class ObservedStore(LeaseStore):

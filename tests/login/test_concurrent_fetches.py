@@ -1,0 +1,370 @@
+"""Two fetches of one client, and another client with the same cache: the newest login counts.
+
+A manager makes two fetches at a time after a reset, or for derived clients.
+"""
+
+import asyncio
+import time
+from contextlib import AbstractContextManager, suppress
+from typing import Any
+
+import pytest
+
+from aioalf._auth_server.request_params import AmendResponse, Form
+from aioalf._login import entry_claims
+from aioalf._login.cache_entry_format import StoredLogin, write_stored_login
+from aioalf._login.login import Login
+from aioalf._login.section import Section
+from aioalf.caches import TokenCache
+from aioalf.errors import CacheError, TokenError
+from aioalf.testing import CacheFault, UnreliableCache
+from aioalf.token import Token
+from tests.login.scripted import (
+    INVALID_GRANT,
+    ISSUER,
+    KEY,
+    ScriptedServer,
+    SignInGrant,
+    stored_in,
+)
+from tests.login.timed import HastyCache, PersonGrant, Play, Server, signed_in_client
+
+
+async def store(cache: UnreliableCache) -> None:
+    """Let another client store a login."""
+    newer = StoredLogin(Token("newer", 3600), "newer-refresh", ISSUER)
+    await cache.new_client().set(KEY, write_stored_login(newer), None)
+
+
+# A claim that was lost
+
+
+@pytest.mark.rule("R040", "R043")
+@pytest.mark.parametrize("is_refused", [True, False])
+def test_newer_login_is_used_although_a_request_with_the_older_one_is_in_flight(
+    play: Play, *, is_refused: bool
+) -> None:
+    """The fetch with the older login lost its claim; its result does not count."""
+
+    async def scenario() -> None:
+        cache, server, login = await signed_in_client()
+        server.delay = 5
+        refreshing = asyncio.create_task(login.token(server, "access-1"))
+        await server.reached.wait()
+        server.error = INVALID_GRANT if is_refused else None
+        cache.lose_claims()
+        await store(cache)
+        assert (await login.token(server, "access-1")).access_token == "newer"
+        assert (await refreshing).access_token == ("newer" if is_refused else "access-2")
+        server.error = None
+        assert (await login.token(server, "access-2")).access_token == "newer"
+        await login.token(server, "newer")
+        assert server.sent == [None, "refresh-1", "newer-refresh"]
+
+    play(scenario())
+
+
+@pytest.mark.rule("R083", "R160")
+def test_login_that_gives_way_to_a_newer_one_is_revoked_by_the_next_logout(play: Play) -> None:
+    """Its refresh token is nowhere else."""
+
+    async def scenario() -> None:
+        cache, server, login = await signed_in_client()
+        refreshing = asyncio.create_task(login.token(server, "access-1"))
+        await server.reached.wait()
+        cache.lose_claims()
+        await store(cache)
+        await refreshing
+        assert (await login.token(server, "access-2")).access_token == "newer"
+        to_revoke = login.start_logout()
+        await login.finish_logout(server, to_revoke)
+        assert ("refresh-2", "refresh_token") in to_revoke.with_hints()
+        assert ("newer-refresh", "refresh_token") in to_revoke.with_hints()
+
+    play(scenario())
+
+
+@pytest.mark.rule("R080")
+@pytest.mark.parametrize("failing", ["replace", "get"])
+def test_login_in_memory_survives_a_restart_of_the_store(play: Play, failing: Any) -> None:
+    """The store has lost all its data, and one call fails."""
+
+    async def scenario() -> None:
+        cache, server, login = await signed_in_client()
+        refreshing = asyncio.create_task(login.token(server, "access-1"))
+        await server.reached.wait()
+        cache.faults[failing] = CacheFault.error().times(1)
+        cache.lose_claims()
+        await cache.new_client().delete(KEY)
+        await refreshing
+        await login.token(server, "access-2")
+        assert server.sent == [None, "refresh-1", "refresh-2"]
+
+    play(scenario())
+
+
+# Late answers of the cache
+
+
+@pytest.mark.rule("R040")
+@pytest.mark.parametrize("is_signed_in", [True, False])
+def test_late_read_does_not_override_a_newer_one(play: Play, *, is_signed_in: bool) -> None:
+    """It returns a text that another client has replaced since, or no text."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server = Server(cache)
+        grant, others = PersonGrant(0), PersonGrant(0)
+        login = Login(grant, cache=cache, key=KEY)
+        other = Login(others, cache=cache.new_client(), key=KEY)
+        if is_signed_in:
+            await other.token(server, None)
+        cache.faults["get"] = CacheFault.late(60).times(1)
+        late = asyncio.create_task(login.token(server, "access-1"))
+        await asyncio.sleep(1)
+        await other.token(server, "access-1")
+        await login.token(server, f"access-{len(server.sent)}")
+        await late
+        await login.token(server, f"access-{len(server.sent)}")
+        refreshes = [refresh for refresh in server.sent if refresh is not None]
+        assert refreshes == ["refresh-1", "refresh-2", "refresh-3"][: len(refreshes)]
+        assert (grant.asked, others.asked) == (0, 1)
+
+    play(scenario())
+
+
+@pytest.mark.rule("R040")
+def test_late_read_does_not_hide_that_a_login_could_not_be_stored(play: Play) -> None:
+    """The used refresh token in the entry is deleted."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server = Server(cache)
+        login = Login(PersonGrant(0), cache=cache, key=KEY)
+        other = Login(PersonGrant(0), cache=cache.new_client(), key=KEY)
+        await other.token(server, None)
+        cache.faults["get"] = CacheFault.late(3).times(1)
+        late = asyncio.create_task(login.token(server, "access-2"))
+        await asyncio.sleep(0.1)
+        await other.token(server, "access-1")
+        server.reached.clear()
+        refreshing = asyncio.create_task(login.token(server, "access-2"))
+        await server.reached.wait()
+        cache.faults["replace"] = CacheFault.hang().times(1)
+        await asyncio.gather(refreshing, late)
+        assert await stored_in(cache) is None
+        await login.token(server, "access-3")
+        assert server.sent == [None, "refresh-1", "refresh-2", "refresh-3"]
+
+    play(scenario())
+
+
+# Logouts
+
+
+@pytest.mark.rule("R083")
+def test_refusal_of_a_login_that_was_logged_out_does_not_end_the_next_one(play: Play) -> None:
+    """The response arrives after the next sign-in."""
+
+    async def scenario() -> None:
+        cache, server, login = await signed_in_client()
+        server.delay = 40
+        refreshing = asyncio.create_task(login.token(server, "access-1"))
+        await server.reached.wait()
+        cache.lose_claims()
+        await login.finish_logout(server, login.start_logout())
+        server.delay, server.error = 0.1, None
+        signing_in = asyncio.create_task(login.token(server, None))
+        await asyncio.sleep(5)
+        server.error = INVALID_GRANT
+        with pytest.raises(TokenError, match="logged out"):
+            await refreshing
+        server.error = None
+        token = await signing_in
+        await login.token(server, token.access_token)
+        assert len([sent for sent in server.sent if sent is None]) == 2
+
+    play(scenario())
+
+
+@pytest.mark.rule("R083", "R160")
+def test_logout_that_lost_its_claim_revokes_the_login_that_it_deletes(play: Play) -> None:
+    """Another client has stored it meanwhile."""
+
+    async def scenario() -> None:
+        cache, server, login = await signed_in_client()
+        cache.faults["remove"] = CacheFault.slow(2).times(1)
+        to_revoke = login.start_logout()
+        leaving = asyncio.create_task(login.finish_logout(server, to_revoke))
+        await asyncio.sleep(0.5)
+        cache.lose_claims()
+        await store(cache)
+        await leaving
+        assert await stored_in(cache) is None
+        assert ("newer-refresh", "refresh_token") in to_revoke.with_hints()
+
+    play(scenario())
+
+
+@pytest.mark.rule("R083")
+@pytest.mark.parametrize("is_later", [True, False])
+def test_logout_that_failed_does_not_end_a_later_login(play: Play, *, is_later: bool) -> None:
+    """It deletes only what was stored before it gave up; the next logout revokes that."""
+
+    async def scenario() -> None:
+        cache, server, login = await signed_in_client()
+        other = Login(PersonGrant(0), cache=cache.new_client(), key=KEY)
+        cache.faults.set_all(CacheFault.error())
+        with suppress(CacheError):
+            await login.finish_logout(server, login.start_logout())
+        cache.faults.set_all(None)
+        await asyncio.sleep(3000)
+        if is_later:
+            await other.token(server, "access-1")
+        token = await login.token(server, None)
+        grant: Any = login._grant  # noqa: SLF001 - to count the sign-ins
+        assert (token.access_token, grant.asked) == ("access-2", 1 if is_later else 2)
+        to_revoke = login.start_logout()
+        await login.finish_logout(server, to_revoke)
+        revoked = {token for token, kind in to_revoke.with_hints() if kind == "refresh_token"}
+        assert revoked == ({"refresh-2"} if is_later else {"refresh-1", "refresh-2"})
+
+    play(scenario())
+
+
+@pytest.mark.rule("R083")
+def test_same_token_of_a_new_login_is_used_after_a_logout(play: Play) -> None:
+    """Some servers give the same token again, without a refresh token and without expiry."""
+
+    class SameToken(Server):
+        """Returns one token."""
+
+        async def request(
+            self, form: Form, *, is_repeatable: bool = False, amend: AmendResponse | None = None
+        ) -> Token:
+            await super().request(form)
+            return Token("same", None)
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server, grant = SameToken(cache), PersonGrant(1)
+        login = Login(grant, cache=cache, key=KEY)
+        await login.token(server, None)
+        await login.finish_logout(server, login.start_logout())
+        await Login(PersonGrant(1), cache=cache.new_client(), key=KEY).token(server, None)
+        assert (await login.token(server, None)).access_token == "same"
+        assert grant.asked == 1
+
+    play(scenario())
+
+
+async def test_logout_and_storing_do_not_block_the_event_loop(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The `wait` of a cache may return at once."""
+    monkeypatch.setattr(entry_claims, "_CLAIM_TIMEOUT", 0.5)
+    cache: TokenCache = HastyCache()
+    claim = await cache.claim(KEY)
+    assert claim is not None
+    login = Login(SignInGrant(), cache=cache, key=KEY)
+    leaving = asyncio.create_task(login.finish_logout(server, login.start_logout()))
+    beats = 0
+    began = time.monotonic()
+    while not leaving.done():
+        await asyncio.sleep(0.02)
+        beats += 1
+    assert time.monotonic() - began >= 0.5
+    assert beats >= 5
+    await claim.release()
+
+
+# Sign-ins
+
+
+def test_sign_in_keeps_no_refresh_token_of_another_user(play: Play) -> None:
+    """Another user has signed in at another client meanwhile."""
+
+    class NoRefreshToken(Server):
+        """Returns no refresh tokens."""
+
+        def __init__(self, cache: UnreliableCache) -> None:
+            super().__init__(cache)
+            self.rotates = False
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server, grant = NoRefreshToken(cache), PersonGrant(10)
+        login = Login(grant, cache=cache, key=KEY)
+        signing_in = asyncio.create_task(login.token(server, None))
+        await grant.reached.wait()
+        await store(cache)
+        assert (await login.token(server, None)).access_token == "newer"
+        assert (await signing_in).access_token == "access-1"
+        stored = await stored_in(cache)
+        assert stored is not None
+        assert (stored.token.access_token, stored.refresh_token) == ("access-1", None)
+
+    play(scenario())
+
+
+def test_fetch_that_waited_for_a_sign_in_uses_its_token_although_it_is_not_stored(
+    play: Play,
+) -> None:
+    """The login has no refresh token, so that the user would have to sign in again."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server, grant = Server(cache), PersonGrant(5)
+        server.rotates = False
+        cache.faults["replace"] = CacheFault.error()
+        login = Login(grant, cache=cache, key=KEY)
+        tokens = await asyncio.gather(*(login.token(server, None) for _ in range(2)))
+        assert [token.access_token for token in tokens] == ["access-1", "access-1"]
+        assert grant.asked == 1
+
+    play(scenario())
+
+
+def test_cache_that_swallows_a_cancellation_does_not_keep_the_note_of_a_sign_in(
+    play: Play,
+) -> None:
+    """Otherwise all clients would wait for that sign-in for ever."""
+
+    class SwallowingCache(UnreliableCache):
+        """Ends `set` normally when it is cancelled, as code with `asyncio.wait_for` may do."""
+
+        async def set(self, key: str, value: str, ttl: float | None) -> None:
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(1 if value else 0)
+            await super().set(key, value, ttl)
+
+    async def scenario() -> None:
+        cache = SwallowingCache()
+        server, grant = Server(cache), PersonGrant(5.2)
+        await Login(grant, cache=cache, key=KEY).token(server, None)
+        await asyncio.sleep(60)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        assert not await cache.get(f"{KEY}-note")
+
+    play(scenario())
+
+
+def test_section_of_a_stopped_event_loop_does_not_end_that_of_the_next_one() -> None:
+    """Its coroutine is closed when it is collected, while the section runs again."""
+    section = Section()
+
+    async def enter() -> AbstractContextManager[None]:
+        assert not section.is_running
+        entered = section.entered()
+        entered.__enter__()
+        return entered
+
+    async def leave(entered: AbstractContextManager[None]) -> bool:
+        entered.__exit__(None, None, None)
+        return section.is_running
+
+    stopped = asyncio.run(enter())
+    with asyncio.Runner() as runner:
+        running = runner.run(enter())
+        assert runner.run(leave(stopped))
+        assert not runner.run(leave(running))
