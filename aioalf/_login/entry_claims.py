@@ -54,22 +54,31 @@ class EntryClaims:
         return await ask(self._store.holder, self._key) or "another client"
 
     @asynccontextmanager
+    async def taken(self) -> AsyncIterator[Claim | None]:
+        """Take a turn with the claim; None if another fetch or client has it. Raises CacheError."""
+        if self.turn.is_running:
+            yield None
+            return
+        with self.turn.entered():
+            claim = await self.claim()
+            try:
+                yield claim
+            finally:
+                if claim is not None:
+                    await release(claim)
+
+    @asynccontextmanager
     async def claimed(self) -> AsyncIterator[Claim | None]:
-        """Hold the claim in a turn.
+        """Wait for a turn with the claim.
 
         None without a cache, or if another fetch or client does not end its turn in time. Raises
         CacheError.
         """
         ends_at = time.monotonic() + _CLAIM_TIMEOUT
         while self._cache is not None and time.monotonic() < ends_at:
-            if not self.turn.is_running:
-                with self.turn.entered():
-                    claim = await self.claim()
-                    if claim is not None:
-                        try:
-                            yield claim
-                        finally:
-                            await release(claim)
-                        return
+            async with self.taken() as claim:
+                if claim is not None:
+                    yield claim
+                    return
             await self.wait(1.0)
         yield None

@@ -16,7 +16,6 @@ from typing import Final, NamedTuple
 from aioalf._cache_protocol import Claim
 from aioalf._closing import run_to_completion
 from aioalf._login.announced_sign_in import AnnouncedSignIn
-from aioalf._login.cache_calls import release
 from aioalf._login.cache_entry import CacheEntry, this_process
 from aioalf._login.cache_note import CacheNote, NoteKind, failure_note
 from aioalf.errors import (
@@ -166,27 +165,20 @@ class SharedFetch:
     async def _run(self, steps: Steps, *, is_ahead: bool) -> Token:
         patience, since = max(PATIENCE, self._retry.timeout), time.time()
         gives_up_at = time.monotonic() + patience
-        attempts, claims = _Attempts(), self._entry.claims
+        attempts = _Attempts()
         while True:
             token = await steps.load(None)
             if token is not None:
                 logger.debug("A token of the token cache is used")
                 return token
             turn = None
-            if not claims.turn.is_running:
-                with claims.turn.entered():
-                    claim = await claims.claim()
-                    if claim is not None:
-                        try:
-                            turn = await self._turn(
-                                steps, claim, attempts, since, is_ahead=is_ahead
-                            )
-                        finally:
-                            await release(claim)
+            async with self._entry.claims.taken() as claim:
+                if claim is not None:
+                    gives_up_at = time.monotonic() + patience
+                    turn = await self._turn(steps, claim, attempts, since, is_ahead=is_ahead)
             if turn is None:
                 await self._wait(gives_up_at, is_ahead=is_ahead)
                 continue
-            gives_up_at = time.monotonic() + patience
             if turn.token is not None:
                 return turn.token
             # Another fetch of this client may have begun or ended a sign-in meanwhile.

@@ -202,6 +202,7 @@ _TOKEN_MEMBERS = {
     "expires_in": _mostly(st.none() | st.just(3600) | st.integers(0, 2**31)),
     "expires_on": _mostly(st.none() | _DATES),
     "scope": _mostly(st.none() | st.lists(_ANY_TEXT, max_size=3)),
+    "missing_scope": _mostly(st.lists(_ANY_TEXT, max_size=3)),
     "extra": _mostly(st.dictionaries(TEXT, _JSON, max_size=2)),
 }
 _ENTRIES = st.fixed_dictionaries(
@@ -210,6 +211,7 @@ _ENTRIES = st.fixed_dictionaries(
         "version": _mostly(st.just(1)),
         "refresh_token": _mostly(st.none() | st.just("s3cret-w0rd")),
         "issuer": _mostly(st.just("https://auth.example.com")),
+        "stored_on": _mostly(st.none() | _DATES),
         "derived": _mostly(
             st.dictionaries(
                 st.just("alf1-derived") | TEXT, st.fixed_dictionaries(_TOKEN_MEMBERS), max_size=2
