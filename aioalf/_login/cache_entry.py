@@ -157,11 +157,10 @@ class CacheEntry:
         if claim is not None:
             await self._try(self._remove(claim))
 
-    async def delete_unsaved(self, claim: Claim | None) -> None:
+    async def delete_unsaved(self, claim: Claim) -> None:
         """Delete an entry that could not be written: its refresh token must not be sent again."""
-        if claim is not None:
-            with suppress(CacheError):
-                await self._remove(claim)
+        with suppress(CacheError):
+            await self._remove(claim)
 
     async def _replace(
         self, stored: StoredLogin, server: AuthorizationServer, claim: Claim | None

@@ -24,7 +24,7 @@ _MIN_WAIT: Final = 0.01
 
 
 class EntryClaims:
-    """The claims to one entry. Without a cache, there are none.
+    """The claims to one entry. There is no claim without a cache.
 
     A fetch has a claim only in its `turn`. So the fetches of one client take turns even if a claim
     was lost: none of them reads a newer login while another one waits for the response to a

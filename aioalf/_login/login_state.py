@@ -176,7 +176,7 @@ class LoginState:
                 await self._entry.empty_if_logged_out(fetch.server, claim)
             else:  # the logout had emptied the entry before that
                 await self._entry.delete(claim)
-        elif not is_saved and previous not in {None, self.refresh_token}:
+        elif not is_saved and claim is not None and previous not in {None, self.refresh_token}:
             await self._entry.delete_unsaved(claim)
 
     def _remember(self, token: Token | None, fetch: Fetch) -> None:

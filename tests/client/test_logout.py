@@ -505,7 +505,7 @@ async def test_logout_does_not_wait_long_for_a_claim(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The claim may belong to another program that hangs."""
-    monkeypatch.setattr("aioalf._login.cache_entry._CLAIM_TIMEOUT", 0.05)
+    monkeypatch.setattr("aioalf._login.entry_claims._CLAIM_TIMEOUT", 0.05)
     cache = ScriptedCache()
     async with scene.user_client(cache=cache) as client:
         await scene.get(client)
@@ -520,7 +520,7 @@ async def test_concurrent_logouts_without_the_claim_revoke_each_token_once(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If both give up on the claim, only the first to read the cache revokes its tokens."""
-    monkeypatch.setattr("aioalf._login.cache_entry._CLAIM_TIMEOUT", 0.05)
+    monkeypatch.setattr("aioalf._login.entry_claims._CLAIM_TIMEOUT", 0.05)
     cache, barrier = ScriptedCache(), asyncio.Barrier(2)
 
     async def wait_for_the_other() -> None:

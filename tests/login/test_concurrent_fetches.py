@@ -206,6 +206,25 @@ def test_logout_that_lost_its_claim_revokes_the_login_that_it_deletes(play: Play
     play(scenario())
 
 
+@pytest.mark.rule("R160")
+def test_logout_that_reads_late_leaves_the_tokens_to_the_other_one(play: Play) -> None:
+    """Both empty the entry without the claim, which another client does not release."""
+
+    async def scenario() -> None:
+        cache, server, login = await signed_in_client()
+        assert await cache.new_client().claim(KEY) is not None
+        first, second = login.start_logout(), login.start_logout()
+        cache.faults["get"] = CacheFault.late(3).times(1)
+        await asyncio.gather(
+            login.finish_logout(server, first), login.finish_logout(server, second)
+        )
+        assert await stored_in(cache) is None
+        assert [kind for _, kind in first.with_hints()] == ["refresh_token", "access_token"]
+        assert not second.with_hints()
+
+    play(scenario())
+
+
 @pytest.mark.rule("R083")
 @pytest.mark.parametrize("is_later", [True, False])
 def test_logout_that_failed_does_not_end_a_later_login(play: Play, *, is_later: bool) -> None:

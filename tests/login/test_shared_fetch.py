@@ -600,8 +600,9 @@ def test_login_whose_store_outlasts_a_logout_is_deleted(play: Play) -> None:
         login = await signed_in(cache, server)
         refreshing = asyncio.create_task(login.token(server, "access-1"))
         await server.reached.wait()
-        server.issuer, server.url_delay = None, CLOSE_TIMEOUT + 10
+        server.issuer, server.url_delay = None, 3 * CLOSE_TIMEOUT
         await asyncio.sleep(1)  # the answer has arrived, and its store waits for the URL
+        server.url_delay = 0.0
         cache.lose_claims()
         to_revoke = login.start_logout()
         await login.finish_logout(server, to_revoke)
