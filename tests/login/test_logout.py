@@ -1,6 +1,7 @@
 """Tests of the logout of a login: nothing is used afterwards, and all tokens are revoked."""
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import AsyncMock, patch
 
@@ -270,3 +271,13 @@ async def test_cancelled_logout_is_cancelled_after_the_failure_of_another_entry(
     leaving.cancel()
     await asyncio.wait([leaving])
     assert leaving.cancelled()
+
+
+async def test_first_of_two_failures_is_raised() -> None:
+    """The second entry is emptied, too."""
+    endpoint: Any = SimpleNamespace(has=AsyncMock(return_value=False))
+    logout = Logout()
+    for error in (CacheError("no disk"), CacheError("no disk either")):
+        logout.add(None, FakeLogin(error), endpoint)
+    with pytest.raises(CacheError, match="^no disk$"):
+        await logout.end(endpoint)
