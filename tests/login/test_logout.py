@@ -279,5 +279,5 @@ async def test_first_of_two_failures_is_raised() -> None:
     logout = Logout()
     for error in (CacheError("no disk"), CacheError("no disk either")):
         logout.add(None, FakeLogin(error), endpoint)
-    with pytest.raises(CacheError, match="^no disk$"):
+    with pytest.raises(CacheError, match=r"^no disk$"):
         await logout.end(endpoint)
