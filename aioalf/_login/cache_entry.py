@@ -38,6 +38,13 @@ _NOTE_GRACE: Final = 15.0
 """Seconds that a note stays in the cache after its end, so the next client sees what happened."""
 
 
+class ClaimLostError(CacheError):
+    """Raised by a change that was not made: another client has the claim now."""
+
+    def __init__(self) -> None:
+        super().__init__("the claim to the entry was lost")
+
+
 class Reading(NamedTuple):
     """What an entry holds."""
 
@@ -173,7 +180,7 @@ class CacheEntry:
         text = MaskedStr(write_stored_login(stored))
         pending, self._texts.last = self._pending_logout, text
         if not await ask(claim.replace, text, ttl_of(stored, self._subject_ttl)):
-            raise CacheError("the claim to the entry was lost")
+            raise ClaimLostError
         self._texts.heed(None)
         if self._pending_logout is pending:  # the text of the earlier login is gone
             self._pending_logout = None
@@ -185,7 +192,7 @@ class CacheEntry:
         if claim is None:
             await ask(self._store.delete, self._key)
         elif not await ask(claim.remove):
-            raise CacheError("the claim to the entry was lost")
+            raise ClaimLostError
         self._texts.last = None
 
     async def _try(self, change: Awaitable[object]) -> bool:
@@ -256,11 +263,10 @@ class CacheEntry:
                 self._gave_up_on = datetime.now(UTC)
 
     async def _empty_claimed(self, server: AuthorizationServer) -> None:
-        with suppress(CacheError):
+        try:
             async with self.claims.claimed() as claim:
                 await self._empty(server, claim)
-        # Once more if it failed. If the claim was lost, another client may have stored a login.
-        if self.is_logout_pending:
+        except ClaimLostError:  # another client may have stored a login: read again
             async with self.claims.claimed() as claim:
                 await self._empty(server, claim)
 

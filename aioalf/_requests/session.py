@@ -128,7 +128,8 @@ class SessionProvider:
             return
         if self._loop.is_running():
             raise RuntimeError(
-                "The client is in use in another running event loop: create one for each event loop"
+                "The client is in use in another running event loop, or was copied by a "
+                "fork: create one for each event loop"
             )
 
     async def close(self) -> None:

@@ -412,7 +412,7 @@ async def give_back_while_another_waits(cache: FileCache, other: FileCache) -> N
     """Claim a key and give it back after the other object has begun to wait."""
     claim = await claimed(cache)
     waiting = asyncio.create_task(other.wait("k", 600))
-    await asyncio.wait([waiting], timeout=0.05)
+    await asyncio.wait([waiting], timeout=0.3)
     await claim.release()
     await waiting
 

@@ -238,7 +238,8 @@ def test_claim_is_not_held_between_two_attempts(play: Play) -> None:
 
 
 @pytest.mark.rule("R079")
-def test_claim_is_not_held_while_on_token_runs(play: Play) -> None:
+@pytest.mark.parametrize("is_refresh", [True, False])
+def test_claim_is_not_held_while_on_token_runs(play: Play, *, is_refresh: bool) -> None:
     """A slow function of one process does not delay the others."""
 
     async def scenario() -> None:
@@ -250,10 +251,14 @@ def test_claim_is_not_held_while_on_token_runs(play: Play) -> None:
             held.append(cache.is_claimed)
             await asyncio.sleep(5)
 
-        login = Login(ServiceGrant(), cache=cache, key=KEY, on_token=on_token)
-        fetching = asyncio.create_task(login.token(server, None))
+        grant = PersonGrant() if is_refresh else ServiceGrant()
+        unwanted, new = ("access-1", "access-2") if is_refresh else (None, "access-1")
+        if is_refresh:
+            await signed_in(cache, server)
+        login = Login(grant, cache=cache, key=KEY, on_token=on_token)
+        fetching = asyncio.create_task(login.token(server, unwanted))
         await asyncio.sleep(1)
-        assert await outcomes(service(cache.new_client()), server=server) == ["access-1"]
+        assert await outcomes(service(cache.new_client()), server=server) == [new]
         assert not fetching.done()
         await fetching
         assert held == [False]
