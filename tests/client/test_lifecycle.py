@@ -195,7 +195,9 @@ def test_use_in_two_event_loops_at_once_raises(
     """A client raises RuntimeError in a second event loop and keeps working in the first."""
     client = client_of(server_in_thread)
     assert loop_in_thread.run(request_status(client, server_in_thread)) == 200
-    with pytest.raises(RuntimeError, match="in use in another running event loop, or was copied by a fork"):
+    with pytest.raises(
+        RuntimeError, match="in use in another running event loop, or was copied by a fork"
+    ):
         asyncio.run(request_status(client, server_in_thread))
     with pytest.raises(RuntimeError, match="in use in another running event loop"):
         asyncio.run(client.close())
