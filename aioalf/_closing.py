@@ -25,18 +25,21 @@ class MustFinish:
 
     async def run(self, call: Coroutine[object, object, T]) -> T:
         task = _detach(call)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks = {*self._running, task}  # without those of event loops that were stopped
         return await _to_completion(task)
 
     @property
+    def _running(self) -> list[asyncio.Task[Any]]:
+        loop = asyncio.get_running_loop()
+        return [task for task in self._tasks if task.get_loop() is loop and not task.done()]
+
+    @property
     def is_idle(self) -> bool:
-        return not self._tasks
+        return not self._running
 
     async def wait(self) -> None:
         """Wait until the calls that run now are done, at most `CLOSE_TIMEOUT` seconds."""
-        loop = asyncio.get_running_loop()
-        tasks = [task for task in self._tasks if task.get_loop() is loop]
+        tasks = self._running
         if tasks:
             await asyncio.wait(tasks, timeout=CLOSE_TIMEOUT)
 

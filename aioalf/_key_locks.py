@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from weakref import WeakValueDictionary
 
-from aioalf.errors import TokenError
+from aioalf._single_flight import refuse_to_wait_for
 
 
 class _Lock(asyncio.Lock):
@@ -25,16 +25,11 @@ class KeyLocks:
 
     @asynccontextmanager
     async def hold(self, key: str) -> AsyncIterator[None]:
-        """Hold the lock of a key. Raises TokenError if the current task already holds it."""
+        """Hold the lock of a key. Raises TokenError if its holder waits for the current task."""
         lock = self._locks.setdefault((asyncio.get_running_loop(), key), _Lock())
-        task = asyncio.current_task()
-        if lock.holder is not None and lock.holder is task:
-            raise TokenError(
-                "This task already requests a token and would wait for itself forever: do not use "
-                "the client in a function that it calls to get a token"
-            )
+        refuse_to_wait_for(lock.holder)
         async with lock:
-            lock.holder = task
+            lock.holder = asyncio.current_task()
             try:
                 yield
             finally:

@@ -32,6 +32,15 @@ _FLIGHTS: ContextVar[tuple[asyncio.Task[Any], ...]] = ContextVar("aioalf_flights
 """The calls in flight that wait for the current task or thread."""
 
 
+def refuse_to_wait_for(task: asyncio.Task[Any] | None) -> None:
+    """Raise TokenError if `task` waits for the current task, and would then wait for itself."""
+    if task is not None and (task is asyncio.current_task() or task in _FLIGHTS.get()):
+        raise TokenError(
+            "A function that the token request waits for uses the client, which would wait for "
+            "itself forever: do not use the client there"
+        )
+
+
 Waiting = dict[asyncio.Future[None], None]
 """The futures of the callers of a flight: a dict is an ordered set."""
 
@@ -58,11 +67,7 @@ class SingleFlight(Generic[T]):
         another running event loop.
         """
         task, waiting = self._join(call)
-        if task in _FLIGHTS.get():
-            raise TokenError(
-                "A function that the token request waits for uses the client, which would wait for "
-                "itself forever: do not use the client there"
-            )
+        refuse_to_wait_for(task)
         # Only one plain future for each caller: there may be thousands of them.
         landed: asyncio.Future[None] = task.get_loop().create_future()
         waiting[landed] = None

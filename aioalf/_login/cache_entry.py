@@ -172,13 +172,16 @@ class CacheEntry:
     async def _replace(
         self, stored: StoredLogin, server: AuthorizationServer, claim: Claim | None
     ) -> None:
+        pending = self._pending_logout
+        if pending is not None and claim is not None:
+            await self._collect(await self._get(self._key), pending, server)
         self.supersede()
         self._texts.ignore(None)
         if claim is None:
             raise CacheError(f"{await self.claims.holder()} uses the entry")
         stored = stored._replace(issuer=await _issuer_of(server), stored_on=datetime.now(UTC))
         text = MaskedStr(write_stored_login(stored))
-        pending, self._texts.last = self._pending_logout, text
+        self._texts.last = text
         if not await ask(claim.replace, text, ttl_of(stored, self._subject_ttl)):
             raise ClaimLostError
         self._texts.heed(None)
@@ -288,25 +291,34 @@ class CacheEntry:
             return  # another task has emptied the entry meanwhile
         is_later = False
         try:
-            stored = await _parse(text, server, is_new=True)
-            is_later = stored is not None and self._is_later(stored)
-            if stored is not None and not is_later:
-                found = self._found_late if to_revoke.is_complete else to_revoke
-                found.add(stored.token, stored.refresh_token)
-                for token in stored.derived.values():
-                    found.add(token)
+            is_later = not await self._collect(text, to_revoke, server)
         finally:
-            if not is_later:
+            # Meanwhile another task may have emptied the entry, and stored a login.
+            if not is_later and self._pending_logout is to_revoke:
                 if not is_damaged(text):
                     self._texts.last = text  # ignored from here on, even if it cannot be deleted
                 await run_to_completion(self._remove(claim))
         if self._pending_logout is to_revoke:
             self._pending_logout = None
 
-    def _is_later(self, stored: StoredLogin) -> bool:
-        """Return whether a login was stored after the logout ended without emptying the entry."""
+    async def _collect(
+        self, text: str | None, to_revoke: TokensToRevoke, server: AuthorizationServer
+    ) -> bool:
+        """Add the tokens in a text to those of a logout.
+
+        Return False instead if the login was stored after the logout had given up.
+        """
+        stored = await _parse(text, server, is_new=True)
+        if stored is None:
+            return True
         gave_up_on, stored_on = self._gave_up_on, stored.stored_on
-        return gave_up_on is not None and stored_on is not None and stored_on > gave_up_on
+        if gave_up_on is not None and stored_on is not None and stored_on > gave_up_on:
+            return False
+        found = self._found_late if to_revoke.is_complete else to_revoke
+        found.add(stored.token, stored.refresh_token)
+        for token in stored.derived.values():
+            found.add(token)
+        return True
 
 
 def this_process() -> str:

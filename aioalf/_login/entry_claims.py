@@ -22,6 +22,9 @@ _CLAIM_TIMEOUT: Final = 30.0
 _MIN_WAIT: Final = 0.01
 """The minimum seconds of `wait`: a cache may return at once, and must not block the loop."""
 
+_MIN_WAIT_FOR_TURN: Final = 0.25
+"""The same while a fetch of this client has its turn, perhaps without the claim."""
+
 
 class EntryClaims:
     """The claims to one entry. There is no claim without a cache.
@@ -48,9 +51,12 @@ class EntryClaims:
         """Wait until another client releases the claim, for at most this many seconds."""
         asked_at = time.monotonic()
         await ask(self._store.wait, self._key, seconds, limit=seconds + CALL_TIMEOUT)
-        await asyncio.sleep(max(0.0, asked_at + _MIN_WAIT - time.monotonic()))
+        least = _MIN_WAIT_FOR_TURN if self.turn.is_running else _MIN_WAIT
+        await asyncio.sleep(max(0.0, asked_at + least - time.monotonic()))
 
     async def holder(self) -> str:
+        if self.turn.is_running:
+            return "another token request of this client"
         return await ask(self._store.holder, self._key) or "another client"
 
     @asynccontextmanager
@@ -59,13 +65,14 @@ class EntryClaims:
         if self.turn.is_running:
             yield None
             return
-        with self.turn.entered():
-            claim = await self.claim()
-            try:
+        claim = None
+        try:
+            with self.turn.entered():
+                claim = await self.claim()
                 yield claim
-            finally:
-                if claim is not None:
-                    await release(claim)
+        finally:
+            if claim is not None:
+                await release(claim)
 
     @asynccontextmanager
     async def claimed(self) -> AsyncIterator[Claim | None]:

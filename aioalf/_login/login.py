@@ -215,7 +215,8 @@ class Login:
         if self._state.refresh_token is None and self._state.is_grant_used_up:
             raise login_required()
         fetch.is_repeatable = False
-        return await self._must_finish.run(self._refresh(fetch, claim))
+        refresh = self._refresh(fetch, claim, self._state.refresh_token)
+        return await self._must_finish.run(refresh)
 
     async def _begin(self, fetch: Fetch, claim: Claim | None, *, is_single_attempt: bool) -> Token:
         """Use the grant. Its last request and the store run to completion."""
@@ -236,30 +237,35 @@ class Login:
         finish = self._state.finish(token, token.refresh_token, fetch, claim)
         return await self._must_finish.run(finish)
 
-    async def _refresh(self, fetch: Fetch, claim: Claim | None) -> Token | None:
+    async def _refresh(
+        self, fetch: Fetch, claim: Claim | None, refresh_token: str | None
+    ) -> Token | None:
         """Refresh. If the server refuses, forget the login, and return None or raise.
 
-        None means that the grant can start a new sign-in; otherwise raises LoginRequiredError.
+        None means that the grant can start a new sign-in, or that there is another login now;
+        otherwise raises LoginRequiredError.
         """
         # Again: there may have been a logout before this task started.
         self._state.raise_if_logged_out(fetch)
         if claim is not None and not await is_held(claim):
             raise CacheError("The claim was lost before the refresh token was sent")
         try:
-            return await self._receive(fetch, claim, self._refreshed(fetch))
+            return await self._receive(fetch, claim, self._refreshed(fetch, refresh_token))
         except OAuthError as error:
             if not error.needs_sign_in:
                 raise  # the refresh token may still be valid
             self._state.raise_if_logged_out(fetch)
-            self._state.forget()
+            is_current = self._state.refresh_token == refresh_token
+            if is_current:
+                self._state.forget()
             await self._entry.delete(claim)
-            if self._grant.can_begin:
+            if self._grant.can_begin or not is_current:
                 return None
             self._state.is_grant_used_up = True
             raise login_required(error) from error
 
-    def _refreshed(self, fetch: Fetch) -> Awaitable[Token]:
-        scope, refresh_token = self._refresh_scope(fetch), self._state.refresh_token
+    def _refreshed(self, fetch: Fetch, refresh_token: str | None) -> Awaitable[Token]:
+        scope = self._refresh_scope(fetch)
         if refresh_token is None:  # first refresh: `RefreshToken` sends its own
             return self._grant.request_token(fetch.server)
         fetch.sent_refresh_token = refresh_token
@@ -301,6 +307,8 @@ class Login:
             raise after_sign_in(error, is_kept=is_kept) from error.__cause__
         if is_sign_in:
             _log_missing_refresh_token(token, fetch.server)
+        if token.refresh_token and not self._grant.can_begin:
+            self._state.is_grant_used_up = True  # the server has replaced the given refresh token
         refresh_token = token.refresh_token or fetch.sent_refresh_token
         return await self._state.finish(token, refresh_token, fetch, claim)
 

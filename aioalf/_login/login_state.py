@@ -68,7 +68,8 @@ class LoginState:
         self._derived: dict[str, Token] = {}
         """The tokens of derived clients by name, as in the cache entry."""
         self.is_grant_used_up = False
-        """Whether the refresh token that the user gave to the grant was refused or revoked."""
+        """Whether the refresh token that the user gave to the grant must not be sent: it was
+        refused, revoked or replaced."""
         self.to_revoke = TokensToRevoke()
         """Further tokens for the next logout to revoke, beside the current ones."""
 
@@ -87,6 +88,8 @@ class LoginState:
         reading = await self._entry.read(fetch.server, claim)
         self.raise_if_logged_out(fetch)
         if reading is None:
+            if claim is None and self._entry.claims.turn.is_running:
+                return None  # the token in memory may not be stored yet
             token = self.token_of(fetch.derived_name)
             return token if token is not fetch.known and fetch.can_use(token) else None
         if reading.overrides_memory:
@@ -110,7 +113,6 @@ class LoginState:
             self.token, self.refresh_token = stored.token, stored.refresh_token
             self._derived = dict(stored.derived)
             self.scope = stored.token.scope
-            self.is_grant_used_up = False
         if reading.was_unsaved and previous != self.refresh_token:
             self.to_revoke.add(None, previous)
 
@@ -154,10 +156,13 @@ class LoginState:
         self, token: Token | None, refresh_token: str | None, fetch: Fetch, claim: Claim | None
     ) -> None:
         if self.is_logged_out(fetch):
-            fetch.to_revoke.add(token, refresh_token)
+            self._revoke_later(token, refresh_token, fetch)
             await self._entry.empty_if_logged_out(fetch.server, claim)
             return
         previous = self.refresh_token
+        is_new_login = fetch.sent_refresh_token is None and self._grant.can_begin
+        if is_new_login and fetch.derived_name is None:
+            self._derived = {}  # perhaps of another user
         self._remember(token, fetch)
         if self._grant.keeps_refresh_token:
             self.refresh_token = refresh_token
@@ -171,13 +176,18 @@ class LoginState:
         else:
             is_saved = await self._entry.write(stored, fetch.server, claim)
         if self.is_logged_out(fetch):  # while the entry was written
-            fetch.to_revoke.add(token, refresh_token)
+            self._revoke_later(token, refresh_token, fetch)
             if self._entry.is_logout_pending:
                 await self._entry.empty_if_logged_out(fetch.server, claim)
             else:  # the logout had emptied the entry before that
                 await self._entry.delete(claim)
         elif not is_saved and claim is not None and previous not in {None, self.refresh_token}:
             await self._entry.delete_unsaved(claim)
+
+    def _revoke_later(self, token: Token | None, refresh_token: str | None, fetch: Fetch) -> None:
+        """Let the logout revoke the tokens, or the next one if that one has ended."""
+        is_late = fetch.to_revoke.is_complete
+        (self.to_revoke if is_late else fetch.to_revoke).add(token, refresh_token)
 
     def _remember(self, token: Token | None, fetch: Fetch) -> None:
         if token is None:

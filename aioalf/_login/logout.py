@@ -14,6 +14,9 @@ from aioalf.retry import is_transient
 from aioalf.token import Token
 
 _UNKNOWN: Final = "invalid_token"  # some servers send it where RFC 7009 §2.2 wants a 200
+_MAX_TOKENS: Final = 1000
+"""The number of tokens of each kind that wait for a logout; the oldest ones are dropped."""
+
 _UNSUPPORTED: Final = "unsupported_token_type"
 
 
@@ -36,6 +39,9 @@ class TokensToRevoke:
             self._access_tokens[MaskedStr(token.access_token)] = None
         if refresh_token:
             self._refresh_tokens[MaskedStr(refresh_token)] = None
+        for tokens in (self._access_tokens, self._refresh_tokens):
+            if len(tokens) > _MAX_TOKENS:
+                del tokens[next(iter(tokens))]
 
     def include(self, other: TokensToRevoke) -> None:
         self._refresh_tokens |= other._refresh_tokens

@@ -171,20 +171,36 @@ class SharedFetch:
             if token is not None:
                 logger.debug("A token of the token cache is used")
                 return token
-            turn = None
-            async with self._entry.claims.taken() as claim:
-                if claim is not None:
-                    gives_up_at = time.monotonic() + patience
-                    turn = await self._turn(steps, claim, attempts, since, is_ahead=is_ahead)
+            turn = await self._take_turn(steps, attempts, since, is_ahead=is_ahead)
             if turn is None:
                 await self._wait(gives_up_at, is_ahead=is_ahead)
                 continue
+            gives_up_at = time.monotonic() + patience
             if turn.token is not None:
                 return turn.token
             # Another fetch of this client may have begun or ended a sign-in meanwhile.
-            if turn.is_sign_in and steps.needs_person() and not self._signing_in.section.is_running:
-                return await self._sign_in(steps)
+            if turn.is_sign_in and not self._signing_in.section.is_running:
+                if steps.needs_person():
+                    return await self._sign_in(steps)
+                await self._entry.set_note(None, steps.name)
             await asyncio.sleep(turn.pause)
+
+    async def _take_turn(
+        self, steps: Steps, attempts: _Attempts, since: float, *, is_ahead: bool
+    ) -> _Turn | None:
+        """Take a turn with the claim; None if another fetch or client has it."""
+        turn = None
+        try:
+            async with self._entry.claims.taken() as claim:
+                if claim is not None:
+                    turn = await self._turn(steps, claim, attempts, since, is_ahead=is_ahead)
+                    if turn.is_sign_in:
+                        await self._signing_in.announce(steps.name)
+        except (Exception, asyncio.CancelledError):
+            if turn is not None and turn.is_sign_in:  # nobody will sign in
+                await run_to_completion(self._entry.set_note(None, steps.name))
+            raise
+        return turn
 
     async def _turn(
         self,
@@ -211,10 +227,9 @@ class SharedFetch:
             logger.debug("Waiting up to %.1f s for %s: %s", pause, note.by, note.kind)
             return _Turn(pause=min(pause, _POLL) if note.kind is NoteKind.SIGNING_IN else pause)
         if steps.needs_person():
-            if self._signing_in.section.is_running:
-                return _Turn(pause=_POLL)
-            await self._signing_in.announce(steps.name)
-            return _Turn(is_sign_in=True)
+            self._signing_in.section.refuse_to_wait()
+            is_asked = self._signing_in.section.is_running
+            return _Turn(pause=_POLL) if is_asked else _Turn(is_sign_in=True)
         attempts.include(note)
         try:
             token = await self._attempt(steps, claim, attempts)
@@ -281,6 +296,7 @@ class SharedFetch:
     async def _wait(self, gives_up_at: float, *, is_ahead: bool) -> None:
         if is_ahead:
             raise RenewalSkippedError(until_expiry=False)
+        self._entry.claims.turn.refuse_to_wait()
         left = gives_up_at - time.monotonic()
         if left <= 0:
             holder = await self._entry.claims.holder()
