@@ -14,20 +14,24 @@ from aioalf._auth_server.request_params import AmendResponse, Form
 from aioalf._login import entry_claims
 from aioalf._login.cache_entry_format import StoredLogin, write_stored_login
 from aioalf._login.login import Login
+from aioalf._login.logout import TokensToRevoke
 from aioalf._login.section import Section
+from aioalf._single_flight import SingleFlight
 from aioalf.caches import TokenCache
-from aioalf.errors import CacheError, TokenError
+from aioalf.errors import CacheError, LoginRequiredError, TokenError
+from aioalf.grants import AuthorizationServer
 from aioalf.testing import CacheFault, UnreliableCache
 from aioalf.token import Token
 from tests.login.scripted import (
     INVALID_GRANT,
     ISSUER,
     KEY,
+    GivenTokenGrant,
     ScriptedServer,
     SignInGrant,
     stored_in,
 )
-from tests.login.timed import HastyCache, PersonGrant, Play, Server, signed_in_client
+from tests.login.timed import HastyCache, PersonGrant, Play, Server, SlowUrlServer, signed_in_client
 
 
 async def store(cache: UnreliableCache) -> None:
@@ -387,3 +391,255 @@ def test_section_of_a_stopped_event_loop_does_not_end_that_of_the_next_one() -> 
         running = runner.run(enter())
         assert runner.run(leave(stopped))
         assert not runner.run(leave(running))
+
+
+# Several users, and a client inside its own functions
+
+
+@pytest.mark.rule("R040")
+def test_refusal_of_another_login_does_not_end_a_sign_in_that_is_only_in_memory(
+    play: Play,
+) -> None:
+    """A derived client has used the login of another client, while the user signed in here."""
+
+    class RefusingServer(Server):
+        """Refuses one refresh token after 38 seconds."""
+
+        async def request(
+            self, form: Form, *, is_repeatable: bool = False, amend: AmendResponse | None = None
+        ) -> Token:
+            if form.get("refresh_token") != "newer-refresh":
+                return await super().request(form)
+            self.reached.set()
+            await asyncio.sleep(38)
+            raise INVALID_GRANT
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server, grant = RefusingServer(cache), PersonGrant(10)
+        login = Login(grant, cache=cache, key=KEY)
+        signing_in = asyncio.create_task(login.token(server, None))
+        await grant.reached.wait()
+        await store(cache)
+        await asyncio.sleep(3)
+        derived = asyncio.create_task(
+            login.derived_token(server, None, "derived", has_own_scope=False)
+        )
+        await server.reached.wait()
+        assert (await signing_in).access_token == "access-1"
+        assert (await derived) is not None
+        await login.token(server, "access-1")
+        assert grant.asked == 1
+
+    play(scenario())
+
+
+def test_sign_in_keeps_no_derived_token_of_another_user(play: Play) -> None:
+    """The derived client requests its own token for the user who has signed in."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server, grant = Server(cache), PersonGrant(10)
+        login = Login(grant, cache=cache, key=KEY)
+        signing_in = asyncio.create_task(login.token(server, None))
+        await grant.reached.wait()
+        derived = {"derived": Token("derived-of-another", 3600)}
+        other = StoredLogin(Token("another", 3600), "refresh", ISSUER, derived=derived)
+        await cache.new_client().set(KEY, write_stored_login(other), None)
+        assert (await login.token(server, None)).access_token == "another"
+        await signing_in
+        token = await login.derived_token(server, None, "derived", has_own_scope=False)
+        assert token is not None
+        assert token.access_token == "access-2"
+
+    play(scenario())
+
+
+def test_token_is_stored_before_another_fetch_gets_it(play: Play) -> None:
+    """And `on_token` has been called."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server = Server(cache)
+        notified: list[str] = []
+
+        async def on_token(token: Token) -> None:
+            notified.append(token.access_token)
+
+        login = Login(PersonGrant(0), cache=cache, key=KEY, on_token=on_token)
+        await login.token(server, None)
+        server.reached.clear()
+        cache.faults["replace"] = CacheFault.slow(4).times(1)
+        refreshing = asyncio.create_task(login.token(server, "access-1"))
+        await server.reached.wait()
+        assert (await login.token(server, "access-1")).access_token == "access-2"
+        stored = await stored_in(cache)
+        assert stored is not None
+        assert stored.refresh_token == "refresh-2"
+        await refreshing
+        assert notified == ["access-1", "access-2"]
+
+    play(scenario())
+
+
+def test_fetches_that_wait_for_a_turn_do_not_ask_the_cache_all_the_time(play: Play) -> None:
+    """The claim was lost, so that the cache does not let them wait."""
+
+    async def scenario() -> None:
+        cache, server, login = await signed_in_client()
+        server.delay = 25
+        refreshing = asyncio.create_task(login.token(server, "access-1"))
+        await server.reached.wait()
+        cache.lose_claims()
+        before = len(cache.log)
+        waiting = asyncio.create_task(login.token(server, "access-1"))
+        await asyncio.sleep(20)
+        assert len(cache.log) - before < 200
+        await asyncio.gather(refreshing, waiting)
+
+    play(scenario())
+
+
+def test_note_of_a_sign_in_that_never_began_is_removed(play: Play) -> None:
+    """The fetch is cancelled after it has written the note."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server = Server(cache)
+        cache.faults["release"] = CacheFault.late(0.2).times(1)
+        login = Login(PersonGrant(0), cache=cache, key=KEY)
+        cancelled = asyncio.create_task(login.token(server, None))
+        await asyncio.sleep(0.1)
+        assert await cache.get(f"{KEY}-note")
+        cancelled.cancel()
+        await asyncio.wait([cancelled])
+        assert await cache.get(f"{KEY}-note") is None
+
+    play(scenario())
+
+
+@pytest.mark.parametrize("is_cached", [True, False])
+def test_client_that_would_wait_for_itself_is_refused(play: Play, *, is_cached: bool) -> None:
+    """The grant uses a derived client, which needs the login that the grant is to begin."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server = Server(cache)
+        flight: SingleFlight[Token] = SingleFlight()
+
+        class UsingGrant(PersonGrant):
+            """Uses a derived client."""
+
+            async def request_token(self, server: AuthorizationServer) -> Token:
+                if self.asked:
+                    await login.derived_token(server, None, "derived", has_own_scope=False)
+                return await super().request_token(server)
+
+        server.rotates = False
+        login = Login(UsingGrant(0), cache=cache if is_cached else None, key=KEY)
+        await login.token(server, None)
+        with pytest.raises(TokenError, match="would wait for itself forever"):
+            await flight.run(lambda: login.token(server, "access-1"))
+
+    play(scenario())
+
+
+@pytest.mark.rule("R040")
+def test_given_refresh_token_is_not_sent_again_after_it_was_replaced(play: Play) -> None:
+    """Another client with the same cache has logged out."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server = Server(cache)
+        login = Login(GivenTokenGrant(), cache=cache, key=KEY)
+        await login.token(server, None)
+        await cache.new_client().delete(KEY)
+        with pytest.raises(LoginRequiredError):
+            await login.token(server, "access-1")
+        assert server.sent == ["given"]
+
+    play(scenario())
+
+
+@pytest.mark.rule("R160")
+@pytest.mark.parametrize(("is_cached", "delay"), [(True, 70), (False, 40)])
+def test_response_after_the_end_of_a_logout_is_revoked_by_the_next_one(
+    play: Play, *, is_cached: bool, delay: float
+) -> None:
+    """The server answers after the longest time that a logout waits."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server = Server(cache)
+        login = Login(PersonGrant(0), cache=cache if is_cached else None, key=KEY)
+        await login.token(server, None)
+        server.delay = delay
+        server.reached.clear()
+        refreshing = asyncio.create_task(login.token(server, "access-1"))
+        await server.reached.wait()
+        await login.finish_logout(server, login.start_logout())
+        with pytest.raises(TokenError, match="logged out"):
+            await refreshing
+        assert ("refresh-2", "refresh_token") in login.start_logout().with_hints()
+
+    play(scenario())
+
+
+@pytest.mark.rule("R160")
+def test_login_that_replaces_an_unread_entry_lets_the_logout_revoke_its_tokens(
+    play: Play,
+) -> None:
+    """The fetch after the logout could not empty the entry, but replaces it."""
+
+    async def scenario() -> None:
+        cache, server, login = await signed_in_client()
+        await store(cache)  # the login of another client
+        to_revoke = login.start_logout()
+        cache.faults["get"] = CacheFault.error().times(1)
+        assert (await login.token(server, None)).access_token == "access-2"
+        await login.finish_logout(server, to_revoke)
+        assert ("newer-refresh", "refresh_token") in to_revoke.with_hints()
+        stored = await stored_in(cache)
+        assert stored is not None
+        assert stored.refresh_token == "refresh-2"
+
+    play(scenario())
+
+
+@pytest.mark.rule("R083")
+def test_logout_that_needs_the_metadata_does_not_delete_a_later_login(play: Play) -> None:
+    """A fetch has emptied the entry meanwhile, and stored the new login."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server = SlowUrlServer(cache)
+        server.issuer = None
+        login = Login(PersonGrant(0), cache=cache, key=KEY)
+        await login.token(server, None)
+        claim = await cache.new_client().claim(KEY)
+        assert claim is not None
+        leaving = asyncio.create_task(login.finish_logout(server, login.start_logout()))
+        await asyncio.sleep(29.9)
+        server.url_delay = 5  # the logout asks for the URL after 30 seconds
+        await asyncio.sleep(2)
+        server.url_delay = 0
+        await claim.release()
+        await login.token(server, None)
+        assert not leaving.done()
+        await leaving
+        stored = await stored_in(cache)
+        assert stored is not None
+        assert stored.refresh_token == "refresh-2"
+
+    play(scenario())
+
+
+def test_tokens_to_revoke_are_limited() -> None:
+    """The newest ones are kept."""
+    to_revoke = TokensToRevoke()
+    for number in range(1100):
+        to_revoke.add(Token(f"access-{number}"), f"refresh-{number}")
+    hints = to_revoke.with_hints()
+    assert len(hints) == 2000
+    assert ("refresh-1099", "refresh_token") in hints
+    assert ("access-100", "access_token") in hints
