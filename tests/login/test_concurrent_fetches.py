@@ -518,6 +518,25 @@ def test_note_of_a_sign_in_that_never_began_is_removed(play: Play) -> None:
     play(scenario())
 
 
+def test_person_who_has_signed_in_meanwhile_is_not_asked(play: Play) -> None:
+    """The claim is released before the sign-in, and its release answers late."""
+
+    async def scenario() -> None:
+        cache = UnreliableCache()
+        server, grant = Server(cache), PersonGrant(0)
+        login = Login(grant, cache=cache, key=KEY)
+        cache.faults["release"] = CacheFault.late(5).times(1)
+        slow = asyncio.create_task(login.token(server, None))
+        await asyncio.sleep(0.1)
+        cache.faults["get"] = CacheFault.answer("")  # the note of the slow fetch is not found
+        assert (await login.token(server, None)).access_token == "access-1"
+        cache.faults["get"] = None
+        assert (await slow).access_token == "access-1"
+        assert grant.asked == 1
+
+    play(scenario())
+
+
 @pytest.mark.parametrize("is_cached", [True, False])
 def test_client_that_would_wait_for_itself_is_refused(play: Play, *, is_cached: bool) -> None:
     """The grant uses a derived client, which needs the login that the grant is to begin."""
