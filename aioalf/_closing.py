@@ -25,7 +25,7 @@ class MustFinish:
 
     async def run(self, call: Coroutine[object, object, T]) -> T:
         task = _detach(call)
-        self._tasks = {*self._running, task}  # without those of event loops that were stopped
+        self._tasks = {*self._running, task}  # without tasks of event loops that were stopped
         return await _to_completion(task)
 
     @property

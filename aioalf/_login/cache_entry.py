@@ -304,7 +304,7 @@ class CacheEntry:
     async def _collect(
         self, text: str | None, to_revoke: TokensToRevoke, server: AuthorizationServer
     ) -> bool:
-        """Add the tokens in a text to those of a logout.
+        """Add the tokens in a text to the tokens that a logout revokes.
 
         Return False instead if the login was stored after the logout had given up.
         """

@@ -197,7 +197,7 @@ class SharedFetch:
                     if turn.is_sign_in:
                         await self._signing_in.announce(steps.name)
         except (Exception, asyncio.CancelledError):
-            if turn is not None and turn.is_sign_in:  # nobody will sign in
+            if turn is not None and turn.is_sign_in:  # this fetch asks no user
                 await run_to_completion(self._entry.set_note(None, steps.name))
             raise
         return turn
