@@ -22,7 +22,7 @@ from aioalf._masking import Unpicklable
 from aioalf._options import TokenManagerOptions
 from aioalf.client_auth import ClientSecret
 from aioalf.errors import TokenConfigurationError
-from aioalf.token import Token
+from aioalf.token import Token, expiry_clock
 
 REMOVED_FROM_MANAGER: Final = {
     "_fetch": "pass http_options=, or override _request_token() and send the request there",
@@ -109,7 +109,7 @@ class ResponseMembers(dict[str, object]):
     def __init__(self, token: Token) -> None:
         lifetime = None
         if token.expires_in is not None:
-            lifetime = max(0, math.ceil(token.deadline - time.monotonic()))
+            lifetime = max(0, math.ceil(token.deadline - expiry_clock()))
         members = {
             **token.extra,
             "access_token": token.access_token,

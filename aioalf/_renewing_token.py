@@ -26,7 +26,7 @@ from aioalf._single_flight import (
 from aioalf.errors import TokenConfigurationError, TokenError
 from aioalf.renewal import PAUSE_AFTER_REFUSAL, Renewal, RenewalSkippedError
 from aioalf.retry import pause_after
-from aioalf.token import Token
+from aioalf.token import Token, expiry_clock
 
 logger: logging.Logger = logging.getLogger("aioalf.manager")
 
@@ -63,11 +63,11 @@ class RenewingToken(ABC):
         token = self._token
         if token is None:
             return None
-        now = time.monotonic()
+        now = expiry_clock()
         if now >= self._renew_at:
             if now >= token.deadline:
                 return None
-            self._renew_in_background(now)
+            self._renew_in_background()
         return token.access_token
 
     async def get_token(self) -> str:
@@ -81,7 +81,7 @@ class RenewingToken(ABC):
             TokenError: If no token is available.
         """
         token = self._token
-        if token is not None and time.monotonic() < self._renew_at:  # the usual case, made fast
+        if token is not None and expiry_clock() < self._renew_at:  # the usual case, made fast
             return token.access_token
         return self.cached_token() or (await self._obtain()).access_token
 
@@ -110,7 +110,7 @@ class RenewingToken(ABC):
         if token is None or token.access_token != rejected:
             return True
         begins_at = max(self._unproven_until, self._next_sign_in_at(token))
-        return time.monotonic() >= min(begins_at, token.deadline)
+        return time.monotonic() >= begins_at or expiry_clock() >= token.deadline
 
     async def renew_token(self, rejected: str) -> str:
         """Return a token to use instead of one that an API rejected (RFC 6750 §3.1).
@@ -185,8 +185,8 @@ class RenewingToken(ABC):
         except RenewalSkippedError:  # it was in flight when the token expired
             return await self._flight.run(self._run_flight)
 
-    def _renew_in_background(self, now: float) -> None:
-        if now >= self._paused_until and self._flight.is_idle:
+    def _renew_in_background(self) -> None:
+        if time.monotonic() >= self._paused_until and self._flight.is_idle:
             logger.debug("The token is renewed ahead of its expiry")
             self._flight.start(partial(self._run_flight, is_ahead=True))
 
@@ -199,7 +199,7 @@ class RenewingToken(ABC):
             token = await self._fetch_token(is_ahead=is_ahead)
         except RenewalSkippedError as error:
             if self._token is not None:
-                later = time.monotonic() + _SKIPPED_RENEWAL
+                later = expiry_clock() + _SKIPPED_RENEWAL
                 expiry = self._token.deadline
                 self._renew_at = expiry if error.until_expiry else min(later, expiry)
             raise
@@ -231,7 +231,7 @@ class RenewingToken(ABC):
         if generation != self._generation:
             return
         now = time.monotonic()
-        if self._token is not None and now < self._token.deadline:
+        if self._token is not None and expiry_clock() < self._token.deadline:
             if self._failure is None:
                 logger.warning("The token could not be renewed ahead of its expiry: %s", error)
             if isinstance(error, TokenError) and error.pauses_sign_in:

@@ -1,15 +1,18 @@
 """`Token`: an immutable access token with its expiry on two clocks.
 
-In memory a token expires by the monotonic clock, counted from just before its request was sent. For
-users and caches it also has a wall-clock time. The module must not know how tokens are fetched.
+In memory a token expires by a monotonic clock, counted from just before its request was sent. The
+clock goes on while the machine is suspended. For users and caches the token also has a wall-clock
+time. The module must not know how tokens are fetched.
 """
 
 from __future__ import annotations
 
 import math
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from types import MappingProxyType
 from typing import NoReturn
 
@@ -19,6 +22,19 @@ from aioalf.errors import TokenError, TokenHTTPError, TokenResponseError
 
 __all__ = ("MAX_LIFETIME", "Token", "TokenError", "TokenHTTPError", "TokenResponseError")
 
+
+def _find_expiry_clock() -> Callable[[], float]:
+    if sys.platform == "linux":
+        return partial(time.clock_gettime, time.CLOCK_BOOTTIME)
+    if sys.platform == "darwin":
+        return partial(time.clock_gettime, time.CLOCK_MONOTONIC)
+    return time.monotonic
+
+
+expiry_clock: Callable[[], float] = _find_expiry_clock()
+"""Returns the seconds of a monotonic clock that goes on while the machine is suspended.
+
+On Linux and macOS, `time.monotonic` stands still then."""
 
 _NO_MEMBERS: Mapping[str, object] = MappingProxyType({})
 
@@ -44,7 +60,8 @@ class Token:
 
     Attributes:
         expires_on: When the token expires, as an aware UTC datetime; None without ``expires_in``.
-        deadline: When the token expires, by `time.monotonic`; infinity without ``expires_in``.
+        deadline: When the token expires, by a monotonic clock that goes on while the machine is
+            suspended; infinity without ``expires_in``.
 
     Raises:
         ValueError: ``expires_in`` is not a finite number of seconds, 0 or more.
@@ -89,11 +106,11 @@ class Token:
         put(self, "missing_scope", missing_scope)
         put(self, "extra", MappingProxyType(dict(extra)) if extra else _NO_MEMBERS)
         put(self, "sent_at", sent_at)
-        put(self, "deadline", math.inf if lifetime is None else sent_at + lifetime)
+        put(self, "deadline", math.inf if lifetime is None else sent_at + lifetime + _suspended())
 
     def is_valid(self) -> bool:
         """Return whether there is an access token that has not expired."""
-        return bool(self.access_token) and time.monotonic() < self.deadline
+        return bool(self.access_token) and expiry_clock() < self.deadline
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"Token is immutable: {name} cannot be set")
@@ -112,3 +129,9 @@ class Token:
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError("Token holds a secret, so it is not pickled; store token.access_token")
+
+
+def _suspended() -> float:
+    """Return the seconds for which the machine was suspended since it started; less than 1 is 0."""
+    seconds = expiry_clock() - time.monotonic()
+    return seconds if seconds >= 1 else 0.0

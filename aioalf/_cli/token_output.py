@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import time
 
-from aioalf.token import Token
+from aioalf.token import Token, expiry_clock
 
 
 def token_as_json(token: Token) -> str:
@@ -22,4 +21,4 @@ def token_as_json(token: Token) -> str:
 
 def seconds_left(token: Token) -> float:
     """Return the seconds until a token expires, 0.0 if it has expired."""
-    return max(0.0, token.deadline - time.monotonic())
+    return max(0.0, token.deadline - expiry_clock())

@@ -15,6 +15,7 @@ from aioalf.implicit import (
 )
 from aioalf.testing import OAuthServer
 from tests.compat.implicit import PORTS, client_of, is_listening, manager_of, query_of, status_of
+from tests.support.clocks import Clock
 from tests.support.person import Person, come_back
 
 
@@ -143,13 +144,12 @@ async def test_expired_token_causes_a_new_sign_in(
     oauth_server: OAuthServer, person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The lifetime from the redirect is remembered, though the storage holds only the token."""
-    clock = 0.0
-    monkeypatch.setattr("aioalf.token.time.monotonic", lambda: clock)
+    clock = Clock(monkeypatch)
     await use_implicit_flow(TokenStorage(), PORTS, open_browser=person)
     manager = manager_of(oauth_server)
     first = await manager.get_token()
     assert await manager.get_token() == first
-    clock = 3600.0
+    clock.advance(3600.0)
     assert await manager.get_token() != first
     await person.done()
 

@@ -118,6 +118,20 @@ async def test_token_is_renewed_in_the_background_ahead_of_expiry(scene: Scene) 
     assert scene.grant.requests == 2
 
 
+@pytest.mark.rule("R025")
+async def test_token_that_expired_during_a_suspension_is_not_used(scene: Scene) -> None:
+    """The monotonic clock stood still. A renewal ahead of expiry begins as usual."""
+    scene.clock.suspend(LIFETIME - 300.5)
+    assert scene.manager.cached_token() == "first"
+    await scene.settle()
+    assert scene.grant.requests == 1
+    scene.clock.suspend(300.5)
+    assert scene.manager.cached_token() is None
+    scene.grant.provide(scene.token("second"))
+    assert await scene.manager.get_token() == "second"
+    assert scene.manager.cached_token() == "second"
+
+
 @pytest.mark.rule("R074")
 @pytest.mark.parametrize("error", [TokenConnectionError("down"), TokenConfigurationError("down")])
 async def test_failed_renewal_is_raised_only_after_expiry(

@@ -8,11 +8,14 @@ from datetime import datetime
 from importlib import import_module
 from pkgutil import walk_packages
 from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import pytest
 
 import aioalf
+from aioalf.token import expiry_clock
 
+_REAL = {"time": time, "datetime": datetime, "random": random}
 _NOT_REPLACED = ("aioalf.testing", "aioalf._cli", "aioalf._demo", "aioalf._serve")
 
 
@@ -26,16 +29,20 @@ def _import_all() -> None:
 _import_all()
 
 
-def replace_in_package(monkeypatch: pytest.MonkeyPatch, name: str, fake: object) -> None:
+def replace_in_package(monkeypatch: pytest.MonkeyPatch, name: str, fake: Any) -> None:
     """Replace `time`, `datetime` or `random` in every module of the package.
 
     A module refers to them after ``import time``, ``from datetime import datetime`` and
-    ``import random``. If a module needs a function that the fake does not have, it fails.
+    ``import random``. If a module needs a function that the fake does not have, it fails. The clock
+    by which tokens expire is the fake's ``expiry_clock``, or else its monotonic clock.
     """
-    real = {"time": time, "datetime": datetime, "random": random}[name]
+    fakes: dict[str, tuple[object, object]] = {name: (_REAL[name], fake)}
+    if name == "time":
+        fakes["expiry_clock"] = (expiry_clock, getattr(fake, "expiry_clock", fake.monotonic))
     for module in _modules():
-        if getattr(module, name, None) is real:
-            monkeypatch.setattr(module, name, fake)
+        for attribute, (real, new) in fakes.items():
+            if getattr(module, attribute, None) is real:
+                monkeypatch.setattr(module, attribute, new)
 
 
 def _modules() -> Iterator[ModuleType]:
@@ -45,13 +52,23 @@ def _modules() -> Iterator[ModuleType]:
 
 
 class Clock:
-    """A monotonic clock that a test advances; the wall clock stays real."""
+    """A monotonic clock that a test advances or suspends; the wall clock stays real."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = time.monotonic()
-        fake = SimpleNamespace(monotonic=lambda: self.now, time=time.time, sleep=time.sleep)
+        self._suspended = 0.0
+        fake = SimpleNamespace(
+            monotonic=lambda: self.now,
+            expiry_clock=lambda: self.now + self._suspended,
+            time=time.time,
+            sleep=time.sleep,
+        )
         replace_in_package(monkeypatch, "time", fake)
 
     def advance(self, seconds: float) -> None:
         """Move the clock forward."""
         self.now += seconds
+
+    def suspend(self, seconds: float) -> None:
+        """Suspend the machine: the monotonic clock stands still meanwhile."""
+        self._suspended += seconds

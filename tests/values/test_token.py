@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from aioalf.token import Token
+from aioalf.token import Token, _find_expiry_clock
 from tests.support.clocks import Clock
 
 SENT = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
@@ -56,6 +56,28 @@ def test_setting_the_wall_clock_does_not_change_validity(jump: timedelta) -> Non
     """In memory, the monotonic clock decides."""
     assert Token("abc", 60, sent_on=datetime.now(UTC) + jump).is_valid()
     assert not Token("abc", 0, sent_on=datetime.now(UTC) + jump).is_valid()
+
+
+@pytest.mark.rule("R025")
+def test_token_expires_while_the_machine_is_suspended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An earlier suspension does not count."""
+    clock = Clock(monkeypatch)
+    clock.suspend(7200)
+    token = Token("abc", 60, sent_at=clock.now)
+    clock.suspend(59.9)
+    assert token.is_valid()
+    clock.suspend(0.1)
+    assert not token.is_valid()
+    assert Token("abc", 60).is_valid()
+
+
+@pytest.mark.parametrize("platform", ["linux", "darwin", "win32"])
+def test_expiry_clock_runs(monkeypatch: pytest.MonkeyPatch, platform: str) -> None:
+    """Each platform has such a clock: on Windows, it is `time.monotonic`."""
+    monkeypatch.setattr("sys.platform", platform)
+    clock = _find_expiry_clock()
+    before = clock()
+    assert 0 <= clock() - before < 10
 
 
 @pytest.mark.rule("R023")
