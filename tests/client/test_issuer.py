@@ -8,7 +8,6 @@ import time
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -44,6 +43,7 @@ from aioalf.grants import (
 from aioalf.testing import MISSING, Fault, OAuthServer
 from aioalf.token import Token
 from tests.grants.visitor import Visitor
+from tests.support.clocks import Clock
 from tests.support.signed_in import failing_at_once
 from tests.support.tls import client_context, server_context
 
@@ -68,23 +68,6 @@ class SignInVisitor(Visitor):
             form = {"ticket": ticket[1], "username": "Ada", "decision": "sign-in"}
             async with session.post(url, data=form) as page:
                 self.statuses.append(page.status)
-
-
-class Clock:
-    """The clock of all modules that handle tokens; it advances when a test changes `now`."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.now = 1000.0
-        stopped = SimpleNamespace(monotonic=lambda: self.now, time=lambda: self.now)
-        for module in (
-            "token",
-            "_auth_server.authenticated_requests",
-            "retry",
-            "_renewing_token",
-            "_legacy_hooks",
-            "_login.cache_entry",
-        ):
-            monkeypatch.setattr(f"aioalf.{module}.time", stopped)
 
 
 class ClientWithManager(Client):

@@ -2,7 +2,6 @@
 
 import asyncio
 import io
-import time
 from collections.abc import Awaitable
 from typing import Any
 from unittest.mock import Mock, patch
@@ -15,6 +14,7 @@ from yarl import URL
 
 from aioalf import Client, TokenError, TokenHTTPError
 from aioalf.testing import OAuthServer
+from tests.support.clocks import Clock
 from tests.support.front import UserClient, client_of
 from tests.support.mocked_responses import MockedResponses
 
@@ -150,14 +150,13 @@ async def test_expired_token_is_fetched_again(
     """A token is used until its lifetime has passed; then a new one is requested."""
     mock_tokens(aioresponses, 60, 60)
     aioresponses.get(URL_OF_API, repeat=True)
-    now = time.monotonic()
+    clock = Clock(monkeypatch)
     async with mocked_client() as client:
         await client.get(URL_OF_API)
-        monkeypatch.setattr(time, "monotonic", lambda: now + 30)
+        clock.advance(30)
         await client.get(URL_OF_API)
-        monkeypatch.setattr(time, "monotonic", lambda: now + 120)
+        clock.advance(90)
         await client.get(URL_OF_API)
-    monkeypatch.undo()
     assert authorization_headers(aioresponses) == [
         "Bearer token-1",
         "Bearer token-1",
