@@ -167,7 +167,7 @@ def backoff_ignored(patch: pytest.MonkeyPatch) -> None:
 def background_renewal_ignores_backoff(patch: pytest.MonkeyPatch) -> None:
     """Every caller near expiry sends a token request while the endpoint is down."""
 
-    def renew(self: TokenManager, _: float) -> None:
+    def renew(self: TokenManager) -> None:
         self._flight.start(self._run_flight)
 
     patch.setattr(TokenManager, "_renew_in_background", renew)
@@ -177,8 +177,8 @@ def background_renewal_ignores_backoff(patch: pytest.MonkeyPatch) -> None:
 def second_background_renewal(patch: pytest.MonkeyPatch) -> None:
     """A renewal starts although one is in flight."""
 
-    def renew(self: TokenManager, now: float) -> None:
-        if now >= self._paused_until:
+    def renew(self: TokenManager) -> None:
+        if asyncio.get_running_loop().time() >= self._paused_until:
             self._flight.abandon()
             self._flight.start(self._run_flight)
 
