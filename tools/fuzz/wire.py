@@ -79,7 +79,7 @@ _LINES = (
         lambda name: (_FIELDS[name] | NOISE).map(lambda value: name.encode() + b": " + value)
     )
     | st.tuples(NOISE, NOISE).map(b": ".join)
-    | st.sampled_from([b"X: y", b" folded", b"no colon", b"granted-token"])
+    | st.sampled_from([b"X: y", b" folded", b"no colon", b'"access_token": "granted-token"'])
 )
 _HEADS = st.lists(_LINES, max_size=5) | _LINES.map(lambda line: [line] * 500)
 
