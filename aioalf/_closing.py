@@ -26,12 +26,13 @@ class MustFinish:
     async def run(self, call: Coroutine[object, object, T]) -> T:
         task = _detach(call)
         self._tasks = {*self._running, task}  # without tasks of event loops that were stopped
+        task.add_done_callback(lambda _: self._tasks.discard(task))  # its result may be a token
         return await _to_completion(task)
 
     @property
     def _running(self) -> list[asyncio.Task[Any]]:
         loop = asyncio.get_running_loop()
-        return [task for task in self._tasks if task.get_loop() is loop and not task.done()]
+        return [task for task in self._tasks if task.get_loop() is loop]
 
     @property
     def is_idle(self) -> bool:

@@ -42,4 +42,4 @@ class Section:
         finally:
             self.changes += 1
             if self._task is task:  # not if it ends late, long after its loop was stopped
-                self._loop = None
+                self._task = self._loop = None

@@ -1,11 +1,14 @@
 """Tests of calls that run to completion although their caller is cancelled."""
 
 import asyncio
+import gc
+import weakref
 
 import anyio
 import pytest
 
 from aioalf._closing import MustFinish, run_to_completion
+from aioalf.token import Token
 
 
 @pytest.mark.rule("R044")
@@ -63,3 +66,45 @@ async def test_caller_is_cancelled_even_if_the_call_cancels_itself() -> None:
 
 async def _wait(event: asyncio.Event) -> None:
     await event.wait()
+
+
+def test_result_of_a_call_is_not_kept() -> None:
+    """It may be a token, which a logout must forget."""
+    must_finish = MustFinish()
+
+    async def call() -> Token:
+        return Token("secret")
+
+    async def run() -> bool:
+        result = weakref.ref(await must_finish.run(call()))
+        await asyncio.sleep(0)
+        gc.collect()
+        return result() is None
+
+    assert asyncio.run(run())
+
+
+def test_calls_of_a_stopped_event_loop_do_not_count() -> None:
+    """Nobody knows whether they will ever end."""
+    must_finish = MustFinish()
+    left: list[asyncio.Task[None]] = []
+
+    async def start() -> asyncio.Event:
+        end = asyncio.Event()
+        left.append(asyncio.create_task(must_finish.run(_wait(end))))
+        await asyncio.sleep(0)
+        assert not must_finish.is_idle
+        return end
+
+    async def run() -> bool:
+        await must_finish.run(asyncio.sleep(0))
+        return must_finish.is_idle
+
+    async def finish(end: asyncio.Event) -> None:
+        end.set()
+        await left[0]
+
+    with asyncio.Runner() as stopped, asyncio.Runner() as running:
+        end = stopped.run(start())
+        assert running.run(run())
+        stopped.run(finish(end))
