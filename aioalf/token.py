@@ -24,11 +24,16 @@ __all__ = ("MAX_LIFETIME", "Token", "TokenError", "TokenHTTPError", "TokenRespon
 
 
 def _find_expiry_clock() -> Callable[[], float]:
-    if sys.platform == "linux":
-        return partial(time.clock_gettime, time.CLOCK_BOOTTIME)
-    if sys.platform == "darwin":
-        return partial(time.clock_gettime, time.CLOCK_MONOTONIC)
-    return time.monotonic
+    names = {"linux": "CLOCK_BOOTTIME", "darwin": "CLOCK_MONOTONIC"}
+    number: int | None = getattr(time, names.get(sys.platform, ""), None)
+    if number is None:
+        return time.monotonic
+    clock = partial(time.clock_gettime, number)
+    try:
+        clock()
+    except OSError:  # the kernel, or a sandbox, does not know this clock
+        return time.monotonic
+    return clock
 
 
 expiry_clock: Callable[[], float] = _find_expiry_clock()
