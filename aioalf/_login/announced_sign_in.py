@@ -37,7 +37,7 @@ class AnnouncedSignIn:
 
     @asynccontextmanager
     async def renewed_note(self, name: str | None) -> AsyncIterator[None]:
-        """Renew the note again and again. No note is written after the end."""
+        """Renew the note again and again while the block runs."""
         is_over = asyncio.Event()
         renewing = asyncio.create_task(self._renew_note(name, is_over))
         try:

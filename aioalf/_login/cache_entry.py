@@ -172,13 +172,13 @@ class CacheEntry:
     async def _replace(
         self, stored: StoredLogin, server: AuthorizationServer, claim: Claim | None
     ) -> None:
-        pending = self._pending_logout
-        if pending is not None and claim is not None:
-            await self._collect(await self._get(self._key), pending, server)
         self.supersede()
         self._texts.ignore(None)
         if claim is None:
             raise CacheError(f"{await self.claims.holder()} uses the entry")
+        pending = self._pending_logout
+        if pending is not None:
+            await self._collect(await self._get(self._key), pending, server)
         stored = stored._replace(issuer=await _issuer_of(server), stored_on=datetime.now(UTC))
         text = MaskedStr(write_stored_login(stored))
         self._texts.last = text

@@ -14,10 +14,10 @@ from aioalf.retry import is_transient
 from aioalf.token import Token
 
 _UNKNOWN: Final = "invalid_token"  # some servers send it where RFC 7009 §2.2 wants a 200
+_UNSUPPORTED: Final = "unsupported_token_type"
+
 _MAX_TOKENS: Final = 1000
 """The number of tokens of each kind that wait for a logout; the oldest ones are dropped."""
-
-_UNSUPPORTED: Final = "unsupported_token_type"
 
 
 class TokensToRevoke:
