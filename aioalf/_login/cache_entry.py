@@ -27,7 +27,7 @@ from aioalf._login.cache_entry_format import (
 )
 from aioalf._login.cache_note import CacheNote, read_note, write_note
 from aioalf._login.entry_claims import EntryClaims
-from aioalf._login.known_texts import KnownTexts
+from aioalf._login.known_texts import KnownTexts, digest_of
 from aioalf._login.logout import TokensToRevoke
 from aioalf.errors import CacheError, TokenError
 from aioalf.grants import AuthorizationServer
@@ -76,8 +76,8 @@ class CacheEntry:
         """The number of reads that began."""
         self._newest_read = 0
         """The number of the last read that replaced the login in memory."""
-        self._damaged_text: str | None = None
-        """The damaged text that was read last: it is logged once."""
+        self._damaged: bytes | None = None
+        """The digest of the damaged text that was read last: it is logged once."""
         self._is_unsaved = False
         """Whether the last change is unfinished or failed."""
         self._pending_logout: TokensToRevoke | None = None
@@ -104,14 +104,15 @@ class CacheEntry:
         if is_damaged(text):
             # A damaged entry does not override the login in memory. An entry of another version of
             # this package does: that version may have sent the refresh token.
-            if text and text != self._damaged_text:
+            damaged = digest_of(text)
+            if text and damaged != self._damaged:
                 logger.warning(
                     "The token cache entry is ignored and will be replaced: it is damaged"
                 )
-            self._damaged_text = text
+            self._damaged = damaged
             return None
         # The same text is parsed again too: the remaining lifetime of its token has changed.
-        content = await _parse(text, server, is_new=text != self._texts.last)
+        content = await _parse(text, server, is_new=not self._texts.is_last(text))
         # There may have been a logout or a write since the text was read.
         if self.is_logout_pending or self._texts.is_ignored(text):
             return None
@@ -119,8 +120,9 @@ class CacheEntry:
         if claim is None and not (is_undisturbed and number > self._newest_read):
             return Reading(content)
         was_unsaved, self._is_unsaved = self._is_unsaved, False
-        self._newest_read, self._texts.last = number, text
-        self._texts.heed(None)
+        self._newest_read = number
+        self._texts.set_last(text)
+        self._texts.heed_empty()
         return Reading(content, overrides_memory=True, was_unsaved=was_unsaved)
 
     # The note
@@ -173,7 +175,7 @@ class CacheEntry:
         self, stored: StoredLogin, server: AuthorizationServer, claim: Claim | None
     ) -> None:
         self.supersede()
-        self._texts.ignore(None)
+        self._texts.ignore_empty()
         if claim is None:
             raise CacheError(f"{await self.claims.holder()} uses the entry")
         pending = self._pending_logout
@@ -181,22 +183,22 @@ class CacheEntry:
             await self._collect(await self._get(self._key), pending, server)
         stored = stored._replace(issuer=await _issuer_of(server), stored_on=datetime.now(UTC))
         text = MaskedStr(write_stored_login(stored))
-        self._texts.last = text
+        self._texts.set_last(text)
         if not await ask(claim.replace, text, ttl_of(stored, self._subject_ttl)):
             raise ClaimLostError
-        self._texts.heed(None)
+        self._texts.heed_empty()
         if self._pending_logout is pending:  # the text of the earlier login is gone
             self._pending_logout = None
 
     async def _remove(self, claim: Claim | None) -> None:
         """Delete the entry, even without a claim."""
         self.supersede()
-        self._texts.ignore(None)
+        self._texts.ignore_empty()
         if claim is None:
             await ask(self._store.delete, self._key)
         elif not await ask(claim.remove):
             raise ClaimLostError
-        self._texts.last = None
+        self._texts.set_last(None)
 
     async def _try(self, change: Awaitable[object]) -> bool:
         """Change the entry, and return whether that succeeded; log an error."""
@@ -296,7 +298,7 @@ class CacheEntry:
             # Meanwhile another task may have emptied the entry, and stored a login.
             if not is_later and self._pending_logout is to_revoke:
                 if not is_damaged(text):
-                    self._texts.last = text  # ignored from here on, even if it cannot be deleted
+                    self._texts.set_last(text)  # ignored from now on, even if it is not deleted
                 await run_to_completion(self._remove(claim))
         if self._pending_logout is to_revoke:
             self._pending_logout = None

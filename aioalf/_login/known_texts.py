@@ -5,6 +5,7 @@ Must not know what the texts mean, nor caches.
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Final
 
 _MAX_IGNORED: Final = 16
@@ -17,26 +18,45 @@ class KnownTexts:
     A text that the client has replaced, or tried to replace, is ignored from then on. It may still
     be read: the write may have failed, or the cache may answer late. None stands for an empty
     entry. It is ignored if it does not mean that the login ended.
+
+    Only digests are kept, since a logout must forget the tokens in the texts.
     """
 
     def __init__(self) -> None:
-        self.last: str | None = None
-        self._ignored: tuple[str | None, ...] = ()
+        self._last: bytes | None = None
+        self._ignored: tuple[bytes | None, ...] = ()
+
+    def set_last(self, text: str | None) -> None:
+        self._last = digest_of(text)
+
+    def is_last(self, text: str | None) -> bool:
+        return digest_of(text) == self._last
 
     def supersede(self) -> None:
         """Ignore the last text from now on: the tokens in memory are newer."""
-        self.ignore(self.last)
+        self._ignore(self._last)
 
-    def ignore(self, text: str | None) -> None:
-        self.heed(text)
-        self._ignored = (*self._ignored, text)[-_MAX_IGNORED:]
+    def ignore_empty(self) -> None:
+        self._ignore(None)
 
-    def heed(self, text: str | None) -> None:
-        """Do not ignore this text."""
-        self._ignored = tuple(each for each in self._ignored if each != text)
+    def heed_empty(self) -> None:
+        self._heed(None)
 
     def is_ignored(self, text: str | None) -> bool:
-        if text not in self._ignored:
+        digest = digest_of(text)
+        if digest not in self._ignored:
             return False
-        self.ignore(text)
+        self._ignore(digest)
         return True
+
+    def _ignore(self, digest: bytes | None) -> None:
+        self._heed(digest)
+        self._ignored = (*self._ignored, digest)[-_MAX_IGNORED:]
+
+    def _heed(self, digest: bytes | None) -> None:
+        self._ignored = tuple(each for each in self._ignored if each != digest)
+
+
+def digest_of(text: str | None) -> bytes | None:
+    """Return what is kept of a text from a cache, which may be any text; None for None."""
+    return None if text is None else sha256(text.encode("utf-8", "surrogatepass")).digest()
