@@ -56,7 +56,7 @@ class EntryClaims:
 
     async def holder(self) -> str:
         if self.turn.is_running:
-            return "another token request of this client"
+            return "another task of this process"
         return await ask(self._store.holder, self._key) or "another client"
 
     @asynccontextmanager

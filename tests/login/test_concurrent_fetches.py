@@ -507,6 +507,21 @@ def test_fetches_that_wait_for_a_turn_do_not_ask_the_cache_all_the_time(play: Pl
     play(scenario())
 
 
+def test_fetch_does_not_blame_another_process_for_a_slow_server(play: Play) -> None:
+    """It waits for another fetch of the same client."""
+
+    async def scenario() -> None:
+        _, server, login = await signed_in_client()
+        server.delay = 60
+        refreshing = asyncio.create_task(login.token(server, "access-1"))
+        await server.reached.wait()
+        with pytest.raises(CacheError, match="^another task of this process has been requesting"):
+            await login.token(server, "access-1")
+        await refreshing
+
+    play(scenario())
+
+
 def test_note_of_a_sign_in_that_never_began_is_removed(play: Play) -> None:
     """The fetch is cancelled after it has written the note."""
 
